@@ -1,0 +1,93 @@
+"""Colour bins: the ab plane cut into a grid, for networks that classify colours.
+
+Source: Zhang, Isola, Efros, *Colorful Image Colorization* (ECCV 2016): bins on a grid of 10 units,
+those inside the sRGB gamut; targets spread over the 5 nearest bins with a Gaussian of σ = 5;
+annealed mean with T = 0.38.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
+
+from photochrom.color.space import lab_to_rgb
+
+ANNEALED_MEAN_TEMPERATURE = 0.38
+
+_TABLE_STEP = 2
+_TABLE_LIMIT = 128
+
+
+@dataclass(frozen=True)
+class ColorBins:
+    """Centres of the colour bins.
+
+    centres: (Q, 2) float32, ab in CIELAB units.
+    """
+
+    centres: NDArray[np.float32]
+
+    @classmethod
+    def in_gamut(cls, step: int = 10) -> ColorBins:
+        """All grid points that some lightness can show in sRGB.
+
+        A bin counts when any L in 1..99 puts its centre inside the gamut (a small tolerance keeps
+        the bins on the border).
+        """
+        axis = np.arange(-110, 111, step, dtype=np.float32)
+        a, b = np.meshgrid(axis, axis, indexing="ij")
+        lightness = np.arange(1, 100, 2, dtype=np.float32)
+        lab = np.stack(np.broadcast_arrays(lightness[:, None, None], a, b), axis=-1)
+        rgb = lab_to_rgb(lab.astype(np.float64))
+        inside = ((rgb > -0.02) & (rgb < 1.02)).all(axis=-1).any(axis=0)
+        return cls(np.stack([a[inside], b[inside]], axis=-1).astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self.centres)
+
+    @cached_property
+    def _neighbours(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """For every cell of a 2-unit ab grid: its 5 nearest bins and their weights."""
+        axis = np.arange(-_TABLE_LIMIT, _TABLE_LIMIT + 1, _TABLE_STEP, dtype=np.float32)
+        cells = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 1, 2)
+        distance2 = ((cells - self.centres[None]) ** 2).sum(axis=-1)
+        nearest = np.argsort(distance2, axis=1, kind="stable")[:, :5]
+        near2 = np.take_along_axis(distance2, nearest, axis=1)
+        weight = np.exp(-(near2 - near2[:, :1]) / (2 * 5.0**2))
+        return nearest.astype(np.int64), (weight / weight.sum(axis=1, keepdims=True)).astype(
+            np.float32
+        )
+
+    def soft_encode(self, ab: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Spread colours over their 5 nearest bins.
+
+        ab: (..., 2) CIELAB units; looked up on a 2-unit grid.
+        Returns bin indices (..., 5) and weights (..., 5) that sum to 1.
+        """
+        side = 2 * _TABLE_LIMIT // _TABLE_STEP + 1
+        cell = np.rint((np.asarray(ab) + _TABLE_LIMIT) / _TABLE_STEP).astype(np.int64)
+        cell = np.clip(cell, 0, side - 1)
+        index, weight = self._neighbours
+        flat = cell[..., 0] * side + cell[..., 1]
+        return index[flat], weight[flat]
+
+    def annealed_mean(
+        self, logits: Any, temperature: float = ANNEALED_MEAN_TEMPERATURE, axis: int = -1
+    ) -> Any:
+        """Decode bin logits to colours.
+
+        logits: array or tensor with Q entries along ``axis``.
+        temperature: 1 takes the mean of the distribution, → 0 its mode.
+        Returns the same shape with 2 entries (a, b) along ``axis``.
+        """
+        xp: Any = array_namespace(logits)
+        scaled = logits / temperature
+        weight = xp.exp(scaled - xp.max(scaled, axis=axis, keepdims=True))
+        weight = xp.moveaxis(weight / xp.sum(weight, axis=axis, keepdims=True), axis, -1)
+        centres = xp.asarray(self.centres, dtype=logits.dtype)
+        return xp.moveaxis(weight @ centres, -1, axis)

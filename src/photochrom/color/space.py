@@ -1,0 +1,96 @@
+"""sRGB and CIELAB (D65, 2° observer): the only matrix and the only gamma of the package.
+
+The same lines serve NumPy arrays and torch tensors (through the array API namespace of the
+argument), so that training and colouring cannot drift apart.
+
+Source: IEC 61966-2-1 (sRGB transfer curve and primaries); CIE 15:2004 (L*a*b*).
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import numpy as np
+from array_api_compat import array_namespace
+
+ArrayT = TypeVar("ArrayT")
+
+RGB_TO_XYZ = np.array(
+    [
+        [0.412453, 0.357580, 0.180423],
+        [0.212671, 0.715160, 0.072169],
+        [0.019334, 0.119193, 0.950227],
+    ]
+)
+"""Linear sRGB to CIE XYZ; the same constants as OpenCV and scikit-image, so results compare."""
+XYZ_TO_RGB = np.linalg.inv(RGB_TO_XYZ)
+WHITE_XYZ = np.array([0.95047, 1.0, 1.08883])
+"""D65 reference white, Y = 1."""
+
+_LAB_DELTA = 6.0 / 29.0
+
+
+def srgb_to_linear(rgb: ArrayT) -> ArrayT:
+    """Undo the sRGB transfer curve. Any shape, [0, 1] in and out."""
+    xp: Any = array_namespace(rgb)
+    v: Any = rgb
+    # The power is taken of a clipped copy: outside its branch it must not produce NaN (or NaN
+    # gradients in torch).
+    power = ((xp.clip(v, 0.04045, None) + 0.055) / 1.055) ** 2.4
+    linear: ArrayT = xp.where(v <= 0.04045, v / 12.92, power)
+    return linear
+
+
+def linear_to_srgb(linear: ArrayT) -> ArrayT:
+    """Apply the sRGB transfer curve. Any shape; negative values stay on the straight part."""
+    xp: Any = array_namespace(linear)
+    v: Any = linear
+    power = 1.055 * xp.clip(v, 0.0031308, None) ** (1.0 / 2.4) - 0.055
+    encoded: ArrayT = xp.where(v <= 0.0031308, v * 12.92, power)
+    return encoded
+
+
+def rgb_to_lab(rgb: ArrayT, axis: int = -1) -> ArrayT:
+    """Convert sRGB-encoded colours to CIELAB.
+
+    rgb: floating array or tensor with 3 channels along ``axis``, [0, 1].
+    Returns the same shape: L in [0, 100], a and b about [-128, 127].
+    """
+    xp: Any = array_namespace(rgb)
+    linear: Any = srgb_to_linear(rgb)
+    r, g, b = (xp.take(linear, xp.asarray([i]), axis=axis) for i in range(3))
+    fx, fy, fz = (
+        _lab_f((float(m[0]) * r + float(m[1]) * g + float(m[2]) * b) / float(w), xp)
+        for m, w in zip(RGB_TO_XYZ, WHITE_XYZ, strict=True)
+    )
+    lab: ArrayT = xp.concat([116.0 * fy - 16.0, 500.0 * (fx - fy), 200.0 * (fy - fz)], axis=axis)
+    return lab
+
+
+def lab_to_rgb(lab: ArrayT, axis: int = -1) -> ArrayT:
+    """Convert CIELAB to sRGB-encoded colours; not clipped.
+
+    lab: floating array or tensor with 3 channels along ``axis``.
+    Returns the same shape; values outside [0, 1] are colours outside the sRGB gamut.
+    """
+    xp: Any = array_namespace(lab)
+    L, a, b = (xp.take(lab, xp.asarray([i]), axis=axis) for i in range(3))
+    fy = (L + 16.0) / 116.0
+    x, y, z = (
+        _lab_f_inverse(f, xp) * float(w)
+        for f, w in zip((fy + a / 500.0, fy, fy - b / 200.0), WHITE_XYZ, strict=True)
+    )
+    linear = xp.concat(
+        [float(m[0]) * x + float(m[1]) * y + float(m[2]) * z for m in XYZ_TO_RGB], axis=axis
+    )
+    rgb: ArrayT = linear_to_srgb(linear)
+    return rgb
+
+
+def _lab_f(t: Any, xp: Any) -> Any:
+    cube_root = xp.clip(t, _LAB_DELTA**3, None) ** (1.0 / 3.0)
+    return xp.where(t > _LAB_DELTA**3, cube_root, t / (3 * _LAB_DELTA**2) + 4.0 / 29.0)
+
+
+def _lab_f_inverse(f: Any, xp: Any) -> Any:
+    return xp.where(f > _LAB_DELTA, f * f * f, 3 * _LAB_DELTA**2 * (f - 4.0 / 29.0))
