@@ -1,0 +1,30 @@
+"""Pictures in and out of files: formats, orientation, profiles, bit depth, metadata.
+
+Knows nothing of how colours are guessed. ``read`` hands out upright sRGB pixels, ``write`` puts
+them back into a file as atomically as the file system allows.
+"""
+
+from __future__ import annotations
+
+from photochrom.imageio.picture import (
+    DEFAULT_MAX_PIXELS,
+    READ_SUFFIXES,
+    WRITE_SUFFIXES,
+    Metadata,
+    Picture,
+    output_suffix,
+)
+from photochrom.imageio.reading import read
+from photochrom.imageio.writing import DEFAULT_QUALITY, write
+
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "DEFAULT_QUALITY",
+    "READ_SUFFIXES",
+    "WRITE_SUFFIXES",
+    "Metadata",
+    "Picture",
+    "output_suffix",
+    "read",
+    "write",
+]

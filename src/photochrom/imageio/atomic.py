@@ -1,0 +1,88 @@
+"""Writing a file so that, at any moment, either the old or the whole new content is there."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from photochrom.errors import OutputError
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raise OutputError early, before any work is done, if ``path`` cannot be the output."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        status = None
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    if status is not None:
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise OutputError(f"cannot write {path}: it is {kind}; name a file")
+        if not overwrite:
+            raise OutputError(f"{path} exists; pass --overwrite to replace it, or name another")
+    if not path.parent.is_dir():
+        raise OutputError(f"cannot write {path}: the folder {path.parent} does not exist")
+
+
+def write_atomically(
+    path: Path, data: bytes, *, overwrite: bool, file_mode: int | None = None
+) -> None:
+    """Write ``data`` to ``path`` through a temporary file in the same folder.
+
+    file_mode: permission bits for a new file (the umask applies, the owner can always write); a
+        file that is replaced hands its own on. A symbolic link stays, what it points to changes.
+    Raises OutputError, with the earlier content intact and the temporary file removed; whatever
+    else interrupts the writing (Ctrl-C too) leaves the folder just as clean.
+    """
+    check_target(path, overwrite=overwrite)
+    target = path.resolve()
+    temporary = target.with_name(f".photochrom-{secrets.token_hex(8)}.tmp")
+    mode = 0o666 if file_mode is None else (file_mode & 0o666) | stat.S_IRUSR | stat.S_IWUSR
+    try:
+        with open(temporary, "xb", opener=lambda p, flags: os.open(p, flags, mode)) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if overwrite:
+            with contextlib.suppress(FileNotFoundError):
+                os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+            os.replace(temporary, target)
+        else:
+            _publish_new(temporary, target)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        # After a successful replace there is nothing left to remove.
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _publish_new(temporary: Path, target: Path) -> None:
+    """Give ``temporary`` its name unless another process was faster."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError as error:
+        raise OutputError(
+            f"{target} has appeared meanwhile; pass --overwrite to replace it, or name another"
+        ) from error
+    except OSError:
+        # File systems without hard links (FAT, some network shares): the check made before must do.
+        os.replace(temporary, target)
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    advice = {
+        errno.ENOSPC: "the disk is full; free some space and try again",
+        errno.EDQUOT: "the disk quota is used up; free some space and try again",
+        errno.EROFS: "the file system is read-only; choose another folder with -o",
+        errno.EACCES: "permission denied; choose another folder with -o",
+        errno.EPERM: "not permitted; choose another folder with -o",
+        errno.ENAMETOOLONG: "the name is too long",
+    }.get(error.errno or 0, error.strerror or str(error))
+    return OutputError(f"cannot write {path}: {advice}")

@@ -1,0 +1,103 @@
+"""What a picture is inside photochrom, and which file formats it can come from and go to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+DEFAULT_MAX_PIXELS = 250_000_000
+"""Largest picture that is decoded without being asked for: beyond every camera and most scans,
+yet far below the bombs that decode a few kilobytes to tens of gigabytes."""
+
+FORMAT_OF_SUFFIX = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WebP",
+    ".avif": "AVIF",
+    ".heic": "HEIC",
+    ".heif": "HEIC",
+    ".gif": "GIF",
+    ".bmp": "BMP",
+}
+"""The format that a file name promises. Reading trusts the content, writing the name."""
+
+WRITE_FORMATS = frozenset({"JPEG", "PNG", "TIFF", "WebP", "AVIF"})
+ALPHA_FORMATS = frozenset({"PNG", "TIFF", "WebP", "AVIF"})
+DEEP_FORMATS = frozenset({"PNG", "TIFF"})
+"""Formats that are written with 16 bits when the picture has them."""
+
+READ_SUFFIXES: frozenset[str] = frozenset(FORMAT_OF_SUFFIX)
+WRITE_SUFFIXES: frozenset[str] = frozenset(
+    suffix for suffix, name in FORMAT_OF_SUFFIX.items() if name in WRITE_FORMATS
+)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says about its pixels; kept from the input to the output.
+
+    exif: a TIFF structure without the "Exif\\0\\0" prefix, orientation already reset to 1.
+    xmp: an XMP packet (UTF-8 XML).
+    icc: the input's RGB profile, if pixels can be converted back to it exactly; the output then
+        carries it. None: the output is sRGB.
+    dpi: horizontal and vertical resolution, pixels per inch.
+    bits: bits per channel of the input file, 8 or 16; the output has no more. Pixels are read as
+        16 bit from an 8-bit file where a profile had to be converted, so that nothing is lost.
+    file_mode: permission bits of the input file.
+    """
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    icc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    bits: int = 16
+    file_mode: int | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An upright picture in sRGB.
+
+    pixels: (H, W) grey or (H, W, 3) sRGB-encoded, uint8 [0, 255] or uint16 [0, 65535]; the EXIF
+        orientation has been applied.
+    alpha: (H, W), same dtype, not premultiplied; None where the file has none.
+    format: "JPEG", "PNG", "TIFF", "WebP", "AVIF", "HEIC", "GIF", "BMP"; by the file's content.
+    notes: sentences about what was in the file and is not in here, to be told to the user.
+    """
+
+    pixels: NDArray[Any]
+    alpha: NDArray[Any] | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    format: str = "PNG"
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        shape, dtype = self.pixels.shape, self.pixels.dtype
+        if len(shape) not in (2, 3) or shape[2:] not in ((), (3,)) or 0 in shape:
+            raise ValueError(f"pixels must be (H, W) or (H, W, 3) and not empty, got {shape}")
+        if dtype not in (np.uint8, np.uint16):
+            raise ValueError(f"pixels must be uint8 or uint16, got {dtype}")
+        if self.alpha is not None and (self.alpha.shape != shape[:2] or self.alpha.dtype != dtype):
+            raise ValueError(
+                f"alpha must be {shape[:2]} {dtype}, got {self.alpha.shape} {self.alpha.dtype}"
+            )
+
+
+def output_suffix(path: str | PurePath) -> str:
+    """The suffix for a coloured version of ``path``: its own, or the nearest that can be written.
+
+    HEIC becomes ".jpg" (a camera's photograph), other formats that are only read ".png".
+    """
+    suffix = PurePath(path).suffix
+    if suffix.lower() in WRITE_SUFFIXES:
+        return suffix
+    return ".jpg" if FORMAT_OF_SUFFIX.get(suffix.lower()) == "HEIC" else ".png"
