@@ -1,0 +1,25 @@
+# `make setup check test` is all that a newcomer and CI need.
+PYTHON ?= python3
+VENV ?= .venv
+# -e installs the checkout itself; empty installs a built wheel, as CI does.
+EDITABLE ?= -e
+BIN = $(VENV)/bin
+
+.PHONY: setup check test docs
+
+setup:  ## An environment with every extra, and the wheels that the packaging test installs from.
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(EDITABLE) '.[dev,evaluate,fast,formats,train]'
+	$(BIN)/python -m pip wheel --quiet --constraint constraints.txt --wheel-dir $(VENV)/wheelhouse . hatchling
+
+check:  ## Lint, format, types, import rules.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test:  ## All tests.
+	@$(BIN)/python -m pytest
+
+docs:  ## Rewrite the pages that repeat what the code says.
+	$(BIN)/python docs/generate.py
