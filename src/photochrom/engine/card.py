@@ -1,0 +1,180 @@
+"""The model card: the facts that travel inside an ONNX file, read without any inference engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from photochrom.errors import ModelError
+
+CARD_KEY = "photochrom.card"
+"""Key of the card among the ``metadata_props`` of the ONNX file."""
+
+# Field numbers and wire types of onnx.proto (ModelProto, StringStringEntryProto) and of the
+# protocol buffer encoding.
+_METADATA_PROPS = 14
+_KEY, _VALUE = 1, 2
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a trained colouring network says about itself."""
+
+    name: str
+    version: str
+    size: int
+    """Default working size: the short side of the network's picture, px."""
+    multiple: int
+    """Height and width of the network's picture are multiples of this, px."""
+    licence: str
+    training_data: str
+    recipe: str
+    commit: str
+    metrics: dict[str, float]
+    parameters: int
+    chroma_gain: float = 1.0
+    """Factor on the predicted ab that makes up for the muted colours of a regression."""
+
+    def __post_init__(self) -> None:
+        if not (0 < self.multiple <= self.size):
+            raise ModelError(
+                f"model card of {self.name!r}: size {self.size} and multiple {self.multiple} do "
+                "not go together; 0 < multiple <= size is needed. Export the model again."
+            )
+        if not 0.0 < self.chroma_gain < 100.0:
+            raise ModelError(
+                f"model card of {self.name!r}: chroma_gain {self.chroma_gain} is not a positive "
+                "factor. Export the model again."
+            )
+
+    @property
+    def title(self) -> str:
+        """Name and version, as written into coloured files: ``photochrom-base 0.1.0``."""
+        return f"{self.name} {self.version}"
+
+    def to_json(self) -> str:
+        """The card as one JSON object."""
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelCard:
+        """Read a card. Raises ModelError for missing, unknown or wrongly typed keys."""
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ModelError(
+                f"the model card is not JSON ({error}). Export the model again."
+            ) from None
+        if not isinstance(values, dict):
+            raise ModelError(
+                f"the model card is a JSON {type(values).__name__}, not an object. "
+                "Export the model again."
+            )
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - set(fields))
+        if unknown:
+            raise ModelError(
+                f"the model card has unknown keys {', '.join(unknown)}; known are "
+                f"{', '.join(fields)}. The model was made for another version of photochrom."
+            )
+        required = [n for n, f in fields.items() if f.default is dataclasses.MISSING]
+        missing = [name for name in required if name not in values]
+        if missing:
+            raise ModelError(f"the model card lacks {', '.join(missing)}. Export the model again.")
+        return cls(**{n: _typed(n, str(fields[n].type), value) for n, value in values.items()})
+
+
+def _typed(name: str, kind: str, value: Any) -> Any:
+    """The value as the field's type; ModelError where it is something else."""
+    if kind == "str" and isinstance(value, str):
+        return value
+    if kind == "int" and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if kind == "float" and _is_number(value):
+        return float(value)
+    if (
+        kind == "dict[str, float]"
+        and isinstance(value, dict)
+        and all(map(_is_number, value.values()))
+    ):
+        return {key: float(number) for key, number in value.items()}
+    raise ModelError(
+        f"the model card's {name} is {value!r}, but should be {kind}. Export the model again."
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def read_card(onnx_file: bytes, source: str) -> ModelCard:
+    """The card inside an ONNX file.
+
+    onnx_file: the whole file. source: its path, for messages.
+    Raises ModelError when the file is damaged, is no ONNX file, or has no (valid) card.
+    """
+    try:
+        metadata = dict(_metadata(memoryview(onnx_file)))
+    except (ValueError, IndexError, UnicodeDecodeError):
+        raise ModelError(
+            f"{source} is damaged or is not an ONNX file ({len(onnx_file)} bytes). "
+            "Download or export it again."
+        ) from None
+    if CARD_KEY not in metadata:
+        raise ModelError(
+            f"{source} carries no model card ({CARD_KEY} in its metadata), so it is not a "
+            "photochrom model. Make one with `photochrom export`."
+        )
+    try:
+        return ModelCard.from_json(metadata[CARD_KEY])
+    except ModelError as error:
+        raise ModelError(f"{source}: {error}") from None
+
+
+def _metadata(model: memoryview) -> Iterator[tuple[str, str]]:
+    """The metadata_props of a serialised ModelProto."""
+    seen = 0
+    for number, content in _fields(model):
+        seen += 1
+        if number == _METADATA_PROPS:
+            entry = {field: bytes(text).decode() for field, text in _fields(content)}
+            yield entry.get(_KEY, ""), entry.get(_VALUE, "")
+    if not seen:
+        raise ValueError("no fields")
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Top-level fields of a protocol buffer: (field number, content; empty for numbers)."""
+    at = 0
+    while at < len(message):
+        tag, at = _varint(message, at)
+        number, wire = tag >> 3, tag & 7
+        length = 0
+        if wire == _VARINT:
+            _, at = _varint(message, at)
+        elif wire == _BYTES:
+            length, at = _varint(message, at)
+        elif wire in (_FIXED64, _FIXED32):
+            at += 8 if wire == _FIXED64 else 4
+        else:
+            raise ValueError(f"wire type {wire}")
+        if at + length > len(message) or number == 0:
+            raise ValueError("truncated")
+        yield number, message[at : at + length]
+        at += length
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    """A variable-length integer and the position behind it."""
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ValueError("varint too long")

@@ -1,0 +1,133 @@
+"""The places where a model can run, and which of them this machine has."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from photochrom.errors import ModelError
+
+_BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+
+
+@dataclass(frozen=True)
+class Device:
+    """One row of the table of devices."""
+
+    name: str
+    """What ``--device`` takes."""
+    title: str
+    """What people read."""
+    is_available: Callable[[], bool]
+    install: str
+    """What would make it available."""
+    provider: str | None
+    """Its execution provider in ONNX Runtime; None for OpenVINO's own engine."""
+
+
+def _has_provider(provider: str) -> Callable[[], bool]:
+    def is_available() -> bool:
+        import onnxruntime  # type: ignore[import-untyped]  # slow, so only here
+
+        return provider in onnxruntime.get_available_providers()
+
+    return is_available
+
+
+def _has_openvino() -> bool:
+    return importlib.util.find_spec("openvino") is not None
+
+
+DEVICES: dict[str, Device] = {
+    device.name: device
+    for device in (
+        Device("cpu", "CPU", lambda: True, "", "CPUExecutionProvider"),
+        Device(
+            "cuda",
+            "NVIDIA GPU",
+            _has_provider("CUDAExecutionProvider"),
+            "install onnxruntime-gpu in place of onnxruntime",
+            "CUDAExecutionProvider",
+        ),
+        Device(
+            "coreml",
+            "Apple Core ML",
+            _has_provider("CoreMLExecutionProvider"),
+            "it comes with onnxruntime on macOS",
+            "CoreMLExecutionProvider",
+        ),
+        Device(
+            "directml",
+            "DirectML",
+            _has_provider("DmlExecutionProvider"),
+            "install onnxruntime-directml in place of onnxruntime, on Windows",
+            "DmlExecutionProvider",
+        ),
+        Device(
+            "openvino",
+            "CPU, OpenVINO",
+            _has_openvino,
+            "pip install photochrom[fast]",
+            None,
+        ),
+    )
+}
+"""Every device by its name."""
+
+DEVICE_NAMES = ("auto", *DEVICES)
+"""What ``--device`` takes."""
+
+
+def available_devices() -> tuple[str, ...]:
+    """Names of the devices that the installed packages offer on this machine."""
+    return tuple(name for name, device in DEVICES.items() if device.is_available())
+
+
+def choose_device(name: str = "auto") -> Device:
+    """The device called ``name``; for "auto" the one that is expected to be fastest.
+
+    "auto" takes, in this order: CUDA where ONNX Runtime offers it; OpenVINO where it is installed
+    and the CPU multiplies bfloat16 (it is then several times as fast as ONNX Runtime; without
+    bfloat16 both are as fast, and ONNX Runtime starts half a second sooner); the CPU. Core ML and
+    DirectML are used only when asked for.
+
+    Raises ModelError for an unknown or unavailable device; the message lists the available ones.
+    """
+    if name == "auto":
+        if DEVICES["cuda"].is_available():
+            return DEVICES["cuda"]
+        if cpu_has_bf16() and DEVICES["openvino"].is_available():
+            return DEVICES["openvino"]
+        return DEVICES["cpu"]
+    if name not in DEVICES:
+        raise ModelError(f"there is no device {name!r}; known are {', '.join(DEVICE_NAMES)}.")
+    device = DEVICES[name]
+    if not device.is_available():
+        raise ModelError(
+            f"the device {name!r} is not available here ({device.install}). "
+            f"Available are auto, {', '.join(available_devices())}."
+        )
+    return device
+
+
+def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the CPU has instructions that multiply bfloat16 (AVX-512 BF16 or AMX).
+
+    Read from Linux's own list, so that OpenVINO (0.15 s to import) need not be asked. Elsewhere
+    OpenVINO itself answers, when it is installed.
+    """
+    if platform.system() == "Linux":
+        try:
+            text = cpuinfo.read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return False
+        flags = next((line for line in text.splitlines() if line.startswith("flags")), "")
+        return bool(_BF16_FLAGS & set(flags.split()))
+    if not _has_openvino():
+        return False
+    import openvino  # type: ignore[import-untyped]
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

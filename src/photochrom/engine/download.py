@@ -1,0 +1,88 @@
+"""Fetching one file from the network: checked before it counts, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from photochrom import __version__
+from photochrom.errors import ModelError
+
+MAX_BYTES = 2 * 1024**3
+"""No model is larger; a server that sends more is cut off."""
+_TIMEOUT_S = 30
+_CHUNK_BYTES = 1 << 20
+
+
+def download(url: str, checksum: str, target: Path) -> bytes:
+    """Fetch ``url`` into ``target``, by way of a temporary file beside it.
+
+    url: http or https. checksum: SHA-256, 64 lower-case hex digits.
+    Returns the content. Raises ModelError when the file cannot be fetched or kept, or is not
+    what the checksum says; then nothing is left behind.
+    """
+    content = b"".join(_received(url))
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != checksum:
+        raise ModelError(
+            f"{url} is not the file that was asked for: its SHA-256 is {actual}, not {checksum}. "
+            "Check the address and the checksum; nothing was kept."
+        )
+    try:
+        _keep(content, target)
+    except OSError as error:
+        raise ModelError(
+            f"the model was fetched but cannot be kept in {target.parent}: {error.strerror}. "
+            "Free some space or set PHOTOCHROM_CACHE to another folder."
+        ) from None
+    return content
+
+
+def _received(url: str) -> Iterator[bytes]:
+    """The body of the answer, in pieces."""
+    request = urllib.request.Request(url, headers={"User-Agent": f"photochrom/{__version__}"})
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
+            yield from _limited(answer, url)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise ModelError(
+            f"{url} cannot be fetched: the server answers {error.code} {error.reason}. "
+            "Check the address."
+        ) from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise ModelError(
+            f"{url} cannot be fetched: {reason}. Check the address and the network; a model file "
+            "fetched by other means can be given by its path."
+        ) from None
+
+
+def _limited(answer: Any, url: str) -> Iterator[bytes]:
+    received = 0
+    while chunk := answer.read(_CHUNK_BYTES):
+        received += len(chunk)
+        if received > MAX_BYTES:
+            raise ModelError(f"{url} is larger than {MAX_BYTES >> 30} GiB, which no model is.")
+        yield chunk
+
+
+def _keep(content: bytes, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(temporary).replace(target)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise

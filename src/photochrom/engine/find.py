@@ -1,0 +1,130 @@
+"""From a model's name, path or address to a checked file on this machine."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import re
+import sys
+from pathlib import Path
+
+from photochrom.engine.download import download
+from photochrom.errors import ModelError
+
+DEFAULT_MODEL = "photochrom-base"
+"""The model that colours when none is named."""
+
+SHIPPED_DIR = Path(__file__).parent / "models"
+_TABLE = "SHA256SUMS"
+_HUB = "https://huggingface.co"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def shipped(directory: Path = SHIPPED_DIR) -> tuple[str, ...]:
+    """Names of the models that came with the package, in the order of their table."""
+    return tuple(_checksums(directory))
+
+
+def read_model(model: str | Path, *, shipped_dir: Path = SHIPPED_DIR) -> tuple[Path, bytes]:
+    """Find a model and read it; shipped and downloaded files are checked against their SHA-256.
+
+    model: a shipped name; a path; ``https://host/file.onnx#sha256=HEX``; or
+        ``hf:owner/repo/file.onnx#sha256=HEX`` (``hf:owner/repo@revision/...`` for a revision).
+    Returns the file's path and content.
+    Raises ModelError when there is no such model, or when it cannot be fetched or is damaged.
+    """
+    text = str(model)
+    if isinstance(model, str):
+        if text.startswith(("https://", "http://", "hf:")):
+            return _downloaded(text)
+        sums = _checksums(shipped_dir)
+        if text in sums:
+            path = shipped_dir / f"{text}.onnx"
+            return path, _checked(_read(path), sums[text], path)
+    path = Path(model)
+    if path.suffix == ".onnx" or len(path.parts) > 1 or path.is_file():
+        return path, _read(path)
+    raise ModelError(f"there is no model called {text!r}; {_known(text, shipped_dir)}")
+
+
+def cache_dir() -> Path:
+    """Where downloaded models are kept; ``PHOTOCHROM_CACHE`` overrides the platform's place."""
+    own = os.environ.get("PHOTOCHROM_CACHE")
+    if own:
+        return Path(own)
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = str(Path.home() / "Library" / "Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "photochrom"
+
+
+def _downloaded(address: str) -> tuple[Path, bytes]:
+    """A model by address, from the cache when it is there and whole."""
+    location, _, fragment = address.partition("#")
+    checksum = fragment.removeprefix("sha256=").lower()
+    if not fragment.startswith("sha256=") or not _SHA256.fullmatch(checksum):
+        raise ModelError(
+            f"{address}: a model from the network needs its checksum, so that it is the file you "
+            "mean. Add #sha256= and the 64 hex digits that its publisher (or sha256sum) gives."
+        )
+    url = _hub_url(location) if location.startswith("hf:") else location
+    name = re.sub(r"[^\w.-]", "_", url.rsplit("/", 1)[-1]) or "model.onnx"
+    path = cache_dir() / "models" / f"{checksum[:16]}-{name}"
+    if path.is_file():
+        content = _read(path)
+        if hashlib.sha256(content).hexdigest() == checksum:
+            return path, content
+    return path, download(url, checksum, path)
+
+
+def _hub_url(location: str) -> str:
+    """The download address of ``hf:owner/repo[@revision]/path/file.onnx``."""
+    match = re.fullmatch(r"hf:([\w.-]+)/([\w.-]+)(?:@([\w.-]+))?/([\w./-]+)", location)
+    if match is None:
+        raise ModelError(
+            f"{location} is not a Hugging Face model address; write "
+            "hf:owner/repo/file.onnx#sha256=..."
+        )
+    owner, repo, revision, file = match.groups()
+    hub = os.environ.get("HF_ENDPOINT", _HUB).rstrip("/")
+    return f"{hub}/{owner}/{repo}/resolve/{revision or 'main'}/{file}"
+
+
+def _checksums(directory: Path) -> dict[str, str]:
+    """Shipped models and their SHA-256, from the table beside them."""
+    table = directory / _TABLE
+    if not table.is_file():
+        return {}
+    rows = (line.split() for line in table.read_text(encoding="utf-8").splitlines())
+    return {Path(row[1].lstrip("*")).stem: row[0] for row in rows if row}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"there is no model file {path}; check the path.") from None
+    except OSError as error:
+        raise ModelError(f"the model file {path} cannot be read: {error.strerror}.") from None
+
+
+def _checked(content: bytes, checksum: str, path: Path) -> bytes:
+    if hashlib.sha256(content).hexdigest() != checksum:
+        raise ModelError(
+            f"{path} is not the file that was shipped (its SHA-256 differs from {_TABLE}). "
+            "Install photochrom again: pip install --force-reinstall photochrom"
+        )
+    return content
+
+
+def _known(name: str, directory: Path) -> str:
+    names = shipped(directory)
+    if not names:
+        return "this copy of photochrom ships none. Give a path or an address of a .onnx file."
+    close = difflib.get_close_matches(name, names, n=1)
+    guess = f"did you mean {close[0]!r}? " if close else ""
+    return f"{guess}Shipped are {', '.join(names)}; a path or an address of a .onnx file works too."
