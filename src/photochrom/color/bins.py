@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from photochrom.color.space import lab_to_rgb
@@ -63,18 +63,19 @@ class ColorBins:
             np.float32
         )
 
-    def soft_encode(self, ab: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def soft_encode(self, ab: Any, axis: int = -1) -> tuple[Any, Any]:
         """Spread colours over their 5 nearest bins.
 
-        ab: (..., 2) CIELAB units; looked up on a 2-unit grid.
-        Returns bin indices (..., 5) and weights (..., 5) that sum to 1.
+        ab: array or tensor with 2 entries along ``axis``, CIELAB units; looked up on a 2-unit grid.
+        Returns bin indices (int64) and weights (sum 1), each with 5 entries along ``axis``.
         """
+        xp: Any = array_namespace(ab)
         side = 2 * _TABLE_LIMIT // _TABLE_STEP + 1
-        cell = np.rint((np.asarray(ab) + _TABLE_LIMIT) / _TABLE_STEP).astype(np.int64)
-        cell = np.clip(cell, 0, side - 1)
-        index, weight = self._neighbours
+        cell = xp.clip(xp.round((ab + _TABLE_LIMIT) / _TABLE_STEP), 0, side - 1)
+        cell = xp.moveaxis(xp.astype(cell, xp.int64), axis, -1)
+        index, weight = (xp.asarray(t, device=device(ab)) for t in self._neighbours)
         flat = cell[..., 0] * side + cell[..., 1]
-        return index[flat], weight[flat]
+        return xp.moveaxis(index[flat], -1, axis), xp.moveaxis(weight[flat], -1, axis)
 
     def annealed_mean(
         self, logits: Any, temperature: float = ANNEALED_MEAN_TEMPERATURE, axis: int = -1
@@ -89,5 +90,5 @@ class ColorBins:
         scaled = logits / temperature
         weight = xp.exp(scaled - xp.max(scaled, axis=axis, keepdims=True))
         weight = xp.moveaxis(weight / xp.sum(weight, axis=axis, keepdims=True), axis, -1)
-        centres = xp.asarray(self.centres, dtype=logits.dtype)
+        centres = xp.asarray(self.centres, dtype=logits.dtype, device=device(logits))
         return xp.moveaxis(weight @ centres, -1, axis)

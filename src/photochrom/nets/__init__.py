@@ -1,0 +1,50 @@
+"""Torch definitions of generators and discriminators; one file per family, one row per network.
+
+Adding a network: write one file with a :class:`~photochrom.nets.contract.ColorNet`, add one row to
+:data:`NETS`; the contract tests then cover it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from photochrom.errors import RecipeError
+from photochrom.nets.contract import ColorNet
+from photochrom.nets.mobile_unet import MobileUNet
+
+
+@dataclass(frozen=True)
+class NetSpec:
+    """One row of the table of networks.
+
+    build: makes the network from the recipe's ``[net.options]``.
+    multiple_of: height and width of the input must be multiples of this.
+    summary: one line for listings.
+    """
+
+    build: Callable[..., ColorNet]
+    multiple_of: int
+    summary: str
+
+
+NETS: dict[str, NetSpec] = {
+    "mobile-unet": NetSpec(
+        build=MobileUNet,
+        multiple_of=32,
+        summary="MobileNetV2 encoder, attention bottleneck, light dense decoder, two heads",
+    ),
+}
+
+
+def build(name: str, options: Mapping[str, int | float | bool | str]) -> ColorNet:
+    """Build a network by its name in :data:`NETS`.
+
+    Raises RecipeError for an unknown name or option.
+    """
+    if name not in NETS:
+        raise RecipeError(f"unknown network {name!r}; known networks: {', '.join(NETS)}")
+    try:
+        return NETS[name].build(**options)
+    except TypeError as error:
+        raise RecipeError(f"network {name!r} does not take these options: {error}") from error

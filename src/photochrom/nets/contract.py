@@ -1,0 +1,61 @@
+"""What every colorization network takes and returns.
+
+Input ``(N, 4, H, W)`` float32: L in [0, 100], hint_a and hint_b in CIELAB units (0 where there is
+no hint), hint_mask in {0, 1}. Output: ``ab`` in CIELAB units at 1/stride of the input's size and,
+for networks that classify colours, logits over the colour bins. Scaling to the network's own
+numbers happens inside, so that nobody outside has to know it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from photochrom.color.bins import ColorBins
+
+L_CENTRE = 50.0
+L_SCALE = 50.0
+AB_SCALE = 110.0
+
+
+class NetOutput(NamedTuple):
+    """ab: (N, 2, h, w) CIELAB units. logits: (N, Q, h, w) over the colour bins, or None."""
+
+    ab: Tensor
+    logits: Tensor | None
+
+
+class ColorNet(nn.Module, ABC):
+    """A network that obeys the contract above."""
+
+    stride: int
+    """Input size / output size."""
+    bins: ColorBins | None = None
+    """The colour bins of the logits; None for networks without a classification head."""
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> NetOutput:
+        """x: (N, 4, H, W) as in the contract, H and W multiples of the network's multiple."""
+
+    def encoder_parameters(self) -> list[nn.Parameter]:
+        """Parameters that start from pretrained weights and want a smaller learning rate."""
+        return []
+
+
+def normalise(x: Tensor) -> Tensor:
+    """Scale a contract input to about [-1, 1]; the mask stays {0, 1}. (N, 4, H, W) both."""
+    L, hints, mask = x[:, :1], x[:, 1:3], x[:, 3:]
+    return torch.cat([(L - L_CENTRE) / L_SCALE, hints / AB_SCALE, mask], dim=1)
+
+
+def confidence(logits: Tensor) -> Tensor:
+    """How sure the network is, from its colour distribution.
+
+    logits: (N, Q, h, w). Returns (N, 1, h, w) in [0, 1]: 1 − entropy / log Q.
+    """
+    log_p = torch.log_softmax(logits, dim=1)
+    entropy = -(log_p.exp() * log_p).sum(dim=1, keepdim=True)
+    return 1.0 - entropy / float(torch.log(torch.tensor(float(logits.shape[1]))))

@@ -1,0 +1,100 @@
+"""The default network: MobileNetV2 encoder, attention bottleneck, light dense decoder.
+
+Two heads on the same features at a quarter of the input's size: a regression of ab (the colour
+that is used) and a classification over the colour bins (an extra teacher in training, and the
+source of the confidence afterwards).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from photochrom.color.bins import ColorBins
+from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, normalise
+from photochrom.nets.mobilenet import FEATURE_CHANNELS, MobileNetEncoder
+
+
+class _ConvBlock(nn.Sequential):
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
+        )
+
+
+class GlobalAttention(nn.Module):
+    """One pre-norm transformer block over all positions: distant parts agree on a colour.
+
+    (N, C, h, w) in and out. There is no position code: positions reach it through the features,
+    so any size works.
+    """
+
+    def __init__(self, channels: int, heads: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1 = nn.LayerNorm(channels)
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.out = nn.Linear(channels, channels)
+        self.norm2 = nn.LayerNorm(channels)
+        self.mlp = nn.Sequential(
+            nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        tokens = x.flatten(2).transpose(1, 2)
+        qkv = self.qkv(self.norm1(tokens)).reshape(n, h * w, 3, self.heads, c // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        tokens = tokens + self.out(mixed.transpose(1, 2).reshape(n, h * w, c))
+        tokens = tokens + self.mlp(self.norm2(tokens))
+        return tokens.transpose(1, 2).reshape(n, c, h, w)
+
+
+class MobileUNet(ColorNet):
+    """widths: decoder channels at strides 16, 8 and 4. attention: number of attention blocks."""
+
+    stride = 4
+
+    def __init__(
+        self, width_16: int = 192, width_8: int = 128, width_4: int = 64, attention: int = 1
+    ) -> None:
+        super().__init__()
+        self.bins = ColorBins.in_gamut()
+        _, c4, c8, c16, c32 = FEATURE_CHANNELS
+        self.encoder = MobileNetEncoder()
+        self.top = _ConvBlock(c32, width_16, kernel=1)
+        self.scene = nn.Linear(c32, width_16)
+        self.up16 = _ConvBlock(width_16 + c16, width_16)
+        self.attention = nn.Sequential(*(GlobalAttention(width_16) for _ in range(attention)))
+        self.up8 = _ConvBlock(width_16 + c8, width_8)
+        self.up4 = _ConvBlock(width_8 + c4, width_4)
+        self.refine = _ConvBlock(width_4, width_4)
+        self.regress = nn.Conv2d(width_4, 2, 1)
+        self.classify = nn.Conv2d(width_4, len(self.bins), 1)
+        nn.init.zeros_(self.regress.weight)
+        nn.init.zeros_(self.regress.bias)  # type: ignore[arg-type]
+
+    def features(self, x: Tensor) -> Tensor:
+        """(N, 4, H, W) contract input → (N, width_4, H/4, W/4)."""
+        _, f4, f8, f16, f32 = self.encoder(normalise(x))
+        scene = self.scene(f32.mean(dim=(2, 3)))[:, :, None, None]
+        y = self.top(f32) + scene
+        y = self.attention(self.up16(torch.cat([_double(y), f16], dim=1)))
+        y = self.up8(torch.cat([_double(y), f8], dim=1))
+        y = self.up4(torch.cat([_double(y), f4], dim=1))
+        return self.refine(y)
+
+    def forward(self, x: Tensor) -> NetOutput:
+        y = self.features(x)
+        return NetOutput(self.regress(y) * AB_SCALE, self.classify(y))
+
+    def encoder_parameters(self) -> list[nn.Parameter]:
+        return list(self.encoder.parameters())
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)

@@ -1,0 +1,119 @@
+"""MobileNetV2 as the encoder of a grey picture with hints.
+
+Source: Sandler et al., *MobileNetV2* (CVPR 2018). The layout is TensorFlow's: "SAME" padding
+(asymmetric at stride 2), ReLU6, batch norm folded into the convolutions, RGB / 127.5 − 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from photochrom.errors import ModelError
+
+FEATURE_CHANNELS = (16, 24, 32, 96, 1280)
+"""Channels of the features at strides 2, 4, 8, 16 and 32."""
+
+# expansion, channels, repeats, stride (table 2 of the paper)
+_LAYOUT = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
+           (6, 160, 3, 2), (6, 320, 1, 1))  # fmt: skip
+
+
+class _Conv(nn.Module):
+    """Convolution (key ``c``) with TensorFlow's padding and an optional ReLU6."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1,
+        activate: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.strided = stride == 2
+        padding = 0 if self.strided else kernel // 2
+        self.c = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups)
+        self.activate = activate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.strided:
+            x = F.pad(x, (0, 1, 0, 1))
+        x = self.c(x)
+        return F.relu6(x) if self.activate else x
+
+
+class _InvertedResidual(nn.Module):
+    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        width = inputs * expansion
+        expand = [_Conv(inputs, width, 1)] if expansion > 1 else []
+        self.seq = nn.Sequential(
+            *expand,
+            _Conv(width, width, 3, stride, groups=width),
+            _Conv(width, outputs, 1, activate=False),
+        )
+        self.residual = stride == 1 and inputs == outputs
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.seq(x)
+        return x + y if self.residual else y
+
+
+class MobileNetEncoder(nn.Module):
+    """Features of a picture at five strides.
+
+    Input (N, 4, H, W): normalised L, hint_a, hint_b, hint_mask; H, W multiples of 32.
+    Returns five tensors at strides 2, 4, 8, 16, 32 with FEATURE_CHANNELS channels.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = _Conv(4, 32, 3, stride=2)
+        blocks = []
+        inputs = 32
+        for expansion, outputs, repeats, stride in _LAYOUT:
+            for i in range(repeats):
+                blocks.append(
+                    _InvertedResidual(inputs, outputs, stride if i == 0 else 1, expansion)
+                )
+                inputs = outputs
+        self.blocks = nn.ModuleList(blocks)
+        self.last = _Conv(inputs, FEATURE_CHANNELS[-1], 1)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        features = []
+        x = self.stem(x)
+        for block in self.blocks:
+            if block.stride == 2:
+                features.append(x)
+            x = block(x)
+        features.append(self.last(x))
+        return features
+
+    def load_imagenet(self, weights: Mapping[str, Tensor]) -> None:
+        """Take ImageNet weights for RGB input.
+
+        A grey picture shows the same value in R, G and B, so the stem's three columns add up to
+        one for L; the hint channels start at zero and change nothing until they are trained.
+
+        weights: the tensors of the classifier; its ``fc`` head is left out.
+        Raises ModelError when a tensor is missing or has another shape.
+        """
+        own = self.state_dict()
+        merged = {}
+        for key, value in own.items():
+            if key not in weights:
+                raise ModelError(f"the encoder weights lack {key!r}; expected MobileNetV2 1.0")
+            given = weights[key].to(value.dtype)
+            if key == "stem.c.weight":
+                given = torch.cat(
+                    [given.sum(dim=1, keepdim=True), torch.zeros_like(given)], dim=1
+                )
+            if given.shape != value.shape:
+                raise ModelError(
+                    f"encoder weight {key!r} has shape {tuple(given.shape)}, "
+                    f"expected {tuple(value.shape)}"
+                )
+            merged[key] = given
+        self.load_state_dict(merged)

@@ -1,0 +1,99 @@
+"""Batches of training samples, made ahead of time in a thread.
+
+Batch k of a run is a function of the seed and k alone, so a resumed run sees the same batches.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from photochrom.color.space import rgb_to_lab
+from photochrom.train import augment, hints
+from photochrom.train.data import PhotoSet
+from photochrom.train.recipe import AugmentRecipe, HintRecipe
+
+_AHEAD = 3
+
+
+class Batch(NamedTuple):
+    """inputs: (N, 4, H, W) contract input. L: (N, 1, H, W) true lightness. ab: (N, 2, H, W)."""
+
+    inputs: Tensor
+    L: Tensor
+    ab: Tensor
+
+
+class BatchMaker:
+    """Draws crops from the photos, in a new order every epoch."""
+
+    def __init__(
+        self, photos: PhotoSet, hints: HintRecipe, augment: AugmentRecipe, seed: int
+    ) -> None:
+        self._photos, self._hints, self._augment, self._seed = photos, hints, augment, seed
+        self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, dtype=np.int64))
+
+    def _photo(self, position: int) -> NDArray[np.uint8]:
+        epoch, place = divmod(position, len(self._photos))
+        if self._order[0] != epoch:
+            random = np.random.default_rng([self._seed, 1, epoch])
+            self._order = (epoch, random.permutation(len(self._photos)))
+        return self._photos[int(self._order[1][place])]
+
+    def make(self, position: int, batch: int, side: int) -> Batch:
+        """The samples number position … position + batch − 1 of the run."""
+        crops = np.empty((batch, side, side, 3), dtype=np.uint8)
+        random = [np.random.default_rng([self._seed, 2, position + i]) for i in range(batch)]
+        for i in range(batch):
+            crops[i] = augment.crop(self._photo(position + i), side, self._augment, random[i])
+        rgb = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255.0
+        lab = rgb_to_lab(rgb, axis=1)
+        L, ab = lab[:, :1].contiguous(), lab[:, 1:].contiguous()
+        inputs = torch.zeros(batch, 4, side, side)
+        inputs[:, :1] = L
+        ab_np = ab.numpy()
+        for i in range(batch):
+            if random[i].random() < self._augment.old:
+                inputs[i, 0] = torch.from_numpy(augment.age(crops[i], random[i]))
+            inputs[i, 1:] = torch.from_numpy(hints.simulate(ab_np[i], self._hints, random[i]))
+        return Batch(inputs, L, ab)
+
+    def stream(self, position: int, batch: int, side: int) -> Iterator[Batch]:
+        """Endless batches from ``position`` on; close the generator to stop its thread."""
+        ready: queue.Queue[Batch | BaseException] = queue.Queue(_AHEAD)
+        stop = threading.Event()
+
+        def work() -> None:
+            at = position
+            while not stop.is_set():
+                item: Batch | BaseException
+                try:
+                    item = self.make(at, batch, side)
+                except Exception as error:
+                    item = error
+                at += batch
+                while not stop.is_set():
+                    try:
+                        ready.put(item, timeout=0.2)
+                        break
+                    except queue.Full:
+                        continue
+
+        thread = threading.Thread(target=work, daemon=True, name="batches")
+        thread.start()
+        try:
+            while True:
+                item = ready.get()
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            stop.set()
+            thread.join()
