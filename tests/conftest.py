@@ -1,7 +1,7 @@
-"""Fixtures for all rooms: small drawn pictures, the photographs that scikit-image ships, no network.
+"""Fixtures for all rooms: small drawn pictures, photographs that scikit-image ships, no network.
 
-All pictures are sRGB-encoded. scikit-image's wheel holds the photographs named below; others of its
-``skimage.data`` would be downloaded and must not be used.
+All pictures are sRGB-encoded. The photographs named below are inside scikit-image's wheel; others
+of ``skimage.data`` would be downloaded and must not be used.
 """
 
 from __future__ import annotations
