@@ -1,0 +1,93 @@
+"""The tree of commands: one row per command, one file per row, imported only when it is called.
+
+click and not typer: typer 0.29 needs 0.2 s more to start (it imports pydantic).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import click
+
+from photochrom import __version__
+from photochrom.cli import FAILED, OK
+from photochrom.errors import PhotochromError
+
+
+class Row(NamedTuple):
+    """One command of ``photochrom``."""
+
+    module: str
+    """Where it is; the click command there has the name of the row, with underscores."""
+    summary: str
+    """Its line in ``photochrom --help``."""
+
+
+COMMANDS = {
+    "image": Row("photochrom.cli.image", "Colour photographs: files or whole folders."),
+    "models": Row("photochrom.cli.models", "Show the models and devices that can be used."),
+    "bench": Row("photochrom.cli.bench", "Measure how fast pictures are coloured here."),
+    "train": Row("photochrom.cli.train", "Train a network by a recipe."),
+    "export": Row("photochrom.cli.export", "Turn a training checkpoint into a model file."),
+    "evaluate": Row("photochrom.cli.evaluate", "Score a model on photographs with known colours."),
+}
+"""Every command by its name. A new command is a file beside this one and a row here."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands from the table and imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The click command of a row; None for an unknown name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name].module)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, row.summary) for name, row in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Each command explains itself: photochrom image --help",
+)
+@click.version_option(__version__, "-V", "--version", message="photochrom %(version)s")
+def app() -> None:
+    """Black-and-white photographs in colour, on your own machine.
+
+    \b
+    photochrom image grandmother.jpg        writes grandmother.color.jpg
+    photochrom image album/ -o coloured/    colours a whole folder
+    """
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run the command line and return its exit code; what went wrong is told on stderr."""
+    try:
+        code = app.main(arguments, prog_name="photochrom", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except PhotochromError as error:
+        click.echo(f"Error: {error}", err=True)
+        return FAILED
+    except BrokenPipeError:
+        # Whoever read our output has gone. Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return code if isinstance(code, int) else OK
