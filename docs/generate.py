@@ -1,0 +1,178 @@
+"""Write the pages that repeat what the code says: cli.md, models.md, recipes.md.
+
+``python docs/generate.py`` writes them, ``--check`` only tells (exit code 1) which are out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from photochrom.cli.app import app
+from photochrom.engine import find
+from photochrom.engine.card import ModelCard, read_card
+from photochrom.train import recipe as recipe_module
+
+DOCS = Path(__file__).parent
+NOTE = "<!-- Made by `make docs`; do not edit. -->\n"
+
+
+def cli_page() -> str:
+    """Every command with its usage, its help and its options, as ``--help`` has them."""
+    sections = [NOTE, "# The command line\n"]
+    for context in contexts(click.Context(app, info_name="photochrom")):
+        command = context.command
+        sections.append(f"## `{context.command_path}`\n")
+        sections.append(f"```\n{command.get_usage(context).removeprefix('Usage: ')}\n```\n")
+        sections.append(help_text(command.help or ""))
+        if isinstance(command, click.Group):
+            names = command.list_commands(context)
+            links = (f"* [`{name}`](#{context.info_name}-{name})" for name in names)
+            sections.append("\n".join(links) + "\n")
+        rows = [record for p in command.get_params(context) if (record := option_row(p, context))]
+        sections.append(table(("option", "what"), rows))
+    return "\n".join(sections)
+
+
+def contexts(context: click.Context) -> Iterator[click.Context]:
+    """The context of a command and of all below it."""
+    yield context
+    command = context.command
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            if child is not None and not child.hidden:
+                yield from contexts(click.Context(child, info_name=name, parent=context))
+
+
+def help_text(text: str) -> str:
+    """A command's help as Markdown; click marks what must not be wrapped with ``\\b``."""
+    blocks = inspect.cleandoc(text.partition("\f")[0]).split("\n\n")
+    kept = (
+        "```\n" + block.removeprefix("\b").strip("\n") + "\n```" if "\b" in block else block
+        for block in blocks
+    )
+    return "\n\n".join(kept) + "\n"
+
+
+def option_row(parameter: click.Parameter, context: click.Context) -> tuple[str, str] | None:
+    """How an option is written, and its help; None for an argument, which the usage shows."""
+    record = parameter.get_help_record(context)
+    if record is None:
+        return None
+    names, text = (part.replace("|", "\\|") for part in record)
+    return f"`{names}`", " ".join(text.split())
+
+
+def models_page() -> str:
+    """The shipped models, from the cards inside their files."""
+    sections = [
+        NOTE,
+        "# Models\n",
+        "What each shipped model says about itself: the card that travels inside its file.\n",
+    ]
+    for name in find.shipped():
+        path, content = find.read_model(name)
+        sections.append(model_section(read_card(content, path.name), len(content)))
+    return "\n".join(sections)
+
+
+def model_section(card: ModelCard, size_bytes: int) -> str:
+    """One model's heading, facts and measured numbers."""
+    facts = [
+        ("version", card.version),
+        ("file", f"{size_bytes / 1e6:.1f} MB, {card.parameters / 1e6:.1f} M parameters"),
+        ("working size", f"{card.size} px short side, multiples of {card.multiple}"),
+        ("licence", card.licence),
+        ("training data", card.training_data),
+        ("recipe", card.recipe),
+        ("commit", f"`{card.commit}`"),
+    ]
+    lines = [f"## `{card.name}`\n", table(("", ""), facts)]
+    if card.metrics:
+        measured = [(name, f"{value:g}") for name, value in card.metrics.items()]
+        lines.append(table(("measured ([what it means](metrics.md))", ""), measured))
+    return "\n".join(lines)
+
+
+def recipes_page() -> str:
+    """Every key of a training recipe, from the dataclasses that read it."""
+    sections = [
+        NOTE,
+        "# Keys of a training recipe\n",
+        "How to train is told in [training.md](training.md); these are all the knobs. Any of them "
+        "can be set for one run: `photochrom train RECIPE.toml --set stages.0.minutes=5`.\n",
+    ]
+    tree = ast.parse(inspect.getsource(recipe_module))
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    todo = [("", classes.pop("Recipe"))]
+    while todo:
+        prefix, node = todo.pop(0)
+        sections.append(f"## {f'`[{prefix}]`' if prefix else 'Top level'}\n")
+        sections.append(" ".join((ast.get_docstring(node) or "").split()) + "\n")
+        rows = []
+        for name, kind, default, text in fields(node):
+            inner = next((c for c in classes if c in kind), None)
+            if inner is None:
+                rows.append((f"`{name}`", kind, default, text))
+            else:
+                todo.append((f"{prefix}.{name}".lstrip("."), classes.pop(inner)))
+        sections.append(table(("key", "type", "default", "what"), rows))
+    return "\n".join(sections)
+
+
+def fields(node: ast.ClassDef) -> Iterator[tuple[str, str, str, str]]:
+    """(name, type, default, the string below it) of each field of a dataclass."""
+    for statement, after in zip(node.body, [*node.body[1:], None], strict=True):
+        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
+            continue
+        text = ""
+        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            text = " ".join(str(after.value.value).split())
+        default = "required" if statement.value is None else f"`{ast.unparse(statement.value)}`"
+        default = "" if "field(" in default or default == "`''`" else default
+        kind = ast.unparse(statement.annotation).replace("|", "\\|")
+        yield statement.target.id, f"`{kind}`", default, text
+
+
+def table(head: tuple[str, ...], rows: list[Any]) -> str:
+    """A Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    cells = (" | ".join(str(cell) for cell in line) for line in lines)
+    return "\n".join(f"| {line} |" for line in cells) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "models.md": models_page,
+    "recipes.md": recipes_page,
+}
+
+
+def main() -> int:
+    """Write the pages, or tell which are out of date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 if out of date")
+    check = parser.parse_args().check
+    stale = []
+    for name, page in PAGES.items():
+        path, text = DOCS / name, page()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if not check:
+                path.write_text(text, encoding="utf-8")
+    if stale and check:
+        print(f"out of date: {', '.join(stale)}; run `make docs`", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

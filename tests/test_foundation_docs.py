@@ -1,0 +1,76 @@
+"""The documentation says what the code does, and leaves no option or metric out."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+from photochrom.cli.app import app
+from photochrom.evaluate.report import METRICS
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md"), ROOT / "examples" / "README.md"])
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """docs/generate.py as a module."""
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_generated_pages_are_up_to_date() -> None:
+    result = subprocess.run(
+        [sys.executable, DOCS / "generate.py", "--check"], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_every_command_and_option_explains_itself_and_is_documented(generate: ModuleType) -> None:
+    page = (DOCS / "cli.md").read_text(encoding="utf-8")
+    for context in generate.contexts(click.Context(app, info_name="photochrom")):
+        assert f"## `{context.command_path}`" in page
+        assert context.command.help, context.command_path
+        section = page.partition(f"## `{context.command_path}`\n")[2].partition("\n## ")[0]
+        for option in context.command.get_params(context):
+            if isinstance(option, click.Option) and not option.hidden:
+                assert option.help, f"{context.command_path} {option.opts}"
+                for name in (*option.opts, *option.secondary_opts):
+                    assert name in section, f"{context.command_path} {name}"
+
+
+def test_every_recipe_key_is_explained(generate: ModuleType) -> None:
+    page: str = generate.recipes_page()
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    assert len(rows) > 30
+    silent = [row[0] for row in rows if row[-1].strip(" |") == ""]
+    assert len(silent) <= 12, f"keys without a word about them: {silent}"
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_of_a_report_is_explained(metric: str) -> None:
+    page = (DOCS / "metrics.md").read_text(encoding="utf-8")
+    assert f"| {METRICS[metric].heading} |" in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_inside_the_documentation_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_stays_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 150
