@@ -9,9 +9,8 @@ import argparse
 import ast
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -67,8 +66,7 @@ def option_row(parameter: click.Parameter, context: click.Context) -> tuple[str,
     record = parameter.get_help_record(context)
     if record is None:
         return None
-    names, text = (part.replace("|", "\\|") for part in record)
-    return f"`{names}`", " ".join(text.split())
+    return f"`{record[0]}`", " ".join(record[1].split())
 
 
 def models_page() -> str:
@@ -112,18 +110,26 @@ def recipes_page() -> str:
     ]
     tree = ast.parse(inspect.getsource(recipe_module))
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    todo = [("", classes.pop("Recipe"))]
+    choices = {
+        target.id: ast.unparse(node.value).removeprefix("Literal[").removesuffix("]")
+        for node in tree.body
+        if isinstance(node, ast.Assign) and "Literal[" in ast.unparse(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    todo = [("", "", classes.pop("Recipe"))]
     while todo:
-        prefix, node = todo.pop(0)
-        sections.append(f"## {f'`[{prefix}]`' if prefix else 'Top level'}\n")
+        prefix, brackets, node = todo.pop(0)
+        sections.append(f"## `{brackets.format(prefix)}`\n" if prefix else "## Top level\n")
         sections.append(" ".join((ast.get_docstring(node) or "").split()) + "\n")
         rows = []
         for name, kind, default, text in fields(node):
-            inner = next((c for c in classes if c in kind), None)
+            inner = next((known for known in classes if known in kind), None)
             if inner is None:
-                rows.append((f"`{name}`", kind, default, text))
+                rows.append((f"`{name}`", f"`{choices.get(kind, kind)}`", default, text))
             else:
-                todo.append((f"{prefix}.{name}".lstrip("."), classes.pop(inner)))
+                brackets = "[[{}]]" if kind.startswith("tuple") else "[{}]"
+                todo.append((f"{prefix}.{name}".lstrip("."), brackets, classes.pop(inner)))
         sections.append(table(("key", "type", "default", "what"), rows))
     return "\n".join(sections)
 
@@ -136,16 +142,16 @@ def fields(node: ast.ClassDef) -> Iterator[tuple[str, str, str, str]]:
         text = ""
         if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
             text = " ".join(str(after.value.value).split())
-        default = "required" if statement.value is None else f"`{ast.unparse(statement.value)}`"
-        default = "" if "field(" in default or default == "`''`" else default
-        kind = ast.unparse(statement.annotation).replace("|", "\\|")
-        yield statement.target.id, f"`{kind}`", default, text
+        value = "" if statement.value is None else ast.unparse(statement.value)
+        default = "required" if not value else f"`{value}`"
+        default = "" if value == "''" or value.startswith("field(") else default
+        yield statement.target.id, ast.unparse(statement.annotation), default, text
 
 
-def table(head: tuple[str, ...], rows: list[Any]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = [head, tuple("---" for _ in head), *rows]
-    cells = (" | ".join(str(cell) for cell in line) for line in lines)
+    cells = (" | ".join(cell.replace("|", "\\|") for cell in line) for line in lines)
     return "\n".join(f"| {line} |" for line in cells) + "\n"
 
 
