@@ -2,135 +2,250 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any, Literal
 
-import typer
+import click
 
+from photochrom.cli import FAILED, OK
 from photochrom.errors import InputError
+from photochrom.evaluate.report import PICTURE_METRICS, to_text
 from photochrom.evaluate.settings import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
-    from photochrom.evaluate.lpips import Lpips
-    from photochrom.evaluate.report import Estimate, Report
-    from photochrom.evaluate.run import Evaluation, Method
+    from photochrom.evaluate.outputs import Results
+    from photochrom.evaluate.scores import PairMeter
 
 _DEFAULT = Settings()
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
+def _working_size(
+    ctx: click.Context,  # noqa: ARG001
+    param: click.Parameter,  # noqa: ARG001
+    value: str,
+) -> int | Literal["auto"]:
+    """``auto`` as it is, else a whole number of at least 1."""
+    if value == "auto":
+        return "auto"
+    if not value.isdecimal() or int(value) < 1:
+        raise click.BadParameter(f"{value!r} is neither 'auto' nor a number of pixels.")
+    return int(value)
+
+
+@click.command()
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="MODEL",
+    help="Name, path or address of a model; give it several times to compare. Without it, the "
+    "default model is measured.",
+)
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER|ZIP",
+    help="Colour pictures: a folder with its subfolders, or a zip file.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=_DEFAULT.limit,
+    help="Take this many pictures, drawn at random by --seed; all unless given.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=_DEFAULT.seed,
+    show_default=True,
+    help="Of the draw of pictures and of the bootstrap intervals.",
+)
+@click.option(
+    "--size",
+    callback=_working_size,
+    default=str(_DEFAULT.size),
+    metavar="PX|auto",
+    show_default=True,
+    help="Working size of the network: short side in px, or auto.",
+)
+@click.option(
+    "--vividness",
+    type=click.FloatRange(min=0.0),
+    default=_DEFAULT.vividness,
+    show_default=True,
+    help="Factor on the colours that the model predicts.",
+)
+@click.option(
+    "--device", default=_DEFAULT.device, show_default=True, help="Where the network runs."
+)
+@click.option(
+    "--crop",
+    type=click.IntRange(min=32),
+    default=_DEFAULT.crop,
+    metavar="PX",
+    help="First bring the short side to this many px and take the centre square (published "
+    "figures: 256).",
+)
+@click.option(
+    "--lpips-weights",
+    type=_FILE,
+    help="LPIPS (squeeze) as safetensors; else the file that PHOTOCHROM_LPIPS names, else "
+    "lpips-squeeze.safetensors in the cache. Without any, LPIPS is not measured.",
+)
+@click.option("--json", type=_FILE, help="Write everything, each picture's values too, as JSON.")
+@click.option(
+    "--gallery", type=_FILE, help="Write an HTML page: grey, ours, true; from worst to best."
+)
+@click.option("--contact-sheet", type=_FILE, help="Write a PNG with many results side by side.")
+@click.option(
+    "--sort-by",
+    type=click.Choice(PICTURE_METRICS),
+    default=_DEFAULT.sort_by,
+    show_default=True,
+    help="Metric of the first model that orders gallery and contact sheet.",
+)
+@click.option(
+    "--thumbnail",
+    "thumbnail_px",
+    type=click.IntRange(min=16),
+    default=_DEFAULT.thumbnail_px,
+    show_default=True,
+    metavar="PX",
+    help="Longest side of the pictures in the gallery.",
+)
+@click.option(
+    "--sheet-pictures",
+    type=click.IntRange(min=1),
+    default=_DEFAULT.sheet_pictures,
+    show_default=True,
+    help="Pictures on the contact sheet, evenly spaced from worst to best.",
+)
+@click.option(
+    "--no-truth",
+    is_flag=True,
+    help="The pictures have no true colours (old photographs): colour and show, measure nothing.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 def evaluate(
-    data: Annotated[
-        Path, typer.Option(help="Folder (with subfolders) or zip file of colour pictures.")
-    ],
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Model by name, path or address; give it several times to compare. "
-            "The shipped default model where none is given."
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=1, help="Take this many pictures, drawn at random by --seed."),
-    ] = _DEFAULT.limit,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Of the draw of pictures and of the bootstrap intervals.")
-    ] = _DEFAULT.seed,
-    size: Annotated[
-        str, typer.Option(help="Working size of the network, px on the short side; or 'auto'.")
-    ] = str(_DEFAULT.size),
-    vividness: Annotated[
-        float, typer.Option(min=0.0, help="Factor on the chroma that the model predicts.")
-    ] = _DEFAULT.vividness,
-    device: Annotated[str, typer.Option(help="Where the network runs.")] = _DEFAULT.device,
-    crop: Annotated[
-        int | None,
-        typer.Option(
-            min=32,
-            help="Bring the short side to this many px and take the centre square first, "
-            "as published figures do (256).",
-        ),
-    ] = _DEFAULT.crop,
-    lpips_weights: Annotated[
-        Path | None,
-        typer.Option(
-            help="Weights of LPIPS (squeeze) as safetensors. Else PHOTOCHROM_LPIPS, else "
-            "lpips-squeeze.safetensors in the cache; without any, LPIPS is not measured."
-        ),
-    ] = None,
-    json: Annotated[
-        Path | None, typer.Option(help="Write all values, of each picture too, to this file.")
-    ] = None,
-    gallery: Annotated[
-        Path | None,
-        typer.Option(help="Write an HTML gallery (grey, ours, true), from worst to best."),
-    ] = None,
-    contact_sheet: Annotated[
-        Path | None, typer.Option(help="Write a PNG with many results side by side.")
-    ] = None,
-    sort_by: Annotated[
-        str, typer.Option(help="Metric that orders gallery and contact sheet.")
-    ] = _DEFAULT.sort_by,
-    sheet_pictures: Annotated[
-        int,
-        typer.Option(
-            min=1, help="Pictures on the contact sheet, evenly spaced from worst to best."
-        ),
-    ] = _DEFAULT.sheet_pictures,
-    thumbnail: Annotated[
-        int, typer.Option(min=16, help="Longest side of the pictures in the gallery, px.")
-    ] = _DEFAULT.thumbnail_px,
-    no_truth: Annotated[
-        bool,
-        typer.Option(
-            "--no-truth",
-            help="The pictures have no true colour (old photographs): colour and show them only.",
-        ),
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace outputs that exist.")
-    ] = False,
-) -> None:
-    """Measure how well a model colours pictures whose true colours are known.
+    models: tuple[str, ...],
+    data: Path,
+    lpips_weights: Path | None,
+    json: Path | None,
+    gallery: Path | None,
+    contact_sheet: Path | None,
+    no_truth: bool,
+    overwrite: bool,
+    **choices: Any,
+) -> int:
+    """Score a model on photographs with known colours.
 
-    The pictures are made grey, coloured, and compared with the truth, beside the grey floor (the
-    grey picture itself as the answer), with 95 % bootstrap intervals. A picture that cannot be read
-    is named and skipped; the exit code is then 1.
+    The pictures are turned grey, coloured, and compared with the truth: beside the grey floor (the
+    grey picture itself as the answer) and with 95 % bootstrap intervals. A picture that cannot be
+    read is named and left out; the exit code is then 1.
     """
     from rich.console import Console
+
+    from photochrom.evaluate import outputs
+    from photochrom.imageio.atomic import check_target
+
+    writers = (
+        (json, outputs.write_json),
+        (gallery, outputs.write_gallery),
+        (contact_sheet, outputs.write_contact_sheet),
+    )
+    wanted = [(path, write) for path, write in writers if path is not None]
+    if no_truth and not wanted:
+        raise click.UsageError("--no-truth measures nothing; add --gallery or --contact-sheet.")
+    for path, _ in wanted:
+        check_target(path, overwrite=overwrite)
+    messages = Console(stderr=True, highlight=False, soft_wrap=True)
+    meter = None if no_truth else _meter(lpips_weights, messages)
+    results = _results(
+        models,
+        data,
+        meter,
+        Settings(**choices),
+        messages,
+        thumbnails=gallery is not None or contact_sheet is not None,
+    )
+    for path, write in wanted:
+        write(path, results, overwrite=overwrite)
+        messages.print(f"wrote {path}", markup=False)
+    if results.report is not None:
+        click.echo(to_text(results.report))
+    return FAILED if results.evaluation.failures else OK
+
+
+def _meter(lpips_weights: Path | None, messages: Console) -> PairMeter:
+    """The measuring instrument, with LPIPS where its weights are at hand; says where not."""
+    from photochrom.engine import cache_dir
+    from photochrom.evaluate.lpips import WEIGHTS_NAME, WEIGHTS_VARIABLE, Lpips, find_weights
+    from photochrom.evaluate.scores import PairMeter
+
+    weights = find_weights(lpips_weights, cache_dir())
+    if weights is None:
+        messages.print(
+            f"LPIPS is not measured: there is no {cache_dir() / WEIGHTS_NAME}. Name the weights "
+            f"with --lpips-weights or {WEIGHTS_VARIABLE}.",
+            markup=False,
+        )
+    return PairMeter(None if weights is None else Lpips.load(weights))
+
+
+def _results(
+    models: Sequence[str],
+    data: Path,
+    meter: PairMeter | None,
+    settings: Settings,
+    messages: Console,
+    *,
+    thumbnails: bool,
+) -> Results:
+    """Run the evaluation under a progress bar and say what could not be measured."""
+    from rich.progress import Progress
 
     from photochrom.engine import DEFAULT_MODEL
     from photochrom.evaluate.dataset import open_pictures
     from photochrom.evaluate.methods import load_methods
-    from photochrom.evaluate.outputs import Results, write_contact_sheet, write_gallery, write_json
-    from photochrom.evaluate.report import check_metric, summarize
-    from photochrom.evaluate.scores import PairMeter
-    from photochrom.imageio.atomic import check_target
+    from photochrom.evaluate.outputs import Results
+    from photochrom.evaluate.run import evaluate_pictures
+    from photochrom.evaluate.summary import summarize
 
-    settings = Settings(
-        limit=limit,
-        seed=seed,
-        size=_working_size(size),
-        vividness=vividness,
-        device=device,
-        crop=crop,
-        sort_by=sort_by,
-        thumbnail_px=thumbnail,
-        sheet_pictures=sheet_pictures,
-    )
-    messages = Console(stderr=True)
-    writers = {json: write_json, gallery: write_gallery, contact_sheet: write_contact_sheet}
-    outputs = {path: write for path, write in writers.items() if path is not None}
-    for path in outputs:
-        check_target(path, overwrite=overwrite)
-    if no_truth and not outputs:
-        raise typer.BadParameter("--no-truth needs --gallery, --contact-sheet or --json")
-    check_metric(sort_by)
     pictures = open_pictures(data)
-    meter = None if no_truth else PairMeter(_lpips(lpips_weights, messages))
-    methods = load_methods(model or [DEFAULT_MODEL], settings)
-    evaluation = _run(pictures, methods, meter, settings, messages)
-    ...
+    names = pictures.sample(settings.limit, settings.seed)
+    methods = load_methods(models or (DEFAULT_MODEL,), settings)
+    for method in methods:
+        messages.print(f"{method.name}: {method.facts['device']}", markup=False)
+    with Progress(console=messages) as progress:
+        task = progress.add_task("pictures", total=len(names))
+        evaluation = evaluate_pictures(
+            pictures,
+            names,
+            methods,
+            meter,
+            settings,
+            thumbnails=thumbnails,
+            advance=lambda: progress.advance(task),
+        )
+    for name, reason in evaluation.failures.items():
+        messages.print(f"left out: {name}: {reason}", markup=False)
+    if not evaluation.samples:
+        raise InputError(f"none of the {len(names)} pictures of {data} could be measured")
+    messages.print(f"{len(evaluation.samples)} pictures, {len(evaluation.failures)} left out")
+    if meter is None:
+        return Results(data, settings, methods, evaluation, None)
+    grey = evaluation.colourless()
+    if grey:
+        messages.print(
+            f"{grey} of the pictures have no colour themselves; they are measured all the same. "
+            "For old photographs without a truth: --no-truth.",
+        )
+    report = summarize(
+        evaluation.scores(), meter.bins, seed=settings.seed, resamples=settings.resamples
+    )
+    return Results(data, settings, methods, evaluation, report)

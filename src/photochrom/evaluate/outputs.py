@@ -1,0 +1,85 @@
+"""What an evaluation leaves behind: JSON, gallery, contact sheet; each whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from photochrom import __version__
+from photochrom.evaluate.contact_sheet import contact_sheet, spread
+from photochrom.evaluate.gallery import gallery_html, leading_row
+from photochrom.evaluate.report import Report, to_json
+from photochrom.evaluate.run import Evaluation, Method
+from photochrom.evaluate.settings import Settings
+from photochrom.imageio.atomic import write_atomically
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """One evaluation with all that its outputs tell about it. report: None without truth."""
+
+    data: Path
+    settings: Settings
+    methods: Sequence[Method]
+    evaluation: Evaluation
+    report: Report | None
+
+
+def write_json(path: Path, results: Results, *, overwrite: bool) -> None:
+    """Everything in one JSON file: versions, settings, methods with their cards, all values.
+
+    Raises OutputError where it cannot be written.
+    """
+    evaluation = results.evaluation
+    content: dict[str, object] = {
+        "photochrom": __version__,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "settings": dataclasses.asdict(results.settings),
+        "data": {
+            "path": str(results.data),
+            "measured": len(evaluation.samples),
+            "failures": dict(evaluation.failures),
+        },
+        "methods": [{"name": method.name, **method.facts} for method in results.methods],
+    }
+    if results.report is not None:
+        content |= to_json(results.report, [sample.name for sample in evaluation.samples])
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, f"{text}\n".encode(), overwrite=overwrite)
+
+
+def write_gallery(path: Path, results: Results, *, overwrite: bool) -> None:
+    """The HTML gallery. Raises OutputError where it cannot be written."""
+    settings = results.settings
+    names = ", ".join(method.name for method in results.methods)
+    facts = [
+        f"{len(results.evaluation.samples)} pictures of {results.data.name}, "
+        f"working size {settings.size}, vividness {settings.vividness:g}, "
+        f"photochrom {__version__}"
+    ]
+    if results.report is not None:
+        facts.append(
+            "Each value with the interval that holds it in 95 % of bootstrap data sets. "
+            "ΔE: mean CIEDE2000; CF: colourfulness."
+        )
+    page = gallery_html(
+        results.evaluation,
+        results.report,
+        title=f"In colour by {names}",
+        facts=facts,
+        sort_by=settings.sort_by,
+    )
+    write_atomically(path, page.encode(), overwrite=overwrite)
+
+
+def write_contact_sheet(path: Path, results: Results, *, overwrite: bool) -> None:
+    """The contact sheet, worst first. Raises OutputError where it cannot be written."""
+    samples, report = results.evaluation.samples, results.report
+    order: Sequence[int] = range(len(samples))
+    if report is not None:
+        order = report.order(results.settings.sort_by, leading_row(report))
+    chosen = [samples[i] for i in spread(order, results.settings.sheet_pictures)]
+    write_atomically(path, contact_sheet(chosen), overwrite=overwrite)

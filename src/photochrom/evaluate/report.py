@@ -1,0 +1,167 @@
+"""What a report holds: a row of figures per method, as data, as JSON and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.errors import InputError
+
+GREY = "grey"
+"""Name of the floor: the grey picture itself as the prediction."""
+
+TRUE = "true"
+"""Name of the true pictures: among the thumbnails, and as the report's last row."""
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """How a metric is shown: its heading, decimals, unit, and which way is better."""
+
+    heading: str
+    decimals: int
+    better: Literal["higher", "lower", "truth"]
+    unit: str = ""
+
+    def show(self, value: float) -> str:
+        """The value in this metric's decimals, without its unit."""
+        return f"{value:.{self.decimals}f}"
+
+
+METRICS: Mapping[str, MetricInfo] = {
+    "psnr": MetricInfo("PSNR", 2, "higher", "dB"),
+    "ssim": MetricInfo("SSIM", 4, "higher"),
+    "ciede2000": MetricInfo("CIEDE2000", 2, "lower"),
+    "lpips": MetricInfo("LPIPS (squeeze)", 4, "lower"),
+    "auc": MetricInfo("raw accuracy AuC", 1, "higher", "%"),
+    "auc_rebalanced": MetricInfo("AuC, class-rebalanced", 1, "higher", "%"),
+    "colourfulness": MetricInfo("colourfulness", 1, "truth"),
+    "colourfulness_percent": MetricInfo("colourfulness, share of true", 1, "truth", "%"),
+    "delta_colourfulness": MetricInfo("ΔCF", 1, "lower"),
+    "colourfulness_ddcolor": MetricInfo("colourfulness (DDColor's)", 1, "truth"),
+    "delta_colourfulness_ddcolor": MetricInfo("ΔCF (DDColor's)", 1, "lower"),
+}
+"""The metrics of a report, in order."""
+
+PICTURE_METRICS = (
+    "psnr",
+    "ssim",
+    "ciede2000",
+    "lpips",
+    "auc",
+    "auc_rebalanced",
+    "colourfulness",
+    "colourfulness_ddcolor",
+)
+"""The metrics that a single picture has too."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A data-set value and its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def show(self, metric: str) -> str:
+        """``23.71 [23.50, 23.93]`` in the metric's decimals."""
+        show = METRICS[metric].show
+        return f"{show(self.value)} [{show(self.low)}, {show(self.high)}]"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method's figures.
+
+    estimates: by metric; None where it was not measured. pictures: per metric of a single picture
+    (P,), in the order of the scores; a metric that was not measured is missing.
+    """
+
+    method: str
+    estimates: Mapping[str, Estimate | None]
+    pictures: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The rows of all methods, and the true pictures' own colourfulness as a row."""
+
+    rows: tuple[Row, ...]
+    truth: Row
+
+    def order(self, metric: str, row: Row) -> list[int]:
+        """Indices of the pictures from worst to best by one row's metric.
+
+        For the colourfulness, worst is farthest from the true picture's.
+        Raises InputError where the metric was not measured picture by picture.
+        """
+        if metric not in row.pictures:
+            known = ", ".join(row.pictures)
+            raise InputError(f"{metric!r} was not measured; to order pictures there are {known}")
+        badness = row.pictures[metric]
+        if METRICS[metric].better == "higher":
+            badness = -badness
+        elif METRICS[metric].better == "truth":
+            badness = np.abs(badness - self.truth.pictures[metric])
+        return [int(i) for i in np.argsort(-badness, kind="stable")]
+
+
+def to_json(report: Report, names: Sequence[str]) -> dict[str, object]:
+    """The report as JSON-ready data: metrics, rows (the truth last), and every picture's values.
+
+    names: of the pictures, in the order of the scores.
+    """
+    rows = (*report.rows, report.truth)
+    return {
+        "metrics": {
+            key: {"heading": info.heading, "unit": info.unit, "better": info.better}
+            for key, info in METRICS.items()
+        },
+        "rows": [
+            {
+                "method": row.method,
+                "values": {
+                    key: None
+                    if estimate is None
+                    else {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+                    for key, estimate in row.estimates.items()
+                },
+            }
+            for row in rows
+        ],
+        "pictures": [
+            {
+                "name": name,
+                "values": {
+                    row.method: {key: float(v[i]) for key, v in row.pictures.items()}
+                    for row in rows
+                },
+            }
+            for i, name in enumerate(names)
+        ],
+    }
+
+
+def to_text(report: Report) -> str:
+    """The report as a table for a terminal: a line per metric, a column per method."""
+    lines = [["", *(row.method for row in report.rows), report.truth.method]]
+    for metric, info in METRICS.items():
+        heading = info.heading + (f", {info.unit}" if info.unit else "")
+        lines.append([heading, *_cells(report, metric)])
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines
+    )
+
+
+def _cells(report: Report, metric: str) -> Iterator[str]:
+    for row in report.rows:
+        estimate = row.estimates[metric]
+        yield "not measured" if estimate is None else estimate.show(metric)
+    truth = report.truth.estimates.get(metric)
+    yield "" if truth is None else truth.show(metric)
