@@ -53,7 +53,11 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(
+        self,
+        ctx: click.Context,
+        formatter: click.HelpFormatter,
+    ) -> None:
         """The list of commands, from the table alone."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, row.summary) for name, row in COMMANDS.items()])
@@ -66,7 +70,7 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, "-V", "--version", message="photochrom %(version)s")
 def app() -> None:
-    """Black-and-white photographs in colour, on your own machine.
+    r"""Black-and-white photographs in colour, on your own machine.
 
     \b
     photochrom image grandmother.jpg        writes grandmother.color.jpg

@@ -5,7 +5,7 @@ from __future__ import annotations
 from photochrom.engine.card import CARD_KEY, ModelCard
 from photochrom.engine.contract import Prediction
 from photochrom.engine.devices import DEVICE_NAMES, DEVICES, available_devices
-from photochrom.engine.find import DEFAULT_MODEL, cache_dir, shipped
+from photochrom.engine.find import DEFAULT_MODEL, cache_dir, local, shipped
 from photochrom.engine.network import Network, card_of, load
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "cache_dir",
     "card_of",
     "load",
+    "local",
     "shipped",
 ]

@@ -16,6 +16,7 @@ DEFAULT_MODEL = "photochrom-base"
 """The model that colours when none is named."""
 
 SHIPPED_DIR = Path(__file__).parent / "models"
+_ADDRESSES = ("https://", "http://", "hf:")
 _TABLE = "SHA256SUMS"
 _HUB = "https://huggingface.co"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -36,7 +37,7 @@ def read_model(model: str | Path, *, shipped_dir: Path = SHIPPED_DIR) -> tuple[P
     """
     text = str(model)
     if isinstance(model, str):
-        if text.startswith(("https://", "http://", "hf:")):
+        if text.startswith(_ADDRESSES):
             return _downloaded(text)
         sums = _checksums(shipped_dir)
         if text in sums:
@@ -46,6 +47,16 @@ def read_model(model: str | Path, *, shipped_dir: Path = SHIPPED_DIR) -> tuple[P
     if path.suffix == ".onnx" or len(path.parts) > 1 or path.is_file():
         return path, _read(path)
     raise ModelError(f"there is no model called {text!r}; {_known(text, shipped_dir)}")
+
+
+def local(model: str | Path) -> str | Path:
+    """The model on this machine: an address is fetched into the cache, others stay as they are.
+
+    Raises ModelError when it cannot be fetched.
+    """
+    if isinstance(model, str) and model.startswith(_ADDRESSES):
+        return _downloaded(model)[0]
+    return model
 
 
 def cache_dir() -> Path:

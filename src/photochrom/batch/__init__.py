@@ -1,0 +1,8 @@
+"""Colouring picture files, one or a hundred thousand: what becomes what, and getting it done."""
+
+from __future__ import annotations
+
+from photochrom.batch.plan import Job, plan
+from photochrom.batch.run import DEFAULT_JOBS, Outcome, Settings, Status, colour_files
+
+__all__ = ["DEFAULT_JOBS", "Job", "Outcome", "Settings", "Status", "colour_files", "plan"]

@@ -1,0 +1,190 @@
+"""Colouring files: several pictures in flight, one failure at a time, nothing half written."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from photochrom import __version__
+from photochrom.batch.plan import Job
+from photochrom.color.tone import tone
+from photochrom.colorize import Hint, Size, colorize
+from photochrom.engine import DEFAULT_MODEL, Network, load, local
+from photochrom.errors import OutputError, PhotochromError
+from photochrom.imageio import DEFAULT_MAX_PIXELS, read, write
+from photochrom.imageio.atomic import check_target
+
+Status: TypeAlias = Literal["coloured", "finished", "in colour", "failed"]
+"""Coloured now; was finished before; had colours and was left alone; could not be coloured."""
+
+DEFAULT_JOBS = min(2, os.cpu_count() or 1)
+"""Pictures in flight. With two, one is decoded or encoded while the other is coloured; every step
+of a picture already uses all processors, so more only need more memory."""
+
+_PATIENCE_S = 0.5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How files are coloured."""
+
+    model: str | Path = DEFAULT_MODEL
+    device: str = "auto"
+    threads: int | None = None
+    size: Size = "auto"
+    vividness: float = 1.0
+    hints: tuple[Hint, ...] = ()
+    overwrite: bool = False
+    """Colour again what is finished."""
+    force: bool = False
+    """Colour also what is in colour already."""
+    max_pixels: int = DEFAULT_MAX_PIXELS
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one job."""
+
+    job: Job
+    status: Status
+    message: str = ""
+    """Why it failed or was left alone; empty when it was coloured."""
+    notes: tuple[str, ...] = ()
+    """What the file had that its result has not."""
+    size: tuple[int, int] | None = None
+    """Height and width, px."""
+    model: str = ""
+    device: str = ""
+    seconds: float = 0.0
+
+
+def colour_files(
+    jobs: Sequence[Job], settings: Settings, *, in_flight: int = DEFAULT_JOBS
+) -> Iterator[Outcome]:
+    """Colour files and tell what became of each, as they are done.
+
+    What is finished already is skipped, a failure concerns one file only. When the caller stops
+    early (or Ctrl-C stops it), files that are being written are still completed: all work is done
+    in threads, which Ctrl-C does not reach.
+    Raises ModelError when the model cannot be used at all.
+    """
+    waiting = []
+    for job in jobs:
+        known = _known_outcome(job, settings)
+        if known is None:
+            waiting.append(job)
+        else:
+            yield known
+    if waiting:
+        yield from _in_threads(waiting, settings, in_flight)
+
+
+def _in_threads(jobs: Sequence[Job], settings: Settings, in_flight: int) -> Iterator[Outcome]:
+    model = local(settings.model)  # a download belongs to this thread, where Ctrl-C can stop it
+    pool = ThreadPoolExecutor(in_flight + 1)
+    try:
+        network = pool.submit(load, model, device=settings.device, threads=settings.threads)
+        todo = iter(jobs)
+        running: set[Future[Outcome]] = set()
+        while True:
+            for job in todo:
+                running.add(pool.submit(_outcome, job, settings, network))
+                if len(running) == in_flight:
+                    break
+            if not running:
+                return
+            # On Windows, Ctrl-C is not seen while waiting: wait a little at a time.
+            done, running = wait(running, timeout=_PATIENCE_S, return_when=FIRST_COMPLETED)
+            if network.done():
+                network.result()
+            for outcome in done:
+                yield outcome.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _known_outcome(job: Job, settings: Settings) -> Outcome | None:
+    """The outcome of a job that need not be started."""
+    if job.problem is not None:
+        return Outcome(job, "failed", str(job.problem))
+    if not settings.overwrite and job.target.is_file() and job.source.is_file():
+        return Outcome(job, "finished", f"{job.target} exists; --overwrite colours it again")
+    return None
+
+
+def _outcome(job: Job, settings: Settings, network: Future[Network]) -> Outcome:
+    """Colour one file; whatever goes wrong concerns this file alone."""
+    start = time.perf_counter()
+    try:
+        outcome = _coloured(job, settings, network)
+    except PhotochromError as error:
+        outcome = Outcome(job, "failed", str(error))
+    except MemoryError:
+        outcome = Outcome(
+            job,
+            "failed",
+            f"{job.source} needs more memory than there is. Close other programs, or colour it "
+            "with --jobs 1.",
+        )
+    return dataclasses.replace(outcome, seconds=time.perf_counter() - start)
+
+
+def _coloured(job: Job, settings: Settings, network: Future[Network]) -> Outcome:
+    _check_place(job, settings)
+    picture = read(job.source, max_pixels=settings.max_pixels)
+    if not settings.force and tone(picture.pixels) == "colour":
+        return Outcome(job, "in colour", f"{job.source} is in colour already; --force colours it")
+    ready = network.result()
+    rgb = colorize(
+        picture.pixels,
+        model=ready,
+        size=settings.size,
+        vividness=settings.vividness,
+        hints=settings.hints,
+    )
+    _make_folder(job.target.parent)
+    write(
+        job.target,
+        dataclasses.replace(picture, pixels=rgb),
+        overwrite=settings.overwrite,
+        generator=f"{ready.card.title} (photochrom {__version__})",
+    )
+    height, width = picture.pixels.shape[:2]
+    return Outcome(
+        job,
+        "coloured",
+        notes=picture.notes,
+        size=(height, width),
+        model=ready.card.title,
+        device=ready.device,
+    )
+
+
+def _check_place(job: Job, settings: Settings) -> None:
+    """Raise OutputError before any work is done, where the result could not be kept."""
+    if not job.target.parent.is_dir():
+        return  # it is made once there is something to put into it
+    check_target(job.target, overwrite=settings.overwrite)
+    if job.target.exists() and job.source.exists() and job.target.samefile(job.source):
+        raise OutputError(
+            f"{job.target} is the input {job.source} itself. Give another output to -o."
+        )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise OutputError(
+            f"the folder {folder} cannot be made: a file has its name. Give another to -o."
+        ) from None
+    except OSError as error:
+        raise OutputError(
+            f"the folder {folder} cannot be made: {error.strerror}. Give another to -o."
+        ) from None
