@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from photochrom.engine.card import CARD_KEY, ModelCard
 from photochrom.engine.contract import Prediction
-from photochrom.engine.devices import DEVICE_NAMES, DEVICES, available_devices
+from photochrom.engine.devices import DEVICE_NAMES, DEVICES, available_devices, choose_device
 from photochrom.engine.find import DEFAULT_MODEL, cache_dir, local, shipped
 from photochrom.engine.network import Network, card_of, load
 
@@ -19,6 +19,7 @@ __all__ = [
     "available_devices",
     "cache_dir",
     "card_of",
+    "choose_device",
     "load",
     "local",
     "shipped",

@@ -94,21 +94,13 @@ def _typed(name: str, kind: str, value: Any) -> Any:
         return value
     if kind == "int" and isinstance(value, int) and not isinstance(value, bool):
         return value
-    if kind == "float" and _is_number(value):
+    if kind == "float" and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
-    if (
-        kind == "dict[str, float]"
-        and isinstance(value, dict)
-        and all(map(_is_number, value.values()))
-    ):
-        return {key: float(number) for key, number in value.items()}
+    if kind == "dict[str, float]" and isinstance(value, dict):
+        return {key: _typed(f"{name}.{key}", "float", number) for key, number in value.items()}
     raise ModelError(
         f"the model card's {name} is {value!r}, but should be {kind}. Export the model again."
     )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def read_card(onnx_file: bytes, source: str) -> ModelCard:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import importlib.util
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from photochrom.errors import ModelError
 
 _BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
-@dataclass(frozen=True)
-class Device:
+class Device(NamedTuple):
     """One row of the table of devices."""
 
     name: str

@@ -1,0 +1,88 @@
+"""``photochrom bench``: how fast pictures are coloured here."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import click
+
+from photochrom.cli import OK
+from photochrom.cli.options import model_option
+from photochrom.cli.table import aligned
+from photochrom.engine import DEVICES
+from photochrom.evaluate.bench import (
+    DEFAULT_MEGAPIXELS,
+    DEFAULT_REPEATS,
+    STAGES,
+    Measurement,
+)
+from photochrom.evaluate.bench import bench as measure
+
+
+@click.command()
+@model_option
+@click.option(
+    "--device",
+    "devices",
+    type=click.Choice(list(DEVICES)),
+    multiple=True,
+    help="Measure this device; repeatable. All that are available, unless given.",
+)
+@click.option(
+    "--megapixels",
+    type=click.FloatRange(min=0.01, max=1000.0),
+    multiple=True,
+    default=DEFAULT_MEGAPIXELS,
+    show_default=True,
+    help="Measure this size of picture; repeatable.",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    default=DEFAULT_REPEATS,
+    show_default=True,
+    help="The median of so many runs is told.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per measurement.")
+def bench(
+    model: str,
+    devices: tuple[str, ...],
+    megapixels: tuple[float, ...],
+    repeats: int,
+    as_json: bool,
+) -> int:
+    """Measure how fast pictures are coloured here, in seconds.
+
+    For each size and device: the stages of a picture in a process that is warm, their sum, a fresh
+    process for one picture (cold), and its peak memory.
+    """
+    rows: list[tuple[str, ...]] = [("MP", "engine", *STAGES, "warm", "cold", "peak MB")]
+    for measurement in measure(
+        model=model, devices=devices or None, megapixels=megapixels, repeats=repeats
+    ):
+        if as_json:
+            click.echo(json.dumps(_record(measurement)))
+        else:
+            click.echo(f"{measurement.megapixels:g} MP on {measurement.device}: done", err=True)
+        rows.append(_row(measurement))
+    if not as_json:
+        click.echo(aligned(rows))
+    return OK
+
+
+def _row(measurement: Measurement) -> tuple[str, ...]:
+    peak = "?" if measurement.peak_mb is None else f"{measurement.peak_mb:.0f}"
+    stages = (f"{measurement.warm_s[stage]:.3f}" for stage in STAGES)
+    return (
+        f"{measurement.megapixels:g}",
+        measurement.engine,
+        *stages,
+        f"{measurement.warm_total_s:.2f}",
+        f"{measurement.cold_s:.2f}",
+        peak,
+    )
+
+
+def _record(measurement: Measurement) -> dict[str, object]:
+    return {**dataclasses.asdict(measurement), "warm_total_s": measurement.warm_total_s}
