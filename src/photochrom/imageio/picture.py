@@ -63,7 +63,7 @@ class Metadata:
     file_mode: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """An upright picture in sRGB.
 

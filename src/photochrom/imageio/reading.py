@@ -1,34 +1,193 @@
-"""From a file to a picture."""
+"""From a file to an upright picture in sRGB."""
 
 from __future__ import annotations
 
-import io
+import stat
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from numpy.typing import NDArray
 
-from photochrom.errors import InputError
-from photochrom.imageio.picture import DEFAULT_MAX_PIXELS, Metadata, Picture
+from photochrom.errors import InputError, PhotochromError
+from photochrom.imageio import decoders, exif, icc, xmp
+from photochrom.imageio.decoders import Decoded, Decoder
+from photochrom.imageio.picture import DEFAULT_MAX_PIXELS, FORMAT_OF_SUFFIX, Metadata, Picture
+from photochrom.imageio.tiff_decoder import decode_tiff
+
+DECODERS: dict[str, Decoder] = {
+    "JPEG": decoders.decode_jpeg,
+    "PNG": decoders.decode_png,
+    "TIFF": decode_tiff,
+    "WebP": decoders.decode_webp,
+    "AVIF": decoders.decode_avif,
+    "HEIC": decoders.decode_heic,
+    "GIF": decoders.decode_gif,
+    "BMP": decoders.decode_bmp,
+}
+_HEIF_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif"}
+)
+_BYTES_PER_PIXEL = 16
+_SPARE_BYTES = 1 << 26
+"""No honest file is larger than 16 bytes per pixel and 64 MiB of metadata."""
 
 
 def read(path: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
-    """Read a picture, upright and in sRGB. Raises InputError."""
+    """Read a picture: upright, in sRGB, with 16 bits where the file has more than 8.
+
+    The format is told by the content, not the name. A damaged, truncated or animated file is
+    refused; of a file with several pages the first is read and ``notes`` says so.
+
+    Raises InputError (the message names the file and what to do), or MissingDependencyError where
+    a format needs an optional package.
+    """
     path = Path(path)
+    data, mode = _file_bytes(path, max_pixels)
+    name = _format_of(path, data)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > max_pixels:
-                raise InputError(f"{path} is too large; raise --max-megapixels")
-            name = image.format or "PNG"
-            upright = ImageOps.exif_transpose(image)
-            grey = upright.mode in ("L", "1")
-            pixels = np.array(upright.convert("L" if grey else "RGB"))
-    except InputError:
-        raise
-    except Exception as error:
+        decoded = DECODERS[name](data, max_pixels)
+        return _picture(decoded, name, mode)
+    except InputError as error:
         raise InputError(f"cannot read {path}: {error}") from error
-    return Picture(pixels, None, Metadata(file_mode=path.stat().st_mode & 0o777), name)
+    except PhotochromError:
+        raise
+    except MemoryError as error:
+        raise InputError(f"cannot read {path}: not enough memory for its pixels") from error
+    except Exception as error:  # what decoders raise on damaged data is unbounded
+        reason = str(error) or type(error).__name__
+        raise InputError(f"cannot read {path}: the {name} data are damaged ({reason})") from error
+
+
+def _file_bytes(path: Path, max_pixels: int) -> tuple[bytes, int]:
+    """The content and the permission bits of a regular file that may be a picture."""
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise InputError(f"cannot read {path}: it is a folder")
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"cannot read {path}: it is not a regular file")
+        if status.st_size > max_pixels * _BYTES_PER_PIXEL + _SPARE_BYTES:
+            raise InputError(
+                f"cannot read {path}: {status.st_size / 1e6:.0f} MB cannot be a picture of at most "
+                f"{max_pixels / 1e6:g} megapixels; if it is one, pass a larger --max-megapixels"
+            )
+        return path.read_bytes(), stat.S_IMODE(status.st_mode)
+    except FileNotFoundError as error:
+        raise InputError(f"cannot read {path}: no such file") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot read {path}: {reason}") from error
+
+
+def _format_of(path: Path, data: bytes) -> str:
+    """The format by the first bytes. Raises InputError for anything that is no known picture."""
+    head = data[:16]
+    if head[:3] == b"\xff\xd8\xff":
+        return "JPEG"
+    if head[:8] == b"\x89PNG\r\n\x1a\n":
+        return "PNG"
+    if head[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"):
+        return "TIFF"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WebP"
+    if head[:6] in (b"GIF87a", b"GIF89a"):
+        return "GIF"
+    if head[:2] == b"BM":
+        return "BMP"
+    if head[4:8] == b"ftyp":
+        brands = {
+            data[at : at + 4] for at in (8, *range(16, min(int.from_bytes(head[:4], "big"), 64), 4))
+        }
+        if brands & {b"avif", b"avis"}:
+            return "AVIF"
+        if brands & _HEIF_BRANDS:
+            return "HEIC"
+    if not data:
+        raise InputError(f"cannot read {path}: the file is empty")
+    promised = FORMAT_OF_SUFFIX.get(path.suffix.lower())
+    what = f"it is not a {promised} file" if promised else "it is not a picture"
+    known = ", ".join(DECODERS)
+    raise InputError(f"cannot read {path}: {what}, whatever its name says; known are {known}")
+
+
+def _picture(decoded: Decoded, name: str, mode: int) -> Picture:
+    samples, alpha, notes = decoded.samples, decoded.alpha, decoded.notes
+    bits = 8 if samples.dtype == np.uint8 else 16
+    pixels, profile, remarks = _to_srgb(decoded)
+    notes += remarks
+    block = decoded.exif
+    if block is not None:
+        block = block.removeprefix(b"Exif\x00\x00")
+    turn, dpi = decoded.orientation or 1, decoded.dpi
+    try:
+        if block is not None:
+            if decoded.orientation is None:
+                turn = exif.orientation(block)
+            dpi = dpi or exif.resolution(block)
+            block = exif.upright(block, sides_swapped=turn > 4)
+    except ValueError:
+        block, notes = None, (*notes, "its EXIF data are damaged and were left out")
+    packet = decoded.xmp
+    if turn != 1:
+        pixels = _turned(pixels, turn)
+        alpha = None if alpha is None else _turned(alpha, turn)
+        dpi = (dpi[1], dpi[0]) if dpi is not None and turn > 4 else dpi
+    if packet is not None:
+        packet = xmp.upright(packet)
+    if alpha is not None:
+        alpha = icc.to_depth(alpha, pixels.dtype.type)
+    metadata = Metadata(block, packet, profile, dpi, bits, mode)
+    return Picture(np.ascontiguousarray(pixels), alpha, metadata, name, notes)
+
+
+def _to_srgb(decoded: Decoded) -> tuple[NDArray[Any], bytes | None, tuple[str, ...]]:
+    """sRGB pixels, the profile to return to when writing, notes."""
+    samples, data = decoded.samples, decoded.icc
+    if decoded.gamma is not None:
+        return icc.to_srgb(samples, icc.gamma_profile(decoded.gamma)), None, ()
+    if data is None:
+        return samples, None, ()
+    try:
+        profile = icc.parse(data)
+        space = icc.colour_space(data)
+    except ValueError:
+        note = "its ICC profile is damaged and was left out; the pixels were taken as sRGB"
+        return samples, None, (note,)
+    if space not in ("RGB", "GRAY"):
+        raise InputError(f"its ICC profile is for {space} pixels, which it does not have")
+    if profile is None:
+        return _through_tables(samples, data, space), None, ()
+    if profile.to_xyz is None and samples.ndim == 3:
+        note = "its ICC profile is for grey pixels and was left out; the pixels were taken as sRGB"
+        return samples, None, (note,)
+    keep = data if icc.holds_srgb(profile) else None
+    return icc.to_srgb(samples, profile), keep, ()
+
+
+def _through_tables(samples: NDArray[Any], data: bytes, space: str) -> NDArray[Any]:
+    if samples.dtype != np.uint8:
+        raise InputError(
+            "its ICC profile is made of look-up tables, which is supported for 8 bits only; "
+            "convert it to sRGB or to 8 bits first"
+        )
+    if space == "RGB" and samples.ndim == 2:
+        samples = np.repeat(samples[..., None], 3, axis=2)
+    return icc.tables_to_srgb(samples, data)
+
+
+def _turned(plane: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Apply an EXIF orientation, 2 to 8 (CIPA DC-008, tag 0112)."""
+    if orientation in (5, 7):
+        plane = cv2.transpose(plane)
+    turn = {
+        3: cv2.ROTATE_180,
+        6: cv2.ROTATE_90_CLOCKWISE,
+        7: cv2.ROTATE_180,
+        8: cv2.ROTATE_90_COUNTERCLOCKWISE,
+    }.get(orientation)
+    if turn is not None:
+        plane = cv2.rotate(plane, turn)
+    flip = {2: 1, 4: 0}.get(orientation)
+    return plane if flip is None else cv2.flip(plane, flip)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-from PIL import Image
+import numpy as np
 
+from photochrom.errors import OutputError
+from photochrom.imageio import exif, icc, xmp
 from photochrom.imageio.atomic import check_target, write_atomically
-from photochrom.imageio.picture import Picture
+from photochrom.imageio.encoders import ENCODERS, Encodable
+from photochrom.imageio.picture import (
+    ALPHA_FORMATS,
+    DEEP_FORMATS,
+    FORMAT_OF_SUFFIX,
+    WRITE_SUFFIXES,
+    Picture,
+)
 
 DEFAULT_QUALITY = 98
+"""JPEG and AVIF quality, 0 to 100."""
 
 
 def write(
@@ -21,14 +30,57 @@ def write(
     quality: int = DEFAULT_QUALITY,
     generator: str | None = None,
 ) -> None:
-    """Write a picture; the format follows the suffix. Raises OutputError."""
+    """Write a picture; the suffix decides the format. Old or whole new content, never a part.
+
+    overwrite: replace an existing file; otherwise it is an error.
+    quality: 0 to 100, for JPEG and AVIF; the other formats lose nothing.
+    generator: who made the colours ("photochrom-base 0.1.0 (photochrom 0.1.0)"); recorded in the
+        metadata together with IPTC's mark for pictures made with a trained model.
+
+    The pixels go back to the input's RGB profile if there is one, otherwise the file is tagged
+    sRGB. 16 bits stay 16 in PNG and TIFF. Raises OutputError; the earlier file is then intact.
+    """
     path = Path(path)
+    name = FORMAT_OF_SUFFIX.get(path.suffix.lower(), "")
+    if name not in ENCODERS:
+        raise OutputError(
+            f"cannot write {path}: {path.suffix or 'a name without suffix'} is no format that can "
+            f"be written; use one of {', '.join(sorted(WRITE_SUFFIXES))}"
+        )
+    if not 0 <= quality <= 100:
+        raise OutputError(f"cannot write {path}: quality {quality} is not between 0 and 100")
     check_target(path, overwrite=overwrite)
-    buffer = io.BytesIO()
-    name = {".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"}.get(
-        path.suffix.lower(), path.suffix[1:].upper()
-    )
-    Image.fromarray(picture.pixels).save(buffer, name, quality=quality, subsampling=0)
-    write_atomically(
-        path, buffer.getvalue(), overwrite=overwrite, file_mode=picture.metadata.file_mode
-    )
+    try:
+        data = ENCODERS[name](_encodable(picture, name, generator), quality)
+    except MemoryError as error:
+        raise OutputError(f"cannot write {path}: not enough memory to encode it") from error
+    except (ValueError, OSError, OverflowError) as error:
+        raise OutputError(f"cannot write {path}: {error}") from error
+    write_atomically(path, data, overwrite=overwrite, file_mode=picture.metadata.file_mode)
+
+
+def _encodable(picture: Picture, name: str, generator: str | None) -> Encodable:
+    """The picture in the depth and profile that the file will have. Raises ValueError."""
+    metadata = picture.metadata
+    deep = picture.pixels.dtype == np.uint16 and metadata.bits > 8 and name in DEEP_FORMATS
+    dtype = np.uint16 if deep else np.uint8
+    colour, alpha = picture.pixels, picture.alpha
+    if alpha is not None:
+        alpha = icc.to_depth(alpha, dtype)
+        if name not in ALPHA_FORMATS:
+            if alpha.min() < np.iinfo(dtype).max:
+                raise ValueError(f"{name} holds no transparency; write .png, .tif, .webp or .avif")
+            alpha = None
+    profile = None if metadata.icc is None else icc.parse(metadata.icc)
+    if profile is not None:
+        if colour.ndim == 2:
+            colour = np.repeat(colour[..., None], 3, axis=2)
+        colour = icc.from_srgb(colour, profile, dtype)
+    else:
+        colour = icc.to_depth(colour, dtype)
+    block, packet = metadata.exif, metadata.xmp
+    if generator is not None:
+        packet = xmp.mark_generated(packet, generator)
+        block = None if block is None else exif.with_software(block, generator)
+    embedded = metadata.icc if profile is not None else None
+    return Encodable(colour, alpha, block, packet, embedded, metadata.dpi)

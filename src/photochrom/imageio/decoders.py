@@ -1,0 +1,289 @@
+"""From the bytes of each format to samples as they are stored, with what the file says of them.
+
+Nothing is rotated and no RGB or grey profile is applied here; see ``reading``. Decoders raise
+InputError or MissingDependencyError on purpose, and whatever the libraries raise on damaged data.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import simplejpeg  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
+
+from photochrom.errors import InputError, MissingDependencyError
+from photochrom.imageio import containers, icc, xmp
+
+_MAX_PROFILE_BYTES = 1 << 24
+
+
+@dataclass
+class Decoded:
+    """samples: (H, W) grey or (H, W, 3) RGB in the file's own colour space, uint8 or uint16.
+
+    alpha: (H, W) of the same dtype. gamma: exponent of a file that names one instead of a profile.
+    orientation: None where EXIF decides, otherwise the value to apply.
+    """
+
+    samples: NDArray[Any]
+    alpha: NDArray[Any] | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    icc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    gamma: float | None = None
+    orientation: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+Decoder = Callable[[bytes, int], Decoded]
+"""The file's bytes and the largest number of pixels allowed, to samples."""
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raise InputError if the picture is empty or larger than allowed; before it is decoded."""
+    if width <= 0 or height <= 0:
+        raise InputError(f"its size is {width} x {height}")
+    if width * height > max_pixels:
+        megapixels = -(-width * height // 1_000_000)
+        raise InputError(
+            f"it has {width} x {height} pixels, more than the {max_pixels / 1e6:g} megapixels "
+            f"allowed; if you trust it, pass --max-megapixels {megapixels}"
+        )
+
+
+def decode_jpeg(data: bytes, max_pixels: int) -> Decoded:
+    """JPEG: grey, YCbCr, RGB, CMYK, YCCK with 8 bits; baseline or progressive."""
+    header = containers.jpeg_header(data)
+    check_size(header.width, header.height, max_pixels)
+    if header.bits != 8:
+        raise InputError(f"it is a JPEG of {header.bits} bits; only 8 are supported")
+    packet = header.xmp
+    if packet is not None and header.xmp_parts:
+        packet = xmp.merge(packet, b"".join(p for _, p in sorted(header.xmp_parts.items())))
+    profile, alpha = header.icc, None
+    notes: tuple[str, ...] = ()
+    if header.components == 4:
+        image: ImageFile.ImageFile = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+        samples, alpha, profile, notes = from_pillow(image, profile)
+    elif header.components in (1, 3):
+        samples = _decode_jpeg_samples(data, "GRAY" if header.components == 1 else "RGB")
+    else:
+        raise InputError(f"it is a JPEG of {header.components} components; 1, 3 or 4 are supported")
+    return Decoded(samples, alpha, header.exif, packet, profile, header.dpi, notes=notes)
+
+
+def _decode_jpeg_samples(data: bytes, space: str) -> NDArray[Any]:
+    try:
+        samples = simplejpeg.decode_jpeg(data, space)
+    except ValueError as error:
+        # libjpeg goes on after damage and makes up what is missing; this one kind, padding between
+        # the last row and the end marker, touches no pixel and does occur in cameras' files.
+        if "before marker 0xd9" not in str(error):
+            raise
+        samples = simplejpeg.decode_jpeg(data, space, strict=False)
+    return np.asarray(samples[..., 0] if space == "GRAY" else samples)
+
+
+def decode_png(data: bytes, max_pixels: int) -> Decoded:
+    """PNG with 1 to 16 bits, all colour types; an animated one is refused."""
+    chunks: dict[bytes, bytes] = {}
+    for chunk in containers.png_chunks(data):
+        chunks.setdefault(chunk.name, chunk.data)
+        if chunk.name == b"IHDR":
+            width, height = struct.unpack_from(">II", chunk.data)
+            check_size(width, height, max_pixels)
+        if chunk.name == b"iTXt" and chunk.data.startswith(b"XML:com.adobe.xmp\x00"):
+            chunks[b"xmp"] = _international_text(chunk.data)
+    if b"acTL" in chunks:
+        raise _animated("PNG")
+    depth, colour_type = chunks[b"IHDR"][8:10]
+    if depth == 16:
+        samples, alpha = opencv_samples(data)
+        if colour_type == 0 and b"tRNS" in chunks:
+            (key,) = struct.unpack_from(">H", chunks[b"tRNS"])
+            alpha = np.where(samples == key, 0, 65535).astype(np.uint16)
+        if colour_type == 4:
+            samples = np.ascontiguousarray(samples[..., 0])
+    else:
+        samples, alpha, _, _ = from_pillow(PngImagePlugin.PngImageFile(io.BytesIO(data)), None)
+    decoded = Decoded(samples, alpha, chunks.get(b"eXIf"), chunks.get(b"xmp"))
+    if b"iCCP" in chunks:
+        _, _, packed = chunks[b"iCCP"].partition(b"\x00")
+        decoded.icc = zlib.decompressobj().decompress(packed[1:], _MAX_PROFILE_BYTES)
+    elif b"gAMA" in chunks and b"sRGB" not in chunks:
+        (gamma,) = struct.unpack_from(">I", chunks[b"gAMA"])
+        # 1/2.2 (45455) is what nearly every encoder writes when it means sRGB.
+        if gamma and not 43_000 < gamma < 48_000:
+            decoded.gamma = 100_000 / gamma
+    if b"pHYs" in chunks:
+        x, y, unit = struct.unpack_from(">IIB", chunks[b"pHYs"])
+        if unit == 1 and x and y:
+            decoded.dpi = (x * 0.0254, y * 0.0254)
+    return decoded
+
+
+def _international_text(data: bytes) -> bytes:
+    """The text of an iTXt chunk: keyword, compression flag and method, language, translation."""
+    _, _, rest = data.partition(b"\x00")
+    compressed = rest[:1] == b"\x01"
+    text = rest[2:].split(b"\x00", 2)[-1]
+    return zlib.decompressobj().decompress(text, _MAX_PROFILE_BYTES) if compressed else text
+
+
+def opencv_samples(data: bytes) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """(H, W) or (H, W, 3) and alpha, by OpenCV, which keeps 16 bits."""
+    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    image: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if image is None:
+        raise InputError("its pixel data are damaged or of a kind that OpenCV cannot read")
+    if image.ndim == 2:
+        return image, None
+    alpha = np.ascontiguousarray(image[..., 3]) if image.shape[2] == 4 else None
+    return np.ascontiguousarray(image[..., 2::-1]), alpha
+
+
+def from_pillow(
+    image: Image.Image, profile: bytes | None
+) -> tuple[NDArray[Any], NDArray[Any] | None, bytes | None, tuple[str, ...]]:
+    """Samples, alpha, the profile that still applies, notes; of an 8-bit picture of any mode."""
+    if image.mode == "CMYK":
+        if profile is not None and icc.colour_space(profile) == "CMYK":
+            return np.asarray(icc.through_littlecms(image, profile)), None, None, ()
+        note = "CMYK without a profile: colours and tones were converted by the plain formula"
+        return np.asarray(image.convert("RGB")), None, None, (note,)
+    if image.mode in ("F", "I", "LAB", "HSV"):
+        raise InputError(f"its pixels are of the kind {image.mode}; save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        grey = image.mode in ("L", "LA", "La", "1")
+        rgba = np.asarray(image.convert("LA" if grey else "RGBA"))
+        samples = rgba[..., 0] if grey else rgba[..., :3]
+        return np.ascontiguousarray(samples), np.ascontiguousarray(rgba[..., -1]), profile, ()
+    grey = image.mode in ("L", "1") or (image.mode == "P" and _palette_is_grey(image))
+    return np.asarray(image.convert("L" if grey else "RGB")), None, profile, ()
+
+
+def _palette_is_grey(image: Image.Image) -> bool:
+    palette = np.asarray(image.getpalette("RGB") or [0, 1, 2], np.uint8).reshape(-1, 3)
+    return bool((palette == palette[:, :1]).all())
+
+
+def _animated(name: str) -> InputError:
+    return InputError(f"it is an animated {name}; save the frame you want as a still picture")
+
+
+def _still(image: ImageFile.ImageFile, name: str, max_pixels: int) -> Decoded:
+    check_size(image.width, image.height, max_pixels)
+    if getattr(image, "is_animated", False):
+        raise _animated(name)
+    info = image.info
+    samples, alpha, profile, notes = from_pillow(image, info.get("icc_profile"))
+    block, packet, dpi = info.get("exif"), info.get("xmp"), info.get("dpi")
+    if isinstance(packet, str):
+        packet = packet.encode()
+    if dpi is not None:
+        dpi = (float(dpi[0]), float(dpi[1])) if dpi[0] > 0 and dpi[1] > 0 else None
+    return Decoded(samples, alpha, block, packet, profile, dpi, notes=notes)
+
+
+def decode_webp(data: bytes, max_pixels: int) -> Decoded:
+    """WebP, lossy or lossless; an animated one is refused."""
+    return _still(WebPImagePlugin.WebPImageFile(io.BytesIO(data)), "WebP", max_pixels)
+
+
+def decode_gif(data: bytes, max_pixels: int) -> Decoded:
+    """GIF with one frame."""
+    return _still(GifImagePlugin.GifImageFile(io.BytesIO(data)), "GIF", max_pixels)
+
+
+def decode_bmp(data: bytes, max_pixels: int) -> Decoded:
+    """Windows bitmap."""
+    return _still(BmpImagePlugin.BmpImageFile(io.BytesIO(data)), "BMP", max_pixels)
+
+
+def decode_avif(data: bytes, max_pixels: int) -> Decoded:
+    """AVIF; 10 and 12 bits are kept as 16."""
+    _refuse_hdr(data)
+    decoded = _still(AvifImagePlugin.AvifImageFile(io.BytesIO(data)), "AVIF", max_pixels)
+    bits = _av1_bits(data)
+    if bits > 8:
+        samples, alpha = opencv_samples(data)
+        if samples.dtype != np.uint16 or samples.shape[:2] != decoded.samples.shape[:2]:
+            raise InputError(f"its {bits} bits per channel cannot be decoded; save it as PNG")
+        decoded.samples = widen(samples, bits)
+        decoded.alpha = None if alpha is None else widen(alpha, bits)
+    return decoded
+
+
+def _av1_bits(data: bytes) -> int:
+    """Bits per channel by the AV1 configuration box (AV1-ISOBMFF, section 2.3)."""
+    place = data.find(b"av1C", 0, 1 << 16)
+    flags = data[place + 6] if 0 <= place < len(data) - 6 else 0
+    return (12 if flags & 0x20 else 10) if flags & 0x40 else 8
+
+
+def widen(samples: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Samples of ``bits`` bits in uint16, stretched to the full range of 16."""
+    top = (1 << bits) - 1
+    stretched = (np.minimum(samples, top).astype(np.uint32) * 65535 + top // 2) // top
+    return np.asarray(stretched.astype(np.uint16))
+
+
+def _refuse_hdr(data: bytes) -> None:
+    """Raise InputError for the PQ and HLG curves (ITU-T H.273: 16, 18), which are not sRGB's."""
+    place = data.find(b"colrnclx", 0, 1 << 16)
+    if place >= 0 and data[place + 10 : place + 12] in (b"\x00\x10", b"\x00\x12"):
+        raise InputError("it is an HDR picture (PQ or HLG); save it in a standard dynamic range")
+
+
+def decode_heic(data: bytes, max_pixels: int) -> Decoded:
+    """HEIC, the first picture; needs the extra "formats". libheif applies the rotation itself."""
+    try:
+        import pillow_heif  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise MissingDependencyError(
+            "reading HEIC needs an optional package: pip install photochrom[formats]"
+        ) from error
+    _refuse_hdr(data)
+    container = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    width, height = container.size
+    check_size(width, height, max_pixels)
+    pixels = np.asarray(container)
+    info = container.info
+    bits = int(info.get("bit_depth", 8))
+    if pixels.dtype == np.uint16:
+        pixels = widen(pixels >> (16 - bits), bits)  # libheif's bits are the upper ones
+    alpha = None
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
+        alpha = np.ascontiguousarray(pixels[..., -1])
+        pixels = pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
+    return Decoded(
+        np.ascontiguousarray(pixels),
+        alpha,
+        info.get("exif"),
+        info.get("xmp"),
+        info.get("icc_profile"),
+        orientation=1,
+        notes=first_of(len(container), "pictures"),
+    )
+
+
+def first_of(count: int, what: str) -> tuple[str, ...]:
+    return () if count < 2 else (f"the file holds {count} {what}; only the first was read",)

@@ -1,0 +1,152 @@
+"""From samples to the bytes of each format, with metadata.
+
+JPEG is written without chroma subsampling, WebP without loss: both would otherwise move the
+lightness of the photograph, which is the one thing that must stay.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import simplejpeg  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from PIL import Image
+
+from photochrom.imageio import containers, exif, icc, tiff
+
+_PNG_LEVEL = 3
+_WEBP_METHOD = 1
+_AVIF_SPEED = 8
+
+
+@dataclass(frozen=True)
+class Encodable:
+    """What goes into a file. colour: (H, W) or (H, W, 3); alpha: (H, W) or None; same dtype.
+
+    icc: profile of the colour samples; None for sRGB.
+    """
+
+    colour: NDArray[Any]
+    alpha: NDArray[Any] | None
+    exif: bytes | None
+    xmp: bytes | None
+    icc: bytes | None
+    dpi: tuple[float, float] | None
+
+    @property
+    def stacked(self) -> NDArray[Any]:
+        """(H, W, C): grey or RGB, then alpha if there is one."""
+        colour = self.colour if self.colour.ndim == 3 else self.colour[..., None]
+        if self.alpha is None:
+            return colour
+        return np.concatenate([colour, self.alpha[..., None]], axis=2)
+
+    @property
+    def profile(self) -> bytes | None:
+        """The profile to embed; a grey picture in sRGB carries none."""
+        if self.icc is not None or self.colour.ndim == 2:
+            return self.icc
+        return icc.srgb_bytes()
+
+
+Encoder = Callable[[Encodable, int], bytes]
+"""Picture and quality (0 to 100, for lossy formats), to a file's bytes. Raises ValueError."""
+
+
+def encode_jpeg(picture: Encodable, quality: int) -> bytes:
+    """JPEG, 4:4:4."""
+    colour = np.ascontiguousarray(picture.colour)
+    if max(colour.shape[:2]) > 65500:
+        raise ValueError("JPEG holds at most 65500 pixels a side; write .png or .tif")
+    if colour.ndim == 2:
+        data = simplejpeg.encode_jpeg(colour[..., None], quality, "GRAY", "Gray", fastdct=False)
+    else:
+        data = simplejpeg.encode_jpeg(colour, quality, "RGB", "444", fastdct=False)
+    return containers.jpeg_with_metadata(
+        data, exif=picture.exif, xmp=picture.xmp, icc=picture.profile, dpi=picture.dpi
+    )
+
+
+def encode_png(picture: Encodable, quality: int) -> bytes:
+    """PNG with 8 or 16 bits. OpenCV has no PNG of grey with alpha: that becomes RGB with alpha."""
+    samples = picture.stacked
+    if samples.shape[2] == 2:
+        samples = samples[..., [0, 0, 0, 1]]
+    elif samples.shape[2] == 3:
+        samples = cv2.cvtColor(samples, cv2.COLOR_RGB2BGR)
+    elif samples.shape[2] == 4:
+        samples = cv2.cvtColor(samples, cv2.COLOR_RGBA2BGRA)
+    done, encoded = cv2.imencode(".png", samples, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL])
+    if not done:
+        raise ValueError("OpenCV could not encode it as PNG")
+    chunks = []
+    if picture.icc is None:
+        chunks.append((b"sRGB", b"\x00"))
+    else:
+        chunks.append((b"iCCP", b"ICC profile\x00\x00" + zlib.compress(picture.icc)))
+    if picture.dpi is not None:
+        per_metre = b"".join(
+            min(max(round(v / 0.0254), 1), 2**31 - 1).to_bytes(4, "big") for v in picture.dpi
+        )
+        chunks.append((b"pHYs", per_metre + b"\x01"))
+    if picture.exif is not None:
+        chunks.append((b"eXIf", picture.exif))
+    if picture.xmp is not None:
+        chunks.append((b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + picture.xmp))
+    return containers.png_with_chunks(encoded.tobytes(), chunks)
+
+
+def encode_tiff(picture: Encodable, quality: int) -> bytes:
+    """TIFF with 8 or 16 bits, Deflate."""
+    return tiff.encode(
+        picture.stacked,
+        exif_block=picture.exif,
+        xmp=picture.xmp,
+        icc=picture.profile,
+        dpi=picture.dpi,
+    )
+
+
+def encode_webp(picture: Encodable, quality: int) -> bytes:
+    """WebP, lossless."""
+    if max(picture.colour.shape[:2]) > 16383:
+        raise ValueError("WebP holds at most 16383 pixels a side; write .jpg, .png or .tif")
+    return _by_pillow(picture, "WEBP", lossless=True, exact=True, quality=0, method=_WEBP_METHOD)
+
+
+def encode_avif(picture: Encodable, quality: int) -> bytes:
+    """AVIF, 4:4:4, 8 bits."""
+    return _by_pillow(picture, "AVIF", quality=quality, subsampling="4:4:4", speed=_AVIF_SPEED)
+
+
+def _by_pillow(picture: Encodable, name: str, **options: Any) -> bytes:
+    samples = picture.stacked
+    if samples.shape[2] < 3:  # neither format has a grey form with a profile or with alpha
+        samples = samples[..., [0, 0, 0, 1][: samples.shape[2] + 2]]
+    block = picture.exif
+    if picture.dpi is not None:  # these formats have no other place for it
+        block = exif.with_resolution(block, picture.dpi)
+    if block is not None:
+        # Pillow would rebuild a block that has an orientation, which breaks maker notes.
+        options["exif"] = exif.replace_entries(block, {exif.ORIENTATION: None})
+    if picture.xmp is not None:
+        options["xmp"] = picture.xmp
+    buffer = io.BytesIO()
+    image = Image.fromarray(np.ascontiguousarray(samples))
+    image.save(buffer, name, icc_profile=picture.icc or icc.srgb_bytes(), **options)
+    return buffer.getvalue()
+
+
+ENCODERS: dict[str, Encoder] = {
+    "JPEG": encode_jpeg,
+    "PNG": encode_png,
+    "TIFF": encode_tiff,
+    "WebP": encode_webp,
+    "AVIF": encode_avif,
+}
