@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from photochrom.color.luminance import check_picture, strip_lightness
+from photochrom.color.strips import over_strips
 
 LONGEST_PER_SHORT = 4
 """The long working side is at most this many times ``size``."""
@@ -31,8 +36,24 @@ def shrink(plane: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.flo
     picture smaller than the working size) is interpolated linearly instead.
     """
     (height, width), (h, w) = plane.shape[:2], shape
-    smaller = cv2.resize(plane, (min(w, width), min(h, height)), interpolation=cv2.INTER_AREA)
-    fitted: NDArray[np.float32] = smaller
-    if smaller.shape[:2] != shape:
-        fitted = cv2.resize(smaller, (w, h), interpolation=cv2.INTER_LINEAR)
-    return fitted.reshape(*shape, *plane.shape[2:])
+    fitted = cv2.resize(plane, (min(w, width), min(h, height)), interpolation=cv2.INTER_AREA)
+    if fitted.shape[:2] != shape:
+        fitted = cv2.resize(fitted, (w, h), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(fitted, np.float32).reshape(*shape, *plane.shape[2:])
+
+
+def shrink_lightness(picture: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """``shrink(lightness(picture), shape)`` without a full-size plane of L in between.
+
+    picture: as in `lightness`. Returns (h, w) float32 in [0, 100].
+    """
+    check_picture(picture)
+    height, width = picture.shape[:2]
+    narrow = np.empty((height, shape[1]), np.float32)
+
+    def fill(start: int, stop: int) -> None:
+        L = strip_lightness(picture[start:stop])
+        narrow[start:stop] = shrink(L, (stop - start, shape[1]))
+
+    over_strips(height, width, lambda: fill)
+    return shrink(narrow, shape)

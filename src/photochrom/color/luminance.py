@@ -13,11 +13,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.color.space import RGB_TO_XYZ, rgb_to_lab, srgb_to_linear
+from photochrom.color.space import (
+    RGB_TO_XYZ,
+    luminance_to_lightness,
+    rgb_to_lab,
+    srgb_to_linear,
+)
 from photochrom.color.strips import over_strips
 from photochrom.errors import InputError
-
-_LAB_DELTA3 = (6.0 / 29.0) ** 3
 
 
 def lightness(picture: NDArray[Any]) -> NDArray[np.float32]:
@@ -52,21 +55,22 @@ def check_picture(picture: NDArray[Any]) -> None:
 def strip_lightness(rows: NDArray[Any]) -> NDArray[np.float32]:
     """L* of some rows of a picture (see `lightness`), in the calling thread."""
     if rows.ndim == 2 and rows.dtype.kind == "u":
-        table = _lightness_of_code(rows.dtype.name)
-        if rows.dtype == np.uint8:
-            L: NDArray[np.float32] = cv2.LUT(np.ascontiguousarray(rows), table)
-            return L
-        return table[rows]
+        return _look_up(rows, _lightness_of_code(rows.dtype.name))
     if rows.dtype.kind == "u":
-        linear = _linear_of_code(rows.dtype.name)
-        r, g, b = (linear[rows[..., i]] for i in range(3))
-    elif rows.ndim == 2:
-        r = g = b = srgb_to_linear(rows)
+        linear = _look_up(rows, _linear_of_code(rows.dtype.name))
     else:
-        r, g, b = (srgb_to_linear(rows[..., i]) for i in range(3))
-    y = float(RGB_TO_XYZ[1, 0]) * r + float(RGB_TO_XYZ[1, 1]) * g + float(RGB_TO_XYZ[1, 2]) * b
-    f = np.where(y > _LAB_DELTA3, np.cbrt(y), y * (841.0 / 108.0) + 4.0 / 29.0)
-    return (116.0 * f - 16.0).astype(np.float32)
+        linear = srgb_to_linear(rows.astype(np.float32, copy=False))
+    if rows.ndim == 2:
+        return luminance_to_lightness(linear)
+    y = linear @ RGB_TO_XYZ[1].astype(np.float32)
+    return luminance_to_lightness(y)
+
+
+def _look_up(codes: NDArray[Any], table: NDArray[np.float32]) -> NDArray[np.float32]:
+    if codes.dtype == np.uint8:
+        return np.asarray(cv2.LUT(np.ascontiguousarray(codes), table), np.float32)
+    # Every code is in the table; "clip" is the mode that needs no copy of the indices.
+    return np.take(table, codes, mode="clip")
 
 
 @cache
@@ -79,4 +83,5 @@ def _lightness_of_code(dtype: str) -> NDArray[np.float32]:
 @cache
 def _linear_of_code(dtype: str) -> NDArray[np.float32]:
     code = np.arange(np.iinfo(dtype).max + 1) / np.iinfo(dtype).max
-    return srgb_to_linear(code).astype(np.float32)
+    linear: NDArray[np.float32] = srgb_to_linear(code).astype(np.float32)
+    return linear

@@ -27,7 +27,8 @@ XYZ_TO_RGB = np.linalg.inv(RGB_TO_XYZ)
 WHITE_XYZ = np.array([0.95047, 1.0, 1.08883])
 """D65 reference white, Y = 1."""
 
-_LAB_DELTA = 6.0 / 29.0
+LAB_DELTA = 6.0 / 29.0
+"""Where the cube root of CIELAB turns into a straight line, on the axis of f."""
 
 
 def srgb_to_linear(rgb: ArrayT) -> ArrayT:
@@ -73,6 +74,11 @@ def lab_to_rgb(lab: ArrayT, axis: int = -1) -> ArrayT:
     lab: floating array or tensor with 3 channels along ``axis``.
     Returns the same shape; values outside [0, 1] are colours outside the sRGB gamut.
     """
+    return linear_to_srgb(lab_to_linear(lab, axis))
+
+
+def lab_to_linear(lab: ArrayT, axis: int = -1) -> ArrayT:
+    """Convert CIELAB to linear sRGB; not clipped. Shapes as `lab_to_rgb`."""
     xp: Any = array_namespace(lab)
     L, a, b = (xp.take(lab, xp.asarray([i]), axis=axis) for i in range(3))
     fy = (L + 16.0) / 116.0
@@ -80,17 +86,29 @@ def lab_to_rgb(lab: ArrayT, axis: int = -1) -> ArrayT:
         _lab_f_inverse(f, xp) * float(w)
         for f, w in zip((fy + a / 500.0, fy, fy - b / 200.0), WHITE_XYZ, strict=True)
     )
-    linear = xp.concat(
+    linear: ArrayT = xp.concat(
         [float(m[0]) * x + float(m[1]) * y + float(m[2]) * z for m in XYZ_TO_RGB], axis=axis
     )
-    rgb: ArrayT = linear_to_srgb(linear)
-    return rgb
+    return linear
+
+
+def luminance_to_lightness(y: ArrayT) -> ArrayT:
+    """CIE 1976 lightness. y: luminance Y, any shape, 1 at white. Returns L* (100 at white)."""
+    xp: Any = array_namespace(y)
+    L: ArrayT = 116.0 * _lab_f(y, xp) - 16.0
+    return L
+
+
+# Both curves have a straight part that is the tangent where it meets the curved part, so each is
+# the curve at the clipped value plus the slope times what was clipped away. This is faster than
+# choosing between two branches, and no branch can produce NaN (or NaN gradients in torch).
 
 
 def _lab_f(t: Any, xp: Any) -> Any:
-    cube_root = xp.clip(t, _LAB_DELTA**3, None) ** (1.0 / 3.0)
-    return xp.where(t > _LAB_DELTA**3, cube_root, t / (3 * _LAB_DELTA**2) + 4.0 / 29.0)
+    curved = xp.clip(t, LAB_DELTA**3, None)
+    return curved ** (1.0 / 3.0) + (t - curved) * (1.0 / (3 * LAB_DELTA**2))
 
 
 def _lab_f_inverse(f: Any, xp: Any) -> Any:
-    return xp.where(f > _LAB_DELTA, f * f * f, 3 * _LAB_DELTA**2 * (f - 4.0 / 29.0))
+    curved = xp.clip(f, LAB_DELTA, None)
+    return curved * curved * curved + (f - curved) * (3 * LAB_DELTA**2)

@@ -1,0 +1,72 @@
+"""Resampling along one axis, written as a matrix.
+
+A resampled picture is ``down @ plane @ across.T``. Matrices make the interpolation linear algebra:
+any run of rows can be computed alone without a seam, and back-projection can be solved at the small
+size. Pixel centres lie at half-integers (``align_corners=False``); borders repeat the edge pixel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_CUBIC_A = -0.75
+
+
+def resampling_matrix(target: int, source: int) -> NDArray[np.float32]:
+    """Cubic interpolation where the axis grows, area averages where it shrinks.
+
+    Returns (target, source) float32; rows sum to 1.
+    """
+    matrix = cubic_matrix(target, source) if target > source else area_matrix(target, source)
+    return matrix.astype(np.float32)
+
+
+def cubic_matrix(target: int, source: int) -> NDArray[np.float64]:
+    """Cubic convolution with a = -0.75 (as in OpenCV and PyTorch), for target ≥ source.
+
+    Returns (target, source). Source: Keys, *Cubic convolution interpolation* (1981).
+    """
+    centre = (np.arange(target) + 0.5) * source / target - 0.5
+    first = np.floor(centre).astype(np.int64) - 1
+    matrix = np.zeros((target, source))
+    for tap in range(4):
+        distance = np.abs(centre - (first + tap))
+        near = ((_CUBIC_A + 2) * distance - (_CUBIC_A + 3)) * distance**2 + 1
+        far = _CUBIC_A * (((distance - 5) * distance + 8) * distance - 4)
+        weight = np.where(distance <= 1, near, far)
+        np.add.at(matrix, (np.arange(target), np.clip(first + tap, 0, source - 1)), weight)
+    return matrix
+
+
+def area_matrix(target: int, source: int) -> NDArray[np.float64]:
+    """Averages over the stretch of source pixels that a target pixel covers, target ≤ source.
+
+    Returns (target, source); pixels cut by a border count in part.
+    """
+    edge = np.arange(target + 1) * source / target
+    covered = np.clip(edge[:, None] - np.arange(source), 0.0, 1.0)
+    matrix: NDArray[np.float64] = np.diff(covered, axis=0) * target / source
+    return matrix
+
+
+class Surface:
+    """Small planes that can be read at full size, any run of rows at a time.
+
+    Memory: the planes at full width but their own small height.
+    """
+
+    def __init__(self, planes: NDArray[np.float32], shape: tuple[int, int]) -> None:
+        """planes: (P, h, w) float32. shape: full (height, width) in px."""
+        height, width = shape
+        self._across = planes @ resampling_matrix(width, planes.shape[2]).T
+        self._down = resampling_matrix(height, planes.shape[1])
+        used = self._down != 0
+        self._first = used.argmax(axis=1)
+        self._stop = used.shape[1] - used[:, ::-1].argmax(axis=1)
+
+    def rows(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Rows start..stop at full size: (P, stop - start, W) float32."""
+        source = slice(self._first[start:stop].min(), self._stop[start:stop].max())
+        rows: NDArray[np.float32] = self._down[start:stop, source] @ self._across[:, source]
+        return rows
