@@ -20,5 +20,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return run(arguments)
     except KeyboardInterrupt:
-        sys.stderr.write("\nInterrupted. Finished pictures are kept; the same call goes on.\n")
+        sys.stderr.write("\nInterrupted.\n")
         return INTERRUPTED

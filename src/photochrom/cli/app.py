@@ -6,8 +6,6 @@ click and not typer: typer 0.29 needs 0.2 s more to start (it imports pydantic).
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -89,9 +87,5 @@ def run(arguments: Sequence[str] | None) -> int:
         raise KeyboardInterrupt from None
     except PhotochromError as error:
         click.echo(f"Error: {error}", err=True)
-        return FAILED
-    except BrokenPipeError:
-        # Whoever read our output has gone. Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return code if isinstance(code, int) else OK

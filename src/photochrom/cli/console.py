@@ -47,9 +47,11 @@ class Reporter:
     ) -> None:
         if self._bar is not None:
             self._bar[0].stop()
-        if self._total > 1 and (self.counts or kind is None):
+        if self._total > 1 and self.counts:
             parts = [f"{self.counts[s]} {text}" for s, text in _SUMMARY.items() if self.counts[s]]
-            self._say(", ".join(parts) + ".")
+            self._say(f"{', '.join(parts)}.")
+        if kind is KeyboardInterrupt and self._total > 1:
+            self._say("Finished pictures are kept; the same call goes on with the others.")
 
     def tell(self, outcome: Outcome) -> None:
         """Say what became of one picture."""

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -48,6 +45,10 @@ def download(url: str, checksum: str, target: Path) -> bytes:
 
 def _received(url: str) -> Iterator[bytes]:
     """The body of the answer, in pieces."""
+    import http.client  # slow to import, and hardly ever needed
+    import urllib.error
+    import urllib.request
+
     request = urllib.request.Request(url, headers={"User-Agent": f"photochrom/{__version__}"})
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:

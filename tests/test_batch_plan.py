@@ -1,0 +1,108 @@
+"""Which files are coloured, and where the results go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from photochrom.batch import plan
+from photochrom.errors import InputError
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """A folder with pictures, results, hidden and other files, and a subfolder."""
+    folder = tmp_path / "album"
+    names = ["b.jpg", "A.PNG", "b.color.jpg", "scan.heic", ".hidden.jpg", "notes.txt", "war/c.tif"]
+    for name in [*names, "war/deep/d.webp", ".trash/e.jpg"]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def planned(*paths: Path, out: Path | None = None, recursive: bool = False) -> dict[str, str]:
+    """Names of inputs and results, relative to the folder above the album."""
+    jobs = plan(paths, out, recursive=recursive)
+    assert all(job.problem is None for job in jobs)
+    root = paths[0].parent if paths[0].name == "album" else paths[0].parent.parent
+    return {
+        job.source.relative_to(root).as_posix(): job.target.relative_to(root).as_posix()
+        for job in jobs
+    }
+
+
+def test_results_go_beside_the_inputs(album: Path) -> None:
+    assert planned(album) == {
+        "album/A.PNG": "album/A.color.PNG",
+        "album/b.jpg": "album/b.color.jpg",
+        "album/scan.heic": "album/scan.color.jpg",
+    }
+
+
+def test_an_output_folder_keeps_names_and_structure(album: Path, tmp_path: Path) -> None:
+    assert planned(album, out=tmp_path / "new", recursive=True) == {
+        "album/A.PNG": "new/A.PNG",
+        "album/b.jpg": "new/b.jpg",
+        "album/scan.heic": "new/scan.jpg",
+        "album/war/c.tif": "new/war/c.tif",
+        "album/war/deep/d.webp": "new/war/deep/d.webp",
+    }
+
+
+def test_results_inside_the_album_are_not_inputs(album: Path) -> None:
+    (album / "new").mkdir()
+    (album / "new" / "b.jpg").touch()
+    inputs = planned(album, out=album / "new", recursive=True)
+    assert not [name for name in inputs if "new" in name]
+
+
+def test_a_file_is_taken_whatever_its_name(album: Path) -> None:
+    assert planned(album / "b.color.jpg") == {"album/b.color.jpg": "album/b.color.color.jpg"}
+    assert planned(album / "notes.txt") == {"album/notes.txt": "album/notes.color.png"}
+
+
+def test_one_file_can_be_given_its_result(album: Path, tmp_path: Path) -> None:
+    (job,) = plan([album / "b.jpg"], tmp_path / "result.png")
+    assert job.target == tmp_path / "result.png"
+    (tmp_path / "odd.png").mkdir()
+    (job,) = plan([album / "b.jpg"], tmp_path / "odd.png")
+    assert job.target == tmp_path / "odd.png" / "b.jpg"
+
+
+def test_many_pictures_do_not_fit_into_one_file(album: Path, tmp_path: Path) -> None:
+    for paths in ([album], [album / "b.jpg", album / "A.PNG"]):
+        with pytest.raises(InputError, match="Give a folder to -o"):
+            plan(paths, tmp_path / "result.png")
+
+
+def test_the_same_picture_twice_is_one_job(album: Path) -> None:
+    assert len(plan([album / "b.jpg", album / "b.jpg", album])) == 3
+
+
+def test_two_pictures_never_share_a_result(album: Path, tmp_path: Path) -> None:
+    (album / "scan.jpg").touch()
+    jobs = plan([album], tmp_path / "new")
+    (problem,) = [str(job.problem) for job in jobs if job.problem is not None]
+    assert "scan.jpg would be written to" in problem
+    assert len({job.target for job in jobs}) == len(jobs)
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_inputs_are_never_results(album: Path, tmp_path: Path, link: bool) -> None:
+    out = album
+    if link:
+        out = tmp_path / "link"
+        out.symlink_to(album)
+    jobs = {job.source.name: job.problem for job in plan([album], out)}
+    assert "would be written over the input" in str(jobs["b.jpg"])
+    assert "would be written over the input" in str(jobs["A.PNG"])
+    assert jobs["scan.heic"] is None
+
+
+def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
+    (job,) = plan([tmp_path])
+    assert "no pictures in the folder" in str(job.problem)
+    assert "--recursive" in str(job.problem)
+    (job,) = plan([tmp_path], recursive=True)
+    assert "--recursive" not in str(job.problem)
