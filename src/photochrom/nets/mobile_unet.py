@@ -51,7 +51,8 @@ class GlobalAttention(nn.Module):
         mixed = F.scaled_dot_product_attention(q, k, v)
         tokens = tokens + self.out(mixed.transpose(1, 2).reshape(n, h * w, c))
         tokens = tokens + self.mlp(self.norm2(tokens))
-        return tokens.transpose(1, 2).reshape(n, c, h, w)
+        picture: Tensor = tokens.transpose(1, 2).reshape(n, c, h, w)
+        return picture
 
 
 class MobileUNet(ColorNet):
@@ -86,7 +87,8 @@ class MobileUNet(ColorNet):
         y = self.attention(self.up16(torch.cat([_double(y), f16], dim=1)))
         y = self.up8(torch.cat([_double(y), f8], dim=1))
         y = self.up4(torch.cat([_double(y), f4], dim=1))
-        return self.refine(y)
+        refined: Tensor = self.refine(y)
+        return refined
 
     def forward(self, x: Tensor) -> NetOutput:
         y = self.features(x)

@@ -107,9 +107,7 @@ class MobileNetEncoder(nn.Module):
                 raise ModelError(f"the encoder weights lack {key!r}; expected MobileNetV2 1.0")
             given = weights[key].to(value.dtype)
             if key == "stem.c.weight":
-                given = torch.cat(
-                    [given.sum(dim=1, keepdim=True), torch.zeros_like(given)], dim=1
-                )
+                given = torch.cat([given.sum(dim=1, keepdim=True), torch.zeros_like(given)], dim=1)
             if given.shape != value.shape:
                 raise ModelError(
                     f"encoder weight {key!r} has shape {tuple(given.shape)}, "

@@ -6,6 +6,8 @@ Source: Isola et al., *Image-to-Image Translation with Conditional Adversarial N
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -21,7 +23,7 @@ class PatchCritic(nn.Module):
         super().__init__()
         channels = [3, *(min(width * 2**i, width * 4) for i in range(layers))]
         body: list[nn.Module] = []
-        for inputs, outputs in zip(channels[:-1], channels[1:], strict=True):
+        for inputs, outputs in pairwise(channels):
             body += [
                 spectral_norm(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1)),
                 nn.LeakyReLU(0.2, inplace=True),

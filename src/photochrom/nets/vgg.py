@@ -23,6 +23,8 @@ _MEAN_BGR = (103.939, 116.779, 123.68)
 class VGG19Features(nn.Module):
     """Activations relu1_2, relu2_2 and relu3_1; its weights never train."""
 
+    mean: Tensor
+
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
         """weights: ``convX_Y.weight`` and ``.bias``. Raises ModelError when one is missing."""
         super().__init__()

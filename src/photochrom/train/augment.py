@@ -7,6 +7,8 @@ is the true colour.
 
 from __future__ import annotations
 
+from typing import cast
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -51,14 +53,15 @@ def age(rgb: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.float
     # The tone curve of emulsion, paper and time.
     gamma = float(np.exp(random.normal(0.0, 0.2)))
     black, white = random.uniform(0, 18) * random.random(), 100 - random.uniform(0, 20)
-    L = black + (white - black) * (L / 100.0) ** gamma
+    L = (black + (white - black) * (L / 100.0) ** gamma).astype(np.float32)
     if random.random() < 0.5:
-        L = cv2.GaussianBlur(L, (0, 0), float(random.uniform(0.3, 1.2)))
+        L = np.asarray(cv2.GaussianBlur(L, (0, 0), random.uniform(0.3, 1.2)), dtype=np.float32)
     if random.random() < 0.6:
         L = L + _grain(L.shape, random) * float(random.uniform(0.5, 6.0))
     if random.random() < 0.3:
         L = _jpeg(L, int(random.integers(30, 85)))
-    return np.clip(L, 0, 100).astype(np.float32)
+    aged: NDArray[np.float32] = np.clip(L, 0, 100).astype(np.float32)
+    return aged
 
 
 def _grain(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float32]:
@@ -71,4 +74,6 @@ def _grain(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.fl
 def _jpeg(L: NDArray[np.float32], quality: int) -> NDArray[np.float32]:
     eight = np.clip(np.rint(L * 2.55), 0, 255).astype(np.uint8)
     _, data = cv2.imencode(".jpg", eight, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE).astype(np.float32) / np.float32(2.55)
+    # What was encoded a line ago can be decoded.
+    decoded = cast("NDArray[np.uint8]", cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
+    return np.asarray(decoded / np.float32(2.55), dtype=np.float32)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import NamedTuple
 
 import numpy as np
@@ -65,7 +65,7 @@ class BatchMaker:
             inputs[i, 1:] = torch.from_numpy(hints.simulate(ab_np[i], self._hints, random[i]))
         return Batch(inputs, L, ab)
 
-    def stream(self, position: int, batch: int, side: int) -> Iterator[Batch]:
+    def stream(self, position: int, batch: int, side: int) -> Generator[Batch, None, None]:
         """Endless batches from ``position`` on; close the generator to stop its thread."""
         ready: queue.Queue[Batch | BaseException] = queue.Queue(_AHEAD)
         stop = threading.Event()
@@ -76,7 +76,7 @@ class BatchMaker:
                 item: Batch | BaseException
                 try:
                     item = self.make(at, batch, side)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - raised again where the batch is taken
                     item = error
                 at += batch
                 while not stop.is_set():

@@ -57,7 +57,7 @@ def load(path: Path) -> tuple[Position, dict[str, Any], dict[str, Any]]:
         raise InputError(f"there is no checkpoint at {path}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch reports damage by many exception types
+    except Exception as error:
         raise InputError(f"the checkpoint {path} is damaged: {error}") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise InputError(f"{path} is not a checkpoint of this version (format {_FORMAT})")

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -124,7 +125,7 @@ def _members(sources: tuple[str, ...]) -> Iterator[tuple[str, Callable[[], bytes
             with archive:
                 for name in sorted(archive.namelist()):
                     if Path(name).suffix.lower() in SUFFIXES:
-                        yield f"{path.name}/{name}", lambda a=archive, n=name: a.read(n)
+                        yield f"{path.name}/{name}", partial(archive.read, name)
 
 
 def _decode_all(
@@ -136,8 +137,8 @@ def _decode_all(
     members = _members(recipe.sources)
     if recipe.limit:
         members = islice(members, recipe.limit)
-    partial = pixels_path.with_suffix(".partial")
-    with partial.open("wb") as out, ThreadPoolExecutor(2) as pool:
+    unfinished = pixels_path.with_suffix(".partial")
+    with unfinished.open("wb") as out, ThreadPoolExecutor(2) as pool:
         while chunk := [(name, read()) for name, read in islice(members, 256)]:
             decoded = pool.map(lambda m: _decode(m[1], recipe), chunk)
             for (name, _), picture in zip(chunk, decoded, strict=True):
@@ -152,9 +153,9 @@ def _decode_all(
                     out.write(picture.tobytes())
     report(f"{len(names)} photos, {grey} grey ones left out, {broken} unreadable")
     if not names:
-        partial.unlink()
+        unfinished.unlink()
         raise InputError(f"no usable colour picture in {', '.join(recipe.sources)}")
-    partial.replace(pixels_path)
+    unfinished.replace(pixels_path)
     temporary = index_path.with_suffix(".partial")
     temporary.write_text(json.dumps({"names": names, "shapes": shapes}), encoding="utf-8")
     os.replace(temporary, index_path)

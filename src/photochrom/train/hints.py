@@ -32,9 +32,7 @@ def simulate(
     return np.zeros((3, *ab.shape[1:]), dtype=np.float32)
 
 
-def points(
-    ab: NDArray[np.float32], p: float, random: np.random.Generator
-) -> NDArray[np.float32]:
+def points(ab: NDArray[np.float32], p: float, random: np.random.Generator) -> NDArray[np.float32]:
     """A geometric number of square patches, each with its mean colour. Shapes as above."""
     _, h, w = ab.shape
     hints = np.zeros((3, h, w), dtype=np.float32)

@@ -47,7 +47,8 @@ class BinClassification:
         index, weight = self._bins.soft_encode(target, axis=1)
         log_p = F.log_softmax(logits.float(), dim=1).gather(1, index)
         rebalance = self._weights[index[:, :1]]
-        return -(rebalance * weight * log_p).sum(dim=1).mean()
+        loss: Tensor = -(rebalance * weight * log_p).sum(dim=1).mean()
+        return loss
 
 
 def bin_prior(bins: ColorBins, photos: PhotoSet, seed: int) -> NDArray[np.float64]:
@@ -58,7 +59,8 @@ def bin_prior(bins: ColorBins, photos: PhotoSet, seed: int) -> NDArray[np.float6
         ab = rgb_to_lab(photos[int(i)][::4, ::4].astype(np.float32) / 255.0)[..., 1:]
         index, weight = bins.soft_encode(ab)
         np.add.at(count, index.ravel(), weight.ravel())
-    return count / count.sum()
+    prior: NDArray[np.float64] = count / count.sum()
+    return prior
 
 
 def compose(L: Tensor, ab: Tensor) -> Tensor:
@@ -74,9 +76,7 @@ def perceptual(vgg: VGG19Features, rgb: Tensor, target: Tensor) -> Tensor:
     """Mean over VGG layers of ‖f − f*‖₁ / ‖f*‖₁. (N, 3, H, W) sRGB [0, 1] both."""
     with torch.no_grad():
         wanted = vgg(target)
-    terms = [
-        (f - w).abs().mean() / w.abs().mean() for f, w in zip(vgg(rgb), wanted, strict=True)
-    ]
+    terms = [(f - w).abs().mean() / w.abs().mean() for f, w in zip(vgg(rgb), wanted, strict=True)]
     return torch.stack(terms).mean()
 
 

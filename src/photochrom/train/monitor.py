@@ -52,6 +52,7 @@ class LossLog:
             self._board.add_scalar(key, value, step)
 
     def close(self) -> None:
+        """Write out what TensorBoard still holds."""
         self._board.close()
 
     def _columns(self) -> list[str]:
@@ -78,7 +79,7 @@ class Validation:
         """Colour the held-out photos with ``net`` (in eval mode); write the grid."""
         figures: list[Tensor] = []
         shown: list[Tensor] = []
-        for rgb8 in self._rgb.split(_BATCH):
+        for rgb8 in torch.split(self._rgb, _BATCH):
             rgb = rgb8.to(self._device).float() / 255.0
             lab = rgb_to_lab(rgb, axis=1)
             L, true_ab = lab[:, :1], lab[:, 1:]

@@ -132,6 +132,8 @@ class Stage:
 class Monitor:
     """What is written while training."""
 
+    log_steps: int = 25
+    """A row of losses, each a mean, every so many steps."""
     checkpoint_minutes: float = 2.0
     validate_minutes: float = 10.0
     grid: int = 12

@@ -1,0 +1,73 @@
+"""``photochrom export``: a checkpoint becomes a model file that needs no torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from photochrom.cli import OK
+from photochrom.errors import InputError, MissingDependencyError, OutputError
+
+
+@click.command(name="export")
+@click.argument("checkpoint", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--full-precision", is_flag=True, help="Store fp32 weights (twice the size).")
+@click.option(
+    "--size", type=click.IntRange(min=32), help="Default working size, px.  [default: the recipe's]"
+)
+@click.option(
+    "--chroma-gain", type=click.FloatRange(min=0.1, max=4.0),
+    help="Factor on the network's chroma at vividness 1.  [default: the recipe's]",
+)  # fmt: skip
+@click.option(
+    "--metrics", type=click.Path(dir_okay=False, path_type=Path),
+    help="Figures for the card: the --json output of photochrom evaluate.",
+)  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+def export(
+    checkpoint: Path,
+    out: Path,
+    full_precision: bool,
+    size: int | None,
+    chroma_gain: float | None,
+    metrics: Path | None,
+    overwrite: bool,
+) -> int:
+    """Write the averaged network of CHECKPOINT to OUT, an ONNX file with its model card.
+
+    The file is run once and compared with the network in torch before it is kept.
+    """
+    try:
+        from photochrom.train.export import export as write
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"exporting needs {error.name}: pip install 'photochrom[train]'"
+        ) from error
+
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out} exists; --overwrite replaces it")
+    report = write(
+        checkpoint,
+        out,
+        half=not full_precision,
+        metrics=_metrics(metrics) if metrics else None,
+        size=size,
+        chroma_gain=chroma_gain,
+    )
+    click.echo(
+        f"{out}: {report.size_bytes / 1e6:.1f} MB; differs from torch by {report.exact:.1e} of the "
+        f"ab scale, {report.stored:.1e} as stored",
+        err=True,
+    )
+    return OK
+
+
+def _metrics(path: Path) -> dict[str, float]:
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(f"cannot read the figures in {path}: {error}") from error
+    return {k: v for k, v in table.items() if isinstance(v, (int, float))}

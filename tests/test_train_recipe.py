@@ -1,0 +1,77 @@
+"""Recipes: unknown and senseless values are refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from photochrom.errors import RecipeError
+from photochrom.train.recipe import Recipe, from_table, load_recipe, to_table
+
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+MINIMAL = """
+[data]
+sources = ["photos"]
+[[stages]]
+name = "only"
+images = 10
+"""
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+def test_every_recipe_in_the_repository_loads_and_survives_a_checkpoint(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert isinstance(recipe, Recipe)
+    assert recipe.summary
+    assert from_table(to_table(recipe)) == recipe
+
+
+def test_file_names_start_at_the_recipes_folder(tmp_path: Path) -> None:
+    recipe = load_recipe(write(tmp_path, MINIMAL))
+    assert recipe.data.sources == (str(tmp_path.resolve() / "photos"),)
+    assert recipe.name == "recipe"
+
+
+def test_set_changes_one_value(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    recipe = load_recipe(
+        path, ["stages.0.images=99", "stages.0.lr=1", "name=night", "data.limit=5"]
+    )
+    assert (recipe.stages[0].images, recipe.stages[0].lr) == (99, 1.0)
+    assert (recipe.name, recipe.data.limit) == ("night", 5)
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("stages.0.imagse=3", "stages.0.imagse"),
+        ("stages.0.images=many", "stages.0.images must be int"),
+        ("stages.7.images=3", "0..0"),
+        ("data.sources=1", "data.sources must be a list"),
+        ("precision=fp8", "precision must be one of"),
+        ("stages.0.minutes=3", "exactly one of images"),
+        ("stages.0.losses.perceptual=1", "vgg_weights"),
+        ("nonsense", "key=value"),
+    ],
+)
+def test_senseless_values_are_told(tmp_path: Path, override: str, told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        load_recipe(write(tmp_path, MINIMAL), [override])
+
+
+def test_missing_and_broken_files_are_told(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"absent\.toml"):
+        load_recipe(tmp_path / "absent.toml")
+    with pytest.raises(RecipeError, match="not valid TOML"):
+        load_recipe(write(tmp_path, "a = = b"))
+    with pytest.raises(RecipeError, match="lacks stages"):
+        load_recipe(write(tmp_path, "[data]\nsources = []\n"))
