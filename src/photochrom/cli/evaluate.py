@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from photochrom.cli import FAILED, OK
+from photochrom.cli.options import device_option, size_option
 from photochrom.errors import InputError
 from photochrom.evaluate.report import PICTURE_METRICS, to_text
 from photochrom.evaluate.settings import Settings
@@ -21,19 +22,6 @@ if TYPE_CHECKING:
 
 _DEFAULT = Settings()
 _FILE = click.Path(dir_okay=False, path_type=Path)
-
-
-def _working_size(
-    ctx: click.Context,  # noqa: ARG001
-    param: click.Parameter,  # noqa: ARG001
-    value: str,
-) -> int | Literal["auto"]:
-    """``auto`` as it is, else a whole number of at least 1."""
-    if value == "auto":
-        return "auto"
-    if not value.isdecimal() or int(value) < 1:
-        raise click.BadParameter(f"{value!r} is neither 'auto' nor a number of pixels.")
-    return int(value)
 
 
 @click.command()
@@ -65,14 +53,7 @@ def _working_size(
     show_default=True,
     help="Of the draw of pictures and of the bootstrap intervals.",
 )
-@click.option(
-    "--size",
-    callback=_working_size,
-    default=str(_DEFAULT.size),
-    metavar="PX|auto",
-    show_default=True,
-    help="Working size of the network: short side in px, or auto.",
-)
+@size_option
 @click.option(
     "--vividness",
     type=click.FloatRange(min=0.0),
@@ -80,9 +61,7 @@ def _working_size(
     show_default=True,
     help="Factor on the colours that the model predicts.",
 )
-@click.option(
-    "--device", default=_DEFAULT.device, show_default=True, help="Where the network runs."
-)
+@device_option
 @click.option(
     "--crop",
     type=click.IntRange(min=32),
@@ -233,7 +212,7 @@ def _results(
             advance=lambda: progress.advance(task),
         )
     for name, reason in evaluation.failures.items():
-        messages.print(f"left out: {name}: {reason}", markup=False)
+        messages.print(_printable(f"left out: {name}: {reason}"), markup=False)
     if not evaluation.samples:
         raise InputError(f"none of the {len(names)} pictures of {data} could be measured")
     messages.print(f"{len(evaluation.samples)} pictures, {len(evaluation.failures)} left out")
@@ -249,3 +228,8 @@ def _results(
         evaluation.scores(), meter.bins, seed=settings.seed, resamples=settings.resamples
     )
     return Results(data, settings, methods, evaluation, report)
+
+
+def _printable(text: str) -> str:
+    """The text with what would move the cursor escaped: file names may contain anything."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -57,8 +57,9 @@ def find_weights(explicit: Path | None, cache: Path) -> Path | None:
 class Lpips:
     """LPIPS-squeeze between one true picture and any number of candidates, in ONNX Runtime."""
 
-    def __init__(self, weights: Mapping[str, NDArray[np.float32]], threads: int = 0) -> None:
-        """weights: tensors by key, see the module. threads: 0 = as many as there are cores.
+    def __init__(self, weights: Mapping[str, NDArray[np.float32]], threads: int = 1) -> None:
+        """weights: tensors by key, see the module. threads: of one call; 1 suits
+        callers that measure several pictures side by side, 0 takes all cores.
 
         Raises ModelError for missing keys.
         """
@@ -69,7 +70,7 @@ class Lpips:
         )
 
     @classmethod
-    def load(cls, path: Path, threads: int = 0) -> Lpips:
+    def load(cls, path: Path, threads: int = 1) -> Lpips:
         """Read a safetensors file. Raises ModelError where it is not one or lacks keys."""
         try:
             from safetensors import SafetensorError

@@ -11,7 +11,7 @@ from pathlib import Path
 from photochrom import __version__
 from photochrom.evaluate.contact_sheet import contact_sheet, spread
 from photochrom.evaluate.gallery import gallery_html, leading_row
-from photochrom.evaluate.report import Report, to_json
+from photochrom.evaluate.report import Report, picture_values, to_json
 from photochrom.evaluate.run import Evaluation, Method
 from photochrom.evaluate.settings import Settings
 from photochrom.imageio.atomic import write_atomically
@@ -44,9 +44,18 @@ def write_json(path: Path, results: Results, *, overwrite: bool) -> None:
             "failures": dict(evaluation.failures),
         },
         "methods": [{"name": method.name, **method.facts} for method in results.methods],
+        "pictures": [
+            {
+                "name": sample.name,
+                "height": sample.height,
+                "width": sample.width,
+                "values": {} if results.report is None else picture_values(results.report, index),
+            }
+            for index, sample in enumerate(evaluation.samples)
+        ],
     }
     if results.report is not None:
-        content |= to_json(results.report, [sample.name for sample in evaluation.samples])
+        content |= to_json(results.report)
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     write_atomically(path, f"{text}\n".encode(), overwrite=overwrite)
 

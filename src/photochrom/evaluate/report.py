@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
@@ -111,12 +111,8 @@ class Report:
         return [int(i) for i in np.argsort(-badness, kind="stable")]
 
 
-def to_json(report: Report, names: Sequence[str]) -> dict[str, object]:
-    """The report as JSON-ready data: metrics, rows (the truth last), and every picture's values.
-
-    names: of the pictures, in the order of the scores.
-    """
-    rows = (*report.rows, report.truth)
+def to_json(report: Report) -> dict[str, object]:
+    """The report as JSON-ready data: what the metrics are, and the rows, the truth last."""
     return {
         "metrics": {
             key: {"heading": info.heading, "unit": info.unit, "better": info.better}
@@ -126,24 +122,20 @@ def to_json(report: Report, names: Sequence[str]) -> dict[str, object]:
             {
                 "method": row.method,
                 "values": {
-                    key: None
-                    if estimate is None
-                    else {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+                    key: None if estimate is None else asdict(estimate)
                     for key, estimate in row.estimates.items()
                 },
             }
-            for row in rows
+            for row in (*report.rows, report.truth)
         ],
-        "pictures": [
-            {
-                "name": name,
-                "values": {
-                    row.method: {key: float(v[i]) for key, v in row.pictures.items()}
-                    for row in rows
-                },
-            }
-            for i, name in enumerate(names)
-        ],
+    }
+
+
+def picture_values(report: Report, index: int) -> dict[str, dict[str, float]]:
+    """One picture's values, by row and metric. index: its place among the scores."""
+    return {
+        row.method: {key: float(values[index]) for key, values in row.pictures.items()}
+        for row in (*report.rows, report.truth)
     }
 
 

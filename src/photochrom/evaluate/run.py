@@ -15,11 +15,11 @@ from PIL import Image
 
 from photochrom.errors import InputError
 from photochrom.evaluate.dataset import PictureSet, as_rgb, centre_crop, grey_of
+from photochrom.evaluate.metrics import GREY_COLOURFULNESS
 from photochrom.evaluate.report import GREY, TRUE
 from photochrom.evaluate.scores import PairMeter, PairScores
 from photochrom.evaluate.settings import Settings
 
-_GREY_COLOURFULNESS = 0.1
 _WORKERS = 2
 _WAITING = 4
 _THUMBNAIL_QUALITY = 80
@@ -69,7 +69,7 @@ class Evaluation:
     def colourless(self) -> int:
         """How many of the measured true pictures are grey themselves."""
         return sum(
-            next(iter(sample.scores.values())).true_colourfulness < _GREY_COLOURFULNESS
+            next(iter(sample.scores.values())).true_colourfulness < GREY_COLOURFULNESS
             for sample in self.samples
             if sample.scores
         )

@@ -51,7 +51,11 @@ class PairMeter:
     """Measures predictions; what belongs to the true picture is computed once for all of them."""
 
     def __init__(self, lpips: Lpips | None = None) -> None:
-        """lpips: the loaded network, or None to leave LPIPS unmeasured."""
+        """lpips: the loaded network, or None to leave LPIPS unmeasured.
+
+        Raises MissingDependencyError without scikit-image.
+        """
+        metrics.check_installed()
         self.lpips = lpips
         self.bins = ColorBins.in_gamut()
 

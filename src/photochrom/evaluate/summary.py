@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from photochrom.color.bins import ColorBins
 from photochrom.errors import InputError
-from photochrom.evaluate.metrics import rebalancing_weights
+from photochrom.evaluate.metrics import GREY_COLOURFULNESS, rebalancing_weights
 from photochrom.evaluate.report import METRICS, PICTURE_METRICS, TRUE, Estimate, Report, Row
 from photochrom.evaluate.scores import PairScores
 from photochrom.evaluate.settings import Settings
@@ -53,8 +53,11 @@ def _row(
     columns: Mapping[str, NDArray[np.float64]],
     draws: Mapping[str, NDArray[np.float64]],
 ) -> Row:
-    values = _figures({key: np.mean(v, keepdims=True) for key, v in columns.items()})
+    means = {key: np.mean(v, keepdims=True) for key, v in columns.items()}
+    values = _figures(means)
     spread = _figures(draws)
+    if means["true_colourfulness"] < GREY_COLOURFULNESS:
+        del values["colourfulness_percent"]  # a share of nothing
     estimates = {
         key: _estimate(values[key].item(), spread[key]) if key in values else None
         for key in METRICS

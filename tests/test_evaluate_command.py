@@ -1,0 +1,187 @@
+"""``photochrom evaluate`` from its arguments to its files and exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from model_fixtures import CARD, tiny_model
+from numpy.typing import NDArray
+from PIL import Image
+
+from photochrom.cli import FAILED, OK, USAGE, main
+
+ODD_NAME = "b & <i>c.png"
+
+
+@pytest.fixture(autouse=True)
+def no_lpips_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PHOTOCHROM_LPIPS", raising=False)
+    monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return tiny_model(tmp_path / "tiny.onnx")
+
+
+@pytest.fixture
+def photos(tmp_path: Path, scene: NDArray[np.uint8]) -> Path:
+    """Three colour pictures, one of them with a name that HTML would stumble over."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, shift in (("a.png", 0), (ODD_NAME, 20), ("d.png", 40)):
+        Image.fromarray(np.roll(scene, shift, axis=1)[:, :100]).save(folder / name)
+    return folder
+
+
+def run(photos: Path, model: Path, *more: str | Path) -> int:
+    return main(["evaluate", "--data", str(photos), "--model", str(model), *map(str, more)])
+
+
+def test_figures_stand_beside_the_grey_floor(
+    photos: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(photos, model) == OK
+    told = capsys.readouterr()
+    head, *lines = told.out.splitlines()
+    assert head.split("  ")[-1].strip() == "true"
+    assert "grey" in head
+    assert CARD.title in head
+    assert any(line.startswith("CIEDE2000") for line in lines)
+    assert "LPIPS is not measured" in told.err
+    assert "3 pictures, 0 left out" in told.err
+
+
+def test_the_json_tells_everything(photos: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    assert run(photos, model, "--json", out, "--seed", "7", "--vividness", "0.5") == OK
+    content: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+    assert content["settings"]["seed"] == 7
+    assert content["settings"]["vividness"] == 0.5
+    assert content["methods"][0]["card"]["version"] == CARD.version
+    assert len(content["methods"][0]["sha256"]) == 64
+    assert [row["method"] for row in content["rows"]] == ["grey", CARD.title, "true"]
+    assert content["rows"][1]["values"]["lpips"] is None
+    assert {picture["name"] for picture in content["pictures"]} == {"a.png", ODD_NAME, "d.png"}
+
+
+def test_several_models_are_rows_told_apart(photos: Path, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    twin = tiny_model(tmp_path / "other" / "tiny.onnx", ab_scale=0.5)
+    third = tiny_model(tmp_path / "third.onnx", card=dataclasses.replace(CARD, name="third"))
+    out = tmp_path / "out.json"
+    assert run(photos, model, "--model", twin, "--model", third, "--json", out) == OK
+    rows = {row["method"]: row["values"] for row in json.loads(out.read_text())["rows"]}
+    assert len(rows) == 5
+    assert "third 1.2.3" in rows
+    full, half = (v for name, v in rows.items() if name.startswith(CARD.title))
+    assert full["colourfulness"]["value"] > half["colourfulness"]["value"]
+
+
+def test_the_gallery_holds_its_pictures_and_goes_from_worst_to_best(
+    photos: Path, model: Path, tmp_path: Path
+) -> None:
+    gallery, out = tmp_path / "gallery.html", tmp_path / "out.json"
+    assert run(photos, model, "--gallery", gallery, "--json", out) == OK
+    page = gallery.read_text(encoding="utf-8")
+    assert "http" not in page
+    assert page.count("data:image/webp;base64,") == 9
+    assert "b &amp; &lt;i&gt;c.png" in page
+    assert ODD_NAME not in page
+    pictures = json.loads(out.read_text())["pictures"]
+    error = {p["name"]: p["values"][CARD.title]["ciede2000"] for p in pictures}
+    worst_first = sorted(error, key=lambda name: -error[name])
+    shown = [page.index(f"<h2>{escape(name)},") for name in worst_first]
+    assert shown == sorted(shown)
+
+
+def test_the_contact_sheet_shows_each_picture_in_each_method(
+    photos: Path, model: Path, tmp_path: Path
+) -> None:
+    sheet = tmp_path / "sheet.png"
+    assert run(photos, model, "--contact-sheet", sheet) == OK
+    with Image.open(sheet) as image:
+        assert image.format == "PNG"
+        assert image.width > 3 * 100
+
+
+def test_a_broken_picture_is_named_and_left_out(
+    photos: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    (photos / "small.png").write_bytes(b"")
+    out = tmp_path / "out.json"
+    assert run(photos, model, "--json", out) == FAILED
+    told = capsys.readouterr().err
+    assert "left out: broken.jpg" in told
+    assert "3 pictures, 2 left out" in told
+    assert set(json.loads(out.read_text())["data"]["failures"]) == {"broken.jpg", "small.png"}
+
+
+def test_a_set_of_broken_pictures_is_an_error(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"text")
+    assert run(folder, model, "--json", tmp_path / "out.json") == FAILED
+    assert "none of the 1 pictures" in capsys.readouterr().err
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_pictures_without_truth_are_shown_only(
+    photos: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gallery = tmp_path / "gallery.html"
+    assert run(photos, model, "--no-truth", "--gallery", gallery) == OK
+    page = gallery.read_text(encoding="utf-8")
+    assert page.count("data:image/webp;base64,") == 6
+    assert "CIEDE2000" not in page
+    assert capsys.readouterr().out == ""
+    assert run(photos, model, "--no-truth") == USAGE
+
+
+def test_grey_pictures_with_truth_asked_for_are_pointed_out(
+    tmp_path: Path, model: Path, grey_scene: NDArray[np.uint8], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "old"
+    folder.mkdir()
+    Image.fromarray(grey_scene).save(folder / "old.png")
+    assert run(folder, model) == OK
+    assert "--no-truth" in capsys.readouterr().err
+
+
+def test_an_output_that_exists_stays_unless_told(
+    photos: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.json"
+    out.write_text("mine")
+    assert run(photos, model, "--json", out) == FAILED
+    assert out.read_text() == "mine"
+    assert "--overwrite" in capsys.readouterr().err
+    assert run(photos, model, "--json", out, "--overwrite") == OK
+    assert out.read_text() != "mine"
+
+
+def test_limit_and_crop_choose_what_is_measured(photos: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    assert run(photos, model, "--limit", "2", "--crop", "48", "--json", out) == OK
+    content = json.loads(out.read_text())
+    assert content["data"]["measured"] == 2
+    assert {(p["height"], p["width"]) for p in content["pictures"]} == {(48, 48)}
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--lpips-weights", "none.safetensors"], ["--model", "no-such-model"]]
+)
+def test_what_is_named_and_not_there_ends_it(
+    photos: Path, model: Path, wrong: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(photos, model, *wrong) == FAILED
+    assert wrong[1] in capsys.readouterr().err
