@@ -44,33 +44,39 @@ def jpeg_header(data: bytes) -> JpegHeader:
     """Parse the segments before the first scan. Raises ValueError on a broken structure."""
     header = JpegHeader()
     for marker, payload in _jpeg_segments(data):
-        if marker in _FRAME_MARKERS and not header.components:
+        if marker not in _FRAME_MARKERS:
+            _take_metadata(header, marker, payload)
+        elif not header.components:
             if len(payload) < 6:
                 raise ValueError("damaged frame header")
             header.bits, header.height, header.width, header.components = struct.unpack_from(
                 ">BHHB", payload
             )
-        elif marker == 0xE0 and payload[:5] == b"JFIF\x00" and len(payload) >= 12:
-            unit, x, y = struct.unpack_from(">BHH", payload, 7)
-            per_inch = {1: 1.0, 2: 2.54}.get(unit)
-            if per_inch and x and y:
-                header.dpi = (x * per_inch, y * per_inch)
-        elif marker == 0xE1 and payload.startswith(_EXIF_HEAD) and header.exif is None:
-            header.exif = payload[len(_EXIF_HEAD) :]
-        elif marker == 0xE1 and payload.startswith(_XMP_HEAD) and header.xmp is None:
-            header.xmp = payload[len(_XMP_HEAD) :]
-        elif marker == 0xE1 and payload.startswith(_XMP_MORE_HEAD):
-            start = len(_XMP_MORE_HEAD) + 32
-            if len(payload) >= start + 8:
-                (offset,) = struct.unpack_from(">I", payload, start + 4)
-                header.xmp_parts[offset] = payload[start + 8 :]
-        elif marker == 0xE2 and payload.startswith(_ICC_HEAD) and len(payload) > 14:
-            header.icc_parts[payload[12]] = payload[14:]
     if not header.components:
         raise ValueError("no picture in it")
     if header.icc_parts:
         header.icc = b"".join(part for _, part in sorted(header.icc_parts.items()))
     return header
+
+
+def _take_metadata(header: JpegHeader, marker: int, payload: bytes) -> None:
+    """Store what an application segment holds, if it is one of the known ones."""
+    if marker == 0xE0 and payload[:5] == b"JFIF\x00" and len(payload) >= 12:
+        unit, x, y = struct.unpack_from(">BHH", payload, 7)
+        per_inch = {1: 1.0, 2: 2.54}.get(unit)
+        if per_inch and x and y:
+            header.dpi = (x * per_inch, y * per_inch)
+    elif marker == 0xE1 and payload.startswith(_EXIF_HEAD) and header.exif is None:
+        header.exif = payload[len(_EXIF_HEAD) :]
+    elif marker == 0xE1 and payload.startswith(_XMP_HEAD) and header.xmp is None:
+        header.xmp = payload[len(_XMP_HEAD) :]
+    elif marker == 0xE1 and payload.startswith(_XMP_MORE_HEAD):
+        start = len(_XMP_MORE_HEAD) + 32
+        if len(payload) >= start + 8:
+            (offset,) = struct.unpack_from(">I", payload, start + 4)
+            header.xmp_parts[offset] = payload[start + 8 :]
+    elif marker == 0xE2 and payload.startswith(_ICC_HEAD) and len(payload) > 14:
+        header.icc_parts[payload[12]] = payload[14:]
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:

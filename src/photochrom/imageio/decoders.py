@@ -1,7 +1,7 @@
 """From the bytes of each format to samples as they are stored, with what the file says of them.
 
 Nothing is rotated and no RGB or grey profile is applied here; see ``reading``. Decoders raise
-InputError or MissingDependencyError on purpose, and whatever the libraries raise on damaged data.
+InputError on purpose, and whatever the libraries raise on damaged data.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from PIL import (
-    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     Image,
@@ -28,8 +27,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from photochrom.errors import InputError, MissingDependencyError
-from photochrom.imageio import containers, icc, xmp
+from photochrom.errors import InputError
+from photochrom.imageio import containers, convert, icc, xmp
 
 _MAX_PROFILE_BYTES = 1 << 24
 
@@ -104,14 +103,7 @@ def _decode_jpeg_samples(data: bytes, space: str) -> NDArray[Any]:
 
 def decode_png(data: bytes, max_pixels: int) -> Decoded:
     """PNG with 1 to 16 bits, all colour types; an animated one is refused."""
-    chunks: dict[bytes, bytes] = {}
-    for chunk in containers.png_chunks(data):
-        chunks.setdefault(chunk.name, chunk.data)
-        if chunk.name == b"IHDR":
-            width, height = struct.unpack_from(">II", chunk.data)
-            check_size(width, height, max_pixels)
-        if chunk.name == b"iTXt" and chunk.data.startswith(b"XML:com.adobe.xmp\x00"):
-            chunks[b"xmp"] = _international_text(chunk.data)
+    chunks = _png_facts(data, max_pixels)
     if b"acTL" in chunks:
         raise _animated("PNG")
     depth, colour_type = chunks[b"IHDR"][8:10]
@@ -140,6 +132,19 @@ def decode_png(data: bytes, max_pixels: int) -> Decoded:
     return decoded
 
 
+def _png_facts(data: bytes, max_pixels: int) -> dict[bytes, bytes]:
+    """The first chunk of every name (IDAT without its data), and b"xmp": the XMP packet."""
+    chunks: dict[bytes, bytes] = {}
+    for chunk in containers.png_chunks(data):
+        chunks.setdefault(chunk.name, chunk.data)
+        if chunk.name == b"IHDR":
+            width, height = struct.unpack_from(">II", chunk.data)
+            check_size(width, height, max_pixels)
+        if chunk.name == b"iTXt" and chunk.data.startswith(b"XML:com.adobe.xmp\x00"):
+            chunks[b"xmp"] = _international_text(chunk.data)
+    return chunks
+
+
 def _international_text(data: bytes) -> bytes:
     """The text of an iTXt chunk: keyword, compression flag and method, language, translation."""
     _, _, rest = data.partition(b"\x00")
@@ -166,7 +171,7 @@ def from_pillow(
     """Samples, alpha, the profile that still applies, notes; of an 8-bit picture of any mode."""
     if image.mode == "CMYK":
         if profile is not None and icc.colour_space(profile) == "CMYK":
-            return np.asarray(icc.through_littlecms(image, profile)), None, None, ()
+            return np.asarray(convert.through_littlecms(image, profile)), None, None, ()
         note = "CMYK without a profile: colours and tones were converted by the plain formula"
         return np.asarray(image.convert("RGB")), None, None, (note,)
     if image.mode in ("F", "I", "LAB", "HSV"):
@@ -189,7 +194,8 @@ def _animated(name: str) -> InputError:
     return InputError(f"it is an animated {name}; save the frame you want as a still picture")
 
 
-def _still(image: ImageFile.ImageFile, name: str, max_pixels: int) -> Decoded:
+def still(image: ImageFile.ImageFile, name: str, max_pixels: int) -> Decoded:
+    """Decode what Pillow has opened; refuse animations."""
     check_size(image.width, image.height, max_pixels)
     if getattr(image, "is_animated", False):
         raise _animated(name)
@@ -205,38 +211,17 @@ def _still(image: ImageFile.ImageFile, name: str, max_pixels: int) -> Decoded:
 
 def decode_webp(data: bytes, max_pixels: int) -> Decoded:
     """WebP, lossy or lossless; an animated one is refused."""
-    return _still(WebPImagePlugin.WebPImageFile(io.BytesIO(data)), "WebP", max_pixels)
+    return still(WebPImagePlugin.WebPImageFile(io.BytesIO(data)), "WebP", max_pixels)
 
 
 def decode_gif(data: bytes, max_pixels: int) -> Decoded:
     """GIF with one frame."""
-    return _still(GifImagePlugin.GifImageFile(io.BytesIO(data)), "GIF", max_pixels)
+    return still(GifImagePlugin.GifImageFile(io.BytesIO(data)), "GIF", max_pixels)
 
 
 def decode_bmp(data: bytes, max_pixels: int) -> Decoded:
     """Windows bitmap."""
-    return _still(BmpImagePlugin.BmpImageFile(io.BytesIO(data)), "BMP", max_pixels)
-
-
-def decode_avif(data: bytes, max_pixels: int) -> Decoded:
-    """AVIF; 10 and 12 bits are kept as 16."""
-    _refuse_hdr(data)
-    decoded = _still(AvifImagePlugin.AvifImageFile(io.BytesIO(data)), "AVIF", max_pixels)
-    bits = _av1_bits(data)
-    if bits > 8:
-        samples, alpha = opencv_samples(data)
-        if samples.dtype != np.uint16 or samples.shape[:2] != decoded.samples.shape[:2]:
-            raise InputError(f"its {bits} bits per channel cannot be decoded; save it as PNG")
-        decoded.samples = widen(samples, bits)
-        decoded.alpha = None if alpha is None else widen(alpha, bits)
-    return decoded
-
-
-def _av1_bits(data: bytes) -> int:
-    """Bits per channel by the AV1 configuration box (AV1-ISOBMFF, section 2.3)."""
-    place = data.find(b"av1C", 0, 1 << 16)
-    flags = data[place + 6] if 0 <= place < len(data) - 6 else 0
-    return (12 if flags & 0x20 else 10) if flags & 0x40 else 8
+    return still(BmpImagePlugin.BmpImageFile(io.BytesIO(data)), "BMP", max_pixels)
 
 
 def widen(samples: NDArray[Any], bits: int) -> NDArray[Any]:
@@ -246,44 +231,6 @@ def widen(samples: NDArray[Any], bits: int) -> NDArray[Any]:
     return np.asarray(stretched.astype(np.uint16))
 
 
-def _refuse_hdr(data: bytes) -> None:
-    """Raise InputError for the PQ and HLG curves (ITU-T H.273: 16, 18), which are not sRGB's."""
-    place = data.find(b"colrnclx", 0, 1 << 16)
-    if place >= 0 and data[place + 10 : place + 12] in (b"\x00\x10", b"\x00\x12"):
-        raise InputError("it is an HDR picture (PQ or HLG); save it in a standard dynamic range")
-
-
-def decode_heic(data: bytes, max_pixels: int) -> Decoded:
-    """HEIC, the first picture; needs the extra "formats". libheif applies the rotation itself."""
-    try:
-        import pillow_heif  # noqa: PLC0415 - optional
-    except ImportError as error:
-        raise MissingDependencyError(
-            "reading HEIC needs an optional package: pip install photochrom[formats]"
-        ) from error
-    _refuse_hdr(data)
-    container = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
-    width, height = container.size
-    check_size(width, height, max_pixels)
-    pixels = np.asarray(container)
-    info = container.info
-    bits = int(info.get("bit_depth", 8))
-    if pixels.dtype == np.uint16:
-        pixels = widen(pixels >> (16 - bits), bits)  # libheif's bits are the upper ones
-    alpha = None
-    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-        alpha = np.ascontiguousarray(pixels[..., -1])
-        pixels = pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
-    return Decoded(
-        np.ascontiguousarray(pixels),
-        alpha,
-        info.get("exif"),
-        info.get("xmp"),
-        info.get("icc_profile"),
-        orientation=1,
-        notes=first_of(len(container), "pictures"),
-    )
-
-
 def first_of(count: int, what: str) -> tuple[str, ...]:
+    """The note for a file of which only the first picture was read; none if it has one."""
     return () if count < 2 else (f"the file holds {count} {what}; only the first was read",)

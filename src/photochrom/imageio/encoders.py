@@ -20,8 +20,8 @@ from PIL import Image
 
 from photochrom.imageio import containers, exif, icc, tiff
 
-_PNG_LEVEL = 3
-_WEBP_METHOD = 1
+_PNG_LEVEL = 1
+_WEBP_METHOD = 0
 _AVIF_SPEED = 8
 
 
@@ -103,9 +103,12 @@ def encode_png(picture: Encodable, quality: int) -> bytes:
 
 
 def encode_tiff(picture: Encodable, quality: int) -> bytes:
-    """TIFF with 8 or 16 bits, Deflate."""
+    """TIFF with 8 or 16 bits, Deflate. 16-bit grey with alpha becomes RGB: few programs read it."""
+    samples = picture.stacked
+    if samples.shape[2] == 2 and samples.dtype == np.uint16:
+        samples = samples[..., [0, 0, 0, 1]]
     return tiff.encode(
-        picture.stacked,
+        samples,
         exif_block=picture.exif,
         xmp=picture.xmp,
         icc=picture.profile,

@@ -20,6 +20,7 @@ ORIENTATION, SOFTWARE = 0x0112, 0x0131
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 _PIXEL_X, _PIXEL_Y = 0xA002, 0xA003
+_THUMBNAIL_START, _THUMBNAIL_BYTES = 0x0201, 0x0202
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 _TYPE_SIZE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -35,7 +36,8 @@ class Value(NamedTuple):
 
 class Directory(NamedTuple):
     """A parsed directory: byte order ("<" or ">"), entries, where each 12-byte record lies, and
-    the offset of the next directory (0: none)."""
+    the offset of the next directory (0: none).
+    """
 
     order: str
     values: dict[int, Value]
@@ -133,8 +135,9 @@ def upright(block: bytes, *, sides_swapped: bool) -> bytes:
     Orientation becomes 1, the thumbnail goes; if the sides were swapped, so are the two entries
     that repeat the picture's size.
     """
-    fixed = bytearray(block)
     directory = read_directory(block)
+    block = _without_last_thumbnail(block, directory)
+    fixed = bytearray(block)
     exif_offset = first_integer(directory, EXIF_IFD)
     if sides_swapped and exif_offset is not None:
         inner = read_directory(block, exif_offset)
@@ -144,6 +147,20 @@ def upright(block: bytes, *, sides_swapped: bool) -> bytes:
             fixed[y + 2 : y + 12] = block[x + 2 : x + 12]
     one = Value(SHORT, 1, struct.pack(directory.order + "H", 1))
     return replace_entries(fixed, {ORIENTATION: one})
+
+
+def _without_last_thumbnail(block: bytes, directory: Directory) -> bytes:
+    """Cut the thumbnail's data off if they end the block, as they do in cameras' files."""
+    if directory.next == 0:
+        return block
+    try:
+        thumbnail = read_directory(block, directory.next)
+    except ValueError:
+        return block
+    start = first_integer(thumbnail, _THUMBNAIL_START) or 0
+    size = first_integer(thumbnail, _THUMBNAIL_BYTES) or 0
+    at_end = len(block) - 4 <= start + size <= len(block)
+    return block[:start] if size and start > directory.next and at_end else block
 
 
 def integers(directory: Directory, tag: int) -> tuple[int, ...]:

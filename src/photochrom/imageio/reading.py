@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError, PhotochromError
-from photochrom.imageio import decoders, exif, icc, xmp
+from photochrom.imageio import convert, decoders, exif, icc, xmp
 from photochrom.imageio.decoders import Decoded, Decoder
+from photochrom.imageio.heif_decoders import decode_avif, decode_heic
 from photochrom.imageio.picture import DEFAULT_MAX_PIXELS, FORMAT_OF_SUFFIX, Metadata, Picture
 from photochrom.imageio.tiff_decoder import decode_tiff
 
@@ -21,8 +22,8 @@ DECODERS: dict[str, Decoder] = {
     "PNG": decoders.decode_png,
     "TIFF": decode_tiff,
     "WebP": decoders.decode_webp,
-    "AVIF": decoders.decode_avif,
-    "HEIC": decoders.decode_heic,
+    "AVIF": decode_avif,
+    "HEIC": decode_heic,
     "GIF": decoders.decode_gif,
     "BMP": decoders.decode_bmp,
 }
@@ -137,16 +138,16 @@ def _picture(decoded: Decoded, name: str, mode: int) -> Picture:
     if packet is not None:
         packet = xmp.upright(packet)
     if alpha is not None:
-        alpha = icc.to_depth(alpha, pixels.dtype.type)
+        alpha = convert.to_depth(alpha, pixels.dtype.type)
     metadata = Metadata(block, packet, profile, dpi, bits, mode)
     return Picture(np.ascontiguousarray(pixels), alpha, metadata, name, notes)
 
 
 def _to_srgb(decoded: Decoded) -> tuple[NDArray[Any], bytes | None, tuple[str, ...]]:
-    """sRGB pixels, the profile to return to when writing, notes."""
+    """Return sRGB pixels, the profile to return to when writing, and notes."""
     samples, data = decoded.samples, decoded.icc
     if decoded.gamma is not None:
-        return icc.to_srgb(samples, icc.gamma_profile(decoded.gamma)), None, ()
+        return convert.to_srgb(samples, icc.gamma_profile(decoded.gamma)), None, ()
     if data is None:
         return samples, None, ()
     try:
@@ -163,7 +164,7 @@ def _to_srgb(decoded: Decoded) -> tuple[NDArray[Any], bytes | None, tuple[str, .
         note = "its ICC profile is for grey pixels and was left out; the pixels were taken as sRGB"
         return samples, None, (note,)
     keep = data if icc.holds_srgb(profile) else None
-    return icc.to_srgb(samples, profile), keep, ()
+    return convert.to_srgb(samples, profile), keep, ()
 
 
 def _through_tables(samples: NDArray[Any], data: bytes, space: str) -> NDArray[Any]:
@@ -174,7 +175,7 @@ def _through_tables(samples: NDArray[Any], data: bytes, space: str) -> NDArray[A
         )
     if space == "RGB" and samples.ndim == 2:
         samples = np.repeat(samples[..., None], 3, axis=2)
-    return icc.tables_to_srgb(samples, data)
+    return convert.tables_to_srgb(samples, data)
 
 
 def _turned(plane: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -99,7 +99,7 @@ def _compress(strip: NDArray[Any], order: str) -> bytes:
     difference[:, 1:] -= strip[:, :-1]
     if difference.dtype == np.uint16:
         difference = difference.astype(np.dtype(order + "u2"))
-    return zlib.compress(difference.tobytes(), 4)
+    return zlib.compress(difference.tobytes(), 3)
 
 
 def exif_of(data: bytes) -> bytes | None:

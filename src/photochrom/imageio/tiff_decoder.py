@@ -115,7 +115,7 @@ def _pages(data: bytes) -> int:
 
 def _tifffile_samples(data: bytes) -> tuple[NDArray[Any], NDArray[Any] | None]:
     try:
-        import tifffile  # noqa: PLC0415 - optional
+        import tifffile
     except ImportError as error:
         raise MissingDependencyError(
             "reading 16-bit TIFF with separate colour planes needs an optional package: "

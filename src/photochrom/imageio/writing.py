@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from photochrom.errors import OutputError
-from photochrom.imageio import exif, icc, xmp
+from photochrom.imageio import convert, exif, icc, xmp
 from photochrom.imageio.atomic import check_target, write_atomically
 from photochrom.imageio.encoders import ENCODERS, Encodable
 from photochrom.imageio.picture import (
@@ -18,8 +18,14 @@ from photochrom.imageio.picture import (
     Picture,
 )
 
-DEFAULT_QUALITY = 98
-"""JPEG and AVIF quality, 0 to 100."""
+DEFAULT_QUALITY = {"JPEG": 98, "AVIF": 100}
+"""Quality of the lossy formats, 0 to 100, chosen by what they do to L* (4:4:4, detailed photographs).
+
+JPEG 95 / 97 / 98 / 100: |dL*| 0.36 / 0.22 / 0.19 / 0.15 on average and above 0.5 in 25 / 9 / 6 /
+2.5 % of the pixels, at 0.47 / 0.58 / 0.64 / 0.99 bytes per pixel. No JPEG keeps every pixel within
+0.5: the rounding of its three transforms alone passes it. AVIF 100 does, in 0.74 bytes per pixel;
+AVIF 98 has up to 1.5.
+"""
 
 
 def write(
@@ -27,13 +33,13 @@ def write(
     picture: Picture,
     *,
     overwrite: bool = False,
-    quality: int = DEFAULT_QUALITY,
+    quality: int | None = None,
     generator: str | None = None,
 ) -> None:
     """Write a picture; the suffix decides the format. Old or whole new content, never a part.
 
     overwrite: replace an existing file; otherwise it is an error.
-    quality: 0 to 100, for JPEG and AVIF; the other formats lose nothing.
+    quality: 0 to 100, for JPEG and AVIF (default: DEFAULT_QUALITY); the others lose nothing.
     generator: who made the colours ("photochrom-base 0.1.0 (photochrom 0.1.0)"); recorded in the
         metadata together with IPTC's mark for pictures made with a trained model.
 
@@ -47,6 +53,7 @@ def write(
             f"cannot write {path}: {path.suffix or 'a name without suffix'} is no format that can "
             f"be written; use one of {', '.join(sorted(WRITE_SUFFIXES))}"
         )
+    quality = DEFAULT_QUALITY.get(name, 100) if quality is None else quality
     if not 0 <= quality <= 100:
         raise OutputError(f"cannot write {path}: quality {quality} is not between 0 and 100")
     check_target(path, overwrite=overwrite)
@@ -66,7 +73,7 @@ def _encodable(picture: Picture, name: str, generator: str | None) -> Encodable:
     dtype = np.uint16 if deep else np.uint8
     colour, alpha = picture.pixels, picture.alpha
     if alpha is not None:
-        alpha = icc.to_depth(alpha, dtype)
+        alpha = convert.to_depth(alpha, dtype)
         if name not in ALPHA_FORMATS:
             if alpha.min() < np.iinfo(dtype).max:
                 raise ValueError(f"{name} holds no transparency; write .png, .tif, .webp or .avif")
@@ -75,9 +82,9 @@ def _encodable(picture: Picture, name: str, generator: str | None) -> Encodable:
     if profile is not None:
         if colour.ndim == 2:
             colour = np.repeat(colour[..., None], 3, axis=2)
-        colour = icc.from_srgb(colour, profile, dtype)
+        colour = convert.from_srgb(colour, profile, dtype)
     else:
-        colour = icc.to_depth(colour, dtype)
+        colour = convert.to_depth(colour, dtype)
     block, packet = metadata.exif, metadata.xmp
     if generator is not None:
         packet = xmp.mark_generated(packet, generator)

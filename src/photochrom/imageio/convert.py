@@ -1,0 +1,138 @@
+"""Pixels of an ICC profile's colour space to sRGB and back, and from one depth to the other.
+
+Profiles of curves and a matrix are computed here, with 16 bits; those of look-up tables go through
+LittleCMS, which Pillow offers for 8 bits.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from photochrom.imageio.icc import (
+    CODES,
+    Profile,
+    is_srgb,
+    is_srgb_curve,
+    keeps_neutral,
+    mixing,
+    srgb,
+)
+
+_STRIP_PIXELS = 1 << 18
+
+
+def to_srgb(pixels: NDArray[Any], profile: Profile) -> NDArray[Any]:
+    """Convert pixels of a profile to sRGB.
+
+    pixels: (H, W) or (H, W, 3), uint8 or uint16. Returns the same shape: the same array where
+    nothing changes, otherwise uint16, so that 8-bit pixels lose nothing. Colours outside sRGB are
+    clipped.
+    """
+    if is_srgb(profile):
+        return pixels
+    if pixels.ndim == 2:
+        return _convert_grey(pixels, profile)
+    if _is_neutral(pixels) and keeps_neutral(profile):
+        if is_srgb_curve(profile.curves[0]):
+            return pixels
+        return np.repeat(_convert_grey(pixels[..., 0], profile)[..., None], 3, axis=2)
+    if profile.to_xyz is None:
+        raise ValueError("a grey profile in a colour picture")
+    return _convert(pixels, profile, srgb(), np.uint16)
+
+
+def from_srgb(
+    pixels: NDArray[Any], profile: Profile, dtype: type[np.uint8] | type[np.uint16]
+) -> NDArray[Any]:
+    """Convert (H, W, 3) sRGB pixels, uint8 or uint16, to an RGB profile that holds sRGB."""
+    if is_srgb(profile):
+        return to_depth(pixels, dtype)
+    return _convert(pixels, srgb(), profile, dtype)
+
+
+def to_depth(samples: NDArray[Any], dtype: type[np.uint8] | type[np.uint16]) -> NDArray[Any]:
+    """uint8 or uint16 samples as the other, full range to full range, rounded to nearest."""
+    if samples.dtype == dtype:
+        return samples
+    if dtype == np.uint16:
+        return np.asarray(samples.astype(np.uint16) * np.uint16(257))
+    table = ((np.arange(CODES) + 128) // 257).astype(np.uint8)
+    return np.asarray(table[samples])
+
+
+def _is_neutral(rgb: NDArray[Any]) -> bool:
+    red = rgb[..., 0]
+    return bool((red == rgb[..., 1]).all() and (red == rgb[..., 2]).all())
+
+
+def _convert_grey(grey: NDArray[Any], profile: Profile) -> NDArray[Any]:
+    codes = np.interp(profile.curves[0], srgb().curves[0], np.linspace(0.0, 65535.0, CODES))
+    table = np.rint(codes).astype(np.uint16)
+    return np.asarray(table[::257][grey] if grey.dtype == np.uint8 else table[grey])
+
+
+def _convert(
+    rgb: NDArray[Any],
+    source: Profile,
+    target: Profile,
+    dtype: type[np.uint8] | type[np.uint16],
+) -> NDArray[Any]:
+    """Curves, matrix, inverse curves; in strips, on two threads or more."""
+    step = 257 if rgb.dtype == np.uint8 else 1
+    decode = [curve[::step].astype(np.float32) for curve in source.curves]
+    mix = mixing(source, target).astype(np.float32)
+    # The inverse curves are tabulated over the square root of the linear value, which spreads
+    # dark values about as evenly as the codes themselves: the error stays below a 16-bit code.
+    linear = np.linspace(0.0, 1.0, CODES) ** 2
+    codes = np.linspace(0.0, np.iinfo(dtype).max, CODES)
+    encode = [np.rint(np.interp(linear, curve, codes)).astype(dtype) for curve in target.curves]
+    out = np.empty(rgb.shape, dtype)
+    rows = max(1, _STRIP_PIXELS // rgb.shape[1])
+
+    def convert_strip(top: int) -> None:
+        strip = rgb[top : top + rows]
+        light = cv2.transform(np.dstack([decode[c][strip[..., c]] for c in range(3)]), mix)
+        light = light.reshape(strip.shape)
+        index = (np.sqrt(np.clip(light, 0.0, 1.0)) * np.float32(65535) + np.float32(0.5)).astype(
+            np.uint16
+        )
+        for c in range(3):
+            out[top : top + rows, :, c] = encode[c][index[..., c]]
+
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        list(pool.map(convert_strip, range(0, rgb.shape[0], rows)))
+    return out
+
+
+def through_littlecms(image: Image.Image, data: bytes) -> Image.Image:
+    """Convert an 8-bit picture of any profile to sRGB, relative colorimetric with black point
+    compensation. Raises ValueError if the profile is damaged or of another colour space.
+    """
+    try:
+        converted = ImageCms.profileToProfile(
+            image,
+            ImageCms.ImageCmsProfile(io.BytesIO(data)),
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise ValueError(f"its ICC profile cannot be used: {error}") from error
+    if converted is None:
+        raise ValueError("its ICC profile cannot be used")
+    return converted
+
+
+def tables_to_srgb(samples: NDArray[np.uint8], data: bytes) -> NDArray[Any]:
+    """Convert (H, W) or (H, W, 3) 8-bit pixels of a profile of look-up tables to sRGB."""
+    image = through_littlecms(Image.fromarray(samples), data)
+    return np.asarray(image)
