@@ -26,7 +26,7 @@ NOTE = "<!-- Made by `make docs`; do not edit. -->\n"
 def cli_page() -> str:
     """Every command with its usage, its help and its options, as ``--help`` has them."""
     sections = [NOTE, "# The command line\n"]
-    for context in contexts(click.Context(app, info_name="photochrom")):
+    for context in contexts(top()):
         command = context.command
         sections.append(f"## `{context.command_path}`\n")
         sections.append(f"```\n{command.get_usage(context).removeprefix('Usage: ')}\n```\n")
@@ -38,6 +38,11 @@ def cli_page() -> str:
         rows = [record for p in command.get_params(context) if (record := option_row(p, context))]
         sections.append(table(("option", "what"), rows))
     return "\n".join(sections)
+
+
+def top() -> click.Context:
+    """The context of ``photochrom`` itself."""
+    return click.Context(app, info_name="photochrom", **app.context_settings)
 
 
 def contexts(context: click.Context) -> Iterator[click.Context]:
@@ -64,7 +69,7 @@ def help_text(text: str) -> str:
 def option_row(parameter: click.Parameter, context: click.Context) -> tuple[str, str] | None:
     """How an option is written, and its help; None for an argument, which the usage shows."""
     record = parameter.get_help_record(context)
-    if record is None:
+    if record is None or isinstance(parameter, click.Argument):
         return None
     return f"`{record[0]}`", " ".join(record[1].split())
 

@@ -12,13 +12,12 @@ from types import ModuleType
 import click
 import pytest
 
-from photochrom.cli.app import app
 from photochrom.evaluate.report import METRICS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PLAIN_KEYS = {
-    *("name", "summary", "version", "training_data", "seed", "precision", "options"),
+    *("name", "summary", "version", "licence", "training_data", "seed", "precision", "options"),
     *("batch", "lr", "critic_lr", "betas", "weight_decay"),
     *("checkpoint_minutes", "validate_minutes"),
 }
@@ -46,9 +45,10 @@ def test_the_generated_pages_are_up_to_date() -> None:
 
 def test_every_command_and_option_explains_itself_and_is_documented(generate: ModuleType) -> None:
     page = (DOCS / "cli.md").read_text(encoding="utf-8")
-    for context in generate.contexts(click.Context(app, info_name="photochrom")):
+    for context in generate.contexts(generate.top()):
         assert f"## `{context.command_path}`" in page
         assert context.command.help, context.command_path
+        assert "\\b" not in context.command.help, "click's mark is a real backspace"
         section = page.partition(f"## `{context.command_path}`\n")[2].partition("\n## ")[0]
         for option in context.command.get_params(context):
             if isinstance(option, click.Option) and not option.hidden:

@@ -68,7 +68,7 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, "-V", "--version", message="photochrom %(version)s")
 def app() -> None:
-    r"""Black-and-white photographs in colour, on your own machine.
+    """Black-and-white photographs in colour, on your own machine.
 
     \b
     photochrom image grandmother.jpg        writes grandmother.color.jpg
