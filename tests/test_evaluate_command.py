@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom.cli import FAILED, OK, USAGE, main
+from photochrom.errors import InputError
+from photochrom.evaluate.card_metrics import read_card_metrics
 
 ODD_NAME = "b & <i>c.png"
 
@@ -69,6 +71,24 @@ def test_the_json_tells_everything(photos: Path, model: Path, tmp_path: Path) ->
     assert [row["method"] for row in content["rows"]] == ["grey", CARD.title, "true"]
     assert content["rows"][1]["values"]["lpips"] is None
     assert {picture["name"] for picture in content["pictures"]} == {"a.png", ODD_NAME, "d.png"}
+
+
+def test_the_figures_of_one_model_can_go_onto_its_card(
+    photos: Path, model: Path, tmp_path: Path
+) -> None:
+    out, both, other = (tmp_path / name for name in ("out.json", "both.json", "other.json"))
+    assert run(photos, model, "--json", out) == OK
+    figures = read_card_metrics(out)
+    row = json.loads(out.read_text())["rows"][1]["values"]
+    assert figures["psnr"] == row["psnr"]["value"]
+    assert "lpips" not in figures  # not measured here
+    dataclasses.replace(CARD, metrics=figures)
+    twin = tiny_model(tmp_path / "twin.onnx")
+    assert run(photos, model, "--model", twin, "--json", both) == OK
+    other.write_text("[1, 2]")
+    for path, said in ((both, "2 models"), (other, "evaluate --json"), (tmp_path / "no", "read")):
+        with pytest.raises(InputError, match=said):
+            read_card_metrics(path)
 
 
 def test_several_models_are_rows_told_apart(photos: Path, model: Path, tmp_path: Path) -> None:

@@ -36,10 +36,12 @@ def gallery_html(
     columns = len(evaluation.samples[0].thumbnails) if evaluation.samples else 1
     order = list(range(len(evaluation.samples)))
     ranks: dict[str, list[int]] = {}
+    sorter = ""
     if report is not None:
         row = leading_row(report)
         order = report.order(sort_by, row)
         ranks = {metric: _ranks(report.order(metric, row)) for metric in row.pictures}
+        sorter = _sorter(ranks, sort_by, row.method)
     articles = [_article(evaluation.samples[i], i, report, ranks) for i in order]
     lines = [*facts, *(f"Not measured: {name}: {why}" for name, why in evaluation.failures.items())]
     page = files("photochrom.evaluate").joinpath("gallery.html").read_text(encoding="utf-8")
@@ -47,7 +49,7 @@ def gallery_html(
         title=escape(title),
         facts="\n".join(f"<p>{escape(line)}</p>" for line in lines),
         table=_table(report) if report is not None else "",
-        sorter=_sorter(ranks, sort_by) if report is not None else "",
+        sorter=sorter,
         articles="\n".join(articles),
         columns=columns,
         card_min=f"{columns * _FIGURE_PX}px",
@@ -87,7 +89,7 @@ def _caption(method: str, row: Row | None, index: int) -> str:
         for metric in CAPTION_METRICS:
             if metric in row.pictures:
                 value = METRICS[metric].show(row.pictures[metric][index])
-                figures.append(f"{_SHORT[metric]} {value}")
+                figures.append(f"<span>{_SHORT[metric]} {value}</span>")
     return f"<b>{escape(method)}</b><br>{' · '.join(figures)}"
 
 
@@ -111,13 +113,13 @@ def _cell(metric: str, estimate: Estimate | None) -> str:
     return f"{value} <small>{interval}</small>"
 
 
-def _sorter(ranks: Mapping[str, Sequence[int]], chosen: str) -> str:
+def _sorter(ranks: Mapping[str, Sequence[int]], chosen: str, method: str) -> str:
     options = "".join(
         f'<option value="{_attribute(m)}"{" selected" if m == chosen else ""}>'
         f"{escape(METRICS[m].heading)}</option>"
         for m in ranks
     )
-    return f"<label>Worst to best by <select>{options}</select></label>"
+    return f"<label>Worst to best by <select>{options}</select> of {escape(method)}</label>"
 
 
 def _attribute(metric: str) -> str:
