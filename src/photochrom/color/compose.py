@@ -6,23 +6,23 @@ until it is inside. Clipping the channels instead would change the lightness.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from photochrom.color.fit import shrink_lightness
-from photochrom.color.gamut import ABOVE, BELOW, bring_inside, f_to_linear, lab_to_f
+from photochrom.color.gamut import brought_inside, f_to_linear, lab_to_f, outside_gamut
 from photochrom.color.luminance import check_picture, strip_lightness
 from photochrom.color.space import linear_to_srgb
-from photochrom.color.strips import over_strips, rows_per_strip
+from photochrom.color.strips import Strips, over_strips, rows_per_strip
 from photochrom.color.upsample import UpsampledChroma, Upsampling
 from photochrom.errors import InputError
 
 _TABLE_TOP = 65_535
+_OUTSIDE_AT_ONCE = 4096
 
 
 def compose(
@@ -38,16 +38,14 @@ def compose(
     height, width = L.shape
     rgb = _empty_picture(height, width, dtype)
 
-    def make_worker() -> Callable[[int, int], None]:
-        strip = _Strip(rows_per_strip(height, width) * width)
-
-        def fill(start: int, stop: int) -> None:
+    def work(strips: Strips) -> None:
+        composer = _Composer(rows_per_strip(height, width) * width, rgb.dtype)
+        for start, stop in strips:
             planes = np.moveaxis(ab[start:stop], -1, 0)
-            strip.compose(L[start:stop], planes, rgb[start:stop])
+            composer.compose(L[start:stop], planes, rgb[start:stop])
+        composer.finish()
 
-        return fill
-
-    over_strips(height, width, make_worker)
+    over_strips(height, width, work)
     return rgb
 
 
@@ -76,16 +74,14 @@ def compose_upsampled(
         ab_small, (height, width), method, lambda shape: shrink_lightness(picture, shape)
     )
 
-    def make_worker() -> Callable[[int, int], None]:
-        strip = _Strip(rows_per_strip(height, width) * width)
-
-        def fill(start: int, stop: int) -> None:
+    def work(strips: Strips) -> None:
+        composer = _Composer(rows_per_strip(height, width) * width, rgb.dtype)
+        for start, stop in strips:
             L = strip_lightness(picture[start:stop])
-            strip.compose(L, chroma.rows(start, stop, L), rgb[start:stop])
+            composer.compose(L, chroma.rows(start, stop, L), rgb[start:stop])
+        composer.finish()
 
-        return fill
-
-    over_strips(height, width, make_worker)
+    over_strips(height, width, work)
     return rgb
 
 
@@ -95,39 +91,80 @@ def _empty_picture(height: int, width: int, dtype: DTypeLike) -> NDArray[Any]:
     return np.empty((height, width, 3), dtype)
 
 
-class _Strip:
-    """Composes runs of rows with scratch memory that is kept from one run to the next."""
+class _Composer:
+    """Composes runs of rows, in one thread, with scratch memory kept from one run to the next.
 
-    def __init__(self, pixels: int) -> None:
-        """pixels: the most that a run of rows may have."""
-        self._lab_f = np.empty(3 * pixels, np.float32)
+    Colours outside sRGB are few, and handling few at a time is slow, so they are collected over
+    several runs; `finish` writes the last of them.
+    """
+
+    def __init__(self, pixels: int, dtype: np.dtype[Any]) -> None:
+        """pixels: the most that a run of rows may have. dtype: of the result."""
+        self._f = np.empty(3 * pixels, np.float32)
         self._scratch = np.empty(3 * pixels, np.float32)
         self._linear = np.empty(3 * pixels, np.float32)
-        self._index = np.empty(3 * pixels, np.uint16)
-        self._codes = np.empty(3 * pixels, np.uint8)
+        self._encoder = _Encoder(pixels, dtype)
+        self._outside: list[_Outside] = []
 
     def compose(self, L: NDArray[np.float32], ab: NDArray[np.float32], rgb: NDArray[Any]) -> None:
         """L: (n, W). ab: (2, n, W). Writes rgb: (n, W, 3), uint8, uint16 or float32."""
-        shape = (3, *L.shape)
-        f, scratch, linear, index, codes = (
-            flat[: 3 * L.size].reshape(shape)
-            for flat in (self._lab_f, self._scratch, self._linear, self._index, self._codes)
+        f, scratch, linear = (
+            flat[: 3 * L.size].reshape(3, -1) for flat in (self._f, self._scratch, self._linear)
         )
-        lab_to_f(L, ab, out=f)
+        lab_to_f(L.reshape(-1), ab.reshape(2, -1), out=f)
         f_to_linear(f, out=linear, scratch=scratch)
-        if linear.min() < -BELOW or linear.max() > 1.0 + ABOVE:
-            bring_inside(f, linear)
+        where = outside_gamut(linear)
+        if where.size:
+            self._outside.append(_Outside(rgb, where, np.take(f, where, axis=1)))
+        codes = self._encoder.encode(linear)
+        cv2.merge([plane.reshape(L.shape) for plane in codes], rgb)
+        if sum(o.where.size for o in self._outside) >= _OUTSIDE_AT_ONCE:
+            self.finish()
+
+    def finish(self) -> None:
+        """Write the colours outside sRGB that have been collected."""
+        if not self._outside:
+            return
+        linear = brought_inside(np.concatenate([o.f for o in self._outside], axis=1))
+        codes = _Encoder(linear.shape[1], self._outside[0].rgb.dtype).encode(linear).T
+        start = 0
+        for rgb, where, _ in self._outside:
+            rgb.reshape(-1, 3)[where] = codes[start : start + where.size]
+            start += where.size
+        self._outside.clear()
+
+
+class _Outside(NamedTuple):
+    rgb: NDArray[Any]
+    """(n, W, 3), where the colours go."""
+    where: NDArray[np.intp]
+    """(k,) flat positions in it."""
+    f: NDArray[np.float32]
+    """(3, k), see `lab_to_f`."""
+
+
+class _Encoder:
+    """Linear RGB to sRGB codes (uint8, uint16) or to sRGB in [0, 1] (float32)."""
+
+    def __init__(self, pixels: int, dtype: np.dtype[Any]) -> None:
+        self._dtype = dtype
+        if dtype == np.uint8:
+            self._index = np.empty(3 * pixels, np.uint16)
+            self._codes = np.empty(3 * pixels, np.uint8)
+
+    def encode(self, linear: NDArray[np.float32]) -> NDArray[Any]:
+        """linear: (3, n) float32; overwritten. Returns (3, n), good until the next call."""
         np.clip(linear, 0.0, 1.0, out=linear)
-        if rgb.dtype == np.uint8:
+        if self._dtype == np.uint8:
             linear *= _TABLE_TOP
-            index[...] = linear
-            np.take(_code_of_linear(), index, out=codes, mode="clip")
-            planes = codes
-        elif rgb.dtype == np.uint16:
-            planes = np.rint(linear_to_srgb(linear) * 65_535).astype(np.uint16)
-        else:
-            planes = linear_to_srgb(linear)
-        cv2.merge(list(planes), rgb)
+            index = self._index[: linear.size].reshape(linear.shape)
+            codes = self._codes[: linear.size].reshape(linear.shape)
+            np.copyto(index, linear, casting="unsafe")
+            return np.take(_code_of_linear(), index, out=codes, mode="clip")
+        encoded = linear_to_srgb(linear)
+        if self._dtype == np.uint16:
+            return np.rint(encoded * 65_535).astype(np.uint16)
+        return encoded
 
 
 @cache

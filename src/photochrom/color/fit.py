@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.luminance import check_picture, strip_lightness
-from photochrom.color.strips import over_strips
+from photochrom.color.strips import Strips, over_strips
 
 LONGEST_PER_SHORT = 4
 """The long working side is at most this many times ``size``."""
@@ -51,9 +51,10 @@ def shrink_lightness(picture: NDArray[Any], shape: tuple[int, int]) -> NDArray[n
     height, width = picture.shape[:2]
     narrow = np.empty((height, shape[1]), np.float32)
 
-    def fill(start: int, stop: int) -> None:
-        L = strip_lightness(picture[start:stop])
-        narrow[start:stop] = shrink(L, (stop - start, shape[1]))
+    def work(strips: Strips) -> None:
+        for start, stop in strips:
+            L = strip_lightness(picture[start:stop])
+            narrow[start:stop] = shrink(L, (stop - start, shape[1]))
 
-    over_strips(height, width, lambda: fill)
+    over_strips(height, width, work)
     return shrink(narrow, shape)

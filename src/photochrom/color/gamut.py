@@ -59,11 +59,18 @@ def f_to_linear(f: Planes, out: Planes, scratch: Planes) -> None:
     np.matmul(_XYZ_TO_RGB, scratch.reshape(3, -1), out=out.reshape(3, -1))
 
 
-def bring_inside(f: Planes, linear: Planes) -> None:
-    """Replace the colours outside sRGB by the most colourful inside of equal lightness and hue.
+def outside_gamut(linear: Planes) -> NDArray[np.intp]:
+    """Positions (k,) of the colours outside sRGB. linear: (3, n) linear RGB."""
+    if linear.min() >= -BELOW and linear.max() <= 1 + ABOVE:
+        return np.empty(0, np.intp)
+    outside = (linear < -BELOW) | (linear > 1 + ABOVE)
+    return np.flatnonzero(outside[0] | outside[1] | outside[2])
 
-    f: (3, ...) float32 as from `lab_to_f`. linear: (3, ...) float32, its linear RGB; changed.
-    Both contiguous.
+
+def brought_inside(f: Planes) -> Planes:
+    """The most colourful colours inside sRGB that have the lightness and hue of those given.
+
+    f: (3, k) as from `lab_to_f`, colours outside sRGB. Returns (3, k) linear RGB in [0, 1].
 
     How far a colour is from grey, as a share of the way to the border, is nearly proportional to
     the scale of its chroma; the scale at which the share is 1 is found by parabolas through 0. A
@@ -71,19 +78,13 @@ def bring_inside(f: Planes, linear: Planes) -> None:
     Against bisection over all hues, lightnesses and chromas up to 130, 99 % of the colours come
     within 0.1 units of ab.
     """
-    flat_f, flat_linear = f.reshape(3, -1), linear.reshape(3, -1)
-    outside = (flat_linear < -BELOW) | (flat_linear > 1 + ABOVE)
-    where = np.flatnonzero(outside[0] | outside[1] | outside[2])
-    if not len(where):
-        return
-    tried, rgb = np.take(flat_f, where, axis=1), np.take(flat_linear, where, axis=1)
-    neutral = tried[1].copy()
-    chroma = tried - neutral
-    y = _LUMINANCE @ rgb
-    scratch = np.empty_like(tried)
-
-    share = _share_of_way(rgb, y)
-    scale, slope = np.ones_like(y), share
+    tried, rgb, scratch = f.copy(), np.empty_like(f), np.empty_like(f)
+    neutral = f[1]
+    chroma = f - neutral
+    f_to_linear(f, out=rgb, scratch=scratch)
+    y = _LUMINANCE[0] * rgb[0] + _LUMINANCE[1] * rgb[1] + _LUMINANCE[2] * rgb[2]
+    scale, share = np.ones_like(y), _share_of_way(rgb, y)
+    slope = share
     trial: Planes = 1 / slope
     for step in range(_STEPS):
         if step:
@@ -94,10 +95,9 @@ def bring_inside(f: Planes, linear: Planes) -> None:
         f_to_linear(tried, out=rgb, scratch=scratch)
         share = _share_of_way(rgb, y)
     rgb -= y
-    rgb /= np.maximum(share, np.float32(1.0))
+    rgb /= np.maximum(share, 1)
     rgb += y
-    for channel, values in zip(flat_linear, rgb, strict=True):
-        channel[where] = values
+    return rgb
 
 
 def _share_of_way(rgb: Planes, y: Planes) -> Planes:

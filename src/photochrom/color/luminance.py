@@ -19,7 +19,7 @@ from photochrom.color.space import (
     rgb_to_lab,
     srgb_to_linear,
 )
-from photochrom.color.strips import over_strips
+from photochrom.color.strips import Strips, over_strips
 from photochrom.errors import InputError
 
 
@@ -33,10 +33,11 @@ def lightness(picture: NDArray[Any]) -> NDArray[np.float32]:
     height, width = picture.shape[:2]
     L = np.empty((height, width), np.float32)
 
-    def fill(start: int, stop: int) -> None:
-        L[start:stop] = strip_lightness(picture[start:stop])
+    def work(strips: Strips) -> None:
+        for start, stop in strips:
+            L[start:stop] = strip_lightness(picture[start:stop])
 
-    over_strips(height, width, lambda: fill)
+    over_strips(height, width, work)
     return L
 
 
@@ -62,8 +63,8 @@ def strip_lightness(rows: NDArray[Any]) -> NDArray[np.float32]:
         linear = srgb_to_linear(rows.astype(np.float32, copy=False))
     if rows.ndim == 2:
         return luminance_to_lightness(linear)
-    y = linear @ RGB_TO_XYZ[1].astype(np.float32)
-    return luminance_to_lightness(y)
+    y = cv2.transform(linear, RGB_TO_XYZ[1:2].astype(np.float32))
+    return luminance_to_lightness(np.asarray(y, np.float32).reshape(rows.shape[:2]))
 
 
 def _look_up(codes: NDArray[Any], table: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,42 +8,43 @@ interpreter lock while they compute.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
+from typing import TypeAlias
 
-STRIP_PIXELS = 16_384
+Strips: TypeAlias = Iterable[tuple[int, int]]
+"""Runs of rows, each (start, stop)."""
+
+STRIP_PIXELS = 24_576
+"""Small enough for the cache, and for BLAS, which above 2**18 multiplications would start threads
+of its own inside ours (they wait for each other in busy loops)."""
+STRIP_ROWS = 32
+"""At most; keeps the same true of narrow pictures."""
 _MAX_THREADS = 8
 
 
-def over_strips(
-    height: int, width: int, make_worker: Callable[[], Callable[[int, int], None]]
-) -> None:
-    """Call a worker for every strip of rows of a (height, width) picture.
+def over_strips(height: int, width: int, work: Callable[[Strips], None]) -> None:
+    """Share the rows of a (height, width) picture among threads.
 
-    make_worker: called once in each thread; returns worker(start_row, stop_row), which may keep
-    scratch arrays for `rows_per_strip` rows. Workers of different threads run at the same time.
+    work: called once in each thread, with the (start_row, stop_row) that fall to it. It may keep
+    scratch arrays from one strip to the next; calls in different threads run at the same time.
     """
     rows = rows_per_strip(height, width)
-    strips = _Shared(range(0, height, rows))
-    threads = min(thread_count(), len(range(0, height, rows)))
-
-    def run() -> None:
-        worker = make_worker()
-        for start in strips:
-            worker(start, min(start + rows, height))
-
+    starts = range(0, height, rows)
+    shared = _Shared((start, min(start + rows, height)) for start in starts)
+    threads = min(thread_count(), len(starts))
     if threads == 1:
-        run()
+        work(shared)
         return
     with ThreadPoolExecutor(threads) as pool:
-        for job in [pool.submit(run) for _ in range(threads)]:
+        for job in [pool.submit(work, shared) for _ in range(threads)]:
             job.result()
 
 
 def rows_per_strip(height: int, width: int) -> int:
     """Rows in one strip, at least 1; the last strip may have fewer."""
-    return min(height, max(1, STRIP_PIXELS // width))
+    return min(height, STRIP_ROWS, max(1, STRIP_PIXELS // width))
 
 
 def thread_count() -> int:
@@ -56,16 +57,16 @@ def thread_count() -> int:
 
 
 class _Shared:
-    """Hands out each item of a range to exactly one of several threads."""
+    """Hands out each strip to exactly one of several threads."""
 
-    def __init__(self, items: range) -> None:
-        self._items = iter(items)
+    def __init__(self, strips: Strips) -> None:
+        self._strips = iter(strips)
         self._lock = Lock()
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[tuple[int, int]]:
         while True:
             with self._lock:
-                item = next(self._items, None)
-            if item is None:
+                strip = next(self._strips, None)
+            if strip is None:
                 return
-            yield item
+            yield strip

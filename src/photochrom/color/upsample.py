@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from photochrom.color.fit import shrink
 from photochrom.color.resample import Surface, area_matrix, resampling_matrix
-from photochrom.color.strips import over_strips
+from photochrom.color.strips import Strips, over_strips
 from photochrom.errors import InputError
 
 Upsampling: TypeAlias = Literal["bicubic", "guided"]
@@ -44,10 +44,11 @@ def upsample_chroma(
     chroma = UpsampledChroma(ab_small, (height, width), method, lambda s: shrink(L_full, s))
     ab = np.empty((height, width, 2), np.float32)
 
-    def fill(start: int, stop: int) -> None:
-        ab[start:stop] = np.moveaxis(chroma.rows(start, stop, L_full[start:stop]), 0, -1)
+    def work(strips: Strips) -> None:
+        for start, stop in strips:
+            ab[start:stop] = np.moveaxis(chroma.rows(start, stop, L_full[start:stop]), 0, -1)
 
-    over_strips(height, width, lambda: fill)
+    over_strips(height, width, work)
     return ab
 
 
