@@ -179,5 +179,14 @@ def test_bench_measures_every_stage(tiny: str, capsys: pytest.CaptureFixture[str
     (line,) = capsys.readouterr().out.splitlines()
     measured = json.loads(line)
     assert set(measured["warm_s"]) == {"decode", "tone", "fit", "network", "compose", "encode"}
-    assert measured["cold_s"] > measured["warm_total_s"] > 0
-    assert measured["peak_mb"] is None or 20 < measured["peak_mb"] < 900
+    cold = measured["cold"]
+    assert cold["seconds"] > measured["warm_total_s"] > 0
+    assert cold["peak_mb"] is None or 20 < cold["peak_mb"] < 900
+
+
+def test_bench_tells_why_it_cannot_measure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--megapixels", "0.05", "--repeats", "1", "--device", "cpu"]
+    assert main(["bench", "--model", str(tmp_path / "gone.onnx"), *options]) == 1
+    assert "there is no model file" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from model_fixtures import tiny_model
 from numpy.typing import NDArray
 from PIL import Image
 
-PHOTOCHROM = [sys.executable, "-c", "import sys; from photochrom.cli import main; sys.exit(main())"]
+PHOTOCHROM = [sys.executable, "-m", "photochrom"]
 TIMEOUT_S = 120
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and limits")

@@ -73,6 +73,15 @@ def test_the_working_size_is_the_models_and_never_above_the_pictures() -> None:
     assert working_lightness(np.zeros((1, 1), np.uint8), "auto", CARD).shape == (32, 32)
 
 
+def test_the_network_sees_the_same_lightness_at_any_depth(scene: NDArray[np.uint8]) -> None:
+    seen = working_lightness(scene, 64, CARD)
+    deep = working_lightness(scene.astype(np.uint16) * 257, 64, CARD)
+    floating = working_lightness(scene / np.float32(255.0), 64, CARD)
+    np.testing.assert_allclose(deep, floating, atol=0.01)
+    np.testing.assert_allclose(seen, floating, atol=0.4)
+    assert 0.0 <= seen.min() < seen.max() <= 100.0
+
+
 def test_vividness_multiplies_the_models_own_gain(
     network: Network, vivid: Network, grey_scene: NDArray[np.uint8]
 ) -> None:

@@ -78,12 +78,17 @@ def colorize(
 
 
 def working_lightness(rgb: NDArray[Any], size: Size, card: ModelCard) -> NDArray[np.float32]:
-    """What the network sees of a picture: (h, w) float32, L in [0, 100]."""
+    """What the network sees of a picture: (h, w) float32, L in [0, 100].
+
+    The picture is shrunk before its lightness is taken, as the pictures were in training.
+    """
     height, width = rgb.shape[:2]
     short_px = min(card.size, height, width) if size == "auto" else size
     if short_px < 1:
         raise InputError(f"the working size is {size} px; it must be at least 1, or 'auto'.")
-    return shrink(lightness(rgb), working_shape(height, width, short_px, card.multiple))
+    small = shrink(rgb, working_shape(height, width, short_px, card.multiple))
+    white = np.iinfo(rgb.dtype).max if rgb.dtype.kind == "u" else 1.0
+    return lightness(small / np.float32(white))
 
 
 def guess_chroma(

@@ -7,16 +7,15 @@ Warm is a process that has coloured a picture of this size before; cold is a fre
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -37,7 +36,6 @@ STAGES = ("decode", "tone", "fit", "network", "compose", "encode")
 """Reading the file; grey or in colour?; lightness at working size; the network; chroma to full
 size and together with lightness; writing the file."""
 
-_COMMAND = "import sys; from photochrom.cli import main; sys.exit(main())"
 # A process inherits the peak memory of the one that starts it. This one is small; we are not.
 _LAUNCHER = """
 import json, os, subprocess, sys, time
@@ -46,10 +44,22 @@ process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
 if hasattr(os, "wait4"):
     _, status, usage = os.wait4(process.pid, 0)
     code, peak = os.waitstatus_to_exitcode(status), usage.ru_maxrss
+    cpu = usage.ru_utime + usage.ru_stime
 else:
-    code, peak = process.wait(), None
-print(json.dumps([code, time.perf_counter() - start, peak]))
+    code, peak, cpu = process.wait(), None, None
+print(json.dumps([code, time.perf_counter() - start, cpu, peak]))
 """
+
+
+class Cold(NamedTuple):
+    """A fresh process for one picture."""
+
+    seconds: float
+    cpu_s: float | None
+    """Processor time of all its threads, which other programs disturb less; None where the system
+    does not tell."""
+    peak_mb: float | None
+    """Peak memory, 10^6 bytes; None where the system does not tell."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +70,10 @@ class Measurement:
     device: str
     engine: str
     """The device as people say it."""
-    warm_s: dict[str, float] = field(default_factory=dict)
+    warm_s: dict[str, float]
     """Seconds by stage."""
-    cold_s: float = 0.0
-    peak_mb: float | None = None
-    """Peak memory of the cold process, 10^6 bytes; None where the system does not tell."""
+    cold: Cold
+    """The whole of a fresh process."""
 
     @property
     def warm_total_s(self) -> float:
@@ -90,11 +99,10 @@ def bench(
             source = Path(folder) / f"{size:g}mp.jpg"
             write(source, Picture(drawn_picture(size), format="JPEG"))
             for device in devices or available_devices():
-                cold_s, peak_mb = _cold(source, model, device, repeats)
+                cold = _cold(source, model, device, repeats)
                 network = load(model, device=device)
-                yield Measurement(
-                    size, device, network.device, _warm(source, network, repeats), cold_s, peak_mb
-                )
+                warm_s = _warm(source, network, repeats)
+                yield Measurement(size, device, network.device, warm_s, cold)
 
 
 def drawn_picture(megapixels: float) -> NDArray[np.uint8]:
@@ -142,29 +150,32 @@ def _stages(source: Path, network: Network) -> dict[str, float]:
     return seconds
 
 
-def _cold(source: Path, model: str | Path, device: str, repeats: int) -> tuple[float, float | None]:
-    """Median seconds and largest peak memory (10^6 bytes) of fresh processes."""
+def _cold(source: Path, model: str | Path, device: str, repeats: int) -> Cold:
+    """Fresh processes: median of the times, largest of the peaks."""
     target = source.with_suffix(".cold.jpg")
-    command = [sys.executable, "-c", _COMMAND, "image", str(source), "-o", str(target)]
+    command = [sys.executable, "-m", "photochrom", "image", str(source), "-o", str(target)]
     command += ["--model", str(model), "--device", device, "--jobs", "1", "--overwrite"]
-    runs = [_launched(command) for _ in range(repeats)]
-    peaks = [peak for _, peak in runs if peak is not None]
-    return statistics.median(seconds for seconds, _ in runs), max(peaks) if peaks else None
+    seconds, cpu_s, peaks_mb = zip(*(_launched(command) for _ in range(repeats)), strict=True)
+    told = None not in cpu_s
+    return Cold(
+        statistics.median(seconds),
+        statistics.median(cpu_s) if told else None,
+        max(peaks_mb) if told else None,
+    )
 
 
-def _launched(command: Sequence[str]) -> tuple[float, float | None]:
+def _launched(command: Sequence[str]) -> Cold:
     answer = subprocess.run(
         [sys.executable, "-c", _LAUNCHER, *command],
         capture_output=True,
-        text=True,
         check=False,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         encoding="utf-8",
+        errors="replace",
     )
-    code, seconds, peak = json.loads(answer.stdout) if answer.stdout else (None, 0.0, None)
+    code, seconds, cpu_s, peak = json.loads(answer.stdout or "[null, 0, null, null]")
     if code != 0:
         raise PhotochromError(
             f"the measured process ended with {code}: {answer.stderr.strip() or 'no message'}"
         )
     unit = 1 if sys.platform == "darwin" else 1024
-    return seconds, None if peak is None else peak * unit / 1e6
+    return Cold(seconds, cpu_s, None if peak is None else peak * unit / 1e6)
