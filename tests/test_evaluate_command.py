@@ -189,6 +189,15 @@ def test_an_output_that_exists_stays_unless_told(
     assert out.read_text() != "mine"
 
 
+def test_ordering_by_what_is_not_measured_is_refused_before_the_work(
+    photos: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.html"
+    assert run(photos, model, "--sort-by", "lpips", "--gallery", out) == USAGE
+    assert "3 pictures" not in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_limit_and_crop_choose_what_is_measured(photos: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     assert run(photos, model, "--limit", "2", "--crop", "48", "--json", out) == OK

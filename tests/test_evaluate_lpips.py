@@ -11,6 +11,9 @@ from safetensors.numpy import save_file
 
 from photochrom.errors import InputError, ModelError
 from photochrom.evaluate.lpips import WEIGHTS_NAME, WEIGHTS_VARIABLE, Lpips, find_weights
+from photochrom.evaluate.report import Estimate
+from photochrom.evaluate.scores import PairMeter
+from photochrom.evaluate.summary import summarize
 
 FIRES = {
     3: (64, 16, 64),
@@ -120,6 +123,16 @@ def test_torch_computes_the_same(lpips: Lpips, weights: Weights, scene: NDArray[
         head = tensors[f"lin{index}.model.1.weight"]
         expected += float(functional.conv2d(difference**2, head).mean())
     assert lpips.distances(scene, other[None])[0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_meter_with_the_network_reports_lpips(lpips: Lpips, scene: NDArray[np.uint8]) -> None:
+    meter = PairMeter(lpips)
+    near, far = meter.measure([noisy(scene, 8), noisy(scene, 40)], scene)
+    row = summarize({"near": [near], "far": [far]}, meter.bins).rows[0]
+    assert near.lpips is not None
+    assert far.lpips is not None
+    assert near.lpips < far.lpips
+    assert row.estimates["lpips"] == Estimate(*[pytest.approx(near.lpips)] * 3)
 
 
 def test_pictures_too_small_for_the_network_are_refused(lpips: Lpips) -> None:

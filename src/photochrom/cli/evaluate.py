@@ -144,11 +144,14 @@ def evaluate(
         check_target(path, overwrite=overwrite)
     messages = Console(stderr=True, highlight=False, soft_wrap=True)
     meter = None if no_truth else _meter(lpips_weights, messages)
+    settings = Settings(**choices)
+    if settings.sort_by == "lpips" and meter is not None and meter.lpips is None:
+        raise click.UsageError("--sort-by lpips needs LPIPS; name its weights.")
     results = _results(
         models,
         data,
         meter,
-        Settings(**choices),
+        settings,
         messages,
         thumbnails=gallery is not None or contact_sheet is not None,
     )
