@@ -7,6 +7,7 @@ test itself needs no network.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -85,3 +86,10 @@ def test_a_plain_install_colours_an_example_without_torch(plain: Path, tmp_path:
     run(plain / "photochrom", "image", picture, "-o", result, cwd=tmp_path)
     look = "import sys, PIL.Image as p; i = p.open(sys.argv[1]); print(i.mode, *i.size)"
     assert run(plain / "python", "-c", look, result).split() == ["RGB", "512", "512"]
+
+
+def test_the_python_example_of_the_readme_runs_in_a_plain_install(plain: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    check = "assert rgb.shape == (512, 512, 3) and rgb.dtype == picture.pixels.dtype"
+    run(plain / "python", "-c", f"{code}\n{check}")
