@@ -19,7 +19,7 @@ from photochrom.imageio.picture import (
 )
 
 DEFAULT_QUALITY = {"JPEG": 98, "AVIF": 100}
-"""Quality of the lossy formats, 0 to 100, chosen by what they do to L* (4:4:4, detailed photographs).
+"""Quality of the lossy formats, 0 to 100, chosen by what they do to L* (4:4:4, detailed photos).
 
 JPEG 95 / 97 / 98 / 100: |dL*| 0.36 / 0.22 / 0.19 / 0.15 on average and above 0.5 in 25 / 9 / 6 /
 2.5 % of the pixels, at 0.47 / 0.58 / 0.64 / 0.99 bytes per pixel. No JPEG keeps every pixel within
