@@ -1,0 +1,139 @@
+"""Which way of bringing chroma to full size comes nearest to the true photograph?
+
+    python benchmarks/chroma_upsampling.py PICTURES [--model MODEL] [--size PX ...] [--limit N]
+                                           [--lpips-weights FILE]
+
+PICTURES is a folder or zip file of colour photographs. Each is made grey; its chroma comes from the
+true picture, averaged to a quarter of the working size ("oracle"), and with --model also from the
+network; every method brings both to full size. Small working sizes stand for large photographs:
+what counts is the enlargement. The default of `photochrom.colorize` is decided by the network's
+rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.color.compose import compose
+from photochrom.color.fit import shrink, shrink_lightness, working_shape
+from photochrom.color.luminance import lightness
+from photochrom.color.space import rgb_to_lab
+from photochrom.color.upsample import upsample_chroma
+from photochrom.colorize import guess_chroma, hint_planes
+from photochrom.engine import Network, load
+from photochrom.engine.find import cache_dir
+from photochrom.evaluate.dataset import grey_of, open_pictures
+from photochrom.evaluate.lpips import Lpips, find_weights
+from photochrom.evaluate.scores import PairMeter, PairScores
+
+Planes = NDArray[np.float32]
+
+ORACLE_MULTIPLE = 32
+ORACLE_STRIDE = 4
+
+
+def interpolated(mode: int) -> Callable[[Planes, Planes], Planes]:
+    """Plain interpolation by OpenCV, for comparison."""
+
+    def upsample(ab: Planes, L: Planes) -> Planes:
+        return np.asarray(cv2.resize(ab, L.shape[::-1], interpolation=mode), np.float32)
+
+    return upsample
+
+
+METHODS: dict[str, Callable[[Planes, Planes], Planes]] = {
+    "nearest": interpolated(cv2.INTER_NEAREST),
+    "bilinear": interpolated(cv2.INTER_LINEAR),
+    "cubic, plain": interpolated(cv2.INTER_CUBIC),
+    "bicubic": lambda ab, L: upsample_chroma(ab, L, "bicubic"),
+    "guided": lambda ab, L: upsample_chroma(ab, L, "guided"),
+}
+REFERENCE = "bicubic"
+
+
+def main() -> None:
+    """Measure and write one table per source of chroma and working size."""
+    arguments = parsed()
+    weights = find_weights(arguments.lpips_weights, cache_dir())
+    meter = PairMeter(Lpips.load(weights) if weights else None)
+    network = load(arguments.model) if arguments.model else None
+    pictures = open_pictures(arguments.pictures)
+    scores: dict[tuple[str, int], dict[str, list[PairScores]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for name in pictures.sample(arguments.limit, seed=0):
+        truth = pictures.read(name)
+        grey = grey_of(truth)
+        L = lightness(grey)
+        for source, size, ab in chroma_maps(truth, grey, arguments.size, network):
+            coloured = [compose(L, upsample(ab, L), np.uint8) for upsample in METHODS.values()]
+            for method, score in zip(METHODS, meter.measure(coloured, truth), strict=True):
+                scores[source, size][method].append(score)
+    for (source, size), rows in scores.items():
+        sys.stdout.write(table(f"{source}, working size {size} px", rows))
+
+
+def parsed() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("pictures", type=Path, help="folder or zip file of colour photographs")
+    parser.add_argument("--model", help="name, path or address; without it the oracle only")
+    parser.add_argument("--size", type=int, nargs="+", default=[256], help="working sizes, px")
+    parser.add_argument("--limit", type=int, help="number of pictures, drawn at random")
+    parser.add_argument("--lpips-weights", type=Path, help="see `photochrom evaluate`")
+    return parser.parse_args()
+
+
+def chroma_maps(
+    truth: NDArray[np.uint8], grey: NDArray[np.uint8], sizes: list[int], network: Network | None
+) -> Iterator[tuple[str, int, Planes]]:
+    """Where the chroma comes from, the working size, and the small map (h, w, 2)."""
+    height, width = grey.shape
+    lab = rgb_to_lab(truth.astype(np.float32) / np.float32(255))
+    ab = np.ascontiguousarray(lab[..., 1:])
+    for size in sizes:
+        h, w = working_shape(height, width, size, ORACLE_MULTIPLE)
+        yield "oracle", size, shrink(ab, (h // ORACLE_STRIDE, w // ORACLE_STRIDE))
+        if network is not None:
+            shape = working_shape(height, width, size, network.card.multiple)
+            hints = hint_planes((), grey.shape, shape)
+            yield "network", size, guess_chroma(network, shrink_lightness(grey, shape), *hints)
+
+
+def table(title: str, rows: dict[str, list[PairScores]]) -> str:
+    """Means, and in how many pictures LPIPS and CIEDE2000 are better than the reference's."""
+    reference = rows[REFERENCE]
+    heads = ("LPIPS", "better", "CIEDE2000", "better", "PSNR", "colour")
+    lines = [
+        f"\n{title}, {len(reference)} pictures (better = in this share of them, than {REFERENCE})",
+        f"{'method':14}" + "".join(f"{head:>10}" for head in heads),
+    ]
+    for method, scores in rows.items():
+        pairs = list(zip(scores, reference, strict=True))
+        lpips, closer = "-", "-"
+        if all(score.lpips is not None for score in scores):
+            lpips = f"{statistics.fmean(score.lpips or 0.0 for score in scores):.4f}"
+            closer = f"{statistics.fmean((s.lpips or 0) < (r.lpips or 0) for s, r in pairs):.0%}"
+        cells = (
+            lpips,
+            closer,
+            f"{statistics.fmean(score.ciede2000 for score in scores):.3f}",
+            f"{statistics.fmean(s.ciede2000 < r.ciede2000 for s, r in pairs):.0%}",
+            f"{statistics.fmean(score.psnr for score in scores):.2f}",
+            f"{statistics.fmean(score.colourfulness for score in scores):.1f}",
+        )
+        lines.append(f"{method:14}" + "".join(f"{cell:>10}" for cell in cells))
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
