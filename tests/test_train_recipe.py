@@ -28,7 +28,11 @@ images = 10
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
-def test_every_recipe_in_the_repository_loads_and_survives_a_checkpoint(path: Path) -> None:
+def test_every_recipe_in_the_repository_loads_and_survives_a_checkpoint(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHOTOCHROM_DATA", "photos")
+    monkeypatch.setenv("PHOTOCHROM_WEIGHTS", "weights")
     recipe = load_recipe(path)
     assert isinstance(recipe, Recipe)
     assert recipe.summary
@@ -39,6 +43,17 @@ def test_file_names_start_at_the_recipes_folder(tmp_path: Path) -> None:
     recipe = load_recipe(write(tmp_path, MINIMAL))
     assert recipe.data.sources == (str(tmp_path.resolve() / "photos"),)
     assert recipe.name == "recipe"
+
+
+def test_environment_variables_stand_for_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, MINIMAL.replace('"photos"', '"$ALBUMS/1920"'))
+    monkeypatch.delenv("ALBUMS", raising=False)
+    with pytest.raises(RecipeError, match=r"\$ALBUMS/1920.*not set"):
+        load_recipe(path)
+    monkeypatch.setenv("ALBUMS", "/albums")
+    assert load_recipe(path).data.sources == ("/albums/1920",)
 
 
 def test_set_changes_one_value(tmp_path: Path) -> None:

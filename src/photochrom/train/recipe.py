@@ -6,6 +6,7 @@ Every knob of training lives here, once, as a field with its meaning and default
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 import typing
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,8 @@ class DataRecipe:
     """Where the training photos come from."""
 
     sources: tuple[str, ...]
-    """Folders or zip files of colour pictures; relative paths start at the recipe's folder."""
+    """Folders or zip files of colour pictures; relative paths start at the recipe's folder, and
+    $NAME is replaced by an environment variable, here as in all file names."""
     cache: str = "cache"
     """Folder for the decoded pictures (uint8, memory-mapped); relative to the run's folder."""
     short_side: int = 192
@@ -194,7 +196,8 @@ _T = TypeVar("_T")
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe.
 
-    path: TOML file. File names in it are relative to its folder.
+    path: TOML file. File names in it are relative to its folder; $NAME in them is an environment
+        variable.
     overrides: ``key=value`` with dotted keys and TOML values (``stages.0.minutes=5``); a value
     that is not valid TOML is taken as a string.
     Raises RecipeError for a missing file, broken TOML, unknown keys and wrong types.
@@ -301,7 +304,10 @@ def _value(kind: Any, value: Any, where: str) -> Any:
 
 def _resolve(recipe: Recipe, folder: Path) -> Recipe:
     def absolute(name: str) -> str:
-        return str((folder / name).resolve()) if name else ""
+        expanded = os.path.expandvars(name)
+        if "$" in expanded:
+            raise RecipeError(f"{name!r} names an environment variable that is not set; set it")
+        return str((folder / expanded).resolve()) if name else ""
 
     return dataclasses.replace(
         recipe,
