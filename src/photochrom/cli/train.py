@@ -40,8 +40,6 @@ def train(
     after the current step with a checkpoint; after a crash --resume goes on from the last one.
     """
     try:
-        import torch
-
         from photochrom.train.loop import Stopped, Trainer
         from photochrom.train.recipe import load_recipe
     except ModuleNotFoundError as error:
@@ -55,9 +53,9 @@ def train(
         raise InputError(
             f"{folder} already holds a run; --resume goes on with it, --run names another folder"
         )
-    if threads:
-        torch.set_num_threads(threads)
-    trainer = Trainer(loaded, folder, report=lambda line: click.echo(line, err=True))
+    trainer = Trainer(
+        loaded, folder, report=lambda line: click.echo(line, err=True), threads=threads
+    )
     if resume:
         trainer.resume()
     click.echo(

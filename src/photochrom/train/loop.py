@@ -38,14 +38,22 @@ class Stopped(Exception):
 class Trainer:
     """One run of a recipe in a folder."""
 
-    def __init__(self, recipe: Recipe, run: Path, report: Callable[[str], None]) -> None:
-        """report: told what happens, a line at a time.
+    def __init__(
+        self,
+        recipe: Recipe,
+        run: Path,
+        report: Callable[[str], None],
+        threads: int | None = None,
+    ) -> None:
+        """report: told what happens, a line at a time. threads: of the processor; None: all.
 
         Raises InputError, ModelError or RecipeError for missing or unfit data and weights.
         """
         self.recipe, self._run_folder, self._report = recipe, run, report
         run.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(recipe.seed)
+        if threads:
+            torch.set_num_threads(threads)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._photos, held_out = split(
             load_photos(recipe.data, run, report), recipe.data.validation
