@@ -27,8 +27,8 @@ _SPREAD_99, _SPREAD_99_PER_CHROMA = 7.0, 0.5
 """Largest distance from the curve that 95 % and 99 % of a toned picture's pixels may have, and how
 much more for each unit of median chroma above the weak one: strong toning is uneven in proportion.
 Of 60 old photographs the most spread has 2.5 and 3.7, and all pass. So do 1 of 500 and 11 of 3,301
-colour photographs, which a viewer would call monochrome as well (fog, a dandelion). The looser
-bound at 99 % leaves room for a stamp or a coloured mount."""
+colour photographs, fog for example. The looser bound at 99 % leaves room for a stamp or a coloured
+mount."""
 _TONER_CHROMA = 45.0
 """Larger median chroma than any toning reaches: a sunset or a clear sky, not a print."""
 _DEGREE = 4

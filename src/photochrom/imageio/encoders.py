@@ -22,7 +22,7 @@ from photochrom.imageio import containers, exif, icc, tiff
 
 _PNG_LEVEL = 1
 _WEBP_METHOD = 0
-_AVIF_SPEED = 8
+_AVIF_SPEED = 10
 
 
 @dataclass(frozen=True)
