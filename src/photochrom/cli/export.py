@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from photochrom.cli import OK
-from photochrom.errors import InputError, MissingDependencyError, OutputError
+from photochrom.errors import MissingDependencyError, OutputError
 
 
 @click.command(name="export")
@@ -41,6 +40,7 @@ def export(
     The file is run once and compared with the network in torch before it is kept.
     """
     try:
+        from photochrom.evaluate.card_metrics import read_card_metrics
         from photochrom.train.export import export as write
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
@@ -53,7 +53,7 @@ def export(
         checkpoint,
         out,
         half=not full_precision,
-        metrics=_metrics(metrics) if metrics else None,
+        metrics=read_card_metrics(metrics) if metrics else None,
         size=size,
         chroma_gain=chroma_gain,
     )
@@ -63,11 +63,3 @@ def export(
         err=True,
     )
     return OK
-
-
-def _metrics(path: Path) -> dict[str, float]:
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"cannot read the figures in {path}: {error}") from error
-    return {k: v for k, v in table.items() if isinstance(v, (int, float))}
