@@ -5,6 +5,7 @@ import pytest
 from skimage.color import lab2rgb, rgb2lab
 
 from photochrom.color.compose import compose, compose_upsampled
+from photochrom.color.fit import shrink_lightness
 from photochrom.color.luminance import lightness
 from photochrom.color.space import lab_to_rgb, rgb_to_lab
 from photochrom.color.strips import STRIP_PIXELS
@@ -122,6 +123,14 @@ def test_fused_path_equals_the_separate_steps_without_seams(dtype, channels, met
     assert fused.dtype == dtype
     unit = 1 if np.dtype(dtype).kind == "u" else 2e-4
     assert np.abs(fused.astype(np.float64) - separate).max() <= unit
+
+
+def test_the_lightness_that_the_network_has_seen_can_be_the_guide():
+    picture = drawn_picture((200, 300), np.uint8)
+    ab = np.random.default_rng(2).normal(0, 15, (12, 16, 2)).astype(np.float32)
+    computed = compose_upsampled(picture, ab, method="guided")
+    guide = shrink_lightness(picture, (48, 64))
+    assert (compose_upsampled(picture, ab, method="guided", guide=guide) == computed).all()
 
 
 def test_pictures_smaller_than_the_chroma_map_and_single_pixels_work():

@@ -55,6 +55,7 @@ def compose_upsampled(
     *,
     method: Upsampling = "bicubic",
     dtype: DTypeLike | None = None,
+    guide: NDArray[np.float32] | None = None,
 ) -> NDArray[Any]:
     """Colour a picture by a small chroma map, at full size.
 
@@ -64,6 +65,8 @@ def compose_upsampled(
     picture: (H, W) grey or (H, W, 3) RGB; uint8, uint16 or floating in [0, 1], sRGB-encoded.
     ab_small: (h, w, 2) float32, CIELAB units.
     dtype: of the result; the picture's own (float32 for floating) unless given.
+    guide: for "guided", the picture's L averaged to a size between the two, (h', w') float32, such
+        as the network has seen; computed at four times the map's size unless given.
     Returns (H, W, 3) sRGB-encoded. Raises InputError for what is not a picture or chroma map.
     """
     check_picture(picture)
@@ -71,7 +74,10 @@ def compose_upsampled(
     own = picture.dtype if picture.dtype.kind == "u" else np.dtype(np.float32)
     rgb = _empty_picture(height, width, dtype if dtype is not None else own)
     chroma = UpsampledChroma(
-        ab_small, (height, width), method, lambda shape: shrink_lightness(picture, shape)
+        ab_small,
+        (height, width),
+        method,
+        lambda shape: shrink_lightness(picture, shape) if guide is None else guide,
     )
 
     def work(strips: Strips) -> None:

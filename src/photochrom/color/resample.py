@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CUBIC_A = -0.75
+_COLUMNS_AT_ONCE = 256
 
 
 def resampling_matrix(target: int, source: int) -> NDArray[np.float32]:
@@ -59,14 +60,31 @@ class Surface:
     def __init__(self, planes: NDArray[np.float32], shape: tuple[int, int]) -> None:
         """planes: (P, h, w) float32. shape: full (height, width) in px."""
         height, width = shape
-        self._across = planes @ resampling_matrix(width, planes.shape[2]).T
-        self._down = resampling_matrix(height, planes.shape[1])
-        used = self._down != 0
-        self._first = used.argmax(axis=1)
-        self._stop = used.shape[1] - used[:, ::-1].argmax(axis=1)
+        across = _Bands(resampling_matrix(width, planes.shape[2]))
+        self._across = np.empty((*planes.shape[:2], width), np.float32)
+        for start in range(0, width, _COLUMNS_AT_ONCE):
+            columns = slice(start, min(start + _COLUMNS_AT_ONCE, width))
+            weights, source = across.part(columns)
+            np.matmul(planes[:, :, source], weights.T, out=self._across[:, :, columns])
+        self._down = _Bands(resampling_matrix(height, planes.shape[1]))
 
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
         """Rows start..stop at full size: (P, stop - start, W) float32."""
-        source = slice(self._first[start:stop].min(), self._stop[start:stop].max())
-        rows: NDArray[np.float32] = self._down[start:stop, source] @ self._across[:, source]
+        weights, source = self._down.part(slice(start, stop))
+        rows: NDArray[np.float32] = weights @ self._across[:, source]
         return rows
+
+
+class _Bands:
+    """A resampling matrix whose rows use only a few neighbouring columns each."""
+
+    def __init__(self, matrix: NDArray[np.float32]) -> None:
+        used = matrix != 0
+        self._matrix = matrix
+        self._first = used.argmax(axis=1)
+        self._stop = used.shape[1] - used[:, ::-1].argmax(axis=1)
+
+    def part(self, rows: slice) -> tuple[NDArray[np.float32], slice]:
+        """The rows without their empty columns, and which columns those are."""
+        columns = slice(int(self._first[rows].min()), int(self._stop[rows].max()))
+        return self._matrix[rows, columns], columns

@@ -64,7 +64,8 @@ class UpsampledChroma:
     ) -> None:
         """ab_small: (h, w, 2) float32. shape: full (height, width) in px.
 
-        lightness_at: gives the photograph's L averaged to a smaller (height, width).
+        lightness_at: gives the photograph's L, asked for at four times the map's size or the full
+            size where that is smaller; it may answer with another size between the two.
         """
         if ab_small.ndim != 3 or ab_small.shape[2] != 2 or ab_small.size == 0:
             raise InputError(f"A chroma map must be (h, w, 2); this one is {ab_small.shape}.")
