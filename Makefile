@@ -5,7 +5,7 @@ VENV ?= .venv
 EDITABLE ?= -e
 BIN = $(VENV)/bin
 
-.PHONY: setup check test docs
+.PHONY: setup check test docs pictures
 
 setup:  ## An environment with every extra, and the wheels that the packaging test installs from.
 	$(PYTHON) -m venv $(VENV)
@@ -23,3 +23,6 @@ test:  ## All tests.
 
 docs:  ## Rewrite the pages that repeat what the code says.
 	$(BIN)/python docs/generate.py
+
+pictures:  ## Make the README's before/after pictures with the shipped model.
+	$(BIN)/python docs/pictures.py
