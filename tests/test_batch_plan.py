@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +38,7 @@ def test_results_go_beside_the_inputs(album: Path) -> None:
     assert planned(album) == {
         "album/A.PNG": "album/A.color.PNG",
         "album/b.jpg": "album/b.color.jpg",
-        "album/scan.heic": "album/scan.color.jpg",
+        "album/scan.heic": "album/scan.heic.color.jpg",
     }
 
 
@@ -44,7 +46,7 @@ def test_an_output_folder_keeps_names_and_structure(album: Path, tmp_path: Path)
     assert planned(album, out=tmp_path / "new", recursive=True) == {
         "album/A.PNG": "new/A.PNG",
         "album/b.jpg": "new/b.jpg",
-        "album/scan.heic": "new/scan.jpg",
+        "album/scan.heic": "new/scan.heic.jpg",
         "album/war/c.tif": "new/war/c.tif",
         "album/war/deep/d.webp": "new/war/deep/d.webp",
     }
@@ -59,7 +61,7 @@ def test_results_inside_the_album_are_not_inputs(album: Path) -> None:
 
 def test_a_file_is_taken_whatever_its_name(album: Path) -> None:
     assert planned(album / "b.color.jpg") == {"album/b.color.jpg": "album/b.color.color.jpg"}
-    assert planned(album / "notes.txt") == {"album/notes.txt": "album/notes.color.png"}
+    assert planned(album / "notes.txt") == {"album/notes.txt": "album/notes.txt.color.png"}
 
 
 def test_one_file_can_be_given_its_result(album: Path, tmp_path: Path) -> None:
@@ -76,16 +78,71 @@ def test_many_pictures_do_not_fit_into_one_file(album: Path, tmp_path: Path) -> 
             plan(paths, tmp_path / "result.png")
 
 
-def test_the_same_picture_twice_is_one_job(album: Path) -> None:
+@pytest.mark.parametrize("name", ["result.gif", "result.HEIC"])
+def test_a_result_of_a_format_that_is_only_read_is_refused(album: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"cannot be written; use one of .*\.png"):
+        plan([album / "b.jpg"], Path(name))
+
+
+def test_the_same_picture_twice_is_one_job(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert len(plan([album / "b.jpg", album / "b.jpg", album])) == 3
+    monkeypatch.chdir(tmp_path)
+    (job,) = plan([Path("album/b.jpg"), album / "b.jpg"])
+    assert job.problem is None
+
+
+def test_pictures_that_differ_only_in_format_have_results_of_their_own(album: Path) -> None:
+    (album / "scan.jpg").touch()
+    (album / "scan.gif").touch()
+    targets = [job.target.name for job in plan([album]) if job.source.stem == "scan"]
+    assert targets == ["scan.gif.color.png", "scan.heic.color.jpg", "scan.color.jpg"]
 
 
 def test_two_pictures_never_share_a_result(album: Path, tmp_path: Path) -> None:
-    (album / "scan.jpg").touch()
-    jobs = plan([album], tmp_path / "new")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "b.jpg").touch()
+    jobs = plan([album, tmp_path / "other"], tmp_path / "new")
     (problem,) = [str(job.problem) for job in jobs if job.problem is not None]
-    assert "scan.jpg would be written to" in problem
+    assert "other/b.jpg would be written to" in problem
     assert len({job.target for job in jobs}) == len(jobs)
+
+
+def test_a_link_to_nothing_is_a_picture_that_fails_and_to_a_folder_is_none(album: Path) -> None:
+    (album / "gone.jpg").symlink_to("nowhere.jpg")
+    (album / "circle.jpg").symlink_to("circle.jpg")
+    (album / "folder.jpg").symlink_to(album / "war")
+    names = {job.source.name for job in plan([album], recursive=True)}
+    assert {"gone.jpg", "circle.jpg"} <= names
+    assert "folder.jpg" not in names
+
+
+def test_names_that_the_system_refuses_are_left_to_the_reader(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    for path in (tmp_path / ("n" * 300 + ".jpg"), tmp_path / "a" / "x.jpg"):
+        (job,) = plan([path])
+        assert (job.source, job.problem) == (path, None)
+
+
+def test_a_folder_that_cannot_be_read_costs_only_its_own_pictures(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def closed(folder: Path) -> Any:
+        if folder.name == "deep":
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    (album / "yard").mkdir()
+    (album / "yard" / "f.jpg").touch()
+    monkeypatch.setattr(os, "scandir", closed)
+    jobs = plan([album], recursive=True)
+    (problem,) = [str(job.problem) for job in jobs if job.problem is not None]
+    assert "war/deep cannot be read: Permission denied" in problem
+    assert "f.jpg" in {job.source.name for job in jobs}
 
 
 @pytest.mark.parametrize("link", [False, True])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from model_fixtures import tiny_model
@@ -13,7 +15,7 @@ from PIL import Image
 
 from photochrom import batch
 from photochrom.batch import Job, Outcome, Settings, colour_files, plan
-from photochrom.errors import ModelError
+from photochrom.errors import InputError, ModelError
 from photochrom.imageio import read
 
 
@@ -137,15 +139,50 @@ def test_an_output_that_is_the_input_is_refused(album: Path, tiny: Path) -> None
     assert (album / "good.jpg").read_bytes() == before
 
 
-def test_running_out_of_memory_concerns_one_picture(
-    album: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MemoryError(), "more memory"),
+        (cv2.error("(-4:Insufficient memory) Failed to allocate 9 bytes"), "more memory"),
+        (OSError(5, "Input/output error"), "good.jpg could not be coloured: Input/output error."),
+        (ZeroDivisionError("by zero"), "mistake in photochrom (ZeroDivisionError: by zero)"),
+        (InputError("the hint is odd."), "good.jpg: the hint is odd."),
+    ],
+)
+def test_whatever_goes_wrong_with_a_picture_concerns_it_alone(
+    album: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
 ) -> None:
-    def colorize(*_: Any, **__: Any) -> NDArray[Any]:
-        raise MemoryError
+    colorize = batch.run.colorize
 
-    monkeypatch.setattr(batch.run, "colorize", colorize)
-    outcome = coloured(album / "good.jpg", tiny)["good.jpg"]
-    assert (outcome.status, "more memory" in outcome.message) == ("failed", True)
+    def failing_once(*_: Any, **__: Any) -> NDArray[Any]:
+        monkeypatch.setattr(batch.run, "colorize", colorize)
+        raise error
+
+    monkeypatch.setattr(batch.run, "colorize", failing_once)
+    paths = [album / "good.jpg", album / "good.png"]
+    jobs = plan(paths)
+    settings = Settings(model=tiny, device="cpu")
+    first, second = colour_files(jobs, settings, in_flight=1)
+    assert (first.status, message in first.message) == ("failed", True), first.message
+    assert second.status == "coloured"
+
+
+def test_a_name_that_has_no_room_for_the_mark_is_told(album: Path, tiny: Path) -> None:
+    name = "n" * 248 + ".png"
+    (album / "good.png").rename(album / name)
+    outcomes = coloured([album / name, album / "good.jpg"], tiny)
+    assert "the name is too long" in outcomes[name].message
+    assert outcomes["good.jpg"].status == "coloured"
+
+
+def test_what_a_killed_process_left_is_removed_once_it_is_old(album: Path, tiny: Path) -> None:
+    old, young, foreign = (album / f".{name}.tmp" for name in ("photochrom-1", "photochrom-2", "x"))
+    for path in (old, young, foreign):
+        path.touch()
+    for path in (old, foreign):
+        os.utime(path, (0, 0))
+    coloured(album / "good.jpg", tiny)
+    assert [path.exists() for path in (old, young, foreign)] == [False, True, True]
 
 
 def test_pictures_in_flight_give_the_same_results(album: Path, tiny: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from photochrom.color.space import rgb_to_lab
-from photochrom.imageio import Metadata, Picture, output_suffix, read, write
+from photochrom.imageio import Metadata, Picture, output_name, read, write
 
 LOSSLESS = (".png", ".tif", ".webp")
 SUFFIXES = (".jpg", *LOSSLESS, ".avif")
@@ -122,11 +122,18 @@ def test_the_same_picture_gives_the_same_file(
 
 
 @pytest.mark.parametrize(
-    ("name", "suffix"),
-    [("a.JPG", ".JPG"), ("a.tiff", ".tiff"), ("a.heic", ".jpg"), ("a.gif", ".png"), ("a", ".png")],
+    ("name", "expected"),
+    [
+        ("a.JPG", "a.new.JPG"),
+        ("a.b.tiff", "a.b.new.tiff"),
+        ("a.heic", "a.heic.new.jpg"),
+        ("a.gif", "a.gif.new.png"),
+        ("a", "a.new.png"),
+    ],
 )
-def test_formats_that_are_only_read_have_a_neighbour_to_write(name: str, suffix: str) -> None:
-    assert output_suffix(name) == suffix
+def test_formats_that_are_only_read_have_a_neighbour_to_write(name: str, expected: str) -> None:
+    assert output_name(name, mark=".new") == expected
+    assert output_name(name) == expected.replace(".new", "")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from photochrom.errors import InputError, PhotochromError
-from photochrom.imageio import READ_SUFFIXES, WRITE_SUFFIXES, output_suffix
+from photochrom.imageio import READ_SUFFIXES, WRITE_SUFFIXES, output_name
 
 MARK = ".color"
 """What a coloured picture has before its suffix: ``NAME.color.jpg``."""
@@ -29,14 +29,23 @@ def plan(paths: Sequence[Path], out: Path | None = None, *, recursive: bool = Fa
     """Turn files and folders into jobs.
 
     paths: files are taken whatever their name; of folders, the pictures in them (with
-        ``recursive`` also those in their subfolders) that are not hidden and not results of ours.
+        ``recursive`` also those in their subfolders, links to folders left aside) that are not
+        hidden and not results of ours.
     out: None puts results beside the inputs as ``NAME.color.EXT``. A name that ends like a picture
         is the result of the only input. Anything else is a folder, in which results have the
-        inputs' names and, below a given folder, their places.
-    Raises InputError when ``out`` names a file and there is more than one input.
+        inputs' names and, below a given folder, their places. An input whose format cannot be
+        written keeps its whole name before the new suffix (``scan.heic.color.jpg``), so that a
+        ``scan.jpg`` beside it has another result.
+    Raises InputError when ``out`` names a file and there is more than one input, or a file of a
+    format that cannot be written.
     """
     if out is not None and _is_file_name(out):
-        if len(paths) != 1 or paths[0].is_dir():
+        if out.suffix.lower() not in WRITE_SUFFIXES:
+            raise InputError(
+                f"the output {out} is of a format that cannot be written; "
+                f"use one of {', '.join(sorted(WRITE_SUFFIXES))}."
+            )
+        if len(paths) != 1 or is_folder(paths[0]):
             raise InputError(
                 f"the output {out} is one file, but there is more than one input. "
                 "Give a folder to -o."
@@ -47,43 +56,57 @@ def plan(paths: Sequence[Path], out: Path | None = None, *, recursive: bool = Fa
     return list(_without_clashes(jobs))
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; not where the system refuses to say (a name too long, a
+    closed folder above): who opens the path then gets the reason, and can tell it.
+    """
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def _is_file_name(out: Path) -> bool:
-    return out.suffix.lower() in WRITE_SUFFIXES and not out.is_dir()
+    return out.suffix.lower() in READ_SUFFIXES and not is_folder(out)
 
 
 def _jobs(path: Path, out: Path | None, *, recursive: bool) -> Iterator[Job]:
     """The jobs of one argument."""
-    if not path.is_dir():
+    if not is_folder(path):
         yield Job(path, _target(path, path.name, out))
         return
     found = False
-    try:
-        for source in _pictures(path, out, recursive=recursive):
-            found = True
-            yield Job(source, _target(source, source.relative_to(path), out))
-    except OSError as error:
-        yield _failed(path, f"the folder {path} cannot be read: {error.strerror}.")
-        return
+    for job in _jobs_below(path, path, out, recursive=recursive):
+        found = True
+        yield job
     if not found:
         more = "" if recursive else " Subfolders are looked into with --recursive."
         yield _failed(path, f"there are no pictures in the folder {path}.{more}")
 
 
-def _pictures(folder: Path, out: Path | None, *, recursive: bool) -> Iterator[Path]:
-    """The pictures in a folder, sorted by name, files before subfolders."""
+def _jobs_below(top: Path, folder: Path, out: Path | None, *, recursive: bool) -> Iterator[Job]:
+    """The jobs of a folder inside ``top``, sorted by name, files before subfolders.
+
+    A folder that cannot be read is one failed job; its neighbours are none the worse.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        yield _failed(folder, f"the folder {folder} cannot be read: {error.strerror}.")
+        return
     subfolders = []
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            path = folder / entry.name
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                subfolders.append(path)
-            elif _is_input(path) and entry.is_file():
-                yield path
+    for entry in found:
+        source = folder / entry.name
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            subfolders.append(source)
+        elif _is_input(source) and not is_folder(source):
+            yield Job(source, _target(source, source.relative_to(top), out))
     for subfolder in subfolders if recursive else ():
         if out is None or _absolute(subfolder) != _absolute(out):
-            yield from _pictures(subfolder, out, recursive=True)
+            yield from _jobs_below(top, subfolder, out, recursive=True)
 
 
 def _is_input(path: Path) -> bool:
@@ -92,10 +115,9 @@ def _is_input(path: Path) -> bool:
 
 def _target(source: Path, place: str | Path, out: Path | None) -> Path:
     """Where the result of a file goes; ``place`` is its path inside the folder that was given."""
-    suffix = output_suffix(source)
     if out is None:
-        return source.with_name(f"{source.stem}{MARK}{suffix}")
-    return (out / place).with_suffix(suffix)
+        return source.with_name(output_name(source.name, mark=MARK))
+    return (out / place).with_name(output_name(source.name))
 
 
 def _without_clashes(jobs: Iterable[Job]) -> Iterator[Job]:
@@ -107,7 +129,7 @@ def _without_clashes(jobs: Iterable[Job]) -> Iterator[Job]:
         target = _absolute(job.target)
         if job.problem is not None:
             yield job
-        elif target in taken and taken[target] == job.source:
+        elif target in taken and _absolute(taken[target]) == _absolute(job.source):
             continue  # the same picture was given twice
         elif target in taken:
             yield _failed(
@@ -132,7 +154,8 @@ def _failed(source: Path, message: str) -> Job:
 
 @lru_cache(maxsize=1024)
 def _resolved(folder: Path) -> str:
-    return os.path.normcase(folder.resolve())
+    # Path.resolve stops at links that go round in circles; reading such a path tells of them.
+    return os.path.normcase(os.path.realpath(folder))
 
 
 def _absolute(path: Path) -> str:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from photochrom import __version__
-from photochrom.batch.plan import Job
+from photochrom.batch.plan import Job, is_folder
 from photochrom.color.tone import tone
 from photochrom.colorize import Hint, Size, colorize
 from photochrom.engine import DEFAULT_MODEL, Network, load, local
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.imageio import DEFAULT_MAX_PIXELS, read, write
-from photochrom.imageio.atomic import check_target
+from photochrom.imageio.atomic import check_target, remove_leftovers
 
 Status: TypeAlias = Literal["coloured", "finished", "in colour", "failed"]
 """Coloured now; was finished before; had colours and was left alone; could not be coloured."""
@@ -88,6 +88,8 @@ def colour_files(
 
 def _in_threads(jobs: Sequence[Job], settings: Settings, in_flight: int) -> Iterator[Outcome]:
     model = local(settings.model)  # a download belongs to this thread, where Ctrl-C can stop it
+    for folder in {job.target.parent for job in jobs}:
+        remove_leftovers(folder)
     pool = ThreadPoolExecutor(in_flight + 1)
     try:
         network = pool.submit(load, model, device=settings.device, threads=settings.threads)
@@ -114,9 +116,17 @@ def _known_outcome(job: Job, settings: Settings) -> Outcome | None:
     """The outcome of a job that need not be started."""
     if job.problem is not None:
         return Outcome(job, "failed", str(job.problem))
-    if not settings.overwrite and job.target.is_file() and job.source.is_file():
+    if not settings.overwrite and _is_file(job.target) and _is_file(job.source):
         return Outcome(job, "finished", f"{job.target} exists; --overwrite colours it again")
     return None
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; where the system refuses to say, trying it will tell why."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _outcome(job: Job, settings: Settings, network: Future[Network]) -> Outcome:
@@ -126,14 +136,24 @@ def _outcome(job: Job, settings: Settings, network: Future[Network]) -> Outcome:
         outcome = _coloured(job, settings, network)
     except PhotochromError as error:
         outcome = Outcome(job, "failed", str(error))
-    except MemoryError:
-        outcome = Outcome(
-            job,
-            "failed",
-            f"{job.source} needs more memory than there is. Close other programs, or colour it "
-            "with --jobs 1.",
-        )
+    except Exception as error:  # noqa: BLE001  # told, and a night's work goes on
+        outcome = Outcome(job, "failed", _told(job, error))
     return dataclasses.replace(outcome, seconds=time.perf_counter() - start)
+
+
+def _told(job: Job, error: Exception) -> str:
+    """What people can make of an error that is none of ours."""
+    if isinstance(error, MemoryError) or "Insufficient memory" in str(error):  # OpenCV's own error
+        return (
+            f"{job.source} needs more memory than there is. Close other programs, or colour it "
+            "with --jobs 1."
+        )
+    if isinstance(error, OSError):
+        return f"{job.source} could not be coloured: {error.strerror or error}."
+    return (
+        f"{job.source} could not be coloured, by a mistake in photochrom "
+        f"({type(error).__name__}: {error}). Please report it."
+    )
 
 
 def _coloured(job: Job, settings: Settings, network: Future[Network]) -> Outcome:
@@ -142,13 +162,16 @@ def _coloured(job: Job, settings: Settings, network: Future[Network]) -> Outcome
     if not settings.force and tone(picture.pixels) == "colour":
         return Outcome(job, "in colour", f"{job.source} is in colour already; --force colours it")
     ready = network.result()
-    rgb = colorize(
-        picture.pixels,
-        model=ready,
-        size=settings.size,
-        vividness=settings.vividness,
-        hints=settings.hints,
-    )
+    try:
+        rgb = colorize(
+            picture.pixels,
+            model=ready,
+            size=settings.size,
+            vividness=settings.vividness,
+            hints=settings.hints,
+        )
+    except PhotochromError as error:
+        raise type(error)(f"cannot colour {job.source}: {error}") from error
     _make_folder(job.target.parent)
     write(
         job.target,
@@ -169,7 +192,7 @@ def _coloured(job: Job, settings: Settings, network: Future[Network]) -> Outcome
 
 def _check_place(job: Job, settings: Settings) -> None:
     """Raise OutputError before any work is done, where the result could not be kept."""
-    if not job.target.parent.is_dir():
+    if not is_folder(job.target.parent):
         return  # it is made once there is something to put into it
     check_target(job.target, overwrite=settings.overwrite)
     if job.target.exists() and job.source.exists() and job.target.samefile(job.source):

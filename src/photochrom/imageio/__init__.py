@@ -12,7 +12,7 @@ from photochrom.imageio.picture import (
     WRITE_SUFFIXES,
     Metadata,
     Picture,
-    output_suffix,
+    output_name,
 )
 from photochrom.imageio.reading import read
 from photochrom.imageio.writing import DEFAULT_QUALITY, write
@@ -24,7 +24,7 @@ __all__ = [
     "WRITE_SUFFIXES",
     "Metadata",
     "Picture",
-    "output_suffix",
+    "output_name",
     "read",
     "write",
 ]

@@ -7,9 +7,14 @@ import errno
 import os
 import secrets
 import stat
+import time
 from pathlib import Path
 
 from photochrom.errors import OutputError
+
+_PREFIX, _SUFFIX = ".photochrom-", ".tmp"
+_LEFT_OVER_S = 3600.0
+"""Nothing takes so long to write: an older temporary file belongs to a process that was killed."""
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:
@@ -42,7 +47,7 @@ def write_atomically(
     """
     check_target(path, overwrite=overwrite)
     target = path.resolve()
-    temporary = target.with_name(f".photochrom-{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}")
     mode = 0o666 if file_mode is None else (file_mode & 0o666) | stat.S_IRUSR | stat.S_IWUSR
     try:
         with open(temporary, "xb", opener=lambda p, flags: os.open(p, flags, mode)) as file:
@@ -61,6 +66,18 @@ def write_atomically(
         # After a successful replace there is nothing left to remove.
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files from a folder that a process left there when it was killed.
+
+    What cannot be seen or removed stays: it harms nothing but the space that it takes.
+    """
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _LEFT_OVER_S:
+                    path.unlink()
 
 
 def _publish_new(temporary: Path, target: Path) -> None:

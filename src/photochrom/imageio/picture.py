@@ -92,12 +92,15 @@ class Picture:
             )
 
 
-def output_suffix(path: str | PurePath) -> str:
-    """The suffix for a coloured version of ``path``: its own, or the nearest that can be written.
+def output_name(name: str, *, mark: str = "") -> str:
+    """The file name of a coloured version of ``name``, with ``mark`` before its suffix.
 
-    HEIC becomes ".jpg" (a camera's photograph), other formats that are only read ".png".
+    The format stays, or becomes the nearest that can be written: JPEG for HEIC (a camera's
+    photograph), else PNG. Then the whole old name comes before the new suffix, so that "a.heic"
+    and "a.jpg" have different results.
     """
-    suffix = PurePath(path).suffix
-    if suffix.lower() in WRITE_SUFFIXES:
-        return suffix
-    return ".jpg" if FORMAT_OF_SUFFIX.get(suffix.lower()) == "HEIC" else ".png"
+    path = PurePath(name)
+    if path.suffix.lower() in WRITE_SUFFIXES:
+        return f"{path.stem}{mark}{path.suffix}"
+    suffix = ".jpg" if FORMAT_OF_SUFFIX.get(path.suffix.lower()) == "HEIC" else ".png"
+    return f"{name}{mark}{suffix}"
