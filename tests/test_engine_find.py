@@ -119,6 +119,15 @@ def test_an_address_is_fetched_once_and_then_kept(server: tuple[str, type[_Serve
     assert find.local(address) == first[0]
 
 
+def test_a_kept_model_is_a_file_like_any_other(
+    server: tuple[str, type[_Server]], tmp_path: Path
+) -> None:
+    path, _ = find.read_model(f"{server[0]}/net.onnx#sha256={SHA256}")
+    (tmp_path / "ordinary").touch()
+    assert path.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_a_damaged_copy_in_the_cache_is_fetched_again(server: tuple[str, type[_Server]]) -> None:
     address = f"{server[0]}/net.onnx#sha256={SHA256}"
     path, _ = find.read_model(address)

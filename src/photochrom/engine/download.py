@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from photochrom import __version__
-from photochrom.errors import ModelError
+from photochrom.errors import ModelError, OutputError
 
 MAX_BYTES = 2 * 1024**3
 """No model is larger; a server that sends more is cut off."""
@@ -20,12 +17,14 @@ _CHUNK_BYTES = 1 << 20
 
 
 def download(url: str, checksum: str, target: Path) -> bytes:
-    """Fetch ``url`` into ``target``, by way of a temporary file beside it.
+    """Fetch ``url`` into ``target``.
 
     url: http or https. checksum: SHA-256, 64 lower-case hex digits.
     Returns the content. Raises ModelError when the file cannot be fetched or kept, or is not
     what the checksum says; then nothing is left behind.
     """
+    from photochrom.imageio.atomic import remove_leftovers, write_atomically  # brings all decoders
+
     content = b"".join(_received(url))
     actual = hashlib.sha256(content).hexdigest()
     if actual != checksum:
@@ -34,10 +33,12 @@ def download(url: str, checksum: str, target: Path) -> bytes:
             "Check the address and the checksum; nothing was kept."
         )
     try:
-        _keep(content, target)
-    except OSError as error:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(target.parent)
+        write_atomically(target, content, overwrite=True)
+    except (OSError, OutputError) as error:
         raise ModelError(
-            f"the model was fetched but cannot be kept in {target.parent}: {error.strerror}. "
+            f"the model was fetched but cannot be kept: {error}. "
             "Free some space or set PHOTOCHROM_CACHE to another folder."
         ) from None
     return content
@@ -74,16 +75,3 @@ def _limited(answer: Any, url: str) -> Iterator[bytes]:
         if received > MAX_BYTES:
             raise ModelError(f"{url} is larger than {MAX_BYTES >> 30} GiB, which no model is.")
         yield chunk
-
-
-def _keep(content: bytes, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".part-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).replace(target)
-    except BaseException:
-        with suppress(OSError):
-            Path(temporary).unlink()
-        raise

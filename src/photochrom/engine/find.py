@@ -44,7 +44,7 @@ def read_model(model: str | Path, *, shipped_dir: Path = SHIPPED_DIR) -> tuple[P
             path = shipped_dir / f"{text}.onnx"
             return path, _checked(_read(path), sums[text], path)
     path = Path(model)
-    if path.suffix == ".onnx" or len(path.parts) > 1 or path.is_file():
+    if path.suffix == ".onnx" or len(path.parts) > 1 or _is_file(path):
         return path, _read(path)
     raise ModelError(f"there is no model called {text!r}; {_known(text, shipped_dir)}")
 
@@ -112,6 +112,13 @@ def _checksums(directory: Path) -> dict[str, str]:
         return {}
     rows = (line.split() for line in table.read_text(encoding="utf-8").splitlines())
     return {Path(row[1].lstrip("*")).stem: row[0] for row in rows if row}
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for a file is none
+        return False
 
 
 def _read(path: Path) -> bytes:
