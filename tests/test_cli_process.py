@@ -16,6 +16,8 @@ from model_fixtures import tiny_model
 from numpy.typing import NDArray
 from PIL import Image
 
+from photochrom.imageio import Picture, write
+
 PHOTOCHROM = [sys.executable, "-m", "photochrom"]
 TIMEOUT_S = 120
 
@@ -139,6 +141,36 @@ def test_a_read_only_target_is_told(album: Path, tiny: str) -> None:
     assert (code, out) == (1, "")
     assert "/proc/album cannot be made" in err
     assert "Traceback" not in err
+
+
+@posix
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_command_without_a_standard_stream_does_its_work(
+    album: Path, tiny: str, closed: int
+) -> None:
+    photos = [str(album / name) for name in ("00.png", "01.png")]
+    arguments = ["image", *photos, "--model", tiny, "--json"]
+    code, out, err = call(*arguments, limit=lambda: os.close(closed))
+    assert code == 0, err
+    assert len(list(album.glob("*.color.png"))) == 2
+    assert len(out.splitlines()) == (0 if closed == 1 else 2)
+
+
+def test_stderr_is_ours_alone_when_files_are_damaged(
+    tmp_path: Path, tiny: str, scene16: NDArray[np.uint16]
+) -> None:
+    for name in ("deep.tif", "deep.png"):
+        write(tmp_path / name, Picture(scene16))
+    damaged = bytearray((tmp_path / "deep.tif").read_bytes())
+    damaged[2000:2020] = bytes(20)
+    (tmp_path / "deep.tif").write_bytes(damaged)
+    Image.new("L", (9, 9)).save(tmp_path / "odd.tif", tiffinfo={34675: b"x" * 400})
+    odd = (tmp_path / "odd.tif").read_bytes()
+    (tmp_path / "odd.tif").write_bytes(odd[:-300])
+    code, out, err = call("image", str(tmp_path), "--model", tiny, "--device", "cpu")
+    assert (code, out) == (1, "")
+    known = ("Error: ", "Skipped: ", "tiny 1.2.3", "  note: ", str(tmp_path), "1 ", "2 ")
+    assert [line for line in err.splitlines() if not line.startswith(known)] == []
 
 
 @posix

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom.cli import FAILED, OK, USAGE, main
-from photochrom.errors import InputError
+from photochrom.errors import InputError, MissingDependencyError, OutputError
+from photochrom.evaluate import outputs
 from photochrom.evaluate.card_metrics import read_card_metrics
+from photochrom.imageio.reading import DECODERS
 
+posix = pytest.mark.skipif(os.name != "posix", reason="names elsewhere are always text")
 ODD_NAME = "b & <i>c.png"
 
 
@@ -142,6 +146,50 @@ def test_a_broken_picture_is_named_and_left_out(
     assert "left out: broken.jpg" in told
     assert "3 pictures, 2 left out" in told
     assert set(json.loads(out.read_text())["data"]["failures"]) == {"broken.jpg", "small.png"}
+
+
+@posix
+def test_names_that_are_no_text_are_told_as_escapes(
+    photos: Path, model: Path, tmp_path: Path
+) -> None:
+    (photos / "a.png").rename(photos / os.fsdecode(b"\xff\n.png"))
+    names = [tmp_path / name for name in ("out.json", "gallery.html", "sheet.png")]
+    outputs = zip(("--json", "--gallery", "--contact-sheet"), names, strict=True)
+    assert run(photos, model, *(part for output in outputs for part in output)) == OK
+    pictures = json.loads(names[0].read_text(encoding="utf-8"))["pictures"]
+    assert os.fsdecode(b"\xff\n.png") in {picture["name"] for picture in pictures}
+    assert "\\udcff" in names[1].read_text(encoding="utf-8")
+
+
+def test_the_table_is_told_even_if_nothing_can_be_written(
+    photos: Path,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OutputError("the disk is full")
+
+    monkeypatch.setattr(outputs, "write_json", full)
+    assert run(photos, model, "--json", tmp_path / "out.json") == FAILED
+    told = capsys.readouterr()
+    assert "CIEDE2000" in told.out
+    assert "the disk is full" in told.err
+
+
+def test_a_format_that_needs_an_extra_costs_only_its_pictures(
+    photos: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "a.png").rename(photos / "a.heic")
+
+    def needy(*_: Any) -> None:
+        raise MissingDependencyError("pip install photochrom[formats]")
+
+    monkeypatch.setitem(DECODERS, "PNG", needy)
+    Image.new("RGB", (64, 64), (200, 80, 20)).save(photos / "z.jpg")
+    assert run(photos, model) == FAILED
+    assert "photochrom[formats]" in capsys.readouterr().err
 
 
 def test_a_set_of_broken_pictures_is_an_error(

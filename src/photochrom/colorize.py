@@ -27,6 +27,8 @@ from photochrom.errors import InputError
 Size: TypeAlias = "int | Literal['auto']"
 """The network's working size: short side in px, or "auto"."""
 
+DEFAULT_VIVIDNESS = 1.0
+"""Factor on the chroma as the model means it."""
 DEFAULT_UPSAMPLING: Upsampling = "bicubic"
 
 _MIN_HINT_GAIN = 0.5
@@ -51,7 +53,7 @@ def colorize(
     *,
     model: str | Path | Network = DEFAULT_MODEL,
     size: Size = "auto",
-    vividness: float = 1.0,
+    vividness: float = DEFAULT_VIVIDNESS,
     hints: Sequence[Hint] = (),
     upsampling: Upsampling = DEFAULT_UPSAMPLING,
     device: str = "auto",
@@ -96,7 +98,7 @@ def guess_chroma(
     L: NDArray[np.float32],
     hint_ab: NDArray[np.float32],
     mask: NDArray[np.float32],
-    vividness: float = 1.0,
+    vividness: float = DEFAULT_VIVIDNESS,
 ) -> NDArray[np.float32]:
     """The network's colours at working size, with the hinted places in the colours asked for.
 

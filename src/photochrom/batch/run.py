@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 from photochrom import __version__
 from photochrom.batch.plan import Job, is_folder
 from photochrom.color.tone import tone
-from photochrom.colorize import Hint, Size, colorize
+from photochrom.colorize import DEFAULT_VIVIDNESS, Hint, Size, colorize
 from photochrom.engine import DEFAULT_MODEL, Network, load, local
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.imageio import DEFAULT_MAX_PIXELS, read, write
@@ -39,7 +39,7 @@ class Settings:
     device: str = "auto"
     threads: int | None = None
     size: Size = "auto"
-    vividness: float = 1.0
+    vividness: float = DEFAULT_VIVIDNESS
     hints: tuple[Hint, ...] = ()
     overwrite: bool = False
     """Colour again what is finished."""

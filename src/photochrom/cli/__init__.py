@@ -20,5 +20,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return run(arguments)
     except KeyboardInterrupt:
-        sys.stderr.write("\nInterrupted.\n")
+        if sys.stderr is not None:
+            sys.stderr.write("\nInterrupted.\n")
         return INTERRUPTED

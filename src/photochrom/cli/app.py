@@ -6,6 +6,8 @@ click and not typer: typer 0.29 needs 0.2 s more to start (it imports pydantic).
 from __future__ import annotations
 
 import importlib
+import os
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -76,8 +78,15 @@ def app() -> None:
     """
 
 
+def _silence_decoders() -> None:
+    """Keep stderr to our own words: of a damaged file they say all that a person can use."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
 def run(arguments: Sequence[str] | None) -> int:
     """Run the command line and return its exit code; what went wrong is told on stderr."""
+    _silence_decoders()
     try:
         code = app.main(arguments, prog_name="photochrom", standalone_mode=False)
     except click.ClickException as error:

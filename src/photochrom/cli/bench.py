@@ -8,7 +8,7 @@ import json
 import click
 
 from photochrom.cli import OK
-from photochrom.cli.options import model_option
+from photochrom.cli.options import FiniteRange, model_option
 from photochrom.cli.table import aligned
 from photochrom.engine import DEVICES
 from photochrom.evaluate.bench import (
@@ -18,6 +18,7 @@ from photochrom.evaluate.bench import (
     Measurement,
 )
 from photochrom.evaluate.bench import bench as measure
+from photochrom.imageio import DEFAULT_MAX_PIXELS
 
 
 @click.command()
@@ -31,7 +32,7 @@ from photochrom.evaluate.bench import bench as measure
 )
 @click.option(
     "--megapixels",
-    type=click.FloatRange(min=0.01, max=1000.0),
+    type=FiniteRange(min=0.01, max=DEFAULT_MAX_PIXELS / 1e6),
     multiple=True,
     default=DEFAULT_MEGAPIXELS,
     show_default=True,

@@ -35,7 +35,8 @@ class Reporter:
         self._bar: tuple[Progress, TaskID] | None = None
 
     def __enter__(self) -> Reporter:
-        if self._total > 1 and sys.stderr.isatty():
+        # A command may be started without any stderr.
+        if self._total > 1 and sys.stderr is not None and sys.stderr.isatty():
             self._bar = _progress_bar(self._total)
         return self
 
@@ -71,12 +72,16 @@ class Reporter:
             bar.advance(task)
 
     def _say(self, text: str) -> None:
-        # File names may contain anything, also what would move the cursor.
-        line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        line = printable(text)
         if self._bar is None:
             click.echo(line, err=True)
         else:
             self._bar[0].console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """The text with what would move the cursor escaped: file names may contain anything."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _progress_bar(total: int) -> tuple[Progress, TaskID]:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photochrom.cli import FAILED, OK
-from photochrom.cli.options import device_option, size_option
+from photochrom.cli.console import printable
+from photochrom.cli.options import device_option, size_option, vividness_option
+from photochrom.cli.table import aligned
 from photochrom.errors import InputError
-from photochrom.evaluate.report import PICTURE_METRICS, to_text
+from photochrom.evaluate.report import PICTURE_METRICS, to_table
 from photochrom.evaluate.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,13 +56,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="Of the draw of pictures and of the bootstrap intervals.",
 )
 @size_option
-@click.option(
-    "--vividness",
-    type=click.FloatRange(min=0.0),
-    default=_DEFAULT.vividness,
-    show_default=True,
-    help="Factor on the colours that the model predicts.",
-)
+@vividness_option
 @device_option
 @click.option(
     "--crop",
@@ -155,11 +151,11 @@ def evaluate(
         messages,
         thumbnails=gallery is not None or contact_sheet is not None,
     )
+    if results.report is not None:
+        click.echo(aligned(to_table(results.report)))
     for path, write in wanted:
         write(path, results, overwrite=overwrite)
         messages.print(f"wrote {path}", markup=False)
-    if results.report is not None:
-        click.echo(to_text(results.report))
     return FAILED if results.evaluation.failures else OK
 
 
@@ -215,7 +211,7 @@ def _results(
             advance=lambda: progress.advance(task),
         )
     for name, reason in evaluation.failures.items():
-        messages.print(_printable(f"left out: {name}: {reason}"), markup=False)
+        messages.print(printable(f"left out: {name}: {reason}"), markup=False)
     if not evaluation.samples:
         raise InputError(f"none of the {len(names)} pictures of {data} could be measured")
     messages.print(f"{len(evaluation.samples)} pictures, {len(evaluation.failures)} left out")
@@ -231,8 +227,3 @@ def _results(
         evaluation.scores(), meter.bins, seed=settings.seed, resamples=settings.resamples
     )
     return Results(data, settings, methods, evaluation, report)
-
-
-def _printable(text: str) -> str:
-    """The text with what would move the cursor escaped: file names may contain anything."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -12,12 +12,19 @@ import click
 from photochrom.batch import DEFAULT_JOBS, Job, Outcome, Settings, colour_files, plan
 from photochrom.cli import FAILED, OK
 from photochrom.cli.console import Reporter
-from photochrom.cli.options import device_option, model_option, size_option
+from photochrom.cli.options import (
+    FiniteRange,
+    device_option,
+    model_option,
+    size_option,
+    vividness_option,
+)
 from photochrom.colorize import Hint
 from photochrom.errors import InputError
 
 _DEFAULT = Settings()
-_HINT = re.compile(r"([\d.]+),([\d.]+),#?([0-9a-fA-F]{6})(?:,([\d.]+))?")
+_NUMBER = r"(\d+(?:\.\d*)?)"
+_HINT = re.compile(rf"{_NUMBER},{_NUMBER},#?([0-9a-fA-F]{{6}})(?:,{_NUMBER})?")
 _MEGA = 1_000_000
 
 
@@ -47,13 +54,7 @@ def _hints(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) 
 )
 @model_option
 @size_option
-@click.option(
-    "--vividness",
-    type=click.FloatRange(min=0.0),
-    default=_DEFAULT.vividness,
-    show_default=True,
-    help="Factor on the colours: 0 is grey, below 1 calmer, above 1 stronger.",
-)
+@vividness_option
 @click.option(
     "--hint",
     "hints",
@@ -75,7 +76,7 @@ def _hints(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) 
 )
 @click.option(
     "--max-megapixels",
-    type=click.FloatRange(min=0.0, min_open=True),
+    type=FiniteRange(min=0.0, min_open=True),
     default=_DEFAULT.max_pixels / _MEGA,
     show_default=True,
     help="Refuse larger photographs.",

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import click
 
+from photochrom.colorize import DEFAULT_VIVIDNESS
 from photochrom.engine import DEFAULT_MODEL, DEVICE_NAMES
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 2048
+
+
+class FiniteRange(click.FloatRange):
+    """A number in a range; "nan", which is in every range, and "inf" are no numbers here."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number; a usage error where it is none."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
 
 
 def _working_size(_ctx: click.Context, _param: click.Parameter, value: str) -> int | str:
@@ -36,6 +53,13 @@ size_option = click.option(
     show_default=True,
     help="Working size of the network, px on the short side (the render factor). Smaller is "
     "steadier, larger sees more detail.",
+)
+vividness_option = click.option(
+    "--vividness",
+    type=FiniteRange(min=0.0),
+    default=DEFAULT_VIVIDNESS,
+    show_default=True,
+    help="Factor on the colours: 0 is grey, below 1 calmer, above 1 stronger.",
 )
 device_option = click.option(
     "--device",

@@ -57,7 +57,12 @@ def write_json(path: Path, results: Results, *, overwrite: bool) -> None:
     if results.report is not None:
         content |= to_json(results.report)
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, f"{text}\n".encode(), overwrite=overwrite)
+    write_atomically(path, _bytes(f"{text}\n"), overwrite=overwrite)
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8; names of files may hold bytes that are none, which JSON and people read as escapes."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_gallery(path: Path, results: Results, *, overwrite: bool) -> None:
@@ -65,7 +70,7 @@ def write_gallery(path: Path, results: Results, *, overwrite: bool) -> None:
     settings = results.settings
     names = ", ".join(method.name for method in results.methods)
     facts = [
-        f"{len(results.evaluation.samples)} pictures of {results.data.name}, "
+        f"{len(results.evaluation.samples)} pictures of {results.data.resolve().name}, "
         f"working size {settings.size}, vividness {settings.vividness:g}, "
         f"photochrom {__version__}"
     ]
@@ -81,7 +86,7 @@ def write_gallery(path: Path, results: Results, *, overwrite: bool) -> None:
         facts=facts,
         sort_by=settings.sort_by,
     )
-    write_atomically(path, page.encode(), overwrite=overwrite)
+    write_atomically(path, _bytes(page), overwrite=overwrite)
 
 
 def write_contact_sheet(path: Path, results: Results, *, overwrite: bool) -> None:

@@ -139,16 +139,13 @@ def picture_values(report: Report, index: int) -> dict[str, dict[str, float]]:
     }
 
 
-def to_text(report: Report) -> str:
-    """The report as a table for a terminal: a line per metric, a column per method."""
+def to_table(report: Report) -> list[list[str]]:
+    """The report as cells of text: a line per metric, a column per method."""
     lines = [["", *(row.method for row in report.rows), report.truth.method]]
     for metric, info in METRICS.items():
         heading = info.heading + (f", {info.unit}" if info.unit else "")
         lines.append([heading, *_cells(report, metric)])
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines
-    )
+    return lines
 
 
 def _cells(report: Report, metric: str) -> Iterator[str]:

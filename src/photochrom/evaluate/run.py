@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from photochrom.errors import InputError
+from photochrom.errors import InputError, MissingDependencyError
 from photochrom.evaluate.dataset import PictureSet, as_rgb, centre_crop, grey_of
 from photochrom.evaluate.metrics import GREY_COLOURFULNESS
 from photochrom.evaluate.report import GREY, TRUE
@@ -103,7 +103,7 @@ def evaluate_pictures(
             """Read and colour here, measure and shrink in the pool."""
             try:
                 truth = pictures.read(name)
-            except InputError as error:
+            except (InputError, MissingDependencyError) as error:
                 failed: Future[Sample] = Future()
                 failed.set_exception(error)
                 return failed
@@ -117,7 +117,7 @@ def evaluate_pictures(
         for name, sample in zip(names, _ahead(map(start, names)), strict=True):
             try:
                 samples.append(sample.result())
-            except InputError as error:
+            except (InputError, MissingDependencyError) as error:
                 failures[name] = str(error)
             advance()
     return Evaluation(samples, failures)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+
+from photochrom.colorize import DEFAULT_VIVIDNESS, Size
 
 
 @dataclass(frozen=True)
@@ -14,9 +15,9 @@ class Settings:
     """Number of pictures, drawn at random by ``seed``; None takes all."""
     seed: int = 0
     """Of the draw of pictures and of the bootstrap."""
-    size: int | Literal["auto"] = "auto"
+    size: Size = "auto"
     """Working size of the network, short side in px, as in ``photochrom image``."""
-    vividness: float = 1.0
+    vividness: float = DEFAULT_VIVIDNESS
     """Factor on the predicted chroma, as in ``photochrom image``."""
     device: str = "auto"
     """Where the network runs, as in ``photochrom image``."""

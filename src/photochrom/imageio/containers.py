@@ -132,7 +132,7 @@ def jpeg_with_metadata(
     out = [data[:2]]
     for marker, payload in segments:
         if len(payload) > _SEGMENT_BYTES:
-            raise ValueError("a metadata block is larger than 64 KiB")
+            raise ValueError("JPEG holds at most 64 KiB of EXIF data; write .png or .tif")
         out.append(struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload)
     out.append(data[4 + length :])
     return b"".join(out)
