@@ -23,8 +23,8 @@ DEFAULT_QUALITY = {"JPEG": 98, "AVIF": 100}
 
 JPEG 95 / 97 / 98 / 100: |dL*| 0.36 / 0.22 / 0.19 / 0.15 on average and above 0.5 in 25 / 9 / 6 /
 2.5 % of the pixels, at 0.47 / 0.58 / 0.64 / 0.99 bytes per pixel. No JPEG keeps every pixel within
-0.5: the rounding of its three transforms alone passes it. AVIF 100 does, in 0.74 bytes per pixel;
-AVIF 98 has up to 1.5.
+0.5: the rounding of its three transforms alone passes it. AVIF 100 keeps photographs within it, in
+0.74 bytes per pixel (of all RGB values, 0.04 % move by up to 0.67); AVIF 98 has up to 1.5.
 """
 
 
