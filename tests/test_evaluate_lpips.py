@@ -184,3 +184,10 @@ def test_named_weights_that_are_not_there_are_an_error(
     monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path / "none"))
     with pytest.raises(ModelError, match=WEIGHTS_VARIABLE):
         find_weights(None, tmp_path)
+
+
+@pytest.mark.parametrize("key", ["features.3.squeeze.weight", "lin0.model.1.weight"])
+def test_weights_of_other_shapes_are_refused_before_the_work(weights: Weights, key: str) -> None:
+    odd = {**weights, key: weights[key][:, :3]}
+    with pytest.raises(ModelError, match="do not fit together"):
+        Lpips(odd)

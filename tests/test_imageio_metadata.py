@@ -214,3 +214,13 @@ def test_jpeg_segments_come_in_the_order_that_readers_expect(
     assert places == sorted(places)
     assert containers.jpeg_header(data).components == 3
     assert Image.open(io.BytesIO(data)).info["jfif_version"] == (1, 1)
+
+
+def test_captions_that_cannot_be_kept_are_told(tmp_path: Path, scene: NDArray[np.uint8]) -> None:
+    jpeg = pillow_bytes(scene, "JPEG")
+    caption = b"\x1c\x02\x78\x00\x0bGrandmother\x00"
+    block = b"Photoshop 3.0\x00" + b"8BIM\x04\x04\x00\x00\x00\x00\x00\x10" + caption
+    segment = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
+    (tmp_path / "a.jpg").write_bytes(jpeg[:2] + segment + jpeg[2:])
+    (note,) = read(tmp_path / "a.jpg").notes
+    assert "IPTC captions" in note

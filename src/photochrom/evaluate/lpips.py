@@ -61,13 +61,23 @@ class Lpips:
         """weights: tensors by key, see the module. threads: of one call; 1 suits
         callers that measure several pictures side by side, 0 takes all cores.
 
-        Raises ModelError for missing keys.
+        Raises ModelError for missing keys, and for tensors that do not fit together.
         """
         options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # what goes wrong arrives as an exception
         options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(
-            build_graph(weights), options, providers=["CPUExecutionProvider"]
-        )
+        graph = build_graph(weights)
+        black = np.zeros((1, _SMALLEST_SIDE, _SMALLEST_SIDE, 3), np.uint8)
+        try:
+            self._session = onnxruntime.InferenceSession(
+                graph, options, providers=["CPUExecutionProvider"]
+            )
+            self.distances(black[0], black)  # shapes are only compared in a run
+        except Exception as error:  # ONNX Runtime raises a class of its own for each status
+            raise ModelError(
+                "the LPIPS weights are not those of SqueezeNet 1.1 and its heads: their shapes do "
+                "not fit together. Make the file again as docs/metrics.md says."
+            ) from error
 
     @classmethod
     def load(cls, path: Path, threads: int = 1) -> Lpips:

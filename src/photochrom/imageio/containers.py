@@ -19,6 +19,8 @@ _EXIF_HEAD = b"Exif\x00\x00"
 _XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\x00"
 _XMP_MORE_HEAD = b"http://ns.adobe.com/xmp/extension/\x00"
 _ICC_HEAD = b"ICC_PROFILE\x00"
+_PHOTOSHOP_HEAD = b"Photoshop 3.0\x00"
+_IPTC_HEAD = b"8BIM\x04\x04"
 _SEGMENT_BYTES = 65533
 _BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD8)})
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -26,7 +28,10 @@ _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 @dataclass
 class JpegHeader:
-    """All that precedes the pixels. dpi from JFIF; the three blocks without their heads."""
+    """All that precedes the pixels. dpi from JFIF; the three blocks without their heads.
+
+    has_captions: whether there is IPTC text in Photoshop's block.
+    """
 
     height: int = 0
     width: int = 0
@@ -35,6 +40,7 @@ class JpegHeader:
     exif: bytes | None = None
     xmp: bytes | None = None
     icc: bytes | None = None
+    has_captions: bool = False
     dpi: tuple[float, float] | None = None
     icc_parts: dict[int, bytes] = field(default_factory=dict)
     xmp_parts: dict[int, bytes] = field(default_factory=dict)
@@ -75,6 +81,8 @@ def _take_metadata(header: JpegHeader, marker: int, payload: bytes) -> None:
         if len(payload) >= start + 8:
             (offset,) = struct.unpack_from(">I", payload, start + 4)
             header.xmp_parts[offset] = payload[start + 8 :]
+    elif marker == 0xED and payload.startswith(_PHOTOSHOP_HEAD) and _IPTC_HEAD in payload:
+        header.has_captions = True
     elif marker == 0xE2 and payload.startswith(_ICC_HEAD) and len(payload) > 14:
         header.icc_parts[payload[12]] = payload[14:]
 

@@ -79,9 +79,12 @@ def decode_jpeg(data: bytes, max_pixels: int) -> Decoded:
         packet = xmp.merge(packet, b"".join(p for _, p in sorted(header.xmp_parts.items())))
     profile, alpha = header.icc, None
     notes: tuple[str, ...] = ()
+    if header.has_captions:
+        notes = ("its IPTC captions are not kept; EXIF and XMP are",)
     if header.components == 4:
         image: ImageFile.ImageFile = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
-        samples, alpha, profile, notes = from_pillow(image, profile)
+        samples, alpha, profile, remarks = from_pillow(image, profile)
+        notes += remarks
     elif header.components in (1, 3):
         samples = _decode_jpeg_samples(data, "GRAY" if header.components == 1 else "RGB")
     else:
