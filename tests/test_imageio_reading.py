@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from photochrom.errors import InputError
-from photochrom.imageio import Picture, read, write
+from photochrom.imageio import (
+    Picture,
+    decode,
+    eight_bit_rgb,
+    is_picture_name,
+    read,
+    write,
+)
 
 
 def put(folder: Path, name: str, data: bytes) -> Path:
@@ -291,3 +298,22 @@ def test_progressive_jpeg(tmp_path: Path, scene: NDArray[np.uint8]) -> None:
     data = pillow_bytes(scene, "JPEG", progressive=True, quality=95)
     expected = np.asarray(Image.open(io.BytesIO(data)))
     assert np.abs(read(put(tmp_path, "a.jpg", data)).pixels.astype(int) - expected).max() <= 2
+
+
+def test_bytes_at_hand_are_read_like_a_file(tmp_path: Path, scene16: NDArray[np.uint16]) -> None:
+    data = png_bytes(scene16, 2)
+    picture = decode(data, "album.zip/scene.png")
+    np.testing.assert_array_equal(picture.pixels, read(put(tmp_path, "a.png", data)).pixels)
+    with pytest.raises(InputError, match=r"album\.zip/scene\.png"):
+        decode(data[:50], "album.zip/scene.png")
+
+
+def test_eight_bit_rgb_rounds_and_repeats() -> None:
+    deep = Picture(np.array([[0, 128, 129, 65535]], np.uint16))
+    assert eight_bit_rgb(deep).tolist() == [[[0] * 3, [0] * 3, [1] * 3, [255] * 3]]
+
+
+def test_hidden_files_are_no_pictures() -> None:
+    assert is_picture_name("album/scene.JPG")
+    for name in ("notes.txt", "album/._scene.jpg", "__MACOSX/scene.jpg"):
+        assert not is_picture_name(name)

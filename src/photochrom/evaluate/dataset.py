@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from photochrom import imageio
 from photochrom.color.luminance import lightness
 from photochrom.errors import InputError
+from photochrom.imageio import is_picture_name
 
 
 class PictureSet(ABC):
@@ -44,12 +45,12 @@ class FolderPictures(PictureSet):
     """The pictures of a folder and its subfolders, named by their path inside it."""
 
     def __init__(self, path: Path) -> None:
-        files = (file for file in path.rglob("*") if _is_picture(file.name) and file.is_file())
+        files = (file for file in path.rglob("*") if is_picture_name(file.name) and file.is_file())
         super().__init__(path, [file.relative_to(path).as_posix() for file in files])
 
     def read(self, name: str) -> NDArray[np.uint8]:
         """See :meth:`PictureSet.read`."""
-        return _eight_bit_rgb(imageio.read(self.path / name))
+        return imageio.eight_bit_rgb(imageio.read(self.path / name))
 
 
 class ZipPictures(PictureSet):
@@ -60,22 +61,15 @@ class ZipPictures(PictureSet):
             self._zip = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile) as error:
             raise InputError(f"cannot read the zip file {path}: {error}") from error
-        super().__init__(path, [name for name in self._zip.namelist() if _is_picture(name)])
+        super().__init__(path, list(filter(is_picture_name, self._zip.namelist())))
 
     def read(self, name: str) -> NDArray[np.uint8]:
         """See :meth:`PictureSet.read`."""
         try:
             data = self._zip.read(name)
-        except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+        except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(f"cannot read {name} in {self.path}: {error}") from error
-        with tempfile.TemporaryDirectory(prefix="photochrom-") as folder:
-            file = Path(folder) / PurePosixPath(name).name
-            file.write_bytes(data)
-            try:
-                return _eight_bit_rgb(imageio.read(file))
-            except InputError as error:
-                shown = str(error).replace(str(file), f"{self.path}/{name}")
-                raise InputError(shown) from error
+        return imageio.eight_bit_rgb(imageio.decode(data, f"{self.path}/{name}"))
 
 
 def open_pictures(path: Path) -> PictureSet:
@@ -117,16 +111,3 @@ def grey_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def as_rgb(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A grey picture, (H, W), as (H, W, 3) with equal channels."""
     return np.repeat(grey[..., None], 3, axis=-1)
-
-
-def _is_picture(name: str) -> bool:
-    path = PurePosixPath(name)
-    hidden = path.name.startswith(".") or "__MACOSX" in path.parts
-    return path.suffix.lower() in imageio.READ_SUFFIXES and not hidden
-
-
-def _eight_bit_rgb(picture: imageio.Picture) -> NDArray[np.uint8]:
-    pixels = picture.pixels
-    if pixels.dtype == np.uint16:
-        pixels = np.rint(pixels / np.float32(257.0)).astype(np.uint8)
-    return as_rgb(pixels) if pixels.ndim == 2 else pixels

@@ -12,9 +12,11 @@ from photochrom.imageio.picture import (
     WRITE_SUFFIXES,
     Metadata,
     Picture,
+    eight_bit_rgb,
+    is_picture_name,
     output_name,
 )
-from photochrom.imageio.reading import read
+from photochrom.imageio.reading import decode, read
 from photochrom.imageio.writing import DEFAULT_QUALITY, write
 
 __all__ = [
@@ -24,6 +26,9 @@ __all__ = [
     "WRITE_SUFFIXES",
     "Metadata",
     "Picture",
+    "decode",
+    "eight_bit_rgb",
+    "is_picture_name",
     "output_name",
     "read",
     "write",

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.imageio.convert import to_depth
+
 DEFAULT_MAX_PIXELS = 250_000_000
 """Largest picture that is decoded without being asked for: beyond every camera and most scans,
 yet far below the bombs that decode a few kilobytes to tens of gigabytes."""
@@ -90,6 +92,19 @@ class Picture:
             raise ValueError(
                 f"alpha must be {shape[:2]} {dtype}, got {self.alpha.shape} {self.alpha.dtype}"
             )
+
+
+def eight_bit_rgb(picture: Picture) -> NDArray[np.uint8]:
+    """The pixels as (H, W, 3) uint8, sRGB-encoded: rounded to 8 bits, grey in three channels."""
+    pixels = to_depth(picture.pixels, np.uint8)
+    return np.repeat(pixels[..., None], 3, axis=-1) if pixels.ndim == 2 else pixels
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a file of this name (or path) may be a picture; hidden ones are not looked at."""
+    path = PurePath(name)
+    hidden = path.name.startswith(".") or "__MACOSX" in path.parts
+    return path.suffix.lower() in READ_SUFFIXES and not hidden
 
 
 def output_name(name: str, *, mark: str = "") -> str:

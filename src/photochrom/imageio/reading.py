@@ -46,10 +46,21 @@ def read(path: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     """
     path = Path(path)
     data, mode = _file_bytes(path, max_pixels)
+    return _decoded(data, path, mode, max_pixels)
+
+
+def decode(data: bytes, name: str, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+    """Read a picture whose bytes are at hand, such as a member of a zip file.
+
+    name: of the picture, for messages. Otherwise as `read`.
+    """
+    return _decoded(data, Path(name), None, max_pixels)
+
+
+def _decoded(data: bytes, path: Path, mode: int | None, max_pixels: int) -> Picture:
     name = _format_of(path, data)
     try:
-        decoded = DECODERS[name](data, max_pixels)
-        return _picture(decoded, name, mode)
+        return _picture(DECODERS[name](data, max_pixels), name, mode)
     except InputError as error:
         raise InputError(f"cannot read {path}: {error}") from error
     except PhotochromError:
@@ -113,7 +124,7 @@ def _format_of(path: Path, data: bytes) -> str:
     raise InputError(f"cannot read {path}: {what}, whatever its name says; known are {known}")
 
 
-def _picture(decoded: Decoded, name: str, mode: int) -> Picture:
+def _picture(decoded: Decoded, name: str, mode: int | None) -> Picture:
     samples, alpha, notes = decoded.samples, decoded.alpha, decoded.notes
     bits = 8 if samples.dtype == np.uint8 else 16
     pixels, profile, remarks = _to_srgb(decoded)
