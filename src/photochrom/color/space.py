@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 ArrayT = TypeVar("ArrayT")
 
@@ -59,7 +59,7 @@ def rgb_to_lab(rgb: ArrayT, axis: int = -1) -> ArrayT:
     """
     xp: Any = array_namespace(rgb)
     linear: Any = srgb_to_linear(rgb)
-    r, g, b = (xp.take(linear, xp.asarray([i]), axis=axis) for i in range(3))
+    r, g, b = _channels(linear, axis, xp)
     fx, fy, fz = (
         _lab_f((float(m[0]) * r + float(m[1]) * g + float(m[2]) * b) / float(w), xp)
         for m, w in zip(RGB_TO_XYZ, WHITE_XYZ, strict=True)
@@ -80,7 +80,7 @@ def lab_to_rgb(lab: ArrayT, axis: int = -1) -> ArrayT:
 def lab_to_linear(lab: ArrayT, axis: int = -1) -> ArrayT:
     """Convert CIELAB to linear sRGB; not clipped. Shapes as `lab_to_rgb`."""
     xp: Any = array_namespace(lab)
-    L, a, b = (xp.take(lab, xp.asarray([i]), axis=axis) for i in range(3))
+    L, a, b = _channels(lab, axis, xp)
     fy = (L + 16.0) / 116.0
     x, y, z = (
         _lab_f_inverse(f, xp) * float(w)
@@ -90,6 +90,12 @@ def lab_to_linear(lab: ArrayT, axis: int = -1) -> ArrayT:
         [float(m[0]) * x + float(m[1]) * y + float(m[2]) * z for m in XYZ_TO_RGB], axis=axis
     )
     return linear
+
+
+def _channels(colours: Any, axis: int, xp: Any) -> list[Any]:
+    """The three channels along ``axis``, which stays with length 1."""
+    at = device(colours)
+    return [xp.take(colours, xp.asarray([i], device=at), axis=axis) for i in range(3)]
 
 
 def luminance_to_lightness(y: ArrayT) -> ArrayT:
