@@ -46,5 +46,5 @@ def build(name: str, options: Mapping[str, int | float | bool | str]) -> ColorNe
         raise RecipeError(f"unknown network {name!r}; known networks: {', '.join(NETS)}")
     try:
         return NETS[name].build(**options)
-    except TypeError as error:
+    except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
         raise RecipeError(f"network {name!r} does not take these options: {error}") from error

@@ -8,6 +8,7 @@ numbers happens inside, so that nobody outside has to know it.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
@@ -58,4 +59,4 @@ def confidence(logits: Tensor) -> Tensor:
     """
     log_p = torch.log_softmax(logits, dim=1)
     entropy = -(log_p.exp() * log_p).sum(dim=1, keepdim=True)
-    return 1.0 - entropy / float(torch.log(torch.tensor(float(logits.shape[1]))))
+    return 1.0 - entropy / math.log(logits.shape[1])

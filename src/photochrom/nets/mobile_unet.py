@@ -34,6 +34,8 @@ class GlobalAttention(nn.Module):
 
     def __init__(self, channels: int, heads: int = 4) -> None:
         super().__init__()
+        if channels % heads:
+            raise ValueError(f"attention over {channels} channels needs a multiple of {heads}")
         self.heads = heads
         self.norm1 = nn.LayerNorm(channels)
         self.qkv = nn.Linear(channels, 3 * channels)
@@ -63,6 +65,8 @@ class MobileUNet(ColorNet):
     def __init__(
         self, width_16: int = 192, width_8: int = 128, width_4: int = 64, attention: int = 1
     ) -> None:
+        if min(width_16, width_8, width_4) < 1 or attention < 0:
+            raise ValueError("widths start at 1, and attention at 0 blocks")
         super().__init__()
         self.bins = ColorBins.in_gamut()
         _, c4, c8, c16, c32 = FEATURE_CHANNELS

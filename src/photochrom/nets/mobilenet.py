@@ -106,7 +106,7 @@ class MobileNetEncoder(nn.Module):
             if key not in weights:
                 raise ModelError(f"the encoder weights lack {key!r}; expected MobileNetV2 1.0")
             given = weights[key].to(value.dtype)
-            if key == "stem.c.weight":
+            if key == "stem.c.weight" and given.ndim == value.ndim:
                 given = torch.cat([given.sum(dim=1, keepdim=True), torch.zeros_like(given)], dim=1)
             if given.shape != value.shape:
                 raise ModelError(
