@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import zipfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from training_fixtures import drawn_folder, drawn_photo
+from training_fixtures import drawn_folder, drawn_photo, no_file_beyond
 
-from photochrom.errors import InputError
-from photochrom.train import augment, hints
+from photochrom.errors import InputError, OutputError
+from photochrom.train import augment, data, hints
 from photochrom.train.batches import BatchMaker
 from photochrom.train.data import load_photos, split
 from photochrom.train.recipe import AugmentRecipe, DataRecipe, HintRecipe
@@ -55,6 +57,113 @@ def test_missing_and_empty_sources_are_told(tmp_path: Path) -> None:
         load_photos(DataRecipe(sources=(str(tmp_path / "empty"),)), tmp_path / "run")
 
 
+def test_unreadable_members_are_skipped_one_by_one(tmp_path: Path) -> None:
+    folder = drawn_folder(tmp_path / "photos", 3)
+    (folder / "a-folder.png").mkdir()
+    (folder / "._001.png").write_bytes(b"what macOS leaves beside a file")
+    archive = tmp_path / "photos.zip"
+    with zipfile.ZipFile(archive, "w") as out:
+        for file in sorted(folder.glob("0*.png")):
+            out.write(file, file.name)
+    damaged = bytearray(archive.read_bytes())
+    damaged[20_000] ^= 255
+    archive.write_bytes(damaged)
+    told: list[str] = []
+    photos = load_photos(DataRecipe(sources=(str(folder), str(archive))), tmp_path, told.append)
+    assert len(photos) == 5
+    assert [line for line in told if line.startswith("skipped")] == [
+        "skipped: cannot read photos.zip/000.png: Bad CRC-32 for file '000.png'"
+    ]
+    with pytest.raises(InputError, match="as a folder or zip file"):
+        load_photos(DataRecipe(sources=(str(folder / "000.png"),)), tmp_path)
+
+
+class TestCache:
+    """The cache is whole and of these very files, or it is made anew."""
+
+    @pytest.fixture
+    def recipe(self, tmp_path: Path) -> DataRecipe:
+        return DataRecipe(sources=(str(drawn_folder(tmp_path / "photos" / "deep", 6)),))
+
+    def files(self, run: Path) -> list[Path]:
+        return sorted((run / "cache").iterdir())
+
+    def test_a_second_start_decodes_nothing(self, recipe: DataRecipe, tmp_path: Path) -> None:
+        load_photos(recipe, tmp_path)
+        told: list[str] = []
+        assert len(load_photos(recipe, tmp_path, told.append)) == 6
+        assert not told
+
+    def test_a_changed_file_in_a_folder_is_noticed(
+        self, recipe: DataRecipe, tmp_path: Path
+    ) -> None:
+        recipe = dataclasses.replace(recipe, sources=(str(tmp_path / "photos"),))
+        load_photos(recipe, tmp_path)
+        file = tmp_path / "photos" / "deep" / "002.png"
+        cv2.imwrite(str(file), drawn_photo(77)[:, :, ::-1])
+        np.testing.assert_array_equal(load_photos(recipe, tmp_path)[2], drawn_photo(77))
+
+    @pytest.mark.parametrize("damage", ["short pixels", "no pixels", "half an index"])
+    def test_half_a_cache_is_made_anew(
+        self, recipe: DataRecipe, tmp_path: Path, damage: str
+    ) -> None:
+        whole = [np.array(load_photos(recipe, tmp_path)[i]) for i in range(6)]
+        listing, pixels = self.files(tmp_path)
+        if damage == "short pixels":
+            pixels.write_bytes(pixels.read_bytes()[:-1])
+        elif damage == "no pixels":
+            pixels.unlink()
+        else:
+            listing.write_bytes(listing.read_bytes()[:20])
+        told: list[str] = []
+        again = load_photos(recipe, tmp_path, told.append)
+        assert "damaged" in told[0]
+        for i, photo in enumerate(whole):
+            np.testing.assert_array_equal(again[i], photo)
+
+    def test_ctrl_c_while_decoding_leaves_nothing(
+        self, recipe: DataRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(data, "decode", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            load_photos(recipe, tmp_path)
+        assert not self.files(tmp_path)
+
+    def test_a_full_disk_is_told_and_leaves_nothing(
+        self, recipe: DataRecipe, tmp_path: Path
+    ) -> None:
+        with no_file_beyond(100_000), pytest.raises(OutputError, match=r"data\.cache"):
+            load_photos(recipe, tmp_path)
+        assert not self.files(tmp_path)
+
+    def test_what_killed_runs_left_is_removed_and_what_others_write_is_not(
+        self, recipe: DataRecipe, tmp_path: Path
+    ) -> None:
+        load_photos(recipe, tmp_path)
+        listing, _ = self.files(tmp_path)
+        old, young = (listing.with_name(f".{listing.stem}-{n}.partial") for n in ("0a", "0b"))
+        old.touch()
+        young.touch()
+        os.utime(old, (1e9, 1e9))
+        listing.unlink()
+        load_photos(recipe, tmp_path)
+        assert not old.exists()
+        assert young.exists()
+
+    def test_of_two_runs_the_slower_uses_what_the_faster_made(
+        self, recipe: DataRecipe, tmp_path: Path
+    ) -> None:
+        def other_run(line: str) -> None:
+            if line.endswith("unreadable"):
+                load_photos(recipe, tmp_path)
+
+        assert len(load_photos(recipe, tmp_path, other_run)) == 6
+        assert len(self.files(tmp_path)) == 2
+
+
 def test_split_is_stable_and_disjoint(tmp_path: Path) -> None:
     folder = drawn_folder(tmp_path / "photos", 10)
     photos = load_photos(DataRecipe(sources=(str(folder),)), tmp_path / "run")
@@ -75,6 +184,10 @@ def test_batches_are_a_function_of_seed_and_position(tmp_path: Path) -> None:
     late = one.make(8, 4, 32)
     for a, b in zip(late, two.make(8, 4, 32), strict=True):
         assert a.equal(b)
+    many = two.stream(0, 4, 32, makers=3)
+    for at, streamed in zip(range(0, 24, 4), many, strict=False):
+        assert streamed.inputs.equal(one.make(at, 4, 32).inputs)
+    many.close()
     other = BatchMaker(photos, HintRecipe(), AugmentRecipe(), seed=2).make(8, 4, 32)
     assert not late.ab.equal(other.ab)
 
@@ -121,6 +234,19 @@ def test_ageing_keeps_the_scene_but_not_the_tones(rng: np.random.Generator) -> N
     assert np.mean([np.corrcoef(L.ravel(), plain.ravel())[0, 1] for L in aged]) > 0.6
 
 
-def test_crops_have_the_side_asked_for(rng: np.random.Generator) -> None:
+def test_a_failure_while_making_batches_is_raised_where_they_are_taken(tmp_path: Path) -> None:
+    folder = drawn_folder(tmp_path / "photos", 2)
+    photos = load_photos(DataRecipe(sources=(str(folder),)), tmp_path)
+    maker = BatchMaker(photos, HintRecipe(), AugmentRecipe(zoom_in=2.0, zoom_out=3.0), seed=0)
+    with pytest.raises(ValueError, match="high"):
+        next(maker.stream(0, 2, 32))
+
+
+def test_crops_are_views_of_the_photo_at_the_side_asked_for(rng: np.random.Generator) -> None:
+    photo = drawn_photo(2)
     for side in (16, 64, 128):
-        assert augment.crop(drawn_photo(2), side, AugmentRecipe(), rng).shape == (side, side, 3)
+        view = augment.crop(photo, side, AugmentRecipe(), rng)
+        assert view.shape == (side, side, 3)
+        assert np.abs(view.mean(axis=(0, 1)) - photo.mean(axis=(0, 1))).max() < 50
+    whole = augment.crop(photo[:, :96], 96, AugmentRecipe(zoom_in=1.0), rng)
+    assert any(np.array_equal(whole, p) for p in (photo[:, :96], photo[:, 95::-1]))

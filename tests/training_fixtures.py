@@ -1,7 +1,11 @@
-"""Drawn photos to train on: enough to see that learning learns."""
+"""Drawn photos to train on, enough to see that learning learns; and a disk that is soon full."""
 
 from __future__ import annotations
 
+import csv
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -29,3 +33,22 @@ def drawn_folder(folder: Path, count: int = 24) -> Path:
     for seed in range(count):
         cv2.imwrite(str(folder / f"{seed:03d}.png"), drawn_photo(seed)[:, :, ::-1])
     return folder
+
+
+def losses_of(run: Path) -> list[dict[str, str]]:
+    """The rows of a run's losses, without its speed."""
+    with (run / "losses.csv").open(newline="") as file:
+        return [
+            {k: v for k, v in row.items() if k != "images_per_s"} for row in csv.DictReader(file)
+        ]
+
+
+@contextmanager
+def no_file_beyond(size_bytes: int) -> Iterator[None]:
+    """The system refuses to let any file grow beyond this, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

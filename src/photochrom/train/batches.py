@@ -1,13 +1,14 @@
-"""Batches of training samples, made ahead of time in a thread.
+"""Batches of training samples, made ahead of time in threads.
 
 Batch k of a run is a function of the seed and k alone, so a resumed run sees the same batches.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
+from collections import deque
 from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -42,10 +43,11 @@ class BatchMaker:
 
     def _photo(self, position: int) -> NDArray[np.uint8]:
         epoch, place = divmod(position, len(self._photos))
-        if self._order[0] != epoch:
-            random = np.random.default_rng([self._seed, 1, epoch])
-            self._order = (epoch, random.permutation(len(self._photos)))
-        return self._photos[int(self._order[1][place])]
+        known, order = self._order  # at once: other threads may be in the next epoch already
+        if known != epoch:
+            order = np.random.default_rng([self._seed, 1, epoch]).permutation(len(self._photos))
+            self._order = (epoch, order)
+        return self._photos[int(order[place])]
 
     def make(self, position: int, batch: int, side: int) -> Batch:
         """The samples number position … position + batch − 1 of the run."""
@@ -65,35 +67,25 @@ class BatchMaker:
             inputs[i, 1:] = torch.from_numpy(hints.simulate(ab_np[i], self._hints, random[i]))
         return Batch(inputs, L, ab)
 
-    def stream(self, position: int, batch: int, side: int) -> Generator[Batch, None, None]:
-        """Endless batches from ``position`` on; close the generator to stop its thread."""
-        ready: queue.Queue[Batch | BaseException] = queue.Queue(_AHEAD)
-        stop = threading.Event()
+    def stream(
+        self, position: int, batch: int, side: int, *, makers: int = 1, pinned: bool = False
+    ) -> Generator[Batch, None, None]:
+        """Endless batches from ``position`` on; close the generator to stop its threads.
 
-        def work() -> None:
-            at = position
-            while not stop.is_set():
-                item: Batch | BaseException
-                try:
-                    item = self.make(at, batch, side)
-                except Exception as error:  # noqa: BLE001 - raised again where the batch is taken
-                    item = error
-                at += batch
-                while not stop.is_set():
-                    try:
-                        ready.put(item, timeout=0.2)
-                        break
-                    except queue.Full:
-                        continue
+        makers: threads that make batches; their number changes nothing but the speed.
+        pinned: in page-locked memory, from which a GPU copies while it computes.
+        """
 
-        thread = threading.Thread(target=work, daemon=True, name="batches")
-        thread.start()
-        try:
-            while True:
-                item = ready.get()
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-        finally:
-            stop.set()
-            thread.join()
+        def make(at: int) -> Batch:
+            made = self.make(at, batch, side)
+            return Batch(*(tensor.pin_memory() for tensor in made)) if pinned else made
+
+        ready: deque[Future[Batch]] = deque()
+        with ThreadPoolExecutor(makers, thread_name_prefix="batches") as pool:
+            try:
+                for at in count(position, batch):
+                    ready.append(pool.submit(make, at))
+                    if len(ready) > _AHEAD + makers:
+                        yield ready.popleft().result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)

@@ -1,31 +1,35 @@
-"""Training photos: found in folders and zip files, decoded once into a memory-mapped cache."""
+"""Training photos, decoded once into a memory-mapped cache that several runs can share."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import io
 import json
 import os
-import zipfile
-from collections.abc import Callable, Iterator
+import secrets
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
-from photochrom.color.space import rgb_to_lab
-from photochrom.errors import InputError
+from photochrom.errors import InputError, OutputError
+from photochrom.imageio.atomic import write_atomically
+from photochrom.train.decode import Unusable, decode, members, picture_files
 from photochrom.train.recipe import DataRecipe
 
-SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _CACHE_FORMAT = 1
-_MAX_ASPECT = 2.0
+_CHUNK = 64
+_REPORT_S = 20.0
+_ABANDONED_S = 3600.0
+
+Report = Callable[[str], None]
+"""Told what happens, a line at a time."""
 
 
 @dataclass(frozen=True)
@@ -57,29 +61,28 @@ class PhotoSet:
         )
 
 
-def load_photos(
-    recipe: DataRecipe, run: Path, report: Callable[[str], None] = lambda message: None
-) -> PhotoSet:
+def load_photos(recipe: DataRecipe, run: Path, report: Report = lambda message: None) -> PhotoSet:
     """Open the cache of a recipe's photos, making it first if need be.
 
-    report: called with a line for every picture that is skipped and with the counts.
-    Raises InputError when a source is missing or holds no usable colour picture.
+    A cache that is damaged, or whose sources have changed, is made anew.
+
+    report: called with a line for every picture that is skipped, with progress, and with the
+        counts.
+    Raises InputError when a source is missing or holds no usable colour picture, OutputError when
+    the cache cannot be written.
     """
-    key = _key(recipe)
     folder = run / recipe.cache
-    index_path, pixels_path = folder / f"{key}.json", folder / f"{key}.rgb"
-    if not index_path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _decode_all(recipe, index_path, pixels_path, report)
-    index = json.loads(index_path.read_text(encoding="utf-8"))
-    shapes = np.asarray(index["shapes"], dtype=np.int64)
-    sizes = shapes.prod(axis=1) * 3
-    return PhotoSet(
-        tuple(index["names"]),
-        np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64),
-        shapes,
-        np.memmap(pixels_path, dtype=np.uint8, mode="r"),
-    )
+    key = _key(recipe)
+    files = _Files(folder / f"{key}.json", folder / f"{key}.rgb")
+    photos = _open(files)
+    if photos is None:
+        if files.listing.exists():
+            report(f"the cache {files.pixels} is damaged; decoding the photos again")
+        _make(recipe, files, report)
+        photos = _open(files)
+    if photos is None:
+        raise InputError(f"the cache {files.pixels} has vanished while it was made; start again")
+    return photos
 
 
 def split(photos: PhotoSet, validation: int) -> tuple[PhotoSet, PhotoSet]:
@@ -99,86 +102,104 @@ def split(photos: PhotoSet, validation: int) -> tuple[PhotoSet, PhotoSet]:
     return photos.select(rest), photos.select(held_out)
 
 
+class _Files(NamedTuple):
+    """Names and shapes as JSON, written last; and all pixels, one photo after the other."""
+
+    listing: Path
+    pixels: Path
+
+
 def _key(recipe: DataRecipe) -> str:
+    """Another key for other settings and for sources whose files have changed."""
     parts: list[object] = [_CACHE_FORMAT, recipe.short_side, recipe.grey_below, recipe.limit]
     for source in recipe.sources:
         path = Path(source)
         if not path.exists():
             raise InputError(f"no training photos at {source}: the folder or zip does not exist")
-        stat = path.stat()
-        parts.append((source, stat.st_size if path.is_file() else 0, stat.st_mtime_ns))
+        if path.is_dir():
+            stats = [(str(file.relative_to(path)), file.stat()) for file in picture_files(path)]
+            parts.append((source, [(name, s.st_size, s.st_mtime_ns) for name, s in stats]))
+        else:
+            stat = path.stat()
+            parts.append((source, stat.st_size, stat.st_mtime_ns))
     return hashlib.sha1(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _members(sources: tuple[str, ...]) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    for source in sources:
-        path = Path(source)
-        if path.is_dir():
-            for file in sorted(path.rglob("*")):
-                if file.suffix.lower() in SUFFIXES:
-                    yield f"{path.name}/{file.relative_to(path)}", file.read_bytes
-        else:
-            try:
-                archive = zipfile.ZipFile(path)
-            except zipfile.BadZipFile as error:
-                raise InputError(f"{path} is neither a folder nor a zip file: {error}") from error
-            with archive:
-                for name in sorted(archive.namelist()):
-                    if Path(name).suffix.lower() in SUFFIXES:
-                        yield f"{path.name}/{name}", partial(archive.read, name)
+def _open(files: _Files) -> PhotoSet | None:
+    """The photos of a whole cache; None where there is none or a crash has left half of one."""
+    try:
+        index = json.loads(files.listing.read_text(encoding="utf-8"))
+        names = tuple(index["names"])
+        shapes = np.asarray(index["shapes"], dtype=np.int64).reshape(len(names), 2)
+        pixels = np.memmap(files.pixels, dtype=np.uint8, mode="r")
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    except OSError as error:
+        raise InputError(f"cannot read the cache {files.pixels}: {error.strerror}") from error
+    ends = np.cumsum(shapes.prod(axis=1) * 3)
+    if not names or ends[-1] != len(pixels):
+        return None
+    return PhotoSet(names, np.concatenate([[0], ends[:-1]]).astype(np.int64), shapes, pixels)
+
+
+def _make(recipe: DataRecipe, files: _Files, report: Report) -> None:
+    """Decode all photos into the cache; whatever interrupts it leaves no half of one behind."""
+    folder, key = files.listing.parent, files.listing.stem
+    unfinished = folder / f".{key}-{secrets.token_hex(4)}.partial"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(folder, key)
+        with unfinished.open("xb") as out:
+            names, shapes = _decode_all(recipe, out, report)
+        if _open(files) is not None:
+            return  # another run that shares the cache was faster
+        files.listing.unlink(missing_ok=True)
+        unfinished.replace(files.pixels)
+        index = json.dumps({"names": names, "shapes": shapes})
+        write_atomically(files.listing, index.encode(), overwrite=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write the cache {files.pixels}: {error.strerror}; data.cache names another "
+            "folder, a lower data.short_side or data.limit makes it smaller"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+
+
+def _remove_abandoned(folder: Path, key: str) -> None:
+    """Remove what killed runs have left; one that still writes has touched its file just now."""
+    for path in folder.glob(f".{key}-*.partial"):
+        if time.time() - path.stat().st_mtime > _ABANDONED_S:
+            path.unlink(missing_ok=True)
 
 
 def _decode_all(
-    recipe: DataRecipe, index_path: Path, pixels_path: Path, report: Callable[[str], None]
-) -> None:
+    recipe: DataRecipe, out: BinaryIO, report: Report
+) -> tuple[list[str], list[tuple[int, int]]]:
+    """Write the pixels of all usable photos; returns their names and (height, width)."""
     names: list[str] = []
     shapes: list[tuple[int, int]] = []
     grey = broken = 0
-    members = _members(recipe.sources)
-    if recipe.limit:
-        members = islice(members, recipe.limit)
-    unfinished = pixels_path.with_suffix(".partial")
-    with unfinished.open("wb") as out, ThreadPoolExecutor(2) as pool:
-        while chunk := [(name, read()) for name, read in islice(members, 256)]:
-            decoded = pool.map(lambda m: _decode(m[1], recipe), chunk)
-            for (name, _), picture in zip(chunk, decoded, strict=True):
-                if isinstance(picture, str):
+    told = time.monotonic()
+    with contextlib.ExitStack() as archives, ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = islice(members(recipe.sources, archives), recipe.limit or None)
+        while chunk := list(islice(found, _CHUNK)):
+            decoded = pool.map(lambda member: decode(member, recipe), chunk)
+            for member, photo in zip(chunk, decoded, strict=True):
+                if not isinstance(photo, Unusable):
+                    names.append(member.name)
+                    shapes.append((photo.shape[0], photo.shape[1]))
+                    out.write(photo.tobytes())
+                elif photo.reason:
                     broken += 1
-                    report(f"skipped {name}: {picture}")
-                elif picture is None:
-                    grey += 1
+                    report(f"skipped: {photo.reason}")
                 else:
-                    names.append(name)
-                    shapes.append((picture.shape[0], picture.shape[1]))
-                    out.write(picture.tobytes())
+                    grey += 1
+            if time.monotonic() - told > _REPORT_S:
+                told = time.monotonic()
+                report(f"{len(names)} photos decoded so far")
     report(f"{len(names)} photos, {grey} grey ones left out, {broken} unreadable")
     if not names:
-        unfinished.unlink()
         raise InputError(f"no usable colour picture in {', '.join(recipe.sources)}")
-    unfinished.replace(pixels_path)
-    temporary = index_path.with_suffix(".partial")
-    temporary.write_text(json.dumps({"names": names, "shapes": shapes}), encoding="utf-8")
-    os.replace(temporary, index_path)
-
-
-def _decode(data: bytes, recipe: DataRecipe) -> NDArray[np.uint8] | str | None:
-    """The picture at cache size, None if it is grey, or why it cannot be read."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.draft("RGB", (recipe.short_side * 2, recipe.short_side * 2))
-            rgb = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return str(error) or type(error).__name__
-    h, w = rgb.shape[:2]
-    if min(h, w) < 16:
-        return f"{w}×{h} px is too small"
-    top, left = (h - min(h, int(w * _MAX_ASPECT))) // 2, (w - min(w, int(h * _MAX_ASPECT))) // 2
-    rgb = rgb[top : h - top, left : w - left]
-    scale = recipe.short_side / min(rgb.shape[:2])
-    if scale < 1:
-        size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
-        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    thumb = rgb[::4, ::4].astype(np.float32) / 255.0
-    if float(np.abs(rgb_to_lab(thumb)[..., 1:]).mean()) < recipe.grey_below:
-        return None
-    return np.ascontiguousarray(rgb)
+    return names, shapes
