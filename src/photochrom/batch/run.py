@@ -192,8 +192,14 @@ def _coloured(job: Job, settings: Settings, network: Future[Network]) -> Outcome
 
 def _check_place(job: Job, settings: Settings) -> None:
     """Raise OutputError before any work is done, where the result could not be kept."""
-    if not is_folder(job.target.parent):
-        return  # it is made once there is something to put into it
+    folder = job.target.parent
+    if not is_folder(folder):  # it is made once there is something to put into it
+        above = next((place for place in folder.parents if is_folder(place)), folder)
+        if not os.access(above, os.W_OK):
+            raise OutputError(
+                f"the folder {folder} cannot be made: {above} is not writable. Give another to -o."
+            )
+        return
     check_target(job.target, overwrite=settings.overwrite)
     if job.target.exists() and job.source.exists() and job.target.samefile(job.source):
         raise OutputError(

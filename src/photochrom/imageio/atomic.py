@@ -33,6 +33,8 @@ def check_target(path: Path, *, overwrite: bool) -> None:
             raise OutputError(f"{path} exists; pass --overwrite to replace it, or name another")
     if not path.parent.is_dir():
         raise OutputError(f"cannot write {path}: the folder {path.parent} does not exist")
+    if not os.access(path.parent, os.W_OK):
+        raise _cannot_write(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def write_atomically(
