@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from photochrom.color.bins import ColorBins
+from photochrom.color.space import rgb_to_lab
 from photochrom.nets.vgg import VGG19Features
 from photochrom.train import losses
 
@@ -49,6 +51,15 @@ def test_compose_lets_the_gradient_back_from_outside_the_gamut() -> None:
     torch.autograd.backward([rgb.square().sum()])
     assert ab.grad is not None
     assert ab.grad.abs().min() > 0
+
+
+def test_pictures_are_composed_on_the_device_of_their_tensors() -> None:
+    """Needs no GPU: fake tensors carry shapes and devices, and refuse to mix devices."""
+    with FakeTensorMode():
+        L, ab = torch.rand(1, 1, 8, 8, device="cuda"), torch.rand(1, 2, 8, 8, device="cuda")
+        rgb = losses.compose(L, ab)
+        assert rgb.device.type == "cuda"
+        assert rgb_to_lab(rgb, axis=1).device.type == "cuda"
 
 
 def test_colourfulness_shortfall_punishes_only_too_little() -> None:

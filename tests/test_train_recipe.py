@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from photochrom.errors import RecipeError
-from photochrom.train.recipe import Recipe, from_table, load_recipe, to_table
+from photochrom.train.recipe import RANGES, Recipe
+from photochrom.train.recipe_file import from_table, load_recipe, to_table
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
 
@@ -45,6 +47,18 @@ def test_file_names_start_at_the_recipes_folder(tmp_path: Path) -> None:
     assert recipe.name == "recipe"
 
 
+def test_file_names_of_the_command_line_start_at_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "recipes").mkdir()
+    path = write(tmp_path / "recipes", MINIMAL)
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe(path, ['data.sources=["mine", "/theirs.zip"]', "net.start_from=old.pt"])
+    here = tmp_path.resolve()
+    assert recipe.data.sources == (str(here / "mine"), "/theirs.zip")
+    assert recipe.net.start_from == str(here / "old.pt")
+
+
 def test_environment_variables_stand_for_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,6 +68,15 @@ def test_environment_variables_stand_for_folders(
         load_recipe(path)
     monkeypatch.setenv("ALBUMS", "/albums")
     assert load_recipe(path).data.sources == ("/albums/1920",)
+    assert load_recipe(path, ["data.cache=$ALBUMS/cache"]).data.cache == "/albums/cache"
+
+
+def test_every_range_belongs_to_a_number_and_holds_its_default() -> None:
+    for kind, ranges in RANGES.items():
+        fields = {field.name: field.default for field in dataclasses.fields(kind)}
+        for key, (low, high) in ranges.items():
+            values = fields[key] if isinstance(fields[key], tuple) else (fields[key],)
+            assert all(low <= value <= high for value in values), key
 
 
 def test_set_changes_one_value(tmp_path: Path) -> None:
@@ -76,6 +99,15 @@ def test_set_changes_one_value(tmp_path: Path) -> None:
         ("stages.0.minutes=3", "exactly one of images"),
         ("stages.0.losses.perceptual=1", "vgg_weights"),
         ("nonsense", "key=value"),
+        ("stages.0.batch=0", "stages.0.batch must be between 1"),
+        ("stages.0.lr=nan", "stages.0.lr must be between 0"),
+        ("stages.0.betas=[0.9, 1.0]", "stages.0.betas must be between"),
+        ("data.validation=0", "data.validation must be between 1"),
+        ("data.sources=[]", "data.sources is empty"),
+        ("monitor.log_steps=0", "monitor.log_steps"),
+        ("hints.points=0.95", "their sum is at most 1"),
+        ("augment.zoom_out=0.2", "zoom_in .* is above"),
+        ("stages.0.name.x=3", "stages.0.name is a single value"),
     ],
 )
 def test_senseless_values_are_told(tmp_path: Path, override: str, told: str) -> None:

@@ -1,27 +1,24 @@
-"""A whole run: learns, stops, resumes after SIGKILL, exports, colours."""
+"""A whole run by the smoke recipe: learns, exports, colours; and what goes wrong is told."""
 
 from __future__ import annotations
 
-import csv
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
-from training_fixtures import drawn_folder, drawn_photo
+from training_fixtures import drawn_folder, drawn_photo, losses_of, no_file_beyond
 
 from photochrom.cli import FAILED, OK, main
 from photochrom.color.space import rgb_to_lab
 from photochrom.colorize import colorize
 from photochrom.engine import load
-from photochrom.errors import InputError, ModelError
+from photochrom.errors import InputError, ModelError, OutputError
+from photochrom.imageio import read
 from photochrom.nets import build
 from photochrom.train import checkpoint
+from photochrom.train.checkpoint import Position
 from photochrom.train.export import export
 from photochrom.train.recipe import NetRecipe
 from photochrom.train.start import load_average, load_start
@@ -33,13 +30,6 @@ def arguments(folder: Path, run: Path, *more: str) -> list[str]:
     return ["train", str(SMOKE), "--run", str(run), "--set", f"data.sources=['{folder}']", *more]
 
 
-def losses_of(run: Path) -> list[dict[str, str]]:
-    with (run / "losses.csv").open(newline="") as file:
-        return [
-            {k: v for k, v in row.items() if k != "images_per_s"} for row in csv.DictReader(file)
-        ]
-
-
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return drawn_folder(tmp_path_factory.mktemp("train") / "photos")
@@ -48,23 +38,30 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finished(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("train") / "run"
-    more = ["--set", "stages.0.images=400", "--set", "stages.0.batch=8"]
-    assert main(arguments(photos, run, *more)) == OK
+    more = ["stages.0.images=240", "stages.0.batch=8", "monitor.checkpoint_minutes=9"]
+    assert main(arguments(photos, run, *(part for m in more for part in ("--set", m)))) == OK
     return run
 
 
 def test_a_run_leaves_losses_grids_and_a_checkpoint(finished: Path) -> None:
     rows = losses_of(finished)
-    assert {"regression", "finish"} >= {row["stage"] for row in rows}
-    assert float(rows[-1]["loss_G_L1"]) < float(rows[0]["loss_G_L1"])
-    assert list(finished.glob("grid-*.png"))
+    assert [row["stage"] for row in rows] == ["regression"] * 10 + ["finish"] * 2
+    assert float(rows[9]["loss_G_L1"]) < 0.9 * float(rows[0]["loss_G_L1"])
+    assert all(float(row["gradient_norm"]) > 0 for row in rows[:10])
+    assert float(rows[-1]["loss_D_real"]) > 0
+    side = 192
+    for step in (30, 38):
+        grid = read(finished / f"grid-{step:07d}.png")
+        assert grid.pixels.shape == (side, 4 * 3 * side, 3)
     assert list((finished / "tensorboard").iterdir())
-    assert (finished / "checkpoint.pt").exists()
+    position, _, _ = checkpoint.load(finished / "checkpoint.pt")
+    assert position == Position(stage=2, step=38, images=272)
 
 
 def test_the_exported_model_colours_like_the_network(finished: Path, tmp_path: Path) -> None:
     out = tmp_path / "smoke.onnx"
     assert main(["export", str(finished / "checkpoint.pt"), str(out)]) == OK
+    assert [file.name for file in tmp_path.iterdir()] == ["smoke.onnx"]
     network = load(out, device="cpu")
     assert network.card.name == "smoke"
     assert network.card.training_data == "whatever data.sources held"
@@ -77,6 +74,32 @@ def test_the_exported_model_colours_like_the_network(finished: Path, tmp_path: P
     coloured = colorize(drawn_photo(99)[..., 1], model=network)
     assert np.abs(rgb_to_lab(coloured / 255.0)[..., 1:]).mean() > 1
     assert main(["export", str(finished / "checkpoint.pt"), str(out)]) == FAILED
+
+
+def test_an_exported_file_tells_nothing_of_the_machine(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "smoke.onnx"
+    export(finished / "checkpoint.pt", out)
+    assert not any(node.doc_string for node in onnx.load(str(out)).graph.node)
+    for place in (Path(__file__).parents[1], finished, Path.home()):
+        assert str(place).encode() not in out.read_bytes()
+
+
+def test_a_network_that_has_diverged_is_not_exported(finished: Path, tmp_path: Path) -> None:
+    position, recipe, state = checkpoint.load(finished / "checkpoint.pt")
+    state["average"]["regress.bias"].fill_(float("nan"))
+    checkpoint.save(tmp_path / "nan.pt", position, recipe, state)
+    with pytest.raises(ModelError, match="diverged"):
+        export(tmp_path / "nan.pt", tmp_path / "nan.onnx")
+    assert not (tmp_path / "nan.onnx").exists()
+
+
+def test_early_checkpoints_can_still_be_exported(finished: Path, tmp_path: Path) -> None:
+    """The first format had no window in its state and fewer keys in its recipe."""
+    position, recipe, state = checkpoint.load(finished / "checkpoint.pt")
+    del state["window"], recipe["monitor"]["log_steps"]
+    checkpoint.save(tmp_path / "early.pt", position, recipe, state)
+    export(tmp_path / "early.pt", tmp_path / "early.onnx")
+    assert (tmp_path / "early.onnx").exists()
 
 
 def test_training_can_start_from_an_exported_model(finished: Path, tmp_path: Path) -> None:
@@ -98,32 +121,64 @@ def test_a_second_run_in_the_same_folder_is_refused(finished: Path, photos: Path
     assert (finished / "checkpoint.pt").read_bytes() == before
 
 
-def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_old_checkpoint(finished: Path, tmp_path: Path) -> None:
+    _, recipe, state = checkpoint.load(finished / "checkpoint.pt")
+    path = tmp_path / "checkpoint.pt"
+    checkpoint.save(path, Position(step=1), recipe, {})
+    with no_file_beyond(100_000), pytest.raises(OutputError, match="cannot write"):
+        checkpoint.save(path, Position(step=2), recipe, state)
+    assert checkpoint.load(path)[0].step == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_damaged_checkpoint_is_told_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(b"\x00" * 100)
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(InputError, match=r"is damaged or is not a checkpoint of photochrom$"):
         checkpoint.load(path)
     with pytest.raises(InputError, match="no checkpoint"):
         checkpoint.load(tmp_path / "absent.pt")
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_stopped_run_resumes_to_the_same_losses(
-    photos: Path, tmp_path: Path, number: signal.Signals
+def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (tmp_path / "sprung",))
+
+    path = tmp_path / "checkpoint.pt"
+    torch.save({"format": 1, "state": Trap()}, path)
+    with pytest.raises(InputError, match="not a checkpoint"):
+        checkpoint.load(path)
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "stage"), [("vgg_weights", "stages.1.losses.perceptual=1"), ("net.encoder_weights", "")]
+)
+def test_missing_and_damaged_weights_are_told_before_any_work(
+    key: str, stage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = ["--set", "monitor.checkpoint_minutes=0.001", "--threads", "1"]
-    straight, broken = tmp_path / "straight", tmp_path / "broken"
-    command = [sys.executable, "-m", "photochrom", *arguments(photos, straight, *more)]
-    subprocess.run(command, check=True, capture_output=True)
+    file = tmp_path / "weights.safetensors"
+    more = ["--set", f"{key}='{file}'", *(["--set", stage] if stage else [])]
+    absent_photos = tmp_path / "no-photos"
+    for told in ("cannot read", "damaged"):
+        assert main(arguments(absent_photos, tmp_path / "run", *more)) == FAILED
+        error = capsys.readouterr().err
+        assert f"Error: {key}: " in error
+        assert told in error
+        file.write_bytes(b"not tensors")
 
-    command[command.index(str(straight))] = str(broken)
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=os.environ)
-    give_up = time.monotonic() + 60
-    while not (broken / "checkpoint.pt").exists() and time.monotonic() < give_up:
-        time.sleep(0.01)
-    process.send_signal(number)
-    code = process.wait(timeout=60)
-    assert code == (-signal.SIGKILL if number == signal.SIGKILL else 143)
 
-    subprocess.run([*command, "--resume"], check=True, capture_output=True)
-    assert losses_of(broken) == losses_of(straight)
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--resume"], "no checkpoint to resume from"),
+        (["--set", "stages.0.crop=50"], "crop 50 must be a multiple of 32"),
+        (["--set", "net.options.width_16=30"], "multiple of 4"),
+    ],
+)
+def test_what_cannot_work_is_told_before_any_work(
+    more: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(tmp_path / "no-photos", tmp_path / "run", *more)) == FAILED
+    assert told in capsys.readouterr().err

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from photochrom.cli import OK
-from photochrom.errors import MissingDependencyError, OutputError
+from photochrom.errors import MissingDependencyError
 
 
 @click.command(name="export")
@@ -47,8 +47,6 @@ def export(
             f"exporting needs {error.name}: pip install 'photochrom[train]'"
         ) from error
 
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists; --overwrite replaces it")
     report = write(
         checkpoint,
         out,
@@ -56,10 +54,11 @@ def export(
         metrics=read_card_metrics(metrics) if metrics else None,
         size=size,
         chroma_gain=chroma_gain,
+        overwrite=overwrite,
     )
     click.echo(
         f"{out}: {report.size_bytes / 1e6:.1f} MB; differs from torch by {report.exact:.1e} of the "
-        f"ab scale, {report.stored:.1e} as stored",
+        f"outputs' scale, {report.stored:.1e} as stored",
         err=True,
     )
     return OK

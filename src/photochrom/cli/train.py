@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import time
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 import click
 
-from photochrom.cli import OK
+from photochrom.cli import INTERRUPTED, OK
 from photochrom.errors import InputError, MissingDependencyError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from photochrom.train.loop import Trainer
 
-_STOPPED = 143
+_TERMINATED = 128 + signal.SIGTERM
+_LINE_EVERY_S = 60.0
 
 
 @click.command(name="train")
@@ -37,11 +44,14 @@ def train(
 
     The run's folder gets checkpoint.pt, losses.csv, validation.csv, TensorBoard files, and a
     picture grid of held-out photos (grey, ours, true) every so often. Ctrl-C or SIGTERM stop
-    after the current step with a checkpoint; after a crash --resume goes on from the last one.
+    after the current step with a checkpoint (a second one stops at once, without); after a crash
+    --resume goes on from the last checkpoint.
     """
     try:
-        from photochrom.train.loop import Stopped, Trainer
-        from photochrom.train.recipe import load_recipe
+        from photochrom.train.checkpoint import NAME
+        from photochrom.train.loop import Trainer
+        from photochrom.train.recipe_file import load_recipe
+        from photochrom.train.stopping import Stopped
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f"training needs {error.name}: pip install 'photochrom[train]'"
@@ -49,57 +59,88 @@ def train(
 
     loaded = load_recipe(recipe, overrides)
     folder = run or Path("runs") / loaded.name
-    if not resume and (folder / "checkpoint.pt").exists():
+    if resume and not (folder / NAME).exists():
+        raise InputError(f"{folder} holds no checkpoint to resume from; leave out --resume")
+    if not resume and (folder / NAME).exists():
         raise InputError(
             f"{folder} already holds a run; --resume goes on with it, --run names another folder"
         )
-    trainer = Trainer(
-        loaded, folder, report=lambda line: click.echo(line, err=True), threads=threads
-    )
+    trainer = Trainer(loaded, folder, report=_say, threads=threads)
     if resume:
         trainer.resume()
-    click.echo(
-        f"{loaded.name}: {trainer.parameters / 1e6:.1f} M "
-        f"parameters on {trainer.device.type}, {trainer.precision}, in {folder}",
-        err=True,
+    _say(
+        f"{loaded.name}: {trainer.parameters / 1e6:.1f} M parameters on {trainer.device.type}, "
+        f"{trainer.precision}, in {folder}"
     )
     try:
-        _run(trainer)
+        with TrainingProgress(sys.stderr.isatty()) as progress:
+            trainer.run(progress.show)
     except Stopped as stopped:
-        click.echo(str(stopped), err=True)
-        return _STOPPED
-    click.echo(f"done: photochrom export {trainer.checkpoint_path} MODEL.onnx", err=True)
+        _say(str(stopped))
+        return INTERRUPTED if stopped.by == signal.SIGINT else _TERMINATED
+    _say(f"done: photochrom export {trainer.checkpoint_path} MODEL.onnx")
     return OK
 
 
-def _run(trainer: Trainer) -> None:
+class TrainingProgress:
+    """How training goes: a bar where a person watches, else a line every minute."""
+
+    def __init__(self, bar: bool) -> None:
+        self._with_bar = bar
+        self._bar: tuple[Progress, TaskID] | None = None
+        self._told = time.monotonic()
+
+    def __enter__(self) -> TrainingProgress:
+        if self._with_bar:
+            self._bar = _progress_bar()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar[0].stop()
+
+    def show(self, trainer: Trainer, done: float, rate: float) -> None:
+        """Called after every step; done: share of the stage, rate: images/s."""
+        stages, position = trainer.recipe.stages, trainer.position
+        stage = f"{stages[position.stage].name} ({position.stage + 1} of {len(stages)})"
+        facts = (
+            f"{rate:.1f} images/s, {position.images} images, "
+            f"{_duration(trainer.seconds_left(rate))} left"
+        )
+        if self._bar is not None:
+            bar, task = self._bar
+            bar.update(task, description=stage, completed=min(done, 0.999), facts=facts)
+        elif time.monotonic() - self._told > _LINE_EVERY_S:
+            self._told = time.monotonic()
+            _say(f"{stage}: {done:.1%}, {facts}")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"
+
+
+def _progress_bar() -> tuple[Progress, TaskID]:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[rate]:.1f} images/s, {task.fields[images]} images"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[facts]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=1.0, rate=0.0, images=0)
-
-        def show(trainer: Trainer, done: float, rate: float) -> None:
-            position = trainer.position
-            progress.update(
-                task,
-                description=trainer.recipe.stages[position.stage].name,
-                completed=done,
-                rate=rate,
-                images=position.images,
-            )
-
-        trainer.run(show)
+    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = progress.add_task("", total=1.0, facts="")
+    progress.start()
+    return progress, task

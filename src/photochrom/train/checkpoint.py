@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from photochrom.errors import InputError, OutputError
+from photochrom.errors import InputError
+from photochrom.imageio.atomic import write_atomically
 
 _FORMAT = 1
 NAME = "checkpoint.pt"
@@ -27,38 +28,34 @@ class Position:
 
 
 def save(path: Path, position: Position, recipe: dict[str, Any], state: dict[str, Any]) -> None:
-    """Write a checkpoint; the old one stays until the new one is complete on disk."""
-    partial = path.with_suffix(".partial")
-    try:
-        with partial.open("wb") as file:
-            torch.save(
-                {
-                    "format": _FORMAT,
-                    "position": vars(position),
-                    "recipe": recipe,
-                    "state": state,
-                },
-                file,
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"cannot write the checkpoint {path}: {error.strerror}") from error
+    """Write a checkpoint; the old one stays until the new one is complete on disk.
+
+    Raises OutputError when it cannot be written, with the old one intact.
+    """
+    content = {"format": _FORMAT, "position": vars(position), "recipe": recipe, "state": state}
+    # Through memory: torch tells of a full disk by a RuntimeError that does not say so.
+    data = io.BytesIO()
+    torch.save(content, data)
+    write_atomically(path, data.getvalue(), overwrite=True)
 
 
 def load(path: Path) -> tuple[Position, dict[str, Any], dict[str, Any]]:
     """Read a checkpoint: position, recipe table, state.
 
+    Only tensors and plain values are unpickled, so a checkpoint from elsewhere runs no code.
     Raises InputError when the file is missing, damaged or of another format.
     """
-    if not path.exists():
-        raise InputError(f"there is no checkpoint at {path}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(f"the checkpoint {path} is damaged: {error}") from error
+    except FileNotFoundError as error:
+        raise InputError(f"there is no checkpoint at {path}") from error
+    except OSError as error:
+        raise InputError(f"cannot read the checkpoint {path}: {error.strerror}") from error
+    except Exception as error:  # torch tells of damage by many kinds of errors, at length
+        raise InputError(f"{path} is damaged or is not a checkpoint of photochrom") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise InputError(f"{path} is not a checkpoint of this version (format {_FORMAT})")
-    return Position(**content["position"]), content["recipe"], content["state"]
+    try:
+        return Position(**content["position"]), content["recipe"], content["state"]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"the checkpoint {path} lacks a part: {error}") from error

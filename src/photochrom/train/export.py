@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -18,7 +18,8 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 from photochrom.engine.card import CARD_KEY, ModelCard
-from photochrom.errors import ModelError, OutputError
+from photochrom.errors import ModelError
+from photochrom.imageio.atomic import check_target, write_atomically
 from photochrom.nets import NETS
 from photochrom.nets.contract import AB_SCALE, ColorNet, confidence
 from photochrom.train.start import ONNX_HALF, load_average
@@ -30,7 +31,9 @@ _FP16_SMALLEST = 512
 
 
 class ExportReport(NamedTuple):
-    """Largest differences in ab between torch and the file, as shares of AB_SCALE.
+    """Largest difference between torch and the file, as a share of the outputs' scale.
+
+    The scale is AB_SCALE for ab and 1 for the confidence.
 
     exact: before the weights were rounded; stored: of the file as written.
     """
@@ -60,14 +63,18 @@ def export(
     metrics: Mapping[str, float] | None = None,
     size: int | None = None,
     chroma_gain: float | None = None,
+    overwrite: bool = False,
 ) -> ExportReport:
     """Write a checkpoint's averaged network as ONNX, and prove that it agrees with torch.
 
     half: store large weights as fp16 (they are widened again when the file is loaded).
     metrics, size, chroma_gain: for the card; size and gain default to the recipe's.
+    overwrite: replace ``out`` if it exists.
     Raises InputError for a bad checkpoint, ModelError when the file disagrees with torch by more
-    than 1e-3 of the ab scale (5e-2 after rounding to fp16), OutputError when it cannot be written.
+    than 1e-3 of the outputs' scale (5e-2 after rounding to fp16), OutputError when it cannot be
+    written; an earlier file is then intact.
     """
+    check_target(out, overwrite=overwrite)
     recipe, net, position = load_average(checkpoint)
     multiple = NETS[recipe.net.name].multiple_of
     model = _trace(_Exported(net), multiple, two=net.bins is not None)
@@ -85,22 +92,27 @@ def export(
         chroma_gain=chroma_gain or recipe.export.chroma_gain,
     )
     model.metadata_props.add(key=CARD_KEY, value=card.to_json())
-    sample = _sample(multiple)
-    expected = net(torch.from_numpy(sample)).ab.detach().numpy()
+    # Another number and size of pictures than was traced: both must have stayed free.
+    sample = _sample(2, 3 * multiple, multiple)
+    with torch.no_grad():
+        expected = [t.numpy() for t in _Exported(net)(torch.from_numpy(sample))]
     exact = _difference(model, sample, expected)
-    if exact > _AGREEMENT:
-        raise ModelError(f"the exported network differs from torch by {exact:.2e} of the ab scale")
+    if not exact <= _AGREEMENT:  # also when it is not a number
+        raise ModelError(
+            f"the exported network differs from torch by {exact:.2e} of the outputs' scale; is the "
+            "checkpoint of a run that has diverged?"
+        )
     stored = exact
     if half:
         store_half(model)
         stored = _difference(model, sample, expected)
-        if stored > _FP16_AGREEMENT:
+        if not stored <= _FP16_AGREEMENT:
             raise ModelError(
-                f"with fp16 weights the network differs by {stored:.2e} of the ab scale; "
+                f"with fp16 weights the network differs by {stored:.2e} of the outputs' scale; "
                 "export with --full-precision"
             )
     onnx.checker.check_model(model)
-    _write(out, model.SerializeToString())
+    write_atomically(out, model.SerializeToString(), overwrite=overwrite)
     return ExportReport(exact, stored, out.stat().st_size)
 
 
@@ -128,7 +140,7 @@ def _trace(module: nn.Module, multiple: int, two: bool) -> onnx.ModelProto:
         path = Path(folder) / "net.onnx"
         torch.onnx.export(
             module.eval(),
-            (torch.from_numpy(_sample(multiple)),),
+            (torch.from_numpy(_sample(1, 2 * multiple, 3 * multiple)),),
             str(path),
             input_names=["input"],
             output_names=outputs,
@@ -143,41 +155,38 @@ def _trace(module: nn.Module, multiple: int, two: bool) -> onnx.ModelProto:
         return onnx.load(str(path))
 
 
-def _sample(multiple: int) -> NDArray[np.float32]:
+def _sample(number: int, height: int, width: int) -> NDArray[np.float32]:
     random = np.random.default_rng(0)
-    x = np.zeros((1, 4, 2 * multiple, 3 * multiple), dtype=np.float32)
-    x[:, 0] = random.uniform(0, 100, x.shape[2:])
+    x = np.zeros((number, 4, height, width), dtype=np.float32)
+    x[:, 0] = random.uniform(0, 100, (number, height, width))
     x[:, 1:3, :8, :8] = 30.0
     x[:, 3, :8, :8] = 1.0
     return x
 
 
 def _difference(
-    model: onnx.ModelProto, sample: NDArray[np.float32], expected: NDArray[np.float32]
+    model: onnx.ModelProto, sample: NDArray[np.float32], expected: Sequence[NDArray[np.float32]]
 ) -> float:
     outputs = cast(
-        "list[NDArray[np.float32]]", ReferenceEvaluator(model).run(["ab"], {"input": sample})
+        "list[NDArray[np.float32]]", ReferenceEvaluator(model).run(None, {"input": sample})
     )
-    return float(np.abs(outputs[0] - expected).max()) / AB_SCALE
+    pairs = zip(outputs, expected, (AB_SCALE, 1.0), strict=False)
+    return float(np.max([np.abs(a - b).max() / scale for a, b, scale in pairs]))
 
 
 def _commit() -> str:
-    """The commit of the code that exports, or "unknown" outside a checkout."""
+    """The commit of the code that exports, or "unknown" outside a checkout of it."""
+    here = Path(__file__)
     try:
-        done = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],
-            cwd=Path(__file__).parent, capture_output=True, text=True, check=True,
-        )  # fmt: skip
+        # An installed copy may lie inside the repository of something else.
+        _git("ls-files", "--error-unmatch", here.name, folder=here.parent)
+        return _git("rev-parse", "--short=12", "HEAD", folder=here.parent)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _git(*arguments: str, folder: Path) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()
-
-
-def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error

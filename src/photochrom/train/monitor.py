@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from photochrom.color.colourfulness import colourfulness
 from photochrom.color.space import rgb_to_lab
+from photochrom.imageio import Picture, write
+from photochrom.imageio.atomic import write_atomically
 from photochrom.nets.contract import ColorNet
 from photochrom.train.data import PhotoSet
 from photochrom.train.losses import compose
@@ -34,8 +37,10 @@ class LossLog:
         self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step or None)
         self._rows: list[dict[str, str]] = []
         if self._path.exists():
-            with self._path.open(newline="", encoding="utf-8") as file:
-                self._rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+            # What a crash has cut short has no line end.
+            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+            whole = csv.DictReader(line for line in lines if line.endswith("\n"))
+            self._rows = [row for row in whole if int(row["step"]) <= step]
             self._write_all()
 
     def add(self, step: int, values: Mapping[str, float], stage: str) -> None:
@@ -59,10 +64,11 @@ class LossLog:
         return list(dict.fromkeys(key for row in self._rows for key in row))
 
     def _write_all(self) -> None:
-        with self._path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self._columns())
-            writer.writeheader()
-            writer.writerows(self._rows)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self._columns())
+        writer.writeheader()
+        writer.writerows(self._rows)
+        write_atomically(self._path, text.getvalue().encode(), overwrite=True)
 
 
 class Validation:
@@ -103,7 +109,8 @@ class Validation:
                 grey = compose(L, torch.zeros_like(ab)).clamp(0, 1)
                 shown.append(torch.stack([grey, ours, rgb], dim=1).cpu())
         psnr, error, ours_cf, true_cf = torch.cat(figures, dim=1).mean(dim=1).tolist()
-        _write_grid(torch.cat(shown)[: self._grid], grid_path)
+        if self._grid:
+            _write_grid(torch.cat(shown)[: self._grid], grid_path)
         return {
             "validation_psnr": psnr,
             "validation_ab_error": error,
@@ -128,4 +135,4 @@ def _write_grid(triples: Tensor, path: Path) -> None:
     strips += [blank] * (-len(strips) % 4)
     rows = [torch.cat(strips[i : i + 4], dim=2) for i in range(0, len(strips), 4)]
     picture = (torch.cat(rows, dim=1).permute(1, 2, 0).numpy() * 255.0).round().astype(np.uint8)
-    cv2.imwrite(str(path), picture[:, :, ::-1])
+    write(path, Picture(np.ascontiguousarray(picture)), overwrite=True)

@@ -1,25 +1,16 @@
-"""Training recipes: TOML files read into frozen dataclasses; unknown keys are refused.
+"""Training recipes as frozen dataclasses.
 
-Every knob of training lives here, once, as a field with its meaning and default.
+Every knob of training lives here, once, as a field with its meaning and default; how recipes are
+read from TOML is in :mod:`photochrom.train.recipe_file`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import os
-import sys
-import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from photochrom.errors import RecipeError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -32,7 +23,8 @@ class DataRecipe:
     """Folders or zip files of colour pictures; relative paths start at the recipe's folder, and
     $NAME is replaced by an environment variable, here as in all file names."""
     cache: str = "cache"
-    """Folder for the decoded pictures (uint8, memory-mapped); relative to the run's folder."""
+    """Folder for the decoded pictures (uint8, memory-mapped); relative to the run's folder. Runs
+    may share one."""
     short_side: int = 192
     """Pictures are kept in the cache with at most this short side, px."""
     validation: int = 200
@@ -41,6 +33,10 @@ class DataRecipe:
     """Use at most this many pictures (0: all)."""
     grey_below: float = 2.0
     """A picture whose mean |ab| is below this is grey and dropped, CIELAB units."""
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            raise RecipeError("data.sources is empty; name a folder or zip file of photos")
 
 
 @dataclass(frozen=True)
@@ -68,6 +64,10 @@ class HintRecipe:
     field: float = 0.1
     """Share of samples with a dense, partly wrong colour field (as carried by motion)."""
 
+    def __post_init__(self) -> None:
+        if self.points + self.full + self.field > 1:
+            raise RecipeError("hints.points, full and field are shares: their sum is at most 1")
+
 
 @dataclass(frozen=True)
 class AugmentRecipe:
@@ -79,6 +79,12 @@ class AugmentRecipe:
     """The closest view, likewise."""
     old: float = 0.25
     """Share of samples whose input is made to look like an old photograph."""
+
+    def __post_init__(self) -> None:
+        if self.zoom_in > self.zoom_out:
+            raise RecipeError(
+                f"augment.zoom_in ({self.zoom_in}) is above augment.zoom_out ({self.zoom_out})"
+            )
 
 
 @dataclass(frozen=True)
@@ -190,134 +196,27 @@ class Recipe:
                 )
 
 
-_T = TypeVar("_T")
-
-
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe.
-
-    path: TOML file. File names in it are relative to its folder; $NAME in them is an environment
-        variable.
-    overrides: ``key=value`` with dotted keys and TOML values (``stages.0.minutes=5``); a value
-    that is not valid TOML is taken as a string.
-    Raises RecipeError for a missing file, broken TOML, unknown keys and wrong types.
-    """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path} is not valid TOML: {error}") from error
-    for override in overrides:
-        _apply(table, override)
-    table.setdefault("name", path.stem)
-    recipe: Recipe = _build(Recipe, table, "")
-    return _resolve(recipe, path.parent.resolve())
-
-
-def to_table(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain tables, for checkpoints; :func:`from_table` is the way back."""
-    return dataclasses.asdict(recipe)
-
-
-def from_table(table: Mapping[str, Any]) -> Recipe:
-    """Rebuild a recipe from :func:`to_table`."""
-    return _build(Recipe, table, "")
-
-
-def _apply(table: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals:
-        raise RecipeError(f"--set wants key=value, got {override!r}")
-    try:
-        value = tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *parents, last = key.strip().split(".")
-    node: Any = table
-    for part in parents:
-        if isinstance(node, list):
-            node = node[_index(part, node, key)]
-        else:
-            node = node.setdefault(part, {})
-    if isinstance(node, list):
-        node[_index(last, node, key)] = value
-    else:
-        node[last] = value
-
-
-def _index(part: str, node: Sequence[Any], key: str) -> int:
-    if not part.isdigit() or int(part) >= len(node):
-        raise RecipeError(f"--set {key}: {part!r} is not one of the entries 0..{len(node) - 1}")
-    return int(part)
-
-
-def _build(kind: type[_T], table: Any, where: str) -> _T:
-    if not isinstance(table, Mapping):
-        raise RecipeError(f"{where or 'the recipe'} must be a table, got {table!r}")
-    types = typing.get_type_hints(kind)
-    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    for key in table:
-        if key not in fields:
-            raise RecipeError(
-                f"unknown key {f'{where}.{key}' if where else key!r}; "
-                f"known keys here: {', '.join(fields)}"
-            )
-    missing = [
-        name
-        for name, f in fields.items()
-        if name not in table
-        and f.default is dataclasses.MISSING
-        and f.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise RecipeError(f"{where or 'the recipe'} lacks {', '.join(missing)}")
-    values = {
-        key: _value(types[key], value, f"{where}.{key}" if where else key)
-        for key, value in table.items()
-    }
-    return kind(**values)
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    origin = typing.get_origin(kind)
-    if dataclasses.is_dataclass(kind):
-        return _build(typing.cast(type, kind), value, where)
-    if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise RecipeError(f"{where} must be a list, got {value!r}")
-        args = typing.get_args(kind)
-        if args[-1] is not Ellipsis and len(args) != len(value):
-            raise RecipeError(f"{where} must have {len(args)} entries, got {value!r}")
-        inner = args[0]
-        return tuple(_value(inner, v, f"{where}.{i}") for i, v in enumerate(value))
-    if origin is Literal:
-        if value not in typing.get_args(kind):
-            raise RecipeError(f"{where} must be one of {typing.get_args(kind)}, got {value!r}")
-        return value
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind in (int, float, str, bool) and type(value) is not kind:
-        raise RecipeError(f"{where} must be {kind.__name__}, got {value!r}")
-    return dict(value) if isinstance(value, Mapping) else value
-
-
-def _resolve(recipe: Recipe, folder: Path) -> Recipe:
-    def absolute(name: str) -> str:
-        expanded = os.path.expandvars(name)
-        if "$" in expanded:
-            raise RecipeError(f"{name!r} names an environment variable that is not set; set it")
-        return str((folder / expanded).resolve()) if name else ""
-
-    return dataclasses.replace(
-        recipe,
-        vgg_weights=absolute(recipe.vgg_weights),
-        data=dataclasses.replace(
-            recipe.data, sources=tuple(absolute(s) for s in recipe.data.sources)
-        ),
-        net=dataclasses.replace(
-            recipe.net,
-            encoder_weights=absolute(recipe.net.encoder_weights),
-            start_from=absolute(recipe.net.start_from),
-        ),
-    )
+SIZES, SHARES, WEIGHTS = (1.0, 1e9), (0.0, 1.0), (0.0, 1e9)
+RANGES: Mapping[type, Mapping[str, tuple[float, float]]] = {
+    DataRecipe: {
+        "short_side": (16, 1e5), "validation": SIZES, "limit": WEIGHTS, "grey_below": WEIGHTS,
+    },
+    HintRecipe: {"points": SHARES, "point_p": (1e-3, 1.0), "full": SHARES, "field": SHARES},
+    AugmentRecipe: {"zoom_out": (0.01, 1.0), "zoom_in": (0.01, 1.0), "old": SHARES},
+    Losses: {
+        "l1": WEIGHTS, "l1_beta": WEIGHTS, "classes": WEIGHTS, "perceptual": WEIGHTS,
+        "gan": WEIGHTS, "colourfulness": WEIGHTS,
+    },
+    Stage: {
+        "images": WEIGHTS, "minutes": WEIGHTS, "crop": SIZES, "batch": SIZES, "lr": WEIGHTS,
+        "encoder_lr": WEIGHTS, "final_lr": SHARES, "warmup": SHARES, "betas": (0.0, 0.9999),
+        "weight_decay": WEIGHTS, "ema": SHARES, "critic_lr": WEIGHTS, "critic_alone": SHARES,
+        "loss_side": (8, 1e5),
+    },
+    Monitor: {
+        "log_steps": SIZES, "checkpoint_minutes": WEIGHTS, "validate_minutes": WEIGHTS,
+        "grid": WEIGHTS,
+    },
+    Export: {"size": SIZES, "chroma_gain": (0.01, 99.0)},
+}  # fmt: skip
+"""Smallest and largest sensible value of the numbers; those not named here are free."""

@@ -7,16 +7,19 @@ from pathlib import Path
 import onnx
 import torch
 from onnx import numpy_helper
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from photochrom.errors import ModelError, RecipeError
-from photochrom.nets import build
+from photochrom.errors import InputError, ModelError, RecipeError
+from photochrom.nets import NETS, build
 from photochrom.nets.contract import ColorNet
 from photochrom.nets.mobile_unet import MobileUNet
+from photochrom.nets.vgg import VGG19Features
 from photochrom.train import checkpoint
 from photochrom.train.checkpoint import Position
-from photochrom.train.recipe import NetRecipe, Recipe, from_table
+from photochrom.train.recipe import NetRecipe, Recipe
+from photochrom.train.recipe_file import from_table
 
 ONNX_PREFIX = "net."
 """Name of the network inside an exported file; parameters keep their names behind it."""
@@ -24,19 +27,32 @@ ONNX_HALF = ".fp16"
 """Ends the name of a parameter that is stored as fp16."""
 
 
+def check_stages(recipe: Recipe, net: ColorNet) -> None:
+    """Raise RecipeError for a stage whose crops or losses do not fit the network."""
+    multiple = NETS[recipe.net.name].multiple_of
+    for stage in recipe.stages:
+        if stage.crop % multiple:
+            raise RecipeError(
+                f"stage {stage.name!r}: crop {stage.crop} must be a multiple of {multiple} for the "
+                f"network {recipe.net.name!r}"
+            )
+        if stage.losses.classes and net.bins is None:
+            raise RecipeError(
+                f"stage {stage.name!r}: the network {recipe.net.name!r} has no classification "
+                "head; set losses.classes = 0"
+            )
+
+
 def load_start(net: ColorNet, recipe: NetRecipe) -> None:
     """Give ``net`` the weights that its recipe asks for; it keeps its random ones otherwise.
 
-    Raises ModelError when a file is missing or of another layout, RecipeError when the network
-    cannot take such weights.
+    Raises ModelError when a file is missing, damaged or of another layout (InputError when it is a
+    checkpoint), RecipeError when the network cannot take such weights.
     """
     if recipe.encoder_weights:
         if not isinstance(net, MobileUNet):
             raise RecipeError(f"net.encoder_weights do not fit the network {recipe.name!r}")
-        path = Path(recipe.encoder_weights)
-        if not path.exists():
-            raise ModelError(f"net.encoder_weights: there is no file {path}")
-        net.encoder.load_imagenet(load_file(path))
+        net.encoder.load_imagenet(_safetensors(recipe.encoder_weights, "net.encoder_weights"))
     if recipe.start_from:
         path = Path(recipe.start_from)
         weights = _onnx_weights(path) if path.suffix == ".onnx" else _average(path)
@@ -48,6 +64,17 @@ def load_start(net: ColorNet, recipe: NetRecipe) -> None:
             raise ModelError(f"net.start_from: {path} holds another network: {error}") from error
 
 
+def load_vgg(recipe: Recipe, device: torch.device) -> VGG19Features | None:
+    """The judge of the perceptual loss; None where no stage of the recipe has that loss.
+
+    Raises ModelError when its file is missing, damaged or of another layout.
+    """
+    if not any(stage.losses.perceptual for stage in recipe.stages):
+        return None
+    vgg = VGG19Features(_safetensors(recipe.vgg_weights, "vgg_weights")).to(device)
+    return vgg.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
 def load_average(path: Path) -> tuple[Recipe, ColorNet, Position]:
     """The averaged network of a checkpoint, in eval mode, with its recipe.
 
@@ -56,8 +83,23 @@ def load_average(path: Path) -> tuple[Recipe, ColorNet, Position]:
     position, table, state = checkpoint.load(path)
     recipe = from_table(table)
     net = build(recipe.net.name, recipe.net.options)
-    net.load_state_dict(state["average"])
+    try:
+        net.load_state_dict(state["average"])
+    except (KeyError, RuntimeError) as error:
+        raise InputError(f"{path} does not hold the network of its recipe: {error}") from error
     return recipe, net.eval(), position
+
+
+def _safetensors(name: str, key: str) -> dict[str, Tensor]:
+    """The tensors of a file that a recipe names under ``key``."""
+    try:
+        tensors: dict[str, Tensor] = load_file(name)
+    except OSError as error:
+        reason = error.strerror or "there is no such file"
+        raise ModelError(f"{key}: cannot read {name}: {reason}") from error
+    except SafetensorError as error:
+        raise ModelError(f"{key}: {name} is damaged or no safetensors file: {error}") from error
+    return tensors
 
 
 def _average(path: Path) -> dict[str, Tensor]:

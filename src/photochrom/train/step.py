@@ -8,11 +8,9 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from photochrom.color.space import rgb_to_lab
-from photochrom.errors import RecipeError
 from photochrom.nets.contract import ColorNet
 from photochrom.nets.patchgan import PatchCritic
 from photochrom.nets.vgg import VGG19Features
@@ -28,11 +26,15 @@ _DARKEST = 1e-4
 
 @dataclass(frozen=True)
 class Players:
-    """net learns; average is its exponential moving average; critic judges."""
+    """net learns; average is its exponential moving average; critic and vgg judge.
+
+    vgg never learns; None where the recipe has no perceptual loss.
+    """
 
     net: ColorNet
     average: ColorNet
     critic: PatchCritic
+    vgg: VGG19Features | None
 
 
 class StageStep:
@@ -41,42 +43,37 @@ class StageStep:
     def __init__(
         self, recipe: Recipe, stage: Stage, players: Players, photos: PhotoSet, device: torch.device
     ) -> None:
-        """photos: the training photos, whose colours set the class weights.
-
-        Raises RecipeError when the stage asks for a loss that the network has no output for.
-        """
+        """photos: the training photos, whose colours set the class weights."""
         self._stage, self._players, self._device = stage, players, device
         self._dtype = autocast_dtype(recipe.precision, device)
-        self._steps = 0
         self._optimizers = _optimizers(stage, players)
         self._classes: losses.BinClassification | None = None
-        self._vgg: VGG19Features | None = None
-        if stage.losses.classes:
-            bins = players.net.bins
-            if bins is None:
-                raise RecipeError(
-                    f"{recipe.net.name} has no classification head; set losses.classes = 0"
-                )
+        bins = players.net.bins
+        if stage.losses.classes and bins is not None:
             prior = losses.bin_prior(bins, photos, recipe.seed)
             self._classes = losses.BinClassification(bins, prior, device)
-        if stage.losses.perceptual:
-            vgg = VGG19Features(load_file(recipe.vgg_weights)).to(device)
-            self._vgg = vgg.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def state_dict(self) -> dict[str, Any]:
         """State of the optimizers, for the checkpoint."""
         return {name: optimizer.state_dict() for name, optimizer in self._optimizers.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The way back from :meth:`state_dict`."""
+        """The way back from :meth:`state_dict`; the stage's own numbers (lr, betas, decay) stay.
+
+        Raises KeyError or ValueError when the state is that of other optimizers.
+        """
         for name, optimizer in self._optimizers.items():
+            own = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
             optimizer.load_state_dict(state[name])
+            for group, numbers in zip(optimizer.param_groups, own, strict=True):
+                group.update(numbers)
 
     def __call__(self, batch: Batch, done: float, step: int) -> dict[str, float]:
         """Learn from a batch.
 
         done: share of the stage, sets the learning rate. step: number of the step in the run.
-        Returns every loss by name, and the critic's mean scores D_x and D_Gz.
+        Returns every loss by name, the norm of the network's gradient before clipping, and the
+        critic's mean scores D_x and D_Gz.
         """
         for optimizer in self._optimizers.values():
             for group in optimizer.param_groups:
@@ -127,9 +124,10 @@ class StageStep:
             terms["loss_G_classes"] = (weights.classes, self._classes(logits, small_true))
         if views is None:
             return terms
-        if self._vgg is not None:
+        vgg = self._players.vgg
+        if weights.perceptual and vgg is not None:
             with self._autocast():
-                value = losses.perceptual(self._vgg, views.rgb, views.true_rgb)
+                value = losses.perceptual(vgg, views.rgb, views.true_rgb)
             terms["loss_G_perceptual"] = (weights.perceptual, value.float())
         if weights.gan:
             with self._autocast():
@@ -145,12 +143,13 @@ class StageStep:
         optimizer = self._optimizers["net"]
         optimizer.zero_grad()
         torch.autograd.backward([total])
-        nn.utils.clip_grad_norm_(self._players.net.parameters(), _GRADIENT_CLIP)
+        norm = nn.utils.clip_grad_norm_(self._players.net.parameters(), _GRADIENT_CLIP)
         optimizer.step()
         # A young run is averaged over a shorter memory, or the start would linger in it.
         decay = min(self._stage.ema, (1 + step) / (10 + step))
         update_average(self._players.average, self._players.net, decay)
-        return {key: value.item() for key, (_, value) in terms.items()} | {"loss_G": total.item()}
+        values = {key: value.item() for key, (_, value) in terms.items()}
+        return values | {"loss_G": total.item(), "gradient_norm": norm.item()}
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(
@@ -195,10 +194,13 @@ def lr_share(stage: Stage, done: float) -> float:
 def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype | None:
     """The type of the multiplications, None for fp32.
 
-    "auto" is bf16 where the machine computes it natively; on other CPUs it would be slower.
+    "auto" is bf16 where the machine computes it natively; elsewhere it would be slower.
     """
     if precision == "auto":
-        native = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
+        if device.type == "cuda":
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+        else:
+            native = torch.cpu._is_avx512_bf16_supported()
         return torch.bfloat16 if native else None
     return torch.bfloat16 if precision == "bf16" else None
 

@@ -1,0 +1,179 @@
+"""Recipes from TOML files and from checkpoints; unknown keys and senseless values are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from photochrom.errors import RecipeError
+from photochrom.train.recipe import RANGES, Recipe
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_FILE_KEYS = frozenset({"vgg_weights", "data.sources", "net.encoder_weights", "net.start_from"})
+
+_T = TypeVar("_T")
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    path: TOML file. File names in it are relative to its folder; $NAME in them is an environment
+        variable.
+    overrides: ``key=value`` with dotted keys and TOML values (``stages.0.minutes=5``); a value
+        that is not valid TOML is taken as a string. File names in them are relative to the
+        working directory, as on any command line.
+    Raises RecipeError for a missing file, broken TOML, unknown keys, wrong types and values out of
+    range.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not valid TOML: {error}") from error
+    for override in overrides:
+        _apply(table, override)
+    table.setdefault("name", path.stem)
+    recipe: Recipe = _build(Recipe, table, "")
+    return _resolve(recipe, path.parent.resolve())
+
+
+def to_table(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain tables, for checkpoints; :func:`from_table` is the way back."""
+    return dataclasses.asdict(recipe)
+
+
+def from_table(table: Mapping[str, Any]) -> Recipe:
+    """Rebuild a recipe from :func:`to_table`."""
+    return _build(Recipe, table, "")
+
+
+def _apply(table: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise RecipeError(f"--set wants key=value, got {override!r}")
+    try:
+        value = tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = key.strip().split(".")
+    if ".".join(p for p in (*parents, last) if not p.isdigit()) in _FILE_KEYS:
+        value = _from_here(value)
+    node: Any = table
+    for part in parents:
+        if isinstance(node, list):
+            node = node[_index(part, node, key)]
+        elif isinstance(node, dict):
+            node = node.setdefault(part, {})
+    if isinstance(node, list):
+        node[_index(last, node, key)] = value
+    elif isinstance(node, dict):
+        node[last] = value
+    else:
+        raise RecipeError(f"--set {key}: {'.'.join(parents)} is a single value, not a table")
+
+
+def _from_here(value: Any) -> Any:
+    """A file name, or a list of them, made absolute."""
+    if isinstance(value, list):
+        return [_from_here(v) for v in value]
+    return str(Path.cwd() / _expanded(value)) if isinstance(value, str) and value else value
+
+
+def _index(part: str, node: Sequence[Any], key: str) -> int:
+    if not part.isdigit() or int(part) >= len(node):
+        raise RecipeError(f"--set {key}: {part!r} is not one of the entries 0..{len(node) - 1}")
+    return int(part)
+
+
+def _build(kind: type[_T], table: Any, where: str) -> _T:
+    if not isinstance(table, Mapping):
+        raise RecipeError(f"{where or 'the recipe'} must be a table, got {table!r}")
+    types = typing.get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for key in table:
+        if key not in fields:
+            raise RecipeError(
+                f"unknown key {f'{where}.{key}' if where else key!r}; "
+                f"known keys here: {', '.join(fields)}"
+            )
+    missing = [
+        name
+        for name, f in fields.items()
+        if name not in table
+        and f.default is dataclasses.MISSING
+        and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise RecipeError(f"{where or 'the recipe'} lacks {', '.join(missing)}")
+    values = {
+        key: _value(types[key], value, f"{where}.{key}" if where else key)
+        for key, value in table.items()
+    }
+    for key, (low, high) in RANGES.get(kind, {}).items():
+        given = values.get(key, ())
+        for number in given if isinstance(given, tuple) else (given,):
+            if not low <= number <= high:  # also refuses nan
+                raise RecipeError(
+                    f"{where}.{key} must be between {low:g} and {high:g}, got {number}"
+                )
+    return kind(**values)
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    origin = typing.get_origin(kind)
+    if dataclasses.is_dataclass(kind):
+        return _build(typing.cast(type, kind), value, where)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise RecipeError(f"{where} must be a list, got {value!r}")
+        args = typing.get_args(kind)
+        if args[-1] is not Ellipsis and len(args) != len(value):
+            raise RecipeError(f"{where} must have {len(args)} entries, got {value!r}")
+        inner = args[0]
+        return tuple(_value(inner, v, f"{where}.{i}") for i, v in enumerate(value))
+    if origin is Literal:
+        if value not in typing.get_args(kind):
+            raise RecipeError(f"{where} must be one of {typing.get_args(kind)}, got {value!r}")
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind in (int, float, str, bool) and type(value) is not kind:
+        raise RecipeError(f"{where} must be {kind.__name__}, got {value!r}")
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _resolve(recipe: Recipe, folder: Path) -> Recipe:
+    def absolute(name: str) -> str:
+        return str((folder / _expanded(name)).resolve()) if name else ""
+
+    return dataclasses.replace(
+        recipe,
+        vgg_weights=absolute(recipe.vgg_weights),
+        data=dataclasses.replace(
+            recipe.data,
+            sources=tuple(absolute(s) for s in recipe.data.sources),
+            cache=_expanded(recipe.data.cache),
+        ),
+        net=dataclasses.replace(
+            recipe.net,
+            encoder_weights=absolute(recipe.net.encoder_weights),
+            start_from=absolute(recipe.net.start_from),
+        ),
+    )
+
+
+def _expanded(name: str) -> str:
+    expanded = os.path.expandvars(name)
+    if "$" in expanded:
+        raise RecipeError(f"{name!r} names an environment variable that is not set; set it")
+    return expanded
