@@ -216,6 +216,14 @@ def test_jpeg_segments_come_in_the_order_that_readers_expect(
     assert Image.open(io.BytesIO(data)).info["jfif_version"] == (1, 1)
 
 
+def test_a_preview_of_the_grey_picture_does_not_stay() -> None:
+    preview = b"<xmp:Thumbnails xmlns:xmp='http://ns.adobe.com/xap/1.0/'>/9j/4AA</xmp:Thumbnails>"
+    packet = XMP.replace(b"<dc:title>", preview + b"<dc:title>")
+    marked = xmp.mark_generated(packet, "tester 1")
+    assert b"/9j/4AA" not in marked
+    assert b"Grandmother" in marked
+
+
 def test_captions_that_cannot_be_kept_are_told(tmp_path: Path, scene: NDArray[np.uint8]) -> None:
     jpeg = pillow_bytes(scene, "JPEG")
     caption = b"\x1c\x02\x78\x00\x0bGrandmother\x00"

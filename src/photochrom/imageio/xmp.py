@@ -24,6 +24,7 @@ _OURS = (
     (_IPTC_EXT, "DigitalSourceType"),
     (_PHOTOCHROM, "GeneratedColour"),
 )
+_GREY_PREVIEW = (_XMP, "Thumbnails")
 _BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
 _END = '<?xpacket end="w"?>'
 _BLANK = f'<x:xmpmeta xmlns:x="{_X}"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
@@ -32,15 +33,16 @@ _BLANK = f'<x:xmpmeta xmlns:x="{_X}"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
 def mark_generated(packet: bytes | None, generator: str) -> bytes:
     """Return the packet with the mark that ``generator`` made the colours.
 
-    An earlier mark, source type or creator tool is replaced, all else is kept. A packet that is
-    not well-formed XMP cannot be kept beside the mark; a new one takes its place.
+    An earlier mark, source type or creator tool is replaced, previews of the picture as it was are
+    left out, all else is kept. A packet that is not well-formed XMP cannot be kept beside the mark;
+    a new one takes its place.
     """
     document = None if packet is None else _parse(packet)
     if document is None:
         document = minidom.parseString(_BLANK)
     (rdf, *_) = document.getElementsByTagNameNS(_RDF, "RDF")
     for description in _descriptions(rdf):
-        for namespace, name in _OURS:
+        for namespace, name in (*_OURS, _GREY_PREVIEW):
             if description.hasAttributeNS(namespace, name):
                 description.removeAttributeNS(namespace, name)
             for child in list(description.childNodes):
