@@ -20,6 +20,7 @@ from photochrom.color.compose import compose_upsampled
 from photochrom.color.fit import shrink, working_shape
 from photochrom.color.luminance import check_picture, lightness
 from photochrom.color.space import rgb_to_lab
+from photochrom.color.spread import spread_correction
 from photochrom.color.upsample import Upsampling
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
 from photochrom.errors import InputError
@@ -102,6 +103,8 @@ def guess_chroma(
 ) -> NDArray[np.float32]:
     """The network's colours at working size, with the hinted places in the colours asked for.
 
+    The network carries a hint as far as it sees the thing; what is then still missing at the
+    hinted place is spread over its like.
     L: (h, w). hint_ab: (h, w, 2) and mask: (h, w), from `hint_planes`.
     Returns (h/k, w/k, 2) float32 in CIELAB units.
     """
@@ -115,8 +118,9 @@ def guess_chroma(
     ab = gain * network(inputs).ab[0].transpose(1, 2, 0)
     if mask.any():
         shape = (ab.shape[0], ab.shape[1])
-        covered = shrink(mask, shape)[..., None]
-        ab = (1.0 - covered) * ab + shrink(hint_ab, shape)
+        covered = shrink(mask, shape)
+        asked = shrink(hint_ab, shape) / np.maximum(covered, 1e-6)[..., None]
+        ab = ab + spread_correction(asked - ab, covered > 0, shrink(L, shape))
     return np.ascontiguousarray(ab, dtype=np.float32)
 
 
