@@ -1,6 +1,6 @@
-"""Make the README's before/after pictures with the shipped model: ``make pictures``.
+"""Make the README's pictures with the shipped model: ``make pictures``.
 
-Left half as it is, right half coloured; the same picture, the same pixels.
+Left half as it is, right half coloured; and one picture without and with a person's hints.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from photochrom.colorize import colorize
+from photochrom.colorize import Hint, colorize
 from photochrom.imageio import Picture, read, write
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,18 +19,30 @@ PICTURES = ROOT / "docs" / "pictures"
 HEIGHT = 360
 
 
+HINTED = "coffee.jpg"
+HINTS = (Hint(120, 200, (200, 30, 30), 8), Hint(300, 330, (200, 30, 30), 8))
+
+
 def main() -> None:
-    """Write one before/after picture for each example photograph."""
+    """Write a before/after picture for each example photograph, with hints for one."""
     PICTURES.mkdir(exist_ok=True)
     for path in sorted((ROOT / "examples").glob("*.jpg")):
+        if path.name == HINTED:
+            continue
         grey = read(path).pixels
         before = grey if grey.ndim == 3 else np.repeat(grey[..., None], 3, axis=2)
-        pair = np.concatenate([before, colorize(grey)], axis=1)
-        width = round(pair.shape[1] * HEIGHT / pair.shape[0])
-        small = np.asarray(
-            cv2.resize(pair, (width, HEIGHT), interpolation=cv2.INTER_AREA), dtype=np.uint8
-        )
-        write(PICTURES / path.name, Picture(small, format="JPEG"), overwrite=True, quality=88)
+        write_pair(path.name, before, colorize(grey))
+    grey = read(ROOT / "examples" / HINTED).pixels
+    write_pair(f"hint-{HINTED}", colorize(grey), colorize(grey, hints=HINTS))
+
+
+def write_pair(name: str, left: NDArray[np.uint8], right: NDArray[np.uint8]) -> None:
+    """Write two pictures side by side. left, right: (H, W, 3) uint8 of one size."""
+    pair = np.concatenate([left, right], axis=1)
+    width = round(pair.shape[1] * HEIGHT / pair.shape[0])
+    small = cv2.resize(pair, (width, HEIGHT), interpolation=cv2.INTER_AREA)
+    picture = Picture(np.asarray(small, dtype=np.uint8), format="JPEG")
+    write(PICTURES / name, picture, overwrite=True, quality=88)
 
 
 if __name__ == "__main__":
