@@ -1,0 +1,73 @@
+"""The words that everything about films is said in: what a film is, and one frame of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+Matrix = Literal["bt601", "bt709"]
+"""How luma is mixed from R', G', B': ITU-R BT.601 (standard definition) or BT.709."""
+
+UNSPECIFIED = 2
+"""The code for "not said" of ITU-T H.273 colour primaries, transfer and matrix."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a film, black and white.
+
+    index: 0, 1, ... counted from the film's first frame, whatever part of it is read.
+    pts: presentation time, in units of `FilmInfo.time_base`.
+    luma: (H, W) uint8, or uint16 for more than 8 bits: the code values as the file has them, in
+        the file's range (8 bits: 16 to 235, or 0 to 255 where `FilmInfo.full_range`).
+    duration: in units of `FilmInfo.time_base`, 0 where the file does not say.
+    """
+
+    index: int
+    pts: int
+    luma: NDArray[Any]
+    duration: int
+
+
+@dataclass(frozen=True)
+class FilmInfo:
+    """What a film file says of itself.
+
+    height, width: pixels as coded (odd ones allowed), before `rotation`.
+    bits: 8 or 10, bits of a luma code.
+    full_range: whether black and white are 0 and 2^bits - 1 (else 16 and 235, times 2^(bits - 8)).
+    matrix: of the luma; a file that does not say counts as BT.709 from 720 lines on, else BT.601.
+    time_base: seconds of one unit of time. rate: average frames per second, None where unknown.
+    duration_s, frames: as far as the file says, else None.
+    interlaced: two fields in each frame. rotation: degrees to turn counter-clockwise for display.
+    monochrome: a grey pixel format, without any chroma planes.
+    streams: the other streams in words, such as "audio: aac, eng".
+    rgb: the file has R, G, B instead of luma; its luma is computed.
+    sample_aspect: width of a pixel over its height.
+    primaries, transfer, matrix_code: the file's tags as ITU-T H.273 numbers them, `UNSPECIFIED`
+        where it has none. The tags are kept as they are; `matrix` is what is computed with.
+    """
+
+    path: Path
+    height: int
+    width: int
+    bits: int
+    full_range: bool
+    matrix: Matrix
+    time_base: Fraction
+    rate: Fraction | None
+    duration_s: float | None
+    frames: int | None
+    interlaced: bool
+    rotation: int
+    monochrome: bool
+    streams: tuple[str, ...]
+    rgb: bool = False
+    sample_aspect: Fraction = Fraction(1)
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+    matrix_code: int = UNSPECIFIED
