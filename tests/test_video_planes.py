@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from photochrom.color.fit import shrink
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError
-from photochrom.video.planes import LUMA_WEIGHTS, FilmPlanes, Matrix
+from photochrom.video.colour_table import LUMA_WEIGHTS
+from photochrom.video.frames import Matrix
+from photochrom.video.planes import FilmPlanes
 
 MATRICES: tuple[Matrix, ...] = ("bt601", "bt709")
 
