@@ -1,0 +1,123 @@
+"""Motion between two frames, at the small size at which colour is carried along.
+
+Dense inverse search (Kroeger, Timofte, Dai, Van Gool, *Fast Optical Flow using Dense Inverse
+Search*, ECCV 2016) as OpenCV has it, in both directions: where the two disagree, or where
+lightness does not fit, something was covered or uncovered and nothing can be carried.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.color.fit import shrink
+
+Planes: TypeAlias = NDArray[np.float32]
+
+LIGHTNESS_SIGMA = 3.0
+"""Difference of lightness (L*) along the motion at which trust falls to 0.6."""
+RETURN_SIGMA_PX = 0.5
+"""Distance (px of twice the carried size) between a place and where motion forth and back leads
+from it, at which trust falls to 0.6."""
+
+_RETURN_PER_MOTION = 0.1
+_BLUR_PX = 0.7
+_L_WHITE = 100.0
+_FINER = 2
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """How planes of one frame become planes of a neighbouring frame."""
+
+    origin: Planes
+    """(h', w', 2): x and y in the source's plane, px, of every pixel of the target's plane."""
+    trust: Planes
+    """(h', w'), [0, 1]: 0 where the source does not show what the target shows."""
+
+    def carry(self, planes: Planes) -> Planes:
+        """The source's chroma, (h', w', C), as the target has it.
+
+        Cubic interpolation: a linear one, repeated from frame to frame, would blur. What comes from
+        outside the picture takes the nearest edge.
+        """
+        return _moved(planes, self.origin, cv2.INTER_CUBIC)
+
+    def carry_smoothly(self, planes: Planes) -> Planes:
+        """The same without overshoot (linear interpolation), for weights and coordinates."""
+        return _moved(planes, self.origin, cv2.INTER_LINEAR)
+
+
+class MotionFinder:
+    """Finds motion between frames; holds OpenCV's buffers, so one belongs to one thread."""
+
+    def __init__(self) -> None:
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+
+    def between(
+        self, earlier: Planes, later: Planes, shape: tuple[int, int]
+    ) -> tuple[Carrier, Carrier]:
+        """Carriers (from the earlier frame to the later, from the later to the earlier).
+
+        earlier, later: L, (h, w) in [0, 100]. shape: (h', w') of the planes that will be carried.
+        """
+        first, second = _codes(earlier), _codes(later)
+        # Trust needs finer planes than chroma, and not as fine as the motion.
+        fine = (_FINER * shape[0], _FINER * shape[1])
+        onward = _scaled(np.asarray(self._dis.calc(first, second, None), np.float32), fine)
+        back = _scaled(np.asarray(self._dis.calc(second, first, None), np.float32), fine)
+        before, after = shrink(earlier, fine), shrink(later, fine)
+        return (
+            _carrier(before, after, back, onward, shape),
+            _carrier(after, before, onward, back, shape),
+        )
+
+
+def _codes(L: Planes) -> NDArray[np.uint8]:
+    return np.asarray(cv2.convertScaleAbs(L, alpha=255.0 / _L_WHITE), np.uint8)
+
+
+def _scaled(flow: Planes, shape: tuple[int, int]) -> Planes:
+    """Flow for planes of another size, in their px."""
+    height, width = flow.shape[:2]
+    smaller = shrink(flow, shape)
+    smaller *= np.array([shape[1] / width, shape[0] / height], np.float32)
+    return smaller
+
+
+def _carrier(
+    source: Planes, target: Planes, flow: Planes, opposite: Planes, shape: tuple[int, int]
+) -> Carrier:
+    """flow: (h, w, 2) from target to source, px; opposite: from source to target."""
+    height, width = target.shape
+    origin = flow + _grid(height, width)
+    misfit = (_moved(source, origin, cv2.INTER_LINEAR) - target) ** 2
+    misfit *= 1.0 / LIGHTNESS_SIGMA**2
+    astray_x, astray_y = cv2.split(flow + _moved(opposite, origin, cv2.INTER_LINEAR))
+    motion_x, motion_y = cv2.split(flow)
+    allowed = RETURN_SIGMA_PX + _RETURN_PER_MOTION * cv2.magnitude(motion_x, motion_y)
+    misfit += (cv2.magnitude(astray_x, astray_y) / allowed) ** 2
+    trust = cv2.GaussianBlur(cv2.exp(-0.5 * misfit), (5, 5), _BLUR_PX)
+    x, y = cv2.split(origin)
+    inside = (x > -1.0) & (x < width) & (y > -1.0) & (y < height)
+    trust = shrink(np.asarray(trust * inside, np.float32), shape)
+    return Carrier(_scaled(flow, shape) + _grid(*shape), trust)
+
+
+def _moved(planes: Planes, origin: Planes, interpolation: int) -> Planes:
+    moved = cv2.remap(planes, origin, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32)
+
+
+@cache
+def _grid(height: int, width: int) -> Planes:
+    """(h, w, 2): x and y of every pixel. Shared: not to be written to."""
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    grid = np.stack([x, y], axis=-1)
+    grid.setflags(write=False)
+    return grid

@@ -1,0 +1,106 @@
+"""Colours that a person gave to a frame, and how they last through the shot.
+
+They reach later frames in two ways: the running average keeps them, as they weigh more than any
+guess; and the network hears them as hints where the motion has brought them, so that what comes
+into view of the same thing takes the same colour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.color.fit import shrink
+from photochrom.color.spread import spread_correction
+from photochrom.video.flow import Carrier
+from photochrom.video.guessing import Guess
+
+Planes = NDArray[np.float32]
+
+PINNED_WEIGHT = 200.0
+"""Guesses that a pinned colour outweighs."""
+
+_CHANGED_AB = 10.0
+_HEARD_TRUST = 0.3
+_HEARD_COVER = 0.25
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """What a person says of a frame's colours; they hold through the shot."""
+
+    index: int
+    """The frame's, in the film."""
+    ab: Planes
+    """(h, w, 2) at working size, CIELAB units."""
+    mask: Planes
+    """(h, w), 1 where a colour is given, else 0; all 1 for a coloured still."""
+
+
+def guess_one(guess: Guess, L: Planes, pinned: Pinned | None) -> Planes:
+    """The guess for one frame, with the given colours where they are given.
+
+    L: (h, w). Returns (h', w', 2). What the network leaves of the difference is spread over its
+    like, as for photographs.
+    """
+    if pinned is None or not pinned.mask.any():
+        nothing = np.zeros((1, *L.shape, 2), np.float32)
+        return guess(L[None], nothing, nothing[..., 0])[0]
+    given = pinned.ab * pinned.mask[..., None]
+    ab = guess(L[None], given[None], pinned.mask[None])[0]
+    shape = (ab.shape[0], ab.shape[1])
+    cover = shrink(pinned.mask, shape)
+    asked = shrink(given, shape) / np.maximum(cover, 1e-6)[..., None]
+    ab = ab + spread_correction(asked - ab, cover > 0, shrink(L, shape))
+    return np.where((cover > 0)[..., None], asked, ab).astype(np.float32)
+
+
+def pinned_weight(plain: Planes, hinted: Planes, pinned: Pinned) -> Planes:
+    """How much a pinned frame's colours weigh: more where a person's word changed them.
+
+    plain, hinted: (h', w', 2), the guesses without and with the given colours. Returns (h', w').
+    """
+    changed = np.linalg.norm(hinted - plain, axis=-1) / _CHANGED_AB
+    cover = shrink(pinned.mask, (plain.shape[0], plain.shape[1]))
+    share = np.where(cover > 0, 1.0, np.clip(changed, 0.0, 1.0))
+    return np.asarray(1.0 + (PINNED_WEIGHT - 1.0) * share, np.float32)
+
+
+class PinnedColours:
+    """Given colours on their way through a shot.
+
+    Not the colours themselves are carried from frame to frame but the place that every pixel had in
+    the pinned frame, so that they stay sharp and in full strength.
+    """
+
+    def __init__(self, pinned: Pinned, shape: tuple[int, int]) -> None:
+        """shape: (h', w') of the carriers' planes."""
+        self._pinned = pinned
+        x, y = np.meshgrid(np.arange(shape[1]), np.arange(shape[0]))
+        self._place = np.stack([x, y], axis=-1).astype(np.float32)
+        self._trust = np.ones(shape, np.float32)
+
+    def carry(self, onward: Carrier) -> None:
+        """Go on to the next frame."""
+        self._place = onward.carry_smoothly(self._place)
+        self._trust = onward.carry_smoothly(self._trust) * onward.trust
+
+    def at(self, index: int, newer: Pinned | None = None) -> Pinned:
+        """The given colours as they are in the frame reached, below newer ones of that frame."""
+        height, width = self._pinned.mask.shape
+        h, w = self._trust.shape
+        place = cv2.resize(self._place, (width, height), interpolation=cv2.INTER_LINEAR)
+        scale = np.array([width / w, height / h], np.float32)
+        place = np.asarray((place + 0.5) * scale - 0.5, np.float32)
+        cover = cv2.remap(self._pinned.mask, place, None, cv2.INTER_LINEAR)
+        masked = self._pinned.ab * self._pinned.mask[..., None]
+        ab = cv2.remap(masked, place, None, cv2.INTER_LINEAR) / np.maximum(cover, 1e-6)[..., None]
+        trust = cv2.resize(self._trust, (width, height), interpolation=cv2.INTER_LINEAR)
+        mask = ((cover > _HEARD_COVER) & (trust > _HEARD_TRUST)).astype(np.float32)
+        if newer is not None:
+            ab = np.where(newer.mask[..., None] > 0, newer.ab, ab)
+            mask = np.maximum(mask, newer.mask)
+        return Pinned(index, np.asarray(ab * mask[..., None], np.float32), mask)
