@@ -8,6 +8,7 @@ import os
 import secrets
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from photochrom.errors import OutputError
@@ -47,15 +48,29 @@ def write_atomically(
     Raises OutputError, with the earlier content intact and the temporary file removed; whatever
     else interrupts the writing (Ctrl-C too) leaves the folder just as clean.
     """
+    mode = 0o666 if file_mode is None else (file_mode & 0o666) | stat.S_IRUSR | stat.S_IWUSR
+    with (
+        replacing(path, overwrite=overwrite) as temporary,
+        open(temporary, "xb", opener=lambda p, flags: os.open(p, flags, mode)) as file,
+    ):
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """For what is written bit by bit: the name of a temporary file, which becomes ``path``.
+
+    The block writes the file and syncs it to the disk; where it ends without an error, the file
+    takes its place. Raises OutputError as `write_atomically` does; whatever the block raises goes
+    through, OSError as OutputError, and the temporary file is removed.
+    """
     check_target(path, overwrite=overwrite)
     target = path.resolve()
     temporary = target.with_name(f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}")
-    mode = 0o666 if file_mode is None else (file_mode & 0o666) | stat.S_IRUSR | stat.S_IWUSR
     try:
-        with open(temporary, "xb", opener=lambda p, flags: os.open(p, flags, mode)) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         if overwrite:
             with contextlib.suppress(FileNotFoundError):
                 os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))

@@ -50,6 +50,7 @@ class FilmInfo:
     sample_aspect: width of a pixel over its height.
     primaries, transfer, matrix_code: the file's tags as ITU-T H.273 numbers them, `UNSPECIFIED`
         where it has none. The tags are kept as they are; `matrix` is what is computed with.
+    start_pts: of the film's first frame, in `time_base`; seconds count from there.
     """
 
     path: Path
@@ -71,3 +72,8 @@ class FilmInfo:
     primaries: int = UNSPECIFIED
     transfer: int = UNSPECIFIED
     matrix_code: int = UNSPECIFIED
+    start_pts: int = 0
+
+    def seconds(self, pts: int) -> float:
+        """Seconds from the film's first frame, as `--from`, `--to` and `--hint` count them."""
+        return float((pts - self.start_pts) * self.time_base)
