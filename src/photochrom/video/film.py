@@ -1,0 +1,215 @@
+"""How a film is coloured, on one page.
+
+One thread reads frames and makes them small, this one finds their colours, and one puts colours
+and luma together and encodes. Between them are short queues, so memory does not grow with the
+film. The work is done in segments; each begins with a fixed number of frames before it, so that
+it comes out the same whether or not the run was interrupted there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom import __version__
+from photochrom.engine import Network, load, local
+from photochrom.video.colouring import Converter, Reel, decoded
+from photochrom.video.frames import FilmInfo, Frame
+from photochrom.video.guessing import network_guess
+from photochrom.video.joining import check_carried, join
+from photochrom.video.keyframes import ShotWatch, carried_on, pinned_colours
+from photochrom.video.libav import av
+from photochrom.video.pins import Pinned
+from photochrom.video.probe import probe
+from photochrom.video.reading import read_frames
+from photochrom.video.segments import (
+    Parts,
+    Segment,
+    SegmentFile,
+    check_output,
+    fingerprint,
+    open_parts,
+)
+from photochrom.video.settings import FilmOutcome, FilmProgress, FilmSettings, Progress
+from photochrom.video.stages import ReadAhead, WorkBehind
+from photochrom.video.steady import LOOKAHEAD, steady_chroma
+from photochrom.video.writing import Encoding
+
+WARM_UP = 100
+"""Frames before a segment that are gone through for its colours; older ones hardly count."""
+_BEFORE_WARM_UP = 4
+"""Frames more that are read when going on: a deinterlacer looks at the ones before."""
+_HELD = 8
+"""Frames between two threads."""
+
+
+def colour_film(
+    source: str | Path,
+    target: str | Path,
+    settings: FilmSettings | None = None,
+    progress: Progress | None = None,
+) -> FilmOutcome:
+    """Turn a black-and-white film into colour, with its sound and all else that it carries.
+
+    source: any film that `probe` takes. target: .mp4, .m4v, .mov, .mkv or .webm; it appears when
+        it is complete. Until then the work is in a folder beside it (see `segments`).
+    progress: called after each frame, in the caller's thread.
+    Raises InputError for films and settings that make no sense, OutputError where the result
+    cannot be kept, ModelError. What was finished then stays; ``settings.resume`` goes on with it.
+    """
+    began = time.perf_counter()
+    source, target, settings = Path(source), Path(target), settings or FilmSettings()
+    check_output(source, target, overwrite=settings.overwrite)
+    info = probe(source)
+    notes = check_carried(info, target, settings.encoding.codec)
+    network = load(local(settings.model), device=settings.device, threads=settings.threads)
+    converter = Converter(info, network.card, settings.size)
+    pinned = pinned_colours(info, converter, settings.hints, settings.keyframes)
+    parts = open_parts(
+        target,
+        manifest(info, network, settings),
+        resume=settings.resume,
+        overwrite=settings.overwrite,
+    )
+    job = _Job(info, network, settings, converter, pinned, parts, progress)
+    resumed = job.done
+    job.run()
+    left = join(
+        [parts.path(segment.number) for segment in parts.finished],
+        info,
+        target,
+        start_s=settings.start_s,
+        end_s=settings.end_s,
+        overwrite=settings.overwrite,
+        comment=f"In colours by {network.card.title} (photochrom {__version__})",
+    )
+    parts.remove()
+    return FilmOutcome(
+        source,
+        target,
+        frames=job.done,
+        resumed=resumed,
+        seconds=time.perf_counter() - began,
+        model=network.card.title,
+        device=network.device,
+        notes=tuple(dict.fromkeys((*notes, *left))),
+    )
+
+
+def manifest(info: FilmInfo, network: Network, settings: FilmSettings) -> dict[str, object]:
+    """Everything that changes a pixel of the result, as JSON values."""
+    chosen = dataclasses.asdict(settings)
+    for key in ("overwrite", "resume", "model", "keyframes", "device"):
+        chosen.pop(key)
+    encoding = chosen.pop("encoding")
+    stills = [(still.time_s, fingerprint(still.picture)) for still in settings.keyframes]
+    return {
+        "film": fingerprint(info.path),
+        "photochrom": __version__,
+        "av": av.__version__,
+        "model": f"{network.card.title} {fingerprint(Path(network.source))}",
+        "engine": network.device,
+        "processors": os.cpu_count(),
+        "encoding": encoding,
+        **chosen,
+        "keyframes": stills,
+    }
+
+
+def encoding_of(settings: FilmSettings) -> Encoding:
+    """The encoding with its number of threads written out, since that can change a result."""
+    threads = settings.encoding.threads or settings.threads or os.cpu_count() or 1
+    return dataclasses.replace(settings.encoding, threads=threads)
+
+
+class _Job:
+    """One film on its way through the segments."""
+
+    def __init__(
+        self,
+        info: FilmInfo,
+        network: Network,
+        settings: FilmSettings,
+        converter: Converter,
+        pinned: Mapping[int, Pinned],
+        parts: Parts,
+        progress: Progress | None,
+    ) -> None:
+        self._info, self._settings, self._converter = info, settings, converter
+        self._guess = network_guess(network, settings.vividness)
+        self._device = network.device
+        self._pinned, self._parts, self._progress = pinned, parts, progress
+        self.done = sum(segment.frames for segment in parts.finished)
+        """Frames that are finished or on their way to the encoder."""
+        self._resumed = self.done
+        self._number = len(parts.finished)
+        self._files = contextlib.ExitStack()
+        self._carried = parts.carried()
+        """Colours at the end of the segment before, where a person has given some in its shot."""
+        self._total = frames_expected(info, settings)
+
+    def run(self) -> None:
+        """Colour what is not finished yet."""
+        settings, done = self._settings, self._parts.finished
+        start_s, first = settings.start_s, 0
+        if done:
+            first = max(0, done[-1].next_index - WARM_UP)
+            start_s = self._info.seconds(done[-1].restart_pts)
+        frames = read_frames(
+            self._info, start_s=start_s, end_s=settings.end_s, deinterlace=settings.deinterlace
+        )
+        ahead = ReadAhead(decoded(frames, self._converter, first), _HELD)
+        with self._files, ahead as items, WorkBehind(_HELD) as behind:
+            reel = Reel(items, WARM_UP, WARM_UP + _BEFORE_WARM_UP)
+            while (item := reel.at(0)) is not None:
+                if done and item.frame.index < done[-1].next_index:
+                    reel.take()  # finished before; the next segment warms up with it
+                else:
+                    self._segment(reel, item.frame.index, behind)
+
+    def _segment(self, reel: Reel, first: int, behind: WorkBehind) -> None:
+        """Colour one segment, whose first frame has this index."""
+        count = self._settings.segment_frames
+        pinned = dict(self._pinned)
+        if self._carried is not None:
+            pinned |= carried_on(self._carried, first - 1, self._converter.working)
+        shots = ShotWatch(reel.stretch(count + LOOKAHEAD))
+        colours = steady_chroma(shots, self._guess, steady=self._settings.steady, pinned=pinned)
+        file = SegmentFile(self._parts, self._info, encoding_of(self._settings))
+        self._files.callback(file.abandon)
+        for index, ab in colours:
+            if index < first:
+                continue
+            item = reel.take()
+            behind.do(partial(self._write, file, item.frame, ab))
+            self.done += 1
+            if self._progress is not None:
+                self._progress(FilmProgress(self.done, self._resumed, self._total, self._device))
+            if index + 1 == first + count or reel.at(0) is None:
+                break
+        self._carried = ab if shots.hold(pinned, index) else None
+        segment = Segment(self._number, first, index + 1 - first, reel.earliest_pts)
+        behind.do(partial(file.finish, segment, self._carried))
+        self._number += 1
+
+    def _write(self, file: SegmentFile, frame: Frame, ab: NDArray[np.float32]) -> None:
+        file.write(frame, self._converter.chroma(frame, ab))
+
+
+def frames_expected(info: FilmInfo, settings: FilmSettings) -> int | None:
+    """Frames of the part that is coloured, as far as the file says."""
+    if settings.start_s is None and settings.end_s is None and info.frames is not None:
+        return info.frames
+    if info.rate is None or info.duration_s is None:
+        return None
+    end_s = min(info.duration_s, settings.end_s if settings.end_s is not None else math.inf)
+    return max(1, round((end_s - (settings.start_s or 0.0)) * float(info.rate)))

@@ -1,0 +1,246 @@
+"""Unfinished films: a folder of finished segments beside the output, for a later run to go on.
+
+The manifest in it names everything that changes a pixel. A segment counts as finished when its
+record is there, which is written after its film file is safely on the disk; both get their names
+by renaming, so that a kill at any moment leaves either all or nothing of a segment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.errors import InputError, OutputError
+from photochrom.imageio.atomic import check_target, remove_leftovers, write_atomically
+from photochrom.video.frames import FilmInfo, Frame
+from photochrom.video.libav import av
+from photochrom.video.writing import Encoding, FilmWriter
+
+MANIFEST = "manifest.json"
+_ENDS = 1 << 20
+"""Bytes at the beginning and at the end of a film that tell it from another of the same size."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A finished stretch of frames."""
+
+    number: int
+    first: int
+    """Index of its first frame in the film."""
+    frames: int
+    restart_pts: int
+    """Where reading begins so that the next segment has the frames before it to warm up with."""
+    hands_on: bool = False
+    """Whether its last frame's colours are kept for the next segment."""
+
+    @property
+    def next_index(self) -> int:
+        """Index of the first frame behind it."""
+        return self.first + self.frames
+
+
+class Parts:
+    """The folder of one unfinished film."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.finished: list[Segment] = []
+
+    def path(self, number: int) -> Path:
+        """The film file of a segment."""
+        return self.folder / f"{number:06d}.nut"
+
+    def temporary(self) -> Path:
+        """A name for a segment that is being written."""
+        return self.folder / f".photochrom-{secrets.token_hex(8)}.tmp"
+
+    def finish(self, written: Path, segment: Segment, carried: NDArray[np.float32] | None) -> None:
+        """Make a written file a finished segment. Raises OutputError.
+
+        carried: (h', w', 2), its last frame's colours, where the next segment needs them.
+        """
+        if carried is not None:
+            data = io.BytesIO()
+            np.save(data, carried, allow_pickle=False)
+            write_atomically(self._colours(segment.number), data.getvalue(), overwrite=True)
+        try:
+            with written.open("rb+") as file:
+                os.fsync(file.fileno())
+            written.replace(self.path(segment.number))
+        except OSError as error:
+            raise OutputError(
+                f"cannot keep {self.path(segment.number)}: {error.strerror}"
+            ) from None
+        segment = dataclasses.replace(segment, hands_on=carried is not None)
+        text = json.dumps(dataclasses.asdict(segment))
+        write_atomically(self._record(segment.number), text.encode(), overwrite=True)
+        self.finished.append(segment)
+
+    def carried(self) -> NDArray[np.float32] | None:
+        """The colours that the last finished segment hands on, if any. Raises OutputError."""
+        if not self.finished or not self.finished[-1].hands_on:
+            return None
+        path = self._colours(self.finished[-1].number)
+        try:
+            return np.asarray(np.load(path, allow_pickle=False), np.float32)
+        except (OSError, ValueError):
+            raise OutputError(
+                f"{path} is damaged; pass --overwrite without --resume to begin anew"
+            ) from None
+
+    def remove(self) -> None:
+        """The film is finished: nothing of this is needed any more."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def read_finished(self) -> None:
+        """Find the segments that are finished, up to the first that is not."""
+        self.finished = []
+        while (
+            self._record(len(self.finished)).is_file() and self.path(len(self.finished)).is_file()
+        ):
+            record = _read_json(self._record(len(self.finished)))
+            try:
+                self.finished.append(Segment(**record))
+            except TypeError:
+                raise OutputError(
+                    f"{self.folder} is damaged or of another version; pass --overwrite to begin "
+                    "anew"
+                ) from None
+
+    def _record(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.json"
+
+    def _colours(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.npy"
+
+
+class SegmentFile:
+    """A segment that is being written."""
+
+    def __init__(self, parts: Parts, info: FilmInfo, encoding: Encoding) -> None:
+        self._parts, self._path = parts, parts.temporary()
+        self._start = partial(FilmWriter, self._path, info, encoding)
+        self._writer: FilmWriter | None = None
+
+    def write(self, frame: Frame, chroma: NDArray[Any]) -> None:
+        """Add a frame; as `FilmWriter.write`."""
+        if self._writer is None:
+            self._writer = self._start()
+        self._writer.write(frame, chroma)
+
+    def finish(self, segment: Segment, carried: NDArray[np.float32] | None) -> None:
+        """No frame comes any more; as `Parts.finish`."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+            self._parts.finish(self._path, segment, carried)
+
+    def abandon(self) -> None:
+        """Remove it unless it is finished."""
+        if self._writer is not None:
+            # The error that brought us here is the one to be told.
+            with contextlib.suppress(av.FFmpegError, OSError):
+                self._writer.__exit__(InterruptedError, None, None)
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+            self._writer = None
+
+
+def parts_folder(target: Path) -> Path:
+    """Where the unfinished work for an output is."""
+    return target.with_name(f".{target.name}.photochrom-parts")
+
+
+def open_parts(
+    target: Path, manifest: Mapping[str, object], *, resume: bool, overwrite: bool
+) -> Parts:
+    """Begin the work on an output, or go on with it.
+
+    manifest: all that changes a pixel; JSON values.
+    resume: keep the segments of an earlier run. overwrite: without it, begin anew.
+    Raises OutputError where there are such segments and neither is asked for, and where they were
+    made with another manifest; it tells what differs.
+    """
+    parts = Parts(parts_folder(target))
+    known = parts.folder / MANIFEST
+    if overwrite and not resume:
+        parts.remove()
+    try:
+        parts.folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {parts.folder}: {error.strerror}") from None
+    remove_leftovers(parts.folder)
+    parts.read_finished()
+    if parts.finished and not resume:
+        frames = sum(segment.frames for segment in parts.finished)
+        raise OutputError(
+            f"{frames} frames of {target} are finished by an earlier run; pass --resume to go on, "
+            "or --overwrite to begin anew"
+        )
+    if parts.finished:
+        _check_same(_read_json(known), manifest, target)
+    write_atomically(known, json.dumps(manifest, indent=1).encode(), overwrite=True)
+    return parts
+
+
+def fingerprint(path: Path) -> str:
+    """What tells a film file from others: its size, its beginning and its end, as a hash.
+
+    Raises InputError where it cannot be read.
+    """
+    try:
+        size = path.stat().st_size
+        digest = hashlib.sha256(str(size).encode())
+        with path.open("rb") as file:
+            digest.update(file.read(_ENDS))
+            file.seek(max(0, size - _ENDS))
+            digest.update(file.read(_ENDS))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    return digest.hexdigest()
+
+
+def check_output(source: Path, target: Path, *, overwrite: bool) -> None:
+    """Raise OutputError, before any work is done, where the film could not be kept."""
+    check_target(target, overwrite=overwrite)
+    if target.exists() and source.exists() and target.samefile(source):
+        raise OutputError(f"{target} is the input itself. Give another output to -o.")
+
+
+def _check_same(before: Mapping[str, object], now: Mapping[str, object], target: Path) -> None:
+    # What is compared was JSON once, where a tuple is a list.
+    asked = json.loads(json.dumps(now))
+    differing = [key for key in sorted({*before, *asked}) if before.get(key) != asked.get(key)]
+    if differing:
+        told = "; ".join(
+            f"{key} was {before.get(key)!r} and is {asked.get(key)!r}" for key in differing
+        )
+        raise OutputError(
+            f"the unfinished {target} was made otherwise ({told}). Give the same options to go on, "
+            "or --overwrite without --resume to begin anew."
+        )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        values = None
+    if not isinstance(values, dict):
+        raise OutputError(f"{path} is damaged; pass --overwrite without --resume to begin anew")
+    return values
