@@ -77,7 +77,9 @@ def test_links_inside_the_documentation_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/training.md", "docs/metrics.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/training.md", "docs/metrics.md", "docs/films.md"]
+)
 def test_a_page_written_by_hand_names_only_options_that_exist(page: str) -> None:
     known = set(re.findall(r"--[a-z][a-z-]+", (DOCS / "cli.md").read_text(encoding="utf-8")))
     assert set(re.findall(r"--[a-z][a-z-]+", (ROOT / page).read_text(encoding="utf-8"))) <= known

@@ -29,6 +29,7 @@ class Row(NamedTuple):
 
 COMMANDS = {
     "image": Row("photochrom.cli.image", "Colour photographs: files or whole folders."),
+    "film": Row("photochrom.cli.film", "Colour films, with their sound."),
     "models": Row("photochrom.cli.models", "Show the models and devices that can be used."),
     "bench": Row("photochrom.cli.bench", "Measure how fast pictures are coloured here."),
     "train": Row("photochrom.cli.train", "Train a network by a recipe."),

@@ -1,0 +1,132 @@
+"""A short film from several places of a long one, grey and in colour side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+from photochrom import __version__
+from photochrom.engine import load, local
+from photochrom.errors import InputError
+from photochrom.video.colouring import Converter, Reel, decoded, side_by_side
+from photochrom.video.frames import FilmInfo
+from photochrom.video.guessing import network_guess
+from photochrom.video.joining import check_carried, join
+from photochrom.video.keyframes import pinned_colours
+from photochrom.video.probe import probe
+from photochrom.video.reading import read_frames
+from photochrom.video.segments import check_output
+from photochrom.video.settings import FilmOutcome, FilmProgress, FilmSettings, Progress
+from photochrom.video.stages import ReadAhead
+from photochrom.video.steady import steady_chroma
+from photochrom.video.writing import FilmWriter
+
+PREVIEW_PLACES = 4
+_HELD = 8
+
+
+class _Place(NamedTuple):
+    start_s: float
+    end_s: float
+
+
+def preview_film(
+    source: Path,
+    target: Path,
+    seconds: float,
+    settings: FilmSettings,
+    progress: Progress | None = None,
+) -> FilmOutcome:
+    """Colour ``seconds`` of a film, taken from places spread over it; without sound.
+
+    Raises as `film.colour_film` does.
+    """
+    began = time.perf_counter()
+    check_output(source, target, overwrite=settings.overwrite)
+    info = probe(source)
+    wide = dataclasses.replace(info, width=2 * (info.width // 2 * 2))
+    if info.width < 2:
+        raise InputError(f"{source} is {info.width} px wide; that is too narrow for a preview")
+    network = load(local(settings.model), device=settings.device, threads=settings.threads)
+    converter = Converter(info, network.card, settings.size)
+    pinned = pinned_colours(info, converter, settings.hints, settings.keyframes)
+    guess = network_guess(network, settings.vividness)
+    places = preview_places(info, settings, seconds)
+    done = 0
+    with tempfile.TemporaryDirectory(prefix="photochrom-preview-") as folder:
+        stretch = Path(folder) / "preview.nut"
+        with FilmWriter(stretch, wide, settings.encoding) as writer:
+            times = _running_times(info)
+            for place in places:
+                frames = read_frames(
+                    info, start_s=place.start_s, end_s=place.end_s, deinterlace=settings.deinterlace
+                )
+                with ReadAhead(decoded(frames, converter), _HELD) as items:
+                    reel = Reel(items, 1, 1)
+                    # No place has this many frames: it ends where its frames do.
+                    smalls = reel.stretch(1 << 31)
+                    for _, ab in steady_chroma(
+                        smalls, guess, steady=settings.steady, pinned=pinned
+                    ):
+                        frame = reel.take().frame
+                        frame, chroma = side_by_side(
+                            frame, converter.chroma(frame, ab), converter.planes.neutral
+                        )
+                        writer.write(dataclasses.replace(frame, pts=next(times)), chroma)
+                        done += 1
+                        if progress is not None:
+                            progress(FilmProgress(done, 0, None, network.device))
+        alone = probe(stretch)
+        alone = dataclasses.replace(alone, rotation=info.rotation)
+        check_carried(alone, target, settings.encoding.codec)
+        notes = join(
+            [stretch],
+            alone,
+            target,
+            overwrite=settings.overwrite,
+            comment=f"Preview, in colours by {network.card.title} (photochrom {__version__})",
+        )
+    return FilmOutcome(
+        source,
+        target,
+        frames=done,
+        resumed=0,
+        seconds=time.perf_counter() - began,
+        model=network.card.title,
+        device=network.device,
+        notes=notes,
+    )
+
+
+def preview_places(info: FilmInfo, settings: FilmSettings, seconds: float) -> list[_Place]:
+    """Stretches in the middle of equal parts of the film; together so many seconds, or all of it.
+
+    Raises InputError where the film's duration is not known and no end is given.
+    """
+    start_s = settings.start_s or 0.0
+    end_s = settings.end_s if settings.end_s is not None else info.duration_s
+    if end_s is None:
+        raise InputError(
+            f"{info.path} does not say how long it is, so a preview cannot be spread over it; "
+            "name its end with --to"
+        )
+    part = (end_s - start_s) / PREVIEW_PLACES
+    length = seconds / PREVIEW_PLACES
+    if length >= part:
+        return [_Place(start_s, end_s)]
+    begins = (start_s + (number + 0.5) * part - length / 2 for number in range(PREVIEW_PLACES))
+    return [_Place(begin_s, begin_s + length) for begin_s in begins]
+
+
+def _running_times(info: FilmInfo) -> Iterator[int]:
+    """Times of the preview's frames, evenly, in the film's time base."""
+    rate = info.rate or Fraction(25)
+    number = 0
+    while True:
+        yield info.start_pts + round(number / rate / info.time_base)
+        number += 1

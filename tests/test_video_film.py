@@ -1,0 +1,300 @@
+"""Whole films in colour: everything is kept, nothing is lost when the work is interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from film_fixtures import Film, decoded, luma, make_film, payloads
+from model_fixtures import tiny_model
+
+from photochrom.color.tone import tone
+from photochrom.errors import InputError, OutputError
+from photochrom.imageio import Picture, read, write
+from photochrom.video.film import colour_film
+from photochrom.video.preview import preview_film
+from photochrom.video.segments import parts_folder
+from photochrom.video.settings import FilmHint, FilmProgress, FilmSettings, KeyFrame
+from photochrom.video.stills import keyframes_in, write_stills
+from photochrom.video.writing import Encoding
+
+LOSSLESS = Encoding("ffv1")
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> FilmSettings:
+    model = tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
+    return FilmSettings(model=model, size=32, encoding=LOSSLESS)
+
+
+def test_a_film_keeps_its_luma_times_and_sound_and_gets_colour(
+    tmp_path: Path, settings: FilmSettings
+) -> None:
+    film = Film(
+        rotation=0,
+        time_base=Fraction(1, 1000),
+        times=tuple(500 + i * 40 + (i % 3) * 5 for i in range(24)),
+        audio="flac",
+        subtitle="subrip",
+    )
+    source, target = make_film(tmp_path / "in.mkv", film), tmp_path / "out.mkv"
+    seen: list[FilmProgress] = []
+    outcome = colour_film(source, target, settings, seen.append)
+    assert (outcome.frames, outcome.resumed, outcome.model) == (24, 0, "tiny 1.2.3")
+    assert [p.frames for p in seen] == list(range(1, 25))
+    for (time_s, y, u), (time_before_s, y_before, _) in zip(
+        decoded(target), decoded(source), strict=True
+    ):
+        assert time_s == time_before_s
+        np.testing.assert_array_equal(y, y_before)
+        assert u.mean() < 126  # the tiny network makes light things yellow
+    for kind in ("audio", "subtitle"):
+        assert payloads(target, kind) == payloads(source, kind)
+    with av.open(str(target)) as container:
+        assert "tiny 1.2.3" in str(container.metadata)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.mkv"]
+
+
+@pytest.mark.parametrize(
+    "film",
+    [
+        Film(frames=1),
+        Film(size=(47, 85)),
+        Film(pix_fmt="yuv420p10le"),
+        Film(pix_fmt="gray"),
+        Film(rate=Fraction(60000, 1001)),
+        Film(size=(64, 96), encoder="libx264", format="mp4", rotation=90),
+    ],
+    ids=["one frame", "odd", "10 bits", "grey", "59.94", "turned"],
+)
+def test_films_of_many_kinds_keep_every_frame(
+    tmp_path: Path, settings: FilmSettings, film: Film
+) -> None:
+    source = make_film(tmp_path / "in.mkv", film)
+    colour_film(source, tmp_path / "out.mkv", settings)
+    before, after = decoded(source), decoded(tmp_path / "out.mkv")
+    assert len(before) == len(after) == film.frames
+    for (_, y_before, _), (_, y, u) in zip(before, after, strict=True):
+        np.testing.assert_array_equal(y, y_before)
+        assert abs(float(u.mean()) - (512 if u.dtype == np.uint16 else 128)) > 2
+
+
+def test_segments_do_not_show(tmp_path: Path, settings: FilmSettings) -> None:
+    """With enough frames to warm up, cutting the work into segments changes nothing visible."""
+    source = make_film(tmp_path / "in.mkv", Film(frames=60))
+    colour_film(source, tmp_path / "whole.mkv", settings)
+    colour_film(source, tmp_path / "cut.mkv", replace(settings, segment_frames=17))
+    whole, cut = decoded(tmp_path / "whole.mkv"), decoded(tmp_path / "cut.mkv")
+    assert [time_s for time_s, _, _ in whole] == [time_s for time_s, _, _ in cut]
+    for (_, y, u), (_, y_cut, u_cut) in zip(whole, cut, strict=True):
+        np.testing.assert_array_equal(y, y_cut)
+        assert np.abs(u.astype(int) - u_cut).max() <= 1
+
+
+class Killed(Exception):
+    """What ends a run in a test."""
+
+
+def stopping_at(frames: int) -> Callable[[FilmProgress], None]:
+    def progress(done: FilmProgress) -> None:
+        if done.frames >= frames:
+            raise Killed
+
+    return progress
+
+
+def test_what_was_finished_is_gone_on_with(tmp_path: Path, settings: FilmSettings) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=50))
+    small = replace(settings, segment_frames=12)
+    colour_film(source, tmp_path / "whole.mkv", small)
+    target = tmp_path / "out.mkv"
+    with pytest.raises(Killed):
+        colour_film(source, target, small, stopping_at(40))
+    assert not target.exists()
+    with pytest.raises(OutputError, match="--resume to go on"):
+        colour_film(source, target, small)
+    with pytest.raises(OutputError, match=r"vividness was 1.0 and is 2.0"):
+        colour_film(source, target, replace(small, resume=True, vividness=2.0))
+    outcome = colour_film(source, target, replace(small, resume=True))
+    assert outcome.resumed in (24, 36)  # the encoder may lag behind
+    assert not parts_folder(target).exists()
+    assert payloads(target, "video") == payloads(tmp_path / "whole.mkv", "video")
+
+
+def test_overwriting_begins_anew(tmp_path: Path, settings: FilmSettings) -> None:
+    source, target = make_film(tmp_path / "in.mkv", Film(frames=30)), tmp_path / "out.mkv"
+    with pytest.raises(Killed):
+        colour_film(source, target, replace(settings, segment_frames=8), stopping_at(25))
+    assert colour_film(source, target, replace(settings, overwrite=True)).resumed == 0
+    with pytest.raises(OutputError, match="exists; pass --overwrite"):
+        colour_film(source, target, settings)
+    with pytest.raises(OutputError, match="is the input itself"):
+        colour_film(source, source, replace(settings, overwrite=True))
+
+
+_RUN = """
+import sys
+from pathlib import Path
+from photochrom.video.film import colour_film
+from photochrom.video.settings import FilmSettings, FilmHint
+from photochrom.video.writing import Encoding
+
+model, source, target = sys.argv[1:]
+settings = FilmSettings(
+    model=model, size=32, segment_frames=6, resume=True, encoding=Encoding("h264"),
+    hints=(FilmHint(0.1, 20, 20, (200, 30, 30)),),
+)
+colour_film(source, target, settings, lambda done: print(done.frames, flush=True))
+"""
+
+
+def test_a_film_killed_at_random_moments_comes_out_the_same(
+    tmp_path: Path, settings: FilmSettings
+) -> None:
+    """SIGKILL leaves no time to tidy up; what counts is what is on the disk."""
+    source = make_film(tmp_path / "in.mkv", Film(frames=60, audio="flac"))
+    killed, whole = tmp_path / "killed.mp4", tmp_path / "whole.mp4"
+
+    def start(target: Path) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", _RUN, str(settings.model), str(source), str(target)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    with start(whole) as run:
+        assert run.stdout is not None
+        run.stdout.read()
+    assert run.returncode == 0
+    chance = random.Random(4)
+    kills = 0
+    for _ in range(60):
+        with start(killed) as run:
+            assert run.stdout is not None
+            if kills < 6:
+                for _ in range(chance.randrange(4, 20)):
+                    if not run.stdout.readline():
+                        break
+                time.sleep(chance.uniform(0.0, 0.05))
+                run.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+                kills += 1
+            run.stdout.read()
+        if run.returncode == 0:
+            break
+        assert not killed.exists()
+    assert kills >= 4
+    for (time_s, y, u), (time_whole_s, y_whole, u_whole) in zip(
+        decoded(killed), decoded(whole), strict=True
+    ):
+        assert time_s == time_whole_s
+        np.testing.assert_array_equal(y, y_whole)
+        np.testing.assert_array_equal(u, u_whole)
+    assert not parts_folder(killed).exists()
+
+
+def test_a_part_of_a_film_is_the_same_frames(tmp_path: Path, settings: FilmSettings) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=48))
+    colour_film(source, tmp_path / "part.mkv", replace(settings, start_s=0.5, end_s=1.0))
+    part = decoded(tmp_path / "part.mkv")
+    assert len(part) == 12
+    for index, (_, y, _) in enumerate(part, start=12):
+        np.testing.assert_array_equal(y, luma(Film(frames=48), index))
+
+
+def test_a_hint_holds_through_the_shot_and_over_segments(
+    tmp_path: Path, settings: FilmSettings
+) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=80))
+    blue = replace(settings, hints=(FilmHint(0.2, 80, 10, (20, 40, 220)),), segment_frames=12)
+    place = slice(2, 8), slice(37, 43)
+
+    def strength(chosen: FilmSettings, name: str) -> list[float]:
+        colour_film(source, tmp_path / name, chosen)
+        return [float(u[place].mean()) for _, _, u in decoded(tmp_path / name)]
+
+    plain, cut = strength(settings, "plain.mkv"), strength(blue, "cut.mkv")
+    whole = strength(replace(blue, segment_frames=80), "whole.mkv")
+    assert whole[4] > plain[4] + 10
+    for index in (4, 11, 12, 20, 40, 50, 60):
+        assert cut[index] > whole[index] - 2, index
+
+
+def test_a_coloured_still_gives_the_shot_its_colours(
+    tmp_path: Path, settings: FilmSettings
+) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=30))
+    grey = luma(Film(), 0)
+    picture = np.stack([grey // 2, grey // 2, np.minimum(grey + 60, 255)], axis=-1).astype(np.uint8)
+    write(tmp_path / "still.png", Picture(picture))
+    blue = replace(settings, keyframes=(KeyFrame(0.0, tmp_path / "still.png"),))
+    colour_film(source, tmp_path / "out.mkv", blue)
+    assert all(u.mean() > 135 for _, _, u in decoded(tmp_path / "out.mkv"))
+    write(tmp_path / "wrong.png", Picture(cv2.resize(picture, (50, 64))))
+    wrong = replace(settings, keyframes=(KeyFrame(0.0, tmp_path / "wrong.png"),), overwrite=True)
+    with pytest.raises(InputError, match="proportions of 96 x 64"):
+        colour_film(source, tmp_path / "out.mkv", wrong)
+
+
+def test_what_is_outside_of_the_film_is_refused(tmp_path: Path, settings: FilmSettings) -> None:
+    source, target = make_film(tmp_path / "in.mkv", Film()), tmp_path / "out.mkv"
+    late = replace(settings, hints=(FilmHint(2.0, 1, 1, (1, 2, 3)),))
+    with pytest.raises(InputError, match=r"no frame of .* at 2 s; its last one is at 0.95"):
+        colour_film(source, target, late)
+    outside = replace(settings, hints=(FilmHint(0.0, 96, 1, (1, 2, 3)),))
+    with pytest.raises(InputError, match="outside the film of 96 x 64"):
+        colour_film(source, target, outside)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
+
+
+def test_a_film_that_breaks_off_is_told_and_leaves_no_half_film(
+    tmp_path: Path, settings: FilmSettings
+) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=60))
+    whole = source.read_bytes()
+    source.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"in\.mkv"):
+        colour_film(source, tmp_path / "out.mkv", settings)
+    assert not (tmp_path / "out.mkv").exists()
+
+
+def test_a_damaged_manifest_is_no_reason_to_guess(tmp_path: Path, settings: FilmSettings) -> None:
+    source, target = make_film(tmp_path / "in.mkv", Film(frames=30)), tmp_path / "out.mkv"
+    with pytest.raises(Killed):
+        colour_film(source, target, replace(settings, segment_frames=5), stopping_at(30))
+    (parts_folder(target) / "manifest.json").write_text(json.dumps([1]))
+    with pytest.raises(OutputError, match="is damaged"):
+        colour_film(source, target, replace(settings, segment_frames=5, resume=True))
+
+
+def test_every_shot_has_its_still_which_gives_its_colours_back(
+    tmp_path: Path, settings: FilmSettings
+) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=30))
+    (still,) = write_stills(source, tmp_path / "stills", settings)
+    assert still.name == "0h00m00.167s.png"
+    assert tone(read(still).pixels) != "grey"
+    (keyframe,) = keyframes_in(tmp_path / "stills")
+    assert keyframe == KeyFrame(0.167, still)
+    with pytest.raises(InputError, match="no stills"):
+        keyframes_in(tmp_path)
+
+
+def test_a_preview_shows_both_side_by_side(tmp_path: Path, settings: FilmSettings) -> None:
+    source, target = make_film(tmp_path / "in.mkv", Film(frames=96)), tmp_path / "preview.mp4"
+    outcome = preview_film(source, target, 1.0, replace(settings, encoding=Encoding()))
+    frames = decoded(target)
+    assert outcome.frames == len(frames) == 24
+    for _, y, u in frames:
+        assert y.shape == (64, 192)
+        assert np.abs(u[:, :46].astype(int) - 128).max() <= 2
+        assert u[:, 50:].mean() < 124
