@@ -42,6 +42,7 @@ class Film:
     attachment: bytes = b""
     chapters: bool = False
     metadata: tuple[tuple[str, str], ...] = ()
+    faststart: bool = False  # the table of an .mp4 at its beginning
 
     def pts(self) -> tuple[int, ...]:
         return self.times or tuple(range(self.frames))
@@ -64,7 +65,8 @@ def luma(film: Film, index: int) -> NDArray[Any]:
 
 def make_film(path: Path, film: Film) -> Path:
     """Write the film; its luma is `luma(film, i)` where the encoder loses nothing."""
-    with av.open(str(path), "w", format=film.format) as container:
+    flags = {"movflags": "faststart"} if film.faststart else {}
+    with av.open(str(path), "w", format=film.format, container_options=flags) as container:
         video = container.add_stream(
             film.encoder,
             rate=film.rate,

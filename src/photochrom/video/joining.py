@@ -20,9 +20,17 @@ from av.stream import Stream
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio.atomic import check_target, replacing
 from photochrom.video.frames import FilmInfo
-from photochrom.video.libav import METADATA_ERRORS, VideoStream, av, film_stream, opened, words
+from photochrom.video.libav import (
+    METADATA_ERRORS,
+    VideoStream,
+    av,
+    film_stream,
+    opened,
+    other_streams,
+    words,
+)
 from photochrom.video.probe import describe
-from photochrom.video.writing import KINDS, Codec, colour_tags, timescale
+from photochrom.video.writing import KINDS, Codec, colour_tags, lead, timescale
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
@@ -36,6 +44,10 @@ CONTAINERS = {
 }
 """Suffix of the film to write: libav's name of its format."""
 _HEARD_OR_READ = ("audio", "subtitle")
+_REFUSED = {("mov", "av1")}
+"""What libav says it could write, and then does not."""
+_SAYS_ASPECT = ("h264", "hevc")
+"""Codecs that tell the shape of the pixels themselves, where PyAV cannot make Matroska tell it."""
 _OWN_KEYS = {
     *("major_brand", "minor_version", "compatible_brands", "encoder"),
     *("duration", "bps", "number_of_frames", "number_of_bytes"),
@@ -53,17 +65,23 @@ def check_carried(info: FilmInfo, out: str | Path, codec: Codec) -> tuple[str, .
     """
     out = Path(out)
     name = _container_of(out)
-    kind = KINDS[codec]
     with _scratch(name) as container:
         try:
-            container.add_stream(kind.encoder)
+            if (name, codec) in _REFUSED:
+                raise ValueError
+            container.add_stream(KINDS[codec].encoder)
         except ValueError as error:
             raise OutputError(
                 f"cannot write {out}: {name} does not hold {codec}; name a .mkv"
             ) from error
+    left: list[str] = []
+    if info.sample_aspect != 1 and name in ("matroska", "webm") and codec not in _SAYS_ASPECT:
+        left.append(
+            f"the shape of the pixels ({info.sample_aspect}) stays behind: {codec} in {name} does "
+            "not tell it; write h264 or hevc, or another container"
+        )
     with opened(info.path) as source:
-        film = film_stream(source)
-        others = [s for s in source.streams if film is None or s.index != film.index]
+        others = other_streams(source)
         refused = [s for s in others if not _takes(name, s)]
         lost = [describe(s) for s in refused if s.type in _HEARD_OR_READ]
         if lost:
@@ -81,7 +99,8 @@ def check_carried(info: FilmInfo, out: str | Path, codec: Codec) -> tuple[str, .
             raise OutputError(
                 f"cannot write {out}: {name} does not hold {', '.join(lost)}; {advice}"
             )
-        return tuple(f"{describe(s)} stays behind: {name} does not hold it" for s in refused)
+        left.extend(f"{describe(s)} stays behind: {name} does not hold it" for s in refused)
+    return tuple(left)
 
 
 def join(
@@ -115,9 +134,10 @@ def join(
     left = check_carried(info, out, first.codec)
     name = _container_of(out)
     begin_s = info.start_pts * info.time_base
-    shift_s = first.start_s if start_s is not None and start_s > 0 else Fraction(0)
+    first_s = begin_s + first.start_s - lead(info) * info.time_base
+    shift_s = first_s if start_s is not None and start_s > 0 else Fraction(0)
     part = _Part(
-        begin_s=first.start_s if shift_s else -inf,
+        begin_s=first_s if shift_s else -inf,
         end_s=inf if end_s is None else float(begin_s) + end_s,
         shift_s=shift_s,
     )
@@ -179,6 +199,7 @@ class _First:
 
     codec: Codec
     start_s: Fraction
+    """As the stretches count it: `lead` after the film's first frame is 0."""
     delay: int
     """Frames that the decoder holds back to put them in order."""
 
@@ -252,7 +273,7 @@ def _write(
     comment: str | None,
 ) -> None:
     own = film_stream(source)
-    others = [s for s in source.streams if own is None or s.index != own.index]
+    others = other_streams(source)
     copies: dict[int, Stream] = {}
     with opened(segments[0]) as container:
         template = film_stream(container)
@@ -337,13 +358,13 @@ def _cut(chapter: Chapter, part: _Part) -> Chapter | None:
 
 def _video_packets(
     segments: Sequence[Path], info: FilmInfo, part: _Part, delay: int
-) -> Iterator[tuple[float, Packet[VideoStream]]]:
+) -> Iterator[tuple[float, Packet[Any]]]:
     """All stretches' packets. Each one's decoding time is the presentation time that comes
     `delay` frames before its own place in order; the first ones' lie before the film's start.
     """
     base = info.time_base
     step = max(1, round(1 / (info.rate or 25) / base))
-    off = round(part.shift_s / base)
+    off = round(part.shift_s / base) - info.start_pts + lead(info)
     waiting: list[int] = []
     origin: int | None = None
     count, previous = 0, None
@@ -371,6 +392,8 @@ def _other_packets(
     for packet in source.demux(*streams):
         if packet.pts is None and packet.dts is None:
             continue  # the mark of the end
+        if packet.size == 2 and packet.stream.codec_context.name == "mov_text":
+            continue  # a gap between two titles; whoever writes an .mp4 makes its own
         moved = part.moved(packet)
         if moved is not None:
             time = moved.dts if moved.dts is not None else moved.pts or 0

@@ -5,19 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from photochrom.errors import InputError, MissingDependencyError
 
 try:
     import av
     from av.container import InputContainer
+    from av.stream import Stream
+    from av.video.plane import VideoPlane
     from av.video.stream import VideoStream
 except ImportError as error:
     raise MissingDependencyError(
         "films need PyAV, which is not installed: pip install 'photochrom[video]'"
     ) from error
 
-__all__ = ["InputContainer", "VideoStream", "av", "film_stream", "opened", "words"]
+__all__ = [
+    "InputContainer",
+    "VideoStream",
+    "av",
+    "film_stream",
+    "opened",
+    "other_streams",
+    "plane_codes",
+    "words",
+]
 
 METADATA_ERRORS = "surrogateescape"
 """Old files carry titles in other encodings than UTF-8; their bytes go through unchanged."""
@@ -56,3 +71,24 @@ def film_stream(container: InputContainer) -> VideoStream | None:
         if not stream.disposition & av.stream.Disposition.attached_pic:
             return stream
     return None
+
+
+def other_streams(container: InputContainer) -> list[Stream]:
+    """All streams but the film itself, and but the titles of an .mp4's chapters, which libav
+    hands out as chapters.
+    """
+    film = film_stream(container)
+    return [
+        stream
+        for stream in container.streams
+        if (film is None or stream.index != film.index)
+        and not (stream.type == "data" and stream.discard == av.stream.Discard.all)
+    ]
+
+
+def plane_codes(plane: VideoPlane, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """A view of a picture plane's memory: (height, width) codes; writable if the plane is."""
+    memory: Any = plane  # PyAV's planes are buffers, which its type stubs do not say
+    rows = np.frombuffer(memory, dtype).reshape(-1, plane.line_size // dtype.itemsize)
+    seen: NDArray[Any] = rows[: plane.height, : plane.width]
+    return seen

@@ -6,12 +6,21 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
+from av.codec import CodecContext
 from av.stream import Stream
 from av.video.frame import VideoFrame
 
 from photochrom.errors import InputError
 from photochrom.video.frames import UNSPECIFIED, FilmInfo, Matrix
-from photochrom.video.libav import InputContainer, VideoStream, av, film_stream, opened, words
+from photochrom.video.libav import (
+    InputContainer,
+    VideoStream,
+    av,
+    film_stream,
+    opened,
+    other_streams,
+    words,
+)
 
 HD_LINES = 720
 """From so many lines on, a film without a tag counts as BT.709, as most players have it."""
@@ -45,7 +54,7 @@ def probe(path: str | Path) -> FilmInfo:
             raise InputError(f"{path} has no moving picture, only {kinds}; name a film")
         if container.format.name == "image2" or container.format.name.endswith("_pipe"):
             raise InputError(f"{path} is a picture, not a film; use `photochrom image`")
-        others = tuple(describe(s) for s in container.streams if s.index != stream.index)
+        others = tuple(describe(s) for s in other_streams(container))
         frames = _first_frames(path, container, stream)
         _check_kind(path, frames[0])
         return _describe_film(path, container, stream, frames, others)
@@ -53,7 +62,8 @@ def probe(path: str | Path) -> FilmInfo:
 
 def describe(stream: Stream) -> str:
     """A stream in words: "subtitle: subrip, eng"."""
-    codec = stream.codec_context.name if stream.codec_context is not None else "unknown codec"
+    context: CodecContext | None = stream.codec_context  # none for fonts and the like
+    codec = context.name if context is not None else "unknown codec"
     name = stream.metadata.get("filename") or stream.metadata.get("title") or stream.language
     return f"{stream.type}: {codec}" + (f", {name}" if name else "")
 
@@ -111,7 +121,6 @@ def _describe_film(
     tagged_full, tagged_limited = int(frame.color_range) == 2, int(frame.color_range) == 1
     # libav's grey formats are full range unless the file says otherwise.
     full_range = tagged_full or (monochrome and not tagged_limited)
-    time_base = stream.time_base or frame.time_base
     rate = stream.average_rate or stream.guessed_rate
     return FilmInfo(
         path=path,
@@ -120,7 +129,7 @@ def _describe_film(
         bits=10 if kind.components[0].bits == 10 else 8,
         full_range=full_range and not rgb,
         matrix=matrix,
-        time_base=Fraction(time_base),
+        time_base=stream.time_base or frame.time_base,
         rate=Fraction(rate) if rate else None,
         duration_s=_duration_s(container, stream),
         frames=stream.frames or None,

@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from photochrom.errors import InputError
 from photochrom.video.frames import FilmInfo, Frame
-from photochrom.video.libav import InputContainer, VideoStream, av, film_stream, opened, words
+from photochrom.video.libav import (
+    InputContainer,
+    VideoStream,
+    av,
+    film_stream,
+    opened,
+    plane_codes,
+    words,
+)
 from photochrom.video.probe import MATRIX_CODES
 
 _SHORT_S = 0.5
@@ -74,7 +82,7 @@ def read_frames(
         earlier = round(_DEINTERLACE_S / info.time_base) if info.interlaced else 0
         frames = decoder.frames_from(first - earlier if index else None)
         found = 0
-        for frame in _deinterlaced(frames, stream) if info.interlaced else frames:
+        for frame in _deinterlaced(frames, stream, info) if info.interlaced else frames:
             pts = decoder.pts_of(frame)
             if pts < first:
                 continue
@@ -102,10 +110,8 @@ def luma_of(frame: VideoFrame, info: FilmInfo) -> NDArray[Any]:
         name = frame.format.name
     plane = frame.planes[0]
     dtype = np.dtype(np.uint8 if info.bits == 8 else ">u2" if name.endswith("be") else "<u2")
-    rows = np.frombuffer(plane, dtype=dtype).reshape(-1, plane.line_size // dtype.itemsize)
-    return rows[: info.height, : info.width].astype(
-        np.uint8 if info.bits == 8 else np.uint16, order="C"
-    )
+    codes = plane_codes(plane, dtype)
+    return codes.astype(np.uint8 if info.bits == 8 else np.uint16, order="C")
 
 
 def _as_planes(frame: VideoFrame, info: FilmInfo) -> VideoFrame:
@@ -198,7 +204,7 @@ class _Decoder:
                 if packet.stream.index != self.stream.index:
                     continue
                 try:
-                    frames = packet.decode()
+                    frames = self.stream.decode(packet)
                 except av.InvalidDataError:
                     if some:
                         raise
@@ -242,7 +248,9 @@ def _timed(container: InputContainer) -> list[Stream]:
     return [s for s in container.streams if s.type in ("video", "audio", "subtitle")]
 
 
-def _deinterlaced(frames: Iterator[VideoFrame], stream: VideoStream) -> Iterator[VideoFrame]:
+def _deinterlaced(
+    frames: Iterator[VideoFrame], stream: VideoStream, info: FilmInfo
+) -> Iterator[VideoFrame]:
     """One whole frame for each interlaced one, times as they were."""
     graph = Graph()
     source = graph.add_buffer(template=stream)
@@ -256,7 +264,7 @@ def _deinterlaced(frames: Iterator[VideoFrame], stream: VideoStream) -> Iterator
                 whole = graph.vpull()
             except (av.BlockingIOError, av.EOFError):
                 break
-            ticks = Fraction(whole.time_base) / Fraction(stream.time_base or whole.time_base)
+            ticks = (whole.time_base or info.time_base) / info.time_base
             if whole.pts is not None:
                 whole.pts = round(whole.pts * ticks)
             whole.duration = round((whole.duration or 0) * ticks)
