@@ -25,6 +25,8 @@ RETURN_SIGMA_PX = 0.5
 """Distance (px of twice the carried size) between a place and where motion forth and back leads
 from it, at which trust falls to 0.6."""
 
+# Grain and small errors of the motion must not wear trust down, which is multiplied frame by frame.
+_ALLOWED_MISFIT = 1.0
 _RETURN_PER_MOTION = 0.1
 _BLUR_PX = 0.7
 _L_WHITE = 100.0
@@ -102,7 +104,8 @@ def _carrier(
     motion_x, motion_y = cv2.split(flow)
     allowed = RETURN_SIGMA_PX + _RETURN_PER_MOTION * cv2.magnitude(motion_x, motion_y)
     misfit += (cv2.magnitude(astray_x, astray_y) / allowed) ** 2
-    trust = cv2.GaussianBlur(cv2.exp(-0.5 * misfit), (5, 5), _BLUR_PX)
+    doubt = np.maximum(misfit - _ALLOWED_MISFIT, 0.0)
+    trust = cv2.GaussianBlur(cv2.exp(-0.5 * doubt), (5, 5), _BLUR_PX)
     x, y = cv2.split(origin)
     inside = (x > -1.0) & (x < width) & (y > -1.0) & (y < height)
     trust = shrink(np.asarray(trust * inside, np.float32), shape)

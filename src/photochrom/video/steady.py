@@ -29,7 +29,7 @@ LOOKAHEAD = 24
 """Most frames that are held before the first of them gets its colour."""
 KEY_EVERY = 5
 """Frames from one guess of the network to the next; motion fills in."""
-LONGEST_MEMORY = 12.0
+LONGEST_MEMORY = 10.0
 """Key frames that the running average weighs as much as all older ones, at steady 1."""
 
 _FUTURE_SHARE = 0.4
