@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -118,3 +119,15 @@ def test_ctrl_c_ends_with_130_and_resume_goes_on(tmp_path: Path, tiny: list[str]
     assert left == ["000000.json", "000000.nut", "manifest.json"]
     assert main(["film", str(source), "-o", str(target), *tiny, "--resume"]) == 0
     assert len(decoded(target)) == 3000
+
+
+def test_a_film_is_measured_beside_plain_encoding(
+    tmp_path: Path, tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=12))
+    call = ["bench", "--film", str(source), "--model", tiny[1], "--repeats", "1", "--json"]
+    assert main(call) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["frames"], told["width"], told["height"]) == (12, 96, 64)
+    assert told["times_plain"] == told["colour"]["seconds"] / told["plain"]["seconds"]
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]

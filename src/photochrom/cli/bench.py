@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +21,9 @@ from photochrom.evaluate.bench import (
 )
 from photochrom.evaluate.bench import bench as measure
 from photochrom.imageio import DEFAULT_MAX_PIXELS
+
+if TYPE_CHECKING:
+    from photochrom.evaluate.bench_film import FilmMeasurement
 
 
 @click.command()
@@ -45,12 +50,18 @@ from photochrom.imageio import DEFAULT_MAX_PIXELS
     show_default=True,
     help="The median of so many runs is told.",
 )
+@click.option(
+    "--film",
+    type=click.Path(path_type=Path),
+    help="Measure this film instead: photochrom film, beside a plain decoding and encoding.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per measurement.")
 def bench(
     model: str,
     devices: tuple[str, ...],
     megapixels: tuple[float, ...],
     repeats: int,
+    film: Path | None,
     as_json: bool,
 ) -> int:
     """Measure how fast pictures are coloured here, in seconds.
@@ -58,6 +69,13 @@ def bench(
     For each size and device: the stages of a picture in a process that is warm, their sum, a fresh
     process for one picture (cold), its processor time and its peak memory.
     """
+    if film is not None:
+        # PyAV is an extra: pictures are measured without it.
+        from photochrom.evaluate.bench_film import bench_film
+
+        for device in devices or ("auto",):
+            _tell_film(bench_film(film, model=model, device=device, repeats=repeats), as_json)
+        return OK
     rows: list[tuple[str, ...]] = [("MP", "engine", *STAGES, "warm", "cold", "CPU", "peak MB")]
     for measurement in measure(
         model=model, devices=devices or None, megapixels=megapixels, repeats=repeats
@@ -84,6 +102,28 @@ def _row(measurement: Measurement) -> tuple[str, ...]:
         "?" if cold.cpu_s is None else f"{cold.cpu_s:.2f}",
         "?" if cold.peak_mb is None else f"{cold.peak_mb:.0f}",
     )
+
+
+def _tell_film(measured: FilmMeasurement, as_json: bool) -> None:
+    if as_json:
+        record = dataclasses.asdict(measured)
+        runs = {"plain": measured.plain._asdict(), "colour": measured.colour._asdict()}
+        click.echo(json.dumps({**record, **runs, "times_plain": measured.times_plain}))
+        return
+    rows: list[tuple[str, ...]] = [("", "seconds", "fps", "CPU", "peak MB")]
+    for name, run in (("plain", measured.plain), ("in colour", measured.colour)):
+        rows.append(
+            (
+                name,
+                f"{run.seconds:.1f}",
+                f"{measured.frames / run.seconds:.1f}",
+                "?" if run.cpu_s is None else f"{run.cpu_s:.1f}",
+                "?" if run.peak_mb is None else f"{run.peak_mb:.0f}",
+            )
+        )
+    size = f"{measured.width} x {measured.height}, {measured.frames} frames"
+    click.echo(f"{measured.film}: {size}, {measured.times_plain:.2f} times as long as plain")
+    click.echo(aligned(rows))
 
 
 def _record(measurement: Measurement) -> dict[str, object]:

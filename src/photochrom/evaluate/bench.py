@@ -155,7 +155,7 @@ def _cold(source: Path, model: str | Path, device: str, repeats: int) -> Cold:
     target = source.with_suffix(".cold.jpg")
     command = [sys.executable, "-m", "photochrom", "image", str(source), "-o", str(target)]
     command += ["--model", str(model), "--device", device, "--jobs", "1", "--overwrite"]
-    seconds, cpu_s, peaks_mb = zip(*(_launched(command) for _ in range(repeats)), strict=True)
+    seconds, cpu_s, peaks_mb = zip(*(launched(command) for _ in range(repeats)), strict=True)
     told = None not in cpu_s
     return Cold(
         statistics.median(seconds),
@@ -164,7 +164,8 @@ def _cold(source: Path, model: str | Path, device: str, repeats: int) -> Cold:
     )
 
 
-def _launched(command: Sequence[str]) -> Cold:
+def launched(command: Sequence[str]) -> Cold:
+    """Run a command in a fresh process and measure it. Raises PhotochromError where it fails."""
     answer = subprocess.run(
         [sys.executable, "-c", _LAUNCHER, *command],
         capture_output=True,
