@@ -280,3 +280,11 @@ def test_a_coloured_film_can_be_read_again(tmp_path: Path) -> None:
     for before, after in zip(read_frames(probe(source)), again, strict=True):
         assert before.pts == after.pts
         np.testing.assert_array_equal(before.luma, after.luma)
+
+
+def test_stretches_without_a_source_make_a_film_that_begins_at_zero(tmp_path: Path) -> None:
+    film = Film(time_base=MILLISECONDS, times=tuple(5000 + 40 * i for i in range(24)))
+    info = probe(make_film(tmp_path / "a.mkv", film))
+    (path,) = write_segments(tmp_path / "parts", info, B_FRAMES, [24])
+    join([path], probe(path), tmp_path / "b.mp4")
+    assert [t for t, _, _ in decoded(tmp_path / "b.mp4")] == [Fraction(i, 25) for i in range(24)]

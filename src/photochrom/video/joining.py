@@ -119,6 +119,8 @@ def join(
         are made anew so that they rise throughout.
     start_s, end_s: the part of the film that the stretches are, seconds as in `read_frames`; the
         other streams are cut to it (at packets), and the new film begins at 0. None: times stay.
+    info: of the source; of a stretch itself where there is nothing else to carry, and the new film
+        then begins at 0.
     comment: goes to the film's metadata, behind an earlier comment: who made the colours.
     Audio, subtitles and whatever else the container takes are copied packet by packet, bit for
     bit. `out` appears when it is complete, and not before; an earlier one stays otherwise.
@@ -135,11 +137,11 @@ def join(
     name = _container_of(out)
     begin_s = info.start_pts * info.time_base
     first_s = begin_s + first.start_s - lead(info) * info.time_base
-    shift_s = first_s if start_s is not None and start_s > 0 else Fraction(0)
+    cut = start_s is not None and start_s > 0
     part = _Part(
-        begin_s=first_s if shift_s else -inf,
+        begin_s=first_s if cut else -inf,
         end_s=inf if end_s is None else float(begin_s) + end_s,
-        shift_s=shift_s,
+        shift_s=first_s if cut or info.path in segments else Fraction(0),
     )
     options = timescale(info) if name in ("mp4", "mov") else {}
     try:

@@ -129,7 +129,7 @@ def _describe_film(
         bits=10 if kind.components[0].bits == 10 else 8,
         full_range=full_range and not rgb,
         matrix=matrix,
-        time_base=stream.time_base or frame.time_base,
+        time_base=stream.time_base or Fraction(1, av.time_base),
         rate=Fraction(rate) if rate else None,
         duration_s=_duration_s(container, stream),
         frames=stream.frames or None,

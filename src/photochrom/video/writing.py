@@ -221,8 +221,10 @@ class FilmWriter:
 
     def _mux(self, picture: VideoFrame | None) -> None:
         for packet in self._stream.encode(picture):
-            if packet.dts is not None and packet.pts is not None:
-                packet.dts = min(packet.dts, packet.pts)  # x265 errs in films of one frame
+            if packet.pts is not None:
+                # x265 leaves the decoding time of a single frame unset or at random.
+                known = packet.dts is not None and 0 <= packet.dts <= packet.pts
+                packet.dts = packet.dts if known else packet.pts
             self._container.mux_one(packet)
 
     def _fill(self, picture: VideoFrame, index: int, codes: NDArray[Any], repeat: int) -> None:
@@ -278,7 +280,7 @@ def colour_tags(info: FilmInfo) -> dict[str, int]:
 
 def _deepened(codes: NDArray[Any], *, luma: bool, full_range: bool) -> NDArray[np.uint16]:
     """8-bit codes as 10-bit ones."""
-    deep = codes.astype(np.uint16) * np.uint16(4)
+    deep: NDArray[np.uint16] = codes.astype(np.uint16) * np.uint16(4)
     if luma and full_range:
         deep += codes >> 6  # white is 1023
     return deep
