@@ -10,11 +10,12 @@ import click
 
 from photochrom.cli import FAILED, OK
 from photochrom.cli.console import printable
-from photochrom.cli.options import device_option, size_option, vividness_option
+from photochrom.cli.options import FiniteRange, device_option, size_option, vividness_option
 from photochrom.cli.table import aligned
 from photochrom.errors import InputError
 from photochrom.evaluate.report import PICTURE_METRICS, to_table
 from photochrom.evaluate.settings import Settings
+from photochrom.video.steady import DEFAULT_STEADY
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,10 +38,27 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option(
     "--data",
-    required=True,
     type=click.Path(path_type=Path),
     metavar="FOLDER|ZIP",
     help="Colour pictures: a folder with its subfolders, or a zip file.",
+)
+@click.option(
+    "--film",
+    "films",
+    multiple=True,
+    type=_FILE,
+    metavar="FILE",
+    help="A film in colour, instead of --data; several times for more. Measures flicker (CDC, "
+    "warp error), PSNR and LPIPS of the true film, frame by frame, and steadily. Goes with one "
+    "--model, --limit (the first frames), --size, --vividness, --device, --steady, "
+    "--lpips-weights, --json and --overwrite.",
+)
+@click.option(
+    "--steady",
+    type=FiniteRange(min=0.0, max=1.0),
+    default=DEFAULT_STEADY,
+    show_default=True,
+    help="With --film: how far colours follow the motion, as in `photochrom film`.",
 )
 @click.option(
     "--limit",
@@ -108,7 +126,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 def evaluate(
     models: tuple[str, ...],
-    data: Path,
+    data: Path | None,
+    films: tuple[Path, ...],
+    steady: float,
     lpips_weights: Path | None,
     json: Path | None,
     gallery: Path | None,
@@ -117,7 +137,7 @@ def evaluate(
     overwrite: bool,
     **choices: Any,
 ) -> int:
-    """Score a model on photographs with known colours.
+    """Score a model on photographs, or films, with known colours.
 
     The pictures are turned grey, coloured, and compared with the truth: beside the grey floor (the
     grey picture itself as the answer) and with 95 % bootstrap intervals. A picture that cannot be
@@ -128,6 +148,8 @@ def evaluate(
     from photochrom.evaluate import outputs
     from photochrom.imageio.atomic import check_target
 
+    if (data is None) == (not films):
+        raise click.UsageError("Name either pictures, with --data, or films, with --film.")
     writers = (
         (json, outputs.write_json),
         (gallery, outputs.write_gallery),
@@ -139,8 +161,16 @@ def evaluate(
     for path, _ in wanted:
         check_target(path, overwrite=overwrite)
     messages = Console(stderr=True, highlight=False, soft_wrap=True)
-    meter = None if no_truth else _meter(lpips_weights, messages)
     settings = Settings(**choices)
+    if data is None:
+        if no_truth or any(path is not None for path in (gallery, contact_sheet, settings.crop)):
+            raise click.UsageError("--film goes without gallery, sheet, crop and --no-truth.")
+        from photochrom.cli.evaluate_film import measure_films
+
+        lpips = _meter(lpips_weights, messages).lpips
+        measure_films(models, films, settings, steady, lpips, json, messages, overwrite=overwrite)
+        return OK
+    meter = None if no_truth else _meter(lpips_weights, messages)
     if settings.sort_by == "lpips" and meter is not None and meter.lpips is None:
         raise click.UsageError("--sort-by lpips needs LPIPS; name its weights.")
     results = _results(

@@ -7,10 +7,13 @@ grey film scores well. Frames are (H, W, 3) uint8, sRGB-encoded.
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from photochrom.video.flow import moved
 
 CDC_DISTANCES = (1, 2, 4)
 """Frames between the two that are compared (Liu et al. 2021: short, middle and long range)."""
@@ -60,14 +63,13 @@ class Correspondence:
     def __init__(self, earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> None:
         """earlier, later: (H, W) grey of the two frames."""
         dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        forth = np.asarray(dis.calc(earlier, later, None), np.float32)
-        back = np.asarray(dis.calc(later, earlier, None), np.float32)
+        absent: Any = None  # no first guess; OpenCV's type stubs do not say that None is allowed
+        forth = np.asarray(dis.calc(earlier, later, absent), np.float32)
+        back = np.asarray(dis.calc(later, earlier, absent), np.float32)
         height, width = earlier.shape
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         self._place = forth + np.stack([x, y], axis=-1)
-        returning = cv2.remap(
-            back, self._place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        returning = moved(back, self._place, cv2.INTER_LINEAR)
         astray = _squared(forth + returning)
         motion = _squared(forth) + _squared(returning)
         edge = _squared(np.gradient(forth, axis=0)) + _squared(np.gradient(forth, axis=1))
@@ -88,8 +90,8 @@ class Correspondence:
         """
         if not self.seen.any():
             return float("nan")
-        moved = cv2.remap(later, self._place, None, cv2.INTER_LINEAR)
-        difference = (earlier.astype(np.float32) - moved)[self.seen] / np.float32(255.0)
+        there = moved(later, self._place, cv2.INTER_LINEAR)
+        difference = (earlier.astype(np.float32) - there)[self.seen] / np.float32(255.0)
         return float(np.mean(np.sum(difference * difference, axis=-1), dtype=np.float64))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -30,6 +30,7 @@ _ALLOWED_MISFIT = 1.0
 _RETURN_PER_MOTION = 0.1
 _BLUR_PX = 0.7
 _L_WHITE = 100.0
+_ABSENT: Any = None  # OpenCV takes None here; its type stubs do not say so
 _FINER = 2
 
 
@@ -48,11 +49,11 @@ class Carrier:
         Cubic interpolation: a linear one, repeated from frame to frame, would blur. What comes from
         outside the picture takes the nearest edge.
         """
-        return _moved(planes, self.origin, cv2.INTER_CUBIC)
+        return moved(planes, self.origin, cv2.INTER_CUBIC)
 
     def carry_smoothly(self, planes: Planes) -> Planes:
         """The same without overshoot (linear interpolation), for weights and coordinates."""
-        return _moved(planes, self.origin, cv2.INTER_LINEAR)
+        return moved(planes, self.origin, cv2.INTER_LINEAR)
 
 
 class MotionFinder:
@@ -71,8 +72,8 @@ class MotionFinder:
         first, second = _codes(earlier), _codes(later)
         # Trust needs finer planes than chroma, and not as fine as the motion.
         fine = (_FINER * shape[0], _FINER * shape[1])
-        onward = _scaled(np.asarray(self._dis.calc(first, second, None), np.float32), fine)
-        back = _scaled(np.asarray(self._dis.calc(second, first, None), np.float32), fine)
+        onward = _scaled(np.asarray(self._dis.calc(first, second, _ABSENT), np.float32), fine)
+        back = _scaled(np.asarray(self._dis.calc(second, first, _ABSENT), np.float32), fine)
         before, after = shrink(earlier, fine), shrink(later, fine)
         return (
             _carrier(before, after, back, onward, shape),
@@ -98,9 +99,9 @@ def _carrier(
     """flow: (h, w, 2) from target to source, px; opposite: from source to target."""
     height, width = target.shape
     origin = flow + _grid(height, width)
-    misfit = (_moved(source, origin, cv2.INTER_LINEAR) - target) ** 2
+    misfit = (moved(source, origin, cv2.INTER_LINEAR) - target) ** 2
     misfit *= 1.0 / LIGHTNESS_SIGMA**2
-    astray_x, astray_y = cv2.split(flow + _moved(opposite, origin, cv2.INTER_LINEAR))
+    astray_x, astray_y = cv2.split(flow + moved(opposite, origin, cv2.INTER_LINEAR))
     motion_x, motion_y = cv2.split(flow)
     allowed = RETURN_SIGMA_PX + _RETURN_PER_MOTION * cv2.magnitude(motion_x, motion_y)
     misfit += (cv2.magnitude(astray_x, astray_y) / allowed) ** 2
@@ -112,9 +113,13 @@ def _carrier(
     return Carrier(_scaled(flow, shape) + _grid(*shape), trust)
 
 
-def _moved(planes: Planes, origin: Planes, interpolation: int) -> Planes:
-    moved = cv2.remap(planes, origin, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(moved, np.float32)
+def moved(planes: NDArray[Any], origin: Planes, interpolation: int) -> Planes:
+    """Planes read at other places: (H, W) or (H, W, C) at ``origin`` (h, w, 2), x and y in px.
+
+    interpolation: one of OpenCV's. Places outside take the nearest edge. Returns float32.
+    """
+    found = cv2.remap(planes, origin, _ABSENT, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, np.float32)
 
 
 @cache

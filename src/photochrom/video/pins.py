@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from photochrom.color.fit import shrink
 from photochrom.color.spread import spread_correction
-from photochrom.video.flow import Carrier
+from photochrom.video.flow import Carrier, moved
 from photochrom.video.guessing import Guess
 
 Planes = NDArray[np.float32]
@@ -48,7 +48,8 @@ def guess_one(guess: Guess, L: Planes, pinned: Pinned | None) -> Planes:
     """
     if pinned is None or not pinned.mask.any():
         nothing = np.zeros((1, *L.shape, 2), np.float32)
-        return guess(L[None], nothing, nothing[..., 0])[0]
+        plain: Planes = guess(L[None], nothing, nothing[..., 0])[0]
+        return plain
     given = pinned.ab * pinned.mask[..., None]
     ab = guess(L[None], given[None], pinned.mask[None])[0]
     shape = (ab.shape[0], ab.shape[1])
@@ -92,12 +93,12 @@ class PinnedColours:
         """The given colours as they are in the frame reached, below newer ones of that frame."""
         height, width = self._pinned.mask.shape
         h, w = self._trust.shape
-        place = cv2.resize(self._place, (width, height), interpolation=cv2.INTER_LINEAR)
+        finer = cv2.resize(self._place, (width, height), interpolation=cv2.INTER_LINEAR)
         scale = np.array([width / w, height / h], np.float32)
-        place = np.asarray((place + 0.5) * scale - 0.5, np.float32)
-        cover = cv2.remap(self._pinned.mask, place, None, cv2.INTER_LINEAR)
+        place = np.asarray((finer + 0.5) * scale - 0.5, np.float32)
+        cover = moved(self._pinned.mask, place, cv2.INTER_LINEAR)
         masked = self._pinned.ab * self._pinned.mask[..., None]
-        ab = cv2.remap(masked, place, None, cv2.INTER_LINEAR) / np.maximum(cover, 1e-6)[..., None]
+        ab = moved(masked, place, cv2.INTER_LINEAR) / np.maximum(cover, 1e-6)[..., None]
         trust = cv2.resize(self._trust, (width, height), interpolation=cv2.INTER_LINEAR)
         mask = ((cover > _HEARD_COVER) & (trust > _HEARD_TRUST)).astype(np.float32)
         if newer is not None:

@@ -99,7 +99,8 @@ class ShotFinder:
 def _thumbnail(L: NDArray[np.float32]) -> NDArray[np.float32]:
     scale = _THUMBNAIL_PX / max(L.shape)
     if scale < 1.0:
-        L = cv2.resize(L, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        size = (max(1, round(L.shape[1] * scale)), max(1, round(L.shape[0] * scale)))
+        L = np.asarray(cv2.resize(L, size, interpolation=cv2.INTER_AREA), np.float32)
     return np.asarray(L - L.mean(), np.float32)
 
 

@@ -34,7 +34,7 @@ LONGEST_MEMORY = 10.0
 
 _FUTURE_SHARE = 0.4
 _LEAST_KNOWN = 0.5
-_LEAST_WEIGHT = 1e-3
+_LEAST_WEIGHT = np.float32(1e-3)
 _AHEAD = LOOKAHEAD - DECISION_FRAMES
 _NOTHING_PINNED: Mapping[int, Pinned] = MappingProxyType({})
 
@@ -81,7 +81,8 @@ class Average(NamedTuple):
         if other is None:
             return self.ab
         mine, others = self.weight + _LEAST_WEIGHT, other.weight + _LEAST_WEIGHT
-        return self.ab + (other.ab - self.ab) * (others / (mine + others))[..., None]
+        merged: Planes = self.ab + (other.ab - self.ab) * (others / (mine + others))[..., None]
+        return merged
 
 
 def steady_chroma(
@@ -108,7 +109,8 @@ def steady_chroma(
     return _merged(_guessed(_with_shots(smalls), guess, pinned), steady * LONGEST_MEMORY)
 
 
-class _Step(NamedTuple):
+@dataclass(frozen=True)
+class _Step:
     """One frame on its way."""
 
     index: int

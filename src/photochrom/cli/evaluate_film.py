@@ -1,0 +1,56 @@
+"""``photochrom evaluate --film``: films with known colours, under a progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from photochrom.cli.table import aligned
+from photochrom.evaluate.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from photochrom.evaluate.lpips import Lpips
+
+
+def measure_films(
+    models: Sequence[str],
+    films: Sequence[Path],
+    settings: Settings,
+    steady: float,
+    lpips: Lpips | None,
+    json: Path | None,
+    messages: Console,
+    *,
+    overwrite: bool,
+) -> None:
+    """Print the table of all films and write the JSON file that was asked for.
+
+    Raises InputError for a film that cannot be measured, ModelError, OutputError; and a usage
+    error for more than one model.
+    """
+    from rich.progress import Progress
+
+    from photochrom.engine import DEFAULT_MODEL, load
+    from photochrom.evaluate.film import FilmMeasuring, evaluate_film, to_table, write_json
+
+    if len(models) > 1:
+        raise click.UsageError("--film measures one model at a time.")
+    network = load(models[0] if models else DEFAULT_MODEL, device=settings.device)
+    messages.print(f"{network.card.title}: {network.device}", markup=False)
+    choices = FilmMeasuring(settings.size, settings.vividness, steady, settings.limit)
+    reports = []
+    with Progress(console=messages) as progress:
+        for film in films:
+            task = progress.add_task(film.name.replace("[", "\\["), total=settings.limit)
+            advance = partial(progress.advance, task)
+            reports.append(evaluate_film(film, network, choices, lpips, advance))
+    click.echo(aligned(to_table(reports)))
+    if json is not None:
+        write_json(json, reports, choices, network.card.title, overwrite=overwrite)
+        messages.print(f"wrote {json}", markup=False)
