@@ -152,7 +152,7 @@ def _keyframes(
 @click.option(
     "--threads",
     type=click.IntRange(min=1, max=256),
-    help="Of the network and of the encoder, each. As many as there are processors, unless given.",
+    help="Of the network and of the encoder, each. Unless given, each takes as many as suit it.",
 )
 @click.option(
     "--resume",

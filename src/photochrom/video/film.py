@@ -126,8 +126,12 @@ def manifest(info: FilmInfo, network: Network, settings: FilmSettings) -> dict[s
 
 
 def encoding_of(settings: FilmSettings) -> Encoding:
-    """The encoding with its number of threads written out, since that can change a result."""
-    threads = settings.encoding.threads or settings.threads or os.cpu_count() or 1
+    """The encoding with its number of threads written out, since that can change a result.
+
+    Three for two processors is x264's own choice.
+    """
+    own = (3 * (os.cpu_count() or 1) + 1) // 2
+    threads = settings.encoding.threads or settings.threads or own
     return dataclasses.replace(settings.encoding, threads=threads)
 
 

@@ -45,7 +45,7 @@ class FilmSettings:
     model: str | Path = DEFAULT_MODEL
     device: str = "auto"
     threads: int | None = None
-    """Of the network and of the encoder, each; None: as many as there are processors."""
+    """Of the network and of the encoder, each; None: each as it likes best."""
     size: Size = "auto"
     vividness: float = DEFAULT_VIVIDNESS
     steady: float = DEFAULT_STEADY
