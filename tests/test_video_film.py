@@ -165,7 +165,7 @@ def test_a_film_killed_at_random_moments_comes_out_the_same(
     tmp_path: Path, settings: FilmSettings
 ) -> None:
     """SIGKILL leaves no time to tidy up; what counts is what is on the disk."""
-    source = make_film(tmp_path / "in.mkv", Film(frames=60, audio="flac"))
+    source = make_film(tmp_path / "in.mkv", Film(frames=200, audio="flac"))
     killed, whole = tmp_path / "killed.mp4", tmp_path / "whole.mp4"
 
     def start(target: Path) -> subprocess.Popen[str]:
@@ -181,8 +181,8 @@ def test_a_film_killed_at_random_moments_comes_out_the_same(
     for _ in range(60):
         with start(killed) as run:
             assert run.stdout is not None
-            if kills < 6:
-                for _ in range(chance.randrange(4, 20)):
+            if kills < 10:
+                for _ in range(chance.randrange(4, 16)):
                     if not run.stdout.readline():
                         break
                 time.sleep(chance.uniform(0.0, 0.05))
@@ -191,15 +191,14 @@ def test_a_film_killed_at_random_moments_comes_out_the_same(
             run.stdout.read()
         if run.returncode == 0:
             break
-        assert not killed.exists()
-    assert kills >= 4
-    for (time_s, y, u), (time_whole_s, y_whole, u_whole) in zip(
-        decoded(killed), decoded(whole), strict=True
-    ):
-        assert time_s == time_whole_s
-        np.testing.assert_array_equal(y, y_whole)
-        np.testing.assert_array_equal(u, u_whole)
-    assert not parts_folder(killed).exists()
+        if killed.exists():
+            break  # hit between its completion and its end
+    assert kills >= 8
+    for kind in ("video", "audio"):
+        assert payloads(killed, kind) == payloads(whole, kind)
+    assert [time_s for time_s, _, _ in decoded(killed)] == [
+        time_s for time_s, _, _ in decoded(whole)
+    ]
 
 
 def test_a_part_of_a_film_is_the_same_frames(tmp_path: Path, settings: FilmSettings) -> None:

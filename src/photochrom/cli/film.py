@@ -22,6 +22,7 @@ from photochrom.errors import OutputError, PhotochromError
 from photochrom.video.film import colour_film
 from photochrom.video.joining import CONTAINERS
 from photochrom.video.preview import PREVIEW_PLACES, preview_film
+from photochrom.video.segments import forget_parts
 from photochrom.video.settings import FilmHint, FilmOutcome, FilmSettings, KeyFrame, Progress
 from photochrom.video.stills import keyframes_in, write_stills
 from photochrom.video.writing import CODECS, KINDS, Codec, Encoding
@@ -239,6 +240,7 @@ def _colour(films: Sequence[tuple[Path, Path]], settings: FilmSettings, work: _W
     for source, target in films:
         if settings.resume and not settings.overwrite and target.is_file():
             click.echo(f"Skipped: {target} is finished", err=True)
+            forget_parts(target)
             continue
         with FilmReporter(source, target) as reporter:
             try:

@@ -166,6 +166,11 @@ def parts_folder(target: Path) -> Path:
     return target.with_name(f".{target.name}.photochrom-parts")
 
 
+def forget_parts(target: Path) -> None:
+    """Tidy up after a run that was killed between the completion of its film and its own end."""
+    Parts(parts_folder(target)).remove()
+
+
 def open_parts(
     target: Path, manifest: Mapping[str, object], *, resume: bool, overwrite: bool
 ) -> Parts:
