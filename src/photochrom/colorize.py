@@ -108,20 +108,35 @@ def guess_chroma(
     L: (h, w). hint_ab: (h, w, 2) and mask: (h, w), from `hint_planes`.
     Returns (h/k, w/k, 2) float32 in CIELAB units.
     """
-    gain = network.card.chroma_gain * vividness
-    # The network hears the asked colours divided by the gain, so that an object which it colours
-    # after a hint comes out in the asked colour, not in a more vivid one. Far below 1 that would
-    # ask for colours that do not exist.
-    heard = np.clip(hint_ab / max(gain, _MIN_HINT_GAIN), -_AB_LIMIT, _AB_LIMIT)
-    planes = np.concatenate([L[..., None], heard, mask[..., None]], axis=-1)
-    inputs = np.ascontiguousarray(planes.transpose(2, 0, 1)[None], dtype=np.float32)
-    ab = gain * network(inputs).ab[0].transpose(1, 2, 0)
+    ab = network_chroma(network, L[None], hint_ab[None], mask[None], vividness)[0]
     if mask.any():
         shape = (ab.shape[0], ab.shape[1])
         covered = shrink(mask, shape)
         asked = shrink(hint_ab, shape) / np.maximum(covered, 1e-6)[..., None]
         ab = ab + spread_correction(asked - ab, covered > 0, shrink(L, shape))
     return np.ascontiguousarray(ab, dtype=np.float32)
+
+
+def network_chroma(
+    network: Network,
+    L: NDArray[np.float32],
+    hint_ab: NDArray[np.float32],
+    mask: NDArray[np.float32],
+    vividness: float = DEFAULT_VIVIDNESS,
+) -> NDArray[np.float32]:
+    """What the network itself says of some pictures, as vivid as asked.
+
+    L: (N, h, w). hint_ab: (N, h, w, 2). mask: (N, h, w), 0 or 1.
+    Returns (N, h/k, w/k, 2) float32 in CIELAB units. Raises ModelError when the network fails.
+    """
+    gain = network.card.chroma_gain * vividness
+    # The network hears the asked colours divided by the gain, so that an object which it colours
+    # after a hint comes out in the asked colour, not in a more vivid one. Far below 1 that would
+    # ask for colours that do not exist.
+    heard = np.clip(hint_ab / max(gain, _MIN_HINT_GAIN), -_AB_LIMIT, _AB_LIMIT)
+    planes = np.concatenate([L[:, None], heard.transpose(0, 3, 1, 2), mask[:, None]], axis=1)
+    ab = network(np.ascontiguousarray(planes, dtype=np.float32)).ab
+    return np.ascontiguousarray(gain * ab.transpose(0, 2, 3, 1), dtype=np.float32)
 
 
 def hint_planes(
