@@ -9,7 +9,7 @@ BIN = $(VENV)/bin
 
 setup:  ## An environment with every extra, and the wheels that the packaging test installs from.
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(EDITABLE) '.[dev,evaluate,fast,formats,train,video]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(EDITABLE) '.[dev,evaluate,fast,formats,train,video,web]'
 	$(BIN)/python -m pip wheel --quiet --constraint constraints.txt --wheel-dir $(VENV)/wheelhouse . hatchling
 
 check:  ## Lint, format, types, import rules.

@@ -21,8 +21,8 @@ else:
 
 PACKAGE = Path(photochrom.__file__).parent
 PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
-EXTRAS = ("fast", "formats", "train", "evaluate", "video")
-NEEDS_AN_EXTRA = {"nets", "train", "evaluate", "video"}
+EXTRAS = ("fast", "formats", "train", "evaluate", "video", "web")
+NEEDS_AN_EXTRA = {"nets", "train", "evaluate", "video", "web"}
 ROOMS = sorted({path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob("*.py")})
 
 
