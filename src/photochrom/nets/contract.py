@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from photochrom.color.bins import ColorBins
+from photochrom.errors import RecipeError
 
 L_CENTRE = 50.0
 L_SCALE = 50.0
@@ -34,6 +36,8 @@ class ColorNet(nn.Module, ABC):
 
     stride: int
     """Input size / output size."""
+    multiple_of: int
+    """Height and width of the input are multiples of this."""
     bins: ColorBins | None = None
     """The colour bins of the logits; None for networks without a classification head."""
 
@@ -44,6 +48,27 @@ class ColorNet(nn.Module, ABC):
     def encoder_parameters(self) -> list[nn.Parameter]:
         """Parameters that start from pretrained weights and want a smaller learning rate."""
         return []
+
+    def load_encoder(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the weights of a classifier for the encoder.
+
+        weights: the classifier's tensors by name. Raises ModelError when they are those of another
+        one, RecipeError when the network has no encoder that could take any.
+        """
+        raise RecipeError("this network has no encoder that takes the weights of a classifier")
+
+
+class Critic(nn.Module, ABC):
+    """A network that says how real a picture is."""
+
+    conditional: bool
+    """Whether it sees L, or the colours alone."""
+
+    @abstractmethod
+    def forward(self, lab: Tensor) -> Tensor:
+        """lab: (N, 3, H, W) CIELAB units. Returns unbounded scores (N, 1, h, w): the logarithm of
+        the odds under a cross-entropy loss, and in every case higher where it looks more real.
+        """
 
 
 def normalise(x: Tensor) -> Tensor:

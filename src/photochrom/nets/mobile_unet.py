@@ -7,6 +7,8 @@ source of the confidence afterwards).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -61,6 +63,7 @@ class MobileUNet(ColorNet):
     """widths: decoder channels at strides 16, 8 and 4. attention: number of attention blocks."""
 
     stride = 4
+    multiple_of = 32
 
     def __init__(
         self, width_16: int = 192, width_8: int = 128, width_4: int = 64, attention: int = 1
@@ -100,6 +103,10 @@ class MobileUNet(ColorNet):
 
     def encoder_parameters(self) -> list[nn.Parameter]:
         return list(self.encoder.parameters())
+
+    def load_encoder(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the tensors of a MobileNetV2 1.0 trained on ImageNet; see load_imagenet."""
+        self.encoder.load_imagenet(weights)
 
 
 def _double(x: Tensor) -> Tensor:

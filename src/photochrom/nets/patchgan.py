@@ -1,7 +1,7 @@
 """PatchGAN critics: a map of real/fake scores, one for each patch of the picture.
 
 Source: Isola et al., *Image-to-Image Translation with Conditional Adversarial Networks* (CVPR
-2017); spectral norm: Miyato et al. (ICLR 2018).
+2017, §3.2.2 and §6.1); spectral norm: Miyato et al. (ICLR 2018).
 """
 
 from __future__ import annotations
@@ -12,16 +12,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from photochrom.nets.contract import AB_SCALE, L_CENTRE, L_SCALE, Critic
+from photochrom.nets.layers import Init, Norm, norm_layer, start_normal, with_spectral
 
-class PatchCritic(nn.Module):
-    """Spectrally normalised PatchGAN on (L, a, b).
+
+class PatchCritic(Critic):
+    """Spectrally normalised PatchGAN on (L, a, b), without any statistics of the batch.
 
     lab: (N, 3, H, W) CIELAB units. Returns unbounded scores (N, 1, h, w), higher is more real.
     """
 
-    def __init__(self, width: int = 48, layers: int = 3) -> None:
+    def __init__(self, width: int = 48, layers: int = 3, conditional: bool = True) -> None:
+        """conditional: False looks at the colours alone."""
         super().__init__()
-        channels = [3, *(min(width * 2**i, width * 4) for i in range(layers))]
+        self.conditional = conditional
+        channels = [3 if conditional else 2, *(min(width * 2**i, width * 4) for i in range(layers))]
         body: list[nn.Module] = []
         for inputs, outputs in pairwise(channels):
             body += [
@@ -33,5 +38,96 @@ class PatchCritic(nn.Module):
 
     def forward(self, lab: Tensor) -> Tensor:
         L, ab = lab[:, :1], lab[:, 1:]
-        scores: Tensor = self.body(torch.cat([L / 50.0 - 1.0, ab / 50.0], dim=1))
+        seen = torch.cat([L / 50.0 - 1.0, ab / 50.0], dim=1) if self.conditional else ab / 50.0
+        scores: Tensor = self.body(seen)
         return scores
+
+
+class _ScaledCritic(Critic):
+    """A critic that looks at L / 50 − 1 and ab / 110, or at ab / 110 alone."""
+
+    def __init__(self, body: nn.Module, conditional: bool, init: Init) -> None:
+        super().__init__()
+        self.conditional = conditional
+        self.body = body
+        start_normal(self, init)
+
+    def forward(self, lab: Tensor) -> Tensor:
+        ab = lab[:, 1:] / AB_SCALE
+        seen = torch.cat([(lab[:, :1] - L_CENTRE) / L_SCALE, ab], dim=1) if self.conditional else ab
+        scores: Tensor = self.body(seen)
+        return scores
+
+
+class Patch70Critic(_ScaledCritic):
+    """Isola's PatchGAN: C64-C128-C256-C512, each score sees 70 × 70 px (with 3 layers).
+
+    layers: strided layers; 1 sees 16 px, 2 34 px, 3 70 px, 4 142 px, 5 286 px.
+    """
+
+    def __init__(
+        self, width: int = 64, layers: int = 3, norm: Norm = "batch", conditional: bool = True,
+        init: Init = "normal",
+    ) -> None:  # fmt: skip
+        if width < 1 or layers < 1:
+            raise ValueError("width and layers start at 1")
+        widths = [width * min(2**i, 8) for i in range(layers + 1)]
+        body = _strided(3 if conditional else 2, widths[:-1], norm)
+        body += _block(widths[-2], widths[-1], norm, stride=1)
+        body.append(with_spectral(nn.Conv2d(widths[-1], 1, 4, padding=1), norm))
+        super().__init__(nn.Sequential(*body), conditional, init)
+
+
+class PixelCritic(_ScaledCritic):
+    """Isola's PixelGAN: 1 × 1 convolutions, so each pixel is judged by its own colour alone."""
+
+    def __init__(
+        self, width: int = 64, norm: Norm = "batch", conditional: bool = True,
+        init: Init = "normal",
+    ) -> None:  # fmt: skip
+        if width < 1:
+            raise ValueError("width starts at 1")
+        body = nn.Sequential(
+            with_spectral(nn.Conv2d(3 if conditional else 2, width, 1), norm),
+            nn.LeakyReLU(0.2, inplace=True),
+            with_spectral(nn.Conv2d(width, 2 * width, 1, bias=norm != "batch"), norm),
+            norm_layer(norm, 2 * width),
+            nn.LeakyReLU(0.2, inplace=True),
+            with_spectral(nn.Conv2d(2 * width, 1, 1), norm),
+        )
+        super().__init__(body, conditional, init)
+
+
+class ImageCritic(_ScaledCritic):
+    """One score for the whole picture: Isola's 286 px ImageGAN, its features averaged at the end.
+
+    layers: strided layers; the picture's sides are at least 2**layers px.
+    """
+
+    def __init__(
+        self, width: int = 64, layers: int = 5, norm: Norm = "batch", conditional: bool = True,
+        init: Init = "normal",
+    ) -> None:  # fmt: skip
+        if width < 1 or layers < 1:
+            raise ValueError("width and layers start at 1")
+        widths = [width * min(2**i, 8) for i in range(layers)]
+        body = _strided(3 if conditional else 2, widths, norm)
+        body += [nn.AdaptiveAvgPool2d(1), with_spectral(nn.Conv2d(widths[-1], 1, 1), norm)]
+        super().__init__(nn.Sequential(*body), conditional, init)
+
+
+def _strided(inputs: int, widths: list[int], norm: Norm) -> list[nn.Module]:
+    """Convolutions that halve the size each; the first has no norm (Isola et al., §6.1)."""
+    first = with_spectral(nn.Conv2d(inputs, widths[0], 4, 2, 1), norm)
+    body: list[nn.Module] = [first, nn.LeakyReLU(0.2, inplace=True)]
+    for before, after in pairwise(widths):
+        body += _block(before, after, norm, stride=2)
+    return body
+
+
+def _block(inputs: int, outputs: int, norm: Norm, stride: int) -> list[nn.Module]:
+    return [
+        with_spectral(nn.Conv2d(inputs, outputs, 4, stride, 1, bias=norm != "batch"), norm),
+        norm_layer(norm, outputs),
+        nn.LeakyReLU(0.2, inplace=True),
+    ]

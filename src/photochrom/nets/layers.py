@@ -1,0 +1,86 @@
+"""Layers and initial weights that several families of networks and critics share."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+Norm = Literal["batch", "instance", "layer", "spectral", "none"]
+"""How the activations of a layer are kept in range; "spectral" bounds its weights instead."""
+Init = Literal["normal", "torch"]
+"""Initial weights: N(0, 0.02) as in DCGAN and pix2pix, or torch's own."""
+
+_INIT_STD = 0.02
+
+
+def check_choice(option: str, value: str, choices: object) -> None:
+    """Raise ValueError when an option is none of the words of a Literal type."""
+    known = get_args(choices)
+    if value not in known:
+        raise ValueError(f"{option} is {value!r}; known are {', '.join(known)}")
+
+
+def norm_layer(norm: Norm, channels: int) -> nn.Module:
+    """The layer that follows a convolution of ``channels`` outputs.
+
+    "instance" has no weights of its own, as in pix2pix; "layer" looks at all channels of one
+    picture. "spectral" and "none" need no layer.
+    """
+    check_choice("norm", norm, Norm)
+    if norm == "batch":
+        return nn.BatchNorm2d(channels)
+    if norm == "instance":
+        return nn.InstanceNorm2d(channels)
+    if norm == "layer":
+        return nn.GroupNorm(1, channels)
+    return nn.Identity()
+
+
+def with_spectral(layer: nn.Module, norm: Norm) -> nn.Module:
+    """The layer, its largest singular value held at 1 where the norm is "spectral"."""
+    return spectral_norm(layer) if norm == "spectral" else layer
+
+
+def start_normal(module: nn.Module, init: Init) -> None:
+    """Give the convolutions and batch norms of ``module`` their initial weights, in place.
+
+    "normal" is N(0, 0.02) for convolutions, N(1, 0.02) for batch norms, 0 for biases (Isola et
+    al. 2017, §6.2); "torch" leaves them as they are.
+    """
+    check_choice("init", init, Init)
+    if init == "torch":
+        return
+    for layer in module.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(layer.weight, 0.0, _INIT_STD)
+        elif isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, 1.0, _INIT_STD)
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)) and layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
+class SelfAttention(nn.Module):
+    """Every position looks at all others: (N, C, h, w) in and out.
+
+    The layer of SAGAN (Zhang et al., *Self-Attention Generative Adversarial Networks*, ICML 2019):
+    query and key of C / 8 channels, values of C, added with a weight ``gamma`` that starts at 0.
+    """
+
+    def __init__(self, channels: int, norm: Norm = "spectral") -> None:
+        super().__init__()
+        inner = max(channels // 8, 1)
+        self.query = with_spectral(nn.Conv2d(channels, inner, 1, bias=False), norm)
+        self.key = with_spectral(nn.Conv2d(channels, inner, 1, bias=False), norm)
+        self.value = with_spectral(nn.Conv2d(channels, channels, 1, bias=False), norm)
+        self.gamma = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = (f(x).flatten(2) for f in (self.query, self.key, self.value))
+        share = F.softmax(query.transpose(1, 2) @ key, dim=2)
+        seen = (value @ share.transpose(1, 2)).reshape(x.shape)
+        mixed: Tensor = x + self.gamma * seen
+        return mixed
