@@ -18,20 +18,18 @@ from photochrom.nets.mobile_unet import MobileUNet
 class NetSpec:
     """One row of the table of networks.
 
-    build: makes the network from the recipe's ``[net.options]``.
-    multiple_of: height and width of the input must be multiples of this.
+    build: makes the network from the recipe's ``[net.options]``; what its input's sides must be
+    multiples of is told by the network itself, as options may change it.
     summary: one line for listings.
     """
 
     build: Callable[..., ColorNet]
-    multiple_of: int
     summary: str
 
 
 NETS: dict[str, NetSpec] = {
     "mobile-unet": NetSpec(
         build=MobileUNet,
-        multiple_of=32,
         summary="MobileNetV2 encoder, attention bottleneck, light dense decoder, two heads",
     ),
 }

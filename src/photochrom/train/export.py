@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from photochrom.engine.card import CARD_KEY, ModelCard
 from photochrom.errors import ModelError
 from photochrom.imageio.atomic import check_target, write_atomically
-from photochrom.nets import NETS
 from photochrom.nets.contract import AB_SCALE, ColorNet, confidence
 from photochrom.train.start import ONNX_HALF, load_average
 
@@ -76,7 +75,7 @@ def export(
     """
     check_target(out, overwrite=overwrite)
     recipe, net, position = load_average(checkpoint)
-    multiple = NETS[recipe.net.name].multiple_of
+    multiple = net.multiple_of
     model = _trace(_Exported(net), multiple, two=net.bins is not None)
     card = ModelCard(
         name=recipe.export.model or recipe.name,

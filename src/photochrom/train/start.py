@@ -12,9 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from photochrom.errors import InputError, ModelError, RecipeError
-from photochrom.nets import NETS, build
+from photochrom.nets import build
 from photochrom.nets.contract import ColorNet
-from photochrom.nets.mobile_unet import MobileUNet
 from photochrom.nets.vgg import VGG19Features
 from photochrom.train import checkpoint
 from photochrom.train.checkpoint import Position
@@ -29,7 +28,7 @@ ONNX_HALF = ".fp16"
 
 def check_stages(recipe: Recipe, net: ColorNet) -> None:
     """Raise RecipeError for a stage whose crops or losses do not fit the network."""
-    multiple = NETS[recipe.net.name].multiple_of
+    multiple = net.multiple_of
     for stage in recipe.stages:
         if stage.crop % multiple:
             raise RecipeError(
@@ -50,9 +49,7 @@ def load_start(net: ColorNet, recipe: NetRecipe) -> None:
     checkpoint), RecipeError when the network cannot take such weights.
     """
     if recipe.encoder_weights:
-        if not isinstance(net, MobileUNet):
-            raise RecipeError(f"net.encoder_weights do not fit the network {recipe.name!r}")
-        net.encoder.load_imagenet(_safetensors(recipe.encoder_weights, "net.encoder_weights"))
+        net.load_encoder(_tensors(recipe.encoder_weights, "net.encoder_weights"))
     if recipe.start_from:
         path = Path(recipe.start_from)
         weights = _onnx_weights(path) if path.suffix == ".onnx" else _average(path)
@@ -88,6 +85,22 @@ def load_average(path: Path) -> tuple[Recipe, ColorNet, Position]:
     except (KeyError, RuntimeError) as error:
         raise InputError(f"{path} does not hold the network of its recipe: {error}") from error
     return recipe, net.eval(), position
+
+
+def _tensors(name: str, key: str) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, or of a .pth file as torchvision publishes them."""
+    if Path(name).suffix not in {".pth", ".pt"}:
+        return _safetensors(name, key)
+    try:
+        # Only tensors and plain values are unpickled: a file from elsewhere runs no code.
+        content = torch.load(name, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ModelError(f"{key}: cannot read {name}: {error.strerror}") from error
+    except Exception as error:  # torch tells of damage by many kinds of errors, at length
+        raise ModelError(f"{key}: {name} is damaged or no file of tensors") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{key}: {name} holds a {type(content).__name__}, not tensors by name")
+    return {k: v for k, v in content.items() if isinstance(v, Tensor)}
 
 
 def _safetensors(name: str, key: str) -> dict[str, Tensor]:
