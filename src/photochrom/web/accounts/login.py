@@ -1,0 +1,75 @@
+"""Who is logged in, as the session tells it."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, redirect, request, session, url_for
+from flask_login import LoginManager, current_user, login_user
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from werkzeug.wrappers import Response as AnyResponse
+
+from photochrom.web.answers import wants_json
+from photochrom.web.database import User, db
+from photochrom.web.errors import LoginNeeded
+from photochrom.web.settings import current_settings
+from photochrom.web.words import _
+
+LOCAL_EMAIL = "local"
+"""Instead of an email address, of the one person of a studio without accounts."""
+
+
+def init_login(app: Flask) -> None:
+    """Let Flask-Login know users by their session."""
+    manager = LoginManager()
+    # Its protection ends a session whose network address changes, as a phone's does all day.
+    manager.session_protection = None
+    manager.user_loader(_user_of_session)
+    manager.request_loader(_local_user)
+    manager.unauthorized_handler(_unauthorized)
+    manager.init_app(app)
+
+
+def this_user() -> User:
+    """The user who is logged in, in a view that is only for such."""
+    user = current_user._get_current_object()
+    assert isinstance(user, User), "only views with login_required ask"
+    return user
+
+
+def begin_session(user: User) -> None:
+    """Log ``user`` in; nothing of the session before it stays, as somebody may have planted it."""
+    session.clear()
+    session.permanent = True
+    login_user(user)
+
+
+def _user_of_session(key: str) -> User | None:
+    if current_settings().local:
+        return _local_user(request)
+    number, _dot, epoch = key.partition(".")
+    user = db.session.get(User, int(number)) if number.isdecimal() else None
+    return user if user is not None and epoch == str(user.session_epoch) else None
+
+
+def _local_user(_request: object) -> User | None:
+    """The one user of a studio without accounts, made when first needed; else nobody."""
+    if not current_settings().local:
+        return None
+    find = select(User).filter_by(email=LOCAL_EMAIL)
+    user = db.session.scalar(find)
+    if user is None:
+        db.session.add(User(name=_("You"), email=LOCAL_EMAIL, password_hash=""))
+        try:
+            db.session.commit()
+        except IntegrityError:  # another request was faster
+            db.session.rollback()
+        user = db.session.scalar(find)
+    return user
+
+
+def _unauthorized() -> AnyResponse:
+    if wants_json():
+        raise LoginNeeded(_("Log in first."))
+    target = request.full_path.rstrip("?") if request.method == "GET" else None
+    answer: Response = redirect(url_for("accounts.log_in", next=target))  # type: ignore[assignment]
+    return answer

@@ -1,0 +1,212 @@
+"""What the studio remembers: users, their tokens, pictures and share links."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alembic import command
+from alembic.config import Config
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    MetaData,
+    String,
+    TypeDecorator,
+    event,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from photochrom.web.settings import WebSettings
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+_NAMES = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Base of all tables; constraints have names, so that a migration can change them."""
+
+    metadata = MetaData(naming_convention=_NAMES)
+
+
+db = SQLAlchemy(model_class=Base)
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time, in UTC, also in SQLite, which forgets the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """With its zone."""
+        if value is not None and value.tzinfo is None:
+            return value.replace(tzinfo=timezone.utc)
+        return value
+
+
+def now() -> datetime:
+    """The present, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+def new_id() -> str:
+    """A public identifier that cannot be guessed: 16 characters of A–Z, a–z, 0–9, - and _."""
+    return secrets.token_urlsafe(12)
+
+
+class User(Model):
+    """A person with an account, or the one person of a studio without accounts."""
+
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    email: Mapped[str] = mapped_column(String(320), unique=True)
+    """Casefolded."""
+    password_hash: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    session_epoch: Mapped[int] = mapped_column(default=0)
+    """Raised to end all sessions and reset links that were given out before."""
+    tokens: Mapped[list[Token]] = relationship(
+        back_populates="user", cascade="all, delete-orphan", passive_deletes=True
+    )
+    pictures: Mapped[list[Picture]] = relationship(
+        back_populates="user", cascade="all, delete-orphan", passive_deletes=True
+    )
+
+    # What Flask-Login asks of a user.
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def get_id(self) -> str:
+        """What the session remembers: the user, and which epoch it belongs to."""
+        return f"{self.id}.{self.session_epoch}"
+
+
+class Token(Model):
+    """A secret with which a program acts for its user; only its digest is kept."""
+
+    __tablename__ = "tokens"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    """SHA-256 of the secret, in hexadecimal."""
+    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    last_used_at: Mapped[datetime | None] = mapped_column(Moment)
+    user: Mapped[User] = relationship(back_populates="tokens")
+
+
+class Picture(Model):
+    """A photo or film, what was asked of it, and how far that is."""
+
+    __tablename__ = "pictures"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_id)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    """What the person calls it; shown and searched, never part of a path."""
+    kind: Mapped[str] = mapped_column(String(8), default="photo")
+    """photo or film."""
+    media_type: Mapped[str] = mapped_column(String(64))
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Disk space of all its files."""
+    width: Mapped[int] = mapped_column(default=0)
+    height: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    state: Mapped[str] = mapped_column(String(8), default="waiting", index=True)
+    """waiting, working, done or failed."""
+    problem: Mapped[str | None] = mapped_column(String(500))
+    size: Mapped[int | None]
+    """Render factor: the short side that the network sees, in pixels; None: the model's own."""
+    vividness: Mapped[float] = mapped_column(Double, default=1.0)
+    hints: Mapped[list[list[Any]]] = mapped_column(JSON, default=list)
+    """[x, y, "#rrggbb"] each, in pixels of the upright original."""
+    variant: Mapped[int] = mapped_column(default=0)
+    revision: Mapped[int] = mapped_column(default=1)
+    """Raised at every edit."""
+    done_revision: Mapped[int] = mapped_column(default=0)
+    """The revision that the result file shows; 0: there is none yet."""
+    progress: Mapped[float] = mapped_column(Double, default=0.0)
+    finished_at: Mapped[datetime | None] = mapped_column(Moment)
+    claimed_by: Mapped[str | None] = mapped_column(String(64))
+    """The worker that is at it."""
+    claimed_at: Mapped[datetime | None] = mapped_column(Moment)
+    attempts: Mapped[int] = mapped_column(default=0)
+    """How often this revision was begun: one that kills its worker is given up."""
+    user: Mapped[User] = relationship(back_populates="pictures")
+    shares: Mapped[list[Share]] = relationship(
+        back_populates="picture", cascade="all, delete-orphan", passive_deletes=True
+    )
+
+
+class Share(Model):
+    """A link with which anybody can look at one picture until it expires."""
+
+    __tablename__ = "shares"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    picture_id: Mapped[str] = mapped_column(
+        ForeignKey("pictures.id", ondelete="CASCADE"), index=True
+    )
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[datetime] = mapped_column(Moment)
+    picture: Mapped[Picture] = relationship(back_populates="shares")
+
+
+def init_database(app: Flask, settings: WebSettings) -> None:
+    """Connect ``app`` to its database."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.sql_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        # Parameters are people's names and addresses, and error messages reach the logs.
+        "hide_parameters": True,
+        "pool_pre_ping": True,
+    }
+    db.init_app(app)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            event.listen(db.engine, "connect", _set_up_sqlite)
+
+
+def upgrade_database(app: Flask) -> None:
+    """Bring the database of ``app`` to the tables of this version, from whatever version it has."""
+    with _migrating(app) as config:
+        command.upgrade(config, "head")
+
+
+@contextlib.contextmanager
+def _migrating(app: Flask) -> Iterator[Config]:
+    """Alembic's settings, with a connection in a transaction that ends with the block."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    with app.app_context(), db.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        yield config
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    """Readers and the one writer beside each other; writers wait for each other."""
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000",
+                   "foreign_keys=ON"):  # fmt: skip
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,132 @@
+"""Is it alive, can it work, and how is it doing: for the machines that watch over it."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import time
+from collections.abc import Callable, Iterable
+
+from flask import Flask, Response, abort, current_app, g, jsonify, request
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from photochrom.web.database import Picture, User, db
+from photochrom.web.security import is_loopback
+from photochrom.web.settings import current_settings
+
+Check = Callable[[], str | None]
+"""Answers what is wrong, or None."""
+_CHECKS, _METRICS = "photochrom-checks", "photochrom-metrics"
+
+
+class Metrics:
+    """The numbers of one application."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "photochrom_requests",
+            "Requests answered.",
+            ("method", "page", "status"),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "photochrom_request_seconds",
+            "Time from a request to the start of its answer.",
+            ("page",),
+            buckets=(0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 15),
+            registry=self.registry,
+        )
+        self.registry.register(_FromDatabase())
+
+
+class _FromDatabase(Collector):
+    """What the database knows, whichever process did it."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Counted at each reading."""
+        pictures = GaugeMetricFamily("photochrom_pictures", "Pictures by state.", labels=["state"])
+        counts: dict[str, int] = dict.fromkeys(("waiting", "working", "done", "failed"), 0)
+        for state, number in db.session.execute(
+            select(Picture.state, func.count()).group_by(Picture.state)
+        ):
+            counts[state] = number
+        for state, number in counts.items():
+            pictures.add_metric([state], number)
+        yield pictures
+        users = db.session.scalar(select(func.count(User.id))) or 0
+        yield GaugeMetricFamily("photochrom_users", "Accounts.", value=users)
+        stored = db.session.scalar(select(func.sum(Picture.bytes))) or 0
+        yield GaugeMetricFamily(
+            "photochrom_stored_bytes", "Disk space of all pictures.", value=int(stored)
+        )
+
+
+def init_health(app: Flask) -> None:
+    """Add the three addresses, and count every request."""
+    app.extensions[_CHECKS] = {"database": _database, "data_dir": _data_dir}
+    app.extensions[_METRICS] = Metrics()
+    app.add_url_rule("/healthz", view_func=healthz)
+    app.add_url_rule("/readyz", view_func=readyz)
+    app.add_url_rule("/metrics", view_func=metrics)
+    app.after_request(_count)
+
+
+def add_check(app: Flask, name: str, check: Check) -> None:
+    """Ask ``check`` too before the studio calls itself ready."""
+    app.extensions[_CHECKS][name] = check
+
+
+def healthz() -> Response:
+    """The process answers; nothing more is asked, so that a slow database restarts nobody."""
+    return jsonify({"status": "alive"})
+
+
+def readyz() -> Response:
+    """Whether requests can be served: 200, or 503 with what is missing."""
+    checks: dict[str, Check] = current_app.extensions[_CHECKS]
+    problems = {name: problem for name, check in checks.items() if (problem := check())}
+    response = jsonify({"status": "not ready" if problems else "ready", "problems": problems})
+    response.status_code = 503 if problems else 200
+    return response
+
+
+def metrics() -> Response:
+    """The numbers in Prometheus's text format, for whoever may see them."""
+    token = current_settings().metrics_token
+    if token:
+        given = request.headers.get("Authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            abort(401)
+    elif not is_loopback(request.remote_addr):
+        abort(404)
+    kept: Metrics = current_app.extensions[_METRICS]
+    return Response(generate_latest(kept.registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _count(response: Response) -> Response:
+    kept: Metrics = current_app.extensions[_METRICS]
+    page = request.url_rule.rule if request.url_rule else "none"
+    kept.requests.labels(request.method, page, str(response.status_code)).inc()
+    kept.seconds.labels(page).observe(time.perf_counter() - g.get("begun_s", time.perf_counter()))
+    return response
+
+
+def _database() -> str | None:
+    try:
+        # Fails too where the tables are not there yet.
+        db.session.execute(text("SELECT 1 FROM pictures LIMIT 1"))
+    except SQLAlchemyError as error:
+        db.session.rollback()
+        return f"the database does not answer ({type(error).__name__})"
+    return None
+
+
+def _data_dir() -> str | None:
+    folder = current_settings().data_dir
+    return None if os.access(folder, os.W_OK) else "data_dir cannot be written to"

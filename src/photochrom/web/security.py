@@ -1,0 +1,144 @@
+"""What every answer carries and every request has to pass, whatever page it is for."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, request
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from photochrom.web.settings import WebSettings, current_settings
+
+csrf = CSRFProtect()
+limiter = Limiter(key_func=get_remote_address)
+_FORM_BYTES = 1_000_000
+"""No form or JSON without files is larger."""
+_SESSION_DAYS = 30
+_HERE = ("localhost", "127.0.0.1", "[::1]")
+_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' blob: data:",
+        "media-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""On every answer. The camera is a file input's, which asks for no permission."""
+
+
+def init_security(app: Flask, settings: WebSettings) -> None:
+    """Cookies, hosts, sizes, rates, CSRF and headers."""
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-studio" if settings.secure_cookies else "studio",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=_SESSION_DAYS * 86400,
+        MAX_CONTENT_LENGTH=settings.max_request_mb * 1_000_000,
+        TRUSTED_HOSTS=_hosts(settings),
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a page may stay open for days
+        RATELIMIT_STORAGE_URI=settings.rates_url,
+    )
+    if settings.trusted_proxies:
+        depth = settings.trusted_proxies
+        proxied = ProxyFix(app.wsgi_app, x_for=depth, x_proto=depth, x_host=depth)
+        app.wsgi_app = proxied  # type: ignore[method-assign]
+    app.before_request(_only_this_machine)
+    app.before_request(_not_too_large)  # before CSRF, which reads the body
+    csrf.init_app(app)
+    limiter.init_app(app)
+    app.after_request(_with_headers)
+
+
+def safe_next(target: str | None, default: str = "/") -> str:
+    """Where to go after logging in: ``target`` if it is a path of this studio, else ``default``.
+
+    Browsers take a backslash for a slash and drop control characters, so that neither may occur.
+    """
+    if not target or not target.startswith("/") or target.startswith("//"):
+        return default
+    if "\\" in target or any(ord(character) <= 32 or ord(character) == 127 for character in target):
+        return default
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return default
+    return default if parts.scheme or parts.netloc else target
+
+
+def is_loopback(address: str | None) -> bool:
+    """Whether a request comes from this machine itself, and not through a proxy on it."""
+    if address is None or "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+        return False
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def login_rate() -> str:
+    """How often log-ins and the like may be tried, for the limiter."""
+    return current_settings().login_rate
+
+
+def account_key() -> str:
+    """The account that a log-in is for, so that many addresses together cannot guess faster."""
+    email = request.form.get("email", "").strip().casefold()
+    return "account:" + hashlib.sha256(email.encode("utf-8", "replace")).hexdigest()
+
+
+def _hosts(settings: WebSettings) -> list[str] | None:
+    """The names in Host that are answered; None: any.
+
+    In a studio without accounts a page elsewhere could otherwise give itself this machine's
+    address (DNS rebinding) and read the pictures.
+    """
+    if settings.local:
+        return [*_HERE, *settings.allowed_hosts]
+    if not settings.public_url and not settings.allowed_hosts:
+        return None
+    public = urlsplit(settings.public_url).hostname
+    return [*_HERE, *([public] if public else []), *settings.allowed_hosts]
+
+
+def _only_this_machine() -> None:
+    if current_settings().local and not is_loopback(request.remote_addr):
+        abort(403)
+
+
+def _not_too_large() -> None:
+    """Refuse by the announced length, before anything of the body is read."""
+    if not request.mimetype.startswith(("multipart/", "image/", "video/", "application/octet")):
+        request.max_content_length = _FORM_BYTES
+    limit = request.max_content_length
+    if limit is not None and (request.content_length or 0) > limit:
+        abort(413)
+
+
+def _with_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if current_settings().secure_cookies and request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if response.mimetype == "text/html":
+        # A page shows what is somebody's own; only the app itself may keep it, and asks again.
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+    return response

@@ -1,0 +1,226 @@
+"""All settings of the studio, from the environment, a TOML file, or the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import sys
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app
+
+from photochrom.web.errors import SettingsError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PREFIX = "PHOTOCHROM_WEB_"
+"""Before the name of a setting in the environment."""
+CONFIG = PREFIX + "CONFIG"
+"""The environment variable that names the TOML file."""
+_KEY = "STUDIO"
+_RATE = re.compile(r"[1-9][0-9]* per (second|minute|hour|day)")
+_YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+_AT_LEAST = {
+    **dict.fromkeys(("max_upload_mb", "max_picture_mp", "max_request_mb", "quota_mb"), 1),
+    **dict.fromkeys(("share_days", "threads"), 1),
+    **dict.fromkeys(("keep_days", "trusted_proxies"), 0),
+}
+
+
+@dataclass(frozen=True)
+class WebSettings:
+    """The settings of one studio."""
+
+    data_dir: Path = Path("~/.local/share/photochrom/studio")
+    """Where pictures, the databases and the secret are kept; made if it is not there."""
+    database_url: str = ""
+    """SQLAlchemy URL, such as postgresql+psycopg://user:password@host/name; empty: SQLite in
+    data_dir."""
+    queue_url: str = ""
+    """Where jobs wait: redis://host:6379/0, which counts request rates too; empty: SQLite in
+    data_dir."""
+    secret_key: str = ""
+    """Signs sessions and links; at least 32 characters. Empty: made once and kept in data_dir."""
+    local: bool = False
+    """One person on this machine: no accounts, and only this machine is answered."""
+    public_url: str = ""
+    """The address that people type, such as https://photos.example.org; needed for mail."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Further host names to answer to, comma-separated in the environment, besides public_url's
+    and this machine's. With neither public_url nor this, any name is answered."""
+    trusted_proxies: int = 0
+    """How many reverse proxies stand in front; their X-Forwarded headers are believed."""
+    secure_cookies: bool = True
+    """Cookies travel over HTTPS only. Without it passwords can be read on the way."""
+    max_upload_mb: int = 64
+    """The largest file, in MB."""
+    max_picture_mp: int = 100
+    """The largest picture, in megapixels."""
+    max_request_mb: int = 256
+    """The largest request, which may bring several files, in MB."""
+    quota_mb: int = 1024
+    """Storage for each user, originals and results together, in MB."""
+    keep_days: int = 0
+    """Pictures are deleted so many days after they were finished; 0: never."""
+    share_days: int = 7
+    """A share link ends after so many days."""
+    model: str = "photochrom-base"
+    """The model that colours."""
+    device: str = "auto"
+    """What the model runs on, as for `photochrom image`."""
+    mail_url: str = ""
+    """smtp://user:password@host:587 (STARTTLS where it is offered), smtps://…:465; empty: messages
+    are printed where the studio runs."""
+    mail_from: str = "photochrom@localhost"
+    """The sender of messages."""
+    login_rate: str = "10 per minute"
+    """Log-ins, sign-ups and resets from one address, and log-ins for one account."""
+    upload_rate: str = "120 per minute"
+    """Uploads of one user."""
+    metrics_token: str = ""
+    """Bearer token for /metrics; empty: only this machine may read them."""
+    threads: int = 8
+    """Requests that are answered at once."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data_dir", self.data_dir.expanduser().resolve())
+        if self.local:
+            object.__setattr__(self, "secure_cookies", False)
+        _check(self)
+
+    @property
+    def sql_url(self) -> str:
+        """The database's URL, also where database_url is empty."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'studio.db'}"
+
+    @property
+    def rates_url(self) -> str:
+        """Where request rates are counted: Redis, if jobs wait there, or this process."""
+        return self.queue_url if self.queue_url.startswith("redis") else "memory://"
+
+
+def load_settings(
+    config: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> WebSettings:
+    """Settings from the defaults, a file, the environment and the caller, the later the stronger.
+
+    config: TOML file with a table [web]; None: the one that PHOTOCHROM_WEB_CONFIG names, if any.
+    environ: PHOTOCHROM_WEB_<NAME> for each setting; None: this process's environment.
+    overrides: values by name, as the command line gives them.
+    Raises SettingsError for an unreadable file, an unknown name or a value that makes no sense.
+    """
+    environ = os.environ if environ is None else environ
+    if config is None and environ.get(CONFIG):
+        config = Path(environ[CONFIG])
+    given: dict[str, Any] = {} if config is None else _from_file(config)
+    kinds = typing.get_type_hints(WebSettings)
+    for variable, text in environ.items():
+        if variable.startswith(PREFIX) and variable != CONFIG:
+            name = variable.removeprefix(PREFIX).lower()
+            _must_be_known(name, variable)
+            given[name] = _parsed(kinds[name], text, variable)
+    for name, value in (overrides or {}).items():
+        _must_be_known(name, name)
+        given[name] = value
+    return WebSettings(**given)
+
+
+def keep_settings(app: Flask, settings: WebSettings) -> None:
+    """Make ``settings`` those that :func:`current_settings` answers for ``app``."""
+    app.config[_KEY] = settings
+
+
+def current_settings() -> WebSettings:
+    """The settings of the app that is answering."""
+    settings: WebSettings = current_app.config[_KEY]
+    return settings
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read the settings {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+    unknown = sorted(set(table) - {"web"})
+    if unknown or not isinstance(table.get("web", {}), dict):
+        raise SettingsError(f"{path}: settings stand in one table [web], got {unknown or 'web'}")
+    kinds = typing.get_type_hints(WebSettings)
+    given = {}
+    for name, value in table.get("web", {}).items():
+        _must_be_known(name, f"{path}: web.{name}")
+        given[name] = _typed(kinds[name], value, f"{path}: web.{name}")
+        if name == "data_dir":
+            given[name] = path.parent / Path(value).expanduser()
+    return given
+
+
+def _must_be_known(name: str, where: str) -> None:
+    known = [field.name for field in dataclasses.fields(WebSettings)]
+    if name not in known:
+        raise SettingsError(f"unknown setting {where}; known settings: {', '.join(known)}")
+
+
+def _typed(kind: Any, value: Any, where: str) -> Any:
+    """A TOML value as the setting's type."""
+    wanted = {Path: str, bool: bool, int: int, str: str}.get(kind, list)
+    entries = value if isinstance(value, list) else []
+    if type(value) is not wanted or not all(isinstance(entry, str) for entry in entries):
+        name = "list of strings" if wanted is list else wanted.__name__
+        raise SettingsError(f"{where} must be {name}, got {value!r}")
+    if kind is Path:
+        return Path(value)
+    return tuple(value) if wanted is list else value
+
+
+def _parsed(kind: Any, text: str, where: str) -> Any:
+    """An environment variable as the setting's type."""
+    if kind is bool:
+        if text.lower() not in (*_YES, *_NO):
+            raise SettingsError(f"{where} must be 1 or 0, got {text!r}")
+        return text.lower() in _YES
+    if kind is int:
+        try:
+            return int(text)
+        except ValueError:
+            raise SettingsError(f"{where} must be a whole number, got {text!r}") from None
+    if kind is Path:
+        return Path(text)
+    if kind is str:
+        return text
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _check(settings: WebSettings) -> None:
+    for name, least in _AT_LEAST.items():
+        if getattr(settings, name) < least:
+            raise SettingsError(f"{name} must be at least {least}, got {getattr(settings, name)}")
+    for name in ("login_rate", "upload_rate"):
+        if not _RATE.fullmatch(getattr(settings, name)):
+            wanted = "a number and a time, such as '10 per minute'"
+            raise SettingsError(f"{name} must be {wanted}, got {getattr(settings, name)!r}")
+    schemes = {
+        "public_url": ("http://", "https://"),
+        "queue_url": ("redis://", "rediss://"),
+        "mail_url": ("smtp://", "smtps://"),
+    }
+    for name, allowed in schemes.items():
+        if getattr(settings, name) and not getattr(settings, name).startswith(allowed):
+            # Not the value: it may hold a password.
+            raise SettingsError(f"{name} must start with {' or '.join(allowed)}")
+    if settings.secret_key and len(settings.secret_key) < 32:
+        raise SettingsError("secret_key must have at least 32 characters; leave it empty to have "
+                            "one made")  # fmt: skip
+    if settings.mail_url and not settings.public_url:
+        raise SettingsError("mail_url needs public_url: links in messages lead there; set it")

@@ -1,0 +1,30 @@
+"""Every word that a person reads passes through here, so that it can be translated.
+
+English is in the code. A translation is a gettext catalogue for the domain ``studio``; until there
+is one, words come out as they went in.
+"""
+
+from __future__ import annotations
+
+import gettext as _stdlib
+
+from flask import Flask
+
+_WORDS = _stdlib.NullTranslations()
+
+
+def _(text: str) -> str:
+    """``text`` in the reader's language."""
+    return _WORDS.gettext(text)
+
+
+def ngettext(one: str, many: str, count: int) -> str:
+    """``one`` or ``many``, as the reader's language counts."""
+    return _WORDS.ngettext(one, many, count)
+
+
+def init_words(app: Flask) -> None:
+    """Give templates ``_("…")``, with named values: ``_("Hello %(name)s", name=…)``."""
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    install = getattr(app.jinja_env, "install_gettext_callables")  # noqa: B009
+    install(_, ngettext, newstyle=True)
