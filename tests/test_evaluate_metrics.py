@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -113,3 +114,32 @@ def test_the_nearest_bin_is_nearest(rng: np.random.Generator) -> None:
     chosen = bins.centres[metrics.nearest_bin(lab.astype(np.float32), bins)]
     # Half the diagonal of a bin, and the 2-unit table that the bins are looked up in.
     assert np.linalg.norm(chosen - lab[:, 1:], axis=1).max() < np.hypot(5, 5) + np.hypot(1, 1)
+
+
+def test_blotches_are_colour_that_lightness_does_not_explain() -> None:
+    rng = np.random.default_rng(0)
+    L = np.cumsum(rng.normal(0, 1, (64, 96)), axis=1).astype(np.float32) + 50
+    follows = np.stack([L, 0.8 * L - 40, -0.5 * L], axis=-1).astype(np.float32)
+    patches = np.kron(rng.normal(0, 20, (8, 12, 2)), np.ones((8, 8, 1)))
+    blotchy = np.concatenate([L[..., None], patches], axis=-1).astype(np.float32)
+    grey = np.stack([L, 0 * L, 0 * L], axis=-1)
+    assert metrics.blotchiness(grey) == 0
+    assert metrics.blotchiness(follows) < 1.0
+    assert metrics.blotchiness(blotchy) > 10
+    half = blotchy.copy()
+    half[..., 1:] *= 0.5
+    assert metrics.blotchiness(half) == pytest.approx(metrics.blotchiness(blotchy) / 2, rel=1e-5)
+
+
+def test_blotchiness_hardly_depends_on_the_size() -> None:
+    rng = np.random.default_rng(1)
+    small = rng.normal(0, 10, (12, 12, 3)).astype(np.float32)
+    sizes = [cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC) for side in (256, 768)]
+    one, other = (metrics.blotchiness(np.asarray(lab, np.float32)) for lab in sizes)
+    assert one == pytest.approx(other, rel=0.03)
+
+
+def test_the_l1_of_ab_is_in_the_units_of_pix2pix() -> None:
+    truth = np.zeros((4, 4, 3), np.float32)
+    off = truth + np.float32([9.0, 11.0, 22.0])  # lightness does not count
+    assert metrics.ab_l1(off, truth) == pytest.approx(15.0)

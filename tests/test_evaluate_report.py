@@ -97,7 +97,7 @@ def test_the_interval_is_that_of_the_normal_law_for_many_pictures() -> None:
     bins = np.zeros(len(ColorBins.in_gamut()))
     bins[0] = 1.0
     psnr = rng.normal(20, 2, 400)
-    scores = [PairScores(p, 1, 1, None, 1, 1, 1, 1, bins, bins) for p in psnr]
+    scores = [PairScores(p, 1, 1, None, 1, 1, 1, 1, 1, 1, 1, bins, bins) for p in psnr]
     estimate = summarize({"m": scores}, ColorBins.in_gamut()).rows[0].estimates["psnr"]
     assert estimate is not None
     assert (estimate.high - estimate.low) / 2 == pytest.approx(1.96 * 2 / 20, rel=0.1)

@@ -35,6 +35,7 @@ COMMANDS = {
     "train": Row("photochrom.cli.train", "Train a network by a recipe."),
     "export": Row("photochrom.cli.export", "Turn a training checkpoint into a model file."),
     "evaluate": Row("photochrom.cli.evaluate", "Score a model on photographs with known colours."),
+    "compare": Row("photochrom.cli.compare", "Compare training runs and models in one table."),
 }
 """Every command by its name. A new command is a file beside this one and a row here."""
 

@@ -25,13 +25,16 @@ def gallery_html(
     title: str,
     facts: Sequence[str],
     sort_by: str = "ciede2000",
+    figures: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
     """The page.
 
     evaluation: with thumbnails. report: of the same evaluation, or None where there is no truth;
     the pictures then keep their order and have no figures. title, facts: the heading and the lines
     below it. sort_by: the metric of the first method (not of the grey floor) that orders the
-    pictures; the page can re-order them by the others. Raises InputError for an unknown metric.
+    pictures; the page can re-order them by the others. figures: more lines of the table, by heading
+    and method; every picture then has a line of the page to itself. Raises InputError for an
+    unknown metric.
     """
     columns = len(evaluation.samples[0].thumbnails) if evaluation.samples else 1
     order = list(range(len(evaluation.samples)))
@@ -48,11 +51,12 @@ def gallery_html(
     return Template(page).substitute(
         title=escape(title),
         facts="\n".join(f"<p>{escape(line)}</p>" for line in lines),
-        table=_table(report) if report is not None else "",
+        table=_table(report, figures or {}) if report is not None else "",
         sorter=sorter,
         articles="\n".join(articles),
         columns=columns,
-        card_min=f"{columns * _FIGURE_PX}px",
+        width=f"{columns * _FIGURE_PX}px",
+        card_min="100%" if figures else f"{columns * _FIGURE_PX}px",
     )
 
 
@@ -93,7 +97,7 @@ def _caption(method: str, row: Row | None, index: int) -> str:
     return f"<b>{escape(method)}</b><br>{' · '.join(figures)}"
 
 
-def _table(report: Report) -> str:
+def _table(report: Report, figures: Mapping[str, Mapping[str, str]]) -> str:
     rows = (*report.rows, report.truth)
     head = "".join(f"<th>{escape(row.method)}</th>" for row in rows)
     body = []
@@ -103,6 +107,9 @@ def _table(report: Report) -> str:
         cells += f"<td>{_cell(metric, true)}</td>" if true is not None else "<td></td>"
         unit = f", {info.unit}" if info.unit else ""
         body.append(f"<tr><th>{escape(info.heading + unit)}</th>{cells}</tr>")
+    for heading, texts in figures.items():
+        cells = "".join(f"<td>{escape(texts.get(row.method, ''))}</td>" for row in rows)
+        body.append(f"<tr><th>{escape(heading)}</th>{cells}</tr>")
     return f"<table><tr><th></th>{head}</tr>{''.join(body)}</table>"
 
 

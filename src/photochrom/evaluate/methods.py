@@ -37,11 +37,13 @@ def load_methods(models: Sequence[str], settings: Settings) -> list[Method]:
         title = network.card.title
         if titles[title] > 1:
             title = f"{title} ({path.parent.name}/{path.name})"
-        methods.append(_method(title, network, settings))
+        methods.append(network_method(title, network, settings))
     return methods
 
 
-def _method(name: str, network: Network, settings: Settings) -> Method:
+def network_method(name: str, network: Network, settings: Settings) -> Method:
+    """A loaded network as a row of the report under this name."""
+
     def colour(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return colorize(grey, model=network, size=settings.size, vividness=settings.vividness)
 

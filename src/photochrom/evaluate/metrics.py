@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +29,8 @@ GREY_COLOURFULNESS = 0.1
 """A picture below this has no colour of its own."""
 
 _ROUNDING_MSE = 1.0 / 12.0
+_BLOTCH_SIDE = 256
+_BLOTCH_EPSILON = 1.0
 
 
 def check_installed() -> None:
@@ -102,6 +105,48 @@ def colourfulness_ddcolor(rgb: NDArray[np.uint8]) -> float:
     r, g, b = np.moveaxis(rgb, -1, 0).astype(np.float64)
     rg, yb = np.abs(r - g), np.abs(0.5 * (r + g) - b)
     return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
+
+
+def ab_l1(prediction_lab: NDArray[np.float32], truth_lab: NDArray[np.float32]) -> float:
+    """L1 distance of the chroma as pix2pix's training reports it; 0 is equal, lower is better.
+
+    ``100 · mean |Δab| / 110`` over pixels and both channels: the loss of Isola et al. (CVPR 2017)
+    with λ = 100 and ab scaled to [-1, 1] by 110. Times 1.1 it is in CIELAB units.
+    """
+    error = np.abs(prediction_lab[..., 1:] - truth_lab[..., 1:])
+    return float(100.0 / 110.0 * np.mean(error, dtype=np.float64))
+
+
+def blotchiness(lab: NDArray[np.float32]) -> float:
+    """Colour that changes where the lightness does not; 0 for grey, 5 to 8 for most photographs.
+
+    In a window around each pixel, an eighth of the short side wide, a and b are fitted as linear
+    functions of L (as the guided filter does: He, Sun, Tang, ECCV 2010, with ε = 1). What is left
+    is colour that no edge or shading explains: ``mean over pixels of sqrt(var(a|L) + var(b|L))``,
+    CIELAB units. Photographs have some of it, of paint and print; blotches add to it, and so does
+    a colour that runs over an edge. It grows with the colourfulness, so read both.
+    Measured with the short side at most 256 px, so that it hardly depends on the size.
+    """
+    scale = _BLOTCH_SIDE / min(lab.shape[:2])
+    if scale < 1:
+        size = (round(lab.shape[1] * scale), round(lab.shape[0] * scale))
+        lab = np.asarray(cv2.resize(lab, size, interpolation=cv2.INTER_AREA), np.float32)
+    radius = max(1, round(min(lab.shape[:2]) / 16))
+
+    def mean(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+        window = (2 * radius + 1, 2 * radius + 1)
+        return np.asarray(cv2.blur(plane, window, borderType=cv2.BORDER_REFLECT_101))
+
+    L = lab[..., 0].astype(np.float64)
+    mean_L = mean(L)
+    variance_L = mean(L * L) - mean_L**2
+    left = np.zeros_like(L)
+    for channel in (1, 2):
+        c = lab[..., channel].astype(np.float64)
+        mean_c = mean(c)
+        covariance = mean(L * c) - mean_L * mean_c
+        left += mean(c * c) - mean_c**2 - covariance**2 / (variance_L + _BLOTCH_EPSILON)
+    return float(np.mean(np.sqrt(np.maximum(left, 0.0))))
 
 
 def pixel_accuracy(

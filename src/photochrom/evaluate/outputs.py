@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -29,10 +29,13 @@ class Results:
 
 
 def write_json(path: Path, results: Results, *, overwrite: bool) -> None:
-    """Everything in one JSON file: versions, settings, methods with their cards, all values.
+    """Everything in one JSON file. Raises OutputError where it cannot be written."""
+    text = json.dumps(results_json(results), indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, _bytes(f"{text}\n"), overwrite=overwrite)
 
-    Raises OutputError where it cannot be written.
-    """
+
+def results_json(results: Results) -> dict[str, object]:
+    """Everything as JSON-ready data: versions, settings, methods with their cards, all values."""
     evaluation = results.evaluation
     content: dict[str, object] = {
         "photochrom": __version__,
@@ -56,8 +59,7 @@ def write_json(path: Path, results: Results, *, overwrite: bool) -> None:
     }
     if results.report is not None:
         content |= to_json(results.report)
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, _bytes(f"{text}\n"), overwrite=overwrite)
+    return content
 
 
 def _bytes(text: str) -> bytes:
@@ -67,6 +69,11 @@ def _bytes(text: str) -> bytes:
 
 def write_gallery(path: Path, results: Results, *, overwrite: bool) -> None:
     """The HTML gallery. Raises OutputError where it cannot be written."""
+    write_atomically(path, _bytes(gallery_page(results)), overwrite=overwrite)
+
+
+def gallery_page(results: Results, figures: Mapping[str, Mapping[str, str]] | None = None) -> str:
+    """The HTML gallery as text. figures: more lines of its table: heading to method to text."""
     settings = results.settings
     names = ", ".join(method.name for method in results.methods)
     facts = [
@@ -79,14 +86,14 @@ def write_gallery(path: Path, results: Results, *, overwrite: bool) -> None:
             "Each value with the interval that holds it in 95 % of bootstrap data sets. "
             "ΔE: mean CIEDE2000; CF: colourfulness."
         )
-    page = gallery_html(
+    return gallery_html(
         results.evaluation,
         results.report,
         title=f"In colour by {names}",
         facts=facts,
         sort_by=settings.sort_by,
+        figures=figures or {},
     )
-    write_atomically(path, _bytes(page), overwrite=overwrite)
 
 
 def write_contact_sheet(path: Path, results: Results, *, overwrite: bool) -> None:

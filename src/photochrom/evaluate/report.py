@@ -37,6 +37,7 @@ METRICS: Mapping[str, MetricInfo] = {
     "ssim": MetricInfo("SSIM", 4, "higher"),
     "ciede2000": MetricInfo("CIEDE2000", 2, "lower"),
     "lpips": MetricInfo("LPIPS (squeeze)", 4, "lower"),
+    "ab_l1": MetricInfo("L1 of ab, ×100/110", 2, "lower"),
     "auc": MetricInfo("raw accuracy AuC", 1, "higher", "%"),
     "auc_rebalanced": MetricInfo("AuC, class-rebalanced", 1, "higher", "%"),
     "colourfulness": MetricInfo("colourfulness", 1, "truth"),
@@ -44,6 +45,7 @@ METRICS: Mapping[str, MetricInfo] = {
     "delta_colourfulness": MetricInfo("ΔCF", 1, "lower"),
     "colourfulness_ddcolor": MetricInfo("colourfulness (DDColor's)", 1, "truth"),
     "delta_colourfulness_ddcolor": MetricInfo("ΔCF (DDColor's)", 1, "lower"),
+    "blotchiness": MetricInfo("blotchiness", 2, "truth"),
 }
 """The metrics of a report, in order."""
 
@@ -52,12 +54,17 @@ PICTURE_METRICS = (
     "ssim",
     "ciede2000",
     "lpips",
+    "ab_l1",
     "auc",
     "auc_rebalanced",
     "colourfulness",
     "colourfulness_ddcolor",
+    "blotchiness",
 )
 """The metrics that a single picture has too."""
+
+TRUTH_METRICS = ("colourfulness", "colourfulness_ddcolor", "blotchiness")
+"""The metrics that the true picture has by itself."""
 
 
 @dataclass(frozen=True)

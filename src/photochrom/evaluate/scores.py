@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class PairScores:
     """One prediction measured against one true picture; units as in :mod:`.metrics`.
 
-    lpips is None where it was not measured. true_colourfulness belongs to the true picture.
+    lpips is None where it was not measured. true_colourfulness and true_blotchiness belong to the
+    true picture.
     share_per_bin: (Q,) float64, the share of pixels whose true colour falls into a colour bin;
     sum 1. accuracy_per_bin: the same weighted by the pixels' accuracy. Together they make the AuC,
     plain and class-rebalanced, of any set of pictures.
@@ -34,6 +35,9 @@ class PairScores:
     ssim: float
     ciede2000: float
     lpips: float | None
+    ab_l1: float
+    blotchiness: float
+    true_blotchiness: float
     colourfulness: float
     colourfulness_ddcolor: float
     true_colourfulness: float
@@ -74,6 +78,7 @@ class PairMeter:
         share = np.bincount(bin_index, minlength=len(self.bins)) / bin_index.size
         colourfulness = metrics.colourfulness(truth)
         colourfulness_ddcolor = metrics.colourfulness_ddcolor(truth)
+        blotchiness = metrics.blotchiness(truth_lab)
         distances = self._lpips(predictions, truth)
         scores = []
         for prediction, distance in zip(predictions, distances, strict=True):
@@ -85,6 +90,9 @@ class PairMeter:
                     ssim=metrics.ssim(prediction, truth),
                     ciede2000=metrics.ciede2000(lab, truth_lab),
                     lpips=distance,
+                    ab_l1=metrics.ab_l1(lab, truth_lab),
+                    blotchiness=metrics.blotchiness(lab),
+                    true_blotchiness=blotchiness,
                     colourfulness=metrics.colourfulness(prediction),
                     colourfulness_ddcolor=metrics.colourfulness_ddcolor(prediction),
                     true_colourfulness=colourfulness,

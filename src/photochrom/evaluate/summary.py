@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from photochrom.color.bins import ColorBins
 from photochrom.errors import InputError
 from photochrom.evaluate.metrics import GREY_COLOURFULNESS, rebalancing_weights
-from photochrom.evaluate.report import METRICS, PICTURE_METRICS, TRUE, Estimate, Report, Row
+from photochrom.evaluate.report import (
+    METRICS,
+    PICTURE_METRICS,
+    TRUE,
+    TRUTH_METRICS,
+    Estimate,
+    Report,
+    Row,
+)
 from photochrom.evaluate.scores import PairScores
 from photochrom.evaluate.settings import Settings
 
@@ -70,8 +78,7 @@ def _row(
 def _truth_row(
     columns: Mapping[str, NDArray[np.float64]], draws: Mapping[str, NDArray[np.float64]]
 ) -> Row:
-    keys = ("colourfulness", "colourfulness_ddcolor")
-    pictures = {key: columns[f"true_{key}"] for key in keys}
+    pictures = {key: columns[f"true_{key}"] for key in TRUTH_METRICS}
     estimates = {
         key: _estimate(float(v.mean()), draws[f"true_{key}"]) for key, v in pictures.items()
     }
@@ -88,10 +95,9 @@ def _columns(
             "psnr",
             "ssim",
             "ciede2000",
-            "colourfulness",
-            "colourfulness_ddcolor",
-            "true_colourfulness",
-            "true_colourfulness_ddcolor",
+            "ab_l1",
+            *TRUTH_METRICS,
+            *(f"true_{key}" for key in TRUTH_METRICS),
         )
     }
     if all(s.lpips is not None for s in scores):

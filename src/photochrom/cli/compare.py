@@ -1,0 +1,115 @@
+"""``photochrom compare``: several runs or models, one table, one page to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from photochrom.cli import FAILED, OK
+from photochrom.cli.measuring import (
+    crop_option,
+    data_option,
+    limit_option,
+    lpips_option,
+    measure,
+    pair_meter,
+    seed_option,
+    thumbnail_option,
+)
+from photochrom.cli.options import device_option, size_option, vividness_option
+from photochrom.cli.table import aligned
+from photochrom.errors import MissingDependencyError
+from photochrom.evaluate.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from photochrom.evaluate.compare import Contender
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@data_option(required=True)
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("comparison"),
+    show_default=True,
+    help="Folder for the table (compare.md), everything as JSON (compare.json), the page "
+    "(gallery.html) and the exported models.",
+)
+@limit_option
+@seed_option
+@size_option
+@vividness_option
+@device_option
+@crop_option
+@lpips_option
+@thumbnail_option
+@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+def compare(
+    runs: tuple[str, ...],
+    data: Path,
+    out: Path,
+    lpips_weights: Path | None,
+    overwrite: bool,
+    **choices: Any,
+) -> int:
+    """Compare training runs and models on photographs with known colours.
+
+    RUN is the folder of a run, a checkpoint, an .onnx file or the name of a shipped model;
+    NAME=RUN gives its column another name. Runs are exported first, once per checkpoint. The table
+    has the figures with their 95 % intervals, parameters, multiplications, the speed of training,
+    and milliseconds per photo; on the page each photo is a row, each method a column.
+    """
+    from rich.console import Console
+
+    from photochrom.evaluate.compare import (
+        check_folder,
+        costs_of,
+        methods_of,
+        to_rows,
+        write_comparison,
+    )
+
+    messages = Console(stderr=True, highlight=False, soft_wrap=True)
+    settings = Settings(**choices)
+    check_folder(out, overwrite=overwrite)
+    meter = pair_meter(lpips_weights, messages)
+    contenders = [_contender(run, out / "models", messages) for run in runs]
+    methods = methods_of(contenders, settings)
+    results = measure(methods, data, meter, settings, messages, thumbnails=True)
+    costs = costs_of(contenders, methods, results)
+    if results.report is not None:
+        click.echo(aligned(to_rows(results.report, costs, intervals=False)))
+    for path in write_comparison(out, results, costs, overwrite=overwrite):
+        messages.print(f"wrote {path}", markup=False)
+    return FAILED if results.evaluation.failures else OK
+
+
+def _contender(given: str, models: Path, messages: Console) -> Contender:
+    """A run, exported; or a model as it is."""
+    from photochrom.evaluate.compare import Contender
+
+    named, equals, rest = given.partition("=")
+    # "=" may stand in an address or a path; a name comes without either's marks.
+    if not equals or any(mark in named for mark in "/\\:#"):
+        named, rest = "", given
+    path = Path(rest)
+    if path.suffix != ".pt" and not path.is_dir():
+        return Contender(named or path.stem, rest)
+    try:
+        from photochrom.train.runs import exported, run_facts
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"comparing runs needs {error.name}: pip install 'photochrom[train]', or export the "
+            "runs where they were trained and compare the .onnx files"
+        ) from error
+    facts = run_facts(path)
+    name = named or (path.resolve().name if path.is_dir() else path.stem)
+    messages.print(f"{name}: {facts.images} images, {facts.checkpoint}", markup=False)
+    model = exported(facts.checkpoint, models, name)
+    return Contender(name, str(model), facts.images, facts.images_per_s)

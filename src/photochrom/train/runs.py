@@ -1,0 +1,65 @@
+"""What a finished or half-finished run has to tell those who compare it with others."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from photochrom.errors import InputError
+from photochrom.train import checkpoint
+from photochrom.train.curves import Curves, read_curves
+from photochrom.train.export import export
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """A run's checkpoint, image views so far, and images/s (None where nothing was logged)."""
+
+    checkpoint: Path
+    images: int
+    images_per_s: float | None
+
+
+def find_checkpoint(run: Path) -> Path:
+    """The checkpoint of a run's folder, or the checkpoint file itself. Raises InputError."""
+    path = run / checkpoint.NAME if run.is_dir() else run
+    if not path.is_file():
+        raise InputError(
+            f"{run} holds no run: name the folder that `photochrom train` made, or a checkpoint"
+        )
+    return path
+
+
+def run_facts(run: Path) -> RunFacts:
+    """The facts of a run. run: its folder, or a checkpoint. Raises InputError."""
+    path = find_checkpoint(run)
+    position, _, _ = checkpoint.load(path)
+    log = path.parent / "losses.csv"
+    return RunFacts(path, position.images, training_speed(read_curves(log)))
+
+
+def training_speed(losses: Curves) -> float | None:
+    """Images per second over a whole run, validation and saving left out; None where unlogged."""
+    images, rates = losses.pairs("images", "images_per_s")
+    if not len(rates):
+        return None
+    seen = images.copy()
+    seen[1:] -= images[:-1]
+    # A resumed run may have dropped rows: never count backwards.
+    seen = seen.clip(min=0)
+    return float(seen.sum() / (seen / rates).sum())
+
+
+def exported(checkpoint_path: Path, folder: Path, name: str) -> Path:
+    """The checkpoint as a model file in ``folder``, made unless it is there already.
+
+    The file's name tells which state of the checkpoint it is. Raises as `export` does.
+    """
+    stat = checkpoint_path.stat()
+    state = f"{checkpoint_path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+    out = folder / f"{name}-{hashlib.sha1(state.encode()).hexdigest()[:8]}.onnx"
+    if not out.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        export(checkpoint_path, out)
+    return out
