@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 hypothesis.settings.register_profile("photochrom", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("photochrom")
 
+pytest_plugins = ("web_fixtures",)
+
 PHOTOS = ("astronaut", "cat", "coffee", "rocket")
 
 

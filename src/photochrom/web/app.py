@@ -30,6 +30,7 @@ class Part(NamedTuple):
 
 PARTS = (
     Part("photochrom.web.accounts.pages", None),
+    Part("photochrom.web.accounts.own", None),
     Part("photochrom.web.pictures.pages", None),
     Part("photochrom.web.api.v1", "/api/v1"),
 )
@@ -61,7 +62,9 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     for part in PARTS:
         if _is_there(part.module):
             blueprint = importlib.import_module(part.module).blueprint
-            app.register_blueprint(blueprint, url_prefix=part.prefix)
+            app.register_blueprint(
+                blueprint, **({} if part.prefix is None else {"url_prefix": part.prefix})
+            )
     return app
 
 

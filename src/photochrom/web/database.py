@@ -193,6 +193,12 @@ def upgrade_database(app: Flask) -> None:
         command.upgrade(config, "head")
 
 
+def downgrade_database(app: Flask, revision: str) -> None:
+    """Take the database of ``app`` back to the tables of ``revision``; "base" removes them all."""
+    with _migrating(app) as config:
+        command.downgrade(config, revision)
+
+
 @contextlib.contextmanager
 def _migrating(app: Flask) -> Iterator[Config]:
     """Alembic's settings, with a connection in a transaction that ends with the block."""

@@ -52,10 +52,8 @@ class _FromDatabase(Collector):
         """Counted at each reading."""
         pictures = GaugeMetricFamily("photochrom_pictures", "Pictures by state.", labels=["state"])
         counts: dict[str, int] = dict.fromkeys(("waiting", "working", "done", "failed"), 0)
-        for state, number in db.session.execute(
-            select(Picture.state, func.count()).group_by(Picture.state)
-        ):
-            counts[state] = number
+        rows = db.session.execute(select(Picture.state, func.count()).group_by(Picture.state))
+        counts.update((state, number) for state, number in rows)
         for state, number in counts.items():
             pictures.add_metric([state], number)
         yield pictures

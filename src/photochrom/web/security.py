@@ -6,9 +6,10 @@ import hashlib
 import ipaddress
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, request, session
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from flask_login import current_user
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -105,6 +106,23 @@ def account_key() -> str:
     return "account:" + hashlib.sha256(email.encode("utf-8", "replace")).hexdigest()
 
 
+def user_key() -> str:
+    """Who is logged in, whatever address they come from."""
+    return f"user:{getattr(current_user, 'id', None)}"
+
+
+def own_address() -> str:
+    """Where this studio is reached, for links in messages: without a slash at the end.
+
+    Never from the Host header, which whoever asks for a message about somebody else can choose.
+    """
+    public = current_settings().public_url
+    if public:
+        return public.rstrip("/")
+    scheme, port = request.environ["wsgi.url_scheme"], request.environ["SERVER_PORT"]
+    return f"{scheme}://localhost:{port}"
+
+
 def _hosts(settings: WebSettings) -> list[str] | None:
     """The names in Host that are answered; None: any.
 
@@ -139,6 +157,7 @@ def _with_headers(response: Response) -> Response:
     if current_settings().secure_cookies and request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if response.mimetype == "text/html":
-        # A page shows what is somebody's own; only the app itself may keep it, and asks again.
-        response.headers.setdefault("Cache-Control", "private, no-cache")
+        # A page of somebody's own is not shown by the back button after they have logged out.
+        own = "_user_id" in session
+        response.headers.setdefault("Cache-Control", "no-store" if own else "private, no-cache")
     return response

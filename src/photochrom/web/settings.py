@@ -174,7 +174,7 @@ def _must_be_known(name: str, where: str) -> None:
 
 def _typed(kind: Any, value: Any, where: str) -> Any:
     """A TOML value as the setting's type."""
-    wanted = {Path: str, bool: bool, int: int, str: str}.get(kind, list)
+    wanted: type[Any] = {Path: str, bool: bool, int: int, str: str}.get(kind, list)
     entries = value if isinstance(value, list) else []
     if type(value) is not wanted or not all(isinstance(entry, str) for entry in entries):
         name = "list of strings" if wanted is list else wanted.__name__

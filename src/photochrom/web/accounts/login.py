@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
 from flask import Flask, Response, redirect, request, session, url_for
 from flask_login import LoginManager, current_user, login_user
+from flask_login import login_required as _login_required
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response as AnyResponse
@@ -14,6 +18,8 @@ from photochrom.web.errors import LoginNeeded
 from photochrom.web.settings import current_settings
 from photochrom.web.words import _
 
+P = ParamSpec("P")
+T = TypeVar("T")
 LOCAL_EMAIL = "local"
 """Instead of an email address, of the one person of a studio without accounts."""
 
@@ -27,6 +33,12 @@ def init_login(app: Flask) -> None:
     manager.request_loader(_local_user)
     manager.unauthorized_handler(_unauthorized)
     manager.init_app(app)
+
+
+def login_required(view: Callable[P, T]) -> Callable[P, T]:
+    """A view for those who are logged in; others are led to the log-in page, programs get 401."""
+    checked: Callable[P, T] = _login_required(view)
+    return checked
 
 
 def this_user() -> User:

@@ -1,0 +1,153 @@
+"""The forms of accounts: each field refuses with its own words."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+
+from email_validator import EmailNotValidError, validate_email
+from flask_wtf import FlaskForm
+from wtforms import Field, Form, PasswordField, StringField
+from wtforms.validators import EqualTo, StopValidation
+
+from photochrom.web.accounts.passwords import LONGEST, SHORTEST
+from photochrom.web.words import _
+
+Validator = Callable[[Form, Field], None]
+NAME_LENGTH = 100
+"""Characters of a name, of a person or of a token."""
+
+
+def tidy(text: str | None) -> str:
+    """``text`` composed (NFC), without spaces around it."""
+    return unicodedata.normalize("NFC", text or "").strip()
+
+
+def filled(message: str) -> Validator:
+    """Refuses an empty field, and asks nothing more of it."""
+
+    def check(_form: Form, field: Field) -> None:
+        if not field.data:
+            raise StopValidation(message)
+
+    return check
+
+
+def printable(_form: Form, field: Field) -> None:
+    """Refuses what cannot be shown in a line: line breaks, control and invisible characters."""
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+           and character != "\u200d" for character in field.data):  # fmt: skip
+        raise StopValidation(_("This holds characters that cannot be shown."))
+    if len(field.data) > NAME_LENGTH:
+        raise StopValidation(_("Use at most 100 characters."))
+
+
+def email(_form: Form, field: Field) -> None:
+    """Refuses what is no email address; keeps it casefolded, as it is compared."""
+    try:
+        field.data = normal_email(field.data)
+    except EmailNotValidError:
+        raise StopValidation(_("This is not a valid email address.")) from None
+
+
+def normal_email(text: str) -> str:
+    """The one way to write an address. Raises EmailNotValidError; nothing is asked of the net."""
+    return validate_email(text, check_deliverability=False).normalized.casefold()
+
+
+def long_enough(_form: Form, field: Field) -> None:
+    """Refuses a password that is too short to keep anybody out, or too long to be hashed."""
+    if len(field.data) < SHORTEST:
+        raise StopValidation(_("Use at least 10 characters."))
+    if len(field.data) > LONGEST:
+        raise StopValidation(_("Use at most 1000 characters."))
+
+
+class Repeated(FlaskForm):
+    """A new password, written twice."""
+
+    password = PasswordField(
+        _("Password"),
+        validators=[filled(_("Enter a password.")), long_enough],
+        render_kw={"autocomplete": "new-password"},
+    )
+    again = PasswordField(
+        _("Password again"),
+        validators=[EqualTo("password", message=_("The two passwords differ."))],
+        render_kw={"autocomplete": "new-password"},
+    )
+
+
+class SignUp(Repeated):
+    """A new account."""
+
+    name = StringField(
+        _("Name"),
+        filters=[tidy],
+        validators=[filled(_("Enter your name.")), printable],
+        render_kw={"autocomplete": "name", "maxlength": NAME_LENGTH},
+    )
+    email = StringField(
+        _("Email address"),
+        filters=[tidy],
+        validators=[filled(_("Enter your email address.")), email],
+        render_kw={"autocomplete": "email", "type": "email", "inputmode": "email"},
+    )
+
+
+class LogIn(FlaskForm):
+    """Email and password; what is wrong with them is told only together."""
+
+    email = StringField(
+        _("Email address"),
+        filters=[tidy],
+        validators=[filled(_("Enter your email address."))],
+        render_kw={"autocomplete": "username", "type": "email", "inputmode": "email"},
+    )
+    password = PasswordField(
+        _("Password"),
+        validators=[filled(_("Enter a password."))],
+        render_kw={"autocomplete": "current-password"},
+    )
+
+
+class AskReset(FlaskForm):
+    """The address that a link is to be sent to."""
+
+    email = StringField(
+        _("Email address"),
+        filters=[tidy],
+        validators=[filled(_("Enter your email address.")), email],
+        render_kw={"autocomplete": "username", "type": "email", "inputmode": "email"},
+    )
+
+
+class ChangePassword(Repeated):
+    """The present password, and another."""
+
+    current = PasswordField(
+        _("Present password"),
+        validators=[filled(_("Enter a password."))],
+        render_kw={"autocomplete": "current-password"},
+    )
+
+
+class DeleteAccount(FlaskForm):
+    """The password again, as what follows cannot be undone."""
+
+    confirm = PasswordField(
+        _("Your password"),
+        validators=[filled(_("Enter a password."))],
+        render_kw={"autocomplete": "current-password"},
+    )
+
+
+class NewToken(FlaskForm):
+    """What a token is for."""
+
+    token_name = StringField(
+        _("What is it for?"),
+        filters=[tidy],
+        validators=[filled(_("Enter a name.")), printable],
+        render_kw={"maxlength": NAME_LENGTH, "autocomplete": "off"},
+    )

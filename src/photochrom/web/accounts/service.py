@@ -1,0 +1,106 @@
+"""The rules of accounts, whichever page asks."""
+
+from __future__ import annotations
+
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from photochrom.web.accounts.passwords import hash_password, is_outdated, is_password
+from photochrom.web.database import Picture, User, db
+from photochrom.web.errors import Conflict
+from photochrom.web.settings import current_settings
+from photochrom.web.storage import Storage
+from photochrom.web.words import _
+
+RESET_HOURS = 1
+"""How long a reset link can be used."""
+
+
+def is_taken(email: str) -> bool:
+    """Whether ``email``, casefolded, has an account."""
+    return find_user(email) is not None
+
+
+def find_user(email: str) -> User | None:
+    """The user with that email, casefolded."""
+    return db.session.scalar(select(User).filter_by(email=email))
+
+
+def create_user(name: str, email: str, password: str) -> User:
+    """A new account. Raises Conflict where the email is taken, also by somebody in this moment."""
+    user = User(name=name, email=email, password_hash=hash_password(password))
+    db.session.add(user)
+    try:
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        raise Conflict(_("This email address is already in use.")) from None
+    return user
+
+
+def user_with(email: str, password: str) -> User | None:
+    """The user whom email and password belong to; None after the same time whatever is wrong."""
+    user = find_user(email.casefold())
+    if not is_password(password, user.password_hash if user else None) or user is None:
+        return None
+    if is_outdated(user.password_hash):
+        user.password_hash = hash_password(password)
+        db.session.commit()
+    return user
+
+
+def change_password(user: User, password: str) -> None:
+    """A new password; it ends every session and every reset link that was given out before."""
+    user.password_hash = hash_password(password)
+    user.session_epoch += 1
+    db.session.commit()
+
+
+def end_sessions(user: User) -> None:
+    """Log ``user`` out everywhere; reset links end too."""
+    user.session_epoch += 1
+    db.session.commit()
+
+
+def reset_token(user: User, secret: str) -> str:
+    """What a reset link carries: signed, dated, and good for this password only."""
+    token = _signer(secret).dumps([user.id, user.session_epoch])
+    return token.decode("ascii") if isinstance(token, bytes) else token
+
+
+def user_of_reset(token: str, secret: str) -> User | None:
+    """Whose password a link may set; None if it is not ours, too old, or was used."""
+    try:
+        number, epoch = _signer(secret).loads(token, max_age=RESET_HOURS * 3600)
+    except BadSignature:  # a link that is too old is one too
+        return None
+    user = db.session.get(User, number)
+    return user if user is not None and user.session_epoch == epoch else None
+
+
+def use_reset(user: User, password: str) -> bool:
+    """Set the password by a link; False if the same link was used in this moment elsewhere."""
+    claimed = db.session.execute(
+        update(User)
+        .where(User.id == user.id, User.session_epoch == user.session_epoch)
+        .values(session_epoch=User.session_epoch + 1, password_hash=hash_password(password))
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+    return bool(getattr(claimed, "rowcount", 0))
+
+
+def delete_user(user: User) -> None:
+    """Remove an account with everything that belongs to it: rows, and every file."""
+    pictures = list(db.session.scalars(select(Picture.id).filter_by(user_id=user.id)))
+    db.session.delete(user)
+    db.session.commit()
+    # After the rows: files that nobody owns can be swept, a row without its file is a lie.
+    storage = Storage(current_settings().data_dir)
+    for picture in pictures:
+        storage.delete(picture)
+
+
+def _signer(secret: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(secret, salt="photochrom password reset")
