@@ -1,0 +1,105 @@
+/** What every page does: service worker, passwords to look at, questions before deleting. @module */
+import { note, words } from "./words.js";
+
+const worker = document.body.dataset.serviceWorker;
+if (worker && "serviceWorker" in navigator) {
+  navigator.serviceWorker.register(worker, { scope: "/" }).catch((error) => {
+    // Browsers refuse it without HTTPS; the pages work all the same.
+    console.info("no service worker:", error.message);
+  });
+}
+
+for (const box of document.querySelectorAll("[data-password]")) {
+  const input = box.querySelector("input");
+  if (!input) continue;
+  const eye = document.createElement("button");
+  eye.type = "button";
+  eye.className = "password-eye";
+  eye.setAttribute("aria-controls", input.id);
+  const turn = (/** @type {boolean} */ visible) => {
+    input.type = visible ? "text" : "password";
+    eye.textContent = words(visible ? "hide_password" : "show_password");
+    eye.setAttribute("aria-pressed", String(visible));
+  };
+  eye.addEventListener("click", () => turn(input.type === "password"));
+  turn(false);
+  box.append(eye);
+}
+
+const wrong = document.querySelector('[aria-invalid="true"]');
+if (wrong instanceof HTMLElement) wrong.focus();
+
+/**
+ * Ask before a form is sent.
+ * @param {HTMLFormElement} form
+ */
+function ask(form) {
+  const dialog = document.createElement("dialog");
+  const text = document.createElement("p");
+  const row = document.createElement("div");
+  const no = document.createElement("button");
+  const yes = document.createElement("button");
+  dialog.className = "question";
+  dialog.setAttribute("aria-labelledby", "question-text");
+  text.id = "question-text";
+  text.textContent = form.dataset.ask ?? "";
+  row.className = "question-buttons";
+  no.className = "button quiet";
+  no.textContent = words("ask_no");
+  yes.className = "button danger";
+  yes.textContent = form.dataset.askYes ?? "";
+  no.addEventListener("click", () => dialog.close());
+  yes.addEventListener("click", () => {
+    form.dataset.asked = "1";
+    form.requestSubmit();
+  });
+  dialog.addEventListener("close", () => dialog.remove());
+  row.append(no, yes);
+  dialog.append(text, row);
+  document.body.append(dialog);
+  dialog.showModal();
+  no.focus();
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement) || !form.dataset.ask || form.dataset.asked) return;
+  event.preventDefault();
+  ask(form);
+});
+
+/** @param {Element} button @param {string} attribute @returns {HTMLInputElement | null} */
+function fieldOf(button, attribute) {
+  const field = document.getElementById(button.getAttribute(attribute) ?? "");
+  return field instanceof HTMLInputElement ? field : null;
+}
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.addEventListener("click", async () => {
+    const field = fieldOf(button, "data-copy");
+    if (!field) return;
+    field.select();
+    try {
+      await navigator.clipboard.writeText(field.value);
+      note(words("copied"));
+    } catch (error) {
+      note(words("copy_by_hand"));
+    }
+  });
+}
+
+for (const button of document.querySelectorAll("[data-send]")) {
+  const field = fieldOf(button, "data-send");
+  if (!field || !(button instanceof HTMLElement) || !("share" in navigator)) continue;
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    navigator.share({ url: field.value, title: document.title }).catch(() => field.select());
+  });
+}
+
+for (const link of document.querySelectorAll("[data-reload]")) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    location.reload();
+  });
+}

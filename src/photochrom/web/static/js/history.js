@@ -1,0 +1,52 @@
+/** Undo and redo of whole states; one pull at a slider is one step. @module */
+
+/**
+ * @template State
+ */
+export class History {
+  /** @param {State} start */
+  constructor(start) {
+    this.present = start;
+    /** @type {State[]} */
+    this.past = [];
+    /** @type {State[]} */
+    this.future = [];
+    this.joining = "";
+  }
+
+  /**
+   * @param {State} state the new present
+   * @param {string} [join] changes with the same word, one after the other, are one step
+   */
+  push(state, join = "") {
+    if (!join || join !== this.joining) this.past.push(this.present);
+    this.joining = join;
+    this.present = state;
+    this.future = [];
+  }
+
+  /** The next change is a step of its own. */
+  close() {
+    this.joining = "";
+  }
+
+  /** @returns {boolean} whether there was something to undo */
+  undo() {
+    return this.step(this.past, this.future);
+  }
+
+  /** @returns {boolean} whether there was something to do again */
+  redo() {
+    return this.step(this.future, this.past);
+  }
+
+  /** @param {State[]} from @param {State[]} to @returns {boolean} */
+  step(from, to) {
+    const state = from.pop();
+    if (state === undefined) return false;
+    to.push(this.present);
+    this.present = state;
+    this.joining = "";
+    return true;
+  }
+}

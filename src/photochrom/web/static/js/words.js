@@ -1,0 +1,39 @@
+/** What scripts say: the words come with the page, in its language. @module */
+
+/** @type {Record<string, string>} */
+const WORDS = JSON.parse(document.body.dataset.words ?? "{}");
+
+/**
+ * A sentence by its key, with {names} filled in.
+ * @param {string} key
+ * @param {Record<string, string | number>} [values]
+ * @returns {string}
+ */
+export function words(key, values = {}) {
+  const text = WORDS[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+}
+
+/**
+ * Show a line at the top of the page; screen readers say it.
+ * @param {string} text
+ * @param {boolean} [bad]
+ */
+export function note(text, bad = false) {
+  const line = document.createElement("p");
+  line.className = bad ? "note note-bad" : "note";
+  line.textContent = text;
+  document.getElementById("notes")?.replaceChildren(line);
+}
+
+/**
+ * The element that a page promises to have.
+ * @template {HTMLElement} [T=HTMLElement]
+ * @param {string} id
+ * @returns {T}
+ */
+export function need(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`this page has no #${id}`);
+  return /** @type {T} */ (element);
+}

@@ -1,0 +1,132 @@
+/** Looking closer: wheel, pinch, double tap, buttons, keys; and dragging what is larger. @module */
+
+const MAX_SCALE = 8;
+const BUTTON_STEP = 1.6;
+const TAP_PX = 8;
+const DOUBLE_TAP_MS = 320;
+
+/**
+ * @typedef {object} ZoomWish
+ * @property {() => void} moved called after every change
+ * @property {(x: number, y: number) => void} tapped a place of the stage, px
+ * @property {(clientX: number) => void} dragged a finger that drags nothing: the split follows it
+ */
+
+export class Zoom {
+  /** @param {HTMLElement} stage @param {ZoomWish} wish */
+  constructor(stage, wish) {
+    this.stage = stage;
+    this.wish = wish;
+    this.scale = 1;
+    this.x = 0;
+    this.y = 0;
+    /** @type {Map<number, {x: number, y: number}>} */
+    this.fingers = new Map();
+    this.travel = 0;
+    this.lastTap = 0;
+    stage.addEventListener("pointerdown", (event) => this.down(event));
+    stage.addEventListener("pointermove", (event) => this.move(event));
+    stage.addEventListener("pointerup", (event) => this.up(event));
+    stage.addEventListener("pointercancel", (event) => this.fingers.delete(event.pointerId));
+    stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    new ResizeObserver(() => this.apply()).observe(stage);
+  }
+
+  /**
+   * @param {number} factor
+   * @param {{x: number, y: number}} [around] the place of the stage that stays, px
+   */
+  by(factor, around = { x: this.stage.clientWidth / 2, y: this.stage.clientHeight / 2 }) {
+    const scale = Math.min(MAX_SCALE, Math.max(1, this.scale * factor));
+    this.x = around.x - ((around.x - this.x) * scale) / this.scale;
+    this.y = around.y - ((around.y - this.y) * scale) / this.scale;
+    this.scale = scale;
+    this.apply();
+  }
+
+  larger() {
+    this.by(BUTTON_STEP);
+  }
+
+  smaller() {
+    this.by(1 / BUTTON_STEP);
+  }
+
+  fit() {
+    this.scale = 1;
+    this.apply();
+  }
+
+  /** @param {number} dx px @param {number} dy px */
+  pan(dx, dy) {
+    this.x += dx;
+    this.y += dy;
+    this.apply();
+  }
+
+  apply() {
+    const { clientWidth: width, clientHeight: height } = this.stage;
+    this.x = Math.min(0, Math.max(width - width * this.scale, this.x));
+    this.y = Math.min(0, Math.max(height - height * this.scale, this.y));
+    this.stage.style.setProperty("--x", `${this.x}px`);
+    this.stage.style.setProperty("--y", `${this.y}px`);
+    this.stage.style.setProperty("--scale", String(this.scale));
+    this.stage.classList.toggle("zoomed", this.scale > 1);
+    this.wish.moved();
+  }
+
+  /** @param {{clientX: number, clientY: number}} event */
+  place(event) {
+    const box = this.stage.getBoundingClientRect();
+    return { x: event.clientX - box.left, y: event.clientY - box.top };
+  }
+
+  /** @param {PointerEvent} event */
+  down(event) {
+    if (event.target instanceof Element && event.target.closest("button, .split")) return;
+    if (this.fingers.size === 0) this.travel = 0;
+    this.fingers.set(event.pointerId, this.place(event));
+    this.stage.setPointerCapture(event.pointerId);
+  }
+
+  /** @param {PointerEvent} event */
+  move(event) {
+    const before = this.fingers.get(event.pointerId);
+    if (!before) return;
+    const now = this.place(event);
+    const other = [...this.fingers].find(([id]) => id !== event.pointerId)?.[1];
+    this.travel += Math.hypot(now.x - before.x, now.y - before.y);
+    this.fingers.set(event.pointerId, now);
+    if (other) {
+      this.travel += TAP_PX; // two fingers are never a tap
+      const apart = Math.hypot(before.x - other.x, before.y - other.y) || 1;
+      this.by(Math.hypot(now.x - other.x, now.y - other.y) / apart, other);
+    } else if (this.scale > 1) {
+      this.pan(now.x - before.x, now.y - before.y);
+    } else if (this.travel > TAP_PX) {
+      this.wish.dragged(event.clientX);
+    }
+  }
+
+  /** @param {PointerEvent} event */
+  up(event) {
+    const place = this.fingers.get(event.pointerId);
+    this.fingers.delete(event.pointerId);
+    if (!place || this.fingers.size || this.travel > TAP_PX) return;
+    const double = event.timeStamp - this.lastTap < DOUBLE_TAP_MS;
+    this.lastTap = double ? 0 : event.timeStamp;
+    if (double && !this.stage.classList.contains("correcting")) {
+      if (this.scale > 1) this.fit();
+      else this.by(2.5, place);
+    } else {
+      this.wish.tapped(place.x, place.y);
+    }
+  }
+
+  /** @param {WheelEvent} event */
+  wheel(event) {
+    if (!event.ctrlKey && this.scale === 1 && event.deltaY > 0) return; // the page scrolls on
+    event.preventDefault();
+    this.by(Math.exp(-event.deltaY / 300), this.place(event));
+  }
+}

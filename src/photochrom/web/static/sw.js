@@ -1,0 +1,87 @@
+/// <reference no-default-lib="true" />
+/// <reference lib="webworker" />
+/** The service worker: an offline page, and pictures that other apps share with the studio.
+ *
+ * It keeps the frame of the app (styles, scripts, icons), never a picture and never a page of
+ * somebody's: whoever logs out leaves nothing behind. The network always comes first, so that a new
+ * version of the studio is there at once; the cache answers where there is no connection.
+ */
+const studio = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
+const CACHE = `frame-${new URL(studio.location.href).searchParams.get("v")}`;
+const SHARED_CACHE = "shared-files";
+const OFFLINE = "/offline";
+const FRAME = [
+  OFFLINE,
+  "/static/css/studio.css",
+  "/static/js/app.js",
+  "/static/js/words.js",
+  "/static/fonts/figtree-latin.woff2",
+  "/static/fonts/fraunces-latin.woff2",
+  "/static/icons/icon.svg",
+  "/static/icons/lines.svg",
+  "/static/icons/offline.svg",
+];
+
+studio.addEventListener("install", (event) => {
+  event.waitUntil(keepFrame());
+});
+studio.addEventListener("activate", (event) => {
+  event.waitUntil(dropOld());
+});
+studio.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (url.origin !== studio.location.origin) return;
+  if (request.method === "POST" && url.pathname === "/share-target") event.respondWith(receive(request));
+  else if (request.method !== "GET") return;
+  else if (request.mode === "navigate") event.respondWith(page(request));
+  else if (url.pathname.startsWith("/static/")) event.respondWith(frame(request));
+});
+
+async function keepFrame() {
+  const cache = await caches.open(CACHE);
+  // The offline page is kept as a stranger sees it: nothing of whoever is logged in.
+  await cache.addAll(FRAME.map((url) => new Request(url, { credentials: "omit", cache: "reload" })));
+  await studio.skipWaiting();
+}
+
+async function dropOld() {
+  const names = await caches.keys();
+  await Promise.all(names.filter((name) => name.startsWith("frame-") && name !== CACHE).map((name) => caches.delete(name)));
+  await studio.clients.claim();
+}
+
+/** @param {Request} request @returns {Promise<Response>} */
+async function page(request) {
+  try {
+    return await fetch(request);
+  } catch (error) {
+    return (await caches.match(OFFLINE)) ?? Response.error();
+  }
+}
+
+/** @param {Request} request @returns {Promise<Response>} */
+async function frame(request) {
+  try {
+    return await fetch(request);
+  } catch (error) {
+    return (await caches.match(request, { ignoreSearch: true })) ?? Response.error();
+  }
+}
+
+/**
+ * Put shared pictures aside; the library page sends them as if they had been chosen there, with
+ * its progress and its token.
+ * @param {Request} request
+ * @returns {Promise<Response>}
+ */
+async function receive(request) {
+  const files = (await request.formData()).getAll("file");
+  const cache = await caches.open(SHARED_CACHE);
+  for (const [number, file] of files.entries()) {
+    if (typeof file === "string") continue;
+    const headers = { "Content-Type": file.type, "X-Name": encodeURIComponent(file.name) };
+    await cache.put(`/shared-file/${number}`, new Response(file, { headers }));
+  }
+  return Response.redirect("/library?shared=1", 303);
+}
