@@ -85,6 +85,8 @@ class WebSettings:
     """Log-ins, sign-ups and resets from one address, and log-ins for one account."""
     upload_rate: str = "120 per minute"
     """Uploads of one user."""
+    api_rate: str = "600 per minute"
+    """Requests of one user's programs, uploads and all others."""
     metrics_token: str = ""
     """Bearer token for /metrics; empty: only this machine may read them."""
     threads: int = 8
@@ -206,7 +208,7 @@ def _check(settings: WebSettings) -> None:
     for name, least in _AT_LEAST.items():
         if getattr(settings, name) < least:
             raise SettingsError(f"{name} must be at least {least}, got {getattr(settings, name)}")
-    for name in ("login_rate", "upload_rate"):
+    for name in ("login_rate", "upload_rate", "api_rate"):
         if not _RATE.fullmatch(getattr(settings, name)):
             wanted = "a number and a time, such as '10 per minute'"
             raise SettingsError(f"{name} must be {wanted}, got {getattr(settings, name)!r}")

@@ -30,7 +30,7 @@ def init_login(app: Flask) -> None:
     # Its protection ends a session whose network address changes, as a phone's does all day.
     manager.session_protection = None
     manager.user_loader(_user_of_session)
-    manager.request_loader(_local_user)
+    manager.request_loader(lambda _request: local_user())
     manager.unauthorized_handler(_unauthorized)
     manager.init_app(app)
 
@@ -55,15 +55,7 @@ def begin_session(user: User) -> None:
     login_user(user)
 
 
-def _user_of_session(key: str) -> User | None:
-    if current_settings().local:
-        return _local_user(request)
-    number, _dot, epoch = key.partition(".")
-    user = db.session.get(User, int(number)) if number.isdecimal() else None
-    return user if user is not None and epoch == str(user.session_epoch) else None
-
-
-def _local_user(_request: object) -> User | None:
+def local_user() -> User | None:
     """The one user of a studio without accounts, made when first needed; else nobody."""
     if not current_settings().local:
         return None
@@ -77,6 +69,14 @@ def _local_user(_request: object) -> User | None:
             db.session.rollback()
         user = db.session.scalar(find)
     return user
+
+
+def _user_of_session(key: str) -> User | None:
+    if current_settings().local:
+        return local_user()
+    number, _dot, epoch = key.partition(".")
+    user = db.session.get(User, int(number)) if number.isdecimal() else None
+    return user if user is not None and epoch == str(user.session_epoch) else None
 
 
 def _unauthorized() -> AnyResponse:
