@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from photochrom.batch.plan import Job, plan
-from photochrom.batch.run import DEFAULT_JOBS, Outcome, Settings, Status, colour_files
+from photochrom.batch.run import DEFAULT_JOBS, Outcome, Settings, Status, colour_files, made_by
 
-__all__ = ["DEFAULT_JOBS", "Job", "Outcome", "Settings", "Status", "colour_files", "plan"]
+__all__ = [
+    "DEFAULT_JOBS",
+    "Job",
+    "Outcome",
+    "Settings",
+    "Status",
+    "colour_files",
+    "made_by",
+    "plan",
+]

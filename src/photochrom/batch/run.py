@@ -86,6 +86,11 @@ def colour_files(
         yield from _in_threads(waiting, settings, in_flight)
 
 
+def made_by(network: Network) -> str:
+    """Who made the colours, as coloured files say it in their metadata."""
+    return f"{network.card.title} (photochrom {__version__})"
+
+
 def _in_threads(jobs: Sequence[Job], settings: Settings, in_flight: int) -> Iterator[Outcome]:
     model = local(settings.model)  # a download belongs to this thread, where Ctrl-C can stop it
     for folder in {job.target.parent for job in jobs}:
@@ -177,7 +182,7 @@ def _coloured(job: Job, settings: Settings, network: Future[Network]) -> Outcome
         job.target,
         dataclasses.replace(picture, pixels=rgb),
         overwrite=settings.overwrite,
-        generator=f"{ready.card.title} (photochrom {__version__})",
+        generator=made_by(ready),
     )
     height, width = picture.pixels.shape[:2]
     return Outcome(

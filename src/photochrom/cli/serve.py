@@ -1,0 +1,64 @@
+"""``photochrom serve``: the studio, in a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from photochrom.errors import MissingDependencyError
+
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
+
+
+@click.command()
+@click.option(
+    "--host",
+    default=DEFAULT_HOST,
+    show_default=True,
+    help="Address to answer at; 0.0.0.0 is the whole network.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Port to answer at; 0 takes any that is free.",
+)
+@click.option(
+    "--local",
+    is_flag=True,
+    help="For one person on this machine: no accounts, and only this machine is answered.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="TOML file with settings, in a table [web].",
+)
+@click.option("--no-worker", is_flag=True, help="Only answer; `photochrom worker` colours.")
+def serve(host: str, port: int, local: bool, config: Path | None, no_worker: bool) -> None:
+    """Run the studio: pictures coloured in a browser, with accounts, jobs and links to share.
+
+    \b
+    photochrom serve --local       for yourself: open http://127.0.0.1:8000
+
+    Settings come from the environment (PHOTOCHROM_WEB_...) and from --config; docs/studio.md
+    lists them. Ctrl-C stops it.
+    """
+    try:
+        from photochrom.web.serve import serve as run
+        from photochrom.web.settings import load_settings
+    except ModuleNotFoundError as error:
+        raise _missing(error) from None
+    settings = load_settings(config, overrides={"local": True} if local else None)
+
+    def tell(address: str) -> None:
+        click.echo(f"The studio is at {address}", err=True)
+
+    run(settings, host=host, port=port, config=config, with_worker=not no_worker, tell=tell)
+
+
+def _missing(error: ModuleNotFoundError) -> MissingDependencyError:
+    return MissingDependencyError(
+        f"the studio needs {error.name}, which is not installed: pip install 'photochrom[web]'"
+    )

@@ -1,0 +1,32 @@
+"""``photochrom worker``: what colours the pictures of a studio."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from photochrom.errors import MissingDependencyError
+
+
+@click.command()
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="TOML file with settings, in a table [web].",
+)
+@click.option("--with-parent", is_flag=True, hidden=True)
+def worker(config: Path | None, with_parent: bool) -> None:
+    """Colour the pictures of a studio that runs with `photochrom serve --no-worker`.
+
+    One worker is enough, and it takes the same settings as the studio. It stops at SIGTERM or
+    Ctrl-C; what waits then waits for the next.
+    """
+    try:
+        from photochrom.web.settings import load_settings
+        from photochrom.web.worker import run_worker
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"the studio needs {error.name}, which is not installed: pip install 'photochrom[web]'"
+        ) from None
+    run_worker(load_settings(config), with_parent=with_parent)

@@ -1,0 +1,189 @@
+"""What the worker does with one picture: read, colour, write, so that the result file comes last.
+
+A result that is there is whole, and its previews with it; a kill at any moment leaves a picture
+that is coloured anew, or a finished one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+
+from photochrom.batch import made_by
+from photochrom.color.compose import compose_upsampled
+from photochrom.engine import Network
+from photochrom.errors import InputError, OutputError
+from photochrom.imageio import decode, eight_bit_rgb, write
+from photochrom.web.database import Picture
+from photochrom.web.pictures.previews import SCREEN_PX, THUMB_PX, shrunk, webp
+from photochrom.web.pictures.wishes import Wishes, checked_wishes, chroma
+from photochrom.web.settings import WebSettings
+from photochrom.web.storage import SUFFIX_OF_TYPE, Storage, save
+
+if TYPE_CHECKING:
+    from photochrom.video.settings import FilmProgress, FilmSettings
+
+GoOn: TypeAlias = Callable[[float], bool]
+"""Is told how far it is, in [0, 1], and answers whether to go on."""
+
+_FILM_PREVIEW_S: Final = 12.0
+_FILM_RESULTS: Final = {".mp4": ".mp4", ".mov": ".mov"}
+"""Suffix of a coloured film by its original's; others become Matroska, which holds everything."""
+_TELL_EVERY_S: Final = 0.5
+
+
+class Stopped(Exception):
+    """The work was given up on demand; nothing of it counts, and it can go on later."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A revision of a picture, as its row says it."""
+
+    picture_id: str
+    revision: int
+    kind: str
+    name: str
+    media_type: str
+    wishes: Wishes
+
+    @classmethod
+    def of(cls, picture: Picture) -> Order:
+        """What a row asks for."""
+        wishes = checked_wishes(
+            picture.height,
+            picture.width,
+            hints=picture.hints,
+            size=picture.size,
+            vividness=picture.vividness,
+            variant=picture.variant,
+        )
+        return cls(
+            picture.id, picture.revision, picture.kind, picture.name, picture.media_type, wishes
+        )
+
+
+def colour(
+    order: Order, storage: Storage, network: Network, settings: WebSettings, go_on: GoOn
+) -> None:
+    """Make the result file of an order, unless it is there.
+
+    Raises Stopped, and PhotochromError where it cannot be coloured or written.
+    """
+    if storage.result(order.picture_id, order.revision) is not None:
+        return
+    if order.kind == "film":
+        _colour_film(order, storage, settings, go_on)
+    else:
+        _colour_photo(order, storage, network, settings)
+
+
+def _colour_photo(order: Order, storage: Storage, network: Network, settings: WebSettings) -> None:
+    original = storage.original(order.picture_id, order.media_type)
+    max_pixels = settings.max_picture_mp * 1_000_000
+    picture = decode(_bytes_of(original, order.name), order.name, max_pixels=max_pixels)
+    rgb = compose_upsampled(picture.pixels, chroma(network, picture.pixels, order.wishes))
+    result = dataclasses.replace(picture, pixels=rgb)
+    small = eight_bit_rgb(dataclasses.replace(result, pixels=shrunk(rgb, SCREEN_PX), alpha=None))
+    save(storage.preview(order.picture_id, order.revision), webp(small))
+    save(storage.thumb(order.picture_id), webp(np.asarray(shrunk(small, THUMB_PX), np.uint8)))
+    suffix = _photo_suffix(order.media_type, transparent=picture.alpha is not None)
+    path = storage.new_result(order.picture_id, order.revision, suffix)
+    write(path, result, overwrite=True, generator=made_by(network))
+
+
+def _photo_suffix(media_type: str, *, transparent: bool) -> str:
+    """The original's format, or the nearest that can be written."""
+    if media_type in ("image/gif", "image/bmp") or (media_type == "image/heic" and transparent):
+        return ".png"
+    return ".jpg" if media_type == "image/heic" else SUFFIX_OF_TYPE[media_type]
+
+
+def _bytes_of(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"“{name}” cannot be read: {error.strerror}") from None
+
+
+def _colour_film(order: Order, storage: Storage, settings: WebSettings, go_on: GoOn) -> None:
+    """First a short preview, then all of it, in segments that survive a kill."""
+    # Needs PyAV, which a studio for photos alone does without.
+    from photochrom.video.film import colour_film
+    from photochrom.video.probe import probe
+    from photochrom.video.segments import forget_parts
+    from photochrom.video.settings import FilmSettings
+
+    source = storage.original(order.picture_id, order.media_type)
+    wishes = order.wishes
+    chosen = FilmSettings(
+        model=settings.model,
+        device=settings.device,
+        size="auto" if wishes.size is None else wishes.size,
+        vividness=wishes.vividness,
+        deinterlace=probe(source).interlaced,
+        resume=True,
+    )
+    watch = _Watch(go_on)
+    _film_preview(order, storage, chosen, watch)
+    suffix = _FILM_RESULTS.get(source.suffix, ".mkv")
+    target = storage.new_result(order.picture_id, order.revision, suffix)
+    try:
+        colour_film(source, target, chosen, watch.tell)
+    except OutputError:
+        # Unfinished parts of another version of photochrom or of the model do not go on; and an
+        # .mp4 that carries what only Matroska holds becomes one.
+        forget_parts(target)
+        target = storage.new_result(order.picture_id, order.revision, ".mkv")
+        colour_film(source, target, dataclasses.replace(chosen, resume=False), watch.tell)
+
+
+def _film_preview(order: Order, storage: Storage, chosen: FilmSettings, watch: _Watch) -> None:
+    from photochrom.video.preview import preview_film
+    from photochrom.web.pictures.films import coloured_frame
+
+    source = storage.original(order.picture_id, order.media_type)
+    target = storage.film_preview(order.picture_id)
+    settings = dataclasses.replace(chosen, resume=False, overwrite=True)
+    try:
+        preview_film(source, target, _FILM_PREVIEW_S, settings, watch.only_ask)
+    except InputError:
+        return  # a film that does not say how long it is: it has no preview, and is coloured
+    frame = coloured_frame(target)
+    save(storage.preview(order.picture_id, order.revision), webp(_small(frame, SCREEN_PX)))
+    save(storage.thumb(order.picture_id), webp(_small(frame, THUMB_PX)))
+
+
+def _small(
+    frame: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], longest: int
+) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.asarray(shrunk(frame, longest), np.uint8)
+
+
+class _Watch:
+    """Passes a film's progress on, now and then, and stops the film on demand."""
+
+    def __init__(self, go_on: GoOn) -> None:
+        self._go_on = go_on
+        self._told_at = 0.0
+        self._share = 0.0
+
+    def tell(self, progress: FilmProgress) -> None:
+        """After each frame of the film."""
+        if progress.total:
+            self._share = min(1.0, progress.frames / progress.total)
+        self.only_ask(progress)
+
+    def only_ask(self, _progress: FilmProgress) -> None:
+        """After each frame of the preview, which is no progress of the film."""
+        if time.monotonic() - self._told_at < _TELL_EVERY_S:
+            return
+        self._told_at = time.monotonic()
+        if not self._go_on(self._share):
+            raise Stopped

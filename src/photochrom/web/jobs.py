@@ -1,0 +1,197 @@
+"""Jobs: what waits to be coloured, who is at it, and how far it is.
+
+The row of a picture is the truth; the queue only tells the worker to look at it. So whatever is
+killed between the two, nothing is lost: the worker asks the rows again when it starts, and now
+and then. A worker claims a row by an UPDATE that only one can win, and a result counts once a
+second such UPDATE says so.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NamedTuple
+
+from flask import Flask, current_app
+from huey import Huey, PriorityRedisHuey, SqliteHuey
+from huey.api import TaskWrapper
+from huey.registry import Message
+from huey.serializer import Serializer
+from sqlalchemy import CursorResult, Update, select, update
+
+from photochrom.web.database import Picture, db, now
+from photochrom.web.settings import WebSettings, current_settings
+
+KINDS: Final = ("photo", "film")
+"""Each has a queue and a thread of the worker, so that no picture waits for a film."""
+MAX_ATTEMPTS: Final = 5
+"""A picture that so often was being coloured when the worker died is given up."""
+
+_EXTENSION: Final = "photochrom-jobs"
+
+
+class Job(NamedTuple):
+    """A revision of a picture that is to be coloured."""
+
+    picture_id: str
+    revision: int
+    kind: str
+    pixels: int
+
+
+class JsonSerializer(Serializer):  # type: ignore[misc]
+    """Messages as JSON: huey's own pickles run whatever somebody puts into the queue."""
+
+    def _serialize(self, data: Message) -> bytes:
+        return json.dumps([data.id, data.name, data.priority, *data.args]).encode()
+
+    def _deserialize(self, data: bytes) -> Message:
+        key, name, priority, picture_id, revision = json.loads(data)
+        arguments = (str(picture_id), int(revision))
+        return Message(key, name, None, 0, 0, priority, arguments, {}, None, None)
+
+
+def make_queue(settings: WebSettings, kind: str = "photo") -> Huey:
+    """The queue of photos or of films."""
+    common: dict[str, Any] = {"results": False, "serializer": JsonSerializer()}
+    name = f"photochrom-{kind}"
+    if settings.queue_url:
+        return PriorityRedisHuey(name, url=settings.queue_url, blocking=False, **common)
+    return SqliteHuey(name, filename=str(settings.data_dir / "queue.db"), **common)
+
+
+def colour_task(queue: Huey, work: Any) -> TaskWrapper:
+    """The one kind of job: ``work(picture_id, revision)``. Called, it enqueues."""
+
+    def colour(picture_id: str, revision: int) -> None:
+        work(picture_id, revision)
+
+    return queue.task(name="colour")(colour)
+
+
+def put(task: TaskWrapper, job: Job) -> None:
+    """Into the queue of its kind."""
+    priority = -(job.pixels // 1_000_000)
+    task.huey.enqueue(task.task_class((job.picture_id, job.revision), priority=priority))
+
+
+def job_of(picture: Picture) -> Job:
+    """The job that a picture's row asks for."""
+    pixels = picture.width * picture.height
+    return Job(picture.id, picture.revision, picture.kind, pixels)
+
+
+class Jobs:
+    """The web process's end of the queues."""
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._tasks = {kind: colour_task(make_queue(settings, kind), _not_here) for kind in KINDS}
+
+    def enqueue(self, job: Job) -> None:
+        """Tell the worker of a picture whose row is committed; small ones come first."""
+        put(self._tasks[job.kind], job)
+
+
+def _not_here(_picture_id: str, _revision: int) -> None:
+    raise AssertionError("the web process colours nothing")
+
+
+def init_jobs(app: Flask, settings: WebSettings) -> None:
+    """Connect ``app`` to the queues."""
+    app.extensions[_EXTENSION] = Jobs(settings)
+
+
+def enqueue(job: Job) -> None:
+    """Tell the worker, in the app that is answering."""
+    if _EXTENSION not in current_app.extensions:
+        init_jobs(current_app, current_settings())
+    jobs: Jobs = current_app.extensions[_EXTENSION]
+    jobs.enqueue(job)
+
+
+def claim(picture_id: str, revision: int, worker: str) -> Picture | None:
+    """Make a waiting picture this worker's; None where it is not waiting (for this revision)."""
+    won = _changed(
+        update(Picture)
+        .where(Picture.id == picture_id, Picture.revision == revision, Picture.state == "waiting")
+        .values(
+            state="working",
+            claimed_by=worker,
+            claimed_at=now(),
+            attempts=Picture.attempts + 1,
+            progress=0.0,
+            problem=None,
+        )
+    )
+    return db.session.get(Picture, picture_id) if won else None
+
+
+def told_progress(picture_id: str, revision: int, worker: str, progress: float) -> bool:
+    """Write down how far it is, in [0, 1]; False where nobody wants it any more."""
+    return _changed(_mine(picture_id, revision, worker).values(progress=progress, claimed_at=now()))
+
+
+def finished(picture_id: str, revision: int, worker: str, size: int) -> bool:
+    """The result file is there, and counts; False where the picture was changed or deleted.
+
+    size: bytes of all its files.
+    """
+    return _changed(
+        _mine(picture_id, revision, worker).values(
+            state="done",
+            done_revision=revision,
+            progress=1.0,
+            finished_at=now(),
+            claimed_by=None,
+            bytes=size,
+        )
+    )
+
+
+def failed(picture_id: str, revision: int, worker: str, problem: str) -> bool:
+    """It cannot be coloured, and why, in words for its owner."""
+    return _changed(
+        _mine(picture_id, revision, worker).values(
+            state="failed", problem=problem[:500], claimed_by=None, finished_at=now()
+        )
+    )
+
+
+def let_go(picture_id: str, revision: int, worker: str) -> bool:
+    """The worker stops before it is done; it waits again, and this does not count as an attempt."""
+    return _changed(
+        _mine(picture_id, revision, worker).values(
+            state="waiting", claimed_by=None, attempts=Picture.attempts - 1
+        )
+    )
+
+
+def reclaim_all() -> None:
+    """Pictures that a dead worker was at wait again; for a worker that knows it is alone."""
+    _changed(
+        update(Picture).where(Picture.state == "working").values(state="waiting", claimed_by=None)
+    )
+
+
+def waiting(kind: str) -> list[Job]:
+    """All that waits, the oldest first."""
+    rows = select(Picture).where(Picture.state == "waiting", Picture.kind == kind)
+    found = [job_of(picture) for picture in db.session.scalars(rows.order_by(Picture.created_at))]
+    db.session.rollback()
+    return found
+
+
+def _mine(picture_id: str, revision: int, worker: str) -> Update:
+    return update(Picture).where(
+        Picture.id == picture_id,
+        Picture.revision == revision,
+        Picture.state == "working",
+        Picture.claimed_by == worker,
+    )
+
+
+def _changed(statement: Update) -> bool:
+    """Do it, in a transaction of its own; whether a row was changed."""
+    db.session.rollback()  # a write that comes first in its transaction waits for others, not fails
+    result = db.session.execute(statement.execution_options(synchronize_session=False))
+    db.session.commit()
+    return isinstance(result, CursorResult) and result.rowcount > 0

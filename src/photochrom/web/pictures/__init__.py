@@ -1,0 +1,3 @@
+"""Pictures and films: taken in, shown, corrected, handed out."""
+
+from __future__ import annotations

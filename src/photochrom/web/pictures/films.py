@@ -1,0 +1,56 @@
+"""What the studio asks of films before they are coloured: their size and a picture of them."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.errors import InputError
+from photochrom.video.libav import av, film_stream, opened
+from photochrom.video.planes import FilmPlanes
+from photochrom.video.probe import probe
+from photochrom.video.reading import read_frames
+from photochrom.web.pictures.previews import SCREEN_PX, shrunk
+
+_INTO_S = 1.0
+"""Films begin black: the picture is from a little later."""
+
+
+def look_at(path: Path) -> tuple[int, int, NDArray[np.uint8]]:
+    """Height and width (px, as shown) of a film, and a grey frame (h, w, 3) uint8 for the screen.
+
+    Raises InputError for what is no film that can be coloured; the message names ``path``.
+    """
+    info = probe(path)
+    turns = info.rotation // 90 % 4
+    if info.rotation % 90:
+        raise InputError(f"{path} is to be shown turned by {info.rotation} degrees")
+    into_s = _INTO_S if (info.duration_s or 0.0) > 2 * _INTO_S else None
+    frames = read_frames(info, start_s=into_s, deinterlace=info.interlaced)
+    frame = next(iter(frames), None)
+    if frame is None:
+        raise InputError(f"{path} has no frames")
+    planes = FilmPlanes(info.height, info.width, info.bits, info.full_range, info.matrix)
+    grey = np.rot90(planes.grey(frame.luma), turns)
+    height, width = grey.shape
+    small = shrunk(np.ascontiguousarray(grey), SCREEN_PX)
+    return height, width, np.asarray(cv2.cvtColor(small, cv2.COLOR_GRAY2RGB), np.uint8)
+
+
+def coloured_frame(preview: Path) -> NDArray[np.uint8]:
+    """A frame of a preview film, its coloured half: (H, W, 3) uint8. Raises InputError."""
+    with opened(preview) as container:
+        stream = film_stream(container)
+        try:
+            frames = [] if stream is None else list(islice(container.decode(stream), 12))
+        except av.FFmpegError as error:
+            raise InputError(f"cannot read {preview}: {error.strerror}") from error
+    if not frames:
+        raise InputError(f"{preview} has no frames")
+    rgb = frames[-1].to_ndarray(format="rgb24")
+    rgb = np.rot90(rgb[:, rgb.shape[1] // 2 :], frames[-1].rotation // 90 % 4)
+    return np.ascontiguousarray(rgb, dtype=np.uint8)

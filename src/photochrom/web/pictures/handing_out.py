@@ -1,0 +1,155 @@
+"""Files that leave the studio: results, originals, pairs; and links for others to look."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+from flask import current_app
+from sqlalchemy import delete, select
+
+from photochrom.imageio import Picture as Pixels
+from photochrom.imageio import eight_bit_rgb, read, write
+from photochrom.web.database import Picture, Share, User, db, now
+from photochrom.web.errors import NotFound, Refused
+from photochrom.web.pictures.library import get_picture, storage
+from photochrom.web.pictures.previews import shrunk
+from photochrom.web.settings import current_settings
+from photochrom.web.storage import TYPE_OF_SUFFIX, Storage
+from photochrom.web.words import _
+
+FORMS: Final = ("colour", "side-by-side", "original")
+"""What can be downloaded."""
+
+_PAIR_PX: Final = 4096
+"""Long side of each half of a pair."""
+_PAIR_QUALITY: Final = 92
+_TOKEN_LENGTH: Final = 32
+
+
+class HandedOut(NamedTuple):
+    """A file to send."""
+
+    path: Path
+    name: str
+    """What the browser shall call it."""
+    media_type: str
+
+
+class Link(NamedTuple):
+    """Where others can look at a picture, and until when."""
+
+    token: str
+    expires_at: datetime
+
+
+def result_file(user: User, picture_id: str, form: str = "colour") -> HandedOut:
+    """A file of a picture: its colours in the original's size and format, the pair, or itself.
+
+    Raises NotFound where it is not finished, Refused for an unknown form.
+    """
+    if form not in FORMS:
+        raise Refused(_("A download is one of {forms}.").format(forms=", ".join(FORMS)))
+    picture, files = get_picture(user, picture_id), storage()
+    stem = picture.name.rpartition(".")[0] or picture.name
+    if form == "original":
+        path = files.original(picture.id, picture.media_type)
+        return HandedOut(path, f"{stem}{path.suffix}", picture.media_type)
+    result = files.result(picture.id, picture.done_revision)
+    if result is None:
+        raise NotFound(_("It is not finished yet."))
+    if form == "colour":
+        kind = TYPE_OF_SUFFIX[result.suffix]
+        return HandedOut(result, f"{stem}.color{result.suffix}", kind)
+    if picture.kind == "film":
+        pair = files.film_preview(picture.id)
+        if not pair.is_file():
+            raise NotFound(_("This film has no preview."))
+        return HandedOut(pair, f"{stem}.before-after.mp4", "video/mp4")
+    return HandedOut(_pair(files, picture, result), f"{stem}.before-after.jpg", "image/jpeg")
+
+
+def _pair(files: Storage, picture: Picture, result: Path) -> Path:
+    """Before and after in one JPEG, made when first asked for."""
+    path = files.side_by_side(picture.id, picture.done_revision)
+    if not path.is_file():
+        max_pixels = current_settings().max_picture_mp * 1_000_000
+        original = files.original(picture.id, picture.media_type)
+        before, after = (
+            np.asarray(shrunk(eight_bit_rgb(read(p, max_pixels=max_pixels)), _PAIR_PX), np.uint8)
+            for p in (original, result)
+        )
+        if before.shape != after.shape:
+            size = before.shape[1::-1]
+            after = np.asarray(cv2.resize(after, size, interpolation=cv2.INTER_AREA), np.uint8)
+        pair = Pixels(np.concatenate([before, after], axis=1))
+        write(path, pair, overwrite=True, quality=_PAIR_QUALITY)
+    return path
+
+
+def share_picture(user: User, picture_id: str) -> Link:
+    """Make a link with which anybody sees this picture for some days; one before it ends.
+
+    Raises NotFound, also while it is not finished.
+    """
+    picture = get_picture(user, picture_id)
+    if not picture.done_revision:
+        raise NotFound(_("It is not finished yet."))
+    expires_at = now() + timedelta(days=current_settings().share_days)
+    token = _token(picture_id, expires_at)
+    db.session.rollback()
+    db.session.execute(delete(Share).where(Share.picture_id == picture_id))
+    db.session.add(Share(picture_id=picture_id, digest=_digest(token), expires_at=expires_at))
+    db.session.commit()
+    return Link(token, expires_at)
+
+
+def share_of(user: User, picture_id: str) -> Link | None:
+    """The link of a picture, if one holds. Raises NotFound."""
+    get_picture(user, picture_id)
+    share = db.session.scalar(
+        select(Share).where(Share.picture_id == picture_id, Share.expires_at > now())
+    )
+    if share is None:
+        return None
+    token = _token(picture_id, share.expires_at)
+    # After a change of the secret key old links still hold, but cannot be told again.
+    return Link(token, share.expires_at) if _digest(token) == share.digest else None
+
+
+def revoke(user: User, picture_id: str) -> None:
+    """End the links of a picture. Raises NotFound."""
+    get_picture(user, picture_id)
+    db.session.rollback()
+    db.session.execute(delete(Share).where(Share.picture_id == picture_id))
+    db.session.commit()
+
+
+def shared(token: str) -> tuple[Picture, Link]:
+    """The picture that a link shows. Raises NotFound for links that ended or never were."""
+    share = None
+    if len(token) == _TOKEN_LENGTH:
+        share = db.session.scalar(
+            select(Share).where(Share.digest == _digest(token), Share.expires_at > now())
+        )
+    if share is None:
+        raise NotFound(_("This link has ended, or it was never there."))
+    return share.picture, Link(token, share.expires_at)
+
+
+def _token(picture_id: str, expires_at: datetime) -> str:
+    """The secret of a link: it follows from the studio's key, so the database need not hold it."""
+    moment = round(expires_at.astimezone(timezone.utc).timestamp() * 1_000_000)
+    key = str(current_app.config["SECRET_KEY"]).encode()
+    mark = hmac.new(key, f"share:{picture_id}:{moment}".encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(mark[:24]).decode()
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,59 @@
+"""All rules about pictures, for pages and programs alike.
+
+Whoever asks, asks as a user: another's picture does not exist. What cannot be done is raised as
+an error of `photochrom.web.errors`, in words for the person.
+"""
+
+from __future__ import annotations
+
+from photochrom.web.pictures.handing_out import (
+    FORMS,
+    HandedOut,
+    Link,
+    result_file,
+    revoke,
+    share_of,
+    share_picture,
+    shared,
+)
+from photochrom.web.pictures.library import (
+    PER_PAGE,
+    Page,
+    clean_name,
+    create_picture,
+    delete_everything,
+    delete_picture,
+    edit_picture,
+    get_picture,
+    list_pictures,
+    rename_picture,
+    storage,
+    used_bytes,
+)
+from photochrom.web.pictures.trying_out import preview_hint, variant_preview, variants
+
+__all__ = [
+    "FORMS",
+    "PER_PAGE",
+    "HandedOut",
+    "Link",
+    "Page",
+    "clean_name",
+    "create_picture",
+    "delete_everything",
+    "delete_picture",
+    "edit_picture",
+    "get_picture",
+    "list_pictures",
+    "preview_hint",
+    "rename_picture",
+    "result_file",
+    "revoke",
+    "share_of",
+    "share_picture",
+    "shared",
+    "storage",
+    "used_bytes",
+    "variant_preview",
+    "variants",
+]

@@ -1,0 +1,175 @@
+"""`photochrom serve`: the web server and its worker, started, watched over and stopped together."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from flask import Flask
+from waitress.server import create_server
+
+from photochrom.engine import card_of
+from photochrom.web.app import create_app
+from photochrom.web.errors import SettingsError
+from photochrom.web.pictures.trying_out import trials
+from photochrom.web.settings import CONFIG, PREFIX, WebSettings
+from photochrom.web.worker import migrate
+
+_WORKER_STOPS_WITHIN_S: Final = 8.0
+_RESTART_AFTER_S: Final = (0.2, 1.0, 5.0, 20.0)
+"""A worker that dies again and again is started ever more slowly."""
+_LIVED_WELL_S: Final = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+def serve(
+    settings: WebSettings,
+    *,
+    host: str,
+    port: int,
+    config: Path | None = None,
+    with_worker: bool = True,
+    tell: Callable[[str], None] = lambda _text: None,
+) -> None:
+    """Answer requests until SIGTERM or SIGINT.
+
+    port: 0 takes any that is free. config: the TOML file that the settings came from, for the
+    worker. tell: is told the address once requests are answered.
+    Raises SettingsError where the address cannot be had, and ModelError for an unknown model.
+    """
+    if settings.local and not _is_loopback(host):
+        raise SettingsError(
+            f"without accounts the studio answers this machine only, and {host} is more than "
+            "that. Leave --host away, or --local"
+        )
+    card_of(settings.model)  # a wrong name is told now, not at the first picture
+    app = create_app(settings)
+    migrate(app, settings)
+    with _stopping_by_signal(), contextlib.ExitStack() as stack:
+        try:
+            server = create_server(
+                app,
+                host=host,
+                port=port,
+                threads=settings.threads,
+                # Refused by its announced length, before a byte of it is read.
+                max_request_body_size=settings.max_request_mb * 1_000_000,
+                channel_timeout=120,
+                ident="photochrom",
+                clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
+            )
+        except OSError as error:
+            raise SettingsError(
+                f"cannot answer at {host}:{port}: {error.strerror}. Choose another --port"
+            ) from None
+        stack.callback(server.close)
+        if with_worker:
+            stack.enter_context(_Worker(settings, config))
+        threading.Thread(target=_warm_up, args=(app,), daemon=True).start()
+        tell(f"http://{_shown(host)}:{server.effective_port}")
+        server.run()
+
+
+@contextlib.contextmanager
+def _stopping_by_signal() -> Iterator[None]:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit  # waitress ends its loop and its threads at this, and returns
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with contextlib.suppress(SystemExit):
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Worker:
+    """The worker process, started again whenever it dies; a context manager."""
+
+    def __init__(self, settings: WebSettings, config: Path | None) -> None:
+        self._command = [sys.executable, "-m", "photochrom", "worker", "--with-parent"]
+        if config is not None:
+            self._command += ["--config", str(config)]
+        self._environment = os.environ | {
+            PREFIX + "LOCAL": "1" if settings.local else "0",
+            PREFIX + "DATA_DIR": str(settings.data_dir),
+        }
+        if config is not None:
+            self._environment.pop(CONFIG, None)
+        self._stop = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watch = threading.Thread(target=self._keep_alive, daemon=True)
+
+    def __enter__(self) -> _Worker:
+        self._start()
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stop.set()
+        self._watch.join()
+        process = self._process
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_WORKER_STOPS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()  # what it was at waits again; nothing is lost
+            process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+
+    def _start(self) -> None:
+        # Its standard input ends when this process does, however it does; then it stops too.
+        # In a session of its own, Ctrl-C reaches it through us alone.
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, env=self._environment, start_new_session=True
+        )
+
+    def _keep_alive(self) -> None:
+        died, started_at = 0, time.monotonic()
+        while not self._stop.wait(0.1):
+            if self._process is None or self._process.poll() is None:
+                continue
+            lived_s = time.monotonic() - started_at
+            died = 0 if lived_s > _LIVED_WELL_S else died
+            wait_s = _RESTART_AFTER_S[min(died, len(_RESTART_AFTER_S) - 1)]
+            _log.warning("the worker ended (%s); another starts", self._process.returncode)
+            if self._stop.wait(wait_s):
+                return
+            died, started_at = died + 1, time.monotonic()
+            self._start()
+
+
+def _warm_up(app: Flask) -> None:
+    """Load the network of previews, so that the first hint is as quick as the next."""
+    with app.app_context():
+        trials().warm_up()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _shown(host: str) -> str:
+    """The host as it stands in an address that can be opened."""
+    if host in ("0.0.0.0", "::"):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host

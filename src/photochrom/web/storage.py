@@ -1,0 +1,168 @@
+"""Where the files of pictures lie, and how they get there whole.
+
+Each picture has a folder named by its identifier. Names inside come from revisions and a short
+list of suffixes, never from what a person or a browser said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+from photochrom.imageio.atomic import write_atomically
+from photochrom.web.errors import NotFound, TooLarge
+from photochrom.web.words import _
+
+SUFFIX_OF_TYPE: Final = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/tiff": ".tif",
+    "image/webp": ".webp",
+    "image/avif": ".avif",
+    "image/heic": ".heic",
+    "image/gif": ".gif",
+    "image/bmp": ".bmp",
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "video/x-matroska": ".mkv",
+    "video/webm": ".webm",
+    "video/x-msvideo": ".avi",
+    "video/mpeg": ".mpg",
+    "video/mp2t": ".ts",
+    "video/x-ms-wmv": ".wmv",
+    "video/ogg": ".ogv",
+}
+"""Every kind of file that is kept, by the media type that its content was found to have."""
+TYPE_OF_SUFFIX: Final = {suffix: kind for kind, suffix in SUFFIX_OF_TYPE.items()}
+
+_RESULTS: Final = (".jpg", ".png", ".tif", ".webp", ".avif", ".mp4", ".mov", ".mkv")
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{16}")
+_CHUNK: Final = 1 << 20
+_REVISION: Final = re.compile(r"(?:result|preview|side)-(\d+)\.[a-z0-9]+")
+
+
+class Storage:
+    """The files of all pictures, below one folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._root = data_dir / "pictures"
+        self._incoming = data_dir / "incoming"
+
+    @contextlib.contextmanager
+    def received(self, stream: IO[bytes], limit: int) -> Iterator[Path]:
+        """What somebody sends, as a file that is gone after the block unless `keep` took it.
+
+        limit: bytes. Raises TooLarge as soon as there are more; nothing is left of them.
+        """
+        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._incoming / secrets.token_hex(16)
+        try:
+            with path.open("xb") as file:
+                size = 0
+                while chunk := stream.read(_CHUNK):
+                    size += len(chunk)
+                    if size > limit:
+                        megabytes = limit // 1_000_000
+                        raise TooLarge(
+                            _("The file is larger than {megabytes} MB.").format(megabytes=megabytes)
+                        )
+                    file.write(chunk)
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def folder(self, picture_id: str) -> Path:
+        """The folder of a picture, whether or not it is there. Raises NotFound for odd names."""
+        if not _ID.fullmatch(picture_id):
+            raise NotFound(_("There is no such picture."))
+        return self._root / picture_id[:2] / picture_id
+
+    def make(self, picture_id: str) -> Path:
+        """The folder of a new picture."""
+        folder = self.folder(picture_id)
+        folder.mkdir(mode=0o700, parents=True)
+        return folder
+
+    def original(self, picture_id: str, media_type: str) -> Path:
+        """The file as it was sent."""
+        return self.folder(picture_id) / f"original{SUFFIX_OF_TYPE[media_type]}"
+
+    def result(self, picture_id: str, revision: int) -> Path | None:
+        """The coloured file of a revision; None where it is not finished."""
+        stem = self.folder(picture_id) / f"result-{revision}"
+        paths = (stem.with_suffix(suffix) for suffix in _RESULTS)
+        return next((path for path in paths if path.is_file()), None)
+
+    def new_result(self, picture_id: str, revision: int, suffix: str) -> Path:
+        """The name that a revision's coloured file gets once it is whole."""
+        assert suffix in _RESULTS, suffix
+        return self.folder(picture_id) / f"result-{revision}{suffix}"
+
+    def preview(self, picture_id: str, revision: int) -> Path:
+        """The coloured picture at the size of a screen."""
+        return self.folder(picture_id) / f"preview-{revision}.webp"
+
+    def side_by_side(self, picture_id: str, revision: int) -> Path:
+        """Before and after in one picture."""
+        return self.folder(picture_id) / f"side-{revision}.jpg"
+
+    def grey(self, picture_id: str) -> Path:
+        """The original at the size of a screen."""
+        return self.folder(picture_id) / "preview-grey.webp"
+
+    def thumb(self, picture_id: str) -> Path:
+        """The small picture of the library."""
+        return self.folder(picture_id) / "thumb.webp"
+
+    def film_preview(self, picture_id: str) -> Path:
+        """A minute or less of a film, before and after."""
+        return self.folder(picture_id) / "preview.mp4"
+
+    def size(self, picture_id: str) -> int:
+        """Bytes of all files of a picture."""
+        total = 0
+        for path in self.folder(picture_id).glob("**/*"):
+            # A file that is being written may get its name, or go, meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                total += path.stat().st_size if path.is_file() else 0
+        return total
+
+    def forget_revisions(self, picture_id: str, before: int) -> None:
+        """Remove results, previews and pairs of older revisions, and films' unfinished parts."""
+        for parts in self.folder(picture_id).glob(".result-*.photochrom-parts"):
+            shutil.rmtree(parts, ignore_errors=True)
+        for path in self.folder(picture_id).glob("*-*.*"):
+            match = _REVISION.fullmatch(path.name)
+            if match is not None and int(match[1]) < before:
+                path.unlink(missing_ok=True)
+
+    def delete(self, picture_id: str) -> None:
+        """Remove everything of a picture. What cannot go now, goes with `strays`."""
+        shutil.rmtree(self.folder(picture_id), ignore_errors=True)
+
+    def strays(self, older_s: float) -> Iterator[str]:
+        """Identifiers of folders that were not touched for so long; their rows may be gone."""
+        limit = time.time() - older_s
+        for folder in self._root.glob("*/*"):
+            with contextlib.suppress(FileNotFoundError):
+                if _ID.fullmatch(folder.name) and folder.stat().st_mtime < limit:
+                    yield folder.name
+
+    def forget_incoming(self, older_s: float) -> None:
+        """Remove what was being received when a process was killed."""
+        limit = time.time() - older_s
+        for path in self._incoming.glob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < limit:
+                    path.unlink()
+
+
+def save(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all. Raises OutputError."""
+    write_atomically(path, data, overwrite=True)

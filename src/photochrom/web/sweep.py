@@ -1,0 +1,45 @@
+"""What nobody needs any more, removed: old pictures, ended links, what a kill left behind."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import delete, select
+
+from photochrom.web.database import Picture, Share, db, now
+from photochrom.web.settings import WebSettings
+from photochrom.web.storage import Storage
+
+STRAY_S: Final = 3600.0
+"""A folder without a row is left alone for so long: its row may be about to come."""
+
+_log = logging.getLogger(__name__)
+
+
+def sweep(settings: WebSettings, storage: Storage) -> None:
+    """Remove what is due. Needs the app's context.
+
+    Pictures that were finished more than ``keep_days`` ago, with their files; links that have
+    ended; folders whose picture is gone, and uploads that were never finished.
+    """
+    db.session.rollback()
+    db.session.execute(delete(Share).where(Share.expires_at < now()))
+    db.session.commit()
+    if settings.keep_days:
+        limit = now() - timedelta(days=settings.keep_days)
+        old = select(Picture.id).where(
+            Picture.finished_at < limit, Picture.state.in_(("done", "failed"))
+        )
+        for picture_id in list(db.session.scalars(old)):
+            db.session.execute(delete(Picture).where(Picture.id == picture_id))
+            db.session.commit()
+            storage.delete(picture_id)
+            _log.info("swept a picture of more than %d days", settings.keep_days)
+    for picture_id in storage.strays(STRAY_S):
+        known = db.session.scalar(select(Picture.id).where(Picture.id == picture_id))
+        db.session.rollback()
+        if known is None:
+            storage.delete(picture_id)
+    storage.forget_incoming(STRAY_S)

@@ -1,0 +1,232 @@
+"""The worker: one process that holds the model and colours what waits.
+
+Photos and films have a thread each. Only one worker works on a data folder at a time, which a lock
+on a file there ensures; so what a new worker finds claimed belonged to one that died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+from typing import IO, Final
+
+import numpy as np
+from flask import Flask
+
+from photochrom.colorize import colorize
+from photochrom.engine import Network, load, local
+from photochrom.errors import InputError, MissingDependencyError, OutputError, PhotochromError
+from photochrom.web import jobs
+from photochrom.web.app import create_app
+from photochrom.web.colouring import Order, Stopped, colour
+from photochrom.web.database import db, new_id, upgrade_database
+from photochrom.web.errors import SettingsError
+from photochrom.web.lock import held
+from photochrom.web.settings import WebSettings
+from photochrom.web.storage import Storage
+from photochrom.web.sweep import sweep
+from photochrom.web.words import _
+
+READY: Final = "The worker is ready."
+"""What it says when it begins to look at the queue."""
+
+_LOOK_EVERY_S: Final = 0.05
+_ASK_ROWS_EVERY_S: Final = 10.0
+_SWEEP_EVERY_S: Final = 3600.0
+_WAIT_FOR_LOCK_S: Final = 20.0
+_STOP_WITHIN_S: Final = 5.0
+_FILM_NICENESS: Final = 10
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Colours what waits, until it is told to stop."""
+
+    def __init__(self, app: Flask, settings: WebSettings, network: Network) -> None:
+        self._app, self._settings, self._network = app, settings, network
+        self._storage = Storage(settings.data_dir)
+        self._name = new_id()
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """Take nothing more; a film is left where it is, to go on with later."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Work until `stop`; returns when the photo in hand is done, or after some seconds."""
+        with self._app.app_context():
+            jobs.reclaim_all()
+        threads = [
+            threading.Thread(target=self._serve, args=(kind,), name=kind, daemon=True)
+            for kind in jobs.KINDS
+        ]
+        for thread in threads:
+            thread.start()
+        swept_at = -_SWEEP_EVERY_S
+        # A signal is seen between two waits only.
+        while not self._stop.wait(0.2):
+            if time.monotonic() - swept_at > _SWEEP_EVERY_S:
+                swept_at = time.monotonic()
+                with self._app.app_context(), _survived("sweep"):
+                    sweep(self._settings, self._storage)
+            if not all(thread.is_alive() for thread in threads):
+                break
+        self._stop.set()
+        until = time.monotonic() + _STOP_WITHIN_S
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def work(self, picture_id: str, revision: int) -> None:
+        """Colour one picture, if it still waits for this revision."""
+        with self._app.app_context():
+            picture = jobs.claim(picture_id, revision, self._name)
+            if picture is None:
+                return
+            attempts = picture.attempts
+            try:
+                if attempts > jobs.MAX_ATTEMPTS:
+                    raise InputError(_("The studio broke down each time it tried this picture."))
+                order = Order.of(picture)
+                db.session.rollback()
+                self._colour(order)
+            except Stopped:
+                jobs.let_go(picture_id, revision, self._name)
+            except PhotochromError as error:
+                db.session.rollback()
+                _log.warning("picture %s: %s", picture_id, type(error).__name__)
+                jobs.failed(picture_id, revision, self._name, self._told(error, picture_id))
+            except Exception as error:  # noqa: BLE001  # one broken picture must not keep others waiting
+                db.session.rollback()
+                _log.exception("picture %s", picture_id)
+                jobs.failed(picture_id, revision, self._name, _of_ours(error))
+
+    def _colour(self, order: Order) -> None:
+        def go_on(progress: float) -> bool:
+            wanted = jobs.told_progress(order.picture_id, order.revision, self._name, progress)
+            return wanted and not self._stop.is_set()
+
+        began = time.perf_counter()
+        colour(order, self._storage, self._network, self._settings, go_on)
+        size = self._storage.size(order.picture_id)
+        if jobs.finished(order.picture_id, order.revision, self._name, size):
+            self._storage.forget_revisions(order.picture_id, before=order.revision)
+            took_s = time.perf_counter() - began
+            _log.info("coloured a %s in %.2f s", order.kind, took_s)
+        else:
+            # It was corrected or deleted meanwhile; a later revision makes its own result.
+            self._storage.forget_revisions(order.picture_id, before=order.revision + 1)
+
+    def _told(self, error: PhotochromError, picture_id: str) -> str:
+        """An error for the picture's owner, who must not read where files lie here."""
+        if isinstance(error, OutputError):
+            return _("The result could not be stored: {why}").format(
+                why=str(error).rpartition(": ")[2]
+            )
+        if isinstance(error, MissingDependencyError):
+            return _("This studio cannot read this kind of file any more.")
+        folder = self._storage.folder(picture_id)
+        return str(error).replace(f"{folder}{os.sep}", "")
+
+    def _serve(self, kind: str) -> None:
+        """The loop of one thread."""
+        if kind == "film":
+            _yield_to_others()
+        queue = jobs.make_queue(self._settings, kind)
+        task = jobs.colour_task(queue, self.work)
+        with _survived("start of the queue"):
+            queue.storage.flush_queue()  # the rows know better
+        asked_at = -_ASK_ROWS_EVERY_S
+        while not self._stop.is_set():
+            with _survived("queue"):
+                taken = queue.dequeue()
+                if taken is not None:
+                    queue.execute(taken)
+                    continue
+                if time.monotonic() - asked_at > _ASK_ROWS_EVERY_S:
+                    asked_at = time.monotonic()
+                    for job in self._waiting(kind):
+                        jobs.put(task, job)
+                    continue
+            self._stop.wait(_LOOK_EVERY_S)
+
+    def _waiting(self, kind: str) -> list[jobs.Job]:
+        with self._app.app_context():
+            return jobs.waiting(kind)
+
+
+def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:
+    """Work until SIGTERM or SIGINT.
+
+    with_parent: stop too when standard input ends, as it does when the parent process dies.
+    Raises SettingsError where another worker has this data folder, and ModelError.
+    """
+    app = create_app(settings)
+    with held(settings.data_dir / "worker.lock", _WAIT_FOR_LOCK_S) as alone:
+        if not alone:
+            raise SettingsError(
+                f"another worker is at work on {settings.data_dir}; one is enough. Stop it, or "
+                "name another data_dir"
+            )
+        migrate(app, settings)
+        network = load(local(settings.model), device=settings.device)
+        _warm_up(network)
+        worker = Worker(app, settings, network)
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            worker.stop()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        if with_parent:
+            watch = threading.Thread(target=_until_end_of, args=(sys.stdin, worker), daemon=True)
+            watch.start()
+        _log.info("%s %s on %s", READY, network.card.title, network.device)
+        worker.run()
+
+
+def migrate(app: Flask, settings: WebSettings) -> None:
+    """Bring the database up to date; web and worker may start at the same moment."""
+    with held(settings.data_dir / "migrate.lock", _WAIT_FOR_LOCK_S):
+        upgrade_database(app)
+
+
+def _warm_up(network: Network) -> None:
+    """The first run of a network takes several times as long as the second."""
+    colorize(np.zeros((64, 64), np.uint8), model=network)
+
+
+def _until_end_of(stream: IO[str], worker: Worker) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        while stream.read(1):
+            pass
+    worker.stop()
+
+
+def _yield_to_others() -> None:
+    """Films take a lower priority than photos and pages; their threads inherit it."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _FILM_NICENESS)
+
+
+def _of_ours(error: Exception) -> str:
+    if isinstance(error, MemoryError) or "Insufficient memory" in str(error):  # OpenCV's own error
+        return _("This picture needs more memory than the studio has.")
+    return _("The studio made a mistake with this picture. Its owner can read more in the log.")
+
+
+@contextlib.contextmanager
+def _survived(what: str) -> Iterator[None]:
+    """Log whatever breaks, and wait a little: a queue or database that is away comes back."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001  # the loop that serves everybody must go on
+        _log.exception("%s", what)
+        time.sleep(1.0)
