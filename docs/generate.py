@@ -18,8 +18,12 @@ from photochrom.cli.app import app
 from photochrom.engine import find
 from photochrom.engine.card import ModelCard, read_card
 from photochrom.train import recipe as recipe_module
+from photochrom.train import stage as stage_module
+from photochrom.web import settings as web_settings
 
 DOCS = Path(__file__).parent
+SETTINGS_BEGIN = "<!-- Made by `make docs`; do not edit. -->"
+SETTINGS_END = "<!-- End of what is made. -->"
 NOTE = "<!-- Made by `make docs`; do not edit. -->\n"
 
 
@@ -113,11 +117,12 @@ def recipes_page() -> str:
         "How to train is told in [training.md](training.md); these are all the knobs. Any of them "
         "can be set for one run: `photochrom train RECIPE.toml --set stages.0.minutes=5`.\n",
     ]
-    tree = ast.parse(inspect.getsource(recipe_module))
-    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    modules = (recipe_module, stage_module)
+    body = [node for m in modules for node in ast.parse(inspect.getsource(m)).body]
+    classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
     choices = {
         target.id: ast.unparse(node.value).removeprefix("Literal[").removesuffix("]")
-        for node in tree.body
+        for node in body
         if isinstance(node, ast.Assign) and "Literal[" in ast.unparse(node.value)
         for target in node.targets
         if isinstance(target, ast.Name)
@@ -137,6 +142,31 @@ def recipes_page() -> str:
                 todo.append((f"{prefix}.{name}".lstrip("."), brackets, classes.pop(inner)))
         sections.append(table(("key", "type", "default", "what"), rows))
     return "\n".join(sections)
+
+
+def studio_page() -> str:
+    """The studio's page as it is, with the table of settings between its marks made anew."""
+    page = (DOCS / "studio.md").read_text(encoding="utf-8")
+    tree = ast.parse(inspect.getsource(web_settings))
+    node = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "WebSettings")
+    rows = [
+        (
+            f"`{name}`",
+            "" if default == '`""`' else default.removeprefix("`Path(").replace(")`", "`"),
+            text,
+        )
+        for name, _kind, default, text in fields(node)
+    ]
+    before, _mark, rest = page.partition(SETTINGS_BEGIN)
+    _old, _mark, after = rest.partition(SETTINGS_END)
+    return (
+        before
+        + SETTINGS_BEGIN
+        + "\n"
+        + table(("setting", "default", "what"), rows)
+        + SETTINGS_END
+        + after
+    )
 
 
 def fields(node: ast.ClassDef) -> Iterator[tuple[str, str, str, str]]:
@@ -164,6 +194,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "models.md": models_page,
     "recipes.md": recipes_page,
+    "studio.md": studio_page,
 }
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from photochrom.errors import RecipeError
-from photochrom.train.recipe import RANGES, Recipe
+from photochrom.train.ranges import RANGES
+from photochrom.train.recipe import Recipe
 from photochrom.train.recipe_file import from_table, load_recipe, to_table
+from photochrom.train.shipped import recipe_names, recipe_path
 
-RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
+RECIPES = sorted(recipe_names())
 
 
 def write(folder: Path, text: str) -> Path:
@@ -29,13 +31,13 @@ images = 10
 """
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+@pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_in_the_repository_loads_and_survives_a_checkpoint(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PHOTOCHROM_DATA", "photos")
     monkeypatch.setenv("PHOTOCHROM_WEIGHTS", "weights")
-    recipe = load_recipe(path)
+    recipe = load_recipe(recipe_path(name))
     assert isinstance(recipe, Recipe)
     assert recipe.summary
     assert from_table(to_table(recipe)) == recipe

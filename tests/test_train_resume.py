@@ -24,9 +24,10 @@ from photochrom.train.monitor import LossLog
 from photochrom.train.pace import seconds_left
 from photochrom.train.recipe import Recipe, Stage
 from photochrom.train.recipe_file import load_recipe
+from photochrom.train.shipped import recipe_path
 from photochrom.train.stopping import Stopped
 
-SMOKE = Path(__file__).parents[1] / "recipes" / "smoke.toml"
+SMOKE = recipe_path("smoke")
 KILLED = """
 import os, signal, sys
 from pathlib import Path

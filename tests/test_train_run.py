@@ -21,9 +21,10 @@ from photochrom.train import checkpoint
 from photochrom.train.checkpoint import Position
 from photochrom.train.export import export
 from photochrom.train.recipe import NetRecipe
+from photochrom.train.shipped import recipe_path
 from photochrom.train.start import load_average, load_start
 
-SMOKE = Path(__file__).parents[1] / "recipes" / "smoke.toml"
+SMOKE = recipe_path("smoke")
 
 
 def arguments(folder: Path, run: Path, *more: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import time
@@ -18,13 +19,18 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from photochrom.train.loop import Trainer
+    from photochrom.train.recipe import Recipe
 
 _TERMINATED = 128 + signal.SIGTERM
 _LINE_EVERY_S = 60.0
 
 
 @click.command(name="train")
-@click.argument("recipe", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("recipe", required=False)
+@click.option(
+    "--data", "-d", type=click.Path(exists=True, path_type=Path), multiple=True,
+    help="Photos to train on, in place of the recipe's: a folder, a zip file. Can be given again.",
+)  # fmt: skip
 @click.option(
     "--run", "-r", type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the run: checkpoint, losses, pictures.  [default: runs/NAME of the recipe]",
@@ -37,49 +43,96 @@ _LINE_EVERY_S = 60.0
 @click.option(
     "--threads", type=click.IntRange(min=1), help="Processor threads.  [default: all cores]"
 )
+@click.option(
+    "--list", "listed", is_flag=True,
+    help="Show the recipes that come with photochrom: method, paper, cost.",
+)  # fmt: skip
+@click.option(
+    "--prior", type=click.Path(dir_okay=False, path_type=Path),
+    help="Train nothing; count how common each colour bin is in the photos and write it to this "
+    "JSON file, which the recipe's classes_prior may name.",
+)  # fmt: skip
 def train(
-    recipe: Path, run: Path | None, overrides: tuple[str, ...], resume: bool, threads: int | None
+    recipe: str | None,
+    data: tuple[Path, ...],
+    run: Path | None,
+    overrides: tuple[str, ...],
+    resume: bool,
+    threads: int | None,
+    listed: bool,
+    prior: Path | None,
 ) -> int:
-    """Train a network by RECIPE, a TOML file.
+    """Train a network by RECIPE: one that comes with photochrom (--list), or a TOML file.
 
-    The run's folder gets checkpoint.pt, losses.csv, validation.csv, TensorBoard files, and a
-    picture grid of held-out photos (grey, ours, true) every so often. Ctrl-C or SIGTERM stop
+    The run's folder gets checkpoint.pt, losses.csv, epochs.csv, validation.csv, TensorBoard files,
+    and a picture grid of held-out photos (grey, ours, true) every so often. Ctrl-C or SIGTERM stop
     after the current step with a checkpoint (a second one stops at once, without); after a crash
     --resume goes on from the last checkpoint.
+
+    Several GPUs or machines: torchrun --nproc-per-node N -m photochrom train RECIPE
     """
+    try:
+        from photochrom.train.recipe_file import load_recipe
+        from photochrom.train.shipped import list_recipes, recipe_path
+    except ModuleNotFoundError as error:
+        raise _lacking(error) from error
+    if listed:
+        click.echo(list_recipes())
+        return OK
+    if recipe is None:
+        raise click.UsageError("which RECIPE? --list shows those that come with photochrom")
+    if data:
+        overrides = (*overrides, f"data.sources={json.dumps([str(path) for path in data])}")
+    loaded = load_recipe(recipe_path(recipe), overrides)
+    if prior is not None:
+        return _count_bins(loaded, prior)
+    return _train(loaded, run or Path("runs") / loaded.name, resume, threads)
+
+
+def _count_bins(recipe: Recipe, out: Path) -> int:
+    try:
+        from photochrom.train.prior import save_prior_of
+    except ModuleNotFoundError as error:
+        raise _lacking(error) from error
+    click.echo(save_prior_of(recipe, out, _say))
+    return OK
+
+
+def _train(recipe: Recipe, folder: Path, resume: bool, threads: int | None) -> int:
     try:
         from photochrom.train.checkpoint import NAME
         from photochrom.train.loop import Trainer
-        from photochrom.train.recipe_file import load_recipe
         from photochrom.train.stopping import Stopped
     except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"training needs {error.name}: pip install 'photochrom[train]'"
-        ) from error
-
-    loaded = load_recipe(recipe, overrides)
-    folder = run or Path("runs") / loaded.name
+        raise _lacking(error) from error
     if resume and not (folder / NAME).exists():
         raise InputError(f"{folder} holds no checkpoint to resume from; leave out --resume")
     if not resume and (folder / NAME).exists():
         raise InputError(
             f"{folder} already holds a run; --resume goes on with it, --run names another folder"
         )
-    trainer = Trainer(loaded, folder, report=_say, threads=threads)
+    trainer = Trainer(recipe, folder, report=_say, threads=threads)
     if resume:
         trainer.resume()
-    _say(
-        f"{loaded.name}: {trainer.parameters / 1e6:.1f} M parameters on {trainer.device.type}, "
-        f"{trainer.precision}, in {folder}"
-    )
+    if trainer.first:
+        _say(
+            f"{recipe.name}: {trainer.parameters / 1e6:.1f} M parameters on {trainer.place}, "
+            f"{trainer.precision}, in {folder}"
+        )
     try:
         with TrainingProgress(sys.stderr.isatty()) as progress:
             trainer.run(progress.show)
     except Stopped as stopped:
-        _say(str(stopped))
+        if trainer.first:
+            _say(str(stopped))
         return INTERRUPTED if stopped.by == signal.SIGINT else _TERMINATED
-    _say(f"done: photochrom export {trainer.checkpoint_path} MODEL.onnx")
+    if trainer.first:
+        _say(f"done: photochrom export {trainer.checkpoint_path} MODEL.onnx")
     return OK
+
+
+def _lacking(error: ModuleNotFoundError) -> MissingDependencyError:
+    return MissingDependencyError(f"training needs {error.name}: pip install 'photochrom[train]'")
 
 
 class TrainingProgress:

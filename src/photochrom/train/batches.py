@@ -6,10 +6,11 @@ Batch k of a run is a function of the seed and k alone, so a resumed run sees th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import count
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +31,18 @@ class Batch(NamedTuple):
     inputs: Tensor
     L: Tensor
     ab: Tensor
+
+
+class SavedBatch(NamedTuple):
+    """A batch that the network coloured beforehand; coloured: (N, 2, H, W) ab."""
+
+    inputs: Tensor
+    L: Tensor
+    ab: Tensor
+    coloured: Tensor
+
+
+_B = TypeVar("_B", Batch, SavedBatch)
 
 
 class BatchMaker:
@@ -70,22 +83,30 @@ class BatchMaker:
     def stream(
         self, position: int, batch: int, side: int, *, makers: int = 1, pinned: bool = False
     ) -> Generator[Batch, None, None]:
-        """Endless batches from ``position`` on; close the generator to stop its threads.
+        """Endless batches from ``position`` on, as :func:`stream` gives them."""
+        made = partial(self.make, batch=batch, side=side)
+        return stream(made, count(position, batch), makers=makers, pinned=pinned)
 
-        makers: threads that make batches; their number changes nothing but the speed.
-        pinned: in page-locked memory, from which a GPU copies while it computes.
-        """
 
-        def make(at: int) -> Batch:
-            made = self.make(at, batch, side)
-            return Batch(*(tensor.pin_memory() for tensor in made)) if pinned else made
+def stream(
+    make: Callable[[int], _B], positions: Iterable[int], *, makers: int = 1, pinned: bool = False
+) -> Generator[_B, None, None]:
+    """The batches at these positions, made ahead; close the generator to stop its threads.
 
-        ready: deque[Future[Batch]] = deque()
-        with ThreadPoolExecutor(makers, thread_name_prefix="batches") as pool:
-            try:
-                for at in count(position, batch):
-                    ready.append(pool.submit(make, at))
-                    if len(ready) > _AHEAD + makers:
-                        yield ready.popleft().result()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+    makers: threads that make batches; their number changes nothing but the speed.
+    pinned: in page-locked memory, from which a GPU copies while it computes.
+    """
+
+    def made(at: int) -> _B:
+        batch = make(at)
+        return type(batch)(*(tensor.pin_memory() for tensor in batch)) if pinned else batch
+
+    ready: deque[Future[_B]] = deque()
+    with ThreadPoolExecutor(makers, thread_name_prefix="batches") as pool:
+        try:
+            for at in positions:
+                ready.append(pool.submit(made, at))
+                if len(ready) > _AHEAD + makers:
+                    yield ready.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
+from itertools import count, islice
 from pathlib import Path
+from signal import Signals
 
 import torch
 
 from photochrom.errors import InputError, OutputError, RecipeError
-from photochrom.nets import build
-from photochrom.nets.patchgan import PatchCritic
 from photochrom.train import checkpoint
-from photochrom.train.batches import Batch, BatchMaker
+from photochrom.train.batches import Batch, BatchMaker, SavedBatch, stream
 from photochrom.train.checkpoint import Position
-from photochrom.train.data import load_photos, split
-from photochrom.train.monitor import LossLog, Validation
-from photochrom.train.pace import Window, seconds_left, stage_share
-from photochrom.train.recipe import Recipe, Stage
+from photochrom.train.data import PhotoSet, load_photos, split
+from photochrom.train.journal import Journal, Sums
+from photochrom.train.monitor import Validation
+from photochrom.train.pace import seconds_left, stage_share
+from photochrom.train.players import Players, autocast_dtype
+from photochrom.train.ranks import Ranks
+from photochrom.train.recipe import Recipe
 from photochrom.train.recipe_file import to_table
-from photochrom.train.start import check_stages, load_start, load_vgg
-from photochrom.train.step import Players, StageStep, autocast_dtype, lr_share
+from photochrom.train.saved import SavedPictures
+from photochrom.train.stage import Stage
+from photochrom.train.step import StageStep
 from photochrom.train.stopping import Stopped, StopRequest
 
+KEPT = "kept"
+"""Folder of the run with the averaged weights that stages keep."""
 _MOST_MAKERS = 8
 
 Progress = Callable[["Trainer", float, float], None]
@@ -48,29 +54,27 @@ class Trainer:
         What is missing or unfit is told before photos are decoded. Raises InputError, ModelError,
         RecipeError, or OutputError when the folder cannot be written.
         """
-        self.recipe, self._run_folder, self._report = recipe, run, report
-        torch.manual_seed(recipe.seed)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._ranks = Ranks()
+        self.recipe, self._run_folder = recipe, run
+        self._report = report if self.first else _say_nothing
+        self.device = self._ranks.device
         self._makers = _share_out(threads, self.device)
-        net = build(recipe.net.name, recipe.net.options)
-        check_stages(recipe, net)
-        load_start(net, recipe.net)
-        net = net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        average = copy.deepcopy(net).eval().requires_grad_(False)
-        critic = PatchCritic().to(self.device)
-        self._players = Players(net, average, critic, load_vgg(recipe, self.device))
+        self._players = Players.of(recipe, self._ranks)
         try:
             run.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot make the folder {run}: {error.strerror}") from error
-        self._photos, held_out = split(
-            load_photos(recipe.data, run, report), recipe.data.validation
-        )
+        self._photos, held_out = split(self._load_photos(), recipe.data.validation)
         self._validation = Validation(held_out, recipe.monitor.grid, self.device)
         self._batches = BatchMaker(self._photos, recipe.hints, recipe.augment, recipe.seed)
         self.position = Position()
         self._step: StageStep | None = None
-        self._window = Window()
+        self._sums = Sums()
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one, among those of the run, that writes and tells."""
+        return self._ranks.first
 
     @property
     def checkpoint_path(self) -> Path:
@@ -83,18 +87,24 @@ class Trainer:
         return sum(p.numel() for p in self._players.net.parameters())
 
     @property
+    def place(self) -> str:
+        """Where it trains: "cpu", "cuda", "cuda in 4 processes"."""
+        kind = self.device.type
+        return kind if self._ranks.count == 1 else f"{kind} in {self._ranks.count} processes"
+
+    @property
     def precision(self) -> str:
         """What the multiplications run in: "fp32" or "bf16"."""
         return "bf16" if autocast_dtype(self.recipe.precision, self.device) else "fp32"
 
     def save(self) -> None:
         """Write the checkpoint."""
+        if not self.first:
+            return
         state = {
-            "net": self._players.net.state_dict(),
-            "average": self._players.average.state_dict(),
-            "critic": self._players.critic.state_dict(),
+            **self._players.state_dict(),
             "optimizers": self._step.state_dict() if self._step else {},
-            "window": vars(self._window),
+            **self._sums.state_dict(),
         }
         checkpoint.save(self.checkpoint_path, self.position, to_table(self.recipe), state)
 
@@ -110,16 +120,9 @@ class Trainer:
                 f"{self.checkpoint_path} stands in stage {position.stage + 1}, and the recipe has "
                 f"only {len(stages)}; resume with the recipe that the run began with"
             )
-        try:
-            for name in ("net", "average", "critic"):
-                getattr(self._players, name).load_state_dict(state[name])
-        except RuntimeError as error:
-            raise InputError(
-                f"{self.checkpoint_path} is of another network than the recipe's: {error}"
-            ) from error
+        self._players.load_state_dict(state, self.checkpoint_path)
         self.position = position
-        # Early checkpoints had no window: their first row of losses covers fewer steps.
-        self._window = Window(**state.get("window", {}))
+        self._sums = Sums.of(state)
         if state["optimizers"]:
             self._step = self._begin(stages[position.stage])
             try:
@@ -141,21 +144,29 @@ class Trainer:
         is no longer a number, OutputError when the run's folder cannot be written, RecipeError
         when the device's memory is too small for the batch.
         """
+        journal = Journal(
+            self._run_folder,
+            self._sums,
+            self.recipe.monitor.log_steps,
+            self.recipe.monitor.epoch_images or len(self._photos),
+            self._report,
+        )
         with (
             self._writing(),
-            closing(LossLog(self._run_folder, "losses", self.position.step)) as log,
-            closing(LossLog(self._run_folder, "validation", self.position.step)) as validation,
+            journal.begin(self.position, writes=self.first),
             StopRequest() as request,
+            closing(self._ranks),
         ):
             while self.position.stage < len(self.recipe.stages):
                 stage = self.recipe.stages[self.position.stage]
                 try:
-                    self._run_stage(stage, log, validation, request, progress)
-                    self._validate(validation, stage)
+                    self._run_stage(stage, journal, request, progress)
+                    self._validate(journal, stage)
                 except torch.OutOfMemoryError as error:
                     raise RecipeError(
                         f"the memory of the {self.device.type} device is too small for stage "
-                        f"{stage.name!r}; lower its batch (now {stage.batch}) or crop"
+                        f"{stage.name!r}; lower its batch (now {stage.batch}) or crop, and raise "
+                        f"accumulate (now {stage.accumulate})"
                     ) from error
                 self.position = Position(
                     self.position.stage + 1, self.position.step, self.position.images
@@ -164,67 +175,92 @@ class Trainer:
                 self.save()
 
     def _begin(self, stage: Stage) -> StageStep:
-        return StageStep(self.recipe, stage, self._players, self._photos, self.device)
+        return StageStep(self.recipe, stage, self._players, self._photos, self._ranks)
 
     def _run_stage(
-        self,
-        stage: Stage,
-        log: LossLog,
-        validation: LossLog,
-        request: StopRequest,
-        progress: Progress,
+        self, stage: Stage, journal: Journal, request: StopRequest, progress: Progress
     ) -> None:
         step = self._step = self._step or self._begin(stage)
+        if self.position.stage_images == 0:
+            self._keep(stage)
+        seen = stage.step_images * self._ranks.count
         saved = validated = time.monotonic()
-        window = self._window
-        stream = self._batches.stream(
-            self.position.images,
-            stage.batch,
-            stage.crop,
-            makers=self._makers,
-            pinned=self.device.type == "cuda",
-        )
-        with closing(stream) as batches:
+        with closing(self._stream(stage)) as batches:
             while (done := stage_share(stage, self.position)) < 1.0:
-                values, seconds = self._timed(step, batches, done)
-                self._advance(stage, seconds)
+                began = time.monotonic()
+                ready = list(islice(batches, stage.accumulate))
+                values = step(ready, done, self.position.step)
+                seconds = self._ranks.largest(time.monotonic() - began)
+                self._advance(seen, seconds)
                 _refuse_divergence(values, self.position.step)
-                window.add(values, stage.batch / seconds)
-                if self.position.step % self.recipe.monitor.log_steps == 0:
-                    row = window.take() | {"lr": stage.lr * lr_share(stage, done)}
-                    row["images"] = float(self.position.images)
-                    log.add(self.position.step, row, stage.name)
-                progress(self, stage_share(stage, self.position), window.rate)
-                if request.by:
+                journal.step(self.position, seen, stage, values, seen / seconds, done)
+                if self.first:
+                    progress(self, stage_share(stage, self.position), self._sums.window.rate)
+                if _crossed(stage.keep_every_images, self.position.stage_images, seen):
+                    self._keep(stage)
+                if signal := self._ranks.largest(request.by or 0):
                     self.save()
                     at = self.position.step
-                    raise Stopped(f"stopped at step {at}; --resume goes on", request.by)
+                    raise Stopped(f"stopped at step {at}; --resume goes on", Signals(int(signal)))
                 if time.monotonic() - saved > 60 * self.recipe.monitor.checkpoint_minutes:
                     self.save()
                     saved = time.monotonic()
                 if time.monotonic() - validated > 60 * self.recipe.monitor.validate_minutes:
-                    self._validate(validation, stage)
+                    self._validate(journal, stage)
                     validated = time.monotonic()
+        journal.end_epoch(self.position, stage)
 
-    def _timed(
-        self, step: StageStep, batches: Iterator[Batch], done: float
-    ) -> tuple[dict[str, float], float]:
-        began = time.monotonic()
-        values = step(next(batches), done, self.position.step)
-        return values, time.monotonic() - began
+    def _stream(self, stage: Stage) -> Generator[Batch | SavedBatch, None, None]:
+        """The batches of this process, from the run's position on."""
+        at = self.position.images + self._ranks.own * stage.batch
+        every = stage.batch * self._ranks.count
+        pinned = self.device.type == "cuda"
+        if not stage.saved_pictures:
+            make = partial(self._batches.make, batch=stage.batch, side=stage.crop)
+            return stream(make, count(at, every), makers=self._makers, pinned=pinned)
+        folder = self._run_folder / "saved" / stage.name
+        first = self.position.images - self.position.stage_images
+        pictures = SavedPictures(folder, self._batches, stage, first)
+        if self.first:
+            made = pictures.make(
+                self._players.net, self.device, anew=self.position.stage_images == 0
+            )
+            self._report(f"{made} pictures coloured for the critic, in {folder}")
+        self._ranks.take_turns()
+        return pictures.stream(at, every, makers=self._makers, pinned=pinned)
 
-    def _advance(self, stage: Stage, seconds: float) -> None:
+    def _advance(self, seen: int, seconds: float) -> None:
         self.position.step += 1
-        self.position.images += stage.batch
-        self.position.stage_images += stage.batch
+        self.position.images += seen
+        self.position.stage_images += seen
         self.position.stage_seconds += seconds
 
-    def _validate(self, log: LossLog, stage: Stage) -> None:
+    def _keep(self, stage: Stage) -> None:
+        """Keep the averaged weights as they are now."""
+        if stage.keep_every_images and self.first:
+            path = self._run_folder / KEPT / f"step-{self.position.step:07d}.pt"
+            path.parent.mkdir(exist_ok=True)
+            state = {"average": self._players.average.state_dict()}
+            checkpoint.save(path, self.position, to_table(self.recipe), state)
+
+    def _validate(self, journal: Journal, stage: Stage) -> None:
+        if not self.first:
+            return
         grid = self._run_folder / f"grid-{self.position.step:07d}.png"
         values = self._validation.run(self._players.average, grid)
-        log.add(self.position.step, values, stage.name)
+        journal.add("validation", self.position, stage, values)
         figures = ", ".join(f"{k.removeprefix('validation_')} {v:.3f}" for k, v in values.items())
         self._report(f"step {self.position.step}: {figures}")
+
+    def _load_photos(self) -> PhotoSet:
+        """The first process makes the cache, the others find it made."""
+        load = partial(load_photos, self.recipe.data, self._run_folder, self._report)
+        if not self.first:
+            self._ranks.take_turns()
+            return load()
+        photos = load()
+        self._ranks.take_turns()
+        return photos
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -235,6 +271,15 @@ class Trainer:
                 f"cannot write in {self._run_folder}: {error.strerror or error}; the last "
                 "checkpoint is intact, --resume goes on from it"
             ) from error
+
+
+def _crossed(every: int, images: int, seen: int) -> bool:
+    """Whether the last ``seen`` of so many images reached a multiple of ``every``."""
+    return bool(every) and images // every != (images - seen) // every
+
+
+def _say_nothing(_: str) -> None:
+    """What the other processes of a run report."""
 
 
 def _refuse_divergence(values: dict[str, float], step: int) -> None:

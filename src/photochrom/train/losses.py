@@ -10,13 +10,12 @@ from torch import Tensor
 
 from photochrom.color.bins import ColorBins
 from photochrom.color.colourfulness import colourfulness
-from photochrom.color.space import lab_to_rgb, rgb_to_lab
+from photochrom.color.space import lab_to_rgb
+from photochrom.nets.contract import AB_SCALE
 from photochrom.nets.vgg import VGG19Features
-from photochrom.train.data import PhotoSet
 
 _L1_UNIT = 5.0
 _PRIOR_UNIFORM = 0.5
-_PRIOR_PHOTOS = 1000
 
 
 def l1(ab: Tensor, target: Tensor, beta: float) -> Tensor:
@@ -26,6 +25,16 @@ def l1(ab: Tensor, target: Tensor, beta: float) -> Tensor:
     possible colours, which is often grey; a large one their mean.
     """
     return F.smooth_l1_loss(ab, target, beta=beta) / _L1_UNIT
+
+
+def pix2pix_l1(ab: Tensor, target: Tensor) -> Tensor:
+    """Mean |Δab| / 110: the L1 of Isola et al. (CVPR 2017) on colours in [-1, 1]."""
+    return F.l1_loss(ab, target) / AB_SCALE
+
+
+def l2(ab: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error of ab / 110, the baseline of Zhang et al. (ECCV 2016)."""
+    return F.mse_loss(ab / AB_SCALE, target / AB_SCALE)
 
 
 class BinClassification:
@@ -51,18 +60,6 @@ class BinClassification:
         return loss
 
 
-def bin_prior(bins: ColorBins, photos: PhotoSet, seed: int) -> NDArray[np.float64]:
-    """Share of each colour bin in a sample of the photos; (Q,), sums to 1."""
-    random = np.random.default_rng([seed, 3])
-    count = np.zeros(len(bins))
-    for i in random.permutation(len(photos))[:_PRIOR_PHOTOS]:
-        ab = rgb_to_lab(photos[int(i)][::4, ::4].astype(np.float32) / 255.0)[..., 1:]
-        index, weight = bins.soft_encode(ab)
-        np.add.at(count, index.ravel(), weight.ravel())
-    prior: NDArray[np.float64] = count / count.sum()
-    return prior
-
-
 def compose(L: Tensor, ab: Tensor) -> Tensor:
     """L (N, 1, H, W), ab (N, 2, H, W) → sRGB (N, 3, H, W) in [0, 1].
 
@@ -78,11 +75,6 @@ def perceptual(vgg: VGG19Features, rgb: Tensor, target: Tensor) -> Tensor:
         wanted = vgg(target)
     terms = [(f - w).abs().mean() / w.abs().mean() for f, w in zip(vgg(rgb), wanted, strict=True)]
     return torch.stack(terms).mean()
-
-
-def critic_hinge(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """The critic's hinge losses on real and fake scores (Lim and Ye 2017)."""
-    return F.relu(1.0 - real).mean(), F.relu(1.0 + fake).mean()
 
 
 def colourfulness_shortfall(rgb: Tensor, target: Tensor) -> Tensor:

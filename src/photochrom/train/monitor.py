@@ -21,6 +21,7 @@ from photochrom.imageio.atomic import write_atomically
 from photochrom.nets.contract import ColorNet
 from photochrom.train.data import PhotoSet
 from photochrom.train.losses import compose
+from photochrom.train.plots import ColourCounts
 
 _VALIDATION_SIDE = 192
 _BATCH = 16
@@ -32,7 +33,9 @@ class LossLog:
     On resuming, rows after the checkpoint's step are dropped, so that each step stands once.
     """
 
-    def __init__(self, run: Path, name: str, step: int) -> None:
+    def __init__(self, run: Path, name: str, step: int, tag: str = "") -> None:
+        """step: rows after this one are dropped. tag: begins the names in TensorBoard."""
+        self._tag = tag
         self._path = run / f"{name}.csv"
         self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step or None)
         self._rows: list[dict[str, str]] = []
@@ -54,7 +57,7 @@ class LossLog:
         else:
             self._write_all()
         for key, value in values.items():
-            self._board.add_scalar(key, value, step)
+            self._board.add_scalar(self._tag + key, value, step)
 
     def close(self) -> None:
         """Write out what TensorBoard still holds."""
@@ -82,8 +85,11 @@ class Validation:
 
     @torch.no_grad()
     def run(self, net: ColorNet, grid_path: Path) -> dict[str, float]:
-        """Colour the held-out photos with ``net`` (in eval mode); write the grid."""
+        """Colour the held-out photos with ``net`` (in eval mode); write the grid and, beside it,
+        how often each colour occurs.
+        """
         figures: list[Tensor] = []
+        colours = ColourCounts()
         shown: list[Tensor] = []
         for rgb8 in torch.split(self._rgb, _BATCH):
             rgb = rgb8.to(self._device).float() / 255.0
@@ -94,6 +100,7 @@ class Validation:
                 net(inputs).ab.float(), size=L.shape[2:], mode="bicubic", align_corners=False
             )
             ours = compose(L, ab).clamp(0, 1)
+            colours.add(true_ab, ab)
             mse = (ours - rgb).square().mean(dim=(1, 2, 3))
             figures.append(
                 torch.stack(
@@ -111,6 +118,7 @@ class Validation:
         psnr, error, ours_cf, true_cf = torch.cat(figures, dim=1).mean(dim=1).tolist()
         if self._grid:
             _write_grid(torch.cat(shown)[: self._grid], grid_path)
+        colours.write(grid_path.parent)
         return {
             "validation_psnr": psnr,
             "validation_ab_error": error,

@@ -1,7 +1,7 @@
 """Training recipes as frozen dataclasses.
 
-Every knob of training lives here, once, as a field with its meaning and default; how recipes are
-read from TOML is in :mod:`photochrom.train.recipe_file`.
+Every knob of training lives here or in :mod:`photochrom.train.stage`, once, as a field with its
+meaning and default; how recipes are read from TOML is in :mod:`photochrom.train.recipe_file`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from photochrom.errors import RecipeError
+from photochrom.train.stage import Stage
 
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -47,8 +48,19 @@ class NetRecipe:
     encoder_weights: str = ""
     """Safetensors file of ImageNet weights for the encoder; empty: random start."""
     start_from: str = ""
-    """A checkpoint of an earlier run whose averaged weights this one starts from."""
+    """What this run starts from: an earlier run's checkpoint (its averaged weights), an exported
+    .onnx file, or the name of a shipped model."""
     options: Mapping[str, int | float | bool | str] = field(default_factory=dict)
+    """The network's own settings; docs/networks.md names them."""
+
+
+@dataclass(frozen=True)
+class CriticRecipe:
+    """Which critic judges in stages with losses.gan."""
+
+    name: str = "patch"
+    options: Mapping[str, int | float | bool | str] = field(default_factory=dict)
+    """The critic's own settings; docs/networks.md names them."""
 
 
 @dataclass(frozen=True)
@@ -88,55 +100,6 @@ class AugmentRecipe:
 
 
 @dataclass(frozen=True)
-class Losses:
-    """Weights of the losses; a loss of weight 0 is not computed."""
-
-    l1: float = 1.0
-    """Smooth L1 on ab, in units of 5 CIELAB units."""
-    l1_beta: float = 20.0
-    """The ab error up to which the smooth L1 is quadratic, CIELAB units."""
-    classes: float = 0.0
-    """Cross-entropy against softly encoded colour bins, rebalanced."""
-    perceptual: float = 0.0
-    """Relative error of VGG-19 features of the coloured picture."""
-    gan: float = 0.0
-    """Hinge loss of the PatchGAN critic."""
-    colourfulness: float = 0.0
-    """Shortfall of the picture's colourfulness, per picture, in units of 10."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stretch of training; its cosine schedule runs over its images or minutes."""
-
-    name: str
-    images: int = 0
-    """Length in pictures seen; or"""
-    minutes: float = 0.0
-    """length in minutes of training. Exactly one of the two is set."""
-    crop: int = 128
-    """Side of the square crops, px; a multiple of the network's multiple."""
-    batch: int = 32
-    lr: float = 1e-3
-    encoder_lr: float = 3e-4
-    """Learning rate of the pretrained encoder."""
-    final_lr: float = 0.02
-    """Learning rate at the end, as a share of the first."""
-    warmup: float = 0.02
-    """Share of the stage in which the learning rate rises from 0."""
-    betas: tuple[float, float] = (0.9, 0.99)
-    weight_decay: float = 0.01
-    ema: float = 0.999
-    """Decay of the averaged weights, per step."""
-    critic_lr: float = 2e-4
-    critic_alone: float = 0.0
-    """NoGAN: share of the stage in which only the critic learns."""
-    loss_side: int = 64
-    """Side at which the perceptual and adversarial losses look at the crop, px."""
-    losses: Losses = field(default_factory=Losses)
-
-
-@dataclass(frozen=True)
 class Monitor:
     """What is written while training."""
 
@@ -144,6 +107,8 @@ class Monitor:
     """A row of losses, each a mean, every so many steps."""
     checkpoint_minutes: float = 2.0
     validate_minutes: float = 10.0
+    epoch_images: int = 0
+    """Pictures in an epoch of the table of losses; 0: as many as there are to train on."""
     grid: int = 12
     """Number of fixed validation photos in the PNG grid."""
 
@@ -171,11 +136,23 @@ class Recipe:
     data: DataRecipe
     stages: tuple[Stage, ...]
     summary: str = ""
+    paper: str = ""
+    """Where the method was published."""
+    cost: str = ""
+    """What it costs to train, in words."""
     seed: int = 0
     precision: Precision = "auto"
+    budget_images: int = 100_000
+    """What the stages' shares are shares of: one number makes recipes comparable."""
+    rounds: int = 1
+    """How often the repeated stages are gone through; their shares are divided by it."""
     vgg_weights: str = ""
     """Safetensors file of VGG-19 up to relu3_1, for the perceptual loss."""
+    classes_prior: str = ""
+    """File written by ``photochrom train --prior``, for losses.classes; empty: the prior is taken
+    from 1,000 of the training photos."""
     net: NetRecipe = field(default_factory=NetRecipe)
+    critic: CriticRecipe = field(default_factory=CriticRecipe)
     hints: HintRecipe = field(default_factory=HintRecipe)
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
     monitor: Monitor = field(default_factory=Monitor)
@@ -185,38 +162,12 @@ class Recipe:
         if not self.stages:
             raise RecipeError("the recipe has no [[stages]]; add at least one")
         for stage in self.stages:
-            if (stage.images > 0) == (stage.minutes > 0):
+            if sum(length > 0 for length in (stage.images, stage.minutes, stage.share)) != 1:
                 raise RecipeError(
-                    f"stage {stage.name!r}: set exactly one of images (now {stage.images}) "
-                    f"and minutes (now {stage.minutes})"
+                    f"stage {stage.name!r}: set exactly one of images (now {stage.images}), "
+                    f"minutes (now {stage.minutes}) and share (now {stage.share})"
                 )
             if stage.losses.perceptual > 0 and not self.vgg_weights:
                 raise RecipeError(
                     f"stage {stage.name!r} uses the perceptual loss: set vgg_weights to the file"
                 )
-
-
-SIZES, SHARES, WEIGHTS = (1.0, 1e9), (0.0, 1.0), (0.0, 1e9)
-RANGES: Mapping[type, Mapping[str, tuple[float, float]]] = {
-    DataRecipe: {
-        "short_side": (16, 1e5), "validation": SIZES, "limit": WEIGHTS, "grey_below": WEIGHTS,
-    },
-    HintRecipe: {"points": SHARES, "point_p": (1e-3, 1.0), "full": SHARES, "field": SHARES},
-    AugmentRecipe: {"zoom_out": (0.01, 1.0), "zoom_in": (0.01, 1.0), "old": SHARES},
-    Losses: {
-        "l1": WEIGHTS, "l1_beta": WEIGHTS, "classes": WEIGHTS, "perceptual": WEIGHTS,
-        "gan": WEIGHTS, "colourfulness": WEIGHTS,
-    },
-    Stage: {
-        "images": WEIGHTS, "minutes": WEIGHTS, "crop": SIZES, "batch": SIZES, "lr": WEIGHTS,
-        "encoder_lr": WEIGHTS, "final_lr": SHARES, "warmup": SHARES, "betas": (0.0, 0.9999),
-        "weight_decay": WEIGHTS, "ema": SHARES, "critic_lr": WEIGHTS, "critic_alone": SHARES,
-        "loss_side": (8, 1e5),
-    },
-    Monitor: {
-        "log_steps": SIZES, "checkpoint_minutes": WEIGHTS, "validate_minutes": WEIGHTS,
-        "grid": WEIGHTS,
-    },
-    Export: {"size": SIZES, "chroma_gain": (0.01, 99.0)},
-}  # fmt: skip
-"""Smallest and largest sensible value of the numbers; those not named here are free."""

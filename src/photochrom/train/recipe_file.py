@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import sys
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from photochrom.engine import find
 from photochrom.errors import RecipeError
-from photochrom.train.recipe import RANGES, Recipe
+from photochrom.train.ranges import RANGES
+from photochrom.train.recipe import Recipe
+from photochrom.train.stage import Stage
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-_FILE_KEYS = frozenset({"vgg_weights", "data.sources", "net.encoder_weights", "net.start_from"})
+_FILE_KEYS = frozenset(
+    {"vgg_weights", "classes_prior", "data.sources", "net.encoder_weights", "net.start_from"}
+)
 
 _T = TypeVar("_T")
 
@@ -44,7 +50,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         _apply(table, override)
     table.setdefault("name", path.stem)
     recipe: Recipe = _build(Recipe, table, "")
-    return _resolve(recipe, path.parent.resolve())
+    return _measured(_resolve(recipe, path.parent.resolve()))
 
 
 def to_table(recipe: Recipe) -> dict[str, Any]:
@@ -67,7 +73,7 @@ def _apply(table: dict[str, Any], override: str) -> None:
         value = text
     *parents, last = key.strip().split(".")
     if ".".join(p for p in (*parents, last) if not p.isdigit()) in _FILE_KEYS:
-        value = _from_here(value)
+        value = value if _is_model_name(value) else _from_here(value)
     node: Any = table
     for part in parents:
         if isinstance(node, list):
@@ -87,6 +93,11 @@ def _from_here(value: Any) -> Any:
     if isinstance(value, list):
         return [_from_here(v) for v in value]
     return str(Path.cwd() / _expanded(value)) if isinstance(value, str) and value else value
+
+
+def _is_model_name(value: Any) -> bool:
+    """Whether this names a shipped model; files have a folder or an ending."""
+    return isinstance(value, str) and value in find.shipped()
 
 
 def _index(part: str, node: Sequence[Any], key: str) -> int:
@@ -124,7 +135,8 @@ def _build(kind: type[_T], table: Any, where: str) -> _T:
         for number in given if isinstance(given, tuple) else (given,):
             if not low <= number <= high:  # also refuses nan
                 raise RecipeError(
-                    f"{where}.{key} must be between {low:g} and {high:g}, got {number}"
+                    f"{where}.{key}".lstrip(".")
+                    + f" must be between {low:g} and {high:g}, got {number}"
                 )
     return kind(**values)
 
@@ -159,6 +171,7 @@ def _resolve(recipe: Recipe, folder: Path) -> Recipe:
     return dataclasses.replace(
         recipe,
         vgg_weights=absolute(recipe.vgg_weights),
+        classes_prior=absolute(recipe.classes_prior),
         data=dataclasses.replace(
             recipe.data,
             sources=tuple(absolute(s) for s in recipe.data.sources),
@@ -167,9 +180,33 @@ def _resolve(recipe: Recipe, folder: Path) -> Recipe:
         net=dataclasses.replace(
             recipe.net,
             encoder_weights=absolute(recipe.net.encoder_weights),
-            start_from=absolute(recipe.net.start_from),
+            start_from=recipe.net.start_from
+            if _is_model_name(recipe.net.start_from)
+            else absolute(recipe.net.start_from),
         ),
     )
+
+
+def _measured(recipe: Recipe) -> Recipe:
+    """The recipe with its rounds written out and its stages' shares as images.
+
+    What was read from a file is a plan for any budget; what a run and its checkpoint hold is this.
+    """
+    stages: list[Stage] = []
+    for stage, again in _rounds(recipe):
+        share = stage.share / recipe.rounds if stage.repeated else stage.share
+        images = max(1, round(share * recipe.budget_images)) if share else stage.images
+        name = f"{stage.name}-{again}" if stage.repeated and recipe.rounds > 1 else stage.name
+        stages.append(dataclasses.replace(stage, name=name, images=images, share=0.0))
+    return dataclasses.replace(recipe, stages=tuple(stages))
+
+
+def _rounds(recipe: Recipe) -> Iterator[tuple[Stage, int]]:
+    """Every stage with the number of its round; a block of repeated ones comes several times."""
+    for repeated, block in itertools.groupby(recipe.stages, lambda stage: stage.repeated):
+        stages = list(block)
+        for again in range(1, recipe.rounds + 1 if repeated else 2):
+            yield from ((stage, again) for stage in stages)
 
 
 def _expanded(name: str) -> str:

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from photochrom.engine import find
 from photochrom.errors import InputError, ModelError, RecipeError
 from photochrom.nets import build
 from photochrom.nets.contract import ColorNet
@@ -52,6 +53,8 @@ def load_start(net: ColorNet, recipe: NetRecipe) -> None:
         net.load_encoder(_tensors(recipe.encoder_weights, "net.encoder_weights"))
     if recipe.start_from:
         path = Path(recipe.start_from)
+        if recipe.start_from in find.shipped():
+            path, _ = find.read_model(recipe.start_from)
         weights = _onnx_weights(path) if path.suffix == ".onnx" else _average(path)
         # Counters of seen batches are not exported, and nothing depends on them.
         own = {k: v for k, v in net.state_dict().items() if k.endswith("num_batches_tracked")}

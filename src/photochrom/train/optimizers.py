@@ -1,0 +1,108 @@
+"""Who learns in a stage and how fast: optimizers, learning rates, averaged weights."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from photochrom.errors import RecipeError
+from photochrom.nets.contract import ColorNet, Critic
+from photochrom.train.stage import Stage
+
+_CRITIC_DECAY = 1e-3
+
+
+class Optimizers:
+    """The optimizer of the network and, where a stage has one, that of the critic."""
+
+    def __init__(self, stage: Stage, net: ColorNet, critic: Critic) -> None:
+        """Raises RecipeError when the stage leaves the network nothing to learn."""
+        self._stage = stage
+        self._of = {"net": _build(stage, _net_groups(stage, net), stage.betas, stage.weight_decay)}
+        if stage.losses.gan:
+            group = {"params": list(critic.parameters()), "peak": stage.critic_lr}
+            self._of["critic"] = _build(stage, [group], stage.critic_betas, _CRITIC_DECAY)
+
+    def __getitem__(self, name: str) -> torch.optim.Optimizer:
+        return self._of[name]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Their states, for the checkpoint."""
+        return {name: optimizer.state_dict() for name, optimizer in self._of.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The way back from :meth:`state_dict`; the stage's own numbers (lr, betas, decay) stay.
+
+        Raises KeyError or ValueError when the state is that of other optimizers.
+        """
+        for name, optimizer in self._of.items():
+            own = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
+            optimizer.load_state_dict(state[name])
+            for group, numbers in zip(optimizer.param_groups, own, strict=True):
+                group.update(numbers)
+
+    def set_rates(self, done: float) -> None:
+        """Set the learning rates. done: share of the stage."""
+        for optimizer in self._of.values():
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * lr_share(self._stage, done)
+
+
+def lr_share(stage: Stage, done: float) -> float:
+    """Learning rate as a share of its peak: linear warm-up, then a cosine down to final_lr."""
+    if done < stage.warmup:
+        return (done + 1e-3) / (stage.warmup + 1e-3)
+    if stage.schedule == "constant":
+        return 1.0
+    cosine = 0.5 * (1 + math.cos(math.pi * (done - stage.warmup) / (1 - stage.warmup)))
+    return stage.final_lr + (1 - stage.final_lr) * cosine
+
+
+def set_learning(stage: Stage, net: ColorNet) -> None:
+    """Switch gradients on, but not of what the stage freezes.
+
+    Raises RecipeError for a name that no parameter begins with.
+    """
+    encoder = {id(p) for p in net.encoder_parameters()}
+    for begins in stage.freeze:
+        if not any(name.startswith(begins) for name, _ in net.named_parameters()):
+            known = dict.fromkeys(name.partition(".")[0] for name, _ in net.named_parameters())
+            raise RecipeError(
+                f"stage {stage.name!r}: freeze names {begins!r}, with which no parameter of the "
+                f"network begins; its parts are {', '.join(known)}"
+            )
+    for name, parameter in net.named_parameters():
+        frozen = name.startswith(stage.freeze) if stage.freeze else False
+        frozen = frozen or (not stage.train_encoder and id(parameter) in encoder)
+        parameter.requires_grad_(not frozen)
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, current: nn.Module, decay: float) -> None:
+    """Move the averaged weights and statistics a share 1 − decay towards the current ones."""
+    old = [t for t in average.state_dict().values() if t.is_floating_point()]
+    new = [t for t in current.state_dict().values() if t.is_floating_point()]
+    torch._foreach_lerp_(old, new, 1 - decay)
+
+
+def _net_groups(stage: Stage, net: ColorNet) -> list[dict[str, Any]]:
+    set_learning(stage, net)
+    encoder = [p for p in net.encoder_parameters() if p.requires_grad]
+    known = {id(p) for p in encoder}
+    rest = [p for p in net.parameters() if p.requires_grad and id(p) not in known]
+    groups = [{"params": rest, "peak": stage.lr}, {"params": encoder, "peak": stage.encoder_lr}]
+    learning = [group for group in groups if group["params"]]
+    if not learning:
+        raise RecipeError(f"stage {stage.name!r} freezes the whole network; set freeze to less")
+    return learning
+
+
+def _build(
+    stage: Stage, groups: list[dict[str, Any]], betas: tuple[float, float], decay: float
+) -> torch.optim.Optimizer:
+    if stage.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=stage.lr, betas=betas, fused=True)
+    return torch.optim.AdamW(groups, lr=stage.lr, betas=betas, weight_decay=decay, fused=True)

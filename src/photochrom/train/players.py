@@ -1,0 +1,86 @@
+"""Those who take part in training: the network, its average, the critic, and VGG."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from photochrom.errors import InputError
+from photochrom.nets import build
+from photochrom.nets.contract import ColorNet, Critic
+from photochrom.nets.critics import build_critic
+from photochrom.nets.vgg import VGG19Features
+from photochrom.train.ranks import Ranks
+from photochrom.train.recipe import Precision, Recipe
+from photochrom.train.start import check_stages, load_start, load_vgg
+
+_LEARNING = ("net", "average", "critic")
+
+
+@dataclass(frozen=True)
+class Players:
+    """net learns; average is its exponential moving average; critic and vgg judge.
+
+    vgg never learns; None where the recipe has no perceptual loss.
+    """
+
+    net: ColorNet
+    average: ColorNet
+    critic: Critic
+    vgg: VGG19Features | None
+
+    @classmethod
+    def of(cls, recipe: Recipe, ranks: Ranks) -> Players:
+        """As the recipe wants them, the same on all ranks.
+
+        Raises InputError, ModelError or RecipeError for what is missing or does not fit.
+        """
+        torch.manual_seed(recipe.seed)
+        device = ranks.device
+        net = build(recipe.net.name, recipe.net.options)
+        check_stages(recipe, net)
+        load_start(net, recipe.net)
+        if ranks.count > 1 and device.type == "cuda":
+            net = nn.SyncBatchNorm.convert_sync_batchnorm(net)  # type: ignore[no-untyped-call]
+        net = net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        ranks.match(net)
+        average = copy.deepcopy(net).eval().requires_grad_(False)
+        critic = build_critic(recipe.critic.name, recipe.critic.options).to(device)
+        ranks.match(critic)
+        return cls(net, average, critic, load_vgg(recipe, device))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The weights of those that learn, for the checkpoint."""
+        return {name: getattr(self, name).state_dict() for name in _LEARNING}
+
+    def load_state_dict(self, state: Mapping[str, Any], source: object) -> None:
+        """The way back. source: what to call the checkpoint.
+
+        Raises InputError when it is of other networks.
+        """
+        try:
+            for name in _LEARNING:
+                getattr(self, name).load_state_dict(state[name])
+        except RuntimeError as error:
+            raise InputError(
+                f"{source} is of another network than the recipe's: {error}"
+            ) from error
+
+
+def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype | None:
+    """The type of the multiplications, None for fp32.
+
+    "auto" is bf16 where the machine computes it natively; elsewhere it would be slower.
+    """
+    if precision == "auto":
+        if device.type == "cuda":
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+        else:
+            native = torch.cpu._is_avx512_bf16_supported()
+        return torch.bfloat16 if native else None
+    return torch.bfloat16 if precision == "bf16" else None

@@ -1,0 +1,98 @@
+"""Training in several processes, started by torchrun: on one machine's GPUs, or on several.
+
+Each process (rank) computes its own batches; gradients are averaged before every step, so that all
+hold the same weights, and rank 0 alone writes. With N ranks and batch b a step sees the same
+pictures as one process with batch N·b.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from photochrom.errors import RecipeError
+
+
+class Ranks:
+    """The own process among those that train together; one alone unless torchrun started several."""
+
+    def __init__(self) -> None:
+        """Joins the others. Raises RecipeError when they cannot be reached."""
+        self.count = int(os.environ.get("WORLD_SIZE", "1"))
+        self.own = int(os.environ.get("RANK", "0")) if self.count > 1 else 0
+        cuda = torch.cuda.is_available()
+        self.device = torch.device("cuda" if cuda else "cpu")
+        if self.count == 1:
+            return
+        if cuda:
+            self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            torch.cuda.set_device(self.device)
+        try:
+            dist.init_process_group("nccl" if cuda else "gloo")
+        except (RuntimeError, ValueError) as error:
+            raise RecipeError(
+                f"cannot join the {self.count} processes of this run: {error}; start all of them "
+                "by torchrun, or unset WORLD_SIZE to train alone"
+            ) from error
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that writes and tells."""
+        return self.own == 0
+
+    def take_turns(self) -> None:
+        """Wait until all have come here."""
+        if self.count > 1:
+            dist.barrier()
+
+    def match(self, module: nn.Module) -> None:
+        """Give every rank the first one's weights."""
+        if self.count > 1:
+            for tensor in module.state_dict().values():
+                dist.broadcast(tensor, 0)
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Make every gradient the mean over the ranks."""
+        if self.count > 1:
+            self._average([p.grad for p in parameters if p.grad is not None])
+
+    @torch.no_grad()
+    def average_statistics(self, net: nn.Module) -> None:
+        """Make the running statistics of batch norms the mean over the ranks."""
+        if self.count > 1:
+            self._average([b for b in net.buffers() if b.is_floating_point()])
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean over the ranks."""
+        if self.count > 1:
+            values = values.clone()
+            self._average([values])
+        return values
+
+    def largest(self, value: float) -> float:
+        """The largest that any rank has."""
+        if self.count == 1:
+            return value
+        known = torch.tensor(value, dtype=torch.float64, device=self.device)
+        dist.all_reduce(known, dist.ReduceOp.MAX)
+        return float(known)
+
+    def close(self) -> None:
+        """Part from the others; afterwards this process trains no more."""
+        if self.count > 1 and dist.is_initialized():
+            dist.destroy_process_group()
+
+    def _average(self, tensors: list[Tensor]) -> None:
+        """In one message: many small ones would cost more than the step."""
+        if not tensors:
+            return
+        flat = torch.cat([t.reshape(-1) for t in tensors])
+        dist.all_reduce(flat)
+        flat /= self.count
+        parts = torch.split(flat, [t.numel() for t in tensors])
+        for tensor, mean in zip(tensors, parts, strict=True):
+            tensor.copy_(mean.view_as(tensor))
