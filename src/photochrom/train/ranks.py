@@ -18,7 +18,7 @@ from photochrom.errors import RecipeError
 
 
 class Ranks:
-    """The own process among those that train together; one alone unless torchrun started several."""
+    """Those that train together, seen from one of them; one alone unless torchrun started more."""
 
     def __init__(self) -> None:
         """Joins the others. Raises RecipeError when they cannot be reached."""
