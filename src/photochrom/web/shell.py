@@ -7,6 +7,7 @@ these addresses are routes and not plain static files.
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,10 @@ ICON_SIZES: Final = (192, 512)
 PAPER: Final = "#f7f3ec"
 """The light background of every page, also of the app's splash screen."""
 
+_ENDING: Final = re.compile(
+    r"\.(jpe?g|png|webp|tiff?|bmp|gif|hei[cf]|avif|jp2|mp4|m4v|mkv|mov|avi|webm|mpe?g)$", re.I
+)
+
 shell = Blueprint("shell", __name__)
 
 
@@ -41,6 +46,7 @@ def init_shell(app: Flask) -> None:
         is_local=is_local,
         script_words=script_words,
         service_worker_url=service_worker_url,
+        title_of=title_of,
     )
 
 
@@ -110,6 +116,11 @@ def icon(name: str) -> Markup:
         '<svg class="icon" aria-hidden="true" focusable="false" width="24" height="24">'
         '<use href="{}#{}"></use></svg>'
     ).format(sheet, name)
+
+
+def title_of(name: str) -> str:
+    """Give a picture's name without the ending that only its file needs."""
+    return _ENDING.sub("", name) or name
 
 
 def script_words() -> dict[str, str]:

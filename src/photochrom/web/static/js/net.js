@@ -28,6 +28,7 @@ export async function post(url, body, accept = "application/json") {
     headers: { "Content-Type": "application/json", Accept: accept, "X-CSRFToken": csrfToken() },
     body: JSON.stringify(body),
     credentials: "same-origin",
+    keepalive: true, // goes through even when the page is left now
   });
   if (!answer.ok) throw new Refused(await problemOf(answer), answer.status);
   return answer;

@@ -20,6 +20,8 @@ import { Zoom } from "./zoom.js";
 
 const SAVE_AFTER_MS = 900;
 const AIM_STEP_PX = 8;
+/** Here the palette is a sheet below the picture, see studio.css. */
+const narrow = matchMedia("(max-width: 60rem)");
 
 const bench = need("workbench");
 const data = bench.dataset;
@@ -182,13 +184,15 @@ function changed() {
 }
 
 async function save() {
-  if (saving) return;
+  if (saving) return; // what changes meanwhile is saved afterwards
   saving = true;
   unsaved = false;
+  clearTimeout(saveTimer);
   say(words("saving"));
   try {
     const answer = await post(`${base}/edit`, { ...history.present, revision });
     revision = (await answer.json()).revision;
+    if (unsaved) saveTimer = setTimeout(save, SAVE_AFTER_MS);
     watch();
   } catch (error) {
     unsaved = true;
@@ -196,7 +200,6 @@ async function save() {
     if (error instanceof TypeError) saveTimer = setTimeout(save, 4 * SAVE_AFTER_MS);
   }
   saving = false;
-  if (unsaved && revision !== shown) clearTimeout(saveTimer), (saveTimer = setTimeout(save, SAVE_AFTER_MS));
 }
 
 function watch() {
@@ -282,7 +285,8 @@ function setCorrecting(on) {
   correcting = on;
   refresh();
   if (on) {
-    stage.scrollIntoView({ block: "nearest" });
+    stage.scrollIntoView({ block: narrow.matches ? "start" : "nearest" });
+    preview.warm(history.present);
     say(words("hint_help"));
   } else {
     palette.close();
@@ -405,8 +409,9 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   (event.shiftKey ? redo : undo).click();
 });
-window.addEventListener("beforeunload", (event) => {
-  if (unsaved || saving) event.preventDefault();
+// A phone throws pages away without asking: what is not saved yet is saved when it is put aside.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden && unsaved) save();
 });
 
 refresh();

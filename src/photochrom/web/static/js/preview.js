@@ -18,6 +18,19 @@ export class Preview {
     /** @type {State | undefined} */
     this.wanted = undefined;
     this.address = "";
+    this.warmed = false;
+  }
+
+  /**
+   * Let the studio get ready, so that the first colour is there as fast as the next ones.
+   * @param {State} state
+   */
+  warm(state) {
+    if (this.warmed || this.busy) return;
+    this.warmed = true;
+    post(this.url, state, "image/webp").catch(() => {
+      this.warmed = false; // a real question will tell what is wrong
+    });
   }
 
   /** @param {State} state */
