@@ -33,9 +33,12 @@ COMMANDS = {
     "models": Row("photochrom.cli.models", "Show the models and devices that can be used."),
     "bench": Row("photochrom.cli.bench", "Measure how fast pictures are coloured here."),
     "train": Row("photochrom.cli.train", "Train a network by a recipe."),
+    "plots": Row("photochrom.cli.plots", "Draw a training run's plots and report."),
     "export": Row("photochrom.cli.export", "Turn a training checkpoint into a model file."),
     "evaluate": Row("photochrom.cli.evaluate", "Score a model on photographs with known colours."),
     "compare": Row("photochrom.cli.compare", "Compare training runs and models in one table."),
+    "serve": Row("photochrom.cli.serve", "Run the studio: colouring in a browser."),
+    "worker": Row("photochrom.cli.worker", "Colour the pictures of a studio that runs elsewhere."),
 }
 """Every command by its name. A new command is a file beside this one and a row here."""
 

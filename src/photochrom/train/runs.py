@@ -10,6 +10,8 @@ from photochrom.errors import InputError
 from photochrom.train import checkpoint
 from photochrom.train.curves import Curves, read_curves
 from photochrom.train.export import export
+from photochrom.train.plots import write_plots
+from photochrom.train.run_report import write_report
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,15 @@ def run_facts(run: Path) -> RunFacts:
     position, _, _ = checkpoint.load(path)
     log = path.parent / "losses.csv"
     return RunFacts(path, position.images, training_speed(read_curves(log)))
+
+
+def draw_run(run: Path, out: Path) -> list[Path]:
+    """Plots and report of a run's folder, into ``out``; returns the files.
+
+    Raises InputError where the folder holds no run, OutputError where they cannot be written.
+    """
+    _, recipe, _ = checkpoint.load(find_checkpoint(run))
+    return [*write_plots(run, out), write_report(run, out, recipe)]
 
 
 def training_speed(losses: Curves) -> float | None:
