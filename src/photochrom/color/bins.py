@@ -19,6 +19,15 @@ from photochrom.color.space import lab_to_rgb
 
 ANNEALED_MEAN_TEMPERATURE = 0.38
 
+# The rows (a, smallest b, largest b) of the 313 bins of the published network (pts_in_hull), in
+# steps of 10; a set that Zhang et al. drew more generously than the sRGB gamut.
+_PUBLISHED_ROWS = (
+    (-90, 50, 90), (-80, 20, 90), (-70, 0, 90), (-60, -20, 90), (-50, -30, 100), (-40, -40, 100),
+    (-30, -50, 100), (-20, -50, 100), (-10, -60, 100), (0, -70, 100), (10, -80, 90), (20, -80, 90),
+    (30, -90, 90), (40, -100, 90), (50, -100, 80), (60, -110, 80), (70, -110, 80), (80, -110, 70),
+    (90, -110, 70), (100, -90, 0),
+)  # fmt: skip
+
 _TABLE_STEP = 2
 _TABLE_LIMIT = 128
 
@@ -46,6 +55,12 @@ class ColorBins:
         rgb = lab_to_rgb(lab.astype(np.float64))
         inside = ((rgb > -0.02) & (rgb < 1.02)).all(axis=-1).any(axis=0)
         return cls(np.stack([a[inside], b[inside]], axis=-1).astype(np.float32))
+
+    @classmethod
+    def published(cls) -> ColorBins:
+        """The 313 bins of Zhang et al., in their order: by a, then by b."""
+        centres = [(a, b) for a, low, high in _PUBLISHED_ROWS for b in range(low, high + 1, 10)]
+        return cls(np.array(centres, dtype=np.float32))
 
     def __len__(self) -> int:
         return len(self.centres)

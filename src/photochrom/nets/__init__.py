@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 from photochrom.errors import RecipeError
 from photochrom.nets.contract import ColorNet
+from photochrom.nets.dilated_vgg import DilatedVGG
 from photochrom.nets.mobile_unet import MobileUNet
+from photochrom.nets.resnet_unet import ResNetUNet
+from photochrom.nets.unet import UNet
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,18 @@ NETS: dict[str, NetSpec] = {
     "mobile-unet": NetSpec(
         build=MobileUNet,
         summary="MobileNetV2 encoder, attention bottleneck, light dense decoder, two heads",
+    ),
+    "unet": NetSpec(
+        build=UNet,
+        summary="pix2pix's U-Net; with attention gates or self-attention by an option",
+    ),
+    "resnet-unet": NetSpec(
+        build=ResNetUNet,
+        summary="U-Net on a classifier's body (ResNet, MobileNetV2), as of fastai and DeOldify",
+    ),
+    "dilated-vgg": NetSpec(
+        build=DilatedVGG,
+        summary="Colorful Image Colorization: a distribution over 313 colours, or a regression",
     ),
 }
 

@@ -38,6 +38,8 @@ class ColorNet(nn.Module, ABC):
     """Input size / output size."""
     multiple_of: int
     """Height and width of the input are multiples of this."""
+    hears_hints: bool = True
+    """Whether hints change the colours; False: their channels are ignored."""
     bins: ColorBins | None = None
     """The colour bins of the logits; None for networks without a classification head."""
 
@@ -75,6 +77,11 @@ def normalise(x: Tensor) -> Tensor:
     """Scale a contract input to about [-1, 1]; the mask stays {0, 1}. (N, 4, H, W) both."""
     L, hints, mask = x[:, :1], x[:, 1:3], x[:, 3:]
     return torch.cat([(L - L_CENTRE) / L_SCALE, hints / AB_SCALE, mask], dim=1)
+
+
+def seen(x: Tensor, hints: bool) -> Tensor:
+    """What the first layer looks at: (N, 4, H, W) as normalised, or (N, 1, H, W) without hints."""
+    return normalise(x) if hints else (x[:, :1] - L_CENTRE) / L_SCALE
 
 
 def confidence(logits: Tensor) -> Tensor:

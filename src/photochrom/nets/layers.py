@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils import parametrize
 
 Norm = Literal["batch", "instance", "layer", "spectral", "none"]
 """How the activations of a layer are kept in range; "spectral" bounds its weights instead."""
@@ -15,6 +15,7 @@ Init = Literal["normal", "torch"]
 """Initial weights: N(0, 0.02) as in DCGAN and pix2pix, or torch's own."""
 
 _INIT_STD = 0.02
+_SMALLEST_SIGMA = 1e-12
 
 
 def check_choice(option: str, value: str, choices: object) -> None:
@@ -42,7 +43,36 @@ def norm_layer(norm: Norm, channels: int) -> nn.Module:
 
 def with_spectral(layer: nn.Module, norm: Norm) -> nn.Module:
     """The layer, its largest singular value held at 1 where the norm is "spectral"."""
-    return spectral_norm(layer) if norm == "spectral" else layer
+    if norm == "spectral":
+        rows = layer.get_parameter("weight").shape[0]
+        parametrize.register_parametrization(layer, "weight", _SpectralNorm(rows))
+    return layer
+
+
+class _SpectralNorm(nn.Module):
+    """A weight divided by an estimate of its largest singular value, one power step a batch.
+
+    Source: Miyato et al., *Spectral Normalization for GANs* (ICLR 2018). Torch's own keeps two
+    vectors, which an average of weights over time would leave shorter than 1; here the one that is
+    kept is brought back to length 1 where it is used. (rows, ...) in and out.
+    """
+
+    u: Tensor
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.register_buffer("u", F.normalize(torch.randn(rows), dim=0))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        flat = weight.flatten(1)
+        if self.training:
+            with torch.no_grad():
+                v = F.normalize(self.u @ flat, dim=0)
+                self.u.copy_(F.normalize(flat @ v, dim=0))
+        # The buffer of this batch, as the next one overwrites it before gradients have flowed.
+        u = F.normalize(self.u.clone(), dim=0)
+        sigma = (u @ flat).square().sum().sqrt()
+        return weight / sigma.clamp_min(_SMALLEST_SIGMA)
 
 
 def start_normal(module: nn.Module, init: Init) -> None:

@@ -1,0 +1,90 @@
+"""The network of *Colorful Image Colorization*: VGG-like, dilated, a distribution of colours out.
+
+Source: Zhang, Isola, Efros (ECCV 2016), table 4 of its supplement: eight blocks of convolutions,
+blocks 5 and 6 dilated, 224² in and 56² × 313 out. The regression of the paper is the same body with
+two channels in place of the bins.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from photochrom.color.bins import ANNEALED_MEAN_TEMPERATURE, ColorBins
+from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, seen
+from photochrom.nets.layers import check_choice
+
+Head = Literal["classes", "regression"]
+"""What the network ends in: a distribution over colour bins, or ab itself."""
+Bins = Literal["published", "gamut"]
+"""The 313 bins of the paper, or those whose centre sRGB can show."""
+
+# channels as multiples of the first block's, convolutions, dilation, whether it halves the size
+_BLOCKS = ((1, 2, 1, True), (2, 2, 1, True), (4, 3, 1, True), (8, 3, 1, False), (8, 3, 2, False),
+           (8, 3, 2, False), (8, 3, 1, False))  # fmt: skip
+
+
+class DilatedVGG(ColorNet):
+    """Colours at a quarter of the input's size; ``ab`` is the annealed mean of the distribution."""
+
+    stride = 4
+    multiple_of = 8
+
+    centres: Tensor
+
+    def __init__(
+        self, width: int = 64, head: Head = "classes", bins: Bins = "published",
+        temperature: float = ANNEALED_MEAN_TEMPERATURE, hints: bool = False,
+    ) -> None:  # fmt: skip
+        """width: channels of the first block; 64 in the paper.
+
+        temperature: of the annealed mean; 1 is the mean (greyish), → 0 the mode (vivid, spotty).
+        hints: listen to points of colour, which the paper does not know.
+        """
+        if width < 1 or temperature <= 0:
+            raise ValueError("width starts at 1, and temperature is above 0")
+        check_choice("head", head, Head)
+        check_choice("bins", bins, Bins)
+        super().__init__()
+        self.hears_hints = hints
+        self.temperature = temperature
+        blocks = []
+        inputs = 4 if hints else 1
+        for factor, number, dilation, halve in _BLOCKS:
+            blocks.append(_block(inputs, factor * width, number, dilation, halve))
+            inputs = factor * width
+        self.body = nn.Sequential(*blocks)
+        self.up = nn.Sequential(
+            nn.ConvTranspose2d(inputs, 4 * width, 4, stride=2, padding=1),
+            nn.ReLU(),
+            *_convs(4 * width, 4 * width, 2, 1),
+        )
+        if head == "classes":
+            self.bins = ColorBins.published() if bins == "published" else ColorBins.in_gamut()
+            self.register_buffer("centres", torch.from_numpy(self.bins.centres.copy()))
+        self.head = nn.Conv2d(4 * width, 2 if self.bins is None else len(self.bins), 1)
+
+    def forward(self, x: Tensor) -> NetOutput:
+        y = self.head(self.up(self.body(seen(x, self.hears_hints))))
+        if self.bins is None:
+            return NetOutput(y * AB_SCALE, None)
+        share = torch.softmax(y.float() / self.temperature, dim=1)
+        return NetOutput(F.conv2d(share, self.centres.t()[:, :, None, None]), y)
+
+
+def _block(inputs: int, outputs: int, number: int, dilation: int, halve: bool) -> nn.Sequential:
+    layers = _convs(inputs, outputs, number, dilation)
+    if halve:
+        layers[-2] = nn.Conv2d(outputs, outputs, 3, stride=2, padding=1)
+    return nn.Sequential(*layers, nn.BatchNorm2d(outputs))
+
+
+def _convs(inputs: int, outputs: int, number: int, dilation: int) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for i in range(number):
+        before = outputs if i else inputs
+        layers += [nn.Conv2d(before, outputs, 3, 1, dilation, dilation), nn.ReLU()]
+    return layers
