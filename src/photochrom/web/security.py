@@ -13,14 +13,18 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from photochrom.web.errors import Refused
 from photochrom.web.settings import WebSettings, current_settings
+from photochrom.web.words import _
 
 csrf = CSRFProtect()
 limiter = Limiter(key_func=get_remote_address)
+UPLOADS = "uploads"
+"""What pages and programs send is counted together."""
 _FORM_BYTES = 1_000_000
 """No form or JSON without files is larger."""
 _SESSION_DAYS = 30
-_HERE = ("localhost", "127.0.0.1", "[::1]")
+_HERE = ("localhost", "127.0.0.1", "::1")
 _POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -54,7 +58,6 @@ def init_security(app: Flask, settings: WebSettings) -> None:
         SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=_SESSION_DAYS * 86400,
         MAX_CONTENT_LENGTH=settings.max_request_mb * 1_000_000,
-        TRUSTED_HOSTS=_hosts(settings),
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a page may stay open for days
         RATELIMIT_STORAGE_URI=settings.rates_url,
     )
@@ -62,6 +65,7 @@ def init_security(app: Flask, settings: WebSettings) -> None:
         depth = settings.trusted_proxies
         proxied = ProxyFix(app.wsgi_app, x_for=depth, x_proto=depth, x_host=depth)
         app.wsgi_app = proxied  # type: ignore[method-assign]
+    app.before_request(_only_by_name)
     app.before_request(_only_this_machine)
     app.before_request(_not_too_large)  # before CSRF, which reads the body
     csrf.init_app(app)
@@ -111,6 +115,11 @@ def user_key() -> str:
     return f"user:{getattr(current_user, 'id', None)}"
 
 
+def upload_rate() -> str:
+    """How often one user may send pictures, by pages and programs together."""
+    return current_settings().upload_rate
+
+
 def own_address() -> str:
     """Where this studio is reached, for links in messages: without a slash at the end.
 
@@ -123,18 +132,18 @@ def own_address() -> str:
     return f"{scheme}://localhost:{port}"
 
 
-def _hosts(settings: WebSettings) -> list[str] | None:
-    """The names in Host that are answered; None: any.
+def _only_by_name() -> None:
+    """Answer to the names that were set, if any were.
 
     In a studio without accounts a page elsewhere could otherwise give itself this machine's
     address (DNS rebinding) and read the pictures.
     """
-    if settings.local:
-        return [*_HERE, *settings.allowed_hosts]
-    if not settings.public_url and not settings.allowed_hosts:
-        return None
-    public = urlsplit(settings.public_url).hostname
-    return [*_HERE, *([public] if public else []), *settings.allowed_hosts]
+    settings = current_settings()
+    if not (settings.local or settings.public_url or settings.allowed_hosts):
+        return
+    names = {*_HERE, urlsplit(settings.public_url).hostname, *settings.allowed_hosts}
+    if urlsplit(f"//{request.host}").hostname not in names:
+        raise Refused(_("This studio does not answer to that name; look at allowed_hosts."))
 
 
 def _only_this_machine() -> None:

@@ -26,7 +26,7 @@ from photochrom.web.errors import NotFound, Refused, StudioError
 from photochrom.web.pictures import service
 from photochrom.web.pictures.live import events, state_of
 from photochrom.web.pictures.wishes import MIN_SIZE_PX
-from photochrom.web.security import limiter, user_key
+from photochrom.web.security import UPLOADS, limiter, upload_rate, user_key
 from photochrom.web.settings import current_settings
 from photochrom.web.words import _
 
@@ -42,10 +42,6 @@ _VERSION_NAMES = (
     _("Something warmer"),
     _("Something cooler"),
 )
-
-
-def _upload_rate() -> str:
-    return current_settings().upload_rate
 
 
 @blueprint.get("/")
@@ -68,7 +64,7 @@ def library() -> Answer:
 
 @blueprint.post("/pictures")
 @login_required
-@limiter.limit(_upload_rate, key_func=user_key)
+@limiter.shared_limit(upload_rate, scope=UPLOADS, key_func=user_key)
 def create() -> Answer:
     """Take in one or several files; each is accepted or refused by itself."""
     files = [file for file in request.files.getlist("file") if file.filename or file.content_length]
@@ -100,7 +96,7 @@ def create() -> Answer:
 
 @blueprint.post("/share-target")
 @login_required
-@limiter.limit(_upload_rate, key_func=user_key)
+@limiter.shared_limit(upload_rate, scope=UPLOADS, key_func=user_key)
 def share_target() -> Answer:
     """Take what another app shares, where no service worker has put it aside.
 

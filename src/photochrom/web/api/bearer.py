@@ -1,0 +1,56 @@
+"""Which user a program acts for: by the token in its Authorization header, and by nothing else.
+
+A cookie counts for nothing here, so no other page can make a browser act for its user, and no CSRF
+token is needed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import g, request
+from flask_limiter.util import get_remote_address
+
+from photochrom.web.accounts.login import local_user
+from photochrom.web.accounts.tokens import user_of_token
+from photochrom.web.database import User
+from photochrom.web.errors import LoginNeeded
+from photochrom.web.settings import current_settings
+from photochrom.web.words import _
+
+LOCAL_TOKEN: Final = "local"
+"""The token of a studio without accounts. It is no secret: that the header is there at all shows
+that no other site's page is asking, because browsers do not let such a page set it."""
+
+
+def caller() -> User | None:
+    """The user that this request's token belongs to; None without a valid one."""
+    if "caller" not in g:
+        g.caller = _user_of_header()
+    user: User | None = g.caller
+    return user
+
+
+def this_caller() -> User:
+    """The same, where there must be one. Raises LoginNeeded."""
+    user = caller()
+    if user is None:
+        raise LoginNeeded(
+            _("Send a token of yours: Authorization: Bearer TOKEN. Your account's page makes them.")
+        )
+    return user
+
+
+def rate_key() -> str:
+    """Whose requests are counted together: a user's, or those of an address without a token."""
+    user = caller()
+    return f"address:{get_remote_address()}" if user is None else f"user:{user.id}"
+
+
+def _user_of_header() -> User | None:
+    given = request.authorization
+    if given is None or given.type != "bearer" or not given.token:
+        return None
+    if current_settings().local:
+        return local_user() if given.token == LOCAL_TOKEN else None
+    return user_of_token(given.token)

@@ -1,0 +1,314 @@
+"""The OpenAPI description of the API.
+
+Written out and not derived: it is the promise that the code is tested against, address by address
+(both ways) and answer by answer.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+from photochrom import __version__
+from photochrom.web.api.reading import MAX_NAME, MAX_PAGE, MAX_PER_PAGE, MAX_SEARCH
+from photochrom.web.pictures.handing_out import FORMS
+from photochrom.web.pictures.wishes import (
+    MAX_HINTS,
+    MAX_SIZE_PX,
+    MAX_VIVIDNESS,
+    MIN_SIZE_PX,
+    VERSIONS,
+)
+
+Json: TypeAlias = "dict[str, Any]"
+
+_SIZE: Final[Json] = {
+    "type": ["integer", "null"],
+    "minimum": MIN_SIZE_PX,
+    "maximum": MAX_SIZE_PX,
+    "description": "Render factor: the short side that the network sees, in pixels. Null: the "
+    "model's own.",
+}
+_VIVIDNESS: Final[Json] = {
+    "type": "number",
+    "minimum": 0,
+    "maximum": MAX_VIVIDNESS,
+    "description": "Factor on the colours' strength; 1 is as the network has it, 0 is grey.",
+}
+_HINTS: Final[Json] = {
+    "type": "array",
+    "maxItems": MAX_HINTS,
+    "items": {
+        "type": "array",
+        "minItems": 3,
+        "maxItems": 3,
+        "prefixItems": [
+            {"type": "number", "minimum": 0},
+            {"type": "number", "minimum": 0},
+            {"type": "string", "pattern": "^#[0-9a-fA-F]{6}$"},
+        ],
+        "items": False,
+    },
+    "description": "Places with a known colour: [x, y, colour], in pixels of the upright original "
+    "counted from its upper left.",
+}
+_VARIANT: Final[Json] = {
+    "type": "integer",
+    "minimum": 0,
+    "maximum": len(VERSIONS) - 1,
+    "description": "Which of the plausible versions: 0 as the model likes it, 1 seen in more "
+    "detail, 2 warmer and 3 cooler where the network is least sure.",
+}
+_REVISION: Final[Json] = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
+_MOMENT: Final[Json] = {"type": "string", "format": "date-time"}
+
+_PICTURE: Final[Json] = {
+    "id": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16}$"},
+    "url": {"type": "string", "description": "Its address in this API."},
+    "name": {"type": "string", "description": "What it is called; need not be a file's name."},
+    "kind": {"type": "string", "enum": ["photo", "film"]},
+    "media_type": {"type": "string"},
+    "width": {"type": "integer", "description": "Of the upright original, in pixels."},
+    "height": {"type": "integer"},
+    "created_at": _MOMENT,
+    "state": {
+        "type": "string",
+        "enum": ["waiting", "working", "done", "failed"],
+        "description": "Of the newest revision.",
+    },
+    "progress": {"type": "number", "minimum": 0, "maximum": 1},
+    "problem": {"type": ["string", "null"], "description": "Why it failed."},
+    "finished_at": {**_MOMENT, "type": ["string", "null"]},
+    "size": _SIZE,
+    "vividness": _VIVIDNESS,
+    "hints": _HINTS,
+    "variant": _VARIANT,
+    "revision": {**_REVISION, "description": "Raised at every edit."},
+    "done_revision": {
+        "type": "integer",
+        "description": "The revision that the result shows; 0: there is none yet.",
+    },
+}
+_SCHEMAS: Final[Json] = {
+    "Picture": {
+        "type": "object",
+        "required": list(_PICTURE),
+        "properties": _PICTURE,
+        "additionalProperties": False,
+    },
+    "Pictures": {
+        "type": "object",
+        "required": ["pictures", "page", "pages", "total"],
+        "properties": {
+            "pictures": {"type": "array", "items": {"$ref": "#/components/schemas/Picture"}},
+            "page": {"type": "integer"},
+            "pages": {"type": "integer"},
+            "total": {"type": "integer"},
+        },
+        "additionalProperties": False,
+    },
+    "Upload": {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {
+                "type": "string",
+                "contentMediaType": "application/octet-stream",
+                "description": "JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP, or a film.",
+            },
+            "size": {**_SIZE, "type": "integer"},
+            "vividness": _VIVIDNESS,
+        },
+        "additionalProperties": False,
+    },
+    "Wishes": {
+        "type": "object",
+        "properties": {
+            "hints": _HINTS,
+            "size": _SIZE,
+            "vividness": _VIVIDNESS,
+            "variant": _VARIANT,
+            "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
+            "revision": {
+                **_REVISION,
+                "description": "The revision that you saw: the change is refused (409) if there "
+                "is a newer one. Left out: whatever there is, is changed.",
+            },
+        },
+        "additionalProperties": False,
+    },
+    "Error": {
+        "type": "object",
+        "required": ["error", "status"],
+        "properties": {
+            "error": {"type": "string", "description": "What was wrong, for people."},
+            "status": {"type": "integer"},
+        },
+    },
+}
+_ERRORS: Final = {
+    "400": "It cannot be used; the message names what.",
+    "401": "No token, or one that is not valid (any more).",
+    "404": "There is no such picture or result (yet), or it is somebody else's.",
+    "409": "The picture has changed since.",
+    "413": "Too large: the request, the picture, or your storage is full.",
+    "415": "The body is of another kind than described.",
+    "429": "Too many requests; Retry-After tells the seconds to wait.",
+}
+
+
+def openapi() -> Json:
+    """The document: OpenAPI 3.1, without this studio's own limits and address."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Photochrom studio",
+            "version": f"1 (photochrom {__version__})",
+            "description": "Black-and-white photographs and films in colour. Tokens are made on "
+            "the account's page; a studio without accounts (--local) takes the token “local”.",
+        },
+        "servers": [{"url": "/api/v1"}],
+        "security": [{"token": []}],
+        "paths": {
+            "/openapi.json": {"get": _description()},
+            "/pictures": {"get": _listing(), "post": _create()},
+            "/pictures/{picture_id}": {
+                "parameters": [_PICTURE_ID],
+                "get": _show(),
+                "patch": _edit(),
+                "delete": _delete(),
+            },
+            "/pictures/{picture_id}/result": {"parameters": [_PICTURE_ID], "get": _result()},
+        },
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": _SCHEMAS,
+        },
+    }
+
+
+_PICTURE_ID: Final[Json] = {
+    "name": "picture_id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16}$"},
+}
+
+
+def _description() -> Json:
+    return {
+        "operationId": "description",
+        "summary": "This document",
+        "security": [],
+        "responses": {
+            "200": {
+                "description": "OpenAPI 3.1",
+                "content": {"application/json": {"schema": {"type": "object"}}},
+            },
+            **_errors("400", "429"),
+        },
+    }
+
+
+def _listing() -> Json:
+    whole = {"type": "integer", "minimum": 1}
+    return {
+        "operationId": "listing",
+        "summary": "Your pictures, the newest first",
+        "parameters": [
+            _query("search", {"type": "string", "maxLength": MAX_SEARCH}, "Part of the name."),
+            _query("page", {**whole, "maximum": MAX_PAGE, "default": 1}, "Counted from 1."),
+            _query("per_page", {**whole, "maximum": MAX_PER_PAGE, "default": 24}, "Pictures each."),
+        ],
+        "responses": {"200": _json("One page of them", "Pictures"), **_errors("400", "401", "429")},
+    }
+
+
+def _create() -> Json:
+    created = _json("It is taken, and waits for its turn", "Picture")
+    created["headers"] = {
+        "Location": {"description": "The picture's address.", "schema": {"type": "string"}}
+    }
+    created["links"] = {
+        name: {"operationId": name, "parameters": {"picture_id": "$response.body#/id"}}
+        for name in ("show", "edit", "result", "delete")
+    }
+    return {
+        "operationId": "create",
+        "summary": "Send a picture or film to be coloured",
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": {"$ref": "#/components/schemas/Upload"}}},
+        },
+        "responses": {"201": created, **_errors("400", "401", "413", "415", "429")},
+    }
+
+
+def _show() -> Json:
+    return {
+        "operationId": "show",
+        "summary": "How far a picture is; ask until its state is done or failed",
+        "responses": {"200": _json("It", "Picture"), **_errors("400", "401", "404", "429")},
+    }
+
+
+def _edit() -> Json:
+    return {
+        "operationId": "edit",
+        "summary": "Change what is asked of a picture; it is coloured again",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Wishes"}}},
+        },
+        "responses": {
+            "200": _json("As it is now", "Picture"),
+            **_errors("400", "401", "404", "409", "413", "415", "429"),
+        },
+    }
+
+
+def _delete() -> Json:
+    return {
+        "operationId": "delete",
+        "summary": "Delete a picture and all its files",
+        "responses": {
+            "204": {"description": "It is gone"},
+            **_errors("400", "401", "404", "429"),
+        },
+    }
+
+
+def _result() -> Json:
+    file = {"schema": {}}
+    return {
+        "operationId": "result",
+        "summary": "The coloured file",
+        "parameters": [
+            _query(
+                "form",
+                {"type": "string", "enum": list(FORMS), "default": FORMS[0]},
+                "In colour (size and format of the original), before and after side by side, or "
+                "the original as it was sent.",
+            )
+        ],
+        "responses": {
+            "200": {"description": "The file", "content": {"image/*": file, "video/*": file}},
+            "206": {"description": "The part of it that a Range header asked for"},
+            "304": {"description": "As it was when you last asked, by If-None-Match"},
+            **_errors("400", "401", "404", "416", "429"),
+        },
+    }
+
+
+def _query(name: str, schema: Json, description: str) -> Json:
+    return {"name": name, "in": "query", "schema": schema, "description": description}
+
+
+def _json(description: str, schema: str) -> Json:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": description, "content": content}
+
+
+def _errors(*statuses: str) -> Json:
+    return {
+        status: _json(_ERRORS.get(status, "There is no such part."), "Error") for status in statuses
+    }

@@ -1,0 +1,161 @@
+"""Version 1 of the API: pictures, by the same rules as the pages.
+
+Every address is described in `document`; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, request, send_file, url_for
+
+from photochrom.web.api.bearer import rate_key, this_caller
+from photochrom.web.api.document import openapi
+from photochrom.web.api.reading import form_fields, json_fields, query_fields
+from photochrom.web.database import Picture
+from photochrom.web.errors import LoginNeeded, Refused
+from photochrom.web.pictures import service
+from photochrom.web.pictures.handing_out import result_file
+from photochrom.web.security import UPLOADS, csrf, limiter, upload_rate
+from photochrom.web.settings import current_settings
+from photochrom.web.words import _
+
+blueprint = Blueprint("api", __name__)
+csrf.exempt(blueprint)
+
+
+def _api_rate() -> str:
+    return current_settings().api_rate
+
+
+limiter.limit(_api_rate, key_func=rate_key)(blueprint)
+
+
+@blueprint.errorhandler(LoginNeeded)
+def needs_token(error: LoginNeeded) -> Response:
+    """401, with what a program should send."""
+    answer = jsonify({"error": str(error), "status": error.status})
+    answer.status_code = error.status
+    answer.headers["WWW-Authenticate"] = 'Bearer realm="photochrom"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@blueprint.after_request
+def private(response: Response) -> Response:
+    """Nothing of somebody's is kept by a cache on the way."""
+    if "no-store" not in response.headers.get("Cache-Control", ""):
+        response.headers["Cache-Control"] = "private, no-cache"
+    response.headers.add("Vary", "Authorization")
+    return response
+
+
+@blueprint.get("/openapi.json")
+def description() -> Response:
+    """What there is, for programs that read such things."""
+    query_fields()
+    return jsonify(openapi())
+
+
+@blueprint.post("/pictures")
+@limiter.shared_limit(upload_rate, scope=UPLOADS, key_func=rate_key, override_defaults=False)
+def create() -> tuple[Response, int, dict[str, str]]:
+    """Take a picture or film; it is coloured as soon as it is its turn."""
+    user = this_caller()
+    query_fields()
+    wishes = form_fields("size", "vividness")
+    files = request.files.getlist("file")
+    if len(files) != 1 or set(request.files) != {"file"}:
+        raise Refused(_("Send one file, as the part “file” of a multipart form."))
+    picture = service.create_picture(user, files[0].filename or "", files[0].stream, **wishes)
+    return jsonify(_told(picture)), 201, {"Location": _address(picture)}
+
+
+@blueprint.get("/pictures")
+def listing() -> Response:
+    """The user's pictures, the newest first."""
+    user = this_caller()
+    page = service.list_pictures(user, **query_fields("search", "page", "per_page"))
+    return jsonify(
+        {
+            "pictures": [_told(picture) for picture in page.items],
+            "page": page.page,
+            "pages": page.pages,
+            "total": page.total,
+        }
+    )
+
+
+@blueprint.get("/pictures/<picture_id>")
+def show(picture_id: str) -> Response:
+    """How far a picture is."""
+    user = this_caller()
+    query_fields()
+    return jsonify(_told(service.get_picture(user, picture_id)))
+
+
+@blueprint.patch("/pictures/<picture_id>")
+def edit(picture_id: str) -> Response:
+    """Change what is asked of a picture; what is not named stays as it is."""
+    user = this_caller()
+    query_fields()
+    picture = service.get_picture(user, picture_id)
+    wishes = json_fields("hints", "size", "vividness", "variant", "name", "revision")
+    name = wishes.pop("name", None)
+    revision = wishes.pop("revision", picture.revision)
+    if wishes:
+        asked = {
+            "hints": picture.hints,
+            "size": picture.size,
+            "vividness": picture.vividness,
+            "variant": picture.variant,
+            **wishes,
+        }
+        picture = service.edit_picture(user, picture_id, expected_revision=revision, **asked)
+    if name is not None:
+        picture = service.rename_picture(user, picture_id, name)
+    return jsonify(_told(picture))
+
+
+@blueprint.delete("/pictures/<picture_id>")
+def delete(picture_id: str) -> tuple[str, int]:
+    """Remove a picture and all its files."""
+    user = this_caller()
+    query_fields()
+    service.delete_picture(user, picture_id)
+    return "", 204
+
+
+@blueprint.get("/pictures/<picture_id>/result")
+def result(picture_id: str) -> Response:
+    """The coloured file, in the size and format of the original, or another form of it."""
+    user = this_caller()
+    path, name, media_type = result_file(user, picture_id, **query_fields("form"))
+    return send_file(path, mimetype=media_type, as_attachment=True, download_name=name)
+
+
+def _address(picture: Picture) -> str:
+    return url_for("api.show", picture_id=picture.id)
+
+
+def _told(picture: Picture) -> dict[str, object]:
+    """What a program is told of a picture."""
+    finished = picture.finished_at
+    return {
+        "id": picture.id,
+        "url": _address(picture),
+        "name": picture.name,
+        "kind": picture.kind,
+        "media_type": picture.media_type,
+        "width": picture.width,
+        "height": picture.height,
+        "created_at": picture.created_at.isoformat(),
+        "state": picture.state,
+        "progress": picture.progress,
+        "problem": picture.problem,
+        "finished_at": None if finished is None else finished.isoformat(),
+        "size": picture.size,
+        "vividness": picture.vividness,
+        "hints": picture.hints,
+        "variant": picture.variant,
+        "revision": picture.revision,
+        "done_revision": picture.done_revision,
+    }
