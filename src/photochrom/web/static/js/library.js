@@ -28,10 +28,12 @@ async function add(files) {
 
 for (const input of form.querySelectorAll("input")) {
   if (input.type !== "file") continue;
-  input.addEventListener("change", async () => {
+  const take = async () => {
     await add([...(input.files ?? [])]);
     input.value = "";
-  });
+  };
+  input.addEventListener("change", take);
+  if (input.files?.length) take(); // somebody was faster than this script
 }
 form.addEventListener("submit", (event) => event.preventDefault());
 

@@ -329,8 +329,8 @@ async function loadVersions() {
   try {
     const answer = await getJson(need("versions").dataset.url ?? "");
     /** @type {Version[]} */
-    const versions = answer.variants;
-    grid.replaceChildren(...versions.map(versionButton));
+    const offered = answer.variants;
+    grid.replaceChildren(...offered.map(versionButton));
     markVersion();
   } catch (error) {
     grid.dataset.loaded = "";
@@ -398,7 +398,10 @@ need("reset").addEventListener("click", () => edit({ hints: [], size: null, vivi
 need("zoom-in").addEventListener("click", () => zoom.larger());
 need("zoom-out").addEventListener("click", () => zoom.smaller());
 need("zoom-fit").addEventListener("click", () => zoom.fit());
-need("versions").addEventListener("toggle", loadVersions);
+/** @type {HTMLDetailsElement} */
+const versions = need("versions");
+versions.addEventListener("toggle", loadVersions);
+if (versions.open) loadVersions(); // somebody was faster than this script
 need("version-grid").addEventListener("keydown", versionKey);
 stage.addEventListener("keydown", stageKey);
 stage.addEventListener("focus", showAim);
