@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,25 @@ from photochrom.web.settings import WebSettings
 
 PASSWORD = "correct horse battery"
 EMAIL = "ada@example.org"
+HERE = "http://localhost"
 MANY = "100000 per minute"
 
 MakeApp = Callable[..., Flask]
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with all tables and nothing in them, to be copied."""
+    folder = tmp_path_factory.mktemp("database")
+    app = create_app(WebSettings(data_dir=folder))
+    upgrade_database(app)
+    with app.app_context():
+        db.engine.dispose()
+    return folder / "studio.db"
+
+
 @pytest.fixture
-def make_app(tmp_path: Path) -> Iterator[MakeApp]:
+def make_app(tmp_path: Path, empty_database: Path) -> Iterator[MakeApp]:
     """A function that makes a studio with the settings given, on this test's own folder."""
     made: list[Flask] = []
 
@@ -33,7 +46,11 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
         app = create_app(WebSettings(**{**given, **settings}))
         app.config["TESTING"] = True
         app.config["PROPAGATE_EXCEPTIONS"] = False
-        upgrade_database(app)
+        database = app.config["STUDIO"].data_dir / "studio.db"
+        if settings.get("database_url"):
+            upgrade_database(app)
+        elif not database.exists():
+            shutil.copy(empty_database, database)
         made.append(app)
         return app
 
@@ -70,14 +87,25 @@ def sign_up(app: Flask, email: str = EMAIL, name: str = "Ada") -> FlaskClient:
     return browser
 
 
-def send(browser: FlaskClient, path: str, fields: dict[str, Any], **more: Any) -> TestResponse:
-    """Post a form as a page of the studio would, with its CSRF token."""
-    return browser.post(path, data={"csrf_token": csrf_token(browser), **fields}, **more)
+def send(
+    browser: FlaskClient,
+    path: str,
+    fields: dict[str, Any],
+    *,
+    base_url: str = HERE,
+    **more: Any,
+) -> TestResponse:
+    """Post a form as a page of the studio would, with its CSRF token.
+
+    base_url: where the studio is reached. more: as for the client's ``post``.
+    """
+    token = csrf_token(browser, base_url)
+    return browser.post(path, data={"csrf_token": token, **fields}, base_url=base_url, **more)
 
 
-def csrf_token(browser: FlaskClient) -> str:
+def csrf_token(browser: FlaskClient, base_url: str = HERE) -> str:
     """The token that every page carries in its head, for forms and for X-CSRFToken."""
-    page = browser.get("/offline").get_data(as_text=True)
+    page = browser.get("/offline", base_url=base_url).get_data(as_text=True)
     found = re.search(r'name="csrf-token" content="([^"]+)"', page)
     assert found is not None, page[:500]
     return found[1]

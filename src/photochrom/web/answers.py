@@ -8,7 +8,7 @@ import time
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from photochrom.web.database import db
 from photochrom.web.errors import NotFound, StudioError, TooMany
@@ -46,11 +46,11 @@ def wants_json() -> bool:
     return accept["application/json"] > accept["text/html"]
 
 
-def _answer(status: int, title: str, message: str) -> Response:
+def _answer(status: int, title: str, message: str, *, plain: bool = False) -> Response:
+    """plain: the page stands alone, as neither the user, the database nor addresses may be had."""
     if wants_json():
         response = jsonify({"error": message, "status": status})
-    elif status >= 500:
-        # A page that needs nothing: neither the user nor the database may be there.
+    elif plain:
         response = make_response(render_template("broken.html", title=title, message=message))
     else:
         response = make_response(render_template("errors.html", title=title, message=message))
@@ -89,7 +89,8 @@ def _http_error(error: HTTPException) -> Response:
     if error.response is not None or error.code is None or error.code < 400:
         return make_response(error.get_response())  # a redirect, or an answer made elsewhere
     title, message = _WORDS.get(error.code, (error.name, error.description or error.name))
-    response = _answer(error.code, _(title), _(message))
+    plain = error.code >= 500 or isinstance(error, SecurityError)  # of a Host that is no name
+    response = _answer(error.code, _(title), _(message), plain=plain)
     for name, value in error.get_headers():
         if name in ("Allow", "WWW-Authenticate", "Retry-After"):
             response.headers[name] = value
@@ -100,4 +101,4 @@ def _broken(error: Exception) -> Response:
     """The end of the line: logged with its place, told without its text."""
     _log.error("a request failed", exc_info=error)
     db.session.rollback()
-    return _answer(500, *(_(words) for words in _WORDS[500]))
+    return _answer(500, *(_(words) for words in _WORDS[500]), plain=True)
