@@ -41,12 +41,12 @@ _HINTS: Final[Json] = {
         "type": "array",
         "minItems": 3,
         "maxItems": 3,
-        "prefixItems": [
-            {"type": "number", "minimum": 0},
-            {"type": "number", "minimum": 0},
-            {"type": "string", "pattern": "^#[0-9a-fA-F]{6}$"},
-        ],
-        "items": False,
+        "items": {
+            "anyOf": [
+                {"type": "number", "minimum": 0},
+                {"type": "string", "pattern": "^#[0-9a-fA-F]{6}$"},
+            ]
+        },
     },
     "description": "Places with a known colour: [x, y, colour], in pixels of the upright original "
     "counted from its upper left.",
