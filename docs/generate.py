@@ -1,4 +1,4 @@
-"""Write the pages that repeat what the code says: cli.md, models.md, recipes.md.
+"""Write the pages that repeat what the code says: cli.md, models.md, recipes.md, in studio.md a table.
 
 ``python docs/generate.py`` writes them, ``--check`` only tells (exit code 1) which are out of date.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -150,23 +151,13 @@ def studio_page() -> str:
     tree = ast.parse(inspect.getsource(web_settings))
     node = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "WebSettings")
     rows = [
-        (
-            f"`{name}`",
-            "" if default == '`""`' else default.removeprefix("`Path(").replace(")`", "`"),
-            text,
-        )
+        (f"`{name}`", "" if default == "`()`" else re.sub(r"Path\('(.*)'\)", r"\1", default), text)
         for name, _kind, default, text in fields(node)
     ]
     before, _mark, rest = page.partition(SETTINGS_BEGIN)
-    _old, _mark, after = rest.partition(SETTINGS_END)
-    return (
-        before
-        + SETTINGS_BEGIN
-        + "\n"
-        + table(("setting", "default", "what"), rows)
-        + SETTINGS_END
-        + after
-    )
+    after = rest.partition(SETTINGS_END)[2]
+    made = table(("setting", "default", "what"), rows)
+    return f"{before}{SETTINGS_BEGIN}\n\n{made}\n{SETTINGS_END}{after}"
 
 
 def fields(node: ast.ClassDef) -> Iterator[tuple[str, str, str, str]]:

@@ -59,7 +59,8 @@ def test_signing_up_makes_an_account_and_logs_in(app: Flask, client: FlaskClient
     assert (user.name, user.email) == ("Ada", "ada@example.org")
 
 
-def test_a_password_is_kept_as_argon2id_only(app: Flask, member: FlaskClient) -> None:
+@pytest.mark.usefixtures("member")
+def test_a_password_is_kept_as_argon2id_only(app: Flask) -> None:
     user = user_of(app)
     assert user is not None
     assert user.password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
@@ -115,14 +116,16 @@ def test_what_was_typed_stays_in_the_form_but_for_passwords(client: FlaskClient)
 
 
 @pytest.mark.parametrize("email", [EMAIL, "ADA@example.org"])
-def test_an_email_has_one_account(app: Flask, member: FlaskClient, email: str) -> None:
+@pytest.mark.usefixtures("member")
+def test_an_email_has_one_account(app: Flask, email: str) -> None:
     answer = send(app.test_client(), "/sign-up", {**FIELDS, "email": email})
     page = answer.get_data(as_text=True)
     assert errors(page) == {"email": "This email address is already in use."}
 
 
+@pytest.mark.usefixtures("member")
 def test_the_second_of_two_at_the_same_moment_is_told_too(
-    app: Flask, member: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "is_taken", lambda _email: False)
     page = send(app.test_client(), "/sign-up", FIELDS).get_data(as_text=True)
@@ -137,7 +140,8 @@ def test_who_is_logged_in_needs_no_forms(member: FlaskClient) -> None:
 # Logging in and out
 
 
-def test_logging_in_with_any_capitals_and_out_again(app: Flask, member: FlaskClient) -> None:
+@pytest.mark.usefixtures("member")
+def test_logging_in_with_any_capitals_and_out_again(app: Flask) -> None:
     browser = log_in(app, email="ADA@Example.org")
     assert is_logged_in(browser)
     assert send(browser, "/log-out", {}).status_code == 302
@@ -146,18 +150,16 @@ def test_logging_in_with_any_capitals_and_out_again(app: Flask, member: FlaskCli
 
 
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.org", "no address"])
-def test_a_wrong_log_in_does_not_tell_what_is_wrong(
-    app: Flask, member: FlaskClient, email: str
-) -> None:
+@pytest.mark.usefixtures("member")
+def test_a_wrong_log_in_does_not_tell_what_is_wrong(app: Flask, email: str) -> None:
     answer = send(app.test_client(), "/log-in", {"email": email, "password": "wrong password"})
     assert answer.status_code == 400
     page = answer.get_data(as_text=True)
     assert errors(page) == {"password": "Email or password is wrong."}
 
 
-def test_an_unknown_email_takes_as_long_as_a_wrong_password(
-    app: Flask, member: FlaskClient
-) -> None:
+@pytest.mark.usefixtures("member")
+def test_an_unknown_email_takes_as_long_as_a_wrong_password(app: Flask) -> None:
     def seconds(email: str) -> float:
         begun = time.perf_counter()
         assert service.user_with(email, "wrong password") is None
@@ -176,9 +178,8 @@ def test_an_empty_log_in_says_what_is_missing(client: FlaskClient) -> None:
     assert errors(page) == {"email": "Enter your email address.", "password": "Enter a password."}
 
 
-def test_a_page_that_needs_an_account_comes_after_logging_in(
-    app: Flask, member: FlaskClient
-) -> None:
+@pytest.mark.usefixtures("member")
+def test_a_page_that_needs_an_account_comes_after_logging_in(app: Flask) -> None:
     browser = app.test_client()
     first = browser.get("/account?of=mine")
     assert first.status_code == 302
@@ -197,7 +198,8 @@ def test_the_same_word_typed_on_two_keyboards_is_the_same_password() -> None:
     assert not is_password("cafe au lait", hash_password("caf\u00e9 au lait"))
 
 
-def test_a_hash_of_old_parameters_is_made_anew(app: Flask, member: FlaskClient) -> None:
+@pytest.mark.usefixtures("member")
+def test_a_hash_of_old_parameters_is_made_anew(app: Flask) -> None:
     old = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
     with app.app_context():
         db.session.execute(db.update(User).values(password_hash=old))
@@ -276,7 +278,7 @@ def test_a_link_sets_a_new_password_once(
 
 
 def test_a_new_password_by_link_must_be_a_good_one(
-    app: Flask, member: FlaskClient, capsys: pytest.CaptureFixture[str]
+    member: FlaskClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     link = reset_link(member, capsys)
     answer = send(member, link, {"password": "short", "again": "short"})
@@ -313,7 +315,8 @@ def test_a_forged_link_opens_nothing(
     assert answer.location in (None, "/reset")
 
 
-def test_of_two_who_use_a_link_at_once_one_wins(app: Flask, member: FlaskClient) -> None:
+@pytest.mark.usefixtures("member")
+def test_of_two_who_use_a_link_at_once_one_wins(app: Flask) -> None:
     with app.app_context():
         user = db.session.scalars(select(User)).one()
         epoch = user.session_epoch
@@ -322,8 +325,9 @@ def test_of_two_who_use_a_link_at_once_one_wins(app: Flask, member: FlaskClient)
         assert not service.use_reset(stale, PASSWORD)
 
 
+@pytest.mark.usefixtures("member")
 def test_asking_does_not_tell_who_has_an_account(
-    app: Flask, member: FlaskClient, capsys: pytest.CaptureFixture[str]
+    app: Flask, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pages = []
     for email in (EMAIL, "nobody@example.org"):
@@ -393,7 +397,7 @@ def test_a_message_reaches_the_mail_server(post_office: tuple[str, list[str]]) -
 
 
 def test_no_header_can_be_smuggled_into_a_message() -> None:
-    with pytest.raises(ValueError, match="linefeed|line"):
+    with pytest.raises(ValueError, match="line"):
         send_mail(WebSettings(), EMAIL + "\nBcc: eve@example.org", "Hello", "text")
 
 

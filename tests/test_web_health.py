@@ -119,7 +119,7 @@ def test_a_token_opens_metrics_from_elsewhere(make_app: MakeApp) -> None:
 
 
 def test_a_request_is_one_line_of_json_that_names_nobody(
-    app: Flask, client: FlaskClient, lines: io.StringIO
+    client: FlaskClient, lines: io.StringIO
 ) -> None:
     fields = {"email": EMAIL, "password": "a wrong password"}
     send(client, "/log-in?next=/mine", fields, environ_base=ELSEWHERE)
@@ -152,7 +152,8 @@ def test_an_error_is_logged_with_its_places_and_without_its_words(
     assert EMAIL not in lines.getvalue()
 
 
-def test_the_database_keeps_names_out_of_its_errors(app: Flask, member: FlaskClient) -> None:
+@pytest.mark.usefixtures("member")
+def test_the_database_keeps_names_out_of_its_errors(app: Flask) -> None:
     with app.app_context():
         db.session.add(User(name="Eve", email=EMAIL, password_hash="x"))
         with pytest.raises(Exception, match="UNIQUE") as error:
@@ -206,9 +207,8 @@ def test_the_migrations_make_the_tables_of_the_models(app: Flask) -> None:
         assert compare_metadata(context, db.metadata) == []
 
 
-def test_migrating_twice_changes_nothing_and_there_is_a_way_back(
-    app: Flask, member: FlaskClient
-) -> None:
+@pytest.mark.usefixtures("member")
+def test_migrating_twice_changes_nothing_and_there_is_a_way_back(app: Flask) -> None:
     upgrade_database(app)
     assert user_of(app) is not None
     downgrade_database(app, "base")
@@ -225,7 +225,8 @@ def test_sqlite_lets_readers_read_while_one_writes(app: Flask) -> None:
     assert settings == {"journal_mode": "wal", "busy_timeout": 5000, "foreign_keys": 1}
 
 
-def test_many_writers_wait_for_each_other(app: Flask, member: FlaskClient) -> None:
+@pytest.mark.usefixtures("member")
+def test_many_writers_wait_for_each_other(app: Flask) -> None:
     """Reading and then writing in one go is where SQLite's "database is locked" lurks."""
     with app.app_context():
         number = add_picture(user_of(app)).id
@@ -255,13 +256,15 @@ def test_many_writers_wait_for_each_other(app: Flask, member: FlaskClient) -> No
         assert picture.revision == 1 + 6 * 15
 
 
-def test_times_come_back_with_their_zone(app: Flask, member: FlaskClient) -> None:
+@pytest.mark.usefixtures("member")
+def test_times_come_back_with_their_zone(app: Flask) -> None:
     user = user_of(app)
     assert user is not None
     assert abs((now() - user.created_at).total_seconds()) < 60
 
 
-def test_everything_of_a_user_goes_with_the_user(app: Flask, member: FlaskClient) -> None:
+@pytest.mark.usefixtures("member")
+def test_everything_of_a_user_goes_with_the_user(app: Flask) -> None:
     with app.app_context():
         picture = add_picture(user_of(app))
         db.session.add(Share(picture_id=picture.id, digest="d", expires_at=now()))

@@ -139,14 +139,15 @@ def test_a_session_planted_before_logging_in_is_not_taken_over(app: Flask, way: 
 
 
 @pytest.mark.parametrize("value", ["", "x", "eyJfdXNlcl9pZCI6IjEuMCJ9.aaaa.bbbb", "\x7f" * 9])
-def test_a_forged_session_is_nobodys(app: Flask, member: FlaskClient, value: str) -> None:
+@pytest.mark.usefixtures("member")
+def test_a_forged_session_is_nobodys(app: Flask, value: str) -> None:
     browser = app.test_client()
     browser.set_cookie("__Host-studio", value)
     assert browser.get("/account").status_code == 302
 
 
 def test_another_studios_key_opens_nothing(
-    app: Flask, make_app: MakeApp, member: FlaskClient, tmp_path: Any
+    make_app: MakeApp, member: FlaskClient, tmp_path: Any
 ) -> None:
     other = make_app(data_dir=tmp_path / "other")
     cookie = member.get_cookie("__Host-studio")
@@ -255,8 +256,9 @@ def test_no_header_comes_from_a_request(client: FlaskClient) -> None:
 # Hosts
 
 
+@pytest.mark.usefixtures("member")
 def test_a_link_in_a_message_never_leads_to_the_host_that_was_claimed(
-    app: Flask, member: FlaskClient, capsys: pytest.CaptureFixture[str]
+    app: Flask, capsys: pytest.CaptureFixture[str]
 ) -> None:
     send(app.test_client(), "/reset", {"email": EMAIL}, base_url="http://evil.example")
     told = capsys.readouterr().err

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
-from importlib.util import find_spec
-from typing import NamedTuple
-
 from flask import Flask
 
 from photochrom.web.accounts.login import init_login
+from photochrom.web.accounts.own import blueprint as account
+from photochrom.web.accounts.pages import blueprint as sessions
 from photochrom.web.answers import init_answers
+from photochrom.web.api.v1 import blueprint as api
 from photochrom.web.database import init_database
 from photochrom.web.errors import SettingsError
 from photochrom.web.health import init_health
 from photochrom.web.logs import init_logs
+from photochrom.web.pictures.pages import blueprint as pictures
 from photochrom.web.secret import secret_key
 from photochrom.web.security import init_security
 from photochrom.web.settings import WebSettings, keep_settings, load_settings
+from photochrom.web.shell import init_shell
 from photochrom.web.words import init_words
-
-
-class Part(NamedTuple):
-    """A blueprint and where it answers."""
-
-    module: str
-    """It has a ``blueprint``."""
-    prefix: str | None
-
-
-PARTS = (
-    Part("photochrom.web.accounts.pages", None),
-    Part("photochrom.web.accounts.own", None),
-    Part("photochrom.web.pictures.pages", None),
-    Part("photochrom.web.api.v1", "/api/v1"),
-)
-"""Every blueprint of the studio."""
 
 
 def create_app(settings: WebSettings | None = None) -> Flask:
@@ -57,20 +41,11 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     init_login(app)
     init_answers(app)
     init_health(app)
-    if _is_there("photochrom.web.shell"):
-        importlib.import_module("photochrom.web.shell").init_shell(app)
-    for part in PARTS:
-        if _is_there(part.module):
-            blueprint = importlib.import_module(part.module).blueprint
-            app.register_blueprint(
-                blueprint, **({} if part.prefix is None else {"url_prefix": part.prefix})
-            )
+    init_shell(app)
+    for blueprint in (sessions, account, pictures):
+        app.register_blueprint(blueprint)
+    app.register_blueprint(api, url_prefix="/api/v1")
     return app
-
-
-def _is_there(module: str) -> bool:
-    package = module.rpartition(".")[0]
-    return find_spec(package) is not None and find_spec(module) is not None
 
 
 def _make_folder(settings: WebSettings) -> None:
