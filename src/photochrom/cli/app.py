@@ -36,6 +36,7 @@ COMMANDS = {
     "plots": Row("photochrom.cli.plots", "Draw a training run's plots and report."),
     "export": Row("photochrom.cli.export", "Turn a training checkpoint into a model file."),
     "evaluate": Row("photochrom.cli.evaluate", "Score a model on photographs with known colours."),
+    "explain": Row("photochrom.cli.explain", "Show what a model does with one photograph."),
     "compare": Row("photochrom.cli.compare", "Compare training runs and models in one table."),
     "serve": Row("photochrom.cli.serve", "Run the studio: colouring in a browser."),
     "worker": Row("photochrom.cli.worker", "Colour the pictures of a studio that runs elsewhere."),

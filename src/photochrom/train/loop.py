@@ -23,9 +23,11 @@ from photochrom.train.journal import Journal, Sums
 from photochrom.train.monitor import Validation
 from photochrom.train.pace import seconds_left, stage_share
 from photochrom.train.players import Players, autocast_dtype
+from photochrom.train.plots import write_plots
 from photochrom.train.ranks import Ranks
 from photochrom.train.recipe import Recipe
 from photochrom.train.recipe_file import to_table
+from photochrom.train.run_report import write_report
 from photochrom.train.saved import SavedPictures
 from photochrom.train.stage import Stage
 from photochrom.train.step import StageStep
@@ -34,6 +36,7 @@ from photochrom.train.stopping import Stopped, StopRequest
 KEPT = "kept"
 """Folder of the run with the averaged weights that stages keep."""
 _MOST_MAKERS = 8
+_DRAW_EVERY_S = 60.0
 
 Progress = Callable[["Trainer", float, float], None]
 """Called after every step with the trainer, the share of the stage that is done, images/s."""
@@ -65,11 +68,14 @@ class Trainer:
         except OSError as error:
             raise OutputError(f"cannot make the folder {run}: {error.strerror}") from error
         self._photos, held_out = split(self._load_photos(), recipe.data.validation)
-        self._validation = Validation(held_out, recipe.monitor.grid, self.device)
+        self._validation = Validation(
+            held_out, recipe.monitor.grid, self.device, self._players.net.multiple_of
+        )
         self._batches = BatchMaker(self._photos, recipe.hints, recipe.augment, recipe.seed)
         self.position = Position()
         self._step: StageStep | None = None
         self._sums = Sums()
+        self._drawn = time.monotonic()
 
     @property
     def first(self) -> bool:
@@ -173,6 +179,7 @@ class Trainer:
                 )
                 self._step = None
                 self.save()
+            self._draw()
 
     def _begin(self, stage: Stage) -> StageStep:
         return StageStep(self.recipe, stage, self._players, self._photos, self._ranks)
@@ -251,6 +258,15 @@ class Trainer:
         journal.add("validation", self.position, stage, values)
         figures = ", ".join(f"{k.removeprefix('validation_')} {v:.3f}" for k, v in values.items())
         self._report(f"step {self.position.step}: {figures}")
+        if time.monotonic() - self._drawn > _DRAW_EVERY_S:
+            self._draw()
+
+    def _draw(self) -> None:
+        """Plots and report of the run so far."""
+        if self.first:
+            write_plots(self._run_folder, self._run_folder)
+            write_report(self._run_folder, self._run_folder, to_table(self.recipe))
+        self._drawn = time.monotonic()
 
     def _load_photos(self) -> PhotoSet:
         """The first process makes the cache, the others find it made."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from photochrom.engine import Network, load
 from photochrom.errors import InputError
 from photochrom.train import checkpoint
 from photochrom.train.curves import Curves, read_curves
@@ -74,3 +76,11 @@ def exported(checkpoint_path: Path, folder: Path, name: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         export(checkpoint_path, out)
     return out
+
+
+def load_run(checkpoint_path: Path, device: str = "auto") -> Network:
+    """A checkpoint's averaged network, ready to colour. Raises as `export` and `load` do."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run.onnx"
+        export(checkpoint_path, out)
+        return load(out, device=device)

@@ -1,0 +1,102 @@
+"""``photochrom explain``: what a model does with one photograph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from photochrom.cli import OK
+from photochrom.cli.options import device_option, model_option, size_option
+from photochrom.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from photochrom.colorize import Size
+    from photochrom.evaluate.explain import Explained, Judgement
+
+
+@click.command()
+@click.argument("photo", type=click.Path(dir_okay=False, path_type=Path))
+@model_option
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    help="A training run's folder, or a checkpoint, instead of --model: its critic's map of real "
+    "and coloured patches is shown as well.",
+)
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="A picture file for the sheet; or a folder, which gets every view as a file of its own "
+    "too.  [default: PHOTO.explained.png]",
+)
+@size_option
+@device_option
+@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+def explain(
+    photo: Path,
+    model: str,
+    run: Path | None,
+    out: Path | None,
+    size: Size,
+    device: str,
+    overwrite: bool,
+) -> int:
+    """Take the colours of PHOTO apart: RGB, L, a, b, bins, the network's doubts, the critic.
+
+    PHOTO in colour is turned grey first, and its own colours are shown above those of the model. a
+    and b are drawn in the colours they stand for; bins are the colours of classification networks;
+    entropy is how undecided such a network is, place by place.
+    """
+    from photochrom.engine import load
+    from photochrom.evaluate.explain import explain as take_apart
+    from photochrom.evaluate.explain import views, write_views
+    from photochrom.imageio import eight_bit_rgb, read
+    from photochrom.imageio.atomic import check_target
+
+    target = out or photo.with_name(f"{photo.stem}.explained.png")
+    if target.suffix:
+        check_target(target, overwrite=overwrite)
+    rgb = eight_bit_rgb(read(photo))
+    judgement = None
+    if run is None:
+        explained = take_apart(rgb, load(model, device=device), size)
+    else:
+        explained, judgement = _by_run(run, rgb, size, device)
+    rows = views(explained, judgement)
+    for row in rows:
+        for view in row:
+            click.echo(f"{view.title:34}{view.note}")
+    for path in write_views(rows, target, overwrite=overwrite):
+        click.echo(f"wrote {path}", err=True)
+    return OK
+
+
+def _by_run(
+    run: Path, rgb: NDArray[np.uint8], size: Size, device: str
+) -> tuple[Explained, Judgement | None]:
+    """The photo by a run's network, and the judgement of its critic where it has one."""
+    try:
+        from photochrom.train.judging import critic_maps
+        from photochrom.train.runs import find_checkpoint, load_run
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"looking into a run needs {error.name}: pip install 'photochrom[train]'"
+        ) from error
+    from photochrom.evaluate.explain import Judgement
+    from photochrom.evaluate.explain import explain as take_apart
+
+    checkpoint = find_checkpoint(run)
+    explained = take_apart(rgb, load_run(checkpoint, device), size)
+    pictures = [picture for picture in (explained.true, explained.coloured) if picture is not None]
+    judged = critic_maps(checkpoint, pictures)
+    if judged is None:
+        click.echo(f"{checkpoint} has no critic: there is no map of real and coloured", err=True)
+        return explained, None
+    true = None if explained.true is None else judged.maps[0]
+    return explained, Judgement(true, judged.maps[-1], judged.probability)
