@@ -9,6 +9,8 @@ second such UPDATE says so.
 from __future__ import annotations
 
 import json
+import sqlite3
+import sys
 from typing import Any, Final, NamedTuple
 
 from flask import Flask, current_app
@@ -90,6 +92,10 @@ class Jobs:
         """Tell the worker of a picture whose row is committed; small ones come first."""
         put(self._tasks[job.kind], job)
 
+    def waiting(self) -> int:
+        """Messages in all queues. Raises what the queue's storage does where it is gone."""
+        return sum(int(task.huey.pending_count()) for task in self._tasks.values())
+
 
 def _not_here(_picture_id: str, _revision: int) -> None:
     raise AssertionError("the web process colours nothing")
@@ -102,10 +108,24 @@ def init_jobs(app: Flask, settings: WebSettings) -> None:
 
 def enqueue(job: Job) -> None:
     """Tell the worker, in the app that is answering."""
+    _jobs().enqueue(job)
+
+
+def waiting() -> int | None:
+    """How many messages wait in the queues; None where the queues cannot be asked."""
+    redis = sys.modules.get("redis")  # huey has it imported, if jobs wait there
+    lost = (sqlite3.Error, OSError, *(() if redis is None else (redis.RedisError,)))
+    try:
+        return _jobs().waiting()
+    except lost:
+        return None
+
+
+def _jobs() -> Jobs:
     if _EXTENSION not in current_app.extensions:
         init_jobs(current_app, current_settings())
     jobs: Jobs = current_app.extensions[_EXTENSION]
-    jobs.enqueue(job)
+    return jobs
 
 
 def claim(picture_id: str, revision: int, worker: str) -> Picture | None:

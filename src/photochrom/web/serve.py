@@ -22,6 +22,7 @@ from waitress.server import create_server
 from photochrom.engine import card_of
 from photochrom.web.app import create_app
 from photochrom.web.errors import SettingsError
+from photochrom.web.logs import start_logs
 from photochrom.web.pictures.trying_out import trials
 from photochrom.web.settings import CONFIG, PREFIX, WebSettings
 from photochrom.web.worker import migrate
@@ -54,6 +55,7 @@ def serve(
             f"without accounts the studio answers this machine only, and {host} is more than "
             "that. Leave --host away, or --local"
         )
+    start_logs(logging.WARNING if settings.local else logging.INFO)
     card_of(settings.model)  # a wrong name is told now, not at the first picture
     app = create_app(settings)
     migrate(app, settings)

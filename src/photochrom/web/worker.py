@@ -29,6 +29,7 @@ from photochrom.web.colouring import Order, Stopped, colour
 from photochrom.web.database import db, new_id, upgrade_database
 from photochrom.web.errors import SettingsError
 from photochrom.web.lock import held
+from photochrom.web.logs import start_logs
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
 from photochrom.web.sweep import sweep
@@ -168,6 +169,7 @@ def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:
     with_parent: stop too when standard input ends, as it does when the parent process dies.
     Raises SettingsError where another worker has this data folder, and ModelError.
     """
+    start_logs(logging.WARNING if settings.local else logging.INFO)
     app = create_app(settings)
     with held(settings.data_dir / "worker.lock", _WAIT_FOR_LOCK_S) as alone:
         if not alone:

@@ -212,7 +212,7 @@ def used_bytes(user: User) -> int:
 
 
 def clean_name(name: str, *, is_path: bool = True) -> str:
-    """A name that can be shown: without folders, control characters and what hides its ending.
+    """A name that can be shown: without slashes, control characters and what hides its ending.
 
     is_path: some browsers send the whole path of a file.
     """
@@ -221,7 +221,7 @@ def clean_name(name: str, *, is_path: bool = True) -> str:
     name = unicodedata.normalize("NFC", name)
     # Cc: control characters; Cf: among them those that turn the direction of writing; Cs: halves.
     name = "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs") else " " for c in name)
-    name = " ".join(name.split()).strip(". ")
+    name = " ".join(name.replace("/", "-").replace("\\", "-").split()).strip(". ")
     if len(name) > MAX_NAME:
         stem, dot, suffix = name.rpartition(".")
         short = dot + suffix if stem and len(suffix) <= 5 else ""

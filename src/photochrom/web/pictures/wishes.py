@@ -48,7 +48,7 @@ class Version:
     size_factor: float = 1.0
     """On the working size."""
     seed: tuple[int, int, int] | None = None
-    """sRGB colour of the place of which the network is least sure."""
+    """sRGB colour of the places of which the network is least sure."""
 
 
 VERSIONS: Final = (
@@ -65,6 +65,11 @@ _SEED_RADIUS: Final = 0.03
 _SHADOW_L, _SHINE_L = 22.0, 88.0
 """Darker and lighter places show no colour anyway."""
 _MARGIN: Final = 0.12
+_SEEDS: Final = 4
+_APART: Final = 0.15
+"""Of two places, as a share of the mean side."""
+_AS_DOUBTFUL: Final = 0.25
+"""How much surer than at the first place the network may be at the others, of all its doubt."""
 
 
 @dataclass(frozen=True)
@@ -133,14 +138,17 @@ def asked_of_network(
         size = max(1, min(round(chosen * version.size_factor), most))
     if version.seed is None:
         return size, wishes.hints
-    x, y = place_of_doubt(network, pixels, size)
     radius = _SEED_RADIUS * math.sqrt(pixels.shape[0] * pixels.shape[1])
+    places = places_of_doubt(network, pixels, size)
+    seeds = tuple(Hint(x, y, version.seed, radius) for x, y in places)
     # What the person says comes later, and so counts where the two meet.
-    return size, (Hint(x, y, version.seed, radius), *wishes.hints)
+    return size, (*seeds, *wishes.hints)
 
 
-def place_of_doubt(network: Network, pixels: NDArray[Any], size: Size) -> tuple[float, float]:
-    """Where the network is least sure of its colour: x and y in px of ``pixels``.
+def places_of_doubt(
+    network: Network, pixels: NDArray[Any], size: Size
+) -> list[tuple[float, float]]:
+    """Where the network is least sure of its colours: x and y in px of ``pixels``, apart.
 
     By its own confidence, or where it gives none, by how faint its colour is; over places that
     are neither black nor white and not at the border.
@@ -164,10 +172,24 @@ def place_of_doubt(network: Network, pixels: NDArray[Any], size: Size) -> tuple[
         allowed &= inside
     elif not allowed.any():
         allowed = inside
-    row, column = np.unravel_index(int(np.argmax(np.where(allowed, doubt, -np.inf))), (h, w))
-    height, width = pixels.shape[:2]
-    x = min((float(column) + 0.5) * width / w, width - 1.0)
-    y = min((float(row) + 0.5) * height / h, height - 1.0)
+    left_over = np.where(allowed, doubt, -np.inf)
+    enough = float(left_over.max()) - _AS_DOUBTFUL * float(np.ptp(left_over[allowed]))
+    rows, columns = np.indices((h, w))
+    places = []
+    while len(places) < _SEEDS and left_over.max() >= enough:
+        row, column = (int(i) for i in np.unravel_index(int(np.argmax(left_over)), (h, w)))
+        places.append(_in_pixels(row, column, (h, w), pixels.shape[:2]))
+        near = np.hypot(rows - row, columns - column) < _APART * math.sqrt(h * w)
+        left_over[near] = -np.inf
+    return places
+
+
+def _in_pixels(
+    row: int, column: int, small: tuple[int, int], full: tuple[int, ...]
+) -> tuple[float, float]:
+    (h, w), (height, width) = small, full
+    x = min((column + 0.5) * width / w, width - 1.0)
+    y = min((row + 0.5) * height / h, height - 1.0)
     return x, y
 
 
