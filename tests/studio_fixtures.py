@@ -106,7 +106,7 @@ def colour_all(app: Flask, settings: WebSettings) -> None:
     worker = worker_of(app, settings)
     for kind in jobs.KINDS:
         with app.app_context():
-            found = jobs.waiting(kind)
+            found = jobs.waiting_rows(kind)
         for job in found:
             worker.work(job.picture_id, job.revision)
 

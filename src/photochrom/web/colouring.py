@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from photochrom.batch import made_by
 from photochrom.color.compose import compose_upsampled
@@ -160,9 +161,7 @@ def _film_preview(order: Order, storage: Storage, chosen: FilmSettings, watch: _
     save(storage.thumb(order.picture_id), webp(_small(frame, THUMB_PX)))
 
 
-def _small(
-    frame: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], longest: int
-) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _small(frame: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
     return np.asarray(shrunk(frame, longest), np.uint8)
 
 

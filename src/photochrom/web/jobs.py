@@ -192,7 +192,7 @@ def reclaim_all() -> None:
     )
 
 
-def waiting(kind: str) -> list[Job]:
+def waiting_rows(kind: str) -> list[Job]:
     """All that waits, the oldest first."""
     rows = select(Picture).where(Picture.state == "waiting", Picture.kind == kind)
     found = [job_of(picture) for picture in db.session.scalars(rows.order_by(Picture.created_at))]

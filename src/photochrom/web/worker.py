@@ -160,7 +160,7 @@ class Worker:
 
     def _waiting(self, kind: str) -> list[jobs.Job]:
         with self._app.app_context():
-            return jobs.waiting(kind)
+            return jobs.waiting_rows(kind)
 
 
 def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:

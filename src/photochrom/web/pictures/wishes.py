@@ -175,7 +175,7 @@ def places_of_doubt(
     left_over = np.where(allowed, doubt, -np.inf)
     enough = float(left_over.max()) - _AS_DOUBTFUL * float(np.ptp(left_over[allowed]))
     rows, columns = np.indices((h, w))
-    places = []
+    places: list[tuple[float, float]] = []
     while len(places) < _SEEDS and left_over.max() >= enough:
         row, column = (int(i) for i in np.unravel_index(int(np.argmax(left_over)), (h, w)))
         places.append(_in_pixels(row, column, (h, w), pixels.shape[:2]))
