@@ -77,10 +77,14 @@ class LossLog:
 class Validation:
     """The held-out photos: figures for the log and a grid of grey, ours, true."""
 
-    def __init__(self, photos: PhotoSet, grid: int, device: torch.device) -> None:
+    def __init__(
+        self, photos: PhotoSet, grid: int, device: torch.device, multiple: int = 1
+    ) -> None:
+        """multiple: of the network's input; the pictures are 192 px or the multiple below."""
+        side = max(multiple, _VALIDATION_SIDE // multiple * multiple)
         self._device = device
         self._grid = min(grid, len(photos))
-        views = [_centre(photos[i], _VALIDATION_SIDE) for i in range(len(photos))]
+        views = [_centre(photos[i], side) for i in range(len(photos))]
         self._rgb = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2)
 
     @torch.no_grad()
