@@ -16,6 +16,10 @@ PREFIX = "pc_"
 """Begins every token, so that scanners for leaked secrets can know one."""
 MOST = 20
 """Tokens of one user."""
+_LARGEST = 2**31 - 1
+"""Of numbers of rows; SQLite would not even look for one of a hundred digits."""
+_LARGEST = 2**31 - 1
+"""The largest number that PostgreSQL can be asked for."""
 _NOTED_EVERY = timedelta(minutes=1)
 
 
@@ -47,7 +51,8 @@ def user_of_token(secret: str) -> User | None:
 
 def revoke_token(user: User, number: int) -> None:
     """End a token of ``user``. Raises NotFound, for somebody else's too."""
-    token = db.session.scalar(select(Token).filter_by(id=number, user_id=user.id))
+    found = select(Token).filter_by(id=number, user_id=user.id)
+    token = db.session.scalar(found) if number <= _LARGEST else None
     if token is None:
         raise NotFound(_("There is no such token."))
     db.session.delete(token)
