@@ -1,4 +1,4 @@
-"""Write the pages that repeat what the code says: cli.md, models.md, recipes.md, in studio.md a table.
+"""Write the pages that repeat what the code says: cli.md, models.md, recipes.md, studio.md.
 
 ``python docs/generate.py`` writes them, ``--check`` only tells (exit code 1) which are out of date.
 """

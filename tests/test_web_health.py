@@ -79,6 +79,23 @@ def test_a_studio_without_tables_is_not_ready(app: Flask, client: FlaskClient) -
     assert "does not answer" in answer.get_json()["problems"]["database"]
 
 
+def test_a_studio_without_its_queue_is_not_ready(make_app: MakeApp) -> None:
+    client = make_app(queue_url="redis://127.0.0.1:9/0").test_client()
+    assert client.get("/readyz").get_json()["problems"] == {"queue": "the queue does not answer"}
+    assert "photochrom_queued_jobs -1.0" in client.get("/metrics").text
+
+
+@pytest.mark.parametrize("path", ["/account", "/nothing/here", "/log-in"])
+def test_without_a_database_a_page_says_that_it_is_our_fault(
+    app: Flask, member: FlaskClient, path: str
+) -> None:
+    with app.app_context():
+        db.drop_all()
+    answer = member.get(path)
+    assert answer.status_code == 500
+    assert "Something broke" in answer.text
+
+
 def test_other_parts_have_a_say_in_readiness(app: Flask, client: FlaskClient) -> None:
     add_check(app, "queue", lambda: "the queue is gone")
     assert client.get("/readyz").get_json()["problems"] == {"queue": "the queue is gone"}
@@ -95,6 +112,7 @@ def test_metrics_count_requests_and_pictures(app: Flask, member: FlaskClient) ->
     assert 'photochrom_pictures{state="waiting"} 0.0' in text_
     assert "photochrom_stored_bytes 140.0" in text_
     assert "photochrom_users 1.0" in text_
+    assert "photochrom_queued_jobs 0.0" in text_
     assert EMAIL not in text_
 
 

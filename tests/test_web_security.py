@@ -344,6 +344,17 @@ def test_many_addresses_together_guess_no_faster(strict: Flask) -> None:
     assert send(browser, "/log-in", other, environ_base=elsewhere(99)).status_code == 400
 
 
+def test_a_line_with_many_addresses_guesses_no_faster(strict: Flask) -> None:
+    browser = strict.test_client()
+    statuses = [
+        send(browser, "/sign-up", {}, environ_base={"REMOTE_ADDR": f"2001:db8::{n}"}).status_code
+        for n in range(4)
+    ]
+    assert statuses == [400, 400, 400, 429]
+    neighbour = {"REMOTE_ADDR": "2001:db8:0:1::1"}
+    assert send(browser, "/sign-up", {}, environ_base=neighbour).status_code == 400
+
+
 def test_a_claimed_address_is_not_believed(strict: Flask) -> None:
     browser = strict.test_client()
     statuses = [
@@ -391,6 +402,18 @@ def test_a_gigabyte_is_refused_before_it_is_read(member: FlaskClient, path: str,
     assert answer.status_code == 413
 
 
+@pytest.mark.parametrize(("accept", "status"), [("text/html", 302), ("application/json", 401)])
+def test_large_bodies_are_read_only_of_those_who_are_known(
+    client: FlaskClient, accept: str, status: int
+) -> None:
+    body = {"CONTENT_LENGTH": "50000000", "wsgi.input": _Unread()}
+    kind, headers = "multipart/form-data; boundary=x", {"Accept": accept}
+    answer = client.post("/pictures", content_type=kind, headers=headers, environ_overrides=body)
+    assert answer.status_code == status
+    elsewhere = client.post("/log-in", content_type=kind, environ_overrides=body)
+    assert elsewhere.status_code == 413
+
+
 def test_forms_and_json_are_small(member: FlaskClient) -> None:
     for kind in ("application/json", "application/x-www-form-urlencoded", "text/plain"):
         answer = member.post("/account/password", data=b"x" * 1_000_001, content_type=kind)
@@ -410,5 +433,5 @@ def test_forms_and_json_are_small(member: FlaskClient) -> None:
     ],
 )
 def test_static_files_are_those_below_one_folder(client: FlaskClient, path: str) -> None:
-    assert client.get(path).status_code in (308, 404)
-    assert client.get(path, follow_redirects=True).status_code == 404
+    assert client.get(path).status_code in (308, 400, 404)
+    assert client.get(path, follow_redirects=True).status_code in (400, 404)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
@@ -51,7 +51,9 @@ def _answer(status: int, title: str, message: str, *, plain: bool = False) -> Re
     if wants_json():
         response = jsonify({"error": message, "status": status})
     elif plain:
-        response = make_response(render_template("broken.html", title=title, message=message))
+        # Not render_template, which asks who is logged in.
+        page = current_app.jinja_env.get_template("broken.html")
+        response = make_response(page.render(title=title, message=message))
     else:
         response = make_response(render_template("errors.html", title=title, message=message))
     response.status_code = status

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db
 from photochrom.web.security import is_loopback
 from photochrom.web.settings import current_settings
@@ -57,6 +58,11 @@ class _FromDatabase(Collector):
         for state, number in counts.items():
             pictures.add_metric([state], number)
         yield pictures
+        yield GaugeMetricFamily(
+            "photochrom_queued_jobs",
+            "Messages in the queues; -1: they do not answer.",
+            value=-1 if (queued := jobs.queued()) is None else queued,
+        )
         users = db.session.scalar(select(func.count(User.id))) or 0
         yield GaugeMetricFamily("photochrom_users", "Accounts.", value=users)
         stored = db.session.scalar(select(func.sum(Picture.bytes))) or 0
@@ -67,7 +73,11 @@ class _FromDatabase(Collector):
 
 def init_health(app: Flask) -> None:
     """Add the three addresses, and count every request."""
-    app.extensions[_CHECKS] = {"database": _database, "data_dir": _data_dir}
+    app.extensions[_CHECKS] = {
+        "database": _database,
+        "data_dir": _data_dir,
+        "queue": _queue,
+    }
     app.extensions[_METRICS] = Metrics()
     app.add_url_rule("/healthz", view_func=healthz)
     app.add_url_rule("/readyz", view_func=readyz)
@@ -123,6 +133,10 @@ def _database() -> str | None:
         db.session.rollback()
         return f"the database does not answer ({type(error).__name__})"
     return None
+
+
+def _queue() -> str | None:
+    return "the queue does not answer" if jobs.queued() is None else None
 
 
 def _data_dir() -> str | None:

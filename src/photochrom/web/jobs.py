@@ -92,7 +92,7 @@ class Jobs:
         """Tell the worker of a picture whose row is committed; small ones come first."""
         put(self._tasks[job.kind], job)
 
-    def waiting(self) -> int:
+    def queued(self) -> int:
         """Messages in all queues. Raises what the queue's storage does where it is gone."""
         return sum(int(task.huey.pending_count()) for task in self._tasks.values())
 
@@ -111,12 +111,12 @@ def enqueue(job: Job) -> None:
     _jobs().enqueue(job)
 
 
-def waiting() -> int | None:
+def queued() -> int | None:
     """How many messages wait in the queues; None where the queues cannot be asked."""
     redis = sys.modules.get("redis")  # huey has it imported, if jobs wait there
     lost = (sqlite3.Error, OSError, *(() if redis is None else (redis.RedisError,)))
     try:
-        return _jobs().waiting()
+        return _jobs().queued()
     except lost:
         return None
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
+from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, request, session
+from flask import Flask, Response, abort, current_app, request, session
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_login import current_user
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -17,12 +16,30 @@ from photochrom.web.errors import Refused
 from photochrom.web.settings import WebSettings, current_settings
 from photochrom.web.words import _
 
+
+def visitor_key() -> str:
+    """Who is asking, if nobody is logged in: the address, or the network that one line is given.
+
+    Of IPv6 a line has a whole /64, so that counting single addresses would count nothing.
+    """
+    try:
+        address = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        return "nobody"
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
 csrf = CSRFProtect()
-limiter = Limiter(key_func=get_remote_address)
+limiter = Limiter(key_func=visitor_key)
 UPLOADS = "uploads"
 """What pages and programs send is counted together."""
 _FORM_BYTES = 1_000_000
 """No form or JSON without files is larger."""
+_FILES = ("multipart/", "image/", "video/", "application/octet-stream")
+_TAKE_FILES = ("pictures", "api")
+"""The blueprints that do; the API looks at the token before it looks at the body."""
 _SESSION_DAYS = 30
 _HERE = ("localhost", "127.0.0.1", "::1")
 _POLICY = "; ".join(
@@ -67,6 +84,7 @@ def init_security(app: Flask, settings: WebSettings) -> None:
         app.wsgi_app = proxied  # type: ignore[method-assign]
     app.before_request(_only_by_name)
     app.before_request(_only_this_machine)
+    app.before_request(_no_zero_bytes)
     app.before_request(_not_too_large)  # before CSRF, which reads the body
     csrf.init_app(app)
     limiter.init_app(app)
@@ -102,12 +120,6 @@ def is_loopback(address: str | None) -> bool:
 def login_rate() -> str:
     """How often log-ins and the like may be tried, for the limiter."""
     return current_settings().login_rate
-
-
-def account_key() -> str:
-    """The account that a log-in is for, so that many addresses together cannot guess faster."""
-    email = request.form.get("email", "").strip().casefold()
-    return "account:" + hashlib.sha256(email.encode("utf-8", "replace")).hexdigest()
 
 
 def user_key() -> str:
@@ -151,13 +163,29 @@ def _only_this_machine() -> None:
         abort(403)
 
 
-def _not_too_large() -> None:
-    """Refuse by the announced length, before anything of the body is read."""
-    if not request.mimetype.startswith(("multipart/", "image/", "video/", "application/octet")):
+def _no_zero_bytes() -> None:
+    """Refuse addresses with a zero byte: none of ours has one, and PostgreSQL has no such text."""
+    if "\0" in request.path:
+        abort(404)
+    if "%00" in request.query_string.decode("latin-1"):
+        abort(400)
+
+
+def _not_too_large() -> Any:
+    """Refuse by the announced length, before anything of the body is read.
+
+    Large bodies are for pictures, and then only from those who are known.
+    """
+    files = request.mimetype.startswith(_FILES) and request.blueprint in _TAKE_FILES
+    if not files:
         request.max_content_length = _FORM_BYTES
-    limit = request.max_content_length
-    if limit is not None and (request.content_length or 0) > limit:
+    limit, announced = request.max_content_length, request.content_length or 0
+    if limit is not None and announced > limit:
         abort(413)
+    large = announced > _FORM_BYTES and request.blueprint == "pictures"
+    if large and not current_user.is_authenticated:
+        return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+    return None
 
 
 def _with_headers(response: Response) -> Response:

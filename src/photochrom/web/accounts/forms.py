@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections.abc import Callable
 
 from email_validator import EmailNotValidError, validate_email
+from flask import request
 from flask_wtf import FlaskForm
 from wtforms import Field, Form, PasswordField, StringField
 from wtforms.validators import EqualTo, StopValidation
@@ -53,6 +55,19 @@ def email(_form: Form, field: Field) -> None:
 def normal_email(text: str) -> str:
     """The one way to write an address. Raises EmailNotValidError; nothing is asked of the net."""
     return validate_email(text, check_deliverability=False).normalized.casefold()
+
+
+def as_kept(text: str | None) -> str:
+    """``text`` as the database would have it; "" for what cannot be anybody's address."""
+    try:
+        return normal_email(tidy(text))
+    except EmailNotValidError:
+        return ""
+
+
+def account_key() -> str:
+    """The account that a form is for, so that many addresses together cannot guess faster."""
+    return "account:" + hashlib.sha256(as_kept(request.form.get("email")).encode()).hexdigest()
 
 
 def long_enough(_form: Form, field: Field) -> None:

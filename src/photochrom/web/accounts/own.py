@@ -118,13 +118,14 @@ def revoke_token(number: int) -> Page:
 def _page(sent: FlaskForm | None = None, secret: str = "") -> str:
     """The account page, with the form that was sent and refused, if one was."""
     user = this_user()
+    stored = db.session.scalar(select(func.sum(Picture.bytes)).filter_by(user_id=user.id))
     forms = {kind: kind(formdata=None) for kind in (ChangePassword, DeleteAccount, NewToken)}
     if sent is not None:
         forms[type(sent)] = sent
     return render_template(
         "accounts/account.html",
         user=user,
-        stored=db.session.scalar(select(func.sum(Picture.bytes)).filter_by(user_id=user.id)) or 0,
+        stored=int(stored or 0),
         quota=current_settings().quota_mb * 1_000_000,
         tokens=list(db.session.scalars(select(Token).filter_by(user_id=user.id))),
         secret=secret,

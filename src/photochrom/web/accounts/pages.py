@@ -7,11 +7,11 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from photochrom.web.accounts import service
-from photochrom.web.accounts.forms import AskReset, LogIn, Repeated, SignUp
+from photochrom.web.accounts.forms import AskReset, LogIn, Repeated, SignUp, account_key, as_kept
 from photochrom.web.accounts.login import begin_session
 from photochrom.web.errors import Conflict
 from photochrom.web.mail import send_mail
-from photochrom.web.security import account_key, limiter, login_rate, own_address, safe_next
+from photochrom.web.security import limiter, login_rate, own_address, safe_next
 from photochrom.web.settings import current_settings
 from photochrom.web.words import _
 
@@ -74,7 +74,7 @@ def begin() -> Page:
     """Log in; what fails does not tell whether the email has an account."""
     form = LogIn()
     if form.validate_on_submit():
-        user = service.user_with(form.email.data, form.password.data)
+        user = service.user_with(as_kept(form.email.data), form.password.data)
         if user is not None:
             begin_session(user)
             return redirect(safe_next(request.args.get("next")))

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 from flask import g, request
-from flask_limiter.util import get_remote_address
 
 from photochrom.web.accounts.login import local_user
 from photochrom.web.accounts.tokens import user_of_token
 from photochrom.web.database import User
 from photochrom.web.errors import LoginNeeded
+from photochrom.web.security import visitor_key
 from photochrom.web.settings import current_settings
 from photochrom.web.words import _
 
@@ -44,7 +44,7 @@ def this_caller() -> User:
 def rate_key() -> str:
     """Whose requests are counted together: a user's, or those of an address without a token."""
     user = caller()
-    return f"address:{get_remote_address()}" if user is None else f"user:{user.id}"
+    return f"address:{visitor_key()}" if user is None else f"user:{user.id}"
 
 
 def _user_of_header() -> User | None:
