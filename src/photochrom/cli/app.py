@@ -38,6 +38,9 @@ COMMANDS = {
     "evaluate": Row("photochrom.cli.evaluate", "Score a model on photographs with known colours."),
     "explain": Row("photochrom.cli.explain", "Show what a model does with one photograph."),
     "compare": Row("photochrom.cli.compare", "Compare training runs and models in one table."),
+    "turning-point": Row(
+        "photochrom.cli.turning_point", "Pick the best of a run's kept checkpoints."
+    ),
     "serve": Row("photochrom.cli.serve", "Run the studio: colouring in a browser."),
     "worker": Row("photochrom.cli.worker", "Colour the pictures of a studio that runs elsewhere."),
 }

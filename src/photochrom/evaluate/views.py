@@ -18,7 +18,7 @@ VIEW_PX = 320
 """Longest side of a view on the sheet."""
 
 _CHANNEL_L = 60.0
-_GAP_PX, _LABEL_PX = 10, 34
+_GAP_PX, _LABEL_PX, _NARROWEST_PX = 10, 34, 120
 _PAPER, _INK, _SOFT = (250, 250, 248), (29, 29, 31), (99, 99, 107)
 
 
@@ -78,23 +78,29 @@ def balance_view(
 
 def sheet(rows: Sequence[Sequence[View]]) -> NDArray[np.uint8]:
     """All views in rows, each with its two lines below. Returns (H, W, 3) uint8."""
-    first = rows[0][0].rgb
-    scale = VIEW_PX / max(first.shape[:2])
-    height, width = (max(1, round(side * scale)) for side in first.shape[:2])
-    columns = max(map(len, rows))
-    step_x, step_y = max(width, 120) + _GAP_PX, height + _LABEL_PX + _GAP_PX
-    size = (columns * step_x + _GAP_PX, len(rows) * step_y + _GAP_PX)
+    font = ImageFont.load_default(size=12)
+    tiles = [[_tile(view.rgb) for view in views] for views in rows]
+    step_x = max(_NARROWEST_PX, *(tile.width for line in tiles for tile in line)) + _GAP_PX
+    steps_y = [max(tile.height for tile in line) + _LABEL_PX + _GAP_PX for line in tiles]
+    size = (max(map(len, rows)) * step_x + _GAP_PX, sum(steps_y) + _GAP_PX)
     picture = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(size=12)
-    for line, views in enumerate(rows):
-        for column, view in enumerate(views):
-            left, top = _GAP_PX + column * step_x, _GAP_PX + line * step_y
-            tile = Image.fromarray(view.rgb).resize((width, height), Image.Resampling.LANCZOS)
+    top = _GAP_PX
+    for views, line, step_y in zip(rows, tiles, steps_y, strict=True):
+        for column, (view, tile) in enumerate(zip(views, line, strict=True)):
+            left = _GAP_PX + column * step_x
             picture.paste(tile, (left, top))
-            draw.text((left, top + height + 2), view.title, _INK, font)
-            draw.text((left, top + height + 17), view.note, _SOFT, font)
+            below = top + step_y - _LABEL_PX - _GAP_PX
+            draw.text((left, below + 2), view.title, _INK, font)
+            draw.text((left, below + 17), view.note, _SOFT, font)
+        top += step_y
     return np.asarray(picture, np.uint8)
+
+
+def _tile(rgb: NDArray[np.uint8]) -> Image.Image:
+    scale = VIEW_PX / max(rgb.shape[:2])
+    height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
+    return Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _to_rgb(lab: NDArray[np.float32]) -> NDArray[np.uint8]:

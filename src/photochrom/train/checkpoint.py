@@ -14,6 +14,8 @@ from photochrom.imageio.atomic import write_atomically
 
 _FORMAT = 1
 NAME = "checkpoint.pt"
+KEPT = "kept"
+"""Folder of the run with the averaged weights that stages keep."""
 
 
 @dataclass

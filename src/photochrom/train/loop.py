@@ -33,8 +33,6 @@ from photochrom.train.stage import Stage
 from photochrom.train.step import StageStep
 from photochrom.train.stopping import Stopped, StopRequest
 
-KEPT = "kept"
-"""Folder of the run with the averaged weights that stages keep."""
 _MOST_MAKERS = 8
 _DRAW_EVERY_S = 60.0
 
@@ -245,7 +243,7 @@ class Trainer:
     def _keep(self, stage: Stage) -> None:
         """Keep the averaged weights as they are now."""
         if stage.keep_every_images and self.first:
-            path = self._run_folder / KEPT / f"step-{self.position.step:07d}.pt"
+            path = self._run_folder / checkpoint.KEPT / f"step-{self.position.step:07d}.pt"
             path.parent.mkdir(exist_ok=True)
             state = {"average": self._players.average.state_dict()}
             checkpoint.save(path, self.position, to_table(self.recipe), state)

@@ -35,6 +35,17 @@ def find_checkpoint(run: Path) -> Path:
     return path
 
 
+def kept_checkpoints(run: Path) -> list[Path]:
+    """The checkpoints that a run has kept on its way, in order. Raises InputError for none."""
+    kept = sorted((run / checkpoint.KEPT).glob("step-*.pt"))
+    if not kept:
+        raise InputError(
+            f"{run} has kept no checkpoints; train with keep_every_images set in a stage, as the "
+            "recipe nogan has it"
+        )
+    return kept
+
+
 def run_facts(run: Path) -> RunFacts:
     """The facts of a run. run: its folder, or a checkpoint. Raises InputError."""
     path = find_checkpoint(run)
