@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -10,14 +12,58 @@ import torch
 from photochrom.errors import ModelError, RecipeError
 from photochrom.nets import NETS, build
 from photochrom.nets.contract import ColorNet, confidence
+from photochrom.nets.cost import cost
 from photochrom.nets.mobile_unet import MobileUNet
 from photochrom.nets.mobilenet import MobileNetEncoder
+from photochrom.train import checkpoint
+from photochrom.train.checkpoint import Position
+from photochrom.train.export import export
+from photochrom.train.recipe import DataRecipe, NetRecipe, Recipe, Stage
+from photochrom.train.recipe_file import to_table
+from photochrom.train.start import load_start
 
 
-@pytest.fixture(scope="module", params=list(NETS))
-def net(request: pytest.FixtureRequest) -> ColorNet:
+class Variant(NamedTuple):
+    """A row of the table and options that keep it small; what they turn on is in them."""
+
+    name: str
+    options: dict[str, int | float | bool | str]
+
+    def __str__(self) -> str:
+        return " ".join([self.name, *(f"{k}={v}" for k, v in self.options.items())])
+
+
+SMALL: dict[str, dict[str, int | float | bool | str]] = {
+    "unet": {"levels": 5, "width": 8},
+    "resnet-unet": {"width": 16, "self_attention": True, "spectral_norm": True},
+    "dilated-vgg": {"width": 8},
+}
+"""What makes a network small; a new row that is small already needs none."""
+VARIANTS = [Variant(name, SMALL.get(name, {})) for name in NETS] + [
+    Variant("unet", {"levels": 6, "width": 4, "norm": "instance", "hints": True}),
+    Variant("unet", {"levels": 4, "width": 8, "norm": "spectral", "attention": "gates"}),
+    Variant("unet", {"levels": 5, "width": 8, "attention": "self", "init": "torch"}),
+    Variant("resnet-unet", {"width": 16, "body": "mobilenet", "hints": True}),
+    Variant("dilated-vgg", {"width": 8, "head": "regression", "hints": True}),
+    Variant("dilated-vgg", {"width": 8, "bins": "gamut", "temperature": 1.0}),
+]
+
+
+@pytest.fixture(scope="module", params=VARIANTS, ids=str)
+def variant(request: pytest.FixtureRequest) -> Variant:
+    made: Variant = request.param
+    return made
+
+
+@pytest.fixture(scope="module")
+def net(variant: Variant) -> ColorNet:
+    """The network with weights as of some training: heads that start at zero would hide a lot."""
     torch.manual_seed(0)
-    return build(request.param, {})
+    made = build(variant.name, variant.options)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(1e-3)
+    return made
 
 
 def contract_input(height: int, width: int, hint: float = 0.0) -> torch.Tensor:
@@ -30,23 +76,26 @@ def contract_input(height: int, width: int, hint: float = 0.0) -> torch.Tensor:
 
 
 class TestContract:
-    @pytest.mark.parametrize(("height", "width"), [(64, 64), (32, 160), (96, 64)])
+    @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 3), (3, 2)])
     def test_output_is_a_fixed_fraction_of_the_input(
-        self, net: ColorNet, height: int, width: int
+        self, net: ColorNet, rows: int, columns: int
     ) -> None:
+        """At odd multiples of the size that the network asks for, the smallest one included."""
+        height, width = rows * net.multiple_of, columns * net.multiple_of
         with torch.no_grad():
             out = net.eval()(contract_input(height, width))
         assert out.ab.shape == (1, 2, height // net.stride, width // net.stride)
-        if net.bins is not None:
+        assert out.ab.isfinite().all()
+        if net.bins is None:
+            assert out.logits is None
+        else:
             assert out.logits is not None
             assert out.logits.shape == (1, len(net.bins), *out.ab.shape[2:])
 
     def test_a_finite_gradient_reaches_every_parameter(self, net: ColorNet) -> None:
         net = copy.deepcopy(net).train()
-        with torch.no_grad():
-            for parameter in net.parameters():
-                parameter.add_(1e-3)  # heads that start at zero pass nothing back at first
-        out = net(torch.cat([contract_input(64, 64, 20.0), contract_input(64, 64)]))
+        side = 2 * net.multiple_of
+        out = net(torch.cat([contract_input(side, side, 20.0), contract_input(side, side)]))
         loss = (out.ab - 10).square().mean()
         if out.logits is not None:
             loss = loss - torch.log_softmax(out.logits, dim=1)[:, 0].mean()
@@ -55,13 +104,45 @@ class TestContract:
             assert parameter.grad is not None, name
             assert parameter.grad.isfinite().all(), name
 
-    def test_state_round_trips(self, net: ColorNet) -> None:
-        name = next(n for n, spec in NETS.items() if isinstance(net, spec.build))  # type: ignore[arg-type]
-        twin = build(name, {})
+    def test_hints_change_the_colours_or_are_ignored_as_the_network_says(
+        self, net: ColorNet
+    ) -> None:
+        side = 2 * net.multiple_of
+        with torch.no_grad():
+            plain = net.eval()(contract_input(side, side)).ab
+            hinted = net(contract_input(side, side, 40.0)).ab
+        assert torch.equal(plain, hinted) is not net.hears_hints
+
+    def test_state_round_trips(self, net: ColorNet, variant: Variant) -> None:
+        twin = build(variant.name, variant.options)
         twin.load_state_dict(net.state_dict())
         x = contract_input(64, 64, 15.0)
         with torch.no_grad():
             assert torch.equal(net.eval()(x).ab, twin.eval()(x).ab)
+
+    def test_export_agrees_and_training_can_start_from_it(
+        self, net: ColorNet, variant: Variant, tmp_path: Path
+    ) -> None:
+        recipe = Recipe(
+            name="contract",
+            data=DataRecipe(sources=("none",)),
+            stages=(Stage(name="none", images=1, crop=64),),
+            net=NetRecipe(name=variant.name, options=variant.options),
+        )
+        state = {"average": net.state_dict()}
+        checkpoint.save(tmp_path / "net.pt", Position(), to_table(recipe), state)
+        report = export(tmp_path / "net.pt", tmp_path / "net.onnx", half=False)
+        assert report.exact <= 1e-3
+        twin = build(variant.name, variant.options)
+        load_start(twin, NetRecipe(start_from=str(tmp_path / "net.onnx")))
+        x = contract_input(64, 64, 15.0)
+        with torch.no_grad():
+            assert torch.equal(net.eval()(x).ab, twin.eval()(x).ab)
+
+    def test_cost_is_counted(self, net: ColorNet) -> None:
+        counted = cost(net, multiple=net.multiple_of)
+        assert counted.parameters == sum(p.numel() for p in net.parameters())
+        assert counted.macs > counted.parameters
 
 
 def test_confidence_is_one_for_a_certain_network_and_zero_for_a_clueless_one() -> None:
