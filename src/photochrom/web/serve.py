@@ -70,7 +70,8 @@ def serve(
                 max_request_body_size=settings.max_request_mb * 1_000_000,
                 channel_timeout=120,
                 ident="photochrom",
-                clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
+                # They stay to be seen: whoever comes through a proxy is not at this machine.
+                clear_untrusted_proxy_headers=False,
             )
         except OSError as error:
             raise SettingsError(
