@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,9 +12,6 @@ from photochrom.cli.options import device_option, model_option, size_option
 from photochrom.errors import MissingDependencyError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from photochrom.colorize import Size
     from photochrom.evaluate.explain import Explained, Judgement
 
@@ -77,9 +74,7 @@ def explain(
     return OK
 
 
-def _by_run(
-    run: Path, rgb: NDArray[np.uint8], size: Size, device: str
-) -> tuple[Explained, Judgement | None]:
+def _by_run(run: Path, rgb: Any, size: Size, device: str) -> tuple[Explained, Judgement | None]:
     """The photo by a run's network, and the judgement of its critic where it has one."""
     try:
         from photochrom.train.judging import critic_maps
