@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeAlias
 
 from flask import (
@@ -113,7 +114,7 @@ def show(picture_id: str) -> Answer:
     user = this_user()
     picture = service.get_picture(user, picture_id)
     link = service.share_of(user, picture_id)
-    own_px = card_of(current_settings().model).size
+    own_px = _own_size_px(current_settings().model)
     return render_template(
         "pictures/film.html" if picture.kind == "film" else "pictures/picture.html",
         picture=picture,
@@ -304,6 +305,12 @@ def shared_picture(token: str) -> Answer:
     picture, _link = service.shared(token)
     path = service.storage().preview(picture.id, picture.done_revision)
     return _shown(path, "image/webp")
+
+
+@cache
+def _own_size_px(model: str) -> int:
+    """The working size of a model. Finding it reads the whole file, which no page can wait for."""
+    return card_of(model).size
 
 
 def _link_address(token: str) -> str:
