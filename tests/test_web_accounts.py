@@ -167,9 +167,9 @@ def test_a_wrong_log_in_does_not_tell_what_is_wrong(app: Flask, email: str) -> N
 @pytest.mark.usefixtures("member")
 def test_an_unknown_email_takes_as_long_as_a_wrong_password(app: Flask) -> None:
     def seconds(email: str) -> float:
-        begun = time.perf_counter()
+        begun = time.thread_time()  # of this processor alone, however busy it is
         assert service.user_with(email, "wrong password") is None
-        return time.perf_counter() - begun
+        return time.thread_time() - begun
 
     with app.app_context():
         for email in (EMAIL, "nobody@example.org"):
@@ -342,6 +342,15 @@ def test_asking_does_not_tell_who_has_an_account(
         pages.append((answer.status_code, re.sub(r'content="[^"]{60,}"', "", page)))
     assert pages[0] == pages[1]
     assert capsys.readouterr().err.count("To: ") == 1
+
+
+def test_the_page_says_how_the_link_will_come(make_app: MakeApp) -> None:
+    plain, mailing = (
+        make_app(),
+        make_app(mail_url="smtp://127.0.0.1:9", public_url="http://localhost"),
+    )
+    for app, says in ((plain, "This studio sends no mail."), (mailing, "have sent a link")):
+        assert says in send(app.test_client(), "/reset", {"email": "nobody@example.org"}).text
 
 
 def test_a_link_leads_to_the_public_address(

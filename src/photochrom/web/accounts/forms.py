@@ -78,14 +78,19 @@ def long_enough(_form: Form, field: Field) -> None:
         raise StopValidation(_("Use at most 1000 characters."))
 
 
-class Repeated(FlaskForm):
-    """A new password, written twice."""
-
-    password = PasswordField(
-        _("Password"),
+def chosen(label: str) -> PasswordField:
+    """A field for a password that is new."""
+    return PasswordField(
+        label,
         validators=[filled(_("Enter a password.")), long_enough],
         render_kw={"autocomplete": "new-password"},
     )
+
+
+class Repeated(FlaskForm):
+    """A new password, written twice."""
+
+    password = chosen(_("New password"))
     again = PasswordField(
         _("Password again"),
         validators=[EqualTo("password", message=_("The two passwords differ."))],
@@ -96,6 +101,7 @@ class Repeated(FlaskForm):
 class SignUp(Repeated):
     """A new account."""
 
+    password = chosen(_("Password"))
     name = StringField(
         _("Name"),
         filters=[tidy],

@@ -115,7 +115,8 @@ def send_reset() -> Page:
         send_mail(
             current_settings(), user.email, _("Your new password"), text.replace("{link}", link)
         )
-    return render_template("accounts/ask_reset.html", form=form, asked=True)
+    by_mail = bool(current_settings().mail_url)
+    return render_template("accounts/ask_reset.html", form=form, asked=True, by_mail=by_mail)
 
 
 @blueprint.route("/reset/<signed>", methods=["GET", "POST"])
@@ -127,7 +128,7 @@ def reset(signed: str) -> Page:
         return _used_up()
     form = Repeated()
     if not form.validate_on_submit():
-        page = render_template("accounts/reset.html", form=form)
+        page = render_template("accounts/reset.html", form=form, user=user)
         return page if request.method == "GET" else (page, REFUSED)
     if not service.use_reset(user, form.password.data):
         return _used_up()
