@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -358,6 +359,19 @@ def test_the_quota_counts_originals_and_results(
     assert "used up" in full.get_json()["error"]
     ask(member, f"{first}/delete")
     assert upload(member, (big, "b.png")).status_code == 201
+
+
+def test_two_uploads_at_once_do_not_pass_the_quota_together(
+    make_app: MakeApp, settings: WebSettings, rng: np.random.Generator
+) -> None:
+    app = studio(make_app, settings, quota_mb=1, local=True)
+    big = encoded(rng.integers(0, 255, (600, 700), np.uint8), "PNG")
+    app.test_client().get("/library")  # makes the one user
+    browsers = [app.test_client() for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda browser: upload(browser, (big, "a.png")), browsers))
+    assert sorted(answer.status_code for answer in answers) == [201, 413, 413, 413]
+    assert len(list((settings.data_dir / "pictures").glob("*/*"))) == 1
 
 
 def test_old_pictures_are_swept_and_others_stay(

@@ -240,6 +240,18 @@ def test_a_film_is_taken_with_a_picture_of_it(member: FlaskClient, tmp_path: Pat
     assert b"video" in member.get(url).data or b"film" in member.get(url).data
 
 
+def test_a_film_of_huge_frames_is_not_decoded(
+    member: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decoded(_path: Path) -> None:
+        raise AssertionError("it was decoded")
+
+    monkeypatch.setattr("photochrom.web.pictures.films.probe", decoded)
+    huge = Film(frames=1, size=(1600, 1600), encoder="mpeg4", format="mp4")
+    film = make_film(tmp_path / "huge.mp4", huge)
+    assert "more than 2 megapixels" in refused(member, film.read_bytes(), "huge.mp4", 413)
+
+
 def test_uploads_are_counted(make_app: MakeApp, tmp_path: Path, photo: bytes) -> None:
     app = make_app(model=model_in(tmp_path), local=True, upload_rate="2 per minute")
     member = app.test_client()

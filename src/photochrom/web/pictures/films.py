@@ -14,17 +14,21 @@ from photochrom.video.libav import av, film_stream, opened
 from photochrom.video.planes import FilmPlanes
 from photochrom.video.probe import probe
 from photochrom.video.reading import read_frames
+from photochrom.web.errors import TooLarge
 from photochrom.web.pictures.previews import SCREEN_PX, shrunk
+from photochrom.web.words import _
 
 _INTO_S = 1.0
 """Films begin black: the picture is from a little later."""
 
 
-def look_at(path: Path) -> tuple[int, int, NDArray[np.uint8]]:
+def look_at(path: Path, max_pixels: int) -> tuple[int, int, NDArray[np.uint8]]:
     """Height and width (px, as shown) of a film, and a grey frame (h, w, 3) uint8 for the screen.
 
+    max_pixels: of a frame; larger ones are not decoded.
     Raises InputError for what is no film that can be coloured; the message names ``path``.
     """
+    _check_frame_size(path, max_pixels)
     info = probe(path)
     turns = info.rotation // 90 % 4
     if info.rotation % 90:
@@ -39,6 +43,19 @@ def look_at(path: Path) -> tuple[int, int, NDArray[np.uint8]]:
     height, width = grey.shape
     small = shrunk(np.ascontiguousarray(grey), SCREEN_PX)
     return height, width, np.asarray(cv2.cvtColor(small, cv2.COLOR_GRAY2RGB), np.uint8)
+
+
+def _check_frame_size(path: Path, max_pixels: int) -> None:
+    """By what the file says of itself, before memory is taken for a frame."""
+    with opened(path) as container:
+        stream = film_stream(container)
+        context = None if stream is None else stream.codec_context
+        if context is not None and context.width * context.height > max_pixels:
+            raise TooLarge(
+                _("The frames of this film have more than {limit} megapixels.").format(
+                    limit=max_pixels // 1_000_000
+                )
+            )
 
 
 def coloured_frame(preview: Path) -> NDArray[np.uint8]:

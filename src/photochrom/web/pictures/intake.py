@@ -123,12 +123,10 @@ def _film(path: Path, name: str, media_type: str, max_pixels: int) -> Accepted:
     except MissingDependencyError:
         raise Refused(_("This studio colours no films.")) from None
     try:
-        height, width, screen = look_at(path)
+        height, width, screen = look_at(path, max_pixels)
     except InputError as error:
         words = str(error).replace(str(path), f"“{name}”")
         raise Refused(words[:1].upper() + words[1:]) from None
-    if height * width > max_pixels:
-        raise TooLarge(_("The frames of “{name}” are too large.").format(name=name))
     return Accepted("film", media_type, width, height, screen)
 
 

@@ -20,7 +20,7 @@ from photochrom.color.compose import compose_upsampled
 from photochrom.colorize import Hint
 from photochrom.engine import Network, load, local
 from photochrom.web.database import Picture, User
-from photochrom.web.errors import NotFound, Refused
+from photochrom.web.errors import NotFound, Refused, TooMany
 from photochrom.web.pictures.library import get_picture, storage
 from photochrom.web.pictures.previews import THUMB_PX, pixels_of, shrunk, webp
 from photochrom.web.pictures.wishes import VERSIONS, Wishes, checked_wishes, chroma
@@ -32,6 +32,8 @@ TRIAL_PIXELS: Final = 600_000
 _TRIAL_QUALITY: Final = 80
 _KEPT: Final = 16
 """Small copies that are kept in memory, 2 MB each."""
+_AT_ONCE: Final = 2
+_WAIT_FOR_TURN_S: Final = 5.0
 _EXTENSION: Final = "photochrom-trials"
 
 
@@ -50,7 +52,7 @@ class Trials:
         self._network: Network | None = None
         self._copies: OrderedDict[tuple[str, int], _Copy] = OrderedDict()
         self._lock = threading.Lock()
-        self._turn = threading.Semaphore(2)
+        self._turn = threading.Semaphore(_AT_ONCE)
 
     def network(self) -> Network:
         """The network, loaded when first needed."""
@@ -91,9 +93,14 @@ class Trials:
         network, copy = self.network(), self.copy(picture, longest)
         h, w = copy.pixels.shape[:2]
         hints = tuple(_moved(hint, copy.scale, h, w) for hint in wishes.hints)
-        with self._turn:
+        # One person who asks for much at once must not take all threads of the server.
+        if not self._turn.acquire(timeout=_WAIT_FOR_TURN_S):
+            raise TooMany(_("The studio is busy. Try again in a moment."), 2)
+        try:
             ab = chroma(network, copy.pixels, replace(wishes, hints=hints))
             return compose_upsampled(copy.pixels, ab)
+        finally:
+            self._turn.release()
 
 
 def trials() -> Trials:
