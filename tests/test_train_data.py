@@ -167,13 +167,14 @@ class TestCache:
 def test_split_is_stable_and_disjoint(tmp_path: Path) -> None:
     folder = drawn_folder(tmp_path / "photos", 10)
     photos = load_photos(DataRecipe(sources=(str(folder),)), tmp_path / "run")
-    train, held_out = split(photos, 4)
-    again, _ = split(photos, 4)
+    four = DataRecipe(sources=(str(folder),), validation=4)
+    train, held_out = split(photos, four)
+    again, _ = split(photos, four)
     assert train.names == again.names
     assert set(train.names) | set(held_out.names) == set(photos.names)
     assert (len(train), len(held_out)) == (6, 4)
     with pytest.raises(InputError, match="too few"):
-        split(photos, 10)
+        split(photos, dataclasses.replace(four, validation=10))
 
 
 def test_batches_are_a_function_of_seed_and_position(tmp_path: Path) -> None:

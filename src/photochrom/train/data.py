@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -20,16 +19,15 @@ from numpy.typing import NDArray
 
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio.atomic import write_atomically
-from photochrom.train.decode import Unusable, decode, members, picture_files
+from photochrom.train.decode import Unusable, decode
+from photochrom.train.layouts import VALIDATION, Member
 from photochrom.train.recipe import DataRecipe
+from photochrom.train.sources import Report, members, source_files
 
 _CACHE_FORMAT = 1
 _CHUNK = 64
 _REPORT_S = 20.0
 _ABANDONED_S = 3600.0
-
-Report = Callable[[str], None]
-"""Told what happens, a line at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +36,15 @@ class PhotoSet:
 
     names: (N,) names as found, ``SOURCE/MEMBER``. offsets: (N,) first byte of each photo.
     shapes: (N, 2) height and width. pixels: all photos one after the other, RGB uint8.
+    parts, groups: (N,) as in `layouts.Member`; empty where no photo has any.
     """
 
     names: tuple[str, ...]
     offsets: NDArray[np.int64]
     shapes: NDArray[np.int64]
     pixels: NDArray[np.uint8]
+    parts: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -56,9 +57,11 @@ class PhotoSet:
 
     def select(self, keep: NDArray[np.int64]) -> PhotoSet:
         """The photos at these indices, in this order."""
-        return PhotoSet(
-            tuple(self.names[i] for i in keep), self.offsets[keep], self.shapes[keep], self.pixels
+        names, parts, groups = (
+            tuple(values[i] for i in keep) if values else ()
+            for values in (self.names, self.parts, self.groups)
         )
+        return PhotoSet(names, self.offsets[keep], self.shapes[keep], self.pixels, parts, groups)
 
 
 def load_photos(recipe: DataRecipe, run: Path, report: Report = lambda message: None) -> PhotoSet:
@@ -85,21 +88,70 @@ def load_photos(recipe: DataRecipe, run: Path, report: Report = lambda message: 
     return photos
 
 
-def split(photos: PhotoSet, validation: int) -> tuple[PhotoSet, PhotoSet]:
-    """Training and validation photos; the same names fall on the same side every time."""
-    ranks = np.array(
-        [int.from_bytes(hashlib.sha1(n.encode()).digest()[:8], "big") for n in photos.names],
-        dtype=np.uint64,
-    )
-    order = np.argsort(ranks, kind="stable")
-    held_out = np.sort(order[:validation])
-    rest = np.sort(order[validation:])
-    if len(rest) == 0:
+def split(photos: PhotoSet, recipe: DataRecipe) -> tuple[PhotoSet, PhotoSet]:
+    """Training and validation photos; the same names fall on the same side every time.
+
+    Held out are those of the recipe's list; or, of a data set with a validation part, some of it
+    (the rest of it is not trained on either); or some of all, a person's photos together.
+    Raises InputError where nothing is left to train on, or the list fits no photo.
+    """
+    if recipe.validation_list:
+        held = _listed(photos, Path(recipe.validation_list))
+        rest = ~held
+    elif VALIDATION in photos.parts:
+        own = np.array([part == VALIDATION for part in photos.parts])
+        held, rest = _first(photos, recipe, own), ~own
+    else:
+        held = _first(photos, recipe, np.ones(len(photos), dtype=bool))
+        rest = ~held
+    if not rest.any():
         raise InputError(
-            f"{len(photos)} photos are too few to hold out {validation} for validation; "
+            f"{len(photos)} photos are too few to hold out {recipe.validation} for validation; "
             "give more photos or set data.validation lower"
         )
-    return photos.select(rest), photos.select(held_out)
+    return photos.select(np.flatnonzero(rest)), photos.select(np.flatnonzero(held))
+
+
+def _first(photos: PhotoSet, recipe: DataRecipe, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The first ``recipe.validation`` of some photos in a random order, and the rest of the last
+    one's group. Returns (N,) bool.
+    """
+    seed = f"{recipe.split_seed}:" if recipe.split_seed else ""
+    groups = [g or n for g, n in zip(photos.groups or photos.names, photos.names, strict=True)]
+    ranks = np.array(
+        [
+            int.from_bytes(hashlib.sha1(f"{seed}{group}".encode()).digest()[:8], "big")
+            for group in groups
+        ],
+        dtype=np.uint64,
+    )
+    order = np.flatnonzero(among)
+    order = order[np.argsort(ranks[order], kind="stable")]
+    count = min(recipe.validation, len(order))
+    while 0 < count < len(order) and groups[order[count]] == groups[order[count - 1]]:
+        count += 1
+    chosen = np.zeros(len(photos), dtype=bool)
+    chosen[order[:count]] = True
+    return chosen
+
+
+def _listed(photos: PhotoSet, path: Path) -> NDArray[np.bool_]:
+    """Which photos a list names: by the whole name or by any end of it. Returns (N,) bool."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read data.validation_list {path}: {error}") from error
+    names = {line.strip() for line in lines if line.strip()}
+    held = np.array(
+        [any("/".join(ends) in names for ends in _ends(photo.split("/"))) for photo in photos.names]
+    )
+    if not held.any():
+        raise InputError(f"{path} names none of the {len(photos)} photos; {photos.names[0]} is one")
+    return held
+
+
+def _ends(words: list[str]) -> list[list[str]]:
+    return [words[start:] for start in range(len(words))]
 
 
 class _Files(NamedTuple):
@@ -117,11 +169,13 @@ def _key(recipe: DataRecipe) -> str:
         if not path.exists():
             raise InputError(f"no training photos at {source}: the folder or zip does not exist")
         if path.is_dir():
-            stats = [(str(file.relative_to(path)), file.stat()) for file in picture_files(path)]
+            stats = [(str(file.relative_to(path)), file.stat()) for file in source_files(path)]
             parts.append((source, [(name, s.st_size, s.st_mtime_ns) for name, s in stats]))
         else:
             stat = path.stat()
             parts.append((source, stat.st_size, stat.st_mtime_ns))
+    if recipe.kind != DataRecipe.kind or recipe.frames_per_s != DataRecipe.frames_per_s:
+        parts.append([recipe.kind, recipe.frames_per_s])
     return hashlib.sha1(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -130,6 +184,7 @@ def _open(files: _Files) -> PhotoSet | None:
     try:
         index = json.loads(files.listing.read_text(encoding="utf-8"))
         names = tuple(index["names"])
+        parts, groups = (tuple(index.get(key, ())) for key in ("parts", "groups"))
         shapes = np.asarray(index["shapes"], dtype=np.int64).reshape(len(names), 2)
         pixels = np.memmap(files.pixels, dtype=np.uint8, mode="r")
     except (FileNotFoundError, ValueError, KeyError, TypeError):
@@ -139,7 +194,8 @@ def _open(files: _Files) -> PhotoSet | None:
     ends = np.cumsum(shapes.prod(axis=1) * 3)
     if not names or ends[-1] != len(pixels):
         return None
-    return PhotoSet(names, np.concatenate([[0], ends[:-1]]).astype(np.int64), shapes, pixels)
+    offsets = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+    return PhotoSet(names, offsets, shapes, pixels, parts, groups)
 
 
 def _make(recipe: DataRecipe, files: _Files, report: Report) -> None:
@@ -150,13 +206,12 @@ def _make(recipe: DataRecipe, files: _Files, report: Report) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder, key)
         with unfinished.open("xb") as out:
-            names, shapes = _decode_all(recipe, out, report)
+            index = _decode_all(recipe, out, report)
         if _open(files) is not None:
             return  # another run that shares the cache was faster
         files.listing.unlink(missing_ok=True)
         unfinished.replace(files.pixels)
-        index = json.dumps({"names": names, "shapes": shapes})
-        write_atomically(files.listing, index.encode(), overwrite=True)
+        write_atomically(files.listing, json.dumps(index).encode(), overwrite=True)
     except OSError as error:
         raise OutputError(
             f"cannot write the cache {files.pixels}: {error.strerror}; data.cache names another "
@@ -176,19 +231,21 @@ def _remove_abandoned(folder: Path, key: str) -> None:
 
 def _decode_all(
     recipe: DataRecipe, out: BinaryIO, report: Report
-) -> tuple[list[str], list[tuple[int, int]]]:
-    """Write the pixels of all usable photos; returns their names and (height, width)."""
-    names: list[str] = []
+) -> dict[str, list[str] | list[tuple[int, int]]]:
+    """Write the pixels of all usable photos; returns their names, (height, width), and, where a
+    photo has any, their parts and groups.
+    """
+    usable: list[Member] = []
     shapes: list[tuple[int, int]] = []
     grey = broken = 0
     told = time.monotonic()
     with contextlib.ExitStack() as archives, ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = islice(members(recipe.sources, archives), recipe.limit or None)
+        found = islice(members(recipe, archives, report), recipe.limit or None)
         while chunk := list(islice(found, _CHUNK)):
             decoded = pool.map(lambda member: decode(member, recipe), chunk)
             for member, photo in zip(chunk, decoded, strict=True):
                 if not isinstance(photo, Unusable):
-                    names.append(member.name)
+                    usable.append(member._replace(read=bytes))  # lets go of what it holds
                     shapes.append((photo.shape[0], photo.shape[1]))
                     out.write(photo.tobytes())
                 elif photo.reason:
@@ -198,8 +255,14 @@ def _decode_all(
                     grey += 1
             if time.monotonic() - told > _REPORT_S:
                 told = time.monotonic()
-                report(f"{len(names)} photos decoded so far")
-    report(f"{len(names)} photos, {grey} grey ones left out, {broken} unreadable")
-    if not names:
+                report(f"{len(usable)} photos decoded so far")
+    report(f"{len(usable)} photos, {grey} grey ones left out, {broken} unreadable")
+    if not usable:
         raise InputError(f"no usable colour picture in {', '.join(recipe.sources)}")
-    return names, shapes
+    parts, groups = [m.part for m in usable], [m.group for m in usable]
+    return {
+        "names": [m.name for m in usable],
+        "shapes": shapes,
+        "parts": parts if any(parts) else [],
+        "groups": groups if any(groups) else [],
+    }

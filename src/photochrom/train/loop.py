@@ -65,7 +65,7 @@ class Trainer:
             run.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot make the folder {run}: {error.strerror}") from error
-        self._photos, held_out = split(self._load_photos(), recipe.data.validation)
+        self._photos, held_out = split(self._load_photos(), recipe.data)
         self._validation = Validation(
             held_out, recipe.monitor.grid, self.device, self._players.net.multiple_of
         )

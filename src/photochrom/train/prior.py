@@ -14,8 +14,9 @@ from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError, RecipeError
 from photochrom.imageio.atomic import write_atomically
 from photochrom.nets import build
-from photochrom.train.data import PhotoSet, Report, load_photos, split
+from photochrom.train.data import PhotoSet, load_photos, split
 from photochrom.train.recipe import Recipe
+from photochrom.train.sources import Report
 
 _SAMPLE = 1000
 _GREYISH = 15
@@ -58,7 +59,7 @@ def save_prior_of(recipe: Recipe, out: Path, report: Report) -> str:
             "recipe classification"
         )
     with TemporaryDirectory() as folder:
-        photos, _ = split(load_photos(recipe.data, Path(folder), report), recipe.data.validation)
+        photos, _ = split(load_photos(recipe.data, Path(folder), report), recipe.data)
         prior = bin_prior(bins, photos, recipe.seed, most=len(photos))
     save_prior(out, bins, prior, len(photos))
     return describe_prior(bins, prior, len(photos))

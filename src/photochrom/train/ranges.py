@@ -12,6 +12,7 @@ RANGES: Mapping[type, Mapping[str, tuple[float, float]]] = {
     Recipe: {"budget_images": SIZES, "rounds": (1, 99)},
     DataRecipe: {
         "short_side": (16, 1e5), "validation": SIZES, "limit": WEIGHTS, "grey_below": WEIGHTS,
+        "frames_per_s": (1e-3, 1e3),
     },
     HintRecipe: {"points": SHARES, "point_p": (1e-3, 1.0), "full": SHARES, "field": SHARES},
     AugmentRecipe: {"zoom_out": (0.01, 1.0), "zoom_in": (0.01, 1.0), "old": SHARES},

@@ -14,6 +14,10 @@ from photochrom.errors import RecipeError
 from photochrom.train.stage import Stage
 
 Precision = Literal["auto", "fp32", "bf16"]
+SourceKind = Literal[
+    "auto", "folder", "zip", "tar", "film", "mirflickr", "mirflickr-npy", "coco", "imagenet",
+    "celeba", "lfw", "retina",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -21,15 +25,25 @@ class DataRecipe:
     """Where the training photos come from."""
 
     sources: tuple[str, ...]
-    """Folders or zip files of colour pictures; relative paths start at the recipe's folder, and
-    $NAME is replaced by an environment variable, here as in all file names."""
+    """Folders, zip or tar files of colour pictures, films, or data sets as they are published;
+    relative paths start at the recipe's folder, and $NAME is replaced by an environment variable,
+    here as in all file names."""
+    kind: SourceKind = "auto"
+    """What the sources are; auto: each is recognised by its layout."""
+    frames_per_s: float = 10.0
+    """Frames that are drawn at random from each second of each shot of a film."""
     cache: str = "cache"
     """Folder for the decoded pictures (uint8, memory-mapped); relative to the run's folder. Runs
     may share one."""
     short_side: int = 192
     """Pictures are kept in the cache with at most this short side, px."""
     validation: int = 200
-    """Number of pictures held out; chosen by a hash of their names."""
+    """Number of pictures held out: of the data set's own validation part where it has one, else
+    chosen by a hash of their names, all of a person together."""
+    validation_list: str = ""
+    """Text file with the names of the pictures to hold out instead, one a line."""
+    split_seed: int = 0
+    """Another number holds out other pictures."""
     limit: int = 0
     """Use at most this many pictures (0: all)."""
     grey_below: float = 2.0

@@ -23,7 +23,14 @@ else:
     import tomli as tomllib
 
 _FILE_KEYS = frozenset(
-    {"vgg_weights", "classes_prior", "data.sources", "net.encoder_weights", "net.start_from"}
+    {
+        "vgg_weights",
+        "classes_prior",
+        "data.sources",
+        "data.validation_list",
+        "net.encoder_weights",
+        "net.start_from",
+    }
 )
 
 _T = TypeVar("_T")
@@ -176,6 +183,7 @@ def _resolve(recipe: Recipe, folder: Path) -> Recipe:
             recipe.data,
             sources=tuple(absolute(s) for s in recipe.data.sources),
             cache=_expanded(recipe.data.cache),
+            validation_list=absolute(recipe.data.validation_list),
         ),
         net=dataclasses.replace(
             recipe.net,

@@ -1,0 +1,163 @@
+"""Where training photos come from: folders, archives, films, and the field's data sets.
+
+A source is recognised by its layout, or told by ``data.kind``. Every layout is one row of
+`LAYOUTS`: how it is recognised, and how its photos are listed.
+"""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from photochrom.errors import InputError
+from photochrom.imageio import is_picture_name
+from photochrom.train import layouts
+from photochrom.train.layouts import TEST, Member, Source, is_archive, is_film, picture_files
+from photochrom.train.recipe import DataRecipe, SourceKind
+
+Report = Callable[[str], None]
+"""Told what happens, a line at a time."""
+
+
+class Layout(NamedTuple):
+    """One row of the table.
+
+    fits: whether a path is laid out so. members: its photos, sorted. what: in words.
+    """
+
+    fits: Callable[[Path], bool]
+    members: Callable[[Source], Iterator[Member]]
+    what: str
+
+
+def members(
+    recipe: DataRecipe, archives: ExitStack, report: Report = lambda _: None
+) -> Iterator[Member]:
+    """The photos of all sources, one source after the other, sorted within each.
+
+    Photos that a data set keeps for testing are left out, and their number told.
+    archives: keeps the archives open for as long as members are read. report: told what each
+    source was taken for. Raises InputError for a source of no known or of another layout.
+    """
+    for path in map(Path, recipe.sources):
+        kind = recognised(path) if recipe.kind == "auto" else recipe.kind
+        layout = LAYOUTS[kind]
+        if not layout.fits(path):
+            raise InputError(
+                f"{path} is not {layout.what} (data.kind = {kind!r}); set it to 'auto'"
+            )
+        if kind not in _PLAIN:
+            report(f"{path.name}: {layout.what}")
+        tests = 0
+        for member in layout.members(Source(path, recipe.frames_per_s, archives)):
+            tests += member.part == TEST
+            if member.part != TEST:
+                yield member
+        if tests:
+            report(f"{path.name}: {tests} photos are its test set and left out")
+
+
+def recognised(path: Path) -> SourceKind:
+    """The first layout of the table that fits. Raises InputError where none does."""
+    for kind, layout in LAYOUTS.items():
+        if layout.fits(path):
+            return kind
+    raise InputError(
+        f"cannot read {path} as a folder or zip file of photos, as tar shards or as a film"
+    )
+
+
+def source_files(path: Path) -> list[Path]:
+    """The files of a folder that its photos may come from: those that a cache depends on."""
+    beside = (
+        file
+        for file in path.rglob("*")
+        if (is_film(file) or is_archive(file) or file.suffix in (".npy", ".json", ".csv", ".txt"))
+        and file.is_file()
+    )
+    return [*picture_files(path), *sorted(beside)]
+
+
+def _folder(source: Source) -> Iterator[Member]:
+    """Pictures, films and archives of a folder and its subfolders."""
+    path = source.path
+    for file in picture_files(path):
+        yield Member(f"{path.name}/{file.relative_to(path).as_posix()}", file.read_bytes)
+    for file in sorted(file for file in path.rglob("*") if file.is_file()):
+        inside = source._replace(path=file)
+        if is_film(file):
+            found = layouts.film(inside)
+        elif is_archive(file):
+            found = _zip(inside) if file.suffix.lower() == ".zip" else _tar(inside)
+        else:
+            continue
+        for member in _readable(found, file.name):
+            yield member._replace(name=f"{path.name}/{member.name}")
+
+
+def _readable(found: Iterator[Member], name: str) -> Iterator[Member]:
+    """One broken film or archive among others is a photo that cannot be read, not the end."""
+    try:
+        yield from found
+    except InputError as error:
+        yield Member(name, partial(_refuse, str(error)))
+
+
+def _refuse(reason: str) -> bytes:
+    raise InputError(reason)
+
+
+def _zip(source: Source) -> Iterator[Member]:
+    path = source.path
+    try:
+        archive = source.archives.enter_context(zipfile.ZipFile(path))
+    except (OSError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"cannot read {path} as a folder or zip file of photos: {error}"
+        ) from error
+    for name in sorted(filter(is_picture_name, archive.namelist())):
+        yield Member(f"{path.name}/{name}", partial(archive.read, name))
+
+
+def _tar(source: Source) -> Iterator[Member]:
+    """In the order of the archive, which is read as a stream: shards may be large."""
+    path = source.path
+    try:
+        with tarfile.open(path, "r|*") as archive:
+            for entry in archive:
+                if entry.isfile() and is_picture_name(entry.name):
+                    file = archive.extractfile(entry)
+                    data = b"" if file is None else file.read()
+                    name = entry.name.removeprefix("./")
+                    yield Member(f"{path.name}/{name}", partial(bytes, data))
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise InputError(f"cannot read {path} as a tar file of photos: {error}") from error
+
+
+def _is_tar(path: Path) -> bool:
+    return is_archive(path) and path.suffix.lower() != ".zip"
+
+
+LAYOUTS: Mapping[SourceKind, Layout] = {
+    "film": Layout(is_film, layouts.film, "a film"),
+    "zip": Layout(lambda path: path.is_file() and zipfile.is_zipfile(path), _zip, "a zip file"),
+    "tar": Layout(_is_tar, _tar, "a tar file"),
+    "mirflickr-npy": Layout(
+        layouts.is_mirflickr_npy, layouts.mirflickr_npy, "MIRFLICKR-25k as L and ab arrays"
+    ),
+    "mirflickr": Layout(layouts.is_mirflickr, layouts.mirflickr, "MIRFLICKR"),
+    "coco": Layout(layouts.is_coco, layouts.coco, "COCO"),
+    "imagenet": Layout(layouts.is_imagenet, layouts.imagenet, "ImageNet's folders of classes"),
+    "celeba": Layout(layouts.is_celeba, layouts.celeba, "CelebA"),
+    "lfw": Layout(layouts.is_lfw, layouts.lfw, "LFW, a folder for each person"),
+    "retina": Layout(layouts.is_retina, layouts.retina, "retina photographs as in DRIVE"),
+    "folder": Layout(Path.is_dir, _folder, "a folder of photos"),
+}
+"""Every layout by its kind; the particular ones come before those that fit anything."""
+
+_PLAIN = ("folder", "zip")
