@@ -62,6 +62,8 @@ class Tally:
         self.lock = threading.Lock()
         self.until = 0.0
         """End of the measured time."""
+        self.cpu_s: dict[str, float] = {}
+        """Seconds of processor time in the measured time, by process."""
 
     def answered(self, what: str, status: int, took_s: float) -> None:
         with self.lock:
@@ -175,8 +177,8 @@ class Person:
 
 
 @contextlib.contextmanager
-def studio(model: str) -> Iterator[str]:
-    """`photochrom serve`, from nothing; gives its address."""
+def studio(model: str) -> Iterator[tuple[str, int]]:
+    """`photochrom serve`, from nothing; gives its address and process."""
     with tempfile.TemporaryDirectory() as folder:
         given = {**SETTINGS, "DATA_DIR": folder, "MODEL": model}
         environment = {f"PHOTOCHROM_WEB_{name}": value for name, value in given.items()}
@@ -189,7 +191,7 @@ def studio(model: str) -> Iterator[str]:
                 env=os.environ | environment,
             )
         try:
-            yield wait_for(process, log)
+            yield wait_for(process, log), process.pid
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
@@ -205,6 +207,20 @@ def wait_for(process: subprocess.Popen[bytes], log: Path) -> str:
             return found[0]
         time.sleep(0.1)
     raise SystemExit(f"the studio ended: {log.read_text()}")
+
+
+def cpu_seconds(web_pid: int) -> dict[str, float]:
+    """Processor time that each process has had; {} where the system does not tell (not Linux)."""
+    with contextlib.suppress(OSError):
+        tasks = Path(f"/proc/{web_pid}/task").glob("*/children")
+        workers = {int(child) for task in tasks for child in task.read_text().split()}
+        ticks = os.sysconf("SC_CLK_TCK")
+        seconds = {"this program": time.process_time(), "web": 0.0, "worker": 0.0}
+        for name, pid in [("web", web_pid), *(("worker", pid) for pid in workers)]:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            seconds[name] += (int(fields[11]) + int(fields[12])) / ticks
+        return seconds
+    return {}
 
 
 def photograph(side: int) -> bytes:
@@ -223,6 +239,8 @@ def report(tally: Tally, users: int, seconds: float, load: tuple[float, ...]) ->
     measured = sum(map(len, tally.seconds.values()))
     print(f"{users} users, {seconds:g} s, {os.cpu_count()} cores, load before {load[0]:.1f}, "
           f"after {os.getloadavg()[0]:.1f}")  # fmt: skip
+    had = ", ".join(f"{name} {cpu_s:.1f} s" for name, cpu_s in tally.cpu_s.items())
+    print(f"processor time in the measured time: {had or 'not known'}")
     print(f"requests: {answers} in all, {measured} in the measured time "
           f"({measured / seconds:.0f} a second)")  # fmt: skip
     print(f"5xx: {sum(bad.values())} {bad or ''}; connections that broke: {len(tally.broken)} "
@@ -255,10 +273,13 @@ def main() -> int:
     parser.add_argument("--side", type=int, default=512, help="of the photos, in pixels")
     arguments = parser.parse_args()
     photo, tally, load = photograph(arguments.side), Tally(), os.getloadavg()
-    with studio(arguments.model) as address, ThreadPoolExecutor(arguments.users) as pool:
+    with studio(arguments.model) as (address, pid), ThreadPoolExecutor(arguments.users) as pool:
         people = [Person(address, tally, n, photo) for n in range(arguments.users)]
-        tally.until = time.monotonic() + arguments.seconds
-        for done in [pool.submit(person.live) for person in people]:
+        before, tally.until = cpu_seconds(pid), time.monotonic() + arguments.seconds
+        living = [pool.submit(person.live) for person in people]
+        time.sleep(arguments.seconds)
+        tally.cpu_s = {name: s - before[name] for name, s in cpu_seconds(pid).items()}
+        for done in living:
             done.result()
         for person in people:
             person.web.close()

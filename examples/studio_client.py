@@ -1,4 +1,7 @@
-"""Colour a photograph with a studio: python studio_client.py https://photos.example.org oma.jpg"""
+"""Colour a photograph with a studio.
+
+PHOTOCHROM_TOKEN=... python studio_client.py https://photos.example.org grandmother.jpg
+"""
 
 from __future__ import annotations
 
