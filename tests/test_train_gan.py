@@ -1,0 +1,187 @@
+"""The two who play against each other: their losses, their turns, and several batches as one."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from training_fixtures import drawn_photo
+
+from photochrom.errors import RecipeError
+from photochrom.nets import build
+from photochrom.nets.contract import Critic
+from photochrom.nets.critics import build_critic
+from photochrom.train.adversary import GAN_LOSSES, gradient_penalty
+from photochrom.train.batches import Batch, BatchMaker
+from photochrom.train.data import PhotoSet
+from photochrom.train.optimizers import lr_share
+from photochrom.train.players import Players
+from photochrom.train.ranks import Ranks
+from photochrom.train.recipe import AugmentRecipe, DataRecipe, HintRecipe, Recipe
+from photochrom.train.stage import Losses, Stage
+from photochrom.train.step import StageStep
+
+SIDE = 16
+PIX2PIX = Stage(
+    "gan", images=8, crop=SIDE, batch=4, optimizer="adam", gan_mode="bce", critic_view="crop",
+    ema=0.0, warmup=0.0, losses=Losses(l1=0.0, lambda_l1=100.0, gan=1.0),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def photos() -> PhotoSet:
+    photo = drawn_photo(0)
+    return PhotoSet(("drawn",), np.array([0]), np.array([photo.shape[:2]]), photo.ravel())
+
+
+@pytest.fixture
+def players() -> Players:
+    """None of them has batch norm, under which a batch is more than the sum of its parts."""
+    torch.manual_seed(0)
+    net = build("unet", {"levels": 2, "width": 4, "norm": "none", "dropout": 0.0})
+    critic = build_critic("pixel", {"width": 4, "norm": "none"})
+    return Players(net, copy.deepcopy(net), critic, None)
+
+
+def step_of(stage: Stage, players: Players, photos: PhotoSet) -> StageStep:
+    recipe = Recipe("test", DataRecipe(("photos",)), (stage,))
+    return StageStep(recipe, stage, players, photos, Ranks())
+
+
+def batches(photos: PhotoSet, *sizes: int) -> list[Batch]:
+    maker = BatchMaker(photos, HintRecipe(), AugmentRecipe(old=0.0), seed=0)
+    begins = np.cumsum([0, *sizes])
+    return [maker.make(int(at), size, SIDE) for at, size in zip(begins, sizes)]
+
+
+def weights(module: nn.Module) -> Tensor:
+    return nn.utils.parameters_to_vector(module.parameters()).detach().clone()
+
+
+@pytest.mark.parametrize("mode", GAN_LOSSES)
+def test_both_sides_lose_less_when_they_are_right(mode: str) -> None:
+    loss = GAN_LOSSES[mode]  # type: ignore[index]
+    low, high = torch.full((2, 1, 3, 3), -0.5), torch.full((2, 1, 3, 3), 0.5)
+    assert loss.true(high) < loss.true(low)
+    assert loss.coloured(low) < loss.coloured(high)
+    assert loss.network(high) < loss.network(low)
+    assert loss.told(low) < loss.told(high)
+
+
+def test_cross_entropy_at_a_coin_toss_is_the_logarithm_of_two() -> None:
+    loss = GAN_LOSSES["bce"]
+    undecided = torch.zeros(1, 1, 2, 2)
+    assert loss.weight * (loss.true(undecided) + loss.coloured(undecided)) == pytest.approx(
+        np.log(2)
+    )
+    assert loss.told(undecided) == 0.5
+    assert loss.true(torch.full((1, 1, 1, 1), -200.0)) == pytest.approx(200.0)  # no overflow
+
+
+class _Slope(Critic):
+    """Its score is a·steepness / 110 at every pixel, summed; so the slope's length is known."""
+
+    conditional = True
+
+    def __init__(self, steepness: float) -> None:
+        super().__init__()
+        self.steepness = nn.Parameter(torch.tensor(steepness))
+
+    def forward(self, lab: Tensor) -> Tensor:
+        return (self.steepness * lab[:, 1:2] / 110).sum(dim=(2, 3), keepdim=True)
+
+
+def test_the_gradient_penalty_is_the_squared_distance_of_the_slope_from_one() -> None:
+    true, coloured = torch.rand(2, 2, 3, 4, 4).unbind(0)
+    critic = _Slope(0.5)
+    penalty = gradient_penalty(critic, true * 50, coloured * 50)
+    assert penalty.item() == pytest.approx((0.5 * 4 - 1) ** 2)
+    torch.autograd.backward([penalty])
+    assert critic.steepness.grad is not None
+    assert critic.steepness.grad.item() == pytest.approx(2 * (0.5 * 4 - 1) * 4)
+
+
+def test_a_pix2pix_step_tells_every_loss_of_the_table(players: Players, photos: PhotoSet) -> None:
+    values = step_of(PIX2PIX, players, photos)(batches(photos, 4), 0.5, 0)
+    assert values["loss_D"] == pytest.approx(
+        (values["loss_D_real"] + values["loss_D_fake"]) / 2, rel=1e-5
+    )
+    assert values["loss_G"] == pytest.approx(values["loss_G_GAN"] + values["loss_G_L1"], rel=1e-5)
+    assert 0 < values["D_x"] < 1
+    assert 0 < values["D_Gz"] < 1
+    true_ab = batches(photos, 4)[0].ab
+    grey = 100 * true_ab.abs().mean().item() / 110
+    assert values["loss_G_L1"] == pytest.approx(grey, rel=0.2)  # the network begins near grey
+
+
+def test_accumulated_batches_learn_as_one_big_one(players: Players, photos: PhotoSet) -> None:
+    twin = copy.deepcopy(players)
+    big, small = (step_of(PIX2PIX, p, photos) for p in (players, twin))
+    for step in range(3):
+        as_one = big(batches(photos, 8), 0.5, step)
+        in_parts = small(batches(photos, 4, 4), 0.5, step)
+        assert in_parts == pytest.approx(as_one, rel=1e-3)
+    torch.testing.assert_close(weights(twin.net), weights(players.net), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(weights(twin.critic), weights(players.critic), atol=1e-4, rtol=1e-3)
+
+
+def test_the_critic_of_wgan_learns_more_often(players: Players, photos: PhotoSet) -> None:
+    stage = dataclasses.replace(PIX2PIX, gan_mode="wgan-gp", critic_steps=3)
+    step = step_of(stage, players, photos)
+    learned = []
+    for number in range(6):
+        net, critic = weights(players.net), weights(players.critic)
+        values = step(batches(photos, 4), 0.5, number)
+        learned.append(not torch.equal(net, weights(players.net)))
+        assert not torch.equal(critic, weights(players.critic))
+        assert ("loss_G" in values) == learned[-1]
+        assert values["loss_D_penalty"] >= 0
+    assert learned == [False, False, True, False, False, True]
+
+
+@pytest.mark.parametrize(("below", "learns"), [(0.01, False), (99.0, True)])
+def test_the_generator_waits_for_the_critic(
+    players: Players, photos: PhotoSet, below: float, learns: bool
+) -> None:
+    stage = dataclasses.replace(PIX2PIX, generator_waits=below)
+    before = weights(players.net)
+    step_of(stage, players, photos)(batches(photos, 4), 0.5, 0)
+    assert torch.equal(before, weights(players.net)) != learns
+
+
+def test_without_averaging_the_average_is_the_network(players: Players, photos: PhotoSet) -> None:
+    step_of(PIX2PIX, players, photos)(batches(photos, 4), 0.5, 7)
+    assert torch.equal(weights(players.average), weights(players.net))
+
+
+def test_what_is_frozen_does_not_learn(players: Players, photos: PhotoSet) -> None:
+    name, frozen = next(iter(players.net.named_parameters()))
+    before, all_before = frozen.detach().clone(), weights(players.net)
+    stage = dataclasses.replace(PIX2PIX, freeze=(name,))
+    step_of(stage, players, photos)(batches(photos, 4), 0.5, 0)
+    assert torch.equal(before, frozen)
+    assert not torch.equal(all_before, weights(players.net))
+    step_of(PIX2PIX, players, photos)(batches(photos, 4), 0.5, 1)
+    assert not torch.equal(before, frozen)
+    for freeze, told in (("absent", "no parameter"), ("", "whole network")):
+        with pytest.raises(RecipeError, match=told):
+            step_of(dataclasses.replace(PIX2PIX, freeze=(freeze,)), players, photos)
+
+
+def test_noise_is_a_function_of_seed_and_step(players: Players, photos: PhotoSet) -> None:
+    twin = copy.deepcopy(players)
+    stage = dataclasses.replace(PIX2PIX, gan_mode="wgan-gp")  # draws at random between pictures
+    first = step_of(stage, players, photos)(batches(photos, 4), 0.5, 5)
+    torch.rand(7)
+    assert step_of(stage, twin, photos)(batches(photos, 4), 0.5, 5) == first
+
+
+def test_the_constant_schedule_stays() -> None:
+    stage = Stage("s", images=1, schedule="constant", warmup=0.1)
+    assert lr_share(stage, 0.05) < 1
+    assert [lr_share(stage, done) for done in (0.1, 0.5, 0.99)] == [1, 1, 1]
+    assert lr_share(Stage("s", images=1), 0.999) < 0.03

@@ -1,0 +1,106 @@
+"""Two processes train as one with the doubled batch, and hold the same weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from training_fixtures import drawn_folder, losses_of
+
+from photochrom.train import checkpoint
+
+# Networks without batch norm: its statistics are those of one process's batch.
+RECIPE = """
+name = "ranks"
+summary = "a small GAN"
+[data]
+sources = ["photos"]
+short_side = 32
+validation = 2
+[net]
+name = "unet"
+options = { levels = 2, width = 4, norm = "none", dropout = 0.0 }
+[critic]
+name = "pixel"
+options = { width = 4, norm = "none" }
+[[stages]]
+name = "gan"
+images = 32
+crop = 16
+batch = 8
+lr = 1e-3
+gan_mode = "bce"
+critic_view = "crop"
+losses = { l1 = 0.0, lambda_l1 = 100.0, gan = 1.0 }
+[monitor]
+log_steps = 1
+grid = 0
+"""
+# Every process writes down what it holds at the end.
+RANK = """
+import os, sys, torch
+from pathlib import Path
+from photochrom.train.loop import Trainer
+from photochrom.train.recipe_file import load_recipe
+
+folder = Path(sys.argv[1])
+trainer = Trainer(load_recipe(folder / "r.toml", ["stages.0.batch=4"]), folder / "two",
+                  report=lambda line: None, threads=1)
+trainer.run(lambda *_: None)
+torch.save(trainer._players.state_dict(), folder / f"rank{os.environ['RANK']}.pt")
+"""
+
+
+def run(*arguments: str, **environment: str) -> None:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of one process in one/, and of two, started by torchrun, in two/."""
+    folder = tmp_path_factory.mktemp("ranks")
+    drawn_folder(folder / "photos", 8)
+    (folder / "r.toml").write_text(RECIPE, encoding="utf-8")
+    (folder / "rank.py").write_text(RANK, encoding="utf-8")
+    run("-m", "photochrom", "train", str(folder / "r.toml"), "--run", str(folder / "one"))
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    run(*torchrun, str(folder / "rank.py"), str(folder))
+    return folder
+
+
+def test_both_processes_hold_the_same_weights(folder: Path) -> None:
+    first, second = (torch.load(folder / f"rank{i}.pt", weights_only=True) for i in range(2))
+    for player in ("net", "average", "critic"):
+        for key, value in first[player].items():
+            assert torch.equal(value, second[player][key]), key
+
+
+def test_two_processes_learn_what_one_learns_from_the_doubled_batch(folder: Path) -> None:
+    alone, together = losses_of(folder / "one"), losses_of(folder / "two")
+    assert len(alone) == len(together) == 4
+    for one, two in zip(alone, together):
+        assert [one.pop("stage"), one.pop("images")] == [two.pop("stage"), two.pop("images")]
+        assert {k: float(v) for k, v in two.items()} == pytest.approx(
+            {k: float(v) for k, v in one.items()}, rel=1e-3
+        )
+    states = [checkpoint.load(folder / name / "checkpoint.pt")[2] for name in ("one", "two")]
+    for key, value in states[0]["average"].items():
+        torch.testing.assert_close(states[1]["average"][key], value, atol=1e-4, rtol=1e-3)
+
+
+def test_only_the_first_writes(folder: Path) -> None:
+    epochs = (folder / "two" / "epochs.csv").read_text(encoding="utf-8").splitlines()
+    assert len(epochs) == 1 + len({line.split(",")[0] for line in epochs[1:]})
+    assert json.loads(next((folder / "two" / "cache").glob("*.json")).read_text())["names"]
