@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import random
@@ -289,24 +291,28 @@ def test_nothing_is_lost_or_done_twice_when_web_and_worker_are_killed(
 
     with running(studio):
         for round_ in range(5):
-            accepted += [studio.upload(photo) for _ in range(4)]
-            time.sleep(dice.uniform(0.0, 0.4))
+            accepted += [studio.upload(photo) for _ in range(3)]
             if round_ % 2:
                 note_finished()
-                studio.stop(signal.SIGKILL)
+                killer = threading.Timer(dice.uniform(0.0, 0.3), studio.stop, [signal.SIGKILL])
+                killer.start()
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    while True:  # killed in the middle of an upload, or between two
+                        accepted.append(studio.upload(photo))
+                killer.join()
                 studio.start()
             elif (worker := studio.worker_pid()) is not None:
+                time.sleep(dice.uniform(0.0, 0.4))
                 os.kill(worker, signal.SIGKILL)
         states = [studio.wait_until_done(url) for url in accepted]
         note_finished()
     assert {state["state"] for state in states} == {"done"}
-    assert len(accepted) == 20
+    assert len(accepted) >= 15
     for url in accepted:
         assert finished[url] == identity(storage, url)
         results = list(storage.folder(id_of(url)).glob("result-*"))
         assert [path.name for path in results] == ["result-1.jpg"]
         assert read(results[0]).pixels.shape == (90, 120, 3)
-    assert len(list((tmp_path / "studio" / "pictures").glob("*/*"))) == len(accepted)
 
 
 def identity(storage: Storage, url: str) -> tuple[int, int]:
