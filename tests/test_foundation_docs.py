@@ -79,7 +79,14 @@ def test_links_inside_the_documentation_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/training.md", "docs/metrics.md", "docs/films.md", "docs/studio.md"],
+    [
+        "README.md",
+        "docs/training.md",
+        "docs/metrics.md",
+        "docs/films.md",
+        "docs/workbench.md",
+        "docs/studio.md",
+    ],
 )
 def test_a_page_written_by_hand_names_only_options_that_exist(page: str) -> None:
     known = set(re.findall(r"--[a-z][a-z-]+", (DOCS / "cli.md").read_text(encoding="utf-8")))

@@ -62,9 +62,14 @@ class RunCurves:
 
 
 def read_run(run: Path) -> RunCurves:
-    """The tables of a run's folder, empty where it has none yet."""
-    names = ("losses", "validation", "epochs")
-    return RunCurves(*(read_curves(run / f"{name}.csv") for name in names))
+    """The tables of a run's folder, empty where it has none yet.
+
+    The losses of a run that was too short for a row are those of its epochs.
+    """
+    losses, validation, epochs = (
+        read_curves(run / f"{name}.csv") for name in ("losses", "validation", "epochs")
+    )
+    return RunCurves(losses if losses.stages else epochs, validation, epochs)
 
 
 def write_plots(run: Path, out: Path) -> list[Path]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from photochrom.engine import Network, load
 from photochrom.errors import InputError
 from photochrom.train import checkpoint
-from photochrom.train.curves import Curves, read_curves
+from photochrom.train.curves import Curves
 from photochrom.train.export import export
-from photochrom.train.plots import write_plots
+from photochrom.train.plots import read_run, write_plots
 from photochrom.train.run_report import write_report
 
 
@@ -50,8 +50,7 @@ def run_facts(run: Path) -> RunFacts:
     """The facts of a run. run: its folder, or a checkpoint. Raises InputError."""
     path = find_checkpoint(run)
     position, _, _ = checkpoint.load(path)
-    log = path.parent / "losses.csv"
-    return RunFacts(path, position.images, training_speed(read_curves(log)))
+    return RunFacts(path, position.images, training_speed(read_run(path.parent).losses))
 
 
 def draw_run(run: Path, out: Path) -> list[Path]:
