@@ -179,6 +179,7 @@ function changed() {
   markVersion();
   preview.ask(history.present);
   unsaved = true;
+  say(words("saving"));
   clearTimeout(saveTimer);
   saveTimer = setTimeout(save, SAVE_AFTER_MS);
 }
@@ -218,6 +219,7 @@ function progressed(progress) {
   const firstTime = colour.hidden;
   shown = revision = progress.revision;
   if (!unsaved && !saving) showColour(`${base}/preview/${shown}.webp`);
+  if (unsaved || saving) return; // that was for what is already changed again
   offerDownloads(true);
   say(words(firstTime ? "done" : "all_saved"));
 }
