@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -16,6 +17,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from web_fixtures import EMAIL, MakeApp, send, user_of
 
+from photochrom.web import create_app
 from photochrom.web.database import (
     Picture,
     Share,
@@ -191,6 +193,19 @@ def test_logs_go_to_stderr_once(capsys: pytest.CaptureFixture[str]) -> None:
         logger.handlers, logger.propagate = before, True
     entries = capsys.readouterr().err.splitlines()
     assert [json.loads(line)["message"] for line in entries] == ["here"]
+
+
+def test_a_wsgi_server_gets_settings_from_the_environment_and_our_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[bool] = []
+    monkeypatch.setattr("photochrom.web.app.start_logs", lambda: started.append(True))
+    monkeypatch.setenv("PHOTOCHROM_WEB_DATA_DIR", str(tmp_path / "here"))
+    app = create_app()
+    with app.app_context():
+        db.engine.dispose()
+    assert started == [True]
+    assert (tmp_path / "here" / "secret").exists()
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json"])

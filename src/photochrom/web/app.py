@@ -12,7 +12,7 @@ from photochrom.web.api.v1 import blueprint as api
 from photochrom.web.database import init_database
 from photochrom.web.errors import SettingsError
 from photochrom.web.health import init_health
-from photochrom.web.logs import init_logs
+from photochrom.web.logs import init_logs, start_logs
 from photochrom.web.pictures.pages import blueprint as pictures
 from photochrom.web.secret import secret_key
 from photochrom.web.security import init_security
@@ -28,7 +28,9 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     The database is connected and not migrated: :func:`photochrom.web.database.upgrade_database`.
     Raises SettingsError where the data folder cannot be made.
     """
-    settings = load_settings() if settings is None else settings
+    if settings is None:
+        settings = load_settings()
+        start_logs()  # what starts us so has no logs of ours, and prints errors with their words
     _make_folder(settings)
     app = Flask("photochrom.web")
     keep_settings(app, settings)
