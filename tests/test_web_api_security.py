@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from api_fixtures import API, Program, png, token_of
 from flask import Flask
-from web_fixtures import EMAIL, MakeApp, app, make_app, member, send, sign_up
+from web_fixtures import EMAIL, MakeApp, app, csrf_token, make_app, member, send, sign_up
 
 from photochrom.web.accounts.tokens import revoke_token
 from photochrom.web.database import Token, User, db
@@ -99,6 +99,17 @@ def test_cookies_open_nothing_and_none_are_set(app: Flask, member: Any) -> None:
 
 def test_no_csrf_token_is_needed(app: Flask) -> None:
     assert Program(app, EMAIL).send().status_code == 201
+
+
+@pytest.mark.parametrize("path", ["edit", "preview", "rename"])
+def test_deeply_nested_json_is_refused_by_pages_too(app: Flask, member: Any, path: str) -> None:
+    picture_id = Program(app, EMAIL).picture()
+    answer = member.post(
+        f"/pictures/{picture_id}/{path}",
+        data=b'{"hints": ' + b"[" * 200_000,
+        headers={"X-CSRFToken": csrf_token(member), "Content-Type": "application/json"},
+    )
+    assert answer.status_code == 400
 
 
 def test_pages_elsewhere_are_not_let_in_by_browsers(app: Flask) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, current_app, request, session
+from flask.json.provider import DefaultJSONProvider
 from flask_limiter import Limiter
 from flask_login import current_user
 from flask_wtf.csrf import CSRFProtect
@@ -65,6 +66,17 @@ HEADERS = {
 """On every answer. The camera is a file input's, which asks for no permission."""
 
 
+class _ShallowJson(DefaultJSONProvider):
+    """JSON whose nesting is too deep to be read is no JSON, instead of a mistake of ours."""
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """The values. Raises ValueError."""
+        try:
+            return super().loads(s, **kwargs)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+
 def init_security(app: Flask, settings: WebSettings) -> None:
     """Cookies, hosts, sizes, rates, CSRF and headers."""
     app.config.update(
@@ -78,6 +90,7 @@ def init_security(app: Flask, settings: WebSettings) -> None:
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a page may stay open for days
         RATELIMIT_STORAGE_URI=settings.rates_url,
     )
+    app.json = _ShallowJson(app)
     if settings.trusted_proxies:
         depth = settings.trusted_proxies
         proxied = ProxyFix(app.wsgi_app, x_for=depth, x_proto=depth, x_host=depth)

@@ -48,7 +48,7 @@ def json_fields(*known: str) -> dict[str, Any]:
         raise UnreadableBody(_("Send JSON (application/json)."))
     try:
         body = request.get_json()
-    except (BadRequest, RecursionError):
+    except BadRequest:
         raise Refused(_("This is not valid JSON.")) from None
     if not isinstance(body, dict):
         raise Refused(_("Send a JSON object."))
