@@ -159,7 +159,7 @@ def test_every_route_of_a_picture_is_in_the_list(app: Flask) -> None:
         .replace("<int:number>", "0")
         .replace("<int:revision>", "1")
         for rule in app.url_map.iter_rules()
-        if rule.endpoint.startswith("pictures.") and "picture_id" in rule.arguments
+        if rule.endpoint.startswith("picture") and "picture_id" in rule.arguments
     }
     assert rules == {path.partition("?")[0] for _method, path in ROUTES}
 

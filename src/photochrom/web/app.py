@@ -14,6 +14,7 @@ from photochrom.web.errors import SettingsError
 from photochrom.web.health import init_health
 from photochrom.web.logs import init_logs, start_logs
 from photochrom.web.pictures.pages import blueprint as pictures
+from photochrom.web.pictures.sending import blueprint as picture_files
 from photochrom.web.secret import secret_key
 from photochrom.web.security import init_security
 from photochrom.web.settings import WebSettings, keep_settings, load_settings
@@ -44,7 +45,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     init_answers(app)
     init_health(app)
     init_shell(app)
-    for blueprint in (sessions, account, pictures):
+    for blueprint in (sessions, account, pictures, picture_files):
         app.register_blueprint(blueprint)
     app.register_blueprint(api, url_prefix="/api/v1")
     return app

@@ -18,8 +18,9 @@ from photochrom.imageio import Picture as Pixels
 from photochrom.imageio import eight_bit_rgb, read, write
 from photochrom.web.database import Picture, Share, User, db, now
 from photochrom.web.errors import NotFound, Refused
-from photochrom.web.pictures.library import get_picture, storage
+from photochrom.web.pictures.library import get_picture
 from photochrom.web.pictures.previews import shrunk
+from photochrom.web.pictures.taking_in import storage
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import TYPE_OF_SUFFIX, Storage
 from photochrom.web.words import _

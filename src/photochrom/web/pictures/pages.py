@@ -13,7 +13,6 @@ from flask import (
     redirect,
     render_template,
     request,
-    send_file,
     url_for,
 )
 from flask_login import current_user
@@ -23,9 +22,10 @@ from photochrom.engine import card_of
 from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.answers import wants_json
 from photochrom.web.database import Picture
-from photochrom.web.errors import NotFound, Refused, StudioError
+from photochrom.web.errors import Refused, StudioError
 from photochrom.web.pictures import service
 from photochrom.web.pictures.live import events, state_of
+from photochrom.web.pictures.sending import webp_answer
 from photochrom.web.pictures.wishes import MIN_SIZE_PX
 from photochrom.web.security import UPLOADS, limiter, upload_rate, user_key
 from photochrom.web.settings import current_settings
@@ -36,13 +36,6 @@ Answer: TypeAlias = "str | AnyResponse | tuple[AnyResponse, int]"
 
 _SIZE_STEP_PX, _MOST_SIZES = 32, 4
 """The slider goes from one step to so many times the model's own size."""
-_DAY_S = 86_400
-_VERSION_NAMES = (
-    _("As it looks most likely"),
-    _("More small things"),
-    _("Something warmer"),
-    _("Something cooler"),
-)
 
 
 @blueprint.get("/")
@@ -162,80 +155,7 @@ def preview(picture_id: str) -> Answer:
     """What other colours would look like, at once."""
     asked = _json("hints", "size", "vividness", "variant", "revision")
     asked.pop("revision", None)
-    return _webp(service.preview_hint(this_user(), picture_id, **asked))
-
-
-@blueprint.get("/pictures/<picture_id>/variants")
-@login_required
-def variants(picture_id: str) -> Answer:
-    """The versions to choose from."""
-    numbers = service.variants(this_user(), picture_id)
-    revision = service.get_picture(this_user(), picture_id).revision
-    told = [
-        {
-            "n": n,
-            "name": _VERSION_NAMES[n],
-            "url": url_for("pictures.variant", picture_id=picture_id, number=n, v=revision),
-        }
-        for n in numbers
-    ]
-    return jsonify({"variants": told})
-
-
-@blueprint.get("/pictures/<picture_id>/variants/<int:number>.webp")
-@login_required
-def variant(picture_id: str, number: int) -> Answer:
-    """One of the versions, small."""
-    return _webp(service.variant_preview(this_user(), picture_id, number))
-
-
-@blueprint.get("/pictures/<picture_id>/preview/<int:revision>.webp")
-@login_required
-def preview_file(picture_id: str, revision: int) -> Answer:
-    """The colours at the size of a screen."""
-    picture = service.get_picture(this_user(), picture_id)
-    if revision != picture.done_revision:
-        raise NotFound(_("It is not finished yet."))
-    return _shown(service.storage().preview(picture.id, revision), "image/webp", keep=True)
-
-
-@blueprint.get("/pictures/<picture_id>/grey.webp")
-@login_required
-def grey(picture_id: str) -> Answer:
-    """The original at the size of a screen."""
-    picture = service.get_picture(this_user(), picture_id)
-    return _shown(service.storage().grey(picture.id), "image/webp", keep=True)
-
-
-@blueprint.get("/pictures/<picture_id>/thumb.webp")
-@login_required
-def thumb(picture_id: str) -> Answer:
-    """The small picture of the library: grey until it is coloured."""
-    picture = service.get_picture(this_user(), picture_id)
-    return _shown(service.storage().thumb(picture.id), "image/webp")
-
-
-@blueprint.get("/pictures/<picture_id>/preview.mp4")
-@login_required
-def film_preview(picture_id: str) -> Answer:
-    """Some seconds of a film, before and after; or all of it, where there is no such preview."""
-    picture = service.get_picture(this_user(), picture_id)
-    path = service.storage().film_preview(picture.id)
-    if path.is_file():
-        return _shown(path, "video/mp4")
-    result = service.storage().result(picture.id, picture.done_revision)
-    if result is None or result.suffix != ".mp4":
-        raise NotFound(_("There is no preview."))
-    return _shown(result, "video/mp4")
-
-
-@blueprint.get("/pictures/<picture_id>/download")
-@login_required
-def download(picture_id: str) -> Answer:
-    """The result, the pair, or the original, to keep."""
-    form = request.args.get("form", "colour")
-    path, name, media_type = service.result_file(this_user(), picture_id, form)
-    return send_file(path, mimetype=media_type, as_attachment=True, download_name=name)
+    return webp_answer(service.preview_hint(this_user(), picture_id, **asked))
 
 
 @blueprint.post("/pictures/<picture_id>/delete")
@@ -299,14 +219,6 @@ def shared(token: str) -> Answer:
     return answer
 
 
-@blueprint.get("/s/<token>/picture.webp")
-def shared_picture(token: str) -> Answer:
-    """The picture of a link, at the size of a screen."""
-    picture, _link = service.shared(token)
-    path = service.storage().preview(picture.id, picture.done_revision)
-    return _shown(path, "image/webp")
-
-
 @cache
 def _own_size_px(model: str) -> int:
     """The working size of a model. Finding it reads the whole file, which no page can wait for."""
@@ -325,21 +237,3 @@ def _json(*known: str) -> dict[str, Any]:
     if not isinstance(values, dict) or not set(values) <= set(known):
         raise Refused(_("Send a JSON object of {names}.").format(names=", ".join(known)))
     return values
-
-
-def _webp(data: bytes) -> Response:
-    answer = Response(data, mimetype="image/webp")
-    answer.headers["Cache-Control"] = "private, no-store"
-    return answer
-
-
-def _shown(path: Any, media_type: str, *, keep: bool = False) -> Response:
-    """A file that a page shows. keep: its content never changes under its address."""
-    try:
-        answer = send_file(path, mimetype=media_type, conditional=True, max_age=None)
-    except FileNotFoundError:
-        raise NotFound(_("There is no such picture.")) from None
-    answer.headers["Cache-Control"] = (
-        f"private, max-age={_DAY_S}, immutable" if keep else "private, no-cache"
-    )
-    return answer

@@ -19,17 +19,15 @@ from photochrom.web.pictures.handing_out import (
 from photochrom.web.pictures.library import (
     PER_PAGE,
     Page,
-    clean_name,
-    create_picture,
     delete_everything,
     delete_picture,
     edit_picture,
     get_picture,
     list_pictures,
     rename_picture,
-    storage,
     used_bytes,
 )
+from photochrom.web.pictures.taking_in import clean_name, create_picture, storage
 from photochrom.web.pictures.trying_out import preview_hint, variant_preview, variants
 
 __all__ = [

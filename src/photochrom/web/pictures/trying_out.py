@@ -21,8 +21,9 @@ from photochrom.colorize import Hint
 from photochrom.engine import Network, load, local
 from photochrom.web.database import Picture, User
 from photochrom.web.errors import NotFound, Refused, TooMany
-from photochrom.web.pictures.library import get_picture, storage
+from photochrom.web.pictures.library import get_picture
 from photochrom.web.pictures.previews import THUMB_PX, pixels_of, shrunk, webp
+from photochrom.web.pictures.taking_in import storage
 from photochrom.web.pictures.wishes import VERSIONS, Wishes, checked_wishes, chroma
 from photochrom.web.settings import current_settings
 from photochrom.web.words import _
