@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,9 @@ from photochrom.cli.app import app
 from photochrom.engine import find
 from photochrom.engine.card import ModelCard, read_card
 from photochrom.train import recipe as recipe_module
+from photochrom.train import shipped
 from photochrom.train import stage as stage_module
+from photochrom.train.recipe import NetRecipe
 from photochrom.web import settings as web_settings
 
 DOCS = Path(__file__).parent
@@ -114,9 +117,12 @@ def recipes_page() -> str:
     """Every key of a training recipe, from the dataclasses that read it."""
     sections = [
         NOTE,
+        "# Training recipes\n",
+        "How to train is told in [training.md](training.md). These come with photochrom "
+        "(`photochrom train --list`), and below them are all the keys that a recipe may have.\n",
+        *map(recipe_section, shipped.recipe_names()),
         "# Keys of a training recipe\n",
-        "How to train is told in [training.md](training.md); these are all the knobs. Any of them "
-        "can be set for one run: `photochrom train RECIPE.toml --set stages.0.minutes=5`.\n",
+        "Any of them can be set for one run: `photochrom train RECIPE --set stages.0.minutes=5`.\n",
     ]
     modules = (recipe_module, stage_module)
     body = [node for m in modules for node in ast.parse(inspect.getsource(m)).body]
@@ -143,6 +149,20 @@ def recipes_page() -> str:
                 todo.append((f"{prefix}.{name}".lstrip("."), brackets, classes.pop(inner)))
         sections.append(table(("key", "type", "default", "what"), rows))
     return "\n".join(sections)
+
+
+def recipe_section(name: str) -> str:
+    """One shipped recipe: the remarks at its head, its paper, its cost, and what came out."""
+    recipe = shipped.recipe_table(name)
+    blocks = [f"## `{name}`\n", f"{recipe['summary']}.\n"]
+    remarks = shipped.recipe_remarks(name)
+    for command, lines in itertools.groupby(remarks, lambda line: line.startswith("  ")):
+        text = "\n".join(line.strip() for line in lines)
+        blocks.append(f"```sh\n{text}\n```\n" if command else f"{text}\n")
+    facts = [(key, str(recipe[key])) for key in ("paper", "cost", "outcome") if key in recipe]
+    facts.append(("network", f"`{recipe['net'].get('name', NetRecipe.name)}`"))
+    facts.append(("stages", ", ".join(f"`{stage['name']}`" for stage in recipe["stages"])))
+    return "\n".join([*blocks, table(("", ""), facts)])
 
 
 def studio_page() -> str:

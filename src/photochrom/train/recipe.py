@@ -154,6 +154,8 @@ class Recipe:
     """Where the method was published."""
     cost: str = ""
     """What it costs to train, in words."""
+    outcome: str = ""
+    """What came out when it was last trained, in words."""
     seed: int = 0
     precision: Precision = "auto"
     budget_images: int = 100_000

@@ -31,6 +31,8 @@ class SavedPictures:
     def __init__(self, folder: Path, maker: BatchMaker, stage: Stage, first: int) -> None:
         """first: number of the stage's first sample in the run."""
         self._folder, self._maker, self._stage, self._first = folder, maker, stage, first
+        # No more than the critic will look at.
+        self._total = min(stage.saved_pictures, stage.images or stage.saved_pictures)
 
     @torch.no_grad()
     def make(self, net: ColorNet, device: torch.device, *, anew: bool) -> int:
@@ -42,7 +44,7 @@ class SavedPictures:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         net.eval()
-        total, size = self._stage.saved_pictures, self._stage.batch
+        total, size = self._total, self._stage.batch
         missing = [i for i in range(total) if anew or not self._path(i).exists()]
         begins = sorted({i - i % size for i in missing})
         for at in begins:
@@ -63,8 +65,7 @@ class SavedPictures:
         return stream(make, count(position, every), makers=makers, pinned=pinned)
 
     def _batch(self, size: int, position: int) -> SavedBatch:
-        total = self._stage.saved_pictures
-        numbers = [(position + i - self._first) % total for i in range(size)]
+        numbers = [(position + i - self._first) % self._total for i in range(size)]
         true = [self._maker.make(self._first + n, 1, self._stage.crop) for n in numbers]
         inputs, L, ab = (torch.cat(parts) for parts in zip(*true, strict=True))
         return SavedBatch(inputs, L, ab, torch.stack([self._read(n) for n in numbers]))

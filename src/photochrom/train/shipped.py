@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ else:
 
 _FOLDER = Path(__file__).parent / "recipes"
 _ENDING = ".toml"
+_TOLD = ("paper", "cost", "outcome")
 
 
 def recipe_names() -> list[str]:
@@ -49,9 +51,15 @@ def list_recipes() -> str:
     for name in recipe_names():
         table = recipe_table(name)
         lines = [f"{name}: {table.get('summary', '')}"]
-        lines += [f"  {key}: {table[key]}" for key in ("paper", "cost") if key in table]
+        lines += [f"  {key}: {table[key]}" for key in _TOLD if key in table]
         blocks.append("\n".join(lines))
     return "\n".join(blocks)
+
+
+def recipe_remarks(name: str) -> list[str]:
+    """The comment at the head of a shipped recipe, line by line, without its marks."""
+    lines = recipe_path(name).read_text(encoding="utf-8").splitlines()
+    return [line[1:] for line in takewhile(lambda line: line.startswith("#"), lines)]
 
 
 def recipe_table(name: str) -> dict[str, Any]:

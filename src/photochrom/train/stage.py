@@ -91,6 +91,7 @@ class Stage:
     network made it."""
     critic_lr: float = 2e-4
     critic_betas: tuple[float, float] = (0.0, 0.9)
+    """Adam's betas of the critic."""
     critic_alone: float = 0.0
     """NoGAN: share of the stage, from its beginning, in which only the critic learns."""
     critic_steps: int = 1
