@@ -176,6 +176,8 @@ def test_a_body_of_mobilenet_takes_its_weights() -> None:
     net.load_encoder({**weights, "stem.c.weight": torch.randn(32, 3, 3, 3)})
     assert torch.equal(net.get_parameter("encoder.last.c.weight"), weights["last.c.weight"])
     assert len(net.encoder_parameters()) == len(list(MobileNetEncoder().parameters()))
+    with torch.no_grad():
+        assert net.eval()(grey_input(64)).ab.shape == (1, 2, 64, 64)
 
 
 def test_a_network_without_an_encoder_refuses_weights_for_one() -> None:

@@ -60,7 +60,7 @@ class NetRecipe:
 
     name: str = "mobile-unet"
     encoder_weights: str = ""
-    """Safetensors file of ImageNet weights for the encoder; empty: random start."""
+    """ImageNet weights for the encoder, safetensors or torchvision's .pth; empty: random start."""
     start_from: str = ""
     """What this run starts from: an earlier run's checkpoint (its averaged weights), an exported
     .onnx file, or the name of a shipped model."""
