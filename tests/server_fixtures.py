@@ -119,17 +119,30 @@ def postgresql() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    """A Redis server of its own; its URL."""
+def redis_server(folder: Path, port: int | None = None) -> Iterator[str]:
+    """A Redis server of its own, on a free port if none is given; its URL."""
     command = shutil.which("redis-server")
     if command is None:
         pytest.skip("Redis is not installed here (Debian's package redis-server)")
+    options = [
+        "--port",
+        str(port or free_port()),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+        str(folder),
+    ]
+    with launched([command, *options], {}, "Ready to accept connections"):
+        yield f"redis://127.0.0.1:{options[1]}/0"
+
+
+def free_port() -> int:
+    """One that nobody listens at, at this moment."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    with launched([command, *options], {}, "Ready to accept connections"):
-        yield f"redis://127.0.0.1:{port}/0"
+        return int(free.getsockname()[1])
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from server_fixtures import (
     PHOTOCHROM,
     STUDIO_SAYS,
     WORKER_SAYS,
+    free_port,
     launched,
     new_token,
     postgresql,
@@ -108,6 +110,24 @@ def test_an_account_goes_with_all_its_rows(address: str, database: str) -> None:
         assert person.get("/account").url.startswith(f"{address}/log-in")
     with psycopg.connect(database.replace("+psycopg", "")) as connection:
         assert connection.execute("SELECT count(*) FROM users").fetchone() == before
+
+
+def test_while_redis_is_away_pictures_are_accepted_and_afterwards_coloured(tmp_path: Path) -> None:
+    port, model = free_port(), str(tiny_model(tmp_path / "tiny.onnx"))
+    url = f"redis://127.0.0.1:{port}/0"
+    environment = settings_for(tmp_path / "data", model, queue_url=url)
+    serve = [*PHOTOCHROM, "serve", "--no-worker", "--port=0"]
+    worker = [*PHOTOCHROM, "worker"]
+    with contextlib.ExitStack() as studio:
+        with redis_server(tmp_path, port):
+            address = studio.enter_context(launched(serve, environment, STUDIO_SAYS))
+            person = studio.enter_context(signed_up(address))
+        path = person.upload()
+        assert person.get("/library").status_code == 200
+        assert person.get("/readyz").status_code == 503
+        with redis_server(tmp_path, port), launched(worker, environment, WORKER_SAYS):
+            assert person.wait_until_done(path) == "done"
+            assert person.get("/readyz").status_code == 200
 
 
 def test_migrations_make_the_tables_that_the_code_has(database: str, tmp_path: Path) -> None:

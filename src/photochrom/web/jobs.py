@@ -9,6 +9,7 @@ second such UPDATE says so.
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import sys
 from typing import Any, Final, NamedTuple
@@ -29,6 +30,7 @@ MAX_ATTEMPTS: Final = 5
 """A picture that so often was being coloured when the worker died is given up."""
 
 _EXTENSION: Final = "photochrom-jobs"
+_log = logging.getLogger(__name__)
 
 
 class Job(NamedTuple):
@@ -107,18 +109,28 @@ def init_jobs(app: Flask, settings: WebSettings) -> None:
 
 
 def enqueue(job: Job) -> None:
-    """Tell the worker, in the app that is answering."""
-    _jobs().enqueue(job)
+    """Tell the worker, in the app that is answering.
+
+    Where the queue is away the worker is not told: it finds the row when the queue is back.
+    """
+    try:
+        _jobs().enqueue(job)
+    except _lost() as error:
+        _log.warning("the queue does not answer (%s)", type(error).__name__)
 
 
 def queued() -> int | None:
     """How many messages wait in the queues; None where the queues cannot be asked."""
-    redis = sys.modules.get("redis")  # huey has it imported, if jobs wait there
-    lost = (sqlite3.Error, OSError, *(() if redis is None else (redis.RedisError,)))
     try:
         return _jobs().queued()
-    except lost:
+    except _lost():
         return None
+
+
+def _lost() -> tuple[type[Exception], ...]:
+    """What is raised where a queue cannot be asked."""
+    redis = sys.modules.get("redis")  # huey has it imported, if jobs wait there
+    return (sqlite3.Error, OSError, *(() if redis is None else (redis.RedisError,)))
 
 
 def _jobs() -> Jobs:

@@ -89,6 +89,8 @@ def init_security(app: Flask, settings: WebSettings) -> None:
         MAX_CONTENT_LENGTH=settings.max_request_mb * 1_000_000,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a page may stay open for days
         RATELIMIT_STORAGE_URI=settings.rates_url,
+        # While Redis is away each process counts for itself, and nobody is locked out.
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
     )
     app.json = _ShallowJson(app)
     if settings.trusted_proxies:
