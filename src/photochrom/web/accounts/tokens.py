@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from photochrom.web.database import Token, User, db, now
 from photochrom.web.errors import NotFound, Refused
@@ -43,10 +43,12 @@ def user_of_token(secret: str) -> User | None:
     token = db.session.scalar(select(Token).filter_by(digest=digest(secret)))
     if token is None:
         return None
+    user = token.user
     if token.last_used_at is None or now() - token.last_used_at > _NOTED_EVERY:
-        token.last_used_at = now()
+        # Not through the object: it may have been revoked in this moment, which is no mistake.
+        db.session.execute(update(Token).where(Token.id == token.id).values(last_used_at=now()))
         db.session.commit()
-    return token.user
+    return user
 
 
 def revoke_token(user: User, number: int) -> None:
