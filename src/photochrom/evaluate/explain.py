@@ -108,17 +108,14 @@ def views(explained: Explained, judgement: Judgement | None) -> list[list[View]]
         rows.append(list(_row("true", explained.true, bins, judgement, true_map)))
     coloured_map = None if judgement is None else judgement.coloured
     rows.append(list(_row("coloured", explained.coloured, bins, judgement, coloured_map)))
-    shape = explained.grey.shape
-    lightness = lab_of(as_rgb(explained.grey))
-    extra = [View("L", "L", "what the network sees", channel_view(lightness, 0))]
+    # Last, so that what both rows have stands below each other: L is the photograph's, the doubts
+    # are the model's.
+    lightness = channel_view(lab_of(as_rgb(explained.grey)), 0)
+    rows[0].append(View("L", "L", "what the network sees", lightness))
     if explained.doubt is not None:
         note = f"mean {explained.doubt.mean():.2f} of the largest"
-        view = map_view(explained.doubt, (shape[0], shape[1]))
-        extra.append(View("entropy", "entropy: black is sure", note, view))
-    # L belongs to the photograph, the doubts to the model.
-    rows[0].insert(1, extra[0])
-    if len(extra) > 1:
-        rows[-1].insert(1 if len(rows) > 1 else 2, extra[1])
+        doubt = map_view(explained.doubt, (lightness.shape[0], lightness.shape[1]))
+        rows[-1].append(View("entropy", "entropy: black is sure", note, doubt))
     return rows
 
 

@@ -115,7 +115,11 @@ def _critic(_: Path, curves: RunCurves) -> Figure | None:
 
 
 def _learning_rate(_: Path, curves: RunCurves) -> Figure | None:
-    return _small_multiples(curves, curves.losses, ["lr"], titles={"lr": "learning rate"})
+    figure = _small_multiples(curves, curves.losses, ["lr"], titles={"lr": "learning rate"})
+    if figure is not None:
+        figure.axes[0].ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useOffset=False)
+        figure.axes[0].set_ylim(bottom=0)
+    return figure
 
 
 def _validation(_: Path, curves: RunCurves) -> Figure | None:
