@@ -39,6 +39,7 @@ ICONS: Final = (
     ("maskable", 512, "maskable-512"),
 )
 """Drawing, side in px, file. Phones cut the maskable ones to their own shape."""
+PORTRAIT: Final = Path(skimage.data.__file__).parent / "astronaut.png"
 NAME: Final = "Aunt Eileen, 1992"
 """Of the portrait that is shown."""
 SPOTS: Final = (
@@ -66,7 +67,7 @@ def main() -> None:
         make_icons(browser)
         with tempfile.TemporaryDirectory() as folder, running_studio(Path(folder)) as address:
             photo = Path(folder) / f"{NAME}.jpg"
-            Image.fromarray(skimage.data.astronaut()).convert("L").save(photo, quality=92)
+            Image.open(PORTRAIT).convert("L").save(photo, quality=92)
             show_phone(browser, address, photo)
             show_desktop(browser, address, photo)
         browser.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -47,6 +48,7 @@ def init_shell(app: Flask) -> None:
         script_words=script_words,
         service_worker_url=service_worker_url,
         title_of=title_of,
+        day_of=day_of,
     )
 
 
@@ -121,6 +123,11 @@ def icon(name: str) -> Markup:
 def title_of(name: str) -> str:
     """Give a picture's name without the ending that only its file needs."""
     return _ENDING.sub("", name) or name
+
+
+def day_of(moment: datetime) -> str:
+    """Give the day of a moment as people write it, in UTC: 21 November 2026."""
+    return f"{moment.day} {moment:%B %Y}"
 
 
 def script_words() -> dict[str, str]:

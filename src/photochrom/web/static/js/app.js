@@ -19,7 +19,6 @@ for (const box of document.querySelectorAll("[data-password]")) {
   const turn = (/** @type {boolean} */ visible) => {
     input.type = visible ? "text" : "password";
     eye.textContent = words(visible ? "hide_password" : "show_password");
-    eye.setAttribute("aria-pressed", String(visible));
   };
   eye.addEventListener("click", () => turn(input.type === "password"));
   turn(false);

@@ -144,6 +144,7 @@ function refresh() {
   const { hints, vividness: strength, size: detail } = history.present;
   const coloured = !colour.hidden;
   vividness.value = String(strength);
+  vividness.setAttribute("aria-valuetext", `${Math.round(100 * strength)} %`);
   size.value = String(detail ?? size.dataset.auto);
   undo.disabled = history.past.length === 0;
   redo.disabled = history.future.length === 0;
@@ -218,8 +219,9 @@ function progressed(progress) {
   if (progress.state !== "done") return;
   const firstTime = colour.hidden;
   shown = revision = progress.revision;
-  if (!unsaved && !saving) showColour(`${base}/preview/${shown}.webp`);
   if (unsaved || saving) return; // that was for what is already changed again
+  preview.drop();
+  showColour(`${base}/preview/${shown}.webp`);
   offerDownloads(true);
   say(words(firstTime ? "done" : "all_saved"));
 }

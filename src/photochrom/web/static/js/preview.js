@@ -1,5 +1,7 @@
 /** The quick look at a change: one request at a time, and only for the newest state. @module */
-import { post } from "./net.js";
+import { post, Refused } from "./net.js";
+
+const PAUSE_MS = 700;
 
 /**
  * @template State
@@ -19,6 +21,7 @@ export class Preview {
     this.wanted = undefined;
     this.address = "";
     this.warmed = false;
+    this.dropped = 0;
   }
 
   /**
@@ -39,21 +42,40 @@ export class Preview {
     if (!this.busy) this.run();
   }
 
+  /** The real thing is there: no quick look may cover it any more. */
+  drop() {
+    this.wanted = undefined;
+    this.dropped += 1;
+  }
+
   async run() {
     this.busy = true;
     while (this.wanted !== undefined) {
       const state = this.wanted;
+      const dropped = this.dropped;
       this.wanted = undefined;
       try {
         const answer = await post(this.url, state, "image/webp");
         const address = URL.createObjectURL(await answer.blob());
+        if (dropped !== this.dropped) continue;
         this.show(address);
         if (this.address) URL.revokeObjectURL(this.address);
         this.address = address;
       } catch (error) {
-        this.fail(error);
+        if (error instanceof Refused && error.status === 429) await this.again(state, dropped);
+        else this.fail(error);
       }
     }
     this.busy = false;
+  }
+
+  /**
+   * Ask once more in a moment, unless something newer is wanted by then.
+   * @param {State} state
+   * @param {number} dropped
+   */
+  async again(state, dropped) {
+    await new Promise((done) => setTimeout(done, PAUSE_MS));
+    if (dropped === this.dropped) this.wanted ??= state;
   }
 }
