@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import partial
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from signal import Signals
 
@@ -16,9 +14,7 @@ import torch
 
 from photochrom.errors import InputError, OutputError, RecipeError
 from photochrom.train import checkpoint
-from photochrom.train.batches import Batch, BatchMaker, SavedBatch, stream
 from photochrom.train.checkpoint import Position
-from photochrom.train.data import PhotoSet, load_photos, split
 from photochrom.train.journal import Journal, Sums
 from photochrom.train.monitor import Validation
 from photochrom.train.pace import seconds_left, stage_share
@@ -28,12 +24,11 @@ from photochrom.train.ranks import Ranks
 from photochrom.train.recipe import Recipe
 from photochrom.train.recipe_file import to_table
 from photochrom.train.run_report import write_report
-from photochrom.train.saved import SavedPictures
 from photochrom.train.stage import Stage
 from photochrom.train.step import StageStep
 from photochrom.train.stopping import Stopped, StopRequest
+from photochrom.train.supply import Supply
 
-_MOST_MAKERS = 8
 _DRAW_EVERY_S = 60.0
 
 Progress = Callable[["Trainer", float, float], None]
@@ -59,17 +54,14 @@ class Trainer:
         self.recipe, self._run_folder = recipe, run
         self._report = report if self.first else _say_nothing
         self.device = self._ranks.device
-        self._makers = _share_out(threads, self.device)
         self._players = Players.of(recipe, self._ranks)
         try:
             run.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot make the folder {run}: {error.strerror}") from error
-        self._photos, held_out = split(self._load_photos(), recipe.data)
-        self._validation = Validation(
-            held_out, recipe.monitor.grid, self.device, self._players.net.multiple_of
-        )
-        self._batches = BatchMaker(self._photos, recipe.hints, recipe.augment, recipe.seed)
+        self._supply = Supply(recipe, run, self._ranks, threads, self._report)
+        grid, multiple = recipe.monitor.grid, self._players.net.multiple_of
+        self._validation = Validation(self._supply.held_out, grid, self.device, multiple)
         self.position = Position()
         self._step: StageStep | None = None
         self._sums = Sums()
@@ -152,7 +144,7 @@ class Trainer:
             self._run_folder,
             self._sums,
             self.recipe.monitor.log_steps,
-            self.recipe.monitor.epoch_images or len(self._photos),
+            self.recipe.monitor.epoch_images or len(self._supply.photos),
             self._report,
         )
         with (
@@ -180,7 +172,7 @@ class Trainer:
             self._draw()
 
     def _begin(self, stage: Stage) -> StageStep:
-        return StageStep(self.recipe, stage, self._players, self._photos, self._ranks)
+        return StageStep(self.recipe, stage, self._players, self._supply.photos, self._ranks)
 
     def _run_stage(
         self, stage: Stage, journal: Journal, request: StopRequest, progress: Progress
@@ -190,7 +182,7 @@ class Trainer:
             self._keep(stage)
         seen = stage.step_images * self._ranks.count
         saved = validated = time.monotonic()
-        with closing(self._stream(stage)) as batches:
+        with closing(self._supply.stream(stage, self.position, self._players.net)) as batches:
             while (done := stage_share(stage, self.position)) < 1.0:
                 began = time.monotonic()
                 ready = list(islice(batches, stage.accumulate))
@@ -214,25 +206,6 @@ class Trainer:
                     self._validate(journal, stage)
                     validated = time.monotonic()
         journal.end_epoch(self.position, stage)
-
-    def _stream(self, stage: Stage) -> Generator[Batch | SavedBatch, None, None]:
-        """The batches of this process, from the run's position on."""
-        at = self.position.images + self._ranks.own * stage.batch
-        every = stage.batch * self._ranks.count
-        pinned = self.device.type == "cuda"
-        if not stage.saved_pictures:
-            make = partial(self._batches.make, batch=stage.batch, side=stage.crop)
-            return stream(make, count(at, every), makers=self._makers, pinned=pinned)
-        folder = self._run_folder / "saved" / stage.name
-        first = self.position.images - self.position.stage_images
-        pictures = SavedPictures(folder, self._batches, stage, first)
-        if self.first:
-            made = pictures.make(
-                self._players.net, self.device, anew=self.position.stage_images == 0
-            )
-            self._report(f"{made} pictures coloured for the critic, in {folder}")
-        self._ranks.take_turns()
-        return pictures.stream(at, every, makers=self._makers, pinned=pinned)
 
     def _advance(self, seen: int, seconds: float) -> None:
         self.position.step += 1
@@ -266,16 +239,6 @@ class Trainer:
             write_report(self._run_folder, self._run_folder, to_table(self.recipe))
         self._drawn = time.monotonic()
 
-    def _load_photos(self) -> PhotoSet:
-        """The first process makes the cache, the others find it made."""
-        load = partial(load_photos, self.recipe.data, self._run_folder, self._report)
-        if not self.first:
-            self._ranks.take_turns()
-            return load()
-        photos = load()
-        self._ranks.take_turns()
-        return photos
-
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
@@ -303,16 +266,3 @@ def _refuse_divergence(values: dict[str, float], step: int) -> None:
                 f"{key} is {value} at step {step}: training has diverged; lower the learning rate "
                 "and --resume from the last checkpoint"
             )
-
-
-def _share_out(threads: int | None, device: torch.device) -> int:
-    """Divide the processor's threads between torch and the making of batches; returns the latter.
-
-    A GPU leaves the processor to the batches; without one the network needs it.
-    """
-    if device.type == "cuda":
-        torch.set_num_threads(1)
-        return min(threads or os.cpu_count() or 1, _MOST_MAKERS)
-    if threads:
-        torch.set_num_threads(threads)
-    return 1

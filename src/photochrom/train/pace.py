@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from photochrom.train.checkpoint import Position
-from photochrom.train.recipe import Stage
+from photochrom.train.stage import Stage
 
 _RATE_MEMORY = 0.95
 
