@@ -36,6 +36,7 @@ class Film:
     tags: tuple[tuple[str, int], ...] = ()
     aspect: Fraction = Fraction(1)
     rotation: int = 0
+    mirrored: bool = False
     audio: str = ""
     audio_s: float = 0.0  # 0: as long as the film
     subtitle: str = ""
@@ -79,8 +80,8 @@ def make_film(path: Path, film: Film) -> Path:
         video.codec_context.sample_aspect_ratio = film.aspect
         for name, code in film.tags:
             setattr(video.codec_context, name, code)
-        if film.rotation:
-            video.set_display_rotation(film.rotation)
+        if film.rotation or film.mirrored:
+            video.set_display_rotation(film.rotation, hflip=film.mirrored)
         audio = container.add_stream(film.audio, rate=48000) if film.audio else None
         if audio is not None:
             audio.metadata["language"] = "eng"

@@ -86,6 +86,13 @@ def test_grey_formats_are_full_range_unless_tagged(tmp_path: Path) -> None:
     assert not probe(make_film(tmp_path / "b.mkv", tagged)).full_range
 
 
+@pytest.mark.parametrize("turned", [0, 90, 180, 270])
+def test_a_mirrored_film_is_not_taken_for_a_turned_one(tmp_path: Path, turned: int) -> None:
+    film = replace(LOSSLESS_MP4, frames=2, rotation=turned, mirrored=True)
+    info = probe(make_film(tmp_path / "a.mp4", film))
+    assert (info.rotation % 360, info.mirrored) == (turned, True)
+
+
 def test_rotation_is_told_and_not_done(tmp_path: Path) -> None:
     info = probe(make_film(tmp_path / "a.mp4", replace(LOSSLESS_MP4, rotation=90)))
     assert info.rotation == 90
@@ -180,8 +187,9 @@ def test_sound_alone_is_refused(tmp_path: Path) -> None:
         (Film(frames=1, pix_fmt="yuv420p12le"), "10 bits first"),
         (Film(frames=1, pix_fmt="yuva420p"), "transparent"),
         (Film(frames=1, pix_fmt="yuv420p10le", tags=(("colorspace", 9),)), "BT.2020"),
+        (Film(frames=1, pix_fmt="yuv420p10le", tags=(("color_trc", 16),)), "HDR"),
     ],
-    ids=["12 bits", "transparent", "BT.2020"],
+    ids=["12 bits", "transparent", "BT.2020", "PQ"],
 )
 def test_kinds_that_cannot_be_kept_are_refused(tmp_path: Path, film: Film, word: str) -> None:
     refused(make_film(tmp_path / "a.mkv", film), word)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from photochrom.cli import FAILED, OK
-from photochrom.cli.film_progress import FilmReporter
+from photochrom.cli.film_progress import FilmBars, FilmReporter
+from photochrom.cli.film_values import hints_of, keyframes_of, targets_of, time_of
 from photochrom.cli.options import (
     FiniteRange,
     device_option,
@@ -20,60 +20,16 @@ from photochrom.cli.options import (
 )
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.video.film import colour_film
-from photochrom.video.joining import CONTAINERS
 from photochrom.video.preview import PREVIEW_PLACES, preview_film
 from photochrom.video.segments import forget_parts
 from photochrom.video.settings import FilmHint, FilmOutcome, FilmSettings, KeyFrame, Progress
+from photochrom.video.several import Work, colour_several
 from photochrom.video.stills import keyframes_in, write_stills
 from photochrom.video.writing import CODECS, KINDS, Codec, Encoding
 
 _DEFAULT = FilmSettings()
-_NUMBER = r"(\d+(?:\.\d*)?)"
-_TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)")
-_HINT = re.compile(rf"([\d:.]+),{_NUMBER},{_NUMBER},#?([0-9a-fA-F]{{6}})")
 _CRF = ", ".join(f"{kind.crf} for {codec}" for codec, kind in KINDS.items() if kind.crf is not None)
 _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in KINDS.items() if kind.preset)
-
-
-def seconds(text: str) -> float:
-    """``75.5``, ``1:15.5`` or ``0:01:15.5`` as seconds. Raises click.BadParameter."""
-    match = _TIME.fullmatch(text.strip())
-    if match is None:
-        raise click.BadParameter(f"{text!r} is no time; write seconds, or H:MM:SS.")
-    hours, minutes, rest = match.groups()
-    return 3600.0 * int(hours or 0) + 60.0 * int(minutes or 0) + float(rest)
-
-
-def _time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
-    return None if value is None else seconds(value)
-
-
-def _hints(
-    _ctx: click.Context, _param: click.Parameter, values: Sequence[str]
-) -> tuple[FilmHint, ...]:
-    """``TIME,X,Y,#RRGGBB`` as hints."""
-    hints = []
-    for value in values:
-        match = _HINT.fullmatch(value.replace(" ", ""))
-        if match is None:
-            raise click.BadParameter(f"{value!r} is not TIME,X,Y,#RRGGBB.")
-        time, x, y, colour = match.groups()
-        red, green, blue = bytes.fromhex(colour)
-        hints.append(FilmHint(seconds(time), float(x), float(y), (red, green, blue)))
-    return tuple(hints)
-
-
-def _keyframes(
-    _ctx: click.Context, _param: click.Parameter, values: Sequence[str]
-) -> tuple[KeyFrame, ...]:
-    """``TIME=PICTURE`` as key frames."""
-    frames = []
-    for value in values:
-        time, equals, picture = value.partition("=")
-        if not equals or not picture:
-            raise click.BadParameter(f"{value!r} is not TIME=PICTURE.")
-        frames.append(KeyFrame(seconds(time), Path(picture)))
-    return tuple(frames)
 
 
 @click.command()
@@ -113,14 +69,14 @@ def _keyframes(
 @vividness_option
 @device_option
 @click.option(
-    "--from", "start_s", callback=_time, metavar="TIME", help="Begin here (seconds or H:MM:SS)."
+    "--from", "start_s", callback=time_of, metavar="TIME", help="Begin here (seconds or H:MM:SS)."
 )
-@click.option("--to", "end_s", callback=_time, metavar="TIME", help="End here.")
+@click.option("--to", "end_s", callback=time_of, metavar="TIME", help="End here.")
 @click.option(
     "--hint",
     "hints",
     multiple=True,
-    callback=_hints,
+    callback=hints_of,
     metavar="TIME,X,Y,#RRGGBB",
     help="Say the colour of a place (px from the upper left) in the frame at a time; it holds "
     "through the shot. For one film; repeatable.",
@@ -139,7 +95,7 @@ def _keyframes(
     "--keyframe",
     "keyframe",
     multiple=True,
-    callback=_keyframes,
+    callback=keyframes_of,
     metavar="TIME=PICTURE",
     help="Give the shot at a time the colours of this still; repeatable.",
 )
@@ -154,6 +110,13 @@ def _keyframes(
     "--threads",
     type=click.IntRange(min=1, max=256),
     help="Of the network and of the encoder, each. Unless given, each takes as many as suit it.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1, max=64),
+    default=1,
+    show_default=True,
+    help="Colour so many films at once. One alone keeps about four processor cores busy.",
 )
 @click.option(
     "--resume",
@@ -181,6 +144,7 @@ def film(
     preview: float | None,
     deinterlace: bool,
     threads: int | None,
+    jobs: int,
     resume: bool,
     overwrite: bool,
 ) -> int:
@@ -219,40 +183,45 @@ def film(
         settings = replace(settings, keyframes=(*keyframes_in(keyframes), *keyframe))
     if stills is not None:
         return _stills(films[0], stills, settings)
-    targets = _targets(films, out, "preview" if preview is not None else "color")
+    targets = targets_of(films, out, "preview" if preview is not None else "color")
     if preview is None:
-        return _colour(targets, settings, colour_film)
+        return _colour(targets, settings, colour_film, jobs)
 
     def work(
         source: Path, target: Path, chosen: FilmSettings, progress: Progress | None
     ) -> FilmOutcome:
         return preview_film(source, target, preview, chosen, progress)
 
-    return _colour(targets, settings, work)
+    return _colour(targets, settings, work, jobs)
 
 
-_Work = Callable[[Path, Path, FilmSettings, "Progress | None"], FilmOutcome]
-
-
-def _colour(films: Sequence[tuple[Path, Path]], settings: FilmSettings, work: _Work) -> int:
-    """One film after the other; whatever goes wrong with one concerns it alone."""
-    failed = False
+def _colour(
+    films: Sequence[tuple[Path, Path]], settings: FilmSettings, work: Work, jobs: int
+) -> int:
+    """All films; whatever goes wrong with one concerns it alone."""
+    todo = []
     for source, target in films:
         if settings.resume and not settings.overwrite and target.is_file():
             click.echo(f"Skipped: {target} is finished", err=True)
             forget_parts(target)
-            continue
-        with FilmReporter(source, target) as reporter:
-            try:
-                reporter.tell(work(source, target, settings, reporter.progress))
-            except PhotochromError as error:
-                reporter.fail(error)
+        else:
+            todo.append((source, target))
+    with FilmBars() as bars:
+        reporters = [FilmReporter(source, target, bars) for source, target in todo]
+        failed = False
+        told = [reporter.progress for reporter in reporters]
+        for number, outcome in colour_several(todo, settings, work, told, jobs):
+            if isinstance(outcome, PhotochromError):
+                reporters[number].fail(outcome)
                 failed = True
+            else:
+                reporters[number].tell(outcome)
     return FAILED if failed else OK
 
 
 def _stills(source: Path, folder: Path, settings: FilmSettings) -> int:
-    with FilmReporter(source, folder) as reporter:
+    with FilmBars() as bars:
+        reporter = FilmReporter(source, folder, bars)
         try:
             written = write_stills(source, folder, settings, reporter.progress)
         except PhotochromError as error:
@@ -260,25 +229,3 @@ def _stills(source: Path, folder: Path, settings: FilmSettings) -> int:
             return FAILED
         reporter.say(f"{len(written)} stills in {folder}; retouch them, then use --keyframes")
     return OK
-
-
-def _targets(films: Sequence[Path], out: Path | None, mark: str) -> list[tuple[Path, Path]]:
-    """What becomes what."""
-    into_folder = out is not None and (out.is_dir() or out.suffix.lower() not in CONTAINERS)
-    if out is not None and not into_folder:
-        if len(films) > 1:
-            raise click.UsageError(f"{out} is one film, but {len(films)} are given; name a folder.")
-        return [(films[0], out)]
-    if out is not None and not out.is_dir():
-        raise click.UsageError(
-            f"{out} is neither a folder nor a film ({', '.join(CONTAINERS)}). Make it first, or "
-            "name a film."
-        )
-    targets: dict[Path, Path] = {}
-    for source in films:
-        suffix = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
-        target = (out or source.parent) / f"{source.stem}.{mark}{suffix}"
-        if target in targets:
-            raise click.UsageError(f"{targets[target]} and {source} would both become {target}.")
-        targets[target] = source
-    return [(source, target) for target, source in targets.items()]

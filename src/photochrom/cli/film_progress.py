@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -16,15 +17,15 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
-class FilmReporter:
-    """Tells about one film, with a progress bar where a person watches; a context manager."""
+class FilmBars:
+    """The progress bars of all films that are being coloured; a context manager."""
 
-    def __init__(self, source: Path, target: Path) -> None:
-        self._source, self._target = source, target
-        self._bar: tuple[Progress, TaskID] | None = None
+    def __init__(self) -> None:
+        self._bars: Progress | None = None
+        self._lock = threading.Lock()
         self._worked = False
 
-    def __enter__(self) -> FilmReporter:
+    def __enter__(self) -> FilmBars:
         return self
 
     def __exit__(
@@ -33,23 +34,55 @@ class FilmReporter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stop()
-        if kind is KeyboardInterrupt and self._worked:
+        if self._bars is not None:
+            self._bars.stop()
+        if kind is not None and issubclass(kind, KeyboardInterrupt) and self._worked:
             self.say("Finished segments are kept; the same call with --resume goes on.")
 
+    def shown(self, name: str, task: TaskID | None, done: FilmProgress) -> TaskID | None:
+        """Show how far a film is. Returns its bar, for the next time; None where nobody watches."""
+        with self._lock:  # films that are coloured at once tell from threads of their own
+            self._worked = True
+            # A command may be started without any stderr.
+            if self._bars is None and sys.stderr is not None and sys.stderr.isatty():
+                self._bars = _film_bars()
+            if self._bars is None:
+                return None
+            if task is None:
+                total = None if done.total is None else max(0, done.total - done.resumed)
+                task = self._bars.add_task(name.replace("[", "\\["), total=total)
+            self._bars.update(task, completed=done.frames - done.resumed)
+            return task
+
+    def gone(self, task: TaskID | None) -> None:
+        """A film has ended."""
+        with self._lock:
+            if self._bars is not None and task is not None:
+                self._bars.remove_task(task)
+
+    def say(self, text: str) -> None:
+        """One line, above the bars."""
+        with self._lock:
+            if self._bars is not None and not self._bars.finished:
+                self._bars.console.print(printable(text), markup=False, highlight=False)
+            else:
+                click.echo(printable(text), err=True)
+
+
+class FilmReporter:
+    """Tells about one film, with a progress bar where a person watches."""
+
+    def __init__(self, source: Path, target: Path, bars: FilmBars) -> None:
+        self._source, self._target, self._bars = source, target, bars
+        self._task: TaskID | None = None
+
     def progress(self, done: FilmProgress) -> None:
-        """How far the film is."""
-        self._worked = True
-        # A command may be started without any stderr.
-        if self._bar is None and sys.stderr is not None and sys.stderr.isatty():
-            self._bar = _film_bar(done)
-        if self._bar is not None:
-            bar, task = self._bar
-            bar.update(task, completed=done.frames - done.resumed)
+        """How far the film is; may be called from any thread."""
+        self._task = self._bars.shown(self._source.name, self._task, done)
 
     def tell(self, outcome: FilmOutcome) -> None:
         """What became of it."""
-        self._stop()
+        self._bars.gone(self._task)
         went_on = f", {outcome.resumed} of them before" if outcome.resumed else ""
         self.say(f"{outcome.model} on {outcome.device}")
         self.say(
@@ -61,20 +94,15 @@ class FilmReporter:
 
     def fail(self, error: Exception) -> None:
         """Why nothing became of it."""
-        self._stop()
+        self._bars.gone(self._task)
         self.say(f"Error: {error}")
 
     def say(self, text: str) -> None:
         """One line."""
-        click.echo(printable(text), err=True)
-
-    def _stop(self) -> None:
-        if self._bar is not None:
-            self._bar[0].stop()
-            self._bar = None
+        self._bars.say(text)
 
 
-def _film_bar(done: FilmProgress) -> tuple[Progress, TaskID]:
+def _film_bars() -> Progress:
     # rich takes as long to import as everything else of the command line together
     from rich.console import Console
     from rich.progress import (
@@ -83,6 +111,7 @@ def _film_bar(done: FilmProgress) -> tuple[Progress, TaskID]:
         Progress,
         ProgressColumn,
         Task,
+        TextColumn,
         TimeRemainingColumn,
     )
     from rich.text import Text
@@ -93,9 +122,13 @@ def _film_bar(done: FilmProgress) -> tuple[Progress, TaskID]:
         def render(self, task: Task) -> Text:
             return Text("" if task.speed is None else f"{task.speed:.1f} fps")
 
-    columns = (BarColumn(bar_width=None), MofNCompleteColumn(), Fps(), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    total = None if done.total is None else max(0, done.total - done.resumed)
-    task = bar.add_task("", total=total)
-    bar.start()
-    return bar, task
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        Fps(),
+        TimeRemainingColumn(),
+    )
+    bars = Progress(*columns, console=Console(stderr=True, soft_wrap=True), transient=True)
+    bars.start()
+    return bars

@@ -54,8 +54,8 @@ class FilmMeasuring:
     """How long colours last, as in ``photochrom film``."""
     limit: int | None = None
     """Number of frames, from the film's first; None takes all."""
-    lpips_every: int = 4
-    """LPIPS is measured on every so many frames."""
+    lpips_every: int = 3
+    """LPIPS is measured on every so many frames; odd, so that key frames and others are seen."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class Converter:
         self.planes = FilmPlanes(info.height, info.width, info.bits, info.full_range, info.matrix)
         self._turns = info.rotation // 90 % 4
         """Quarter turns counter-clockwise that make the coded picture upright."""
+        self._mirrored = info.mirrored
         shown = (info.height, info.width)
         self.shown_shape = shown[::-1] if self._turns % 2 else shown
         """(height, width) of the picture as people see it, px."""
@@ -44,16 +45,22 @@ class Converter:
     def small(self, frame: Frame) -> Small:
         """The frame at working size."""
         L = self.planes.lightness(frame.luma, self._coded)
-        return Small(frame.index, np.ascontiguousarray(np.rot90(L, self._turns)))
+        return Small(frame.index, self._upright(L))
 
     def chroma(self, frame: Frame, ab: NDArray[np.float32]) -> NDArray[Any]:
         """U and V codes for a frame. ab: (h', w', 2), upright."""
-        coded = np.ascontiguousarray(np.rot90(ab, -self._turns))
+        turned = ab[:, ::-1] if self._mirrored else ab
+        coded = np.ascontiguousarray(np.rot90(turned, -self._turns))
         return self.planes.chroma(frame.luma, coded)
 
     def grey(self, frame: Frame) -> NDArray[np.uint8]:
         """The frame as an upright grey picture, (H, W) uint8."""
-        return np.ascontiguousarray(np.rot90(self.planes.grey(frame.luma), self._turns))
+        return self._upright(self.planes.grey(frame.luma))
+
+    def _upright(self, plane: NDArray[Any]) -> NDArray[Any]:
+        """A plane as coded, as it is shown."""
+        turned = np.rot90(plane, self._turns)
+        return np.ascontiguousarray(turned[:, ::-1] if self._mirrored else turned)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ from photochrom.video.segments import (
     open_parts,
 )
 from photochrom.video.settings import FilmOutcome, FilmProgress, FilmSettings, Progress
+from photochrom.video.sole import sole
 from photochrom.video.stages import ReadAhead, WorkBehind
 from photochrom.video.steady import LOOKAHEAD, steady_chroma
 from photochrom.video.writing import Encoding
@@ -74,25 +75,26 @@ def colour_film(
     network = load(local(settings.model), device=settings.device, threads=settings.threads)
     converter = Converter(info, network.card, settings.size)
     pinned = pinned_colours(info, converter, settings.hints, settings.keyframes)
-    parts = open_parts(
-        target,
-        manifest(info, network, settings),
-        resume=settings.resume,
-        overwrite=settings.overwrite,
-    )
-    job = _Job(info, network, settings, converter, pinned, parts, progress)
-    resumed = job.done
-    job.run()
-    left = join(
-        [parts.path(segment.number) for segment in parts.finished],
-        info,
-        target,
-        start_s=settings.start_s,
-        end_s=settings.end_s,
-        overwrite=settings.overwrite,
-        comment=f"In colours by {network.card.title} (photochrom {__version__})",
-    )
-    parts.remove()
+    with sole(target):
+        parts = open_parts(
+            target,
+            manifest(info, network, settings),
+            resume=settings.resume,
+            overwrite=settings.overwrite,
+        )
+        job = _Job(info, network, settings, converter, pinned, parts, progress)
+        resumed = job.done
+        job.run()
+        left = join(
+            [parts.path(segment.number) for segment in parts.finished],
+            info,
+            target,
+            start_s=settings.start_s,
+            end_s=settings.end_s,
+            overwrite=settings.overwrite,
+            comment=f"In colours by {network.card.title} (photochrom {__version__})",
+        )
+        parts.remove()
     return FilmOutcome(
         source,
         target,

@@ -44,6 +44,7 @@ class FilmInfo:
     time_base: seconds of one unit of time. rate: average frames per second, None where unknown.
     duration_s, frames: as far as the file says, else None.
     interlaced: two fields in each frame. rotation: degrees to turn counter-clockwise for display.
+    mirrored: left and right are swapped for display, after the rotation.
     monochrome: a grey pixel format, without any chroma planes.
     streams: the other streams in words, such as "audio: aac, eng".
     rgb: the file has R, G, B instead of luma; its luma is computed.
@@ -73,6 +74,7 @@ class FilmInfo:
     transfer: int = UNSPECIFIED
     matrix_code: int = UNSPECIFIED
     start_pts: int = 0
+    mirrored: bool = False
 
     def seconds(self, pts: int) -> float:
         """Seconds from the film's first frame, as `--from`, `--to` and `--hint` count them."""

@@ -158,6 +158,6 @@ def _video_stream(
     if template.codec_context.codec.canonical_name == "hevc" and name in ("mp4", "mov"):
         context.codec_tag = "hvc1"  # Apple's players read no other
     stream.time_base = info.time_base
-    if info.rotation:
-        stream.set_display_rotation(info.rotation)
+    if info.rotation or info.mirrored:
+        stream.set_display_rotation(info.rotation, hflip=info.mirrored)
     return stream

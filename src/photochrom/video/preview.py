@@ -82,7 +82,7 @@ def preview_film(
                         if progress is not None:
                             progress(FilmProgress(done, 0, None, network.device))
         alone = probe(stretch)
-        alone = dataclasses.replace(alone, rotation=info.rotation)
+        alone = dataclasses.replace(alone, rotation=info.rotation, mirrored=info.mirrored)
         check_carried(alone, target, settings.encoding.codec)
         notes = join(
             [stretch],

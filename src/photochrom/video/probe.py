@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import islice
+from math import atan2, degrees
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from av.codec import CodecContext
+from av.sidedata.sidedata import Type
 from av.stream import Stream
 from av.video.frame import VideoFrame
 
@@ -122,6 +126,7 @@ def _describe_film(
     # libav's grey formats are full range unless the file says otherwise.
     full_range = tagged_full or (monochrome and not tagged_limited)
     rate = stream.average_rate or stream.guessed_rate
+    rotation, mirrored = display_of(frame)
     return FilmInfo(
         path=path,
         height=frame.height,
@@ -134,7 +139,7 @@ def _describe_film(
         duration_s=_duration_s(container, stream),
         frames=stream.frames or None,
         interlaced=context.field_order >= 2 or any(f.interlaced_frame for f in frames),
-        rotation=frame.rotation,
+        rotation=rotation,
         monochrome=monochrome,
         streams=others,
         rgb=rgb,
@@ -143,7 +148,21 @@ def _describe_film(
         transfer=int(frame.color_trc) or UNSPECIFIED,
         matrix_code=MATRIX_CODES[matrix] if rgb else int(frame.colorspace) or UNSPECIFIED,
         start_pts=first_pts(frame),
+        mirrored=mirrored,
     )
+
+
+def display_of(frame: VideoFrame) -> tuple[int, bool]:
+    """How a frame is to be shown: degrees to turn counter-clockwise, then whether to swap left and
+    right. libav's own rotation is not to be used for mirrored films: it takes them for turned.
+    """
+    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    if matrix is None:
+        return 0, False
+    memory: Any = matrix  # PyAV's side data are buffers, which its type stubs do not say
+    a, b, _, c, d, *_ = np.frombuffer(memory, np.int32).tolist()
+    mirrored = a * d - b * c < 0
+    return round(-degrees(atan2(b, -a if mirrored else a))), mirrored
 
 
 def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:

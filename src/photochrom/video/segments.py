@@ -28,6 +28,7 @@ from photochrom.errors import InputError, OutputError
 from photochrom.imageio.atomic import check_target, remove_leftovers, write_atomically
 from photochrom.video.frames import FilmInfo, Frame
 from photochrom.video.libav import av
+from photochrom.video.sole import sole
 from photochrom.video.writing import Encoding, FilmWriter
 
 MANIFEST = "manifest.json"
@@ -168,7 +169,8 @@ def parts_folder(target: Path) -> Path:
 
 def forget_parts(target: Path) -> None:
     """Tidy up after a run that was killed between the completion of its film and its own end."""
-    Parts(parts_folder(target)).remove()
+    with contextlib.suppress(OutputError), sole(target):
+        Parts(parts_folder(target)).remove()
 
 
 def open_parts(

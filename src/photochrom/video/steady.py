@@ -3,7 +3,9 @@
 The network guesses key frames alone. Inside a shot every guess is carried along the motion, from
 the past by a running average and from the key frames ahead by one of their own; both are merged by
 how far they can be trusted. What a frame shows for the first time takes the freshest guess, since
-nothing can be trusted there. Nothing is carried over a cut.
+nothing can be trusted there. The average gives the colours at large, which are what flickers; the
+detail comes from the nearest guesses alone, since an average of many blurs it. Nothing is carried
+over a cut.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,12 +30,15 @@ DEFAULT_STEADY = 0.8
 """How long colours last: 0 colours every frame by itself, 1 remembers the longest."""
 LOOKAHEAD = 24
 """Most frames that are held before the first of them gets its colour."""
-KEY_EVERY = 5
+KEY_EVERY = 2
 """Frames from one guess of the network to the next; motion fills in."""
-LONGEST_MEMORY = 10.0
+LONGEST_MEMORY = 4.0
 """Key frames that the running average weighs as much as all older ones, at steady 1."""
 
-_FUTURE_SHARE = 0.4
+_DETAIL_PX = 3.0
+"""Of the chroma planes: what is larger takes the average's colour."""
+_NEARER = np.float32(0.4)
+"""What a guess's detail is worth a frame further away."""
 _LEAST_KNOWN = 0.5
 _LEAST_WEIGHT = np.float32(1e-3)
 _AHEAD = LOOKAHEAD - DECISION_FRAMES
@@ -83,6 +89,39 @@ class Average(NamedTuple):
         mine, others = self.weight + _LEAST_WEIGHT, other.weight + _LEAST_WEIGHT
         merged: Planes = self.ab + (other.ab - self.ab) * (others / (mine + others))[..., None]
         return merged
+
+
+class Told(NamedTuple):
+    """What one direction of time says of a frame."""
+
+    mean: Average
+    """Many guesses."""
+    nearest: Average
+    """The nearest one."""
+
+    def carried(self, carrier: Carrier) -> Told:
+        """As the neighbouring frame has it."""
+        nearest = self.nearest.carried(carrier)
+        return Told(self.mean.carried(carrier), Average(nearest.ab, nearest.weight * _NEARER))
+
+    def with_guess(self, guess: Average, memory: float) -> Told:
+        """Together with a guess for the same frame; see `Average.with_guess`."""
+        return Told(self.mean.with_guess(guess, memory), guess)
+
+    def merged(self, other: Told | None, memory: float) -> Planes:
+        """Past and future together: the means at large, the nearest guesses' detail.
+
+        memory: what weighs more is a person's word, and shown as it is.
+        """
+        mean = self.mean.merged(other and other.mean)
+        weight = self.mean.weight
+        if other is not None:
+            weight = np.maximum(weight, other.mean.weight)
+        detail = self.nearest.merged(other and other.nearest) - mean
+        detail -= cv2.GaussianBlur(detail, (0, 0), _DETAIL_PX, borderType=cv2.BORDER_REPLICATE)
+        detail *= (weight <= max(1.0, memory))[..., None]
+        together: Planes = mean + detail
+        return together
 
 
 def steady_chroma(
@@ -174,27 +213,27 @@ def _merged(steps: Iterable[_Step], memory: float) -> Iterator[tuple[int, Planes
     """Past and future of every frame, merged by trust."""
     source = iter(steps)
     window: deque[_Step] = deque()
-    past: Average | None = None
-    futures: deque[Average | None] = deque()
+    past: Told | None = None
+    futures: deque[Told | None] = deque()
     while True:
         while len(window) <= _AHEAD and (step := next(source, None)) is not None:
             window.append(step)
         if not window:
             return
         if not futures:
-            futures = _futures(window, max(1.0, memory * _FUTURE_SHARE))
+            futures = _futures(window, memory)
         now = window.popleft()
         if past is not None and now.onward is not None:
             past = past.carried(now.onward)
             if now.fresh is not None:
                 past = past.with_guess(now.fresh, memory)
-        else:
-            past = now.fresh
+        elif now.fresh is not None:
+            past = Told(now.fresh, now.fresh)
         assert past is not None  # a shot begins with a guess
-        yield now.index, past.merged(futures.popleft())
+        yield now.index, past.merged(futures.popleft(), memory)
 
 
-def _futures(window: deque[_Step], memory: float) -> deque[Average | None]:
+def _futures(window: deque[_Step], memory: float) -> deque[Told | None]:
     """What the key frames ahead say of the window's frames up to the next key frame."""
     shot = [window[0]]
     for step in list(window)[1:]:
@@ -204,12 +243,13 @@ def _futures(window: deque[_Step], memory: float) -> deque[Average | None]:
     keys = [place for place, step in enumerate(shot) if place and step.fresh is not None]
     if not keys:
         return deque([None] * len(shot))
-    future: Average | None = None
-    futures: deque[Average | None] = deque()
+    future: Told | None = None
+    futures: deque[Told | None] = deque()
     for place in range(keys[-1], 0, -1):
         step = shot[place]
         if step.fresh is not None:
-            future = step.fresh if future is None else future.with_guess(step.fresh, memory)
+            alone = Told(step.fresh, step.fresh)
+            future = alone if future is None else future.with_guess(step.fresh, memory)
         assert future is not None
         assert step.back is not None  # no shot begins within
         future = future.carried(step.back)
