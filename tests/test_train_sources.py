@@ -226,9 +226,10 @@ def test_another_seed_holds_out_others(tmp_path: Path) -> None:
 
 
 def test_a_kind_can_be_forced_but_must_fit(tmp_path: Path) -> None:
-    folder = pictures(tmp_path / "flickr", ["im1.jpg", "other.jpg"])
+    folder = pictures(tmp_path / "DRIVE", ["training/images/1.png", "training/mask/1.png"])
     assert len(loaded(folder)[0]) == 1
     assert len(loaded(folder, kind="folder")[0]) == 2
+    assert recognised(pictures(tmp_path / "mine", ["im1.jpg", "other.jpg"])) == "folder"
     with pytest.raises(InputError, match=r"is not COCO.*'auto'"):
         loaded(folder, kind="coco")
 

@@ -67,13 +67,18 @@ def compare(
     """
     from rich.console import Console
 
-    from photochrom.evaluate.compare import (
-        check_folder,
-        costs_of,
-        methods_of,
-        to_rows,
-        write_comparison,
-    )
+    try:
+        from photochrom.evaluate.compare import (
+            check_folder,
+            costs_of,
+            methods_of,
+            to_rows,
+            write_comparison,
+        )
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"comparing needs {error.name}: pip install 'photochrom[evaluate]'"
+        ) from error
 
     messages = Console(stderr=True, highlight=False, soft_wrap=True)
     settings = Settings(**choices)

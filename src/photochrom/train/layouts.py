@@ -81,8 +81,12 @@ def film(source: Source) -> Iterator[Member]:
 
 
 def is_mirflickr(path: Path) -> bool:
-    """``im1.jpg``, ``im2.jpg``, ... in the folder or in ``mirflickr``."""
-    return any((folder / "im1.jpg").is_file() for folder in (path, path / "mirflickr"))
+    """``im1.jpg``, ``im2.jpg``, ... and no other picture, in the folder or in ``mirflickr``."""
+    for folder in (path, path / "mirflickr"):
+        if (folder / "im1.jpg").is_file():
+            named = (file.name for file in folder.iterdir() if is_picture_name(file.name))
+            return all(re.fullmatch(r"im\d+\.jpg", name) for name in named)
+    return False
 
 
 def mirflickr(source: Source) -> Iterator[Member]:
