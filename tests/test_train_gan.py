@@ -118,6 +118,21 @@ def test_a_pix2pix_step_tells_every_loss_of_the_table(players: Players, photos: 
     assert values["loss_G_L1"] == pytest.approx(grey, rel=0.2)  # the network begins near grey
 
 
+@pytest.mark.parametrize(
+    ("name", "more"), [("pixel", {}), ("image", {"layers": 2}), ("patch70", {"layers": 1})]
+)
+@pytest.mark.parametrize("conditional", [True, False])
+def test_every_critic_of_pix2pix_plays(
+    players: Players, photos: PhotoSet, name: str, more: dict[str, int], conditional: bool
+) -> None:
+    critic = build_critic(name, {"width": 4, "conditional": conditional, **more})
+    before = weights(critic)
+    others = dataclasses.replace(players, critic=critic)
+    values = step_of(PIX2PIX, others, photos)(batches(photos, 4), 0.5, 0)
+    assert np.isfinite(list(values.values())).all()
+    assert not torch.equal(before, weights(critic))
+
+
 def test_accumulated_batches_learn_as_one_big_one(players: Players, photos: PhotoSet) -> None:
     twin = copy.deepcopy(players)
     big, small = (step_of(PIX2PIX, p, photos) for p in (players, twin))

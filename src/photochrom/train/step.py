@@ -25,6 +25,7 @@ from photochrom.train.stage import Stage
 from photochrom.train.views import Views
 
 _SEEDS = 1_000_003
+_MOST_SEED = 2**62
 
 
 class _Look(NamedTuple):
@@ -47,7 +48,7 @@ class StageStep:
         Raises RecipeError when the stage leaves nothing to learn or the prior does not fit.
         """
         self._stage, self._players, self._ranks = stage, players, ranks
-        self._seed = (recipe.seed * _SEEDS + ranks.own) * _SEEDS
+        self._seed = (recipe.seed * _SEEDS + ranks.own) * _SEEDS % _MOST_SEED
         self._dtype = autocast_dtype(recipe.precision, ranks.device)
         self._optimizers = Optimizers(stage, players.net, players.critic)
         self._adversary = Adversary(players.critic, stage, self._autocast)
