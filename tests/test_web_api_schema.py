@@ -56,7 +56,7 @@ def test_whatever_is_sent_is_answered_as_described(
     app: Flask, address: str, tmp_path: Path
 ) -> None:
     token = Program(app, EMAIL).token
-    schemathesis(address, token, tmp_path, "--phases=coverage,fuzzing", "--max-examples=10")
+    schemathesis(address, token, tmp_path, "--phases=coverage,fuzzing", "--max-examples=6")
 
 
 def test_whatever_is_asked_of_a_picture_is_answered_as_described(
@@ -66,7 +66,7 @@ def test_whatever_is_asked_of_a_picture_is_answered_as_described(
     picture_id = program.picture()
     work_off(app, app.config["STUDIO"], tmp_path)
     config = f'[parameters]\n"path.picture_id" = "{picture_id}"\n'
-    options = ("--phases=coverage,fuzzing", "--max-examples=10", "--include-path-regex={")
+    options = ("--phases=coverage,fuzzing", "--max-examples=6", "--include-path-regex={")
     options += ("--exclude-method=DELETE",)
     schemathesis(address, program.token, tmp_path, *options, config=config)
     told = program.call("GET", f"/pictures/{picture_id}").get_json()
