@@ -159,7 +159,8 @@ def recipe_section(name: str) -> str:
     for command, lines in itertools.groupby(remarks, lambda line: line.startswith("  ")):
         text = "\n".join(line.strip() for line in lines)
         blocks.append(f"```sh\n{text}\n```\n" if command else f"{text}\n")
-    facts = [(key, str(recipe[key])) for key in ("paper", "cost", "outcome") if key in recipe]
+    told = ("paper", "cost", "outcome")
+    facts: list[tuple[str, ...]] = [(key, str(recipe[key])) for key in told if key in recipe]
     facts.append(("network", f"`{recipe['net'].get('name', NetRecipe.name)}`"))
     facts.append(("stages", ", ".join(f"`{stage['name']}`" for stage in recipe["stages"])))
     return "\n".join([*blocks, table(("", ""), facts)])
