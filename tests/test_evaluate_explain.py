@@ -17,6 +17,12 @@ from photochrom.color.space import rgb_to_lab
 from photochrom.evaluate.explain import Judgement
 from photochrom.evaluate.views import balance_view, bins_view, channel_view, map_view
 from photochrom.imageio import read
+from photochrom.nets import build
+from photochrom.nets.critics import build_critic
+from photochrom.train import checkpoint
+from photochrom.train.checkpoint import Position
+from photochrom.train.recipe_file import load_recipe, to_table
+from photochrom.train.shipped import recipe_path
 
 
 @pytest.fixture
@@ -55,12 +61,13 @@ def test_a_run_shows_what_its_critic_takes_for_real(
     photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, out = tmp_path / "run", tmp_path / "views"
-    photos = drawn_folder(tmp_path / "photos", 8)
-    settings = [f"data.sources=['{photos}']", "stages.0.images=4", "stages.1.images=8"]
-    more = [part for setting in settings for part in ("--set", setting)]
-    assert main(["train", "smoke", "--run", str(run), *more]) == OK
-    assert (run / "report.html").is_file()
-    assert (run / "plots" / "colours.png").is_file()
+    photos = drawn_folder(tmp_path / "photos", 2)
+    recipe = load_recipe(recipe_path("smoke"), [f"data.sources=['{photos}']"])
+    average = build(recipe.net.name, recipe.net.options).state_dict()
+    critic = build_critic(recipe.critic.name, recipe.critic.options).state_dict()
+    run.mkdir()
+    state = {"average": average, "critic": critic}
+    checkpoint.save(run / "checkpoint.pt", Position(images=96), to_table(recipe), state)
     capsys.readouterr()
     assert main(["explain", str(photo), "--run", str(run), "-o", str(out)]) == OK
     assert (out / "true-critic.png").is_file()
