@@ -173,7 +173,12 @@ def test_colours_are_corrected_without_a_mouse(visit: Open, cat: Path) -> None:
     keys = me.page.keyboard
     me.page.locator("#correct").focus()
     keys.press("Enter")
-    me.page.locator("#stage").focus()
+    stage = me.page.locator("#stage")
+    stage.focus()
+    keys.press("+")
+    assert "zoomed" in stage.get_attribute("class")
+    # Where colours are corrected, all of the picture is in colour.
+    assert stage.evaluate("stage => stage.style.getPropertyValue('--cut')") == "0%"
     for key in ("ArrowLeft", "ArrowUp", "Enter"):
         keys.press(key)
     me.page.locator("#palette[open]").wait_for()

@@ -99,8 +99,8 @@ const spots = new Spots(need("spots"), need("spot-list"), {
 });
 const zoom = new Zoom(stage, {
   moved() {
-    compare?.set(compare.percent);
-    spots?.place();
+    if (!correcting) compare.set(compare.percent);
+    spots.place();
     need("zoom-fit").hidden = zoom.scale <= 1;
     showAim();
   },
@@ -294,6 +294,7 @@ function setCorrecting(on) {
     say(words("hint_help"));
   } else {
     palette.close();
+    if (status.textContent === words("hint_help")) status.replaceChildren();
   }
 }
 
