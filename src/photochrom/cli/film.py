@@ -116,7 +116,8 @@ _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in KINDS.items(
     type=click.IntRange(min=1, max=64),
     default=1,
     show_default=True,
-    help="Colour so many films at once. One alone keeps about four processor cores busy.",
+    help="Colour so many films at once, each with its own memory; for machines with many "
+    "processor cores.",
 )
 @click.option(
     "--resume",

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from av.codec import CodecContext
-from av.sidedata.sidedata import Type
 from av.stream import Stream
 from av.video.frame import VideoFrame
 
@@ -156,7 +155,7 @@ def display_of(frame: VideoFrame) -> tuple[int, bool]:
     """How a frame is to be shown: degrees to turn counter-clockwise, then whether to swap left and
     right. libav's own rotation is not to be used for mirrored films: it takes them for turned.
     """
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return 0, False
     memory: Any = matrix  # PyAV's side data are buffers, which its type stubs do not say
