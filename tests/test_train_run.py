@@ -55,6 +55,8 @@ def test_a_run_leaves_losses_grids_and_a_checkpoint(finished: Path) -> None:
         grid = read(finished / f"grid-{step:07d}.png")
         assert grid.pixels.shape == (side, 4 * 3 * side, 3)
     assert list((finished / "tensorboard").iterdir())
+    assert (finished / "report.html").is_file()
+    assert {"losses", "critic", "colours"} <= {plot.stem for plot in (finished / "plots").iterdir()}
     position, _, _ = checkpoint.load(finished / "checkpoint.pt")
     assert position == Position(stage=2, step=38, images=272)
 
