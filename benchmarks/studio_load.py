@@ -153,13 +153,15 @@ class Person:
         return path
 
     def follow(self, path: str) -> None:
-        """By a stream if there is one to have, else by asking now and then, as the page does."""
-        began = time.monotonic()
+        """By a stream; once that is refused by asking now and then, as the page does."""
+        began, streaming = time.monotonic(), True
         self.ask("picture page", "GET", path)
         self.ask("grey preview", "GET", f"{path}/grey.webp")
         while time.monotonic() < max(began, self.tally.until) + DRAIN_S:
-            status, told = self.ask("event stream", "GET", f"{path}/events")
-            if status != 200:
+            if streaming:
+                status, told = self.ask("event stream", "GET", f"{path}/events")
+                streaming = status == 200
+            if not streaming:
                 self.think()
                 _status, told = self.ask("state", "GET", f"{path}/state")
             states = re.findall(rb'"state": ?"(\w+)"', told)
