@@ -278,7 +278,7 @@ def _delete() -> Json:
 
 
 def _result() -> Json:
-    file = {"schema": {}}
+    file: Json = {"schema": {}}
     return {
         "operationId": "result",
         "summary": "The coloured file",
