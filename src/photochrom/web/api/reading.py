@@ -68,7 +68,9 @@ def _check_name(name: object) -> None:
         raise Refused(_("The name must be 1 to {most} characters of text.").format(most=MAX_NAME))
 
 
-def _fields(given: MultiDict[str, str], known: Iterable[str], table: dict[str, Read]) -> dict[str, Any]:
+def _fields(
+    given: MultiDict[str, str], known: Iterable[str], table: dict[str, Read]
+) -> dict[str, Any]:
     _only(given, known)
     values: dict[str, Any] = {}
     for name, texts in given.lists():
