@@ -5,7 +5,7 @@ VENV ?= .venv
 EDITABLE ?= -e
 BIN = $(VENV)/bin
 
-.PHONY: setup check test docs pictures
+.PHONY: setup check test test-colouring test-training-and-studio docs pictures
 
 setup:  ## An environment with every extra, and the wheels that the packaging test installs from.
 	$(PYTHON) -m venv $(VENV)
@@ -18,8 +18,14 @@ check:  ## Lint, format, types, import rules.
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test:  ## All tests.
-	@$(BIN)/python -m pytest
+test:  ## All tests, in two halves beside each other.
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-colouring test-training-and-studio
+
+test-colouring:
+	@$(BIN)/python -m pytest --ignore-glob='*/test_train_*.py' --ignore-glob='*/test_web_*.py'
+
+test-training-and-studio:
+	@$(BIN)/python -m pytest tests/test_train_*.py tests/test_web_*.py
 
 docs:  ## Rewrite the pages that repeat what the code says.
 	$(BIN)/python docs/generate.py
