@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from network_cost import cost
 
 from photochrom.errors import ModelError, RecipeError
 from photochrom.nets import NETS, build
 from photochrom.nets.contract import ColorNet, confidence
-from photochrom.nets.cost import cost
 from photochrom.nets.mobile_unet import MobileUNet
 from photochrom.nets.mobilenet import MobileNetEncoder
 from photochrom.train import checkpoint

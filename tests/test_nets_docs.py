@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 import test_nets_contract as contract
 import torch
+from network_cost import cost
 from training_fixtures import drawn_folder, drawn_photo
 
 from photochrom.cli import OK, main
@@ -19,7 +20,6 @@ from photochrom.colorize import colorize
 from photochrom.engine import load
 from photochrom.nets import NETS, NetSpec, build
 from photochrom.nets.contract import ColorNet
-from photochrom.nets.cost import cost
 from photochrom.nets.critics import CRITICS, build_critic
 from photochrom.train.shipped import recipe_path
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from network_cost import cost
 from torch import nn
 
 from photochrom.color.bins import ColorBins
 from photochrom.errors import ModelError, RecipeError
 from photochrom.nets import build
-from photochrom.nets.cost import cost
 from photochrom.nets.layers import with_spectral
 from photochrom.nets.mobilenet import MobileNetEncoder
 from photochrom.nets.resnet import ResNetEncoder

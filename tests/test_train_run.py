@@ -67,7 +67,7 @@ def test_the_exported_model_colours_like_the_network(finished: Path, tmp_path: P
     assert [file.name for file in tmp_path.iterdir()] == ["smoke.onnx"]
     network = load(out, device="cpu")
     assert network.card.name == "smoke"
-    assert network.card.training_data == "whatever data.sources held"
+    assert network.card.training_data == "photos"  # the name of its data.sources
     x = np.zeros((1, 4, 64, 96), np.float32)
     x[:, 0] = np.linspace(0, 100, 96)
     _, torch_net, _ = load_average(finished / "checkpoint.pt")

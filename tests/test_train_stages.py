@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import signal
 from collections.abc import Iterator
@@ -200,6 +201,25 @@ def test_the_list_names_every_recipe(capsys: pytest.CaptureFixture[str]) -> None
     assert "paper: Isola et al." in told
     assert main(["train", "pix2pixx"]) == FAILED
     assert "did you mean 'pix2pix'?" in capsys.readouterr().err
+
+
+def test_own_photos_are_not_told_as_the_recipes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def noted(recipe: Recipe, *_rest: object) -> int:
+        told.append(recipe.export.training_data)
+        return OK
+
+    # By its name: as an attribute, `photochrom.cli.train` is the command.
+    monkeypatch.setattr(importlib.import_module("photochrom.cli.train"), "_train", noted)
+    monkeypatch.setenv("PHOTOCHROM_WEIGHTS", str(folder))
+    photos = str(folder / "photos")
+    assert main(["train", "photochrom-base", "--data", photos]) == OK
+    mine = ["--set", "export.training_data=my album"]
+    assert main(["train", "photochrom-base", "--data", photos, *mine]) == OK
+    assert told == ["", "my album"]
 
 
 def test_a_prior_is_counted_written_and_read(

@@ -37,6 +37,18 @@ _AB_LIMIT = 128.0
 
 
 @dataclass(frozen=True)
+class NetworkSettings:
+    """Which network guesses, where it runs, how it is asked: the same for photos and films."""
+
+    model: str | Path = DEFAULT_MODEL
+    device: str = "auto"
+    threads: int | None = None
+    """Of the network, and of a film's encoder; None: each as it likes best."""
+    size: Size = "auto"
+    vividness: float = DEFAULT_VIVIDNESS
+
+
+@dataclass(frozen=True)
 class Hint:
     """A person's word: this place has this colour."""
 

@@ -14,8 +14,8 @@ from typing import Literal, TypeAlias
 from photochrom import __version__
 from photochrom.batch.plan import Job, is_folder
 from photochrom.color.tone import tone
-from photochrom.colorize import DEFAULT_VIVIDNESS, Hint, Size, colorize
-from photochrom.engine import DEFAULT_MODEL, Network, load, local
+from photochrom.colorize import Hint, NetworkSettings, colorize
+from photochrom.engine import Network, load, local
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.imageio import DEFAULT_MAX_PIXELS, read, write
 from photochrom.imageio.atomic import check_target, remove_leftovers
@@ -32,14 +32,9 @@ _PATIENCE_S = 0.5
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(NetworkSettings):
     """How files are coloured."""
 
-    model: str | Path = DEFAULT_MODEL
-    device: str = "auto"
-    threads: int | None = None
-    size: Size = "auto"
-    vividness: float = DEFAULT_VIVIDNESS
     hints: tuple[Hint, ...] = ()
     overwrite: bool = False
     """Colour again what is finished."""

@@ -82,7 +82,9 @@ def train(
     if recipe is None:
         raise click.UsageError("which RECIPE? --list shows those that come with photochrom")
     if data:
-        overrides = (*overrides, f"data.sources={json.dumps([str(path) for path in data])}")
+        sources = json.dumps([str(path) for path in data])
+        # The recipe's own words tell of other photos.
+        overrides = ('export.training_data=""', *overrides, f"data.sources={sources}")
     loaded = load_recipe(recipe_path(recipe), overrides)
     if prior is not None:
         return _count_bins(loaded, prior)

@@ -23,6 +23,7 @@ from photochrom.engine.devices import DEVICES
 from photochrom.errors import ModelError
 from photochrom.imageio.atomic import check_target, write_atomically
 from photochrom.nets.contract import AB_SCALE, ColorNet, confidence
+from photochrom.train.recipe import Recipe
 from photochrom.train.start import ONNX_HALF, load_average
 
 _OPSET = 17
@@ -85,7 +86,7 @@ def export(
         size=size or recipe.export.size,
         multiple=multiple,
         licence=recipe.export.licence,
-        training_data=recipe.export.training_data,
+        training_data=recipe.export.training_data or _sources(recipe),
         recipe=f"{recipe.name}, {position.images} image views",
         commit=_commit(),
         metrics=dict(metrics or {}),
@@ -177,6 +178,13 @@ def _difference(
     outputs = run(sample)
     pairs = zip((AB, CONFIDENCE), expected, (AB_SCALE, 1.0), strict=False)
     return float(np.max([np.abs(outputs[name] - b).max() / scale for name, b, scale in pairs]))
+
+
+def _sources(recipe: Recipe) -> str:
+    """What it learned from, by the names of files and folders, and what it began with."""
+    names = ", ".join(Path(source).name for source in recipe.data.sources)
+    start = Path(recipe.net.start_from).name
+    return f"{names}; begun from {start}" if start else names
 
 
 def _commit() -> str:

@@ -138,6 +138,7 @@ class Export:
     """Default working size, px of the short side."""
     licence: str = "Apache-2.0"
     training_data: str = ""
+    """What it learned from; empty: the names of data.sources."""
     chroma_gain: float = 1.0
     """Factor on the network's chroma at vividness 1."""
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from photochrom.colorize import DEFAULT_VIVIDNESS, Size
-from photochrom.engine import DEFAULT_MODEL
+from photochrom.colorize import NetworkSettings
 from photochrom.video.steady import DEFAULT_STEADY
 from photochrom.video.writing import Encoding
 
@@ -39,15 +38,9 @@ class KeyFrame:
 
 
 @dataclass(frozen=True)
-class FilmSettings:
+class FilmSettings(NetworkSettings):
     """How a film is coloured."""
 
-    model: str | Path = DEFAULT_MODEL
-    device: str = "auto"
-    threads: int | None = None
-    """Of the network and of the encoder, each; None: each as it likes best."""
-    size: Size = "auto"
-    vividness: float = DEFAULT_VIVIDNESS
     steady: float = DEFAULT_STEADY
     encoding: Encoding = field(default_factory=Encoding)
     start_s: float | None = None
