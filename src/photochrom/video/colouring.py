@@ -6,6 +6,7 @@ import dataclasses
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,8 @@ def decoded(frames: Iterable[Frame], converter: Converter, first: int = 0) -> It
 class Reel:
     """Frames that can be looked at ahead and back, as few as are asked for.
 
-    What was taken stays as `Small`, for warming up.
+    What was taken stays as `Small`, for warming up. One thread may go through a `stretch` while
+    another takes frames.
     """
 
     def __init__(self, frames: Iterator[Decoded], kept: int, kept_times: int) -> None:
@@ -91,30 +93,35 @@ class Reel:
         self._behind: deque[Small] = deque(maxlen=kept)
         self._times: deque[int] = deque(maxlen=kept_times)
         self._taken = 0
+        self._one_at_a_time = RLock()
 
     def at(self, place: int) -> Decoded | None:
         """The frame so many after the next one to be taken; None behind the last."""
-        while len(self._ahead) <= place:
-            item = next(self._frames, None)
-            if item is None:
-                return None
-            self._ahead.append(item)
-        return self._ahead[place]
+        with self._one_at_a_time:
+            while len(self._ahead) <= place:
+                item = next(self._frames, None)
+                if item is None:
+                    return None
+                self._ahead.append(item)
+            return self._ahead[place]
 
     def take(self) -> Decoded:
         """The next frame, which is then behind."""
-        item = self._ahead.popleft()
-        self._behind.append(item.small)
-        self._times.append(item.frame.pts)
-        self._taken += 1
-        return item
+        with self._one_at_a_time:
+            item = self._ahead.popleft()
+            self._behind.append(item.small)
+            self._times.append(item.frame.pts)
+            self._taken += 1
+            return item
 
     def stretch(self, frames: int) -> Iterator[Small]:
         """Those behind, then up to ``frames`` from the next one on, also while frames are taken."""
-        yield from list(self._behind)
-        start = self._taken
+        with self._one_at_a_time:
+            behind, start = list(self._behind), self._taken
+        yield from behind
         for place in range(frames):
-            item = self.at(place - (self._taken - start))
+            with self._one_at_a_time:
+                item = self.at(place - (self._taken - start))
             if item is None:
                 return
             yield item.small

@@ -192,16 +192,18 @@ class _Job:
         colours = steady_chroma(shots, self._guess, steady=self._settings.steady, pinned=pinned)
         file = SegmentFile(self._parts, self._info, encoding_of(self._settings))
         self._files.callback(file.abandon)
-        for index, ab in colours:
-            if index < first:
-                continue
-            item = reel.take()
-            behind.do(partial(self._write, file, item.frame, ab))
-            self.done += 1
-            if self._progress is not None:
-                self._progress(FilmProgress(self.done, self._resumed, self._total, self._device))
-            if index + 1 == first + count or reel.at(0) is None:
-                break
+        with contextlib.closing(colours):
+            for index, ab in colours:
+                if index < first:
+                    continue
+                item = reel.take()
+                behind.do(partial(self._write, file, item.frame, ab))
+                self.done += 1
+                if self._progress is not None:
+                    done = FilmProgress(self.done, self._resumed, self._total, self._device)
+                    self._progress(done)
+                if index + 1 == first + count or reel.at(0) is None:
+                    break
         self._carried = ab if shots.hold(pinned, index) else None
         segment = Segment(self._number, first, index + 1 - first, reel.earliest_pts)
         behind.do(partial(file.finish, segment, self._carried))

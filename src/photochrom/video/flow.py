@@ -56,29 +56,45 @@ class Carrier:
         return moved(planes, self.origin, cv2.INTER_LINEAR)
 
 
+@dataclass(frozen=True)
+class Motion:
+    """Between two frames, at the size at which it was looked for."""
+
+    earlier: Planes
+    later: Planes
+    """L, (h, w) in [0, 100]."""
+    onward: Planes
+    """(h, w, 2): from every pixel of the earlier frame to where the later one shows it, px."""
+    back: Planes
+    """(h, w, 2): from the later frame to the earlier one."""
+
+    def carriers(self, shape: tuple[int, int]) -> tuple[Carrier, Carrier]:
+        """(From the earlier frame to the later, from the later to the earlier).
+
+        shape: (h', w') of the planes that will be carried.
+        """
+        # Trust needs finer planes than chroma, and not as fine as the motion.
+        fine = (_FINER * shape[0], _FINER * shape[1])
+        onward, back = _scaled(self.onward, fine), _scaled(self.back, fine)
+        before, after = shrink(self.earlier, fine), shrink(self.later, fine)
+        return (
+            _carrier(before, after, back, onward, shape),
+            _carrier(after, before, onward, back, shape),
+        )
+
+
 class MotionFinder:
     """Finds motion between frames; holds OpenCV's buffers, so one belongs to one thread."""
 
     def __init__(self) -> None:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
-    def between(
-        self, earlier: Planes, later: Planes, shape: tuple[int, int]
-    ) -> tuple[Carrier, Carrier]:
-        """Carriers (from the earlier frame to the later, from the later to the earlier).
-
-        earlier, later: L, (h, w) in [0, 100]. shape: (h', w') of the planes that will be carried.
-        """
+    def between(self, earlier: Planes, later: Planes) -> Motion:
+        """earlier, later: L, (h, w) in [0, 100]."""
         first, second = _codes(earlier), _codes(later)
-        # Trust needs finer planes than chroma, and not as fine as the motion.
-        fine = (_FINER * shape[0], _FINER * shape[1])
-        onward = _scaled(np.asarray(self._dis.calc(first, second, _ABSENT), np.float32), fine)
-        back = _scaled(np.asarray(self._dis.calc(second, first, _ABSENT), np.float32), fine)
-        before, after = shrink(earlier, fine), shrink(later, fine)
-        return (
-            _carrier(before, after, back, onward, shape),
-            _carrier(after, before, onward, back, shape),
-        )
+        onward = np.asarray(self._dis.calc(first, second, _ABSENT), np.float32)
+        back = np.asarray(self._dis.calc(second, first, _ABSENT), np.float32)
+        return Motion(earlier, later, onward, back)
 
 
 def _codes(L: Planes) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """One steady stream of colour out of single guesses, on one page.
 
-The network guesses key frames alone. Inside a shot every guess is carried along the motion, from
-the past by a running average and from the key frames ahead by one of their own; both are merged by
+The network guesses every frame alone. Inside a shot every guess is carried along the motion, from
+the past by a running average and from the frames ahead by one of their own; both are merged by
 how far they can be trusted. What a frame shows for the first time takes the freshest guess, since
 nothing can be trusted there. The average gives the colours at large, which are what flickers; the
 detail comes from the nearest guesses alone, since an average of many blurs it. Nothing is carried
@@ -11,8 +11,9 @@ over a cut.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -21,27 +22,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError
-from photochrom.video.flow import Carrier, MotionFinder
+from photochrom.video.flow import Carrier, Motion, MotionFinder
 from photochrom.video.guessing import Guess
 from photochrom.video.pins import Pinned, PinnedColours, guess_one, pinned_weight
 from photochrom.video.shots import DECISION_FRAMES, ShotFinder
+from photochrom.video.stages import ReadAhead
 
 DEFAULT_STEADY = 0.8
 """How long colours last: 0 colours every frame by itself, 1 remembers the longest."""
 LOOKAHEAD = 24
+"""Frames behind one that its colour depends on, at most."""
+HELD = LOOKAHEAD + 8
 """Most frames that are held before the first of them gets its colour."""
-KEY_EVERY = 2
-"""Frames from one guess of the network to the next; motion fills in."""
-LONGEST_MEMORY = 4.0
-"""Key frames that the running average weighs as much as all older ones, at steady 1."""
+LONGEST_MEMORY = 7.0
+"""Guesses that the running average weighs as much as all older ones, at steady 1."""
 
 _DETAIL_PX = 3.0
 """Of the chroma planes: what is larger takes the average's colour."""
 _NEARER = np.float32(0.4)
 """What a guess's detail is worth a frame further away."""
-_LEAST_KNOWN = 0.5
 _LEAST_WEIGHT = np.float32(1e-3)
 _AHEAD = LOOKAHEAD - DECISION_FRAMES
+_QUEUED = 2
+"""Frames between two of the threads."""
 _NOTHING_PINNED: Mapping[int, Pinned] = MappingProxyType({})
 
 Planes = NDArray[np.float32]
@@ -52,8 +55,7 @@ class Small:
     """One frame at the network's working size."""
 
     index: int
-    """Of the frame in the film. Key frames are where it is a multiple of `KEY_EVERY`, so that a
-    film coloured in parts has them at the same frames."""
+    """Of the frame in the film."""
     L: Planes
     """(h, w), [0, 100]; h and w multiples of the card's, equal for all frames."""
 
@@ -82,6 +84,10 @@ class Average(NamedTuple):
         most = np.maximum(np.maximum(self.weight, guess.weight), np.float32(memory))
         return Average(ab, np.minimum(total, most))
 
+    def fainter(self, share: np.float32) -> Average:
+        """The same with a share of the weight."""
+        return Average(self.ab, self.weight * share)
+
     def merged(self, other: Average | None) -> Planes:
         """The mean of both by weight; where neither is trusted, halfway."""
         if other is None:
@@ -101,8 +107,7 @@ class Told(NamedTuple):
 
     def carried(self, carrier: Carrier) -> Told:
         """As the neighbouring frame has it."""
-        nearest = self.nearest.carried(carrier)
-        return Told(self.mean.carried(carrier), Average(nearest.ab, nearest.weight * _NEARER))
+        return Told(self.mean.carried(carrier), self.nearest.carried(carrier).fainter(_NEARER))
 
     def with_guess(self, guess: Average, memory: float) -> Told:
         """Together with a guess for the same frame; see `Average.with_guess`."""
@@ -130,22 +135,35 @@ def steady_chroma(
     *,
     steady: float = DEFAULT_STEADY,
     pinned: Mapping[int, Pinned] = _NOTHING_PINNED,
-) -> Iterator[tuple[int, Planes]]:
+) -> Generator[tuple[int, Planes]]:
     """Chroma of a film's frames: exactly one for each, in their order.
 
     smalls: the frames in their order. A part of a film comes out as in the whole, up to what no eye
         sees, when some hundred frames before it and `LOOKAHEAD` behind it are passed as well.
-    guess: see `Guess`; called with one frame at a time, and for key frames only.
+    guess: see `Guess`; called with one frame at a time.
     steady: [0, 1]; 0 is the guess of every frame by itself. pinned: colours that a person gave, by
         frame index; they hold through the rest of the shot, and reach back some frames.
-    Yields (index, ab (h', w', 2) float32 in CIELAB units). Holds at most `LOOKAHEAD` frames; the
-    same frames give the same result. Raises InputError where steady is outside [0, 1].
+    Yields (index, ab (h', w', 2) float32 in CIELAB units). Holds at most `HELD` frames; the same
+    frames give the same result. Frames are taken and guessed in threads of its own, which end with
+    the generator: close it when you leave it early. Raises InputError where steady is outside
+    [0, 1].
     """
     if not 0.0 <= steady <= 1.0:
         raise InputError(f"the steadiness is {steady}; it must be a number from 0 to 1.")
     if steady == 0.0:
         return ((s.index, guess_one(guess, s.L, pinned.get(s.index))) for s in smalls)
-    return _merged(_guessed(_with_shots(smalls), guess, pinned), steady * LONGEST_MEMORY)
+    return _steadied(smalls, guess, pinned, steady * LONGEST_MEMORY)
+
+
+def _steadied(
+    smalls: Iterable[Small], guess: Guess, pinned: Mapping[int, Pinned], memory: float
+) -> Generator[tuple[int, Planes]]:
+    """Motion, guesses and their merging, each in a thread: no one of them fills the processor."""
+    with (
+        ReadAhead(_moving(_with_shots(smalls)), _QUEUED) as moving,
+        ReadAhead(_guessed(moving, guess, pinned), _QUEUED) as steps,
+    ):
+        yield from _merged(steps, memory)
 
 
 @dataclass(frozen=True)
@@ -157,8 +175,8 @@ class _Step:
     """From the frame before; None where a shot begins."""
     back: Carrier | None
     """To the frame before."""
-    fresh: Average | None
-    """The network's guess, where this is a key frame."""
+    fresh: Average
+    """The network's guess."""
 
 
 def _with_shots(smalls: Iterable[Small]) -> Iterator[tuple[Small, bool]]:
@@ -173,40 +191,39 @@ def _with_shots(smalls: Iterable[Small]) -> Iterator[tuple[Small, bool]]:
         yield waiting.popleft(), begins
 
 
-def _guessed(
-    frames: Iterable[tuple[Small, bool]], guess: Guess, pinned: Mapping[int, Pinned]
-) -> Iterator[_Step]:
-    """Motion between the frames, and the network's guess for key frames."""
-    motion = MotionFinder()
+def _moving(frames: Iterable[tuple[Small, bool]]) -> Iterator[tuple[Small, Motion | None]]:
+    """Every frame, and the motion from the one before; None where a shot begins."""
+    finder = MotionFinder()
     before: Planes | None = None
+    for small, begins in frames:
+        yield small, None if before is None or begins else finder.between(before, small.L)
+        before = small.L
+
+
+def _guessed(
+    frames: Iterable[tuple[Small, Motion | None]], guess: Guess, pinned: Mapping[int, Pinned]
+) -> Iterator[_Step]:
+    """Every frame's guess, which hears the colours that a person has given in its shot."""
     held: PinnedColours | None = None
     shape = (0, 0)
-    known = np.zeros(shape, np.float32)
-    for small, begins in frames:
+    for small, motion in frames:
         carriers: tuple[Carrier | None, Carrier | None] = (None, None)
-        if before is None or begins:
+        if motion is None:
             held = None
         else:
-            onward, back = motion.between(before, small.L, shape)
+            onward, back = motion.carriers(shape)
             carriers = (onward, back)
-            known = onward.carry_smoothly(known) * onward.trust
             if held is not None:
                 held.carry(onward)
-        before = small.L
-        fresh: Average | None = None
         said = pinned.get(small.index)
-        is_key = said is not None or small.index % KEY_EVERY == 0
-        if is_key or carriers[0] is None or float(known.mean()) < _LEAST_KNOWN:
-            heard = said if held is None else held.at(small.index, said)
-            ab = guess_one(guess, small.L, heard)
-            shape = (ab.shape[0], ab.shape[1])
-            known = np.ones(shape, np.float32)
-            weight = known
-            if said is not None and heard is not None:
-                weight = pinned_weight(guess_one(guess, small.L, None), ab, heard)
-                held = PinnedColours(heard, shape)
-            fresh = Average(ab, weight)
-        yield _Step(small.index, *carriers, fresh)
+        heard = said if held is None else held.at(small.index, said)
+        ab = guess_one(guess, small.L, heard)
+        shape = (ab.shape[0], ab.shape[1])
+        weight = np.ones(shape, np.float32)
+        if said is not None and heard is not None:
+            weight = pinned_weight(guess_one(guess, small.L, None), ab, heard)
+            held = PinnedColours(heard, shape)
+        yield _Step(small.index, *carriers, Average(ab, weight))
 
 
 def _merged(steps: Iterable[_Step], memory: float) -> Iterator[tuple[int, Planes]]:
@@ -214,45 +231,32 @@ def _merged(steps: Iterable[_Step], memory: float) -> Iterator[tuple[int, Planes
     source = iter(steps)
     window: deque[_Step] = deque()
     past: Told | None = None
-    futures: deque[Told | None] = deque()
     while True:
         while len(window) <= _AHEAD and (step := next(source, None)) is not None:
             window.append(step)
         if not window:
             return
-        if not futures:
-            futures = _futures(window, memory)
+        future = _future(window, memory)
         now = window.popleft()
         if past is not None and now.onward is not None:
-            past = past.carried(now.onward)
-            if now.fresh is not None:
-                past = past.with_guess(now.fresh, memory)
-        elif now.fresh is not None:
+            past = past.carried(now.onward).with_guess(now.fresh, memory)
+        else:
             past = Told(now.fresh, now.fresh)
-        assert past is not None  # a shot begins with a guess
-        yield now.index, past.merged(futures.popleft(), memory)
+        yield now.index, past.merged(future, memory)
 
 
-def _futures(window: deque[_Step], memory: float) -> deque[Told | None]:
-    """What the key frames ahead say of the window's frames up to the next key frame."""
-    shot = [window[0]]
-    for step in list(window)[1:]:
-        if step.onward is None:
+def _future(window: deque[_Step], memory: float) -> Told | None:
+    """What the frames ahead say of the window's first; None where its shot ends with it."""
+    ahead: list[tuple[Average, Carrier]] = []
+    for step in islice(window, 1, None):
+        if step.back is None:
             break
-        shot.append(step)
-    keys = [place for place, step in enumerate(shot) if place and step.fresh is not None]
-    if not keys:
-        return deque([None] * len(shot))
-    future: Told | None = None
-    futures: deque[Told | None] = deque()
-    for place in range(keys[-1], 0, -1):
-        step = shot[place]
-        if step.fresh is not None:
-            alone = Told(step.fresh, step.fresh)
-            future = alone if future is None else future.with_guess(step.fresh, memory)
-        assert future is not None
-        assert step.back is not None  # no shot begins within
-        future = future.carried(step.back)
-        if place <= keys[0]:
-            futures.appendleft(future)
-    return futures
+        ahead.append((step.fresh, step.back))
+    if not ahead:
+        return None
+    mean: Average | None = None
+    for fresh, back in reversed(ahead):
+        mean = (fresh if mean is None else mean.with_guess(fresh, memory)).carried(back)
+    assert mean is not None
+    nearest, back = ahead[0]
+    return Told(mean, nearest.carried(back).fainter(_NEARER))
