@@ -32,19 +32,19 @@ DEFAULT_STEADY = 0.8
 """How long colours last: 0 colours every frame by itself, 1 remembers the longest."""
 LOOKAHEAD = 24
 """Frames behind one that its colour depends on, at most."""
-HELD = LOOKAHEAD + 8
+_QUEUED = 2
+"""Frames between two of the threads."""
+HELD = LOOKAHEAD + 2 * (_QUEUED + 2)
 """Most frames that are held before the first of them gets its colour."""
 LONGEST_MEMORY = 7.0
 """Guesses that the running average weighs as much as all older ones, at steady 1."""
 
 _DETAIL_PX = 3.0
 """Of the chroma planes: what is larger takes the average's colour."""
-_NEARER = np.float32(0.4)
-"""What a guess's detail is worth a frame further away."""
+_NEXT_DETAIL = np.float32(0.4)
+"""What the detail of the next frame's guess is worth beside the frame's own."""
 _LEAST_WEIGHT = np.float32(1e-3)
 _AHEAD = LOOKAHEAD - DECISION_FRAMES
-_QUEUED = 2
-"""Frames between two of the threads."""
 _NOTHING_PINNED: Mapping[int, Pinned] = MappingProxyType({})
 
 Planes = NDArray[np.float32]
@@ -84,49 +84,20 @@ class Average(NamedTuple):
         most = np.maximum(np.maximum(self.weight, guess.weight), np.float32(memory))
         return Average(ab, np.minimum(total, most))
 
-    def fainter(self, share: np.float32) -> Average:
-        """The same with a share of the weight."""
-        return Average(self.ab, self.weight * share)
-
-    def merged(self, other: Average | None) -> Planes:
+    def merged(self, other: Average) -> Planes:
         """The mean of both by weight; where neither is trusted, halfway."""
-        if other is None:
-            return self.ab
         mine, others = self.weight + _LEAST_WEIGHT, other.weight + _LEAST_WEIGHT
         merged: Planes = self.ab + (other.ab - self.ab) * (others / (mine + others))[..., None]
         return merged
 
 
-class Told(NamedTuple):
-    """What one direction of time says of a frame."""
+class Ahead(NamedTuple):
+    """What the frames behind one say of it."""
 
     mean: Average
     """Many guesses."""
     nearest: Average
-    """The nearest one."""
-
-    def carried(self, carrier: Carrier) -> Told:
-        """As the neighbouring frame has it."""
-        return Told(self.mean.carried(carrier), self.nearest.carried(carrier).fainter(_NEARER))
-
-    def with_guess(self, guess: Average, memory: float) -> Told:
-        """Together with a guess for the same frame; see `Average.with_guess`."""
-        return Told(self.mean.with_guess(guess, memory), guess)
-
-    def merged(self, other: Told | None, memory: float) -> Planes:
-        """Past and future together: the means at large, the nearest guesses' detail.
-
-        memory: what weighs more is a person's word, and shown as it is.
-        """
-        mean = self.mean.merged(other and other.mean)
-        weight = self.mean.weight
-        if other is not None:
-            weight = np.maximum(weight, other.mean.weight)
-        detail = self.nearest.merged(other and other.nearest) - mean
-        detail -= cv2.GaussianBlur(detail, (0, 0), _DETAIL_PX, borderType=cv2.BORDER_REPLICATE)
-        detail *= (weight <= max(1.0, memory))[..., None]
-        together: Planes = mean + detail
-        return together
+    """The next frame's."""
 
 
 def steady_chroma(
@@ -230,22 +201,22 @@ def _merged(steps: Iterable[_Step], memory: float) -> Iterator[tuple[int, Planes
     """Past and future of every frame, merged by trust."""
     source = iter(steps)
     window: deque[_Step] = deque()
-    past: Told | None = None
+    past: Average | None = None
     while True:
         while len(window) <= _AHEAD and (step := next(source, None)) is not None:
             window.append(step)
         if not window:
             return
-        future = _future(window, memory)
+        ahead = _looked_ahead(window, memory)
         now = window.popleft()
-        if past is not None and now.onward is not None:
-            past = past.carried(now.onward).with_guess(now.fresh, memory)
+        if past is None or now.onward is None:
+            past = now.fresh
         else:
-            past = Told(now.fresh, now.fresh)
-        yield now.index, past.merged(future, memory)
+            past = past.carried(now.onward).with_guess(now.fresh, memory)
+        yield now.index, _together(past, now.fresh, ahead, memory)
 
 
-def _future(window: deque[_Step], memory: float) -> Told | None:
+def _looked_ahead(window: deque[_Step], memory: float) -> Ahead | None:
     """What the frames ahead say of the window's first; None where its shot ends with it."""
     ahead: list[tuple[Average, Carrier]] = []
     for step in islice(window, 1, None):
@@ -258,5 +229,21 @@ def _future(window: deque[_Step], memory: float) -> Told | None:
     for fresh, back in reversed(ahead):
         mean = (fresh if mean is None else mean.with_guess(fresh, memory)).carried(back)
     assert mean is not None
-    nearest, back = ahead[0]
-    return Told(mean, nearest.carried(back).fainter(_NEARER))
+    return Ahead(mean, nearest=fresh.carried(back))
+
+
+def _together(past: Average, fresh: Average, ahead: Ahead | None, memory: float) -> Planes:
+    """Past and future: the means at large, the detail of the frame's guess and of the next one.
+
+    memory: what weighs more is a person's word, and shown as it is.
+    """
+    mean, near, weight = past.ab, fresh.ab, past.weight
+    if ahead is not None:
+        mean = past.merged(ahead.mean)
+        near = fresh.merged(Average(ahead.nearest.ab, ahead.nearest.weight * _NEXT_DETAIL))
+        weight = np.maximum(weight, ahead.mean.weight)
+    detail = near - mean
+    detail -= cv2.GaussianBlur(detail, (0, 0), _DETAIL_PX, borderType=cv2.BORDER_REPLICATE)
+    detail *= (weight <= max(1.0, memory))[..., None]
+    together: Planes = mean + detail
+    return together
