@@ -7,6 +7,7 @@ are both known.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
 
 import cv2
@@ -14,8 +15,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from photochrom.errors import InputError
+from photochrom.errors import InputError, ModelError
+from photochrom.video.colouring import Decoded, Reel
+from photochrom.video.frames import Frame
 from photochrom.video.pins import Pinned
+from photochrom.video.stages import ReadAhead
 from photochrom.video.steady import DEFAULT_STEADY, HELD, LOOKAHEAD, Small, steady_chroma
 
 H, W = 64, 96
@@ -179,6 +183,43 @@ def test_a_hint_is_heard_where_the_motion_has_brought_it() -> None:
     assert len(rows) > 0
     assert abs(rows.mean() - 30) < 2
     assert abs(columns.mean() - 40) < 2
+
+
+def test_what_goes_wrong_in_the_network_is_raised_here() -> None:
+    def broken(L: Planes, hint_ab: Planes, mask: Planes) -> Planes:
+        if len(heard) == 20:
+            raise ModelError("out of memory")
+        heard.append(L)
+        return Guesser()(L, hint_ab, mask)
+
+    heard: list[Planes] = []
+    with pytest.raises(ModelError, match="out of memory"):
+        list(steady_chroma(pan(60), broken))
+
+
+def test_leaving_early_ends_the_threads() -> None:
+    before = threading.active_count()
+    colours = steady_chroma(pan(60), Guesser())
+    next(colours)
+    assert threading.active_count() > before
+    colours.close()
+    assert threading.active_count() == before
+
+
+def test_one_thread_looks_ahead_in_a_reel_while_another_takes_frames() -> None:
+    def frame(small: Small) -> Decoded:
+        return Decoded(Frame(small.index, 10 * small.index, small.L.astype(np.uint8), 10), small)
+
+    smalls = [Small(i, np.zeros((2, 2), np.float32)) for i in range(3000)]
+    reel = Reel(map(frame, smalls), kept=5, kept_times=5)
+    for begin in (0, 1000, 2000):
+        seen = []
+        with ReadAhead(reel.stretch(1100), 3) as ahead:
+            for small in ahead:
+                seen.append(small.index)
+                if begin <= small.index < begin + 1000:
+                    assert reel.take().frame.index == small.index
+        assert seen == list(range(max(0, begin - 5), min(begin + 1100, 3000)))
 
 
 @pytest.mark.parametrize("steady", [-0.1, 1.1, float("nan")])
