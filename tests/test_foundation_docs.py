@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from types import ModuleType
 import click
 import pytest
 
+from photochrom.cli.app import app
 from photochrom.evaluate.report import METRICS
 
 ROOT = Path(__file__).parent.parent
@@ -81,6 +83,7 @@ def test_links_inside_the_documentation_lead_somewhere(page: Path) -> None:
     "page",
     [
         "README.md",
+        "docs/comparison.md",
         "docs/training.md",
         "docs/metrics.md",
         "docs/films.md",
@@ -91,6 +94,22 @@ def test_links_inside_the_documentation_lead_somewhere(page: Path) -> None:
 def test_a_page_written_by_hand_names_only_options_that_exist(page: str) -> None:
     known = set(re.findall(r"--[a-z][a-z-]+", (DOCS / "cli.md").read_text(encoding="utf-8")))
     assert set(re.findall(r"--[a-z][a-z-]+", (ROOT / page).read_text(encoding="utf-8"))) <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_shown_commands_have_the_options_that_they_need(page: Path) -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    context = click.Context(app)
+    for shown in re.findall(r"(?:^|do |&& )photochrom (.*)", "\n".join(lines), re.MULTILINE):
+        words = shlex.split(shown, comments=True)
+        named = app.get_command(context, words[0])
+        assert named is not None, shown
+        options = [p for p in named.params if isinstance(p, click.Option)]
+        given = {word.partition("=")[0] for word in words if word.startswith("-")}
+        assert given <= {name for o in options for name in (*o.opts, *o.secondary_opts)}, shown
+        if "--help" not in given:
+            assert all(given & set(o.opts) for o in options if o.required), shown
 
 
 def test_the_readme_stays_short() -> None:

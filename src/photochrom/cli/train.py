@@ -29,7 +29,8 @@ _LINE_EVERY_S = 60.0
 @click.argument("recipe", required=False)
 @click.option(
     "--data", "-d", type=click.Path(exists=True, path_type=Path), multiple=True,
-    help="Photos to train on, in place of the recipe's: a folder, a zip file. Can be given again.",
+    help="What to train on, in place of the recipe's: a folder, an archive, a film, a data set. "
+    "Can be given again.",
 )  # fmt: skip
 @click.option(
     "--run", "-r", type=click.Path(file_okay=False, path_type=Path),

@@ -55,7 +55,7 @@ class FilmMeasuring:
     limit: int | None = None
     """Number of frames, from the film's first; None takes all."""
     lpips_every: int = 3
-    """LPIPS is measured on every so many frames; odd, so that key frames and others are seen."""
+    """LPIPS is measured on every so many frames."""
 
 
 @dataclass(frozen=True)
