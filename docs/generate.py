@@ -111,7 +111,7 @@ def model_section(card: ModelCard, size_bytes: int) -> str:
         measured = [(name, f"{value:g}") for name, value in card.metrics.items()]
         lines.append(table(("measured ([what it means](metrics.md))", ""), measured))
     page = f"../src/photochrom/engine/models/{card.name}.md"
-    lines.append(f"On which pictures, what it is good for and what not: [{card.name}]({page}).\n")
+    lines.append(f"Measured on what, good for what, and what not for: [{card.name}]({page}).\n")
     return "\n".join(lines)
 
 
