@@ -26,6 +26,8 @@ class Film:
 
     frames: int = 24
     size: tuple[int, int] = (64, 96)
+    grain: int = 8  # codes from the darkest to the brightest
+    cut_at: int | None = None  # from this frame on the picture is upside down
     encoder: str = "ffv1"
     format: str = "matroska"
     pix_fmt: str = "yuv420p"
@@ -56,9 +58,11 @@ def luma(film: Film, index: int) -> NDArray[Any]:
     """A disc that moves over a noisy ramp; (H, W) codes of the film's depth."""
     height, width = film.size
     y, x = np.mgrid[:height, :width].astype(np.float64)
-    noise = np.random.default_rng(index).integers(0, 8, (height, width))
+    noise = np.random.default_rng(index).integers(0, film.grain, (height, width))
     disc = (y - height / 2) ** 2 + (x - 8 - 2 * index) ** 2 < 150
     codes = 40 + 120 * x / width + noise + 50 * disc
+    if film.cut_at is not None and index >= film.cut_at:
+        codes = codes[::-1, ::-1]
     if "10" in film.pix_fmt:
         return np.round(codes * 4 + 1).astype(np.uint16)
     return np.round(codes).astype(np.uint8)

@@ -22,12 +22,22 @@ from film_fixtures import Film, decoded, luma, make_film, payloads
 from model_fixtures import tiny_model
 
 from photochrom.color.tone import tone
+from photochrom.engine import load
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio import Picture, read, write
+from photochrom.video.colouring import Converter
+from photochrom.video.colouring import decoded as decoded_frames
 from photochrom.video.film import colour_film
+from photochrom.video.guessing import network_guess
+from photochrom.video.keyframes import pinned_colours
+from photochrom.video.pins import Pinned
 from photochrom.video.preview import preview_film
+from photochrom.video.probe import probe
+from photochrom.video.reaching import reaching_back
+from photochrom.video.reading import read_frames
 from photochrom.video.segments import parts_folder
 from photochrom.video.settings import FilmHint, FilmProgress, FilmSettings, KeyFrame
+from photochrom.video.steady import steady_chroma
 from photochrom.video.stills import keyframes_in, write_stills
 from photochrom.video.writing import Encoding
 
@@ -228,17 +238,67 @@ def test_a_hint_holds_through_the_shot_and_over_segments(
         assert cut[index] > whole[index] - 2, index
 
 
+def blue_still(path: Path, film: Film, index: int) -> Path:
+    grey = luma(film, index)
+    blue = np.minimum(grey.astype(int) + 60, 255)
+    picture = np.stack([grey // 2, grey // 2, blue], axis=-1).astype(np.uint8)
+    write(path, Picture(picture))
+    return path
+
+
+def test_a_still_late_in_a_shot_holds_from_its_beginning(
+    tmp_path: Path, settings: FilmSettings
+) -> None:
+    film = Film(frames=80, grain=2)
+    source = make_film(tmp_path / "in.mkv", film)
+    still = blue_still(tmp_path / "still.png", film, 72)
+    blue = replace(settings, keyframes=(KeyFrame(3.0, still),))
+    colour_film(source, tmp_path / "blue.mkv", blue)
+    assert all(u[:, 30:].mean() > 135 for _, _, u in decoded(tmp_path / "blue.mkv"))
+
+
+def test_what_is_said_does_not_reach_back_over_a_cut(
+    tmp_path: Path, settings: FilmSettings
+) -> None:
+    film = Film(frames=70, grain=2, cut_at=30)
+    info = probe(make_film(tmp_path / "cut.mkv", film))
+    converter = Converter(info, load(settings.model).card, settings.size)
+    still = KeyFrame(2.5, blue_still(tmp_path / "still.png", film, 60))
+    pinned = pinned_colours(info, converter, (), (still,))
+    reached = reaching_back(info, converter, pinned, deinterlace=False)
+    assert [(index, reached[index].said) for index in sorted(reached)] == [
+        (36, False), (48, False), (60, True)
+    ]  # fmt: skip
+
+
+def test_of_two_words_in_a_shot_the_earlier_one_holds_until_the_later(
+    tmp_path: Path, settings: FilmSettings
+) -> None:
+    film = Film(frames=60, grain=2)
+    info = probe(make_film(tmp_path / "in.mkv", film))
+    converter = Converter(info, load(settings.model).card, settings.size)
+    first, second = (
+        Pinned(i, np.full((*converter.working, 2), ab, np.float32), np.ones(converter.working, "f"))
+        for i, ab in ((10, (0.0, -40.0)), (50, (50.0, 30.0)))
+    )
+    pinned = reaching_back(info, converter, {10: first, 50: second}, deinterlace=False)
+    assert not any(pinned[index].said for index in pinned if index not in (10, 50))
+    smalls = [item.small for item in decoded_frames(read_frames(info), converter)]
+    guess = network_guess(load(settings.model))
+    a = [float(ab[4:, 12:, 0].mean()) for _, ab in steady_chroma(smalls, guess, pinned=pinned)]
+    assert max(a[:26]) < 10
+    assert min(a[50:]) > 40
+
+
 def test_a_coloured_still_gives_the_shot_its_colours(
     tmp_path: Path, settings: FilmSettings
 ) -> None:
     source = make_film(tmp_path / "in.mkv", Film(frames=30))
-    grey = luma(Film(), 0)
-    picture = np.stack([grey // 2, grey // 2, np.minimum(grey + 60, 255)], axis=-1).astype(np.uint8)
-    write(tmp_path / "still.png", Picture(picture))
-    blue = replace(settings, keyframes=(KeyFrame(0.0, tmp_path / "still.png"),))
+    still = blue_still(tmp_path / "still.png", Film(), 0)
+    blue = replace(settings, keyframes=(KeyFrame(0.0, still),))
     colour_film(source, tmp_path / "out.mkv", blue)
     assert all(u.mean() > 135 for _, _, u in decoded(tmp_path / "out.mkv"))
-    write(tmp_path / "wrong.png", Picture(cv2.resize(picture, (50, 64))))
+    write(tmp_path / "wrong.png", Picture(cv2.resize(read(still).pixels, (50, 64))))
     wrong = replace(settings, keyframes=(KeyFrame(0.0, tmp_path / "wrong.png"),), overwrite=True)
     with pytest.raises(InputError, match="proportions of 96 x 64"):
         colour_film(source, tmp_path / "out.mkv", wrong)

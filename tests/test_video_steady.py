@@ -206,6 +206,25 @@ def test_leaving_early_ends_the_threads() -> None:
     assert threading.active_count() == before
 
 
+def test_a_reader_that_outlives_its_source_ends() -> None:
+    with ReadAhead(iter(pan(60)), 2) as smalls:
+        colours = steady_chroma(smalls, Guesser())
+        next(colours)
+    colours.close()
+
+
+def test_steadiness_grows_from_nothing() -> None:
+    smalls = pan(60)
+
+    def jumps(steady: float) -> float:
+        casts = [float(ab[..., 1].mean()) for ab in coloured(smalls, Guesser(), steady=steady)]
+        return float(np.mean([abs(b - a) for a, b in itertools.pairwise(casts)]))
+
+    none, least, little, more = (jumps(steady) for steady in (0.0, 0.01, 0.1, 0.5))
+    assert none > least > 0.9 * none
+    assert least > 1.5 * little > 3 * more
+
+
 def test_one_thread_looks_ahead_in_a_reel_while_another_takes_frames() -> None:
     def frame(small: Small) -> Decoded:
         return Decoded(Frame(small.index, 10 * small.index, small.L.astype(np.uint8), 10), small)

@@ -207,7 +207,7 @@ def _colour(
             forget_parts(target)
         else:
             todo.append((source, target))
-    with FilmBars() as bars:
+    with FilmBars(resumable=work is colour_film) as bars:
         reporters = [FilmReporter(source, target, bars) for source, target in todo]
         failed = False
         told = [reporter.progress for reporter in reporters]
@@ -221,7 +221,7 @@ def _colour(
 
 
 def _stills(source: Path, folder: Path, settings: FilmSettings) -> int:
-    with FilmBars() as bars:
+    with FilmBars(resumable=False) as bars:
         reporter = FilmReporter(source, folder, bars)
         try:
             written = write_stills(source, folder, settings, reporter.progress)

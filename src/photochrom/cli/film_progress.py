@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class FilmBars:
     """The progress bars of all films that are being coloured; a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, resumable: bool) -> None:
+        """resumable: whether what was interrupted can go on where it was."""
+        self._resumable = resumable
         self._bars: Progress | None = None
         self._lock = threading.Lock()
         self._worked = False
@@ -36,7 +38,8 @@ class FilmBars:
     ) -> None:
         if self._bars is not None:
             self._bars.stop()
-        if kind is not None and issubclass(kind, KeyboardInterrupt) and self._worked:
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        if interrupted and self._worked and self._resumable:
             self.say("Finished segments are kept; the same call with --resume goes on.")
 
     def shown(self, name: str, task: TaskID | None, done: FilmProgress) -> TaskID | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from itertools import islice
@@ -30,7 +31,6 @@ from photochrom.imageio.atomic import write_atomically
 from photochrom.video.frames import FilmInfo
 from photochrom.video.guessing import network_guess
 from photochrom.video.libav import av, film_stream, opened, plane_codes, words
-from photochrom.video.pins import guess_one
 from photochrom.video.planes import FilmPlanes
 from photochrom.video.probe import MATRIX_CODES, probe
 from photochrom.video.steady import DEFAULT_STEADY, Small, steady_chroma
@@ -116,33 +116,44 @@ def evaluate_film(
     short_px = smallest if settings.size == "auto" else settings.size
     shape = working_shape(info.height, info.width, short_px, card.multiple)
     guess = network_guess(network, settings.vividness)
-    waiting: deque[tuple[VideoFrame, NDArray[np.uint8], Small]] = deque()
+    guesses: deque[NDArray[np.float32]] = deque()
+    waiting: deque[tuple[VideoFrame, NDArray[np.uint8]]] = deque()
 
     def smalls() -> Iterator[Small]:
         for index, frame in enumerate(islice(_frames(info), settings.limit)):
             luma = np.ascontiguousarray(plane_codes(frame.planes[0], np.dtype(np.uint8)))
             small = Small(index, planes.lightness(luma, shape))
-            waiting.append((frame, luma, small))
+            waiting.append((frame, luma))
             yield small
+
+    def noted(
+        L: NDArray[np.float32], hint_ab: NDArray[np.float32], mask: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        ab = guess(L, hint_ab, mask)
+        guesses.append(ab[0])
+        return ab
 
     meters = {name: _Meter() for name in (TRUE, PER_FRAME, STEADY)}
     before: NDArray[np.uint8] | None = None
     frames = 0
-    for index, ab in steady_chroma(smalls(), guess, steady=settings.steady):
-        frame, luma, small = waiting.popleft()
-        single = guess_one(guess, small.L, None)
-        pictures = {TRUE: _rgb(frame, info)}
-        for name, chroma in ((PER_FRAME, single), (STEADY, ab)):
-            pictures[name] = _rgb(_frame(luma, planes.chroma(luma, chroma), info), info)
-        motion = None if before is None else Correspondence(before, luma)
-        perceived = lpips if index % settings.lpips_every == 0 else None
-        for name, meter in meters.items():
-            truth = None if name == TRUE else pictures[TRUE]
-            meter.add(pictures[name], truth, motion, perceived)
-        before, frames = luma, index + 1
-        advance()
+    with closing(steady_chroma(smalls(), noted, steady=settings.steady)) as colours:
+        for index, ab in colours:
+            (frame, luma), single = waiting.popleft(), guesses.popleft()
+            pictures = {TRUE: _rgb(frame, info)}
+            for name, chroma in ((PER_FRAME, single), (STEADY, ab)):
+                pictures[name] = _rgb(_frame(luma, planes.chroma(luma, chroma), info), info)
+            motion = None if before is None else Correspondence(before, luma)
+            perceived = lpips if index % settings.lpips_every == 0 else None
+            for name, meter in meters.items():
+                truth = None if name == TRUE else pictures[TRUE]
+                meter.add(pictures[name], truth, motion, perceived)
+            before, frames = luma, index + 1
+            advance()
     if frames < 2:
-        raise InputError(f"{path} has only {frames} frame; flicker needs at least 2.")
+        raise InputError(
+            f"fewer than two frames of {path} were measured; flicker needs at least 2. Take a "
+            "longer film, or a larger --limit."
+        )
     return FilmReport(path, frames, {name: meter.scores() for name, meter in meters.items()})
 
 

@@ -1,9 +1,9 @@
 """How a film is coloured, on one page.
 
-One thread reads frames and makes them small, this one finds their colours, and one puts colours
-and luma together and encodes. Between them are short queues, so memory does not grow with the
-film. The work is done in segments; each begins with a fixed number of frames before it, so that
-it comes out the same whether or not the run was interrupted there.
+One thread reads frames and makes them small, two find motion and guess (`steady`), this one merges
+the guesses, and one puts colours and luma together and encodes. Between them are short queues, so
+memory does not grow with the film. The work is done in segments; each begins with a fixed number of
+frames before it, so that it comes out the same whether or not the run was interrupted there.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from photochrom.video.keyframes import ShotWatch, carried_on, pinned_colours
 from photochrom.video.libav import av
 from photochrom.video.pins import Pinned
 from photochrom.video.probe import probe
+from photochrom.video.reaching import reaching_back
 from photochrom.video.reading import read_frames
 from photochrom.video.segments import (
     Parts,
@@ -75,6 +76,7 @@ def colour_film(
     network = load(local(settings.model), device=settings.device, threads=settings.threads)
     converter = Converter(info, network.card, settings.size)
     pinned = pinned_colours(info, converter, settings.hints, settings.keyframes)
+    pinned = reaching_back(info, converter, pinned, deinterlace=settings.deinterlace)
     with sole(target):
         parts = open_parts(
             target,

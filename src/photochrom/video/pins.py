@@ -1,13 +1,13 @@
 """Colours that a person gave to a frame, and how they last through the shot.
 
-They reach later frames in two ways: the running average keeps them, as they weigh more than any
+They reach other frames in two ways: the running average keeps them, as they weigh more than any
 guess; and the network hears them as hints where the motion has brought them, so that what comes
 into view of the same thing takes the same colour.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -20,12 +20,18 @@ from photochrom.video.guessing import Guess
 
 Planes = NDArray[np.float32]
 
-PINNED_WEIGHT = 200.0
+PINNED_WEIGHT = 400.0
 """Guesses that a pinned colour outweighs."""
 
 _CHANGED_AB = 10.0
-_HEARD_TRUST = 0.3
 _HEARD_COVER = 0.25
+_HALF = 0.5
+_IN_SIGHT_TRUST = 0.1
+"""Of the motion to the next frame, below which a thing is taken to be covered."""
+_SPOT_PX = 5
+_LOOK_PX = 1.5
+_ANOTHER_LOOK = 10.0
+"""Difference of lightness (L*) at which a place shows something else than the pinned one."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,14 @@ class Pinned:
     """(h, w, 2) at working size, CIELAB units."""
     mask: Planes
     """(h, w), 1 where a colour is given, else 0; all 1 for a coloured still."""
+    said: bool = True
+    """Of this very frame. Else it was carried here from a later one, and gives way to what comes
+    from earlier frames."""
+
+    def over(self, other: Pinned) -> Pinned:
+        """Both; where both give a colour, this one's."""
+        ab = np.where(self.mask[..., None] > 0, self.ab, other.ab)
+        return replace(self, ab=ab, mask=np.maximum(self.mask, other.mask))
 
 
 def guess_one(guess: Guess, L: Planes, pinned: Pinned | None) -> Planes:
@@ -74,34 +88,51 @@ class PinnedColours:
     """Given colours on their way through a shot.
 
     Not the colours themselves are carried from frame to frame but the place that every pixel had in
-    the pinned frame, so that they stay sharp and in full strength.
+    the pinned frame, so that they stay sharp and in full strength. They hold as long as a thing is
+    in sight and looks as it did: doubts that are small are not added up, or none would last.
     """
 
-    def __init__(self, pinned: Pinned, shape: tuple[int, int]) -> None:
-        """shape: (h', w') of the carriers' planes."""
+    def __init__(self, pinned: Pinned, L: Planes, shape: tuple[int, int]) -> None:
+        """L: (h, w), of the pinned frame. shape: (h', w') of the carriers' planes."""
         self._pinned = pinned
+        self._look = _look(L, shape)
         x, y = np.meshgrid(np.arange(shape[1]), np.arange(shape[0]))
         self._place = np.stack([x, y], axis=-1).astype(np.float32)
-        self._trust = np.ones(shape, np.float32)
+        self._in_sight = np.ones(shape, np.float32)
 
     def carry(self, onward: Carrier) -> None:
         """Go on to the next frame."""
         self._place = onward.carry_smoothly(self._place)
-        self._trust = onward.carry_smoothly(self._trust) * onward.trust
+        before = onward.carry_smoothly(self._in_sight)
+        # Grain makes doubtful spots; what covers a thing is larger.
+        trust = cv2.medianBlur(onward.trust, _SPOT_PX)
+        self._in_sight = ((before > _HALF) & (trust > _IN_SIGHT_TRUST)).astype(np.float32)
 
-    def at(self, index: int, newer: Pinned | None = None) -> Pinned:
-        """The given colours as they are in the frame reached, below newer ones of that frame."""
+    def at(self, index: int, L: Planes, newer: Pinned | None = None) -> Pinned:
+        """The given colours as they are in the frame reached, together with newer ones of it.
+
+        L: (h, w), of that frame.
+        """
         height, width = self._pinned.mask.shape
-        h, w = self._trust.shape
+        h, w = self._in_sight.shape
         finer = cv2.resize(self._place, (width, height), interpolation=cv2.INTER_LINEAR)
         scale = np.array([width / w, height / h], np.float32)
         place = np.asarray((finer + 0.5) * scale - 0.5, np.float32)
         cover = moved(self._pinned.mask, place, cv2.INTER_LINEAR)
         masked = self._pinned.ab * self._pinned.mask[..., None]
         ab = moved(masked, place, cv2.INTER_LINEAR) / np.maximum(cover, 1e-6)[..., None]
-        trust = cv2.resize(self._trust, (width, height), interpolation=cv2.INTER_LINEAR)
-        mask = ((cover > _HEARD_COVER) & (trust > _HEARD_TRUST)).astype(np.float32)
-        if newer is not None:
-            ab = np.where(newer.mask[..., None] > 0, newer.ab, ab)
-            mask = np.maximum(mask, newer.mask)
-        return Pinned(index, np.asarray(ab * mask[..., None], np.float32), mask)
+        other = _look(L, (h, w)) - moved(self._look, self._place, cv2.INTER_LINEAR)
+        other -= np.median(other)  # the light of the whole scene may change
+        holds = self._in_sight * (np.abs(other) < _ANOTHER_LOOK)
+        holds = cv2.resize(holds, (width, height), interpolation=cv2.INTER_LINEAR)
+        mask = ((cover > _HEARD_COVER) & (holds > _HALF)).astype(np.float32)
+        older = Pinned(index, np.asarray(ab * mask[..., None], np.float32), mask)
+        if newer is None:
+            return older
+        return newer.over(older) if newer.said else older.over(newer)
+
+
+def _look(L: Planes, shape: tuple[int, int]) -> Planes:
+    """Lightness of the surroundings of each place: (h', w')."""
+    blurred = cv2.GaussianBlur(shrink(L, shape), (0, 0), _LOOK_PX)
+    return np.asarray(blurred, np.float32)

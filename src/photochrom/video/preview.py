@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import tempfile
 import time
@@ -19,6 +20,7 @@ from photochrom.video.guessing import network_guess
 from photochrom.video.joining import check_carried, join
 from photochrom.video.keyframes import pinned_colours
 from photochrom.video.probe import probe
+from photochrom.video.reaching import reaching_back
 from photochrom.video.reading import read_frames
 from photochrom.video.segments import check_output
 from photochrom.video.settings import FilmOutcome, FilmProgress, FilmSettings, Progress
@@ -55,6 +57,7 @@ def preview_film(
     network = load(local(settings.model), device=settings.device, threads=settings.threads)
     converter = Converter(info, network.card, settings.size)
     pinned = pinned_colours(info, converter, settings.hints, settings.keyframes)
+    pinned = reaching_back(info, converter, pinned, deinterlace=settings.deinterlace)
     guess = network_guess(network, settings.vividness)
     places = preview_places(info, settings, seconds)
     done = 0
@@ -70,17 +73,17 @@ def preview_film(
                     reel = Reel(items, 1, 1)
                     # No place has this many frames: it ends where its frames do.
                     smalls = reel.stretch(1 << 31)
-                    for _, ab in steady_chroma(
-                        smalls, guess, steady=settings.steady, pinned=pinned
-                    ):
-                        frame = reel.take().frame
-                        frame, chroma = side_by_side(
-                            frame, converter.chroma(frame, ab), converter.planes.neutral
-                        )
-                        writer.write(dataclasses.replace(frame, pts=next(times)), chroma)
-                        done += 1
-                        if progress is not None:
-                            progress(FilmProgress(done, 0, None, network.device))
+                    steadied = steady_chroma(smalls, guess, steady=settings.steady, pinned=pinned)
+                    with contextlib.closing(steadied) as colours:
+                        for _, ab in colours:
+                            frame = reel.take().frame
+                            frame, chroma = side_by_side(
+                                frame, converter.chroma(frame, ab), converter.planes.neutral
+                            )
+                            writer.write(dataclasses.replace(frame, pts=next(times)), chroma)
+                            done += 1
+                            if progress is not None:
+                                progress(FilmProgress(done, 0, None, network.device))
         alone = probe(stretch)
         alone = dataclasses.replace(alone, rotation=info.rotation, mirrored=info.mirrored)
         check_carried(alone, target, settings.encoding.codec)
@@ -109,12 +112,13 @@ def preview_places(info: FilmInfo, settings: FilmSettings, seconds: float) -> li
     Raises InputError where the film's duration is not known and no end is given.
     """
     start_s = settings.start_s or 0.0
-    end_s = settings.end_s if settings.end_s is not None else info.duration_s
-    if end_s is None:
+    ends_s = [end_s for end_s in (settings.end_s, info.duration_s) if end_s is not None]
+    if not ends_s:
         raise InputError(
             f"{info.path} does not say how long it is, so a preview cannot be spread over it; "
             "name its end with --to"
         )
+    end_s = min(ends_s)
     part = (end_s - start_s) / PREVIEW_PLACES
     length = seconds / PREVIEW_PLACES
     if length >= part:

@@ -46,12 +46,22 @@ class ReadAhead(Generic[T]):
 
     def _taken(self) -> Iterator[T]:
         while True:
-            item = _waited(self._queue)
+            item = self._waited()
             if isinstance(item, _End):
                 return
             if isinstance(item, BaseException):
                 raise item
             yield item
+
+    def _waited(self) -> T | _End | BaseException:
+        """The next item; waiting a little at a time, so that Ctrl-C is seen on Windows, too.
+
+        The end where nothing will come any more.
+        """
+        while not self._stopped.is_set():
+            with contextlib.suppress(queue.Empty):
+                return self._queue.get(timeout=_PATIENCE_S)
+        return _End()
 
     def _run(self) -> None:
         last: _End | BaseException = _End()
@@ -132,10 +142,3 @@ class WorkBehind:
                 work()
         except BaseException as error:  # noqa: BLE001  # raised where the next work is given
             self._error = error
-
-
-def _waited(items: queue.Queue[T]) -> T:
-    """The next item; waiting a little at a time, so that Ctrl-C is seen on Windows, too."""
-    while True:
-        with contextlib.suppress(queue.Empty):
-            return items.get(timeout=_PATIENCE_S)

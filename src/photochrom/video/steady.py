@@ -31,7 +31,7 @@ from photochrom.video.stages import ReadAhead
 DEFAULT_STEADY = 0.8
 """How long colours last: 0 colours every frame by itself, 1 remembers the longest."""
 LOOKAHEAD = 24
-"""Frames behind one that its colour depends on, at most."""
+"""Frames after one that its colour depends on, at most."""
 _QUEUED = 2
 """Frames between two of the threads."""
 HELD = LOOKAHEAD + 2 * (_QUEUED + 2)
@@ -92,7 +92,7 @@ class Average(NamedTuple):
 
 
 class Ahead(NamedTuple):
-    """What the frames behind one say of it."""
+    """What the frames after one say of it."""
 
     mean: Average
     """Many guesses."""
@@ -110,14 +110,15 @@ def steady_chroma(
     """Chroma of a film's frames: exactly one for each, in their order.
 
     smalls: the frames in their order. A part of a film comes out as in the whole, up to what no eye
-        sees, when some hundred frames before it and `LOOKAHEAD` behind it are passed as well.
+        sees, when some hundred frames before it and `LOOKAHEAD` after it are passed as well.
     guess: see `Guess`; called with one frame at a time.
-    steady: [0, 1]; 0 is the guess of every frame by itself. pinned: colours that a person gave, by
-        frame index; they hold through the rest of the shot, and reach back some frames.
+    steady: [0, 1]; 0 is the guess of every frame by itself.
+    pinned: colours that a person gave, by frame index; they hold through the rest of the shot, and
+        reach back fewer than `LOOKAHEAD` frames (`reaching` brings them farther).
     Yields (index, ab (h', w', 2) float32 in CIELAB units). Holds at most `HELD` frames; the same
-    frames give the same result. Frames are taken and guessed in threads of its own, which end with
-    the generator: close it when you leave it early. Raises InputError where steady is outside
-    [0, 1].
+    frames give the same result. Above 0, frames are taken and guessed in threads of its own, which
+    end with the generator: close it when you leave it early. Raises InputError where steady is
+    outside [0, 1].
     """
     if not 0.0 <= steady <= 1.0:
         raise InputError(f"the steadiness is {steady}; it must be a number from 0 to 1.")
@@ -129,7 +130,7 @@ def steady_chroma(
 def _steadied(
     smalls: Iterable[Small], guess: Guess, pinned: Mapping[int, Pinned], memory: float
 ) -> Generator[tuple[int, Planes]]:
-    """Motion, guesses and their merging, each in a thread: no one of them fills the processor."""
+    """Motion and guesses in threads of their own: none of the three fills the processor."""
     with (
         ReadAhead(_moving(_with_shots(smalls)), _QUEUED) as moving,
         ReadAhead(_guessed(moving, guess, pinned), _QUEUED) as steps,
@@ -187,13 +188,13 @@ def _guessed(
             if held is not None:
                 held.carry(onward)
         said = pinned.get(small.index)
-        heard = said if held is None else held.at(small.index, said)
+        heard = said if held is None else held.at(small.index, small.L, said)
         ab = guess_one(guess, small.L, heard)
         shape = (ab.shape[0], ab.shape[1])
         weight = np.ones(shape, np.float32)
         if said is not None and heard is not None:
             weight = pinned_weight(guess_one(guess, small.L, None), ab, heard)
-            held = PinnedColours(heard, shape)
+            held = PinnedColours(heard, small.L, shape)
         yield _Step(small.index, *carriers, Average(ab, weight))
 
 
@@ -235,7 +236,8 @@ def _looked_ahead(window: deque[_Step], memory: float) -> Ahead | None:
 def _together(past: Average, fresh: Average, ahead: Ahead | None, memory: float) -> Planes:
     """Past and future: the means at large, the detail of the frame's guess and of the next one.
 
-    memory: what weighs more is a person's word, and shown as it is.
+    memory: what weighs more is a person's word, and shown as it is. Below 1 the frame's own guess
+        has the rest.
     """
     mean, near, weight = past.ab, fresh.ab, past.weight
     if ahead is not None:
@@ -244,6 +246,9 @@ def _together(past: Average, fresh: Average, ahead: Ahead | None, memory: float)
         weight = np.maximum(weight, ahead.mean.weight)
     detail = near - mean
     detail -= cv2.GaussianBlur(detail, (0, 0), _DETAIL_PX, borderType=cv2.BORDER_REPLICATE)
-    detail *= (weight <= max(1.0, memory))[..., None]
-    together: Planes = mean + detail
-    return together
+    said = (weight > max(1.0, memory))[..., None]
+    together = np.where(said, mean, mean + detail)
+    if memory < 1.0:
+        own = fresh.ab + (together - fresh.ab) * np.float32(memory)
+        together = np.where(said, together, own)
+    return np.asarray(together, np.float32)

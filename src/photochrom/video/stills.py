@@ -100,14 +100,12 @@ def _one_per_shot(items: Iterator[Decoded]) -> Iterator[Decoded]:
     """A frame of each shot, some frames after its beginning."""
     finder = ShotFinder()
     recent: deque[Decoded] = deque(maxlen=DECISION_FRAMES + 2)
-    decided = 0
     for item in items:
         recent.append(item)
         for begins in finder.feed(item.small.L):
             if begins:
                 # The latest frame is `DECISION_FRAMES` behind the one decided upon, or nearly.
                 yield recent[max(0, len(recent) - 1 - (DECISION_FRAMES - _INTO_SHOT))]
-            decided += 1
     kept = list(recent)
     left = finder.finish()
     for place, begins in enumerate(left):
