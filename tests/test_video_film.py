@@ -254,7 +254,13 @@ def test_a_still_late_in_a_shot_holds_from_its_beginning(
     still = blue_still(tmp_path / "still.png", film, 72)
     blue = replace(settings, keyframes=(KeyFrame(3.0, still),))
     colour_film(source, tmp_path / "blue.mkv", blue)
-    assert all(u[:, 30:].mean() > 135 for _, _, u in decoded(tmp_path / "blue.mkv"))
+    colour_film(source, tmp_path / "plain.mkv", settings)
+    plain, told = (
+        [float(u[:, 30:].mean()) for _, _, u in decoded(tmp_path / name)]
+        for name in ("plain.mkv", "blue.mkv")
+    )
+    assert all(b > a + 8 for a, b in zip(plain, told))  # the disc comes between for a while
+    assert min(told[46:]) > 165
 
 
 def test_what_is_said_does_not_reach_back_over_a_cut(

@@ -32,6 +32,9 @@ _SPOT_PX = 5
 _LOOK_PX = 1.5
 _ANOTHER_LOOK = 10.0
 """Difference of lightness (L*) at which a place shows something else than the pinned one."""
+_PATIENCE = np.float32(12.0)
+"""Frames of another look after which a thing is given up."""
+_GONE = np.float32(-1.0)
 
 
 @dataclass(frozen=True)
@@ -98,33 +101,34 @@ class PinnedColours:
         self._look = _look(L, shape)
         x, y = np.meshgrid(np.arange(shape[1]), np.arange(shape[0]))
         self._place = np.stack([x, y], axis=-1).astype(np.float32)
-        self._in_sight = np.ones(shape, np.float32)
+        self._credit = np.ones(shape, np.float32)
+        self._holds = np.ones(shape, np.float32)
 
-    def carry(self, onward: Carrier) -> None:
-        """Go on to the next frame."""
+    def carry(self, onward: Carrier, L: Planes) -> None:
+        """Go on to the next frame. L: (h, w), of that frame."""
         self._place = onward.carry_smoothly(self._place)
-        before = onward.carry_smoothly(self._in_sight)
+        credit = onward.carry_smoothly(self._credit)
         # Grain makes doubtful spots; what covers a thing is larger.
-        trust = cv2.medianBlur(onward.trust, _SPOT_PX)
-        self._in_sight = ((before > _HALF) & (trust > _IN_SIGHT_TRUST)).astype(np.float32)
+        in_sight = cv2.medianBlur(onward.trust, _SPOT_PX) > _IN_SIGHT_TRUST
+        height, width = credit.shape
+        other = _look(L, (height, width)) - moved(self._look, self._place, cv2.INTER_LINEAR)
+        other -= np.median(other)  # the light of the whole scene may change
+        like = np.abs(other) < _ANOTHER_LOOK
+        credit += np.where(like, 1.0, -1.0).astype(np.float32) / _PATIENCE
+        self._credit = np.where(in_sight & (credit > 0.0), np.minimum(credit, 1.0), _GONE)
+        self._holds = (like & (self._credit > 0.0)).astype(np.float32)
 
-    def at(self, index: int, L: Planes, newer: Pinned | None = None) -> Pinned:
-        """The given colours as they are in the frame reached, together with newer ones of it.
-
-        L: (h, w), of that frame.
-        """
+    def at(self, index: int, newer: Pinned | None = None) -> Pinned:
+        """The given colours as they are in the frame reached, together with newer ones of it."""
         height, width = self._pinned.mask.shape
-        h, w = self._in_sight.shape
+        h, w = self._holds.shape
         finer = cv2.resize(self._place, (width, height), interpolation=cv2.INTER_LINEAR)
         scale = np.array([width / w, height / h], np.float32)
         place = np.asarray((finer + 0.5) * scale - 0.5, np.float32)
         cover = moved(self._pinned.mask, place, cv2.INTER_LINEAR)
         masked = self._pinned.ab * self._pinned.mask[..., None]
         ab = moved(masked, place, cv2.INTER_LINEAR) / np.maximum(cover, 1e-6)[..., None]
-        other = _look(L, (h, w)) - moved(self._look, self._place, cv2.INTER_LINEAR)
-        other -= np.median(other)  # the light of the whole scene may change
-        holds = self._in_sight * (np.abs(other) < _ANOTHER_LOOK)
-        holds = cv2.resize(holds, (width, height), interpolation=cv2.INTER_LINEAR)
+        holds = cv2.resize(self._holds, (width, height), interpolation=cv2.INTER_LINEAR)
         mask = ((cover > _HEARD_COVER) & (holds > _HALF)).astype(np.float32)
         older = Pinned(index, np.asarray(ab * mask[..., None], np.float32), mask)
         if newer is None:

@@ -99,10 +99,10 @@ def _carried_back(pinned: Pinned, first: int, shot: Sequence[Codes]) -> Iterator
     for place in range(len(shot) - 2, -1, -1):
         earlier = shot[place] / _CODES_PER_L
         _, back = motion.between(earlier, later).carriers(shape)
-        held.carry(back)
+        held.carry(back, earlier)
         later = earlier
         if (first + place) % _EVERY == 0:
-            carried = held.at(first + place, earlier)
+            carried = held.at(first + place)
             if not carried.mask.any():
                 return
             yield replace(carried, said=False)

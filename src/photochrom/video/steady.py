@@ -186,9 +186,9 @@ def _guessed(
             onward, back = motion.carriers(shape)
             carriers = (onward, back)
             if held is not None:
-                held.carry(onward)
+                held.carry(onward, small.L)
         said = pinned.get(small.index)
-        heard = said if held is None else held.at(small.index, small.L, said)
+        heard = said if held is None else held.at(small.index, said)
         ab = guess_one(guess, small.L, heard)
         shape = (ab.shape[0], ab.shape[1])
         weight = np.ones(shape, np.float32)
