@@ -129,6 +129,7 @@ def evaluate_film(
     def noted(
         L: NDArray[np.float32], hint_ab: NDArray[np.float32], mask: NDArray[np.float32]
     ) -> NDArray[np.float32]:
+        """The guess, which is asked for once for each frame; it is the film frame by frame."""
         ab = guess(L, hint_ab, mask)
         guesses.append(ab[0])
         return ab

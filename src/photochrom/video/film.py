@@ -26,11 +26,11 @@ from photochrom.video.colouring import Converter, Reel, decoded
 from photochrom.video.frames import FilmInfo, Frame
 from photochrom.video.guessing import network_guess
 from photochrom.video.joining import check_carried, join
-from photochrom.video.keyframes import ShotWatch, carried_on, pinned_colours
+from photochrom.video.keyframes import ShotWatch, carried_on
 from photochrom.video.libav import av
 from photochrom.video.pins import Pinned
 from photochrom.video.probe import probe
-from photochrom.video.reaching import reaching_back
+from photochrom.video.reaching import pinned_in_shots
 from photochrom.video.reading import read_frames
 from photochrom.video.segments import (
     Parts,
@@ -75,8 +75,7 @@ def colour_film(
     notes = check_carried(info, target, settings.encoding.codec)
     network = load(local(settings.model), device=settings.device, threads=settings.threads)
     converter = Converter(info, network.card, settings.size)
-    pinned = pinned_colours(info, converter, settings.hints, settings.keyframes)
-    pinned = reaching_back(info, converter, pinned, deinterlace=settings.deinterlace)
+    pinned = pinned_in_shots(info, converter, settings)
     with sole(target):
         parts = open_parts(
             target,

@@ -91,14 +91,20 @@ class MotionFinder:
 
     def between(self, earlier: Planes, later: Planes) -> Motion:
         """earlier, later: L, (h, w) in [0, 100]."""
-        first, second = _codes(earlier), _codes(later)
+        first, second = lightness_codes(earlier), lightness_codes(later)
         onward = np.asarray(self._dis.calc(first, second, _ABSENT), np.float32)
         back = np.asarray(self._dis.calc(second, first, _ABSENT), np.float32)
         return Motion(earlier, later, onward, back)
 
 
-def _codes(L: Planes) -> NDArray[np.uint8]:
+def lightness_codes(L: Planes) -> NDArray[np.uint8]:
+    """L in [0, 100] as codes from 0 to 255: all that motion is found by."""
     return np.asarray(cv2.convertScaleAbs(L, alpha=255.0 / _L_WHITE), np.uint8)
+
+
+def lightness_of(codes: NDArray[np.uint8]) -> Planes:
+    """L in [0, 100], float32, of `lightness_codes`."""
+    return np.asarray(codes * np.float32(_L_WHITE / 255.0), np.float32)
 
 
 def _scaled(flow: Planes, shape: tuple[int, int]) -> Planes:

@@ -18,9 +18,8 @@ from photochrom.video.colouring import Converter, Reel, decoded, side_by_side
 from photochrom.video.frames import FilmInfo
 from photochrom.video.guessing import network_guess
 from photochrom.video.joining import check_carried, join
-from photochrom.video.keyframes import pinned_colours
 from photochrom.video.probe import probe
-from photochrom.video.reaching import reaching_back
+from photochrom.video.reaching import pinned_in_shots
 from photochrom.video.reading import read_frames
 from photochrom.video.segments import check_output
 from photochrom.video.settings import FilmOutcome, FilmProgress, FilmSettings, Progress
@@ -56,8 +55,7 @@ def preview_film(
         raise InputError(f"{source} is {info.width} px wide; that is too narrow for a preview")
     network = load(local(settings.model), device=settings.device, threads=settings.threads)
     converter = Converter(info, network.card, settings.size)
-    pinned = pinned_colours(info, converter, settings.hints, settings.keyframes)
-    pinned = reaching_back(info, converter, pinned, deinterlace=settings.deinterlace)
+    pinned = pinned_in_shots(info, converter, settings)
     guess = network_guess(network, settings.vividness)
     places = preview_places(info, settings, seconds)
     done = 0

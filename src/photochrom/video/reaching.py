@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.video.colouring import Converter, decoded
-from photochrom.video.flow import MotionFinder
+from photochrom.video.flow import MotionFinder, lightness_codes, lightness_of
 from photochrom.video.frames import FilmInfo
-from photochrom.video.keyframes import frame_times
+from photochrom.video.keyframes import frame_times, pinned_colours
 from photochrom.video.pins import Pinned, PinnedColours
 from photochrom.video.reading import read_frames
+from photochrom.video.settings import FilmSettings
 from photochrom.video.shots import DECISION_FRAMES, ShotFinder
 
 FARTHEST = 1000
@@ -30,19 +31,26 @@ _EVERY = 12
 """Frames; steady colours reach back farther than that by themselves."""
 _CARRIED_SIZE = 4
 """Px of the network's picture per px of what is carried."""
-_CODES_PER_L = np.float32(255 / 100)
 
 Codes: TypeAlias = NDArray[np.uint8]
 """Lightness of a frame, (h, w); a long shot in float32 would take much memory."""
 
 
+def pinned_in_shots(
+    info: FilmInfo, converter: Converter, settings: FilmSettings
+) -> dict[int, Pinned]:
+    """What a person said (`pinned_colours`), and what it is in earlier frames of the same shots.
+
+    Raises InputError as `pinned_colours` does, and where the film cannot be read.
+    """
+    pinned = pinned_colours(info, converter, settings.hints, settings.keyframes)
+    return reaching_back(info, converter, pinned, deinterlace=settings.deinterlace)
+
+
 def reaching_back(
     info: FilmInfo, converter: Converter, pinned: Mapping[int, Pinned], *, deinterlace: bool
 ) -> dict[int, Pinned]:
-    """Pinned colours, and what they are in earlier frames of their shots.
-
-    pinned: by frame index, as a person said. Raises InputError where the film cannot be read.
-    """
+    """Pinned colours by frame index, and what they are in earlier frames of their shots."""
     reached: dict[int, Pinned] = {}
     if not pinned:
         return reached
@@ -72,7 +80,7 @@ def _shot_up_to(
         for item in decoded(frames, converter, first):
             begins += finder.feed(item.small.L)
             if item.small.index <= index:
-                shot.append(np.rint(item.small.L * _CODES_PER_L).astype(np.uint8))
+                shot.append(lightness_codes(item.small.L))
         begins += finder.finish()
         cut = max((place for place in range(len(shot)) if begins[place]), default=0)
         if cut > 0 or first == 0:
@@ -94,10 +102,10 @@ def _carried_back(pinned: Pinned, first: int, shot: Sequence[Codes]) -> Iterator
         return
     height, width = pinned.mask.shape
     shape = (height // _CARRIED_SIZE, width // _CARRIED_SIZE)
-    later = shot[-1] / _CODES_PER_L
+    later = lightness_of(shot[-1])
     held, motion = PinnedColours(pinned, later, shape), MotionFinder()
     for place in range(len(shot) - 2, -1, -1):
-        earlier = shot[place] / _CODES_PER_L
+        earlier = lightness_of(shot[place])
         _, back = motion.between(earlier, later).carriers(shape)
         held.carry(back, earlier)
         later = earlier
