@@ -73,7 +73,7 @@ class Browser:
         with self.get(f"{url}/events") as events:
             states = [json.loads(line[6:]) for line in events if line.startswith(b"data: ")]
         assert states[-1]["state"] == "done", states[-1]
-        self.get(f"{url}/preview/1.webp").read()
+        self.get(f"{url}/preview/1.jpg").read()
         return url
 
     def hint(self, url: str, x: int) -> None:

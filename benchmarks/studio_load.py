@@ -29,6 +29,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import numpy as np
@@ -72,8 +73,16 @@ class Tally:
                 self.seconds[what].append(took_s)
 
 
+class Kept(NamedTuple):
+    """An answer that the browser keeps, as far as the studio allows."""
+
+    data: bytes
+    etag: str
+    immutable: bool
+
+
 class Person:
-    """Somebody with a browser: one connection, kept open, and cookies."""
+    """Somebody with a browser: one connection, kept open, cookies, and a cache."""
 
     def __init__(self, address: str, tally: Tally, number: int, photo: bytes) -> None:
         self.place = urlsplit(address).netloc
@@ -81,12 +90,18 @@ class Person:
         self.random = random.Random(number)
         self.web = http.client.HTTPConnection(self.place, timeout=120)
         self.cookies: dict[str, str] = {}
+        self.kept: dict[str, Kept] = {}
         self.csrf = ""
         self.sign_up(number)
 
     def ask(self, what: str, method: str, path: str, **more: object) -> tuple[int, bytes]:
         """One request; what: its name in the table."""
         body, headers = more.get("body"), dict(more.get("headers", {}))  # type: ignore[call-overload]
+        kept = self.kept.get(path)
+        if kept is not None and kept.immutable:
+            return 200, kept.data
+        if kept is not None:
+            headers["If-None-Match"] = kept.etag
         headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         began = time.perf_counter()
         try:
@@ -103,6 +118,11 @@ class Person:
             self.cookies[name] = value
         if found := re.search(rb'name="csrf-token" content="([^"]+)"', data):
             self.csrf = found[1].decode()
+        if kept is not None and answer.status == 304:
+            return 200, kept.data
+        allowed, etag = answer.headers.get("Cache-Control", ""), answer.headers.get("ETag", "")
+        if answer.status == 200 and etag and "no-store" not in allowed:
+            self.kept[path] = Kept(data, etag, "immutable" in allowed)
         return answer.status, data
 
     def sign_up(self, number: int) -> None:
@@ -128,7 +148,7 @@ class Person:
 
     def look_around(self) -> None:
         _status, page = self.ask("library", "GET", "/library")
-        for thumb in set(re.findall(rb'"(/pictures/[\w-]{16}/thumb\.webp[^"]*)"', page)):
+        for thumb in set(re.findall(rb'src="(/pictures/[\w-]{16}/thumb\.jpg[^"]*)"', page)):
             self.ask("thumbnail", "GET", thumb.decode())
         self.ask("style sheet", "GET", "/static/css/studio.css")
         self.think()
@@ -156,7 +176,7 @@ class Person:
         """By a stream; once that is refused by asking now and then, as the page does."""
         began, streaming = time.monotonic(), True
         self.ask("picture page", "GET", path)
-        self.ask("grey preview", "GET", f"{path}/grey.webp")
+        self.ask("grey preview", "GET", f"{path}/grey.jpg")
         while time.monotonic() < max(began, self.tally.until) + DRAIN_S:
             if streaming:
                 status, told = self.ask("event stream", "GET", f"{path}/events")

@@ -52,7 +52,7 @@ def test_a_photograph_from_signing_up_to_logging_out(
     me.touch(0.27, 0.62)
     me.press("Orange")
     page.locator(
-        "#colour[src^=blob], #colour[src$='/2.webp']"
+        "#colour[src^=blob], #colour[src$='/2.jpg']"
     ).wait_for()  # or the result, if quicker
     me.press("Done")
     me.wait_saved()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flask import Flask
+from flask import Flask, render_template_string
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
 from PIL import Image
@@ -84,9 +84,25 @@ def test_a_picture_is_coloured_in_its_own_size_and_format(
     assert rgb.shape == (*grey_scene.shape, 3)
     assert np.ptp(rgb.astype(int), axis=-1).mean() > 5
     assert np.abs(np.asarray(Image.fromarray(rgb).convert("L"), int) - grey_scene).mean() < 6
-    assert opened(member.get(f"{done}/preview/1.webp").data).shape == rgb.shape
-    assert member.get(f"{done}/thumb.webp").mimetype == "image/webp"
-    assert member.get(f"{done}/preview/2.webp").status_code == 404
+    assert opened(member.get(f"{done}/preview/1.jpg").data).shape == rgb.shape
+    assert member.get(f"{done}/thumb.jpg").mimetype == "image/jpeg"
+    assert member.get(f"{done}/preview/2.jpg").status_code == 404
+
+
+def test_browsers_keep_the_small_picture_of_a_revision_and_ask_again_for_others(
+    member: FlaskClient, done: str
+) -> None:
+    assert f'src="{done}/thumb.jpg?v=1"' in member.get("/library").text
+    assert "immutable" in member.get(f"{done}/thumb.jpg?v=1").headers["Cache-Control"]
+    for address in ("thumb.jpg", "thumb.jpg?v=0", "thumb.jpg?v=2"):
+        assert member.get(f"{done}/{address}").headers["Cache-Control"] == "private, no-cache"
+
+
+def test_words_on_a_page_escape_what_is_filled_in(app: Flask) -> None:
+    words = "{{ _('%(name)s <b>is 100 %% here</b>', name=name) }} {{ _('<i>plain</i>') }}"
+    with app.test_request_context():
+        page = render_template_string(words, name="<script>")
+    assert page == "&lt;script&gt; <b>is 100 % here</b> <i>plain</i>"
 
 
 def test_sixteen_bits_and_the_resolution_stay(
@@ -129,7 +145,7 @@ def test_no_name_reaches_a_header_or_a_path(
         assert "a=b" not in answer.headers.get("Set-Cookie", "")
         assert not set("\r\n/") & set(answer.headers["Content-Disposition"])
     names = {p.name for p in (settings.data_dir / "pictures").rglob("*") if p.is_file()}
-    assert names == {"original.jpg", "preview-grey.webp", "thumb.webp"}
+    assert names == {"original.jpg", "preview-grey.jpg", "thumb.jpg"}
 
 
 def test_names_lose_folders_and_what_cannot_be_seen() -> None:
@@ -145,8 +161,8 @@ def test_names_lose_folders_and_what_cannot_be_seen() -> None:
 
 ROUTES = [
     ("GET", ""),
-    *(("GET", f"/{page}") for page in ("state", "events", "variants", "variants/0.webp")),
-    *(("GET", f"/{page}") for page in ("preview/1.webp", "grey.webp", "thumb.webp")),
+    *(("GET", f"/{page}") for page in ("state", "events", "variants", "variants/0.jpg")),
+    *(("GET", f"/{page}") for page in ("preview/1.jpg", "grey.jpg", "thumb.jpg")),
     *(("GET", f"/download?form={form}") for form in ("colour", "side-by-side", "original")),
     ("GET", "/preview.mp4"),
     *(("POST", f"/{verb}") for verb in ("edit", "preview", "delete", "rename", "share", "unshare")),
@@ -181,7 +197,7 @@ def test_anothers_picture_does_not_exist(app: Flask, done: str, member: FlaskCli
 
 def test_odd_identifiers_lead_nowhere(member: FlaskClient) -> None:
     for odd in ("..", "%2e%2e", "..%2f..%2fsecret", "a" * 16, "x", "%00" * 16, "%ff"):
-        for path in (f"/pictures/{odd}", f"/pictures/{odd}/thumb.webp", f"/s/{odd}"):
+        for path in (f"/pictures/{odd}", f"/pictures/{odd}/thumb.jpg", f"/s/{odd}"):
             assert member.get(path).status_code in (302, 404), path
 
 
@@ -194,7 +210,7 @@ def test_a_hint_is_seen_at_once_and_kept_when_saved(
     assert row_of(app, done).revision == 1
     saved = ask(member, f"{done}/edit", {**asked, "revision": 1})
     assert saved.get_json()["revision"] == 2
-    assert member.get(f"{done}/preview/1.webp").status_code == 200  # until the new one is there
+    assert member.get(f"{done}/preview/1.jpg").status_code == 200  # until the new one is there
     colour_all(app, settings)
     result = opened(member.get(f"{done}/download").data).astype(int)
     assert result[70, 60, 2] > result[70, 60, 0] + 20
@@ -266,7 +282,7 @@ def test_versions_are_shown(member: FlaskClient, done: str) -> None:
     assert [version["n"] for version in told] == [0, 1, 2, 3]
     pictures = [member.get(version["url"]).data for version in told]
     assert len(set(pictures)) >= 3
-    assert member.get(f"{done}/variants/4.webp").status_code == 404
+    assert member.get(f"{done}/variants/4.jpg").status_code == 404
 
 
 def test_the_library_is_searched_and_paged(app: Flask, member: FlaskClient, photo: bytes) -> None:
@@ -305,7 +321,7 @@ def test_a_link_shows_the_picture_and_nothing_else(
     assert page.status_code == 200
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert done.rpartition("/")[2] not in page.get_data(as_text=True)
-    assert opened(nobody.get(f"{link}/picture.webp").data).ndim == 3
+    assert opened(nobody.get(f"{link}/picture.jpg").data).ndim == 3
     assert nobody.get(f"{done}/download").status_code == 302
     with app.app_context():
         (share,) = db.session.query(Share).all()
@@ -314,7 +330,7 @@ def test_a_link_shows_the_picture_and_nothing_else(
     assert link.encode() in member.get(done).data  # the owner can read it again
     ask(member, f"{done}/unshare")
     assert nobody.get(link).status_code == 404
-    assert nobody.get(f"{link}/picture.webp").status_code == 404
+    assert nobody.get(f"{link}/picture.jpg").status_code == 404
 
 
 def test_a_link_ends(app: Flask, member: FlaskClient, done: str, settings: WebSettings) -> None:

@@ -236,7 +236,7 @@ def test_a_film_is_taken_with_a_picture_of_it(member: FlaskClient, tmp_path: Pat
     answer = upload(member, (film.read_bytes(), "film.mkv"))
     assert answer.status_code == 201
     url = answer.get_json()["pictures"][0]["url"]
-    assert member.get(f"{url}/thumb.webp").mimetype == "image/webp"
+    assert member.get(f"{url}/thumb.jpg").mimetype == "image/jpeg"
     assert b"video" in member.get(url).data or b"film" in member.get(url).data
 
 

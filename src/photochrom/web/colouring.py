@@ -22,7 +22,7 @@ from photochrom.engine import Network
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio import decode, eight_bit_rgb, write
 from photochrom.web.database import Picture
-from photochrom.web.pictures.previews import SCREEN_PX, THUMB_PX, shrunk, webp
+from photochrom.web.pictures.previews import SCREEN_PX, THUMB_PX, jpeg, shrunk
 from photochrom.web.pictures.wishes import Wishes, checked_wishes, chroma
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import SUFFIX_OF_TYPE, Storage, save
@@ -92,8 +92,8 @@ def _colour_photo(order: Order, storage: Storage, network: Network, settings: We
     rgb = compose_upsampled(picture.pixels, chroma(network, picture.pixels, order.wishes))
     result = dataclasses.replace(picture, pixels=rgb)
     small = eight_bit_rgb(dataclasses.replace(result, pixels=shrunk(rgb, SCREEN_PX), alpha=None))
-    save(storage.preview(order.picture_id, order.revision), webp(small))
-    save(storage.thumb(order.picture_id), webp(np.asarray(shrunk(small, THUMB_PX), np.uint8)))
+    save(storage.preview(order.picture_id, order.revision), jpeg(small))
+    save(storage.thumb(order.picture_id), jpeg(np.asarray(shrunk(small, THUMB_PX), np.uint8)))
     suffix = _photo_suffix(order.media_type, transparent=picture.alpha is not None)
     path = storage.new_result(order.picture_id, order.revision, suffix)
     write(path, result, overwrite=True, generator=made_by(network))
@@ -157,8 +157,8 @@ def _film_preview(order: Order, storage: Storage, chosen: FilmSettings, watch: _
     except InputError:
         return  # a film that does not say how long it is: it has no preview, and is coloured
     frame = coloured_frame(target)
-    save(storage.preview(order.picture_id, order.revision), webp(_small(frame, SCREEN_PX)))
-    save(storage.thumb(order.picture_id), webp(_small(frame, THUMB_PX)))
+    save(storage.preview(order.picture_id, order.revision), jpeg(_small(frame, SCREEN_PX)))
+    save(storage.thumb(order.picture_id), jpeg(_small(frame, THUMB_PX)))
 
 
 def _small(frame: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:

@@ -179,7 +179,8 @@ def init_database(app: Flask, settings: WebSettings) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         # Parameters are people's names and addresses, and error messages reach the logs.
         "hide_parameters": True,
-        "pool_pre_ping": True,
+        # A server may have gone away meanwhile, a file has not.
+        "pool_pre_ping": not settings.sql_url.startswith("sqlite"),
     }
     db.init_app(app)
     with app.app_context():

@@ -17,6 +17,7 @@ from flask import (
     Blueprint,
     Flask,
     Response,
+    current_app,
     jsonify,
     render_template,
     send_from_directory,
@@ -43,6 +44,7 @@ def init_shell(app: Flask) -> None:
     """Add the app's frame to a Flask app: its routes, and what its templates call."""
     app.register_blueprint(shell)
     app.jinja_env.globals.update(
+        asset=asset,
         icon=icon,
         is_local=is_local,
         script_words=script_words,
@@ -111,9 +113,18 @@ def is_local() -> bool:
     return current_settings().local
 
 
+def asset(filename: str) -> str:
+    """Give the address of a static file, at a fraction of the time of url_for("static")."""
+    return f"{current_app.static_url_path}/{filename}"
+
+
 def icon(name: str) -> Markup:
     """Draw one of our line icons, hidden from screen readers: the words beside it say it."""
-    sheet = url_for("static", filename="icons/lines.svg")
+    return _drawn(asset("icons/lines.svg"), name)
+
+
+@cache
+def _drawn(sheet: str, name: str) -> Markup:
     return Markup(
         '<svg class="icon" aria-hidden="true" focusable="false" width="24" height="24">'
         '<use href="{}#{}"></use></svg>'
@@ -167,7 +178,7 @@ def script_words() -> dict[str, str]:
 def _manifest_icons() -> list[dict[str, str]]:
     pictures = [
         {
-            "src": url_for("static", filename=f"icons/icon-{side}.png"),
+            "src": asset(f"icons/icon-{side}.png"),
             "sizes": f"{side}x{side}",
             "type": "image/png",
             "purpose": "any",
@@ -175,7 +186,7 @@ def _manifest_icons() -> list[dict[str, str]]:
         for side in ICON_SIZES
     ]
     maskable = {
-        "src": url_for("static", filename="icons/maskable-512.png"),
+        "src": asset("icons/maskable-512.png"),
         "sizes": "512x512",
         "type": "image/png",
         "purpose": "maskable",

@@ -106,7 +106,7 @@ class Storage:
 
     def preview(self, picture_id: str, revision: int) -> Path:
         """The coloured picture at the size of a screen."""
-        return self.folder(picture_id) / f"preview-{revision}.webp"
+        return self.folder(picture_id) / f"preview-{revision}.jpg"
 
     def side_by_side(self, picture_id: str, revision: int) -> Path:
         """Before and after in one picture."""
@@ -114,11 +114,11 @@ class Storage:
 
     def grey(self, picture_id: str) -> Path:
         """The original at the size of a screen."""
-        return self.folder(picture_id) / "preview-grey.webp"
+        return self.folder(picture_id) / "preview-grey.jpg"
 
     def thumb(self, picture_id: str) -> Path:
         """The small picture of the library."""
-        return self.folder(picture_id) / "thumb.webp"
+        return self.folder(picture_id) / "thumb.jpg"
 
     def film_preview(self, picture_id: str) -> Path:
         """A minute or less of a film, before and after."""

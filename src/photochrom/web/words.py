@@ -7,8 +7,10 @@ is one, words come out as they went in.
 from __future__ import annotations
 
 import gettext as _stdlib
+from functools import cache
 
 from flask import Flask
+from markupsafe import Markup
 
 _WORDS = _stdlib.NullTranslations()
 
@@ -28,3 +30,15 @@ def init_words(app: Flask) -> None:
     app.jinja_env.add_extension("jinja2.ext.i18n")
     install = getattr(app.jinja_env, "install_gettext_callables")  # noqa: B009
     install(_, ngettext, newstyle=True)
+    # Jinja's own takes a tenth of the time of a page.
+    app.jinja_env.globals["_"] = _on_page
+
+
+def _on_page(text: str, **values: object) -> Markup:
+    """As Jinja's: text as it stands is markup, values are escaped, %% is a percent sign."""
+    return _markup(text) % values if "%" in text else _markup(text)
+
+
+@cache
+def _markup(text: str) -> Markup:
+    return Markup(_(text))

@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 from flask import Flask, Response, redirect, request, session, url_for
 from flask_login import LoginManager, current_user, login_user
 from flask_login import login_required as _login_required
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -20,6 +20,8 @@ from photochrom.web.words import _
 
 P = ParamSpec("P")
 T = TypeVar("T")
+# Asked at every request: put together once, it takes half the time.
+_USER = select(User).where(User.id == bindparam("number"))
 LOCAL_EMAIL = "local"
 """Instead of an email address, of the one person of a studio without accounts."""
 
@@ -75,7 +77,7 @@ def _user_of_session(key: str) -> User | None:
     if current_settings().local:
         return local_user()
     number, _dot, epoch = key.partition(".")
-    user = db.session.get(User, int(number)) if number.isdecimal() else None
+    user = db.session.scalar(_USER, {"number": int(number)}) if number.isdecimal() else None
     return user if user is not None and epoch == str(user.session_epoch) else None
 
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 from flask import current_app
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from photochrom.imageio import Picture as Pixels
 from photochrom.imageio import eight_bit_rgb, read, write
@@ -32,6 +32,9 @@ _PAIR_PX: Final = 4096
 """Long side of each half of a pair."""
 _PAIR_QUALITY: Final = 92
 _TOKEN_LENGTH: Final = 32
+_SHARE: Final = select(Share).where(
+    Share.picture_id == bindparam("picture_id"), Share.expires_at > bindparam("now")
+)
 
 
 class HandedOut(NamedTuple):
@@ -111,15 +114,14 @@ def share_picture(user: User, picture_id: str) -> Link:
     return Link(token, expires_at)
 
 
-def share_of(user: User, picture_id: str) -> Link | None:
-    """The link of a picture, if one holds. Raises NotFound."""
-    get_picture(user, picture_id)
-    share = db.session.scalar(
-        select(Share).where(Share.picture_id == picture_id, Share.expires_at > now())
-    )
+def share_of(picture: Picture) -> Link | None:
+    """The link of a picture, if one holds."""
+    if not picture.done_revision:
+        return None
+    share = db.session.scalar(_SHARE, {"picture_id": picture.id, "now": now()})
     if share is None:
         return None
-    token = _token(picture_id, share.expires_at)
+    token = _token(picture.id, share.expires_at)
     # After a change of the secret key old links still hold, but cannot be told again.
     return Link(token, share.expires_at) if _digest(token) == share.digest else None
 

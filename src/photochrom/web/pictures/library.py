@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db
@@ -17,6 +17,12 @@ from photochrom.web.pictures.wishes import checked_wishes, spots
 from photochrom.web.words import _
 
 PER_PAGE: Final = 24
+
+# Asked by most requests: put together once, they take half the time.
+_OWN = select(Picture).where(Picture.user_id == bindparam("user_id"))
+_ONE = _OWN.where(Picture.id == bindparam("picture_id"))
+_NEWEST = _OWN.order_by(Picture.created_at.desc(), Picture.id)
+_COUNT = select(func.count()).select_from(Picture).where(Picture.user_id == bindparam("user_id"))
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Page:
 
 def get_picture(user: User, picture_id: str) -> Picture:
     """A picture of this user. Raises NotFound, also for those of others."""
-    found = db.session.scalar(select(Picture).filter_by(id=picture_id, user_id=user.id))
+    found = db.session.scalar(_ONE, {"picture_id": picture_id, "user_id": user.id})
     if found is None:
         raise NotFound(_("There is no such picture."))
     return found
@@ -52,15 +58,16 @@ def get_picture(user: User, picture_id: str) -> Picture:
 
 def list_pictures(user: User, search: str = "", page: int = 1, per_page: int = PER_PAGE) -> Page:
     """A page of the user's pictures whose names contain ``search``, whatever the case."""
-    rows = select(Picture).filter_by(user_id=user.id)
+    newest, count, asked = _NEWEST, _COUNT, {"user_id": user.id}
     words = unicodedata.normalize("NFC", search.strip())[:MAX_NAME]
     if words:
-        rows = rows.where(Picture.name.icontains(words, autoescape=True))
-    total = db.session.scalar(select(func.count()).select_from(rows.subquery())) or 0
+        named = Picture.name.icontains(words, autoescape=True)
+        newest, count = newest.where(named), count.where(named)
+    total = db.session.scalar(count, asked) or 0
     pages = max(1, -(-total // per_page))
     page = min(max(1, page), pages)
-    newest = rows.order_by(Picture.created_at.desc(), Picture.id)
-    items = db.session.scalars(newest.offset((page - 1) * per_page).limit(per_page)).all()
+    some = newest.offset((page - 1) * per_page).limit(per_page)
+    items = db.session.scalars(some, asked).all()
     return Page(items, page, pages, total, per_page)
 
 

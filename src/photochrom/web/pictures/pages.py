@@ -25,7 +25,7 @@ from photochrom.web.database import Picture
 from photochrom.web.errors import Refused, StudioError
 from photochrom.web.pictures import service
 from photochrom.web.pictures.live import events, state_of
-from photochrom.web.pictures.sending import webp_answer
+from photochrom.web.pictures.sending import preview_answer
 from photochrom.web.pictures.wishes import MIN_SIZE_PX
 from photochrom.web.security import UPLOADS, limiter, upload_rate, user_key
 from photochrom.web.settings import current_settings
@@ -104,9 +104,8 @@ def share_target() -> Answer:
 @login_required
 def show(picture_id: str) -> Answer:
     """One picture or film, with all that can be done to it."""
-    user = this_user()
-    picture = service.get_picture(user, picture_id)
-    link = service.share_of(user, picture_id)
+    picture = service.get_picture(this_user(), picture_id)
+    link = service.share_of(picture)
     own_px = _own_size_px(current_settings().model)
     return render_template(
         "pictures/film.html" if picture.kind == "film" else "pictures/picture.html",
@@ -155,7 +154,7 @@ def preview(picture_id: str) -> Answer:
     """What other colours would look like, at once."""
     asked = _json("hints", "size", "vividness", "variant", "revision")
     asked.pop("revision", None)
-    return webp_answer(service.preview_hint(this_user(), picture_id, **asked))
+    return preview_answer(service.preview_hint(this_user(), picture_id, **asked))
 
 
 @blueprint.post("/pictures/<picture_id>/delete")

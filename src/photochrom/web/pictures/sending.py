@@ -40,37 +40,38 @@ def variants(picture_id: str) -> AnyResponse:
     return jsonify({"variants": told})
 
 
-@blueprint.get("/pictures/<picture_id>/variants/<int:number>.webp")
+@blueprint.get("/pictures/<picture_id>/variants/<int:number>.jpg")
 @login_required
 def variant(picture_id: str, number: int) -> AnyResponse:
     """One of the versions, small."""
-    return webp_answer(service.variant_preview(this_user(), picture_id, number))
+    return preview_answer(service.variant_preview(this_user(), picture_id, number))
 
 
-@blueprint.get("/pictures/<picture_id>/preview/<int:revision>.webp")
+@blueprint.get("/pictures/<picture_id>/preview/<int:revision>.jpg")
 @login_required
 def preview_file(picture_id: str, revision: int) -> AnyResponse:
     """The colours at the size of a screen."""
     picture = service.get_picture(this_user(), picture_id)
     if revision != picture.done_revision:
         raise NotFound(_("It is not finished yet."))
-    return _shown(service.storage().preview(picture.id, revision), "image/webp", keep=True)
+    return _shown(service.storage().preview(picture.id, revision), "image/jpeg", keep=True)
 
 
-@blueprint.get("/pictures/<picture_id>/grey.webp")
+@blueprint.get("/pictures/<picture_id>/grey.jpg")
 @login_required
 def grey(picture_id: str) -> AnyResponse:
     """The original at the size of a screen."""
     picture = service.get_picture(this_user(), picture_id)
-    return _shown(service.storage().grey(picture.id), "image/webp", keep=True)
+    return _shown(service.storage().grey(picture.id), "image/jpeg", keep=True)
 
 
-@blueprint.get("/pictures/<picture_id>/thumb.webp")
+@blueprint.get("/pictures/<picture_id>/thumb.jpg")
 @login_required
 def thumb(picture_id: str) -> AnyResponse:
-    """The small picture of the library: grey until it is coloured."""
+    """The small picture of the library: grey until it is coloured; v: the revision it shows."""
     picture = service.get_picture(this_user(), picture_id)
-    return _shown(service.storage().thumb(picture.id), "image/webp")
+    keep = request.args.get("v") == str(picture.done_revision)
+    return _shown(service.storage().thumb(picture.id), "image/jpeg", keep=keep)
 
 
 @blueprint.get("/pictures/<picture_id>/preview.mp4")
@@ -96,17 +97,17 @@ def download(picture_id: str) -> AnyResponse:
     return send_file(path, mimetype=media_type, as_attachment=True, download_name=name)
 
 
-@blueprint.get("/s/<token>/picture.webp")
+@blueprint.get("/s/<token>/picture.jpg")
 def shared_picture(token: str) -> AnyResponse:
     """The picture of a link, at the size of a screen."""
     picture, _link = service.shared(token)
     path = service.storage().preview(picture.id, picture.done_revision)
-    return _shown(path, "image/webp")
+    return _shown(path, "image/jpeg")
 
 
-def webp_answer(data: bytes) -> Response:
+def preview_answer(data: bytes) -> Response:
     """A picture made for this request alone."""
-    answer = Response(data, mimetype="image/webp")
+    answer = Response(data, mimetype="image/jpeg")
     answer.headers["Cache-Control"] = "private, no-store"
     return answer
 

@@ -14,7 +14,7 @@ from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db, new_id, now
 from photochrom.web.errors import QuotaExceeded
 from photochrom.web.pictures.intake import Accepted, check_upload
-from photochrom.web.pictures.previews import THUMB_PX, shrunk, webp
+from photochrom.web.pictures.previews import THUMB_PX, jpeg, shrunk
 from photochrom.web.pictures.wishes import checked_wishes
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import Storage, save
@@ -103,9 +103,9 @@ def _check_quota(user_id: int, more: int) -> None:
 def _store(files: Storage, picture_id: str, path: Path, accepted: Accepted) -> None:
     """All files of a new picture, safely on the disk."""
     folder = files.make(picture_id)
-    save(files.grey(picture_id), webp(accepted.screen))
+    save(files.grey(picture_id), jpeg(accepted.screen))
     thumb = shrunk(accepted.screen, THUMB_PX)
-    save(files.thumb(picture_id), webp(thumb))
+    save(files.thumb(picture_id), jpeg(thumb))
     with path.open("rb") as file:
         os.fsync(file.fileno())
     path.replace(files.original(picture_id, accepted.media_type))

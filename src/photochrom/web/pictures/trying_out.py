@@ -22,7 +22,7 @@ from photochrom.engine import Network, load, local
 from photochrom.web.database import Picture, User
 from photochrom.web.errors import NotFound, Refused, TooMany
 from photochrom.web.pictures.library import get_picture
-from photochrom.web.pictures.previews import THUMB_PX, pixels_of, shrunk, webp
+from photochrom.web.pictures.previews import THUMB_PX, jpeg, pixels_of, shrunk
 from photochrom.web.pictures.taking_in import storage
 from photochrom.web.pictures.wishes import VERSIONS, Wishes, checked_wishes, chroma
 from photochrom.web.settings import current_settings
@@ -30,7 +30,6 @@ from photochrom.web.words import _
 
 TRIAL_PIXELS: Final = 600_000
 """Size of a trial: enough for a phone, in less than half the time of the page's own picture."""
-_TRIAL_QUALITY: Final = 80
 _KEPT: Final = 16
 """Small copies that are kept in memory, 2 MB each."""
 _AT_ONCE: Final = 2
@@ -119,7 +118,7 @@ def preview_hint(
     vividness: object = 1.0,
     variant: object = 0,
 ) -> bytes:
-    """What the picture would look like: a WebP of at most `TRIAL_PIXELS`; nothing is kept.
+    """What the picture would look like: a JPEG of at most `TRIAL_PIXELS`; nothing is kept.
 
     The arguments are those of `edit_picture`. Raises NotFound, Refused.
     """
@@ -133,7 +132,7 @@ def preview_hint(
         variant=variant,
     )
     longest = round(math.sqrt(TRIAL_PIXELS * _stretch(picture)))
-    return webp(trials().coloured(picture, wishes, longest), _TRIAL_QUALITY)
+    return jpeg(trials().coloured(picture, wishes, longest))
 
 
 def variants(user: User, picture_id: str) -> list[int]:
@@ -143,7 +142,7 @@ def variants(user: User, picture_id: str) -> list[int]:
 
 
 def variant_preview(user: User, picture_id: str, number: int) -> bytes:
-    """A version of the picture as it is corrected so far: a small WebP. Raises NotFound."""
+    """A version of the picture as it is corrected so far: a small JPEG. Raises NotFound."""
     picture = _photo(user, picture_id)
     if not 0 <= number < len(VERSIONS):
         raise NotFound(_("There is no such version."))
@@ -155,7 +154,7 @@ def variant_preview(user: User, picture_id: str, number: int) -> bytes:
         vividness=picture.vividness,
         variant=number,
     )
-    return webp(trials().coloured(picture, wishes, THUMB_PX), _TRIAL_QUALITY)
+    return jpeg(trials().coloured(picture, wishes, THUMB_PX))
 
 
 def _stretch(picture: Picture) -> float:

@@ -221,7 +221,7 @@ function progressed(progress) {
   shown = revision = progress.revision;
   if (unsaved || saving) return; // that was for what is already changed again
   preview.drop();
-  showColour(`${base}/preview/${shown}.webp`);
+  showColour(`${base}/preview/${shown}.jpg`);
   offerDownloads(true);
   say(words(firstTime ? "done" : "all_saved"));
 }

@@ -31,7 +31,7 @@ export class Preview {
   warm(state) {
     if (this.warmed || this.busy) return;
     this.warmed = true;
-    post(this.url, state, "image/webp").catch(() => {
+    post(this.url, state, "image/jpeg").catch(() => {
       this.warmed = false; // a real question will tell what is wrong
     });
   }
@@ -55,7 +55,7 @@ export class Preview {
       const dropped = this.dropped;
       this.wanted = undefined;
       try {
-        const answer = await post(this.url, state, "image/webp");
+        const answer = await post(this.url, state, "image/jpeg");
         const address = URL.createObjectURL(await answer.blob());
         if (dropped !== this.dropped) continue;
         this.show(address);
