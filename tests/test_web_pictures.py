@@ -96,6 +96,8 @@ def test_browsers_keep_the_small_picture_of_a_revision_and_ask_again_for_others(
     assert "immutable" in member.get(f"{done}/thumb.jpg?v=1").headers["Cache-Control"]
     for address in ("thumb.jpg", "thumb.jpg?v=0", "thumb.jpg?v=2"):
         assert member.get(f"{done}/{address}").headers["Cache-Control"] == "private, no-cache"
+    ask(member, f"{done}/edit", {"vividness": 2.0})
+    assert "immutable" not in member.get(f"{done}/thumb.jpg?v=1").headers["Cache-Control"]
 
 
 def test_words_on_a_page_escape_what_is_filled_in(app: Flask) -> None:

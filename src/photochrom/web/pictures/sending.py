@@ -70,7 +70,7 @@ def grey(picture_id: str) -> AnyResponse:
 def thumb(picture_id: str) -> AnyResponse:
     """The small picture of the library: grey until it is coloured; v: the revision it shows."""
     picture = service.get_picture(this_user(), picture_id)
-    keep = request.args.get("v") == str(picture.done_revision)
+    keep = picture.state == "done" and request.args.get("v") == str(picture.done_revision)
     return _shown(service.storage().thumb(picture.id), "image/jpeg", keep=keep)
 
 
