@@ -15,6 +15,7 @@ import torch
 from photochrom.errors import InputError, OutputError, RecipeError
 from photochrom.train import checkpoint
 from photochrom.train.checkpoint import Position
+from photochrom.train.dead import LayerWatch
 from photochrom.train.journal import Journal, Sums
 from photochrom.train.monitor import Validation
 from photochrom.train.pace import seconds_left, stage_share
@@ -225,10 +226,17 @@ class Trainer:
         if not self.first:
             return
         grid = self._run_folder / f"grid-{self.position.step:07d}.png"
-        values = self._validation.run(self._players.average, grid)
+        with LayerWatch(self._players.average) as watch:
+            values = self._validation.run(self._players.average, grid)
         journal.add("validation", self.position, stage, values)
         figures = ", ".join(f"{k.removeprefix('validation_')} {v:.3f}" for k, v in values.items())
         self._report(f"step {self.position.step}: {figures}")
+        if dead := watch.dead():
+            self._report(
+                f"{len(dead)} layers answer the same to every picture, the first is {dead[0]}: "
+                "what lies before it has died and learns no more. Begin again with a lower "
+                "learning rate; encoder_lr is the encoder's"
+            )
         if time.monotonic() - self._drawn > _DRAW_EVERY_S:
             self._draw()
 
