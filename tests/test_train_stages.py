@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import importlib
 import json
+import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +189,31 @@ def test_a_seed_makes_a_run_again(folder: Path, recipe: Recipe, finished: Path) 
     _, theirs, _ = load_average(finished / "checkpoint.pt")
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_a_stage_can_start_parts_of_the_network_anew(
+    folder: Path, recipe: Recipe, finished: Path
+) -> None:
+    plain = replace(recipe.stages[0], name="more", images=4, lr=0.0, weight_decay=0.0, ema=0.0)
+    anew = replace(plain, name="anew", renew=("down.0",))
+    nets = {}
+    for stage in (plain, anew):
+        run = folder / stage.name
+        shutil.copytree(finished, run)
+        more = replace(recipe, stages=(*recipe.stages, stage))
+        trainer = Trainer(more, run, report=lambda _: None, threads=1)
+        trainer.resume()
+        trainer.run(lambda *_: None)
+        nets[stage.name] = load_average(run / "checkpoint.pt")[1].state_dict()
+    changed = {k for k, v in nets["more"].items() if not torch.equal(v, nets["anew"][k])}
+    assert any(k.startswith("down.0") and k.endswith("weight") for k in changed)
+    assert all(k.startswith("down.0") or "running" in k for k in changed)
+
+
+def test_parts_that_are_not_there_cannot_start_anew(folder: Path, recipe: Recipe) -> None:
+    odd = replace(recipe, stages=(replace(recipe.stages[0], renew=("absent",)),))
+    with pytest.raises(RecipeError, match="renew names 'absent'"):
+        Trainer(odd, folder / "odd", report=lambda _: None, threads=1)
 
 
 def test_saved_pictures_want_a_critic_alone(folder: Path) -> None:

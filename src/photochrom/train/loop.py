@@ -178,6 +178,8 @@ class Trainer:
     def _run_stage(
         self, stage: Stage, journal: Journal, request: StopRequest, progress: Progress
     ) -> None:
+        if self.position.stage_images == 0 and stage.renew:
+            self._players.renew(stage, self.recipe)
         step = self._step = self._step or self._begin(stage)
         if self.position.stage_images == 0:
             self._keep(stage)

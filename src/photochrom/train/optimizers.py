@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -67,17 +68,22 @@ def set_learning(stage: Stage, net: ColorNet) -> None:
     Raises RecipeError for a name that no parameter begins with.
     """
     encoder = {id(p) for p in net.encoder_parameters()}
-    for begins in stage.freeze:
-        if not any(name.startswith(begins) for name, _ in net.named_parameters()):
-            known = dict.fromkeys(name.partition(".")[0] for name, _ in net.named_parameters())
-            raise RecipeError(
-                f"stage {stage.name!r}: freeze names {begins!r}, with which no parameter of the "
-                f"network begins; its parts are {', '.join(known)}"
-            )
+    check_parts(stage.freeze, "freeze", stage, net)
     for name, parameter in net.named_parameters():
         frozen = name.startswith(stage.freeze) if stage.freeze else False
         frozen = frozen or (not stage.train_encoder and id(parameter) in encoder)
         parameter.requires_grad_(not frozen)
+
+
+def check_parts(names: Sequence[str], key: str, stage: Stage, net: nn.Module) -> None:
+    """Raise RecipeError where a stage's ``key`` names what no parameter begins with."""
+    for begins in names:
+        if not any(name.startswith(begins) for name, _ in net.named_parameters()):
+            known = dict.fromkeys(name.partition(".")[0] for name, _ in net.named_parameters())
+            raise RecipeError(
+                f"stage {stage.name!r}: {key} names {begins!r}, with which no parameter of the "
+                f"network begins; its parts are {', '.join(known)}"
+            )
 
 
 @torch.no_grad()

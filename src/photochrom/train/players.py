@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from photochrom.nets.critics import build_critic
 from photochrom.nets.vgg import VGG19Features
 from photochrom.train.ranks import Ranks
 from photochrom.train.recipe import Precision, Recipe
+from photochrom.train.stage import Stage
 from photochrom.train.start import check_stages, load_start, load_vgg
 
 _LEARNING = ("net", "average", "critic")
@@ -53,6 +54,18 @@ class Players:
         critic = build_critic(recipe.critic.name, recipe.critic.options).to(device)
         ranks.match(critic)
         return cls(net, average, critic, load_vgg(recipe, device))
+
+    def renew(self, stage: Stage, recipe: Recipe) -> None:
+        """Start parts of the network anew, those that a stage names, as in a run of their own.
+
+        Raises ModelError for a bad file of weights.
+        """
+        torch.manual_seed(recipe.seed)
+        fresh = build(recipe.net.name, recipe.net.options)
+        load_start(fresh, replace(recipe.net, start_from=""))
+        parts = {k: v for k, v in fresh.state_dict().items() if k.startswith(stage.renew)}
+        for net in (self.net, self.average):
+            net.load_state_dict(net.state_dict() | parts)
 
     def state_dict(self) -> dict[str, Any]:
         """The weights of those that learn, for the checkpoint."""

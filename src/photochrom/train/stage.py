@@ -70,6 +70,9 @@ class Stage:
     """Whether the pretrained encoder learns."""
     freeze: tuple[str, ...] = ()
     """Parameters of the network whose names begin so do not learn."""
+    renew: tuple[str, ...] = ()
+    """Parameters of the network whose names begin so start anew with this stage: from
+    net.encoder_weights, or at random."""
     schedule: Schedule = "cosine"
     """What the learning rate does after the warm-up: falls to final_lr, or stays."""
     final_lr: float = 0.02

@@ -18,6 +18,7 @@ from photochrom.nets.contract import ColorNet
 from photochrom.nets.vgg import VGG19Features
 from photochrom.train import checkpoint
 from photochrom.train.checkpoint import Position
+from photochrom.train.optimizers import check_parts
 from photochrom.train.recipe import NetRecipe, Recipe
 from photochrom.train.recipe_file import from_table
 
@@ -41,6 +42,7 @@ def check_stages(recipe: Recipe, net: ColorNet) -> None:
                 f"stage {stage.name!r}: the network {recipe.net.name!r} has no classification "
                 "head; set losses.classes = 0"
             )
+        check_parts(stage.renew, "renew", stage, net)
 
 
 def load_start(net: ColorNet, recipe: NetRecipe) -> None:
