@@ -180,6 +180,50 @@ def test_a_body_of_mobilenet_takes_its_weights() -> None:
         assert net.eval()(grey_input(64)).ab.shape == (1, 2, 64, 64)
 
 
+class TestBatchNormOfTheEncoder:
+    """It is put back into folded weights without a change, and folded away again."""
+
+    @pytest.fixture
+    def plain(self) -> MobileNetEncoder:
+        torch.manual_seed(0)
+        return MobileNetEncoder().eval()
+
+    @pytest.fixture
+    def normed(self, plain: MobileNetEncoder) -> MobileNetEncoder:
+        normed = MobileNetEncoder(norm=True).eval()
+        normed.load_state_dict(plain.state_dict())
+        return normed
+
+    @torch.no_grad()
+    def test_settling_changes_no_answer(
+        self, plain: MobileNetEncoder, normed: MobileNetEncoder
+    ) -> None:
+        x = torch.randn(4, 4, 64, 64)
+        normed.settle(x)
+        for own, expected in zip(normed(x), plain(x), strict=True):
+            torch.testing.assert_close(own, expected, rtol=1e-3, atol=1e-4)
+        assert not normed.training
+        norm = normed.last.n
+        assert isinstance(norm, torch.nn.BatchNorm2d)
+        assert norm.weight.std() > 0
+
+    @torch.no_grad()
+    def test_what_has_learned_is_not_settled_again(self, normed: MobileNetEncoder) -> None:
+        normed.settle(torch.randn(2, 4, 64, 64))
+        before = {k: v.clone() for k, v in normed.state_dict().items()}
+        normed.settle(torch.randn(2, 4, 64, 64))
+        assert all(torch.equal(v, before[k]) for k, v in normed.state_dict().items())
+
+    @torch.no_grad()
+    def test_folded_it_answers_the_same(self, normed: MobileNetEncoder) -> None:
+        normed.settle(torch.randn(4, 4, 64, 64))
+        normed.train()(torch.randn(4, 4, 64, 64))  # statistics move
+        folded, x = normed.folded(), torch.randn(2, 4, 64, 64)
+        assert folded.state_dict().keys() == MobileNetEncoder().state_dict().keys()
+        for own, expected in zip(folded(x), normed.eval()(x), strict=True):
+            torch.testing.assert_close(own, expected, rtol=1e-3, atol=1e-4)
+
+
 def test_a_network_without_an_encoder_refuses_weights_for_one() -> None:
     with pytest.raises(RecipeError, match="no encoder"):
         build("unet", {"levels": 4, "width": 4}).load_encoder({})

@@ -118,6 +118,22 @@ def test_training_can_start_from_an_exported_model(finished: Path, tmp_path: Pat
         load_start(build(recipe.net.name, {}), NetRecipe(start_from=str(out)))
 
 
+def test_an_encoder_with_batch_norm_is_exported_without_and_started_from(
+    photos: Path, tmp_path: Path
+) -> None:
+    small = ["net.options.encoder_norm=true", "stages.0.images=16", "stages.0.batch=8"]
+    small += ["stages.1.images=8", "stages.1.batch=8"]
+    more = [part for setting in small for part in ("--set", setting)]
+    assert main(arguments(photos, tmp_path / "run", *more)) == OK
+    _, trained, _ = load_average(tmp_path / "run" / "checkpoint.pt")
+    batches = trained.get_buffer("encoder.last.n.num_batches_tracked")
+    assert batches == 12  # measured at the end, not averaged on the way
+    out = tmp_path / "model.onnx"
+    assert main(["export", str(tmp_path / "run" / "checkpoint.pt"), str(out)]) == OK
+    begun = ["--set", f"net.start_from={out}"]
+    assert main(arguments(photos, tmp_path / "second", *more, *begun)) == OK
+
+
 def test_a_second_run_in_the_same_folder_is_refused(finished: Path, photos: Path) -> None:
     before = (finished / "checkpoint.pt").read_bytes()
     assert main(arguments(photos, finished)) == FAILED

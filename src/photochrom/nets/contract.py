@@ -40,6 +40,8 @@ class ColorNet(nn.Module, ABC):
     """Height and width of the input are multiples of this."""
     hears_hints: bool = True
     """Whether hints change the colours; False: their channels are ignored."""
+    stale_statistics: bool = False
+    """Whether averaged weights want the statistics of their batch norms measured anew."""
     bins: ColorBins | None = None
     """The colour bins of the logits; None for networks without a classification head."""
 
@@ -58,6 +60,13 @@ class ColorNet(nn.Module, ABC):
         one, RecipeError when the network has no encoder that could take any.
         """
         raise RecipeError("this network has no encoder that takes the weights of a classifier")
+
+    def settle(self, x: Tensor) -> None:
+        """Set what is new and depends on the pictures before the first step. x: as for forward."""
+
+    def folded(self) -> ColorNet:
+        """The network as it is exported: without what only training needs. In eval mode."""
+        return self
 
 
 class Critic(nn.Module, ABC):

@@ -7,6 +7,7 @@ source of the confidence afterwards).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
 import torch
@@ -60,20 +61,25 @@ class GlobalAttention(nn.Module):
 
 
 class MobileUNet(ColorNet):
-    """widths: decoder channels at strides 16, 8 and 4. attention: number of attention blocks."""
+    """widths: decoder channels at strides 16, 8 and 4. attention: number of attention blocks.
+
+    encoder_norm: train the encoder with batch norm; what is exported has it folded.
+    """
 
     stride = 4
     multiple_of = 32
 
     def __init__(
-        self, width_16: int = 192, width_8: int = 128, width_4: int = 64, attention: int = 1
-    ) -> None:
+        self, width_16: int = 192, width_8: int = 128, width_4: int = 64, attention: int = 1,
+        encoder_norm: bool = False,
+    ) -> None:  # fmt: skip
         if min(width_16, width_8, width_4) < 1 or attention < 0:
             raise ValueError("widths start at 1, and attention at 0 blocks")
         super().__init__()
         self.bins = ColorBins.in_gamut()
+        self.stale_statistics = encoder_norm
         _, c4, c8, c16, c32 = FEATURE_CHANNELS
-        self.encoder = MobileNetEncoder()
+        self.encoder = MobileNetEncoder(encoder_norm)
         self.top = _ConvBlock(c32, width_16, kernel=1)
         self.scene = nn.Linear(c32, width_16)
         self.up16 = _ConvBlock(width_16 + c16, width_16)
@@ -100,6 +106,16 @@ class MobileUNet(ColorNet):
     def forward(self, x: Tensor) -> NetOutput:
         y = self.features(x)
         return NetOutput(self.regress(y) * AB_SCALE, self.classify(y))
+
+    def settle(self, x: Tensor) -> None:
+        """See MobileNetEncoder.settle."""
+        self.encoder.settle(normalise(x))
+
+    def folded(self) -> MobileUNet:
+        """Without the encoder's batch norms."""
+        plain = copy.deepcopy(self)
+        plain.encoder = self.encoder.folded()
+        return plain
 
     def encoder_parameters(self) -> list[nn.Parameter]:
         return list(self.encoder.parameters())

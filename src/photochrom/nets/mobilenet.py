@@ -2,55 +2,76 @@
 
 Source: Sandler et al., *MobileNetV2* (CVPR 2018). The layout is TensorFlow's: "SAME" padding
 (asymmetric at stride 2), ReLU6, batch norm folded into the convolutions, RGB / 127.5 − 1.
+
+Without batch norm the deep layers do not stand learning rates at which the rest learns well: they
+saturate and die. So it can be put back for training; folded again, nothing of it is left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from photochrom.errors import ModelError
 
 FEATURE_CHANNELS = (16, 24, 32, 96, 1280)
 """Channels of the features at strides 2, 4, 8, 16 and 32."""
 
+_MOMENTUM = 0.05
 # expansion, channels, repeats, stride (table 2 of the paper)
 _LAYOUT = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
            (6, 160, 3, 2), (6, 320, 1, 1))  # fmt: skip
 
 
+class _Norm(nn.BatchNorm2d):
+    """Batch norm that changes nothing until it is settled; folded weights know nothing of it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, momentum=_MOMENTUM)
+        nn.init.constant_(self.running_var, 1.0 - self.eps)  # type: ignore[arg-type]
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *more: Any) -> None:
+        if f"{prefix}running_mean" in state_dict:
+            super()._load_from_state_dict(state_dict, prefix, *more)
+
+
 class _Conv(nn.Module):
-    """Convolution (key ``c``) with TensorFlow's padding and an optional ReLU6."""
+    """Convolution (key ``c``) with TensorFlow's padding, optional batch norm (``n``) and ReLU6."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1,
-        activate: bool = True,
+        activate: bool = True, norm: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.strided = stride == 2
         padding = 0 if self.strided else kernel // 2
         self.c = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups)
+        self.n = _Norm(outputs) if norm else nn.Identity()
         self.activate = activate
 
     def forward(self, x: Tensor) -> Tensor:
         if self.strided:
             x = F.pad(x, (0, 1, 0, 1))
-        x = self.c(x)
+        x = self.n(self.c(x))
         return F.relu6(x) if self.activate else x
 
 
 class _InvertedResidual(nn.Module):
-    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int, norm: bool) -> None:
         super().__init__()
         width = inputs * expansion
-        expand = [_Conv(inputs, width, 1)] if expansion > 1 else []
+        expand = [_Conv(inputs, width, 1, norm=norm)] if expansion > 1 else []
         self.seq = nn.Sequential(
             *expand,
-            _Conv(width, width, 3, stride, groups=width),
-            _Conv(width, outputs, 1, activate=False),
+            _Conv(width, width, 3, stride, groups=width, norm=norm),
+            _Conv(width, outputs, 1, activate=False, norm=norm),
         )
         self.residual = stride == 1 and inputs == outputs
         self.stride = stride
@@ -67,19 +88,20 @@ class MobileNetEncoder(nn.Module):
     Returns five tensors at strides 2, 4, 8, 16, 32 with FEATURE_CHANNELS channels.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, norm: bool = False) -> None:
+        """norm: with batch norm, for training; `settle` it before the first step."""
         super().__init__()
-        self.stem = _Conv(4, 32, 3, stride=2)
+        self.stem = _Conv(4, 32, 3, stride=2, norm=norm)
         blocks = []
         inputs = 32
         for expansion, outputs, repeats, stride in _LAYOUT:
             for i in range(repeats):
                 blocks.append(
-                    _InvertedResidual(inputs, outputs, stride if i == 0 else 1, expansion)
+                    _InvertedResidual(inputs, outputs, stride if i == 0 else 1, expansion, norm)
                 )
                 inputs = outputs
         self.blocks = nn.ModuleList(blocks)
-        self.last = _Conv(inputs, FEATURE_CHANNELS[-1], 1)
+        self.last = _Conv(inputs, FEATURE_CHANNELS[-1], 1, norm=norm)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         features = []
@@ -103,6 +125,9 @@ class MobileNetEncoder(nn.Module):
         own = self.state_dict()
         merged = {}
         for key, value in own.items():
+            if ".n." in key:
+                merged[key] = value
+                continue
             if key not in weights:
                 raise ModelError(f"the encoder weights lack {key!r}; expected MobileNetV2 1.0")
             given = weights[key].to(value.dtype)
@@ -115,3 +140,50 @@ class MobileNetEncoder(nn.Module):
                 )
             merged[key] = given
         self.load_state_dict(merged)
+
+    @torch.no_grad()
+    def settle(self, x: Tensor) -> None:
+        """Give batch norms that are new the statistics of ``x``, and those as scale and shift too:
+        the features stay what the folded weights make of them, and training goes on with norms.
+        """
+        hooks = [
+            layer.c.register_forward_hook(partial(_take_statistics, layer.n))
+            for layer in self.modules()
+            if isinstance(layer, _Conv) and isinstance(layer.n, _BatchNorm) and _is_new(layer.n)
+        ]
+        if not hooks:
+            return
+        training = self.training
+        self.eval()(x)
+        self.train(training)
+        for hook in hooks:
+            hook.remove()
+
+    @torch.no_grad()
+    def folded(self) -> MobileNetEncoder:
+        """The same encoder, as it answers in eval mode, without batch norms."""
+        plain = MobileNetEncoder()
+        layers = [layer for layer in self.modules() if isinstance(layer, _Conv)]
+        targets = [layer for layer in plain.modules() if isinstance(layer, _Conv)]
+        for layer, target in zip(layers, targets, strict=True):
+            conv = layer.c
+            if isinstance(layer.n, _BatchNorm):
+                conv = fuse_conv_bn_eval(layer.c.eval(), layer.n.eval())
+            target.c.load_state_dict(conv.state_dict())
+        return plain.eval()
+
+
+def _is_new(norm: _BatchNorm) -> bool:
+    return norm.running_mean is not None and not norm.running_mean.any()
+
+
+def _take_statistics(norm: _BatchNorm, _layer: nn.Module, _x: Any, y: Tensor) -> None:
+    var, mean = torch.var_mean(y.float(), dim=(0, 2, 3), correction=0)
+    for own, value in (
+        (norm.running_mean, mean),
+        (norm.running_var, var),
+        (norm.bias, mean),
+        (norm.weight, (var + norm.eps).sqrt()),
+    ):
+        assert own is not None, "batch norms of encoders keep statistics"
+        own.copy_(value)

@@ -77,7 +77,8 @@ def export(
     written; an earlier file is then intact.
     """
     check_target(out, overwrite=overwrite)
-    recipe, net, position = load_average(checkpoint)
+    recipe, trained, position = load_average(checkpoint)
+    net = trained.folded()
     multiple = net.multiple_of
     model = _trace(_Exported(net), multiple, two=net.bins is not None)
     card = ModelCard(
@@ -97,7 +98,7 @@ def export(
     # Another number and size of pictures than was traced: both must have stayed free.
     sample = _sample(2, 3 * multiple, multiple)
     with torch.no_grad():
-        expected = [t.numpy() for t in _Exported(net)(torch.from_numpy(sample))]
+        expected = [t.numpy() for t in _Exported(trained)(torch.from_numpy(sample))]
     exact = _difference(model, sample, expected)
     if not exact <= _AGREEMENT:  # also when it is not a number
         raise ModelError(

@@ -178,8 +178,10 @@ class Trainer:
     def _run_stage(
         self, stage: Stage, journal: Journal, request: StopRequest, progress: Progress
     ) -> None:
-        if self.position.stage_images == 0 and stage.renew:
-            self._players.renew(stage, self.recipe)
+        if self.position.stage_images == 0:
+            if stage.renew:
+                self._players.renew(stage, self.recipe)
+            self._players.settle(next(self._supply.sample(stage.crop)))
         step = self._step = self._step or self._begin(stage)
         if self.position.stage_images == 0:
             self._keep(stage)
@@ -228,6 +230,7 @@ class Trainer:
         if not self.first:
             return
         grid = self._run_folder / f"grid-{self.position.step:07d}.png"
+        self._players.measure_statistics(self._supply.sample(stage.crop))
         with LayerWatch(self._players.average) as watch:
             values = self._validation.run(self._players.average, grid)
         journal.add("validation", self.position, stage, values)

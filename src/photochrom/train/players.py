@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 from photochrom.errors import InputError
 from photochrom.nets import build
@@ -54,6 +55,19 @@ class Players:
         critic = build_critic(recipe.critic.name, recipe.critic.options).to(device)
         ranks.match(critic)
         return cls(net, average, critic, load_vgg(recipe, device))
+
+    def settle(self, inputs: Tensor) -> None:
+        """Before the first step with new weights. inputs: (N, 4, H, W) as in training."""
+        inputs = inputs.to(next(self.net.parameters()).device)
+        for net in (self.net, self.average):
+            net.settle(inputs)
+
+    def measure_statistics(self, inputs: Iterable[Tensor]) -> None:
+        """Measure what the averaged network's batch norms see, which is not the average of what
+        those of the network saw. inputs: batches of (N, 4, H, W), as in training.
+        """
+        if self.average.stale_statistics:
+            update_bn(inputs, self.average, next(self.average.parameters()).device)
 
     def renew(self, stage: Stage, recipe: Recipe) -> None:
         """Start parts of the network anew, those that a stage names, as in a run of their own.

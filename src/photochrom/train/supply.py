@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from functools import partial
 from itertools import count
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from photochrom.nets.contract import ColorNet
 from photochrom.train.batches import Batch, BatchMaker, SavedBatch, stream
@@ -21,6 +22,8 @@ from photochrom.train.sources import Report
 from photochrom.train.stage import Stage
 
 _MOST_MAKERS = 8
+_SAMPLE, _SAMPLES = 64, 12
+"""Pictures of a batch and batches by which batch norms are set."""
 
 
 class Supply:
@@ -44,6 +47,11 @@ class Supply:
         self.held_out: PhotoSet
         self.photos, self.held_out = split(photos, recipe.data)
         self._maker = BatchMaker(self.photos, recipe.hints, recipe.augment, recipe.seed)
+
+    def sample(self, crop: int) -> Iterator[Tensor]:
+        """Inputs of the run's first pictures, the same in all processes: (N, 4, crop, crop)."""
+        for at in range(0, _SAMPLES * _SAMPLE, _SAMPLE):
+            yield self._maker.make(at, _SAMPLE, crop).inputs
 
     def stream(
         self, stage: Stage, position: Position, net: ColorNet
