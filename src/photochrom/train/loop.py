@@ -201,6 +201,7 @@ class Trainer:
                 if _crossed(stage.keep_every_images, self.position.stage_images, seen):
                     self._keep(stage)
                 if signal := self._ranks.largest(request.by or 0):
+                    self._measure_statistics(stage)
                     self.save()
                     at = self.position.step
                     raise Stopped(f"stopped at step {at}; --resume goes on", Signals(int(signal)))
@@ -221,16 +222,22 @@ class Trainer:
     def _keep(self, stage: Stage) -> None:
         """Keep the averaged weights as they are now."""
         if stage.keep_every_images and self.first:
+            self._measure_statistics(stage)
             path = self._run_folder / checkpoint.KEPT / f"step-{self.position.step:07d}.pt"
             path.parent.mkdir(exist_ok=True)
             state = {"average": self._players.average.state_dict()}
             checkpoint.save(path, self.position, to_table(self.recipe), state)
 
+    def _measure_statistics(self, stage: Stage) -> None:
+        """Make the averaged weights fit for use."""
+        if self.first:
+            self._players.measure_statistics(self._supply.sample(stage.crop))
+
     def _validate(self, journal: Journal, stage: Stage) -> None:
         if not self.first:
             return
         grid = self._run_folder / f"grid-{self.position.step:07d}.png"
-        self._players.measure_statistics(self._supply.sample(stage.crop))
+        self._measure_statistics(stage)
         with LayerWatch(self._players.average) as watch:
             values = self._validation.run(self._players.average, grid)
         journal.add("validation", self.position, stage, values)
