@@ -83,7 +83,9 @@ def test_each_codec_keeps_the_luma_up_to_its_loss(
 @pytest.mark.parametrize("codec", ["hevc", "av1", "prores"])
 def test_each_codec_goes_on_to_the_same_film(tmp_path: Path, tiny: list[str], codec: Codec) -> None:
     source = make_film(tmp_path / "in.mkv", Film(frames=24))
-    settings = FilmSettings(model=tiny[1], size=32, encoding=Encoding(codec), segment_frames=8)
+    # x265 does not always write the same for the same small frames, but what it keeps is the same.
+    encoding = Encoding(codec, crf=0) if codec == "hevc" else Encoding(codec)
+    settings = FilmSettings(model=tiny[1], size=32, encoding=encoding, segment_frames=8)
     colour_film(source, tmp_path / "whole.mkv", settings)
 
     class Killed(Exception):
@@ -98,13 +100,13 @@ def test_each_codec_goes_on_to_the_same_film(tmp_path: Path, tiny: list[str], co
     outcome = colour_film(source, tmp_path / "out.mkv", replace(settings, resume=True))
     assert outcome.resumed > 0
     whole, out = tmp_path / "whole.mkv", tmp_path / "out.mkv"
-    if codec == "hevc":  # x265 does not always write the same for the same small frames
+    if codec == "hevc":
         for (at_s, y, u), (at_again_s, y_again, u_again) in zip(
             decoded(whole), decoded(out), strict=True
         ):
             assert at_s == at_again_s
-            assert np.abs(y.astype(int) - y_again).mean() < 1
-            assert np.abs(u.astype(int) - u_again).mean() < 1
+            assert np.array_equal(y, y_again)
+            assert np.array_equal(u, u_again)
     else:
         assert payloads(out, "video") == payloads(whole, "video")
 
