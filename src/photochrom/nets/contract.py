@@ -40,8 +40,9 @@ class ColorNet(nn.Module, ABC):
     """Height and width of the input are multiples of this."""
     hears_hints: bool = True
     """Whether hints change the colours; False: their channels are ignored."""
-    stale_statistics: bool = False
-    """Whether averaged weights want the statistics of their batch norms measured anew."""
+    measures_norms: bool = False
+    """Whether it has batch norms whose statistics are measured: before the first step (`settle`),
+    and for averaged weights, as the average of the statistics does not fit them."""
     bins: ColorBins | None = None
     """The colour bins of the logits; None for networks without a classification head."""
 

@@ -77,7 +77,7 @@ class MobileUNet(ColorNet):
             raise ValueError("widths start at 1, and attention at 0 blocks")
         super().__init__()
         self.bins = ColorBins.in_gamut()
-        self.stale_statistics = encoder_norm
+        self.measures_norms = encoder_norm
         _, c4, c8, c16, c32 = FEATURE_CHANNELS
         self.encoder = MobileNetEncoder(encoder_norm)
         self.top = _ConvBlock(c32, width_16, kernel=1)

@@ -181,7 +181,7 @@ class Trainer:
         if self.position.stage_images == 0:
             if stage.renew:
                 self._players.renew(stage, self.recipe)
-            self._players.settle(next(self._supply.sample(stage.crop)))
+            self._players.settle(self._supply.sample(stage.crop))
         step = self._step = self._step or self._begin(stage)
         if self.position.stage_images == 0:
             self._keep(stage)

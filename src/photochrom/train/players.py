@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,18 +56,23 @@ class Players:
         ranks.match(critic)
         return cls(net, average, critic, load_vgg(recipe, device))
 
-    def settle(self, inputs: Tensor) -> None:
-        """Before the first step with new weights. inputs: (N, 4, H, W) as in training."""
-        inputs = inputs.to(next(self.net.parameters()).device)
-        for net in (self.net, self.average):
-            net.settle(inputs)
-
-    def measure_statistics(self, inputs: Iterable[Tensor]) -> None:
-        """Measure what the averaged network's batch norms see, which is not the average of what
-        those of the network saw. inputs: batches of (N, 4, H, W), as in training.
+    def settle(self, inputs: Iterator[Tensor]) -> None:
+        """Before the first step with new weights. inputs: batches of (N, 4, H, W), as in training;
+        the first is enough.
         """
-        if self.average.stale_statistics:
-            update_bn(inputs, self.average, next(self.average.parameters()).device)
+        if self.net.measures_norms:
+            batch = next(inputs).to(self._device)
+            for net in (self.net, self.average):
+                net.settle(batch)
+
+    def measure_statistics(self, inputs: Iterator[Tensor]) -> None:
+        """Measure what the averaged network's batch norms see. inputs: batches, all are used."""
+        if self.average.measures_norms:
+            update_bn(inputs, self.average, self._device)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.net.parameters()).device
 
     def renew(self, stage: Stage, recipe: Recipe) -> None:
         """Start parts of the network anew, those that a stage names, as in a run of their own.
