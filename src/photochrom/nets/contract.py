@@ -66,7 +66,9 @@ class ColorNet(nn.Module, ABC):
         """Set what is new and depends on the pictures before the first step. x: as for forward."""
 
     def folded(self) -> ColorNet:
-        """The network as it is exported: without what only training needs. In eval mode."""
+        """The network as it is exported: without what only training needs. It has to be in eval
+        mode, and so is what is returned.
+        """
         return self
 
 

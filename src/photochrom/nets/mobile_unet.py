@@ -113,8 +113,10 @@ class MobileUNet(ColorNet):
 
     def folded(self) -> MobileUNet:
         """Without the encoder's batch norms."""
+        if not self.measures_norms:
+            return self
         plain = copy.deepcopy(self)
-        plain.encoder = self.encoder.folded()
+        plain.encoder, plain.measures_norms = self.encoder.folded(), False
         return plain
 
     def encoder_parameters(self) -> list[nn.Parameter]:

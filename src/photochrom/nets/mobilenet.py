@@ -122,12 +122,9 @@ class MobileNetEncoder(nn.Module):
         weights: the tensors of the classifier; its ``fc`` head is left out.
         Raises ModelError when a tensor is missing or has another shape.
         """
-        own = self.state_dict()
+        own = {key: value for key, value in self.state_dict().items() if ".n." not in key}
         merged = {}
         for key, value in own.items():
-            if ".n." in key:
-                merged[key] = value
-                continue
             if key not in weights:
                 raise ModelError(f"the encoder weights lack {key!r}; expected MobileNetV2 1.0")
             given = weights[key].to(value.dtype)
@@ -161,14 +158,14 @@ class MobileNetEncoder(nn.Module):
 
     @torch.no_grad()
     def folded(self) -> MobileNetEncoder:
-        """The same encoder, as it answers in eval mode, without batch norms."""
+        """The same encoder without batch norms. It has to be in eval mode."""
         plain = MobileNetEncoder()
         layers = [layer for layer in self.modules() if isinstance(layer, _Conv)]
         targets = [layer for layer in plain.modules() if isinstance(layer, _Conv)]
         for layer, target in zip(layers, targets, strict=True):
             conv = layer.c
             if isinstance(layer.n, _BatchNorm):
-                conv = fuse_conv_bn_eval(layer.c.eval(), layer.n.eval())
+                conv = fuse_conv_bn_eval(layer.c, layer.n)
             target.c.load_state_dict(conv.state_dict())
         return plain.eval()
 

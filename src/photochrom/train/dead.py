@@ -6,7 +6,6 @@ so it never returns, and the losses do not tell: the rest of the network learns 
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any
 
 import torch
@@ -33,12 +32,7 @@ class LayerWatch:
             self._hooks.append(layer.register_forward_hook(self._hook(name)))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         for hook in self._hooks:
             hook.remove()
 

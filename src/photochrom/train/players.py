@@ -56,6 +56,10 @@ class Players:
         ranks.match(critic)
         return cls(net, average, critic, load_vgg(recipe, device))
 
+    @property
+    def _device(self) -> torch.device:
+        return next(self.net.parameters()).device
+
     def settle(self, inputs: Iterator[Tensor]) -> None:
         """Before the first step with new weights. inputs: batches of (N, 4, H, W), as in training;
         the first is enough.
@@ -69,10 +73,6 @@ class Players:
         """Measure what the averaged network's batch norms see. inputs: batches, all are used."""
         if self.average.measures_norms:
             update_bn(inputs, self.average, self._device)
-
-    @property
-    def _device(self) -> torch.device:
-        return next(self.net.parameters()).device
 
     def renew(self, stage: Stage, recipe: Recipe) -> None:
         """Start parts of the network anew, those that a stage names, as in a run of their own.
