@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 
 from photochrom.color.compose import compose
 from photochrom.color.luminance import lightness
-from photochrom.color.space import rgb_to_lab
 from photochrom.colorize import colorize
-from photochrom.engine import load
+from photochrom.engine import DEFAULT_MODEL, load
 from photochrom.engine.find import cache_dir
 from photochrom.evaluate.dataset import centre_crop, grey_of, open_pictures
 from photochrom.evaluate.lpips import Lpips, find_weights
+from photochrom.evaluate.metrics import lab_of
 from photochrom.evaluate.scores import PairMeter, PairScores
 
 Planes = NDArray[np.float32]
@@ -50,8 +50,8 @@ def main() -> None:
     for name in pictures.sample(arguments.limit, seed=0):
         truth = centre_crop(pictures.read(name), SIDE)
         grey = grey_of(truth)
-        guess = chroma(colorize(grey, model=network))
-        corrected = dict(corrections(guess, chroma(truth)))
+        guess = lab_of(colorize(grey, model=network))[..., 1:]
+        corrected = dict(corrections(guess, lab_of(truth)[..., 1:]))
         L = lightness(grey)
         coloured = [compose(L, ab, np.uint8) for ab in corrected.values()]
         for row, score in zip(corrected, meter.measure(coloured, truth), strict=True):
@@ -63,16 +63,10 @@ def parsed() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("pictures", type=Path, help="folder or zip file of colour photographs")
-    parser.add_argument("--model", default="photochrom-base", help="name, path or address")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="name, path or address")
     parser.add_argument("--limit", type=int, help="number of pictures, drawn at random")
     parser.add_argument("--lpips-weights", type=Path, help="see `photochrom evaluate`")
     return parser.parse_args()
-
-
-def chroma(rgb: NDArray[np.uint8]) -> Planes:
-    """a and b (h, w, 2) of sRGB (h, w, 3)."""
-    lab = rgb_to_lab(rgb.astype(np.float32) / np.float32(255))
-    return np.ascontiguousarray(lab[..., 1:])
 
 
 def corrections(guess: Planes, truth: Planes) -> Iterator[tuple[str, Planes]]:
@@ -89,7 +83,7 @@ def corrections(guess: Planes, truth: Planes) -> Iterator[tuple[str, Planes]]:
 def in_fields(ab: Planes, fields: int) -> Planes:
     """Means of ``fields`` × ``fields`` parts of (h, w, 2), with smooth borders between them."""
     height, width = ab.shape[:2]
-    means = cv2.resize(ab, (fields, fields), interpolation=cv2.INTER_AREA)
+    means = cv2.resize(np.ascontiguousarray(ab), (fields, fields), interpolation=cv2.INTER_AREA)
     smooth = cv2.resize(means, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(smooth, dtype=np.float32)
 
