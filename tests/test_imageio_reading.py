@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import simplejpeg
 import tifffile
 from imageio_fixtures import heic_bytes, pillow_bytes, png_bytes
 from numpy.typing import NDArray
@@ -284,6 +285,41 @@ def test_padding_before_the_end_marker_is_harmless(
     padded = data[:-2] + bytes(8) + data[-2:]
     clean = read(put(tmp_path, "a.jpg", data)).pixels
     np.testing.assert_array_equal(read(put(tmp_path, "b.jpg", padded)).pixels, clean)
+
+
+@pytest.mark.parametrize("padding", [b"\x00", b"\x00\x00\xff\xff", b"\xff\x00" * 3, b"\xff" * 5])
+@pytest.mark.parametrize("after", [b"", b"\xff\xd8 another picture \xff\xd9"])
+def test_padding_of_every_kind_is_harmless(
+    tmp_path: Path, scene: NDArray[np.uint8], padding: bytes, after: bytes
+) -> None:
+    data = pillow_bytes(scene, "JPEG")
+    padded = data[:-2] + padding + data[-2:] + after
+    clean = read(put(tmp_path, "a.jpg", data)).pixels
+    np.testing.assert_array_equal(read(put(tmp_path, "b.jpg", padded)).pixels, clean)
+
+
+def test_a_flipped_bit_that_leaves_pixels_over_is_refused(
+    tmp_path: Path, scene: NDArray[np.uint8]
+) -> None:
+    """libjpeg says the same of it as of padding: bytes are left over before the end marker."""
+    data = pillow_bytes(scene, "JPEG")
+    rng = np.random.default_rng(7)
+
+    def flipped() -> bytes:
+        damaged = bytearray(data)
+        damaged[rng.integers(650, len(data) - 2)] ^= 1 << rng.integers(8)
+        return bytes(damaged)
+
+    def is_left_over(damaged: bytes) -> bool:
+        try:
+            simplejpeg.decode_jpeg(damaged, "RGB")
+        except ValueError as error:
+            return "extraneous bytes before marker 0xd9" in str(error)
+        return False
+
+    damaged = next(filter(is_left_over, (flipped() for _ in range(1000))))
+    with pytest.raises(InputError, match="damaged"):
+        read(put(tmp_path, "a.jpg", damaged))
 
 
 def test_damage_inside_a_jpeg_is_refused(tmp_path: Path, scene: NDArray[np.uint8]) -> None:

@@ -22,6 +22,8 @@ _ICC_HEAD = b"ICC_PROFILE\x00"
 _PHOTOSHOP_HEAD = b"Photoshop 3.0\x00"
 _IPTC_HEAD = b"8BIM\x04\x04"
 _SEGMENT_BYTES = 65533
+_START_OF_SCAN = 0xDA
+_END_OF_IMAGE = b"\xff\xd9"
 _BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD8)})
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -30,6 +32,7 @@ _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 class JpegHeader:
     """All that precedes the pixels. dpi from JFIF; the three blocks without their heads.
 
+    scan: where the data of the first scan start.
     has_captions: whether there is IPTC text in Photoshop's block.
     """
 
@@ -37,6 +40,7 @@ class JpegHeader:
     width: int = 0
     components: int = 0
     bits: int = 8
+    scan: int = 0
     exif: bytes | None = None
     xmp: bytes | None = None
     icc: bytes | None = None
@@ -49,8 +53,10 @@ class JpegHeader:
 def jpeg_header(data: bytes) -> JpegHeader:
     """Parse the segments before the first scan. Raises ValueError on a broken structure."""
     header = JpegHeader()
-    for marker, payload in _jpeg_segments(data):
-        if marker not in _FRAME_MARKERS:
+    for marker, payload, end in _jpeg_segments(data):
+        if marker == _START_OF_SCAN:
+            header.scan = end
+        elif marker not in _FRAME_MARKERS:
             _take_metadata(header, marker, payload)
         elif not header.components:
             if len(payload) < 6:
@@ -87,9 +93,10 @@ def _take_metadata(header: JpegHeader, marker: int, payload: bytes) -> None:
         header.icc_parts[payload[12]] = payload[14:]
 
 
-def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    position = 2
-    while position + 4 <= len(data):
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Marker, payload and end of each segment, up to the first scan's own."""
+    position, marker = 2, 0
+    while position + 4 <= len(data) and marker != _START_OF_SCAN:
         if data[position] != 0xFF:
             raise ValueError(f"no marker at byte {position}")
         marker = data[position + 1]
@@ -97,14 +104,29 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
             position += 1
         elif marker in _BARE_MARKERS:
             position += 2
-        elif marker in (0xD9, 0xDA):
+        elif marker == _END_OF_IMAGE[1]:
             return
         else:
             (length,) = struct.unpack_from(">H", data, position + 2)
             if length < 2 or position + 2 + length > len(data):
                 raise ValueError(f"segment at byte {position} passes the end of the file")
-            yield marker, data[position + 4 : position + 2 + length]
-            position += 2 + length
+            end = position + 2 + length
+            yield marker, data[position + 4 : end], end
+            position = end
+
+
+def jpeg_without_padding(data: bytes, scan: int, count: int) -> bytes | None:
+    """The JPEG up to its end marker, without the ``count`` bytes of padding before that.
+
+    scan: where the data of the first scan start (an embedded thumbnail has an end marker too).
+    Returns None if those bytes are not padding, which is 00 or FF throughout.
+    """
+    end = data.find(_END_OF_IMAGE, scan)
+    filled = len(data[scan : max(end, scan)].rstrip(b"\xff"))  # FF before a marker is not counted
+    stop = scan + filled - count
+    if stop < scan or set(data[stop : scan + filled]) - {0x00, 0xFF}:
+        return None
+    return data[:stop] + _END_OF_IMAGE
 
 
 def jpeg_with_metadata(

@@ -7,6 +7,7 @@ InputError on purpose, and whatever the libraries raise on damaged data.
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -86,21 +87,27 @@ def decode_jpeg(data: bytes, max_pixels: int) -> Decoded:
         samples, alpha, profile, remarks = from_pillow(image, profile)
         notes += remarks
     elif header.components in (1, 3):
-        samples = _decode_jpeg_samples(data, "GRAY" if header.components == 1 else "RGB")
+        space = "GRAY" if header.components == 1 else "RGB"
+        samples = _decode_jpeg_samples(data, space, header.scan)
     else:
         raise InputError(f"it is a JPEG of {header.components} components; 1, 3 or 4 are supported")
     return Decoded(samples, alpha, header.exif, packet, profile, header.dpi, notes=notes)
 
 
-def _decode_jpeg_samples(data: bytes, space: str) -> NDArray[Any]:
+def _decode_jpeg_samples(data: bytes, space: str, scan: int) -> NDArray[Any]:
     try:
         samples = simplejpeg.decode_jpeg(data, space)
     except ValueError as error:
         # libjpeg goes on after damage and makes up what is missing; this one kind, padding between
-        # the last row and the end marker, touches no pixel and does occur in cameras' files.
-        if "before marker 0xd9" not in str(error):
+        # the last row and the end marker, touches no pixel and does occur in cameras' files. The
+        # message is the same after lost sync, when what is left over is pixels.
+        left_over = re.search(r"(\d+) extraneous bytes before marker 0xd9", str(error))
+        if left_over is None:
             raise
-        samples = simplejpeg.decode_jpeg(data, space, strict=False)
+        unpadded = containers.jpeg_without_padding(data, scan, int(left_over[1]))
+        if unpadded is None:
+            raise
+        samples = simplejpeg.decode_jpeg(unpadded, space)
     return np.asarray(samples[..., 0] if space == "GRAY" else samples)
 
 
