@@ -125,6 +125,15 @@ def test_an_address_that_is_no_page_makes_no_new_series(client: FlaskClient) -> 
     assert 'page="none",status="404"' in text_
 
 
+def test_methods_that_are_invented_make_one_series(client: FlaskClient, lines: io.StringIO) -> None:
+    for number in range(3):
+        assert client.open("/healthz", method=f"MINE{number}").status_code == 405
+    text_ = client.get("/metrics").get_data(as_text=True)
+    assert 'photochrom_requests_total{method="other",page="none",status="405"} 3.0' in text_
+    assert "MINE" not in text_
+    assert "MINE" not in lines.getvalue()
+
+
 def test_only_this_machine_reads_metrics(client: FlaskClient) -> None:
     assert client.get("/metrics", environ_base=ELSEWHERE).status_code == 404
     behind_a_proxy = {"X-Forwarded-For": "192.0.2.7"}

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db
+from photochrom.web.logs import method_asked
 from photochrom.web.security import is_loopback
 from photochrom.web.settings import current_settings
 
@@ -120,7 +121,7 @@ def metrics() -> Response:
 def _count(response: Response) -> Response:
     kept: Metrics = current_app.extensions[_METRICS]
     page = request.url_rule.rule if request.url_rule else "none"
-    kept.requests.labels(request.method, page, str(response.status_code)).inc()
+    kept.requests.labels(method_asked(), page, str(response.status_code)).inc()
     kept.seconds.labels(page).observe(time.perf_counter() - g.get("begun_s", time.perf_counter()))
     return response
 

@@ -13,12 +13,16 @@ import sys
 import time
 import traceback
 from datetime import datetime, timezone
+from typing import Final
 
 from flask import Flask, Response, g, has_request_context, request
 
 from photochrom.web.database import new_id
 
 _ROOT = "photochrom.web"
+_METHODS: Final = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
+)
 _log = logging.getLogger(_ROOT)
 
 
@@ -70,6 +74,11 @@ def init_logs(app: Flask) -> None:
     app.after_request(_line)
 
 
+def method_asked() -> str:
+    """The method of this request, or "other": whoever asks may invent as many as they like."""
+    return request.method if request.method in _METHODS else "other"
+
+
 def _begin() -> None:
     g.request_id = new_id()
     g.begun_s = time.perf_counter()
@@ -78,7 +87,7 @@ def _begin() -> None:
 def _line(response: Response) -> Response:
     rule = request.url_rule.rule if request.url_rule else None
     fields = {
-        "method": request.method,
+        "method": method_asked(),
         "page": rule,
         "status": response.status_code,
         "ms": round((time.perf_counter() - g.get("begun_s", time.perf_counter())) * 1000, 1),
