@@ -7,9 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -18,6 +21,8 @@ from numpy.typing import NDArray
 from studio_fixtures import Studio, jpeg, model_in, running
 
 from photochrom.cli import main
+from photochrom.web.serve import serve
+from photochrom.web.settings import WebSettings
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +102,33 @@ def test_a_worker_does_not_outlive_a_killed_studio(tmp_path: Path) -> None:
         while not ended(worker) and time.monotonic() < until:
             time.sleep(0.05)
         assert ended(worker)
+
+
+def test_a_name_of_several_addresses_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve = socket.getaddrinfo
+
+    def of_two(host: object, port: object, *rest: Any, **more: Any) -> list[Any]:
+        hosts = ("127.0.0.1", "127.0.0.2") if host == "localhost" else (host,)
+        return [found for one in hosts for found in resolve(one, port, *rest, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", of_two)
+    settings = WebSettings(tmp_path, model=model_in(tmp_path), device="cpu", local=True)
+    answers: list[int] = []
+
+    def visit(address: str) -> None:
+        try:
+            with urllib.request.urlopen(f"{address}/healthz", timeout=20) as answer:
+                answers.append(answer.status)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def told(address: str) -> None:
+        threading.Thread(target=visit, args=(address,)).start()
+
+    serve(settings, host="localhost", port=0, with_worker=False, tell=told)
+    assert answers == [200]
 
 
 def test_what_cannot_be_is_told_before_anything_starts(

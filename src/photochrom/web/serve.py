@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 from flask import Flask
 from waitress.server import create_server
@@ -81,7 +81,7 @@ def serve(
         if with_worker:
             stack.enter_context(_Worker(settings, config))
         threading.Thread(target=_warm_up, args=(app,), daemon=True).start()
-        tell(f"http://{_shown(host)}:{server.effective_port}")
+        tell(f"http://{_shown(host)}:{_port_of(server)}")
         server.run()
 
 
@@ -162,6 +162,12 @@ def _warm_up(app: Flask) -> None:
     """Load the network of previews, so that the first hint is as quick as the next."""
     with app.app_context():
         trials().warm_up()
+
+
+def _port_of(server: Any) -> int:
+    """The port that a server of waitress got; of a name with several addresses, the first one's."""
+    several = getattr(server, "effective_listen", None)
+    return int(several[0][1] if several else server.effective_port)
 
 
 def _is_loopback(host: str) -> bool:
