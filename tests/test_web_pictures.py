@@ -302,6 +302,9 @@ def test_the_library_is_searched_and_paged(app: Flask, member: FlaskClient, phot
         assert service.list_pictures(user, "_").total == 0
         last = service.list_pictures(user, page=99)
         assert (last.page, len(last.items), last.has_next) == (2, 7, False)
+        db.session.add(Picture(user_id=user.id, name="Öl und Ähre", media_type="", hints=[]))
+        db.session.commit()
+        assert service.list_pictures(user, "öL UND ähRE").total == 1
     page = member.get("/library?q=Oma")
     assert b"100% Oma" in page.data
     assert b"beach" not in page.data

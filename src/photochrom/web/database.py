@@ -217,3 +217,9 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000",
                    "foreign_keys=ON"):  # fmt: skip
         connection.execute(f"PRAGMA {pragma}")
+    # SQLite's own leaves all letters as they are but those from A to Z.
+    connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _lower(text: object) -> object:
+    return text.lower() if isinstance(text, str) else text
