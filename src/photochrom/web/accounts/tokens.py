@@ -17,9 +17,7 @@ PREFIX = "pc_"
 MOST = 20
 """Tokens of one user."""
 _LARGEST = 2**31 - 1
-"""Of numbers of rows; SQLite would not even look for one of a hundred digits."""
-_LARGEST = 2**31 - 1
-"""The largest number that PostgreSQL can be asked for."""
+"""Of numbers of rows that PostgreSQL can be asked for; SQLite takes no hundred digits either."""
 _NOTED_EVERY = timedelta(minutes=1)
 
 
