@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from photochrom.color.fit import working_shape
 from photochrom.colorize import Size
 from photochrom.engine import ModelCard
-from photochrom.errors import InputError
 from photochrom.video.frames import FilmInfo, Frame
+from photochrom.video.orientation import orientation
 from photochrom.video.planes import FilmPlanes
 from photochrom.video.steady import Small
 
@@ -26,42 +26,27 @@ class Converter:
 
     def __init__(self, info: FilmInfo, card: ModelCard, size: Size) -> None:
         """size: as for photographs; "auto" is the card's, or the film's own where smaller."""
-        if info.rotation % 90:
-            raise InputError(
-                f"{info.path} is to be shown turned by {info.rotation} degrees; only quarter turns "
-                "are known. Turn it first."
-            )
+        self._orientation = orientation(info.path, info.rotation, info.mirrored)
         self.planes = FilmPlanes(info.height, info.width, info.bits, info.full_range, info.matrix)
-        self._turns = info.rotation // 90 % 4
-        """Quarter turns counter-clockwise that make the coded picture upright."""
-        self._mirrored = info.mirrored
-        shown = (info.height, info.width)
-        self.shown_shape = shown[::-1] if self._turns % 2 else shown
+        self.shown_shape = self._orientation.shown((info.height, info.width))
         """(height, width) of the picture as people see it, px."""
-        short_px = min(card.size, *shown) if size == "auto" else size
+        short_px = min(card.size, *self.shown_shape) if size == "auto" else size
         self.working = working_shape(*self.shown_shape, short_px, card.multiple)
         """(height, width) that the network sees, upright."""
-        self._coded = self.working[::-1] if self._turns % 2 else self.working
+        self._coded = self._orientation.shown(self.working)
 
     def small(self, frame: Frame) -> Small:
         """The frame at working size."""
         L = self.planes.lightness(frame.luma, self._coded)
-        return Small(frame.index, self._upright(L))
+        return Small(frame.index, self._orientation.upright(L))
 
     def chroma(self, frame: Frame, ab: NDArray[np.float32]) -> NDArray[Any]:
         """U and V codes for a frame. ab: (h', w', 2), upright."""
-        turned = ab[:, ::-1] if self._mirrored else ab
-        coded = np.ascontiguousarray(np.rot90(turned, -self._turns))
-        return self.planes.chroma(frame.luma, coded)
+        return self.planes.chroma(frame.luma, self._orientation.coded(ab))
 
     def grey(self, frame: Frame) -> NDArray[np.uint8]:
         """The frame as an upright grey picture, (H, W) uint8."""
-        return self._upright(self.planes.grey(frame.luma))
-
-    def _upright(self, plane: NDArray[Any]) -> NDArray[Any]:
-        """A plane as coded, as it is shown."""
-        turned = np.rot90(plane, self._turns)
-        return np.ascontiguousarray(turned[:, ::-1] if self._mirrored else turned)
+        return self._orientation.upright(self.planes.grey(frame.luma))
 
 
 @dataclass(frozen=True)

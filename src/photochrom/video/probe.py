@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import islice
-from math import atan2, degrees
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from av.codec import CodecContext
 from av.stream import Stream
 from av.video.frame import VideoFrame
@@ -24,6 +21,7 @@ from photochrom.video.libav import (
     other_streams,
     words,
 )
+from photochrom.video.orientation import display_of
 
 HD_LINES = 720
 """From so many lines on, a film without a tag counts as BT.709, as most players have it."""
@@ -149,19 +147,6 @@ def _describe_film(
         start_pts=first_pts(frame),
         mirrored=mirrored,
     )
-
-
-def display_of(frame: VideoFrame) -> tuple[int, bool]:
-    """How a frame is to be shown: degrees to turn counter-clockwise, then whether to swap left and
-    right. libav's own rotation is not to be used for mirrored films: it takes them for turned.
-    """
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
-        return 0, False
-    memory: Any = matrix  # PyAV's side data are buffers, which its type stubs do not say
-    a, b, _, c, d, *_ = np.frombuffer(memory, np.int32).tolist()
-    mirrored = a * d - b * c < 0
-    return round(-degrees(atan2(b, -a if mirrored else a))), mirrored
 
 
 def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:

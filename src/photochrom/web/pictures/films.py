@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from photochrom.errors import InputError
 from photochrom.video.libav import av, film_stream, opened
+from photochrom.video.orientation import display_of, orientation
 from photochrom.video.planes import FilmPlanes
 from photochrom.video.probe import probe
 from photochrom.video.reading import read_frames
@@ -30,18 +31,16 @@ def look_at(path: Path, max_pixels: int) -> tuple[int, int, NDArray[np.uint8]]:
     """
     _check_frame_size(path, max_pixels)
     info = probe(path)
-    turns = info.rotation // 90 % 4
-    if info.rotation % 90:
-        raise InputError(f"{path} is to be shown turned by {info.rotation} degrees")
+    seen = orientation(path, info.rotation, info.mirrored)
     into_s = _INTO_S if (info.duration_s or 0.0) > 2 * _INTO_S else None
     frames = read_frames(info, start_s=into_s, deinterlace=info.interlaced)
     frame = next(iter(frames), None)
     if frame is None:
         raise InputError(f"{path} has no frames")
     planes = FilmPlanes(info.height, info.width, info.bits, info.full_range, info.matrix)
-    grey = np.rot90(planes.grey(frame.luma), turns)
+    grey = seen.upright(planes.grey(frame.luma))
     height, width = grey.shape
-    small = shrunk(np.ascontiguousarray(grey), SCREEN_PX)
+    small = shrunk(grey, SCREEN_PX)
     return height, width, np.asarray(cv2.cvtColor(small, cv2.COLOR_GRAY2RGB), np.uint8)
 
 
@@ -69,5 +68,5 @@ def coloured_frame(preview: Path) -> NDArray[np.uint8]:
     if not frames:
         raise InputError(f"{preview} has no frames")
     rgb = frames[-1].to_ndarray(format="rgb24")
-    rgb = np.rot90(rgb[:, rgb.shape[1] // 2 :], frames[-1].rotation // 90 % 4)
-    return np.ascontiguousarray(rgb, dtype=np.uint8)
+    seen = orientation(preview, *display_of(frames[-1]))
+    return np.asarray(seen.upright(rgb[:, rgb.shape[1] // 2 :]), np.uint8)
