@@ -164,6 +164,22 @@ def test_damaged_exif_is_left_out_and_said(tmp_path: Path, scene: NDArray[np.uin
     assert "EXIF" in picture.notes[0]
 
 
+@pytest.mark.parametrize("tag", [exif.EXIF_IFD, exif.GPS_IFD])
+@pytest.mark.parametrize("kind", ["grey", "colour", "deep"])
+def test_a_bad_pointer_costs_a_tiff_its_exif_and_not_its_pixels(
+    tmp_path: Path, scene: NDArray[np.uint8], scene16: NDArray[np.uint16], kind: str, tag: int
+) -> None:
+    samples = {"grey": scene[..., 1].copy(), "colour": scene, "deep": scene16}[kind]
+    write(tmp_path / "sound.tif", Picture(samples, metadata=Metadata(exif=exif_block())))
+    pointer = exif.Value(exif.LONG, 1, b"\xff\xff\xff\x7f")
+    data = exif.replace_entries((tmp_path / "sound.tif").read_bytes(), {tag: pointer})
+    (tmp_path / "a.tif").write_bytes(data)
+    picture = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(picture.pixels, samples)
+    assert picture.metadata.exif is None
+    assert picture.notes == ("its EXIF data are damaged and were left out",)
+
+
 def test_the_old_thumbnail_is_gone() -> None:
     tag = Image.Exif()
     tag[MAKE] = "Agfa"

@@ -129,6 +129,34 @@ def test_a_damaged_profile_is_left_out_and_said(tmp_path: Path, scene: NDArray[n
     assert "ICC profile is damaged" in picture.notes[0]
 
 
+@pytest.mark.parametrize(
+    "head",
+    [b"nonsense" * 30, bytes(16) + b"CMYK" + bytes(16) + b"acsp"],
+    ids=["nonsense", "head alone"],
+)
+@pytest.mark.parametrize("name", ["JPEG", "TIFF"])
+def test_a_damaged_cmyk_profile_is_left_out_and_said(
+    tmp_path: Path, name: str, head: bytes
+) -> None:
+    image = Image.new("CMYK", (8, 8), (0, 0, 0, 128))
+    (tmp_path / "a").write_bytes(pillow_bytes(image, name, icc_profile=head + bytes(100)))
+    picture = read(tmp_path / "a")
+    assert np.abs(picture.pixels.astype(int) - 127).max() <= 2
+    assert "ICC profile is damaged" in picture.notes[0]
+    assert "CMYK" in picture.notes[1]
+
+
+def test_a_damaged_profile_of_tables_is_left_out_and_said(
+    tmp_path: Path, scene: NDArray[np.uint8]
+) -> None:
+    tables = bytearray(lut_profile())
+    tables[16:20] = b"RGB "
+    (tmp_path / "a.png").write_bytes(pillow_bytes(scene, "PNG", icc_profile=bytes(tables[:300])))
+    picture = read(tmp_path / "a.png")
+    np.testing.assert_array_equal(picture.pixels, scene)
+    assert "ICC profile is damaged" in picture.notes[0]
+
+
 def test_a_profile_of_other_pixels_is_refused(tmp_path: Path, scene: NDArray[np.uint8]) -> None:
     (tmp_path / "a.png").write_bytes(pillow_bytes(scene, "PNG", icc_profile=lut_profile()))
     with pytest.raises(InputError, match="profile is for Lab"):

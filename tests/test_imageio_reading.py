@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from imageio_fixtures import heic_bytes, pillow_bytes, png_bytes
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from photochrom.errors import InputError
+from photochrom.errors import InputError, MissingDependencyError
 from photochrom.imageio import (
     Picture,
     decode,
     eight_bit_rgb,
+    exif,
     is_picture_name,
     read,
     write,
@@ -32,6 +34,10 @@ def put(folder: Path, name: str, data: bytes) -> Path:
     path = folder / name
     path.write_bytes(data)
     return path
+
+
+def long(number: int) -> exif.Value:
+    return exif.Value(exif.LONG, 1, struct.pack("<I", number))
 
 
 @pytest.mark.parametrize("name", ["PNG", "TIFF", "GIF", "BMP"])
@@ -166,6 +172,79 @@ def test_a_preview_is_no_page(tmp_path: Path, scene: NDArray[np.uint8]) -> None:
         file.write(scene, photometric="rgb")
         file.write(scene[::4, ::4], photometric="rgb", subfiletype=1)
     assert read(tmp_path / "a.tif").notes == ()
+
+
+@pytest.mark.parametrize("kind", [1, 4])
+def test_a_preview_or_a_mask_is_not_taken_for_the_photograph(
+    tmp_path: Path, scene: NDArray[np.uint8], kind: int
+) -> None:
+    data = pillow_bytes(scene, "TIFF")
+    put(tmp_path, "a.tif", exif.replace_entries(data, {254: long(kind)}))
+    with pytest.raises(InputError, match="first page is a preview or a mask"):
+        read(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("depth", "planes"), [(np.uint8, "contig"), (np.uint16, "contig"), (np.uint16, "separate")]
+)
+@pytest.mark.parametrize("colours", ["rgb", "minisblack"])
+def test_a_channel_that_is_not_transparency_is_left_out_and_said(
+    tmp_path: Path, rng: np.random.Generator, colours: str, depth: type[Any], planes: str
+) -> None:
+    """The infrared of a film scanner."""
+    samples = rng.integers(0, np.iinfo(depth).max, (7, 9, 4), dtype=depth)
+    samples = samples if colours == "rgb" else samples[..., :2]
+    stored = samples if planes == "contig" else np.moveaxis(samples, -1, 0)
+    options = {"extrasamples": ["unspecified"], "planarconfig": planes}
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric=colours, **options)
+    picture = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(picture.pixels, np.squeeze(samples[..., :-1]))
+    assert picture.alpha is None
+    assert "not transparency" in picture.notes[0]
+
+
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+@pytest.mark.parametrize("photometric", ["miniswhite", "minisblack"])
+@pytest.mark.parametrize("alpha", ["unassalpha", "assocalpha"])
+def test_sixteen_bit_tiff_of_grey_with_alpha(
+    tmp_path: Path, rng: np.random.Generator, alpha: str, photometric: str, planes: str
+) -> None:
+    samples = rng.integers(0, 65536, (7, 9, 2), dtype=np.uint16)
+    samples[..., 1] |= 1 << 14
+    grey, opacity = samples[..., 0].copy(), samples[..., 1]
+    if alpha == "assocalpha":
+        samples[..., 0] = np.rint(grey * (opacity / 65535))
+    stored = samples if planes == "contig" else np.moveaxis(samples, -1, 0)
+    options = {"extrasamples": [alpha], "planarconfig": planes}
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric=photometric, **options)
+    picture = read(tmp_path / "a.tif")
+    expected = 65535 - grey if photometric == "miniswhite" else grey
+    tolerance = 4 if alpha == "assocalpha" else 0
+    assert np.abs(picture.pixels.astype(int) - expected).max() <= tolerance
+    np.testing.assert_array_equal(picture.alpha, opacity)
+    assert picture.notes == ()
+
+
+def test_a_package_that_is_missing_is_told_with_the_name_of_the_file(
+    tmp_path: Path, scene: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grey = np.zeros((7, 9, 2), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", grey, photometric="minisblack", extrasamples=[2])
+    put(tmp_path, "b.heic", heic_bytes(scene))
+    for module in ("tifffile", "pillow_heif"):
+        monkeypatch.setitem(sys.modules, module, None)
+    for name in ("a.tif", "b.heic"):
+        with pytest.raises(MissingDependencyError, match=rf"cannot read .*{name}: .*\[formats\]"):
+            read(tmp_path / name)
+
+
+def test_a_compression_that_is_not_known_is_not_called_damage(tmp_path: Path) -> None:
+    grey = np.zeros((7, 9, 2), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", grey, photometric="minisblack", extrasamples=[2])
+    data = (tmp_path / "a.tif").read_bytes()
+    put(tmp_path, "a.tif", exif.replace_entries(data, {259: long(5)}))
+    with pytest.raises(MissingDependencyError, match="pip install imagecodecs"):
+        read(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG", "AVIF"])

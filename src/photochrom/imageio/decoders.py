@@ -31,6 +31,9 @@ from PIL import (
 from photochrom.errors import InputError
 from photochrom.imageio import containers, convert, icc, xmp
 
+EXIF_DAMAGED = "its EXIF data are damaged and were left out"
+"""The note for a picture that is sound itself."""
+
 _MAX_PROFILE_BYTES = 1 << 24
 
 
@@ -180,10 +183,8 @@ def from_pillow(
 ) -> tuple[NDArray[Any], NDArray[Any] | None, bytes | None, tuple[str, ...]]:
     """Samples, alpha, the profile that still applies, notes; of an 8-bit picture of any mode."""
     if image.mode == "CMYK":
-        if profile is not None and icc.colour_space(profile) == "CMYK":
-            return np.asarray(convert.through_littlecms(image, profile)), None, None, ()
-        note = "CMYK without a profile: colours and tones were converted by the plain formula"
-        return np.asarray(image.convert("RGB")), None, None, (note,)
+        samples, notes = _from_cmyk(image, profile)
+        return samples, None, None, notes
     if image.mode in ("F", "I", "LAB", "HSV"):
         raise InputError(f"its pixels are of the kind {image.mode}; save it with 8 or 16 bits")
     if image.has_transparency_data:
@@ -193,6 +194,17 @@ def from_pillow(
         return np.ascontiguousarray(samples), np.ascontiguousarray(rgba[..., -1]), profile, ()
     grey = image.mode in ("L", "1") or (image.mode == "P" and _palette_is_grey(image))
     return np.asarray(image.convert("L" if grey else "RGB")), None, profile, ()
+
+
+def _from_cmyk(image: Image.Image, profile: bytes | None) -> tuple[NDArray[Any], tuple[str, ...]]:
+    notes: tuple[str, ...] = ()
+    try:
+        if profile is not None and icc.colour_space(profile) == "CMYK":
+            return np.asarray(convert.through_littlecms(image, profile)), ()
+    except ValueError:
+        notes = ("its ICC profile is damaged and was left out",)
+    notes += ("CMYK without a profile: colours and tones were converted by the plain formula",)
+    return np.asarray(image.convert("RGB")), notes
 
 
 def _palette_is_grey(image: Image.Image) -> bool:

@@ -61,10 +61,8 @@ def _decoded(data: bytes, path: Path, mode: int | None, max_pixels: int) -> Pict
     name = _format_of(path, data)
     try:
         return _picture(DECODERS[name](data, max_pixels), name, mode)
-    except InputError as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    except PhotochromError:
-        raise
+    except PhotochromError as error:
+        raise type(error)(f"cannot read {path}: {error}") from error
     except MemoryError as error:
         raise InputError(f"cannot read {path}: not enough memory for its pixels") from error
     except Exception as error:  # what decoders raise on damaged data is unbounded
@@ -140,7 +138,7 @@ def _picture(decoded: Decoded, name: str, mode: int | None) -> Picture:
             dpi = dpi or exif.resolution(block)
             block = exif.upright(block, sides_swapped=turn > 4)
     except ValueError:
-        block, notes = None, (*notes, "its EXIF data are damaged and were left out")
+        block, notes = None, (*notes, decoders.EXIF_DAMAGED)
     packet = decoded.xmp
     if turn != 1:
         pixels = _turned(pixels, turn)
@@ -164,13 +162,13 @@ def _to_srgb(decoded: Decoded) -> tuple[NDArray[Any], bytes | None, tuple[str, .
     try:
         profile = icc.parse(data)
         space = icc.colour_space(data)
+        if space not in ("RGB", "GRAY"):
+            raise InputError(f"its ICC profile is for {space} pixels, which it does not have")
+        if profile is None:
+            return _through_tables(samples, data, space), None, ()
     except ValueError:
         note = "its ICC profile is damaged and was left out; the pixels were taken as sRGB"
         return samples, None, (note,)
-    if space not in ("RGB", "GRAY"):
-        raise InputError(f"its ICC profile is for {space} pixels, which it does not have")
-    if profile is None:
-        return _through_tables(samples, data, space), None, ()
     if profile.to_xyz is None and samples.ndim == 3:
         note = "its ICC profile is for grey pixels and was left out; the pixels were taken as sRGB"
         return samples, None, (note,)
