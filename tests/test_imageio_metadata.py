@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -208,6 +210,33 @@ def test_large_xmp_and_profiles_pass_through_jpeg(
     assert b"Grandmother" + b"a" * size in back
     assert attributes(back)[TOOL] == "tester 1"
     Image.open(tmp_path / "a.jpg").load()
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize("packed", [False, True])
+def test_png_holds_more_metadata_than_the_libraries_allow(
+    tmp_path: Path, scene: NDArray[np.uint8], depth: type[Any], packed: bool
+) -> None:
+    packet = XMP.replace(b"Grandmother", b"Grandmother" + b"a" * 10_000_000)
+    text = (b"\x01\x00\x00\x00" + zlib.compress(packet)) if packed else bytes(4) + packet
+    chunks = [(b"iTXt", b"XML:com.adobe.xmp\x00" + text)]
+    chunks.append((b"eXIf", exif_block(maker_note=bytes(10_000_000))))
+    samples = scene.astype(depth)
+    (tmp_path / "a.png").write_bytes(png_bytes(samples, 2, *chunks))
+    picture = read(tmp_path / "a.png")
+    np.testing.assert_array_equal(picture.pixels, samples)
+    assert picture.metadata.xmp == xmp.upright(packet)
+    assert picture.metadata.exif is not None
+    assert exif_facts(picture.metadata.exif)[MAKE] == "Eastman Kodak C"
+
+
+def test_chunks_are_left_out_and_a_png_without_them_is_not_copied(
+    scene: NDArray[np.uint8],
+) -> None:
+    plain, full = png_bytes(scene, 2), png_bytes(scene, 2, (b"tEXt", b"a\x00b"), (b"eXIf", b"c"))
+    metadata = [c for c in containers.png_chunks(full) if c.name in (b"tEXt", b"eXIf")]
+    assert containers.png_without_chunks(full, metadata) == plain
+    assert containers.png_without_chunks(plain, []) is plain
 
 
 def test_pillow_finds_what_was_written(tmp_path: Path, scene: NDArray[np.uint8]) -> None:

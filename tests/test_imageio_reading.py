@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,27 @@ def test_png_grey_of_few_bits_is_stretched(tmp_path: Path, bits: int) -> None:
     packed = np.array([[0b00011011]], np.uint8)
     data = bytearray(png_bytes(packed[..., None], 0, bits=bits))
     struct.pack_into(">I", data, 16, 8 // bits)
-    import zlib
-
     struct.pack_into(">I", data, 29, zlib.crc32(data[12:29]))
     pixels = read(put(tmp_path, "a.png", bytes(data))).pixels
     top = (1 << bits) - 1
     codes = [(0b00011011 >> shift) & top for shift in range(8 - bits, -1, -bits)]
     assert pixels.ravel().tolist() == [code * 255 // top for code in codes]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_a_transparent_grey_is_found_at_every_depth(tmp_path: Path, bits: int) -> None:
+    grey = np.array([[0b00011011, 0b10110001]], np.uint16 if bits == 16 else np.uint8)
+    data = bytearray(png_bytes(grey[..., None], 0, (b"tRNS", b"\x00\x01"), bits=bits))
+    width = max(16 // bits, 2)
+    struct.pack_into(">I", data, 16, width)
+    struct.pack_into(">I", data, 29, zlib.crc32(data[12:29]))
+    packed = grey.astype(np.uint8).tobytes() if bits < 16 else grey.astype(">u2").tobytes()
+    number, top = int.from_bytes(packed, "big"), (1 << bits) - 1
+    codes = [(number >> bits * place) & top for place in reversed(range(width))]
+    alpha = read(put(tmp_path, "a.png", bytes(data))).alpha
+    assert alpha is not None
+    full = np.iinfo(alpha.dtype).max
+    assert alpha.ravel().tolist() == [0 if code == 1 else full for code in codes]
 
 
 @pytest.mark.parametrize("name", ["JPEG", "TIFF"])
@@ -325,8 +340,6 @@ def test_large_pictures_are_refused_before_they_are_decoded(tmp_path: Path, name
 
 def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     bomb = bytearray(png_bytes(np.zeros((1, 1, 3), np.uint8), 2))
-    import zlib
-
     struct.pack_into(">II", bomb, 16, 100_000, 100_000)
     struct.pack_into(">I", bomb, 29, zlib.crc32(bomb[12:29]))
     with pytest.raises(InputError, match="--max-megapixels 10000"):

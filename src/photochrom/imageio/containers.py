@@ -214,6 +214,15 @@ def png_chunks(data: bytes) -> Iterator[Chunk]:
         position = end + 4
 
 
+def png_without_chunks(data: bytes, chunks: Iterable[Chunk]) -> bytes:
+    """Leave chunks out, given in the file's order; the same bytes if there are none."""
+    kept, start = [], 0
+    for chunk in chunks:
+        kept.append(data[start : chunk.position])
+        start = chunk.position + 12 + len(chunk.data)
+    return b"".join([*kept, data[start:]]) if kept else data
+
+
 def png_with_chunks(data: bytes, chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Insert chunks right after the IHDR chunk, before everything that may depend on them."""
     start = len(PNG_SIGNATURE) + 25

@@ -34,7 +34,10 @@ from photochrom.imageio import containers, convert, icc, xmp
 EXIF_DAMAGED = "its EXIF data are damaged and were left out"
 """The note for a picture that is sound itself."""
 
-_MAX_PROFILE_BYTES = 1 << 24
+_MAX_UNPACKED_BYTES = 1 << 24
+"""Of a compressed profile or XMP packet; what is beyond is cut off."""
+_METADATA_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"eXIf"})
+"""Read here and kept from the libraries, which take large ones for damage."""
 
 
 @dataclass
@@ -116,23 +119,23 @@ def _decode_jpeg_samples(data: bytes, space: str, scan: int) -> NDArray[Any]:
 
 def decode_png(data: bytes, max_pixels: int) -> Decoded:
     """PNG with 1 to 16 bits, all colour types; an animated one is refused."""
-    chunks = _png_facts(data, max_pixels)
+    chunks, metadata = _png_facts(data, max_pixels)
     if b"acTL" in chunks:
         raise _animated("PNG")
+    data = containers.png_without_chunks(data, metadata)
     depth, colour_type = chunks[b"IHDR"][8:10]
     if depth == 16:
         samples, alpha = opencv_samples(data)
-        if colour_type == 0 and b"tRNS" in chunks:
-            (key,) = struct.unpack_from(">H", chunks[b"tRNS"])
-            alpha = np.where(samples == key, 0, 65535).astype(np.uint16)
         if colour_type == 4:
             samples = np.ascontiguousarray(samples[..., 0])
     else:
         samples, alpha, _, _ = from_pillow(PngImagePlugin.PngImageFile(io.BytesIO(data)), None)
+    if colour_type == 0 and b"tRNS" in chunks:
+        alpha = _alpha_of_key(samples, chunks[b"tRNS"], depth)
     decoded = Decoded(samples, alpha, chunks.get(b"eXIf"), chunks.get(b"xmp"))
     if b"iCCP" in chunks:
         _, _, packed = chunks[b"iCCP"].partition(b"\x00")
-        decoded.icc = zlib.decompressobj().decompress(packed[1:], _MAX_PROFILE_BYTES)
+        decoded.icc = _unpacked(packed[1:])
     elif b"gAMA" in chunks and b"sRGB" not in chunks:
         (gamma,) = struct.unpack_from(">I", chunks[b"gAMA"])
         # 1/2.2 (45455) is what nearly every encoder writes when it means sRGB.
@@ -145,17 +148,29 @@ def decode_png(data: bytes, max_pixels: int) -> Decoded:
     return decoded
 
 
-def _png_facts(data: bytes, max_pixels: int) -> dict[bytes, bytes]:
-    """The first chunk of every name (IDAT without its data), and b"xmp": the XMP packet."""
+def _png_facts(data: bytes, max_pixels: int) -> tuple[dict[bytes, bytes], list[containers.Chunk]]:
+    """The first chunk of every name (IDAT without its data), and b"xmp": the XMP packet; and all
+    chunks of metadata.
+    """
     chunks: dict[bytes, bytes] = {}
+    metadata = []
     for chunk in containers.png_chunks(data):
         chunks.setdefault(chunk.name, chunk.data)
         if chunk.name == b"IHDR":
             width, height = struct.unpack_from(">II", chunk.data)
             check_size(width, height, max_pixels)
+        if chunk.name in _METADATA_CHUNKS:
+            metadata.append(chunk)
         if chunk.name == b"iTXt" and chunk.data.startswith(b"XML:com.adobe.xmp\x00"):
             chunks[b"xmp"] = _international_text(chunk.data)
-    return chunks
+    return chunks, metadata
+
+
+def _alpha_of_key(grey: NDArray[Any], key: bytes, depth: int) -> NDArray[Any]:
+    """Alpha of (H, W) samples, stretched from ``depth`` bits, of which one value is transparent."""
+    top, full = (1 << depth) - 1, np.iinfo(grey.dtype).max
+    (value,) = struct.unpack_from(">H", key)
+    return np.where(grey == (value & top) * full // top, 0, full).astype(grey.dtype)
 
 
 def _international_text(data: bytes) -> bytes:
@@ -163,7 +178,11 @@ def _international_text(data: bytes) -> bytes:
     _, _, rest = data.partition(b"\x00")
     compressed = rest[:1] == b"\x01"
     text = rest[2:].split(b"\x00", 2)[-1]
-    return zlib.decompressobj().decompress(text, _MAX_PROFILE_BYTES) if compressed else text
+    return _unpacked(text) if compressed else text
+
+
+def _unpacked(packed: bytes) -> bytes:
+    return zlib.decompressobj().decompress(packed, _MAX_UNPACKED_BYTES)
 
 
 def opencv_samples(data: bytes) -> tuple[NDArray[Any], NDArray[Any] | None]:
