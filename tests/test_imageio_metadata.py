@@ -277,3 +277,56 @@ def test_captions_that_cannot_be_kept_are_told(tmp_path: Path, scene: NDArray[np
     (tmp_path / "a.jpg").write_bytes(jpeg[:2] + segment + jpeg[2:])
     (note,) = read(tmp_path / "a.jpg").notes
     assert "IPTC captions" in note
+
+
+@pytest.mark.parametrize(
+    ("comment", "told"),
+    [
+        (b"Grandmother, 1923", True),
+        (b"Created with GIMP", False),
+        (b"CREATOR: gd-jpeg v1.0 (using IJG JPEG v62), quality = 90\n", False),
+        (b" \x00", False),
+    ],
+)
+@pytest.mark.parametrize("name", ["JPEG", "GIF"])
+def test_a_comment_that_cannot_be_kept_is_told(
+    tmp_path: Path, scene: NDArray[np.uint8], name: str, comment: bytes, told: bool
+) -> None:
+    image = Image.fromarray(scene)
+    image = image.quantize(16) if name == "GIF" else image
+    (tmp_path / "a").write_bytes(pillow_bytes(image, name, comment=comment))
+    assert read(tmp_path / "a").notes == (("its comment is not kept",) if told else ())
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        (b"tEXt", b"Description\x00Grandmother", True),
+        (b"zTXt", b"Description\x00\x00" + zlib.compress(b"Grandmother"), True),
+        (b"iTXt", b"Author\x00\x00\x00\x00\x00Grandfather", True),
+        (b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + XMP, False),
+        (b"tEXt", b"Software\x00gnome-screenshot", False),
+        (b"tEXt", b"date:create\x002023-01-01T00:00:00+00:00", False),
+        (b"tEXt", b"Comment\x00Created with GIMP", False),
+        (b"iTXt", b"Comment\x00\x00\x00\x00\x00Created with GIMP", False),
+    ],
+)
+def test_text_chunks_that_cannot_be_kept_are_told(
+    tmp_path: Path,
+    scene: NDArray[np.uint8],
+    depth: type[Any],
+    name: bytes,
+    text: bytes,
+    told: bool,
+) -> None:
+    (tmp_path / "a.png").write_bytes(png_bytes(scene.astype(depth), 2, (name, text)))
+    note = "its text chunks are not kept; EXIF and XMP are"
+    assert read(tmp_path / "a.png").notes == ((note,) if told else ())
+
+
+def test_our_own_files_have_nothing_to_tell(tmp_path: Path, scene: NDArray[np.uint8]) -> None:
+    metadata = Metadata(exif=exif_block(), xmp=XMP, dpi=(300.0, 300.0))
+    for suffix in SUFFIXES:
+        write(tmp_path / f"a{suffix}", Picture(scene, metadata=metadata), generator="tester 1")
+        assert read(tmp_path / f"a{suffix}").notes == ()

@@ -33,7 +33,7 @@ class JpegHeader:
     """All that precedes the pixels. dpi from JFIF; the three blocks without their heads.
 
     scan: where the data of the first scan start.
-    has_captions: whether there is IPTC text in Photoshop's block.
+    has_captions: whether there is IPTC text in Photoshop's block. comments: the COM segments.
     """
 
     height: int = 0
@@ -45,6 +45,7 @@ class JpegHeader:
     xmp: bytes | None = None
     icc: bytes | None = None
     has_captions: bool = False
+    comments: list[bytes] = field(default_factory=list)
     dpi: tuple[float, float] | None = None
     icc_parts: dict[int, bytes] = field(default_factory=dict)
     xmp_parts: dict[int, bytes] = field(default_factory=dict)
@@ -72,7 +73,7 @@ def jpeg_header(data: bytes) -> JpegHeader:
 
 
 def _take_metadata(header: JpegHeader, marker: int, payload: bytes) -> None:
-    """Store what an application segment holds, if it is one of the known ones."""
+    """Store what a comment or an application segment holds, if it is one of the known ones."""
     if marker == 0xE0 and payload[:5] == b"JFIF\x00" and len(payload) >= 12:
         unit, x, y = struct.unpack_from(">BHH", payload, 7)
         per_inch = {1: 1.0, 2: 2.54}.get(unit)
@@ -91,6 +92,8 @@ def _take_metadata(header: JpegHeader, marker: int, payload: bytes) -> None:
         header.has_captions = True
     elif marker == 0xE2 and payload.startswith(_ICC_HEAD) and len(payload) > 14:
         header.icc_parts[payload[12]] = payload[14:]
+    elif marker == 0xFE:
+        header.comments.append(payload)
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:

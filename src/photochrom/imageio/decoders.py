@@ -33,10 +33,21 @@ from photochrom.imageio import containers, convert, icc, xmp
 
 EXIF_DAMAGED = "its EXIF data are damaged and were left out"
 """The note for a picture that is sound itself."""
+_COMMENT_LOST = "its comment is not kept"
+_TOOL_MARKS = (
+    b"Created with ",
+    b"CREATOR: ",
+    b"File written by ",
+    b"LEAD Technologies",
+    b"AppleMark",
+    b"Lavc",
+)
+"""How the comments begin that programs leave in all their files."""
 
 _MAX_UNPACKED_BYTES = 1 << 24
 """Of a compressed profile or XMP packet; what is beyond is cut off."""
-_METADATA_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"eXIf"})
+_TEXT_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+_METADATA_CHUNKS = _TEXT_CHUNKS | {b"iCCP", b"eXIf"}
 """Read here and kept from the libraries, which take large ones for damage."""
 
 
@@ -88,6 +99,8 @@ def decode_jpeg(data: bytes, max_pixels: int) -> Decoded:
     notes: tuple[str, ...] = ()
     if header.has_captions:
         notes = ("its IPTC captions are not kept; EXIF and XMP are",)
+    if any(map(_is_someones_text, header.comments)):
+        notes += (_COMMENT_LOST,)
     if header.components == 4:
         image: ImageFile.ImageFile = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
         samples, alpha, profile, remarks = from_pillow(image, profile)
@@ -98,6 +111,11 @@ def decode_jpeg(data: bytes, max_pixels: int) -> Decoded:
     else:
         raise InputError(f"it is a JPEG of {header.components} components; 1, 3 or 4 are supported")
     return Decoded(samples, alpha, header.exif, packet, profile, header.dpi, notes=notes)
+
+
+def _is_someones_text(comment: bytes) -> bool:
+    text = comment.strip(b"\x00 \t\r\n")
+    return bool(text) and not text.startswith(_TOOL_MARKS)
 
 
 def _decode_jpeg_samples(data: bytes, space: str, scan: int) -> NDArray[Any]:
@@ -133,6 +151,8 @@ def decode_png(data: bytes, max_pixels: int) -> Decoded:
     if colour_type == 0 and b"tRNS" in chunks:
         alpha = _alpha_of_key(samples, chunks[b"tRNS"], depth)
     decoded = Decoded(samples, alpha, chunks.get(b"eXIf"), chunks.get(b"xmp"))
+    if any(map(_is_someones_chunk, metadata)):
+        decoded.notes = ("its text chunks are not kept; EXIF and XMP are",)
     if b"iCCP" in chunks:
         _, _, packed = chunks[b"iCCP"].partition(b"\x00")
         decoded.icc = _unpacked(packed[1:])
@@ -164,6 +184,16 @@ def _png_facts(data: bytes, max_pixels: int) -> tuple[dict[bytes, bytes], list[c
         if chunk.name == b"iTXt" and chunk.data.startswith(b"XML:com.adobe.xmp\x00"):
             chunks[b"xmp"] = _international_text(chunk.data)
     return chunks, metadata
+
+
+def _is_someones_chunk(chunk: containers.Chunk) -> bool:
+    """Whether it is text that a person may miss."""
+    keyword, _, text = chunk.data.partition(b"\x00")
+    if chunk.name not in _TEXT_CHUNKS or keyword == b"Software":
+        return False
+    if b":" in keyword:  # date:create, exif:Make, XML:com.adobe.xmp: copies, or kept
+        return False
+    return _is_someones_text(text.rpartition(b"\x00")[2])  # zTXt: packed, and taken for text
 
 
 def _alpha_of_key(grey: NDArray[Any], key: bytes, depth: int) -> NDArray[Any]:
@@ -242,6 +272,8 @@ def still(image: ImageFile.ImageFile, name: str, max_pixels: int) -> Decoded:
         raise _animated(name)
     info = image.info
     samples, alpha, profile, notes = from_pillow(image, info.get("icc_profile"))
+    if _is_someones_text(info.get("comment", b"")):
+        notes += (_COMMENT_LOST,)
     block, packet, dpi = info.get("exif"), info.get("xmp"), info.get("dpi")
     if isinstance(packet, str):
         packet = packet.encode()
