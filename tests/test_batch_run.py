@@ -118,6 +118,19 @@ def test_transparency_and_depth_are_kept(
     assert read(outcomes["deep.png"].job.target).pixels.dtype == np.uint16
 
 
+@pytest.mark.parametrize(
+    ("target", "notes"), [("a.tif", 0), ("a.png", 0), ("a.jpg", 1), ("a.webp", 1)]
+)
+def test_depth_that_the_result_cannot_hold_is_told(
+    tmp_path: Path, tiny: Path, grey_scene: NDArray[np.uint8], target: str, notes: int
+) -> None:
+    Image.fromarray(grey_scene.astype(np.uint16) * 257).save(tmp_path / "deep.png")
+    jobs = plan([tmp_path / "deep.png"], tmp_path / target)
+    (outcome,) = colour_files(jobs, Settings(model=tiny, device="cpu"))
+    assert outcome.status == "coloured"
+    assert ["more than 8 bits" in note for note in outcome.notes] == [True] * notes
+
+
 def test_a_larger_picture_than_allowed_is_refused(album: Path, tiny: Path) -> None:
     message = coloured(album / "good.png", tiny, max_pixels=10_000)["good.png"].message
     assert "--max-megapixels" in message

@@ -17,7 +17,7 @@ from photochrom.color.tone import tone
 from photochrom.colorize import Hint, NetworkSettings, colorize
 from photochrom.engine import Network, load, local
 from photochrom.errors import OutputError, PhotochromError
-from photochrom.imageio import DEFAULT_MAX_PIXELS, read, write
+from photochrom.imageio import DEFAULT_MAX_PIXELS, keeps_depth, read, write
 from photochrom.imageio.atomic import check_target, remove_leftovers
 
 Status: TypeAlias = Literal["coloured", "finished", "in colour", "failed"]
@@ -29,6 +29,7 @@ for pictures of 1 MP, no difference at 12 MP (2 cores). Every step already uses 
 more only need more memory."""
 
 _PATIENCE_S = 0.5
+_DEPTH_LOST = "it has more than 8 bits per channel, its result has 8; .png and .tif keep them"
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def _coloured(job: Job, settings: Settings, network: Future[Network]) -> Outcome
     return Outcome(
         job,
         "coloured",
-        notes=picture.notes,
+        notes=picture.notes + (() if keeps_depth(job.target, picture) else (_DEPTH_LOST,)),
         size=(height, width),
         model=ready.card.title,
         device=ready.device,

@@ -17,7 +17,7 @@ from photochrom.imageio.picture import (
     output_name,
 )
 from photochrom.imageio.reading import decode, read
-from photochrom.imageio.writing import DEFAULT_QUALITY, write
+from photochrom.imageio.writing import DEFAULT_QUALITY, keeps_depth, write
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -29,6 +29,7 @@ __all__ = [
     "decode",
     "eight_bit_rgb",
     "is_picture_name",
+    "keeps_depth",
     "output_name",
     "read",
     "write",

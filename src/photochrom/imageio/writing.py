@@ -66,11 +66,19 @@ def write(
     write_atomically(path, data, overwrite=overwrite, file_mode=picture.metadata.file_mode)
 
 
+def keeps_depth(path: Path, picture: Picture) -> bool:
+    """Whether a file of this name has as many bits per channel as the one the picture is from."""
+    return not _is_deep(picture) or FORMAT_OF_SUFFIX.get(path.suffix.lower()) in DEEP_FORMATS
+
+
+def _is_deep(picture: Picture) -> bool:
+    return picture.pixels.dtype == np.uint16 and picture.metadata.bits > 8
+
+
 def _encodable(picture: Picture, name: str, generator: str | None) -> Encodable:
     """The picture in the depth and profile that the file will have. Raises ValueError."""
     metadata = picture.metadata
-    deep = picture.pixels.dtype == np.uint16 and metadata.bits > 8 and name in DEEP_FORMATS
-    dtype = np.uint16 if deep else np.uint8
+    dtype = np.uint16 if _is_deep(picture) and name in DEEP_FORMATS else np.uint8
     colour, alpha = picture.pixels, picture.alpha
     if alpha is not None:
         alpha = convert.to_depth(alpha, dtype)
