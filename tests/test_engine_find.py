@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -117,6 +118,24 @@ def test_an_address_is_fetched_once_and_then_kept(server: tuple[str, type[_Serve
     assert first[0].is_relative_to(find.cache_dir())
     assert handler.seen == ["/a/net.onnx"]
     assert find.local(address) == first[0]
+
+
+def test_a_signed_address_is_known_again_by_its_path(server: tuple[str, type[_Server]]) -> None:
+    url, handler = server
+    paths = set()
+    for signature in ("a" * 300, "b/" * 150):
+        paths.add(find.read_model(f"{url}/net.onnx?signature={signature}#sha256={SHA256}")[0])
+    assert [path.name for path in paths] == [f"{SHA256[:16]}-net.onnx"]
+    assert len(handler.seen) == 1
+
+
+@pytest.mark.parametrize("letter", ["n", "ü"])
+def test_a_long_name_is_kept_by_its_end(server: tuple[str, type[_Server]], letter: str) -> None:
+    name = quote(letter * 200)
+    path, content = find.read_model(f"{server[0]}/{name}.onnx#sha256={SHA256}")
+    assert content == CONTENT
+    assert path.suffix == ".onnx"
+    assert len(path.name.encode()) < 128
 
 
 def test_a_kept_model_is_a_file_like_any_other(

@@ -19,6 +19,7 @@ SHIPPED_DIR = Path(__file__).parent / "models"
 _ADDRESSES = ("https://", "http://", "hf:")
 _TABLE = "SHA256SUMS"
 _HUB = "https://huggingface.co"
+_NAME_LENGTH = 80
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -83,7 +84,9 @@ def _downloaded(address: str) -> tuple[Path, bytes]:
             "mean. Add #sha256= and the 64 hex digits that its publisher (or sha256sum) gives."
         )
     url = _hub_url(location) if location.startswith("hf:") else location
-    name = re.sub(r"[^\w.-]", "_", url.rsplit("/", 1)[-1]) or "model.onnx"
+    # Not the query: of a signed address it is long, and new every time.
+    file = url.partition("?")[0].rsplit("/", 1)[-1]
+    name = re.sub(r"[^\w.-]", "_", file, flags=re.ASCII)[-_NAME_LENGTH:] or "model.onnx"
     path = cache_dir() / "models" / f"{checksum[:16]}-{name}"
     if path.is_file():
         content = _read(path)
