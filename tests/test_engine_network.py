@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from model_fixtures import CARD, STRIDE, WEIGHTS, card_with, tiny_model
 from numpy.typing import NDArray
@@ -100,6 +104,39 @@ class TestEveryEngine:
         damaged.write_bytes(content.replace(b"AveragePool", b"AveragePoof"))
         with pytest.raises(ModelError, match=r"damaged\.onnx does not load on CPU"):
             load(damaged, device=device)
+
+
+@pytest.mark.parametrize(("name", "most"), [("directml", 1), ("cpu", 2)])
+def test_directml_runs_one_picture_at_a_time(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, name: str, most: int
+) -> None:
+    session = onnxruntime.InferenceSession(tiny, providers=["CPUExecutionProvider"])
+    patterns, running, seen = [], [], []
+    both = threading.Barrier(2)
+
+    class Watched:
+        """A session of that provider, as far as it can be told."""
+
+        def __init__(self, _: bytes, options: Any, providers: list[str]) -> None:
+            patterns.append(options.enable_mem_pattern)
+            self.get_providers = lambda: providers
+            self.get_inputs, self.get_outputs = session.get_inputs, session.get_outputs
+
+        def run(self, *arguments: Any) -> Any:
+            running.append(1)
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(5 if most == 2 else 0.2)
+            seen.append(len(running))
+            running.pop()
+            return session.run(*arguments)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Watched)
+    monkeypatch.setitem(DEVICES, name, DEVICES[name]._replace(is_available=lambda: True))
+    network = load(tiny, device=name)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(network, [inputs(), inputs()]))
+    assert max(seen) == most
+    assert patterns == [name != "directml"]
 
 
 def test_a_card_is_read_without_an_engine(tiny: Path) -> None:

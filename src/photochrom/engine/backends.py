@@ -6,6 +6,7 @@ Both are imported only when a model is loaded.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib.metadata import version
 from threading import Lock
 from typing import Any, TypeAlias
@@ -19,6 +20,10 @@ from photochrom.errors import ModelError
 
 Run: TypeAlias = Callable[[NDArray[np.float32]], dict[str, NDArray[Any]]]
 """(N, 4, H, W) float32 to outputs by name. May be called from several threads."""
+
+_ONE_AT_A_TIME = frozenset({"DmlExecutionProvider"})
+"""Providers whose sessions may not run in two threads at once, nor plan their memory ahead
+(ONNX Runtime's page on DirectML)."""
 
 
 def start(content: bytes, device: Device, threads: int | None, source: str) -> tuple[Run, str]:
@@ -44,6 +49,9 @@ def _start_onnxruntime(
     # faster.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    alone = device.provider in _ONE_AT_A_TIME
+    options.enable_mem_pattern = not alone
+    turn = Lock() if alone else nullcontext()
     try:
         session = ort.InferenceSession(content, options, providers=[device.provider])
     except Exception as error:  # ONNX Runtime raises a class of its own for each status
@@ -62,7 +70,9 @@ def _start_onnxruntime(
 
     def run(inputs: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         try:
-            return dict(zip(names, session.run(names, {INPUT: inputs}), strict=True))
+            with turn:
+                answer = session.run(names, {INPUT: inputs})
+            return dict(zip(names, answer, strict=True))
         except Exception as error:
             raise ModelError(_failed(source, inputs, error)) from error
 
