@@ -26,6 +26,8 @@ function progressed(progress) {
 
 if (film.dataset.state === "waiting" || film.dataset.state === "working") {
   follow(film.dataset.base ?? "", progressed, (lost) => {
-    if (lost) status.textContent = words("connection_lost");
+    if (!lost) return;
+    status.textContent = words("connection_lost");
+    told = -1; // what comes next, once it is back, is said
   });
 }
