@@ -6,14 +6,13 @@ scaled CIELAB like every critic here.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from photochrom.nets.contract import AB_SCALE, L_CENTRE, L_SCALE, Critic
 from photochrom.nets.layers import SelfAttention, with_spectral
+from photochrom.nets.patchgan import ScaledCritic
 
 
-class NoGanCritic(Critic):
+class NoGanCritic(ScaledCritic):
     """width: channels of the first layer (256 in the original). blocks: halvings after it.
 
     A score for each patch; the picture's sides are at least 2**(blocks + 3) px.
@@ -24,8 +23,6 @@ class NoGanCritic(Critic):
     ) -> None:
         if width < 1 or blocks < 1:
             raise ValueError("width and blocks start at 1")
-        super().__init__()
-        self.conditional = conditional
         body = [*_conv(3 if conditional else 2, width, 4, 2), nn.Dropout2d(dropout / 2)]
         for i in range(blocks):
             body += [*_conv(width, width, 3, 1), nn.Dropout2d(dropout)]
@@ -35,13 +32,7 @@ class NoGanCritic(Critic):
                 body.append(SelfAttention(width))
         body += _conv(width, width, 3, 1)
         body.append(with_spectral(nn.Conv2d(width, 1, 4, bias=False), "spectral"))
-        self.body = nn.Sequential(*body)
-
-    def forward(self, lab: Tensor) -> Tensor:
-        ab = lab[:, 1:] / AB_SCALE
-        seen = torch.cat([(lab[:, :1] - L_CENTRE) / L_SCALE, ab], dim=1) if self.conditional else ab
-        scores: Tensor = self.body(seen)
-        return scores
+        super().__init__(nn.Sequential(*body), conditional)
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int) -> list[nn.Module]:

@@ -16,16 +16,34 @@ from photochrom.nets.contract import AB_SCALE, L_CENTRE, L_SCALE, Critic
 from photochrom.nets.layers import Init, Norm, norm_layer, start_normal, with_spectral
 
 
-class PatchCritic(Critic):
+class ScaledCritic(Critic):
+    """A critic that looks at L in [-1, 1] and ab / ab_scale, or at the latter alone."""
+
+    ab_scale = AB_SCALE
+
+    def __init__(self, body: nn.Module, conditional: bool, init: Init = "torch") -> None:
+        super().__init__()
+        self.conditional = conditional
+        self.body = body
+        start_normal(self, init)
+
+    def forward(self, lab: Tensor) -> Tensor:
+        ab = lab[:, 1:] / self.ab_scale
+        seen = torch.cat([(lab[:, :1] - L_CENTRE) / L_SCALE, ab], dim=1) if self.conditional else ab
+        scores: Tensor = self.body(seen)
+        return scores
+
+
+class PatchCritic(ScaledCritic):
     """Spectrally normalised PatchGAN on (L, a, b), without any statistics of the batch.
 
-    lab: (N, 3, H, W) CIELAB units. Returns unbounded scores (N, 1, h, w), higher is more real.
+    Its spectral norm is torch's own: `with_spectral` has other names in checkpoints.
     """
+
+    ab_scale = 50.0
 
     def __init__(self, width: int = 48, layers: int = 3, conditional: bool = True) -> None:
         """conditional: False looks at the colours alone."""
-        super().__init__()
-        self.conditional = conditional
         channels = [3 if conditional else 2, *(min(width * 2**i, width * 4) for i in range(layers))]
         body: list[nn.Module] = []
         for inputs, outputs in pairwise(channels):
@@ -34,32 +52,10 @@ class PatchCritic(Critic):
                 nn.LeakyReLU(0.2, inplace=True),
             ]
         body.append(spectral_norm(nn.Conv2d(channels[-1], 1, 3, padding=1)))
-        self.body = nn.Sequential(*body)
-
-    def forward(self, lab: Tensor) -> Tensor:
-        L, ab = lab[:, :1], lab[:, 1:]
-        seen = torch.cat([L / 50.0 - 1.0, ab / 50.0], dim=1) if self.conditional else ab / 50.0
-        scores: Tensor = self.body(seen)
-        return scores
+        super().__init__(nn.Sequential(*body), conditional)
 
 
-class _ScaledCritic(Critic):
-    """A critic that looks at L / 50 − 1 and ab / 110, or at ab / 110 alone."""
-
-    def __init__(self, body: nn.Module, conditional: bool, init: Init) -> None:
-        super().__init__()
-        self.conditional = conditional
-        self.body = body
-        start_normal(self, init)
-
-    def forward(self, lab: Tensor) -> Tensor:
-        ab = lab[:, 1:] / AB_SCALE
-        seen = torch.cat([(lab[:, :1] - L_CENTRE) / L_SCALE, ab], dim=1) if self.conditional else ab
-        scores: Tensor = self.body(seen)
-        return scores
-
-
-class Patch70Critic(_ScaledCritic):
+class Patch70Critic(ScaledCritic):
     """Isola's PatchGAN: C64-C128-C256-C512, each score sees 70 × 70 px (with 3 layers).
 
     layers: strided layers; 1 sees 16 px, 2 34 px, 3 70 px, 4 142 px, 5 286 px.
@@ -78,7 +74,7 @@ class Patch70Critic(_ScaledCritic):
         super().__init__(nn.Sequential(*body), conditional, init)
 
 
-class PixelCritic(_ScaledCritic):
+class PixelCritic(ScaledCritic):
     """Isola's PixelGAN: 1 × 1 convolutions, so each pixel is judged by its own colour alone."""
 
     def __init__(
@@ -98,7 +94,7 @@ class PixelCritic(_ScaledCritic):
         super().__init__(body, conditional, init)
 
 
-class ImageCritic(_ScaledCritic):
+class ImageCritic(ScaledCritic):
     """One score for the whole picture: Isola's 286 px ImageGAN, its features averaged at the end.
 
     layers: strided layers; the picture's sides are at least 2**layers px.
