@@ -237,6 +237,7 @@ def test_a_network_without_an_encoder_refuses_weights_for_one() -> None:
         ("unet", {"norm": "bacth"}, "batch, instance"),
         ("resnet-unet", {"depth": 50}, "18, 34"),
         ("resnet-unet", {"body": "vgg"}, "resnet, mobilenet"),
+        ("resnet-unet", {"body": "mobilenet", "depth": 34}, "depth is 34.*leave depth out"),
         ("resnet-unet", {"width": 100}, "multiple of 8"),
         ("dilated-vgg", {"head": "both"}, "classes, regression"),
         ("dilated-vgg", {"temperature": 0.0}, "above 0"),

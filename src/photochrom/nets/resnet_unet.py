@@ -32,10 +32,13 @@ class ResNetUNet(ColorNet):
     multiple_of = 32
 
     def __init__(
-        self, depth: int = 18, body: Body = "resnet", width: int = 256, norm: Norm = "batch",
-        self_attention: bool = False, spectral_norm: bool = False, hints: bool = False,
+        self, depth: int | None = None, body: Body = "resnet", width: int = 256,
+        norm: Norm = "batch", self_attention: bool = False, spectral_norm: bool = False,
+        hints: bool = False,
     ) -> None:  # fmt: skip
-        """depth: 18 or 34, of the ResNet. width: decoder channels at stride 16, halved twice.
+        """depth: 18 or 34, of the ResNet; 18 unless given.
+
+        width: decoder channels at stride 16, halved twice.
 
         spectral_norm: bound the decoder's weights, as DeOldify does, in place of ``norm``.
         hints: listen to points of colour.
@@ -43,12 +46,18 @@ class ResNetUNet(ColorNet):
         if width < 8 or width % 8:
             raise ValueError("width is a multiple of 8")
         check_choice("body", body, Body)
+        if body != "resnet" and depth is not None:
+            raise ValueError(
+                f"depth is {depth}, and the body {body!r} has but one; leave depth out, or set "
+                "body to 'resnet'"
+            )
         super().__init__()
         self.hears_hints = hints
         self.encoder: ResNetEncoder | MobileNetEncoder
         if body == "mobilenet":
             self.encoder, channels = MobileNetEncoder(), FEATURE_CHANNELS
         else:
+            depth = 18 if depth is None else depth
             self.encoder, channels = ResNetEncoder(depth, 4 if hints else 1), RESNET_CHANNELS
         norm = "spectral" if spectral_norm else norm
         self.middle = nn.Sequential(
