@@ -11,14 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError
 from photochrom.nets.critics import build_critic
 from photochrom.train import checkpoint
 from photochrom.train.recipe_file import from_table
 from photochrom.train.stage import Stage
-
-_DARKEST = 1e-4
+from photochrom.train.views import shown_lab
 
 
 class CriticMaps(NamedTuple):
@@ -59,6 +57,4 @@ def _seen(rgb: NDArray[np.uint8], stage: Stage) -> torch.Tensor:
     size = (max(short, round(rgb.shape[1] * scale)), max(short, round(rgb.shape[0] * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = np.asarray(cv2.resize(rgb, size, interpolation=method), np.float32) / 255.0
-    planes = torch.from_numpy(small).permute(2, 0, 1)[None]
-    lab: torch.Tensor = rgb_to_lab(planes.clamp(_DARKEST, 1.0), axis=1)
-    return lab
+    return shown_lab(torch.from_numpy(small).permute(2, 0, 1)[None])

@@ -16,6 +16,15 @@ from photochrom.train.stage import Stage
 _DARKEST = 1e-4
 
 
+def shown_lab(rgb: Tensor) -> Tensor:
+    """CIELAB of what can be shown, as critics see it: colours outside the gamut are pulled back.
+
+    rgb: (N, 3, H, W) sRGB, in [0, 1] but for those. Returns (N, 3, H, W).
+    """
+    lab: Tensor = rgb_to_lab(rgb.clamp(_DARKEST, 1.0), axis=1)
+    return lab
+
+
 class Views:
     """The true and the coloured crop, as each judge wants them; made when first looked at.
 
@@ -31,7 +40,10 @@ class Views:
     @cached_property
     def rgb(self) -> Tensor:
         """The coloured crop."""
-        ab = F.interpolate(self._ab, size=self._size, mode="bilinear", align_corners=False)
+        if self._ab.shape[2] > self._size[0]:  # bilinear would skip pixels between its samples
+            ab = F.interpolate(self._ab, size=self._size, mode="area")
+        else:
+            ab = F.interpolate(self._ab, size=self._size, mode="bilinear", align_corners=False)
         return compose(self._small_L, ab)
 
     @cached_property
@@ -46,17 +58,14 @@ class Views:
             size = (self._L.shape[2], self._L.shape[3])
             ab = F.interpolate(self._ab, size=size, mode="bilinear", align_corners=False)
             return torch.cat([self._L, ab], dim=1)
-        # The critic judges what can be shown: colours outside the gamut are pulled back first.
-        lab: Tensor = rgb_to_lab(self.rgb.clamp(_DARKEST, 1.0), axis=1)
-        return lab
+        return shown_lab(self.rgb)
 
     @cached_property
     def true_lab(self) -> Tensor:
         """The true crop, for the critic."""
         if self._stage.critic_view == "crop":
             return torch.cat([self._L, self._true_ab], dim=1)
-        lab: Tensor = rgb_to_lab(self.true_rgb.clamp(_DARKEST, 1.0), axis=1)
-        return lab
+        return shown_lab(self.true_rgb)
 
     @cached_property
     def _small_L(self) -> Tensor:
