@@ -8,6 +8,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from training_fixtures import drawn_photo
 
@@ -18,12 +19,14 @@ from photochrom.nets.critics import build_critic
 from photochrom.train.adversary import GAN_LOSSES, gradient_penalty
 from photochrom.train.batches import Batch, BatchMaker
 from photochrom.train.data import PhotoSet
+from photochrom.train.losses import compose
 from photochrom.train.optimizers import lr_share
 from photochrom.train.players import Players
 from photochrom.train.ranks import Ranks
 from photochrom.train.recipe import AugmentRecipe, DataRecipe, HintRecipe, Recipe
 from photochrom.train.stage import Losses, Stage
 from photochrom.train.step import StageStep
+from photochrom.train.views import Views
 
 SIDE = 16
 PIX2PIX = Stage(
@@ -185,6 +188,55 @@ def test_what_is_frozen_does_not_learn(players: Players, photos: PhotoSet) -> No
     for freeze, told in (("absent", "no parameter"), ("", "whole network")):
         with pytest.raises(RecipeError, match=told):
             step_of(dataclasses.replace(PIX2PIX, freeze=(freeze,)), players, photos)
+
+
+def test_what_is_frozen_keeps_the_statistics_of_its_batch_norms(photos: PhotoSet) -> None:
+    torch.manual_seed(0)
+    net = build("mobile-unet", {"width_16": 16, "width_8": 8, "width_4": 8})
+    critic = build_critic("pixel", {"width": 4})
+    given = torch.rand(2, 1280, 2, 2)
+    frozen, learning = net.get_submodule("top"), net.get_submodule("up16.1")
+    with torch.no_grad():
+        before = frozen.eval()(given)
+    kept, changing = (n.get_buffer("running_mean").clone() for n in (frozen[1], learning))  # type: ignore[index]
+    stage = Stage("s", images=8, crop=32, batch=2, freeze=("top",))
+    maker = BatchMaker(photos, HintRecipe(), AugmentRecipe(old=0.0), seed=0)
+    step = step_of(stage, Players(net, copy.deepcopy(net), critic, None), photos)
+    for number in range(2):
+        step([maker.make(2 * number, 2, 32)], 0.5, number)
+    assert torch.equal(frozen[1].get_buffer("running_mean"), kept)  # type: ignore[index]
+    assert not torch.equal(learning.get_buffer("running_mean"), changing)
+    with torch.no_grad():
+        assert torch.equal(frozen.eval()(given), before)
+
+
+def test_frozen_batch_norms_are_not_measured_either() -> None:
+    torch.manual_seed(0)
+    net = build("mobile-unet", {"encoder_norm": True})
+    players = Players(net, copy.deepcopy(net).eval(), build_critic("pixel", {"width": 4}), None)
+    for parameter in net.encoder_parameters():
+        parameter.requires_grad_(False)
+    before = {k: v.clone() for k, v in players.average.state_dict().items()}
+    players.measure_statistics(iter([torch.rand(2, 4, 32, 32) * 50]))
+    changed = {k for k, v in players.average.state_dict().items() if not torch.equal(v, before[k])}
+    assert {"top.1.running_mean", "refine.1.num_batches_tracked"} <= changed
+    assert not any(key.startswith("encoder") for key in changed)
+    assert not any(module.training for module in players.average.modules())
+
+
+@pytest.mark.parametrize(("side", "loss_side"), [(16, 16), (8, 16), (32, 16), (40, 16)])
+def test_true_and_coloured_pictures_are_made_smaller_alike(side: int, loss_side: int) -> None:
+    stage = dataclasses.replace(PIX2PIX, loss_side=loss_side)
+    random = torch.Generator().manual_seed(0)
+    ab = 20 * torch.randn(1, 2, side, side, generator=random)
+    L = torch.full((1, 1, side, side), 60.0)
+    views = Views(stage, L, ab, ab)
+    if side < loss_side:  # larger: between the network's colours, a straight line
+        size = (loss_side, loss_side)
+        larger = F.interpolate(ab, size=size, mode="bilinear", align_corners=False)
+        assert torch.equal(views.rgb, compose(torch.full((1, 1, *size), 60.0), larger))
+    else:
+        torch.testing.assert_close(views.rgb, views.true_rgb)
 
 
 def test_noise_is_a_function_of_seed_and_step(players: Players, photos: PhotoSet) -> None:

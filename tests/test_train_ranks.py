@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
+from torch import nn
 from training_fixtures import drawn_folder, losses_of
 
+from photochrom.cli import OK, main
+from photochrom.cli.train import TrainingProgress
 from photochrom.train import checkpoint
+from photochrom.train.loop import Trainer
+from photochrom.train.players import Players
+from photochrom.train.ranks import Ranks
+from photochrom.train.recipe_file import load_recipe
 
 # Networks without batch norm: its statistics are those of one process's batch.
 RECIPE = """
@@ -98,6 +109,55 @@ def test_two_processes_learn_what_one_learns_from_the_doubled_batch(folder: Path
     states = [checkpoint.load(folder / name / "checkpoint.pt")[2] for name in ("one", "two")]
     for key, value in states[0]["average"].items():
         torch.testing.assert_close(states[1]["average"][key], value, atol=1e-4, rtol=1e-3)
+
+
+def synchronised(module: nn.Module) -> bool:
+    return any(isinstance(part, nn.SyncBatchNorm) for part in module.modules())
+
+
+@pytest.mark.parametrize(("mode", "critic"), [("bce", True), ("wgan-gp", False)])
+def test_between_gpus_batch_norms_are_synchronised_but_not_those_of_the_average(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, critic: bool
+) -> None:
+    """The first process measures the average by itself: no other would answer it."""
+    (tmp_path / "r.toml").write_text(RECIPE.replace('norm = "none"', 'norm = "batch"'))
+    recipe = load_recipe(tmp_path / "r.toml", [f"stages.0.gan_mode={mode}"])
+    monkeypatch.setattr(
+        Ranks, "synchronise", lambda self, net: nn.SyncBatchNorm.convert_sync_batchnorm(net)
+    )
+    players = Players.of(recipe, Ranks())
+    assert synchronised(players.net)
+    assert not synchronised(players.average)
+    assert synchronised(players.critic) is critic
+    for key, value in players.net.state_dict().items():
+        assert torch.equal(value, players.average.state_dict()[key]), key
+
+
+def test_the_others_wait_for_hours_while_the_first_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, Any] = {}
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(dist, "init_process_group", lambda _backend, **given: told.update(given))
+    assert Ranks().count == 2
+    assert told["timeout"] >= timedelta(hours=12)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_only_the_first_shows_a_bar(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    bars: list[bool] = []
+
+    class Bar(TrainingProgress):
+        def __init__(self, bar: bool) -> None:
+            bars.append(bar)
+            super().__init__(bar=False)
+
+    monkeypatch.setattr(importlib.import_module("photochrom.cli.train"), "TrainingProgress", Bar)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(Trainer, "first", first)
+    monkeypatch.setattr(Trainer, "run", lambda self, progress: None)
+    assert main(["train", str(folder / "r.toml"), "--run", str(tmp_path)]) == OK
+    assert bars == [first]
 
 
 def test_only_the_first_writes(folder: Path) -> None:

@@ -83,7 +83,8 @@ def train(
     if recipe is None:
         raise click.UsageError("which RECIPE? --list shows those that come with photochrom")
     if data:
-        sources = json.dumps([str(path) for path in data])
+        # JSON's escapes of what is beyond 16 bits are none of TOML's.
+        sources = json.dumps([str(path) for path in data], ensure_ascii=False)
         # The recipe's own words tell of other photos.
         overrides = ('export.training_data=""', *overrides, f"data.sources={sources}")
     loaded = load_recipe(recipe_path(recipe), overrides)
@@ -123,7 +124,7 @@ def _train(recipe: Recipe, folder: Path, resume: bool, threads: int | None) -> i
             f"{trainer.precision}, in {folder}"
         )
     try:
-        with TrainingProgress(sys.stderr.isatty()) as progress:
+        with TrainingProgress(trainer.first and sys.stderr.isatty()) as progress:
             trainer.run(progress.show)
     except Stopped as stopped:
         if trainer.first:

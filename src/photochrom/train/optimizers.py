@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from photochrom.errors import RecipeError
 from photochrom.nets.contract import ColorNet, Critic
@@ -62,17 +63,30 @@ def lr_share(stage: Stage, done: float) -> float:
     return stage.final_lr + (1 - stage.final_lr) * cosine
 
 
-def set_learning(stage: Stage, net: ColorNet) -> None:
-    """Switch gradients on, but not of what the stage freezes.
+def learning(stage: Stage, net: ColorNet) -> set[str]:
+    """Names of the parameters that learn in a stage: all that it does not freeze.
 
-    Raises RecipeError for a name that no parameter begins with.
+    Raises RecipeError for a name that no parameter begins with, and where nothing is left.
     """
-    encoder = {id(p) for p in net.encoder_parameters()}
     check_parts(stage.freeze, "freeze", stage, net)
-    for name, parameter in net.named_parameters():
-        frozen = name.startswith(stage.freeze) if stage.freeze else False
-        frozen = frozen or (not stage.train_encoder and id(parameter) in encoder)
-        parameter.requires_grad_(not frozen)
+    still = set() if stage.train_encoder else {id(p) for p in net.encoder_parameters()}
+    names = {
+        name
+        for name, parameter in net.named_parameters()
+        if id(parameter) not in still and not (stage.freeze and name.startswith(stage.freeze))
+    }
+    if not names:
+        raise RecipeError(f"stage {stage.name!r} freezes the whole network; set freeze to less")
+    return names
+
+
+def frozen_norms(net: nn.Module) -> dict[str, _BatchNorm]:
+    """By name, the batch norms whose weights do not learn: their statistics stay as well."""
+    return {
+        name: module
+        for name, module in net.named_modules()
+        if isinstance(module, _BatchNorm) and module.affine and not module.weight.requires_grad
+    }
 
 
 def check_parts(names: Sequence[str], key: str, stage: Stage, net: nn.Module) -> None:
@@ -95,15 +109,15 @@ def update_average(average: nn.Module, current: nn.Module, decay: float) -> None
 
 
 def _net_groups(stage: Stage, net: ColorNet) -> list[dict[str, Any]]:
-    set_learning(stage, net)
+    """Switches gradients on, but not of what the stage freezes."""
+    names = learning(stage, net)
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(name in names)
     encoder = [p for p in net.encoder_parameters() if p.requires_grad]
     known = {id(p) for p in encoder}
     rest = [p for p in net.parameters() if p.requires_grad and id(p) not in known]
     groups = [{"params": rest, "peak": stage.lr}, {"params": encoder, "peak": stage.encoder_lr}]
-    learning = [group for group in groups if group["params"]]
-    if not learning:
-        raise RecipeError(f"stage {stage.name!r} freezes the whole network; set freeze to less")
-    return learning
+    return [group for group in groups if group["params"]]
 
 
 def _build(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import update_bn
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from photochrom.errors import InputError
 from photochrom.nets import build
 from photochrom.nets.contract import ColorNet, Critic
 from photochrom.nets.critics import build_critic
 from photochrom.nets.vgg import VGG19Features
+from photochrom.train.optimizers import frozen_norms
 from photochrom.train.ranks import Ranks
 from photochrom.train.recipe import Precision, Recipe
 from photochrom.train.stage import Stage
@@ -47,14 +48,16 @@ class Players:
         net = build(recipe.net.name, recipe.net.options)
         check_stages(recipe, net)
         load_start(net, recipe.net)
-        if ranks.count > 1 and device.type == "cuda":
-            net = nn.SyncBatchNorm.convert_sync_batchnorm(net)  # type: ignore[no-untyped-call]
         net = net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         ranks.match(net)
+        # Before batch norms are synchronised: the first rank measures the average's by itself.
         average = copy.deepcopy(net).eval().requires_grad_(False)
         critic = build_critic(recipe.critic.name, recipe.critic.options).to(device)
         ranks.match(critic)
-        return cls(net, average, critic, load_vgg(recipe, device))
+        if not any(s.losses.gan and s.gan_mode == "wgan-gp" for s in recipe.stages):
+            # A gradient penalty differentiates twice, which synchronised batch norms cannot.
+            critic = ranks.synchronise(critic)
+        return cls(ranks.synchronise(net), average, critic, load_vgg(recipe, device))
 
     @property
     def _device(self) -> torch.device:
@@ -70,9 +73,18 @@ class Players:
                 net.settle(batch)
 
     def measure_statistics(self, inputs: Iterator[Tensor]) -> None:
-        """Measure what the averaged network's batch norms see. inputs: batches, all are used."""
+        """Measure what the averaged network's batch norms see, but for those that are frozen.
+
+        inputs: batches, all are used.
+        """
         if self.average.measures_norms:
-            update_bn(inputs, self.average, self._device)
+            kept = frozen_norms(self.net)
+            norms = [
+                module
+                for name, module in self.average.named_modules()
+                if isinstance(module, _BatchNorm) and name not in kept
+            ]
+            measure(norms, self.average, (batch.to(self._device) for batch in inputs))
 
     def renew(self, stage: Stage, recipe: Recipe) -> None:
         """Start parts of the network anew, those that a stage names, as in a run of their own.
@@ -102,6 +114,24 @@ class Players:
             raise InputError(
                 f"{source} is of another network than the recipe's: {error}"
             ) from error
+
+
+@torch.no_grad()
+def measure(norms: Sequence[_BatchNorm], net: ColorNet, inputs: Iterable[Tensor]) -> None:
+    """Give some batch norms of a network, which is in eval mode, the statistics of what they see.
+
+    inputs: batches of (N, 4, H, W); each counts the same.
+    """
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean over all batches
+        norm.train()
+    for batch in inputs:
+        net(batch)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()
 
 
 def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype | None:

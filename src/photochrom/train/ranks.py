@@ -9,12 +9,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from datetime import timedelta
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from photochrom.errors import RecipeError
+
+_LONGEST_WAIT = timedelta(days=1)
+"""How long the others wait while the first one decodes photos, colours some, or validates."""
+
+_Net = TypeVar("_Net", bound=nn.Module)
 
 
 class Ranks:
@@ -32,7 +39,7 @@ class Ranks:
             self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
             torch.cuda.set_device(self.device)
         try:
-            dist.init_process_group("nccl" if cuda else "gloo")
+            dist.init_process_group("nccl" if cuda else "gloo", timeout=_LONGEST_WAIT)
         except (RuntimeError, ValueError) as error:
             raise RecipeError(
                 f"cannot join the {self.count} processes of this run: {error}; start all of them "
@@ -54,6 +61,15 @@ class Ranks:
         if self.count > 1:
             for tensor in module.state_dict().values():
                 dist.broadcast(tensor, 0)
+
+    def synchronise(self, net: _Net) -> _Net:
+        """The network with batch norms that see the batches of all ranks; CUDA only.
+
+        In training mode all ranks have to call it together, equally often.
+        """
+        if self.count > 1 and self.device.type == "cuda":
+            net = nn.SyncBatchNorm.convert_sync_batchnorm(net)  # type: ignore[no-untyped-call]
+        return net
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Make every gradient the mean over the ranks."""

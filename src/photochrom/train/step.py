@@ -16,7 +16,7 @@ from photochrom.train import losses
 from photochrom.train.adversary import Adversary
 from photochrom.train.batches import Batch, SavedBatch
 from photochrom.train.data import PhotoSet
-from photochrom.train.optimizers import Optimizers, update_average
+from photochrom.train.optimizers import Optimizers, frozen_norms, update_average
 from photochrom.train.players import Players, autocast_dtype
 from photochrom.train.prior import bin_prior, load_prior
 from photochrom.train.ranks import Ranks
@@ -51,6 +51,7 @@ class StageStep:
         self._seed = (recipe.seed * _SEEDS + ranks.own) * _SEEDS % _MOST_SEED
         self._dtype = autocast_dtype(recipe.precision, ranks.device)
         self._optimizers = Optimizers(stage, players.net, players.critic)
+        self._frozen_norms = tuple(frozen_norms(players.net).values())
         self._adversary = Adversary(players.critic, stage, self._autocast)
         self._classes: losses.BinClassification | None = None
         bins = players.net.bins
@@ -84,6 +85,8 @@ class StageStep:
         every = self._stage.critic_steps if gan else 1
         net_learns = not alone and step % every == every - 1
         self._players.net.train(not alone)
+        for norm in self._frozen_norms:
+            norm.eval()
         # One batch is looked at once; several are, to save memory, once for each who learns.
         look = self._look(batches[0], net_learns) if len(batches) == 1 else None
         values: dict[str, Tensor] = {}
