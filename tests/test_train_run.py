@@ -20,7 +20,9 @@ from photochrom.nets import build
 from photochrom.train import checkpoint
 from photochrom.train.checkpoint import Position
 from photochrom.train.export import export
+from photochrom.train.loop import Trainer
 from photochrom.train.recipe import NetRecipe
+from photochrom.train.recipe_file import load_recipe
 from photochrom.train.shipped import recipe_path
 from photochrom.train.start import load_average, load_start
 
@@ -132,6 +134,31 @@ def test_an_encoder_with_batch_norm_is_exported_without_and_started_from(
     assert main(["export", str(tmp_path / "run" / "checkpoint.pt"), str(out)]) == OK
     begun = ["--set", f"net.start_from={out}"]
     assert main(arguments(photos, tmp_path / "second", *more, *begun)) == OK
+
+
+def test_weights_whose_statistics_are_not_measured_are_resumed_and_not_exported(
+    photos: Path, tmp_path: Path
+) -> None:
+    settings = [f"data.sources=['{photos}']", "net.options.encoder_norm=true"]
+    settings += ["stages.0.images=12", "stages.1.images=4"]
+
+    def amid_a_stage(trainer: Trainer, *_: float) -> None:
+        if trainer.position.step == 2:
+            trainer.save()
+            raise KeyboardInterrupt  # as a crash would, without another checkpoint
+
+    def trainer() -> Trainer:
+        return Trainer(load_recipe(SMOKE, settings), tmp_path, report=lambda _: None)
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer().run(amid_a_stage)
+    saved = tmp_path / "checkpoint.pt"
+    with pytest.raises(InputError, match=r"not fit for use.*amid a stage.*--resume"):
+        export(saved, tmp_path / "early.onnx")
+    again = trainer()
+    again.resume()
+    again.run(lambda *_: None)
+    export(saved, tmp_path / "late.onnx")
 
 
 def test_a_second_run_in_the_same_folder_is_refused(finished: Path, photos: Path) -> None:

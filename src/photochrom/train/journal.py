@@ -90,14 +90,16 @@ class Journal:
             row = self._sums.window.take() | {"lr": stage.lr * lr_share(stage, done)}
             self.add("losses", position, stage, row | {"images": float(position.images)})
         if position.images // self._epoch_images != (position.images - seen) // self._epoch_images:
-            self.end_epoch(position, stage)
+            self._end_epoch(position.images // self._epoch_images, position, stage)
 
-    def end_epoch(self, position: Position, stage: Stage) -> None:
-        """A row of the epoch's mean losses, also for the part of one at the end of a stage."""
+    def end_stage(self, position: Position, stage: Stage) -> None:
+        """A row for the part of an epoch at the end of a stage."""
+        self._end_epoch(position.images // self._epoch_images + 1, position, stage)
+
+    def _end_epoch(self, number: int, position: Position, stage: Stage) -> None:
         if not self._sums.epoch.counts:
             return
         means = self._sums.epoch.take()
-        number = -(-position.images // self._epoch_images)
         self.add("epochs", position, stage, {"epoch": number, "images": position.images} | means)
         told = ", ".join(f"{k} {v:.3f}" for k, v in means.items() if k.startswith(("loss_", "D_")))
         self._report(f"epoch {number}, {stage.name}: {told}")

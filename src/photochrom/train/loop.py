@@ -66,6 +66,7 @@ class Trainer:
         self.position = Position()
         self._step: StageStep | None = None
         self._sums = Sums()
+        self._measured_at = -1
         self._drawn = time.monotonic()
 
     @property
@@ -101,6 +102,7 @@ class Trainer:
         state = {
             **self._players.state_dict(),
             "optimizers": self._step.state_dict() if self._step else {},
+            "measured": self._measured,
             **self._sums.state_dict(),
         }
         checkpoint.save(self.checkpoint_path, self.position, to_table(self.recipe), state)
@@ -211,7 +213,7 @@ class Trainer:
                 if time.monotonic() - validated > 60 * self.recipe.monitor.validate_minutes:
                     self._validate(journal, stage)
                     validated = time.monotonic()
-        journal.end_epoch(self.position, stage)
+        journal.end_stage(self.position, stage)
 
     def _advance(self, seen: int, seconds: float) -> None:
         self.position.step += 1
@@ -232,6 +234,12 @@ class Trainer:
         """Make the averaged weights fit for use."""
         if self.first:
             self._players.measure_statistics(self._supply.sample(stage.crop))
+            self._measured_at = self.position.step
+
+    @property
+    def _measured(self) -> bool:
+        """Whether the averaged weights are fit for use as they are now."""
+        return not self._players.net.measures_norms or self._measured_at == self.position.step
 
     def _validate(self, journal: Journal, stage: Stage) -> None:
         if not self.first:

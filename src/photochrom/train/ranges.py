@@ -9,7 +9,7 @@ from photochrom.train.stage import Losses, Stage
 
 SIZES, SHARES, WEIGHTS = (1.0, 1e9), (0.0, 1.0), (0.0, 1e9)
 RANGES: Mapping[type, Mapping[str, tuple[float, float]]] = {
-    Recipe: {"budget_images": SIZES, "rounds": (1, 99)},
+    Recipe: {"seed": (0, 2**32 - 1), "budget_images": SIZES, "rounds": (1, 99)},
     DataRecipe: {
         "short_side": (16, 1e5), "validation": SIZES, "limit": WEIGHTS, "grey_below": WEIGHTS,
         "frames_per_s": (1e-3, 1e3),

@@ -18,7 +18,8 @@ from photochrom.nets.contract import ColorNet
 from photochrom.nets.vgg import VGG19Features
 from photochrom.train import checkpoint
 from photochrom.train.checkpoint import Position
-from photochrom.train.optimizers import check_parts
+from photochrom.train.optimizers import check_parts, learning
+from photochrom.train.prior import load_prior
 from photochrom.train.recipe import NetRecipe, Recipe
 from photochrom.train.recipe_file import from_table
 
@@ -29,7 +30,9 @@ ONNX_HALF = ".fp16"
 
 
 def check_stages(recipe: Recipe, net: ColorNet) -> None:
-    """Raise RecipeError for a stage whose crops or losses do not fit the network."""
+    """Raise RecipeError for a stage whose crops, losses or parts do not fit the network, InputError
+    for a bad file of the prior.
+    """
     multiple = net.multiple_of
     for stage in recipe.stages:
         if stage.crop % multiple:
@@ -43,6 +46,10 @@ def check_stages(recipe: Recipe, net: ColorNet) -> None:
                 "head; set losses.classes = 0"
             )
         check_parts(stage.renew, "renew", stage, net)
+        learning(stage, net)
+    uses_classes = any(stage.losses.classes for stage in recipe.stages)
+    if recipe.classes_prior and uses_classes and net.bins is not None:
+        load_prior(Path(recipe.classes_prior), net.bins)
 
 
 def load_start(net: ColorNet, recipe: NetRecipe) -> None:
@@ -80,9 +87,17 @@ def load_vgg(recipe: Recipe, device: torch.device) -> VGG19Features | None:
 def load_average(path: Path) -> tuple[Recipe, ColorNet, Position]:
     """The averaged network of a checkpoint, in eval mode, with its recipe.
 
-    Raises InputError when the checkpoint is missing or damaged.
+    Raises InputError when the checkpoint is missing or damaged, or when its batch norms do not fit
+    the averaged weights: amid a stage they are not measured at every checkpoint.
     """
     position, table, state = checkpoint.load(path)
+    if not state.get("measured", True):
+        raise InputError(
+            f"the averaged weights of {path} are not fit for use: it was written amid a stage, and "
+            "what their batch norms see is measured at a stage's end or stop; go on by photochrom "
+            "train --resume, and stop it with Ctrl-C, or take one of those that keep_every_images "
+            "keeps"
+        )
     recipe = from_table(table)
     net = build(recipe.net.name, recipe.net.options)
     try:
