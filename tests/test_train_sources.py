@@ -161,6 +161,54 @@ def test_celeba_is_divided_by_its_list(tmp_path: Path, ending: str) -> None:
     assert endings(split(photos, recipe)[1]) == ["img_align_celeba/000003.jpg"]
 
 
+def coco(folder: Path, training: int, validation: int) -> Path:
+    (folder / "annotations").mkdir(parents=True)
+    for part, count in (("train2017", training), ("val2017", validation)):
+        names = [f"{part[0]}{number:02d}.jpg" for number in range(count)]
+        pictures(folder / part, names)
+        listed = {"images": [{"file_name": name} for name in names]}
+        (folder / "annotations" / f"captions_{part}.json").write_text(json.dumps(listed))
+    return folder
+
+
+def test_a_limit_keeps_the_data_sets_own_validation_part(tmp_path: Path) -> None:
+    photos, _, recipe = loaded(coco(tmp_path / "coco", 12, 5), limit=3, validation=4)
+    train, held_out = split(photos, recipe)
+    assert (len(train), len(held_out)) == (3, 4)
+    assert {name.split("/")[1] for name in train.names} == {"train2017"}
+    assert {name.split("/")[1] for name in held_out.names} == {"val2017"}
+
+
+def test_a_limit_draws_from_all_classes_and_sources_and_the_same_each_time(tmp_path: Path) -> None:
+    classes = [f"n0000000{n}" for n in range(4)]
+    names = [f"{kind}/{n}.jpg" for kind in classes for n in range(10)]
+    folder = pictures(tmp_path / "imagenet", names)
+    photos, _, recipe = loaded(folder, limit=12)
+    assert len(photos) == 12
+    assert {name.split("/")[1] for name in photos.names} == set(classes)
+    (tmp_path / "elsewhere").mkdir()
+    moved = folder.rename(tmp_path / "elsewhere" / "imagenet")
+    assert loaded(moved, limit=12)[0].names == photos.names
+    assert loaded(moved, limit=12, split_seed=1)[0].names != photos.names
+    # Those that are held out are the same as without a limit.
+    everything, _, _ = loaded(moved)
+    assert split(photos, recipe)[1].names == split(everything, recipe)[1].names
+
+
+def test_a_limit_takes_streams_last_and_from_their_beginning(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "mixed", ["a.png", "b.png"])
+    film(folder / "film.mkv", [(1, 10)])
+    with tarfile.open(folder / "z.tar", "w") as out:
+        out.add(picture(tmp_path / "x.png", 7), "x.png")
+    few, _, _ = loaded(folder, frames_per_s=99.0, limit=1)
+    assert [name.split("/")[1] for name in few.names] in (["a.png"], ["b.png"])
+    more, _, _ = loaded(folder, frames_per_s=99.0, limit=4)
+    assert endings(more) == ["a.png", "b.png", "film.mkv/000000", "film.mkv/000001"]
+    all_, _, _ = loaded(folder, frames_per_s=99.0, limit=99)
+    assert len(all_) == 13
+    assert len(loaded(folder / "film.mkv", frames_per_s=99.0, limit=3)[0]) == 3
+
+
 def test_nobody_of_lfw_is_on_both_sides(tmp_path: Path) -> None:
     names = [f"{who}/{who}_000{n}.jpg" for who in ("Ann_Lee", "Bo_Ek", "Cy_Orr") for n in (1, 2, 3)]
     photos, _, recipe = loaded(pictures(tmp_path / "lfw", names), validation=2)

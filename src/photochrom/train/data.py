@@ -22,7 +22,7 @@ from photochrom.imageio.atomic import write_atomically
 from photochrom.train.decode import Unusable, decode
 from photochrom.train.layouts import VALIDATION, Member
 from photochrom.train.recipe import DataRecipe
-from photochrom.train.sources import Report, members, source_files
+from photochrom.train.sources import Report, members, place_in_order, source_files
 
 _CACHE_FORMAT = 1
 _CHUNK = 64
@@ -116,17 +116,10 @@ def _first(photos: PhotoSet, recipe: DataRecipe, among: NDArray[np.bool_]) -> ND
     """The first ``recipe.validation`` of some photos in a random order, and the rest of the last
     one's group. Returns (N,) bool.
     """
-    seed = f"{recipe.split_seed}:" if recipe.split_seed else ""
     groups = [g or n for g, n in zip(photos.groups or photos.names, photos.names, strict=True)]
-    ranks = np.array(
-        [
-            int.from_bytes(hashlib.sha1(f"{seed}{group}".encode()).digest()[:8], "big")
-            for group in groups
-        ],
-        dtype=np.uint64,
-    )
+    places = np.array([place_in_order(g, recipe.split_seed) for g in groups], dtype=np.uint64)
     order = np.flatnonzero(among)
-    order = order[np.argsort(ranks[order], kind="stable")]
+    order = order[np.argsort(places[order], kind="stable")]
     count = min(recipe.validation, len(order))
     while 0 < count < len(order) and groups[order[count]] == groups[order[count - 1]]:
         count += 1
@@ -176,6 +169,8 @@ def _key(recipe: DataRecipe) -> str:
             parts.append((source, stat.st_size, stat.st_mtime_ns))
     if recipe.kind != DataRecipe.kind or recipe.frames_per_s != DataRecipe.frames_per_s:
         parts.append([recipe.kind, recipe.frames_per_s])
+    if recipe.limit:
+        parts.append(["drawn", recipe.split_seed, recipe.validation])
     return hashlib.sha1(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -240,7 +235,7 @@ def _decode_all(
     grey = broken = 0
     told = time.monotonic()
     with contextlib.ExitStack() as archives, ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = islice(members(recipe, archives, report), recipe.limit or None)
+        found = members(recipe, archives, report)
         while chunk := list(islice(found, _CHUNK)):
             decoded = pool.map(lambda member: decode(member, recipe), chunk)
             for member, photo in zip(chunk, decoded, strict=True):

@@ -47,6 +47,15 @@ class Member(NamedTuple):
     group: str = ""
 
 
+class Stream(NamedTuple):
+    """Photos that are known only while they are read, one after the other: of a tar file, a film.
+
+    members: reads nothing until its first is asked for.
+    """
+
+    members: Iterator[Member]
+
+
 class Source(NamedTuple):
     """path: the source. frames_per_s: of films. archives: keeps open what members read from."""
 

@@ -43,9 +43,11 @@ class DataRecipe:
     validation_list: str = ""
     """Text file with the names of the pictures to hold out instead, one a line."""
     split_seed: int = 0
-    """Another number holds out other pictures."""
+    """Another number holds out other pictures, and draws others under data.limit."""
     limit: int = 0
-    """Use at most this many pictures (0: all)."""
+    """Use at most this many pictures (0: all), drawn by a hash of their names; of films and tar
+    files, which are read from the beginning, the first. Of a data set's own validation part as many
+    again, or data.validation where that is more."""
     grey_below: float = 2.0
     """A picture whose mean |ab| is below this is grey and dropped, CIELAB units."""
 

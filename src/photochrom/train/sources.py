@@ -6,18 +6,29 @@ A source is recognised by its layout, or told by ``data.kind``. Every layout is 
 
 from __future__ import annotations
 
+import hashlib
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
 from photochrom.errors import InputError
 from photochrom.imageio import is_picture_name
 from photochrom.train import layouts
-from photochrom.train.layouts import TEST, Member, Source, is_archive, is_film, picture_files
+from photochrom.train.layouts import (
+    TEST,
+    VALIDATION,
+    Member,
+    Source,
+    Stream,
+    is_archive,
+    is_film,
+    picture_files,
+)
 from photochrom.train.recipe import DataRecipe, SourceKind
 
 Report = Callable[[str], None]
@@ -27,23 +38,67 @@ Report = Callable[[str], None]
 class Layout(NamedTuple):
     """One row of the table.
 
-    fits: whether a path is laid out so. members: its photos, sorted. what: in words.
+    fits: whether a path is laid out so. members: its photos, sorted, and its streams. what: in
+    words.
     """
 
     fits: Callable[[Path], bool]
-    members: Callable[[Source], Iterator[Member]]
+    members: Callable[[Source], Iterator[Member | Stream]]
     what: str
 
 
 def members(
     recipe: DataRecipe, archives: ExitStack, report: Report = lambda _: None
 ) -> Iterator[Member]:
-    """The photos of all sources, one source after the other, sorted within each.
+    """The photos of all sources, one source after the other, sorted within each; or as many as
+    ``data.limit`` allows, the streams' last.
 
     Photos that a data set keeps for testing are left out, and their number told.
     archives: keeps the archives open for as long as members are read. report: told what each
     source was taken for. Raises InputError for a source of no known or of another layout.
     """
+    found = _found(recipe, archives, report)
+    if recipe.limit:
+        yield from _drawn(found, recipe)
+        return
+    for one in found:
+        if isinstance(one, Stream):
+            yield from one.members
+        else:
+            yield one
+
+
+def place_in_order(name: str, split_seed: int) -> int:
+    """The place of a photo, or of a group of them, in a random order that is always the same.
+
+    In [0, 2⁶⁴).
+    """
+    seed = f"{split_seed}:" if split_seed else ""
+    return int.from_bytes(hashlib.sha1(f"{seed}{name}".encode()).digest()[:8], "big")
+
+
+def _drawn(found: Iterable[Member | Stream], recipe: DataRecipe) -> Iterator[Member]:
+    """The first ``data.limit`` in the random order; where there are fewer, the beginnings of the
+    streams too. Of a data set's own validation part as many again, or as many as are held out.
+    """
+    listed: list[Member] = []
+    streams: list[Stream] = []
+    for one in found:
+        if isinstance(one, Stream):
+            streams.append(one)
+        else:
+            listed.append(one)
+    places = [place_in_order(m.group or m.name, recipe.split_seed) for m in listed]
+    held = [i for i, member in enumerate(listed) if member.part == VALIDATION]
+    others = [i for i, member in enumerate(listed) if member.part != VALIDATION]
+    chosen = sorted(others, key=places.__getitem__)[: recipe.limit]
+    chosen += sorted(held, key=places.__getitem__)[: max(recipe.limit, recipe.validation)]
+    yield from (listed[i] for i in sorted(chosen))
+    beginnings = chain.from_iterable(stream.members for stream in streams)
+    yield from islice(beginnings, max(0, recipe.limit - len(others)))
+
+
+def _found(recipe: DataRecipe, archives: ExitStack, report: Report) -> Iterator[Member | Stream]:
     for path in map(Path, recipe.sources):
         kind = recognised(path) if recipe.kind == "auto" else recipe.kind
         layout = LAYOUTS[kind]
@@ -55,8 +110,9 @@ def members(
             report(f"{path.name}: {layout.what}")
         tests = 0
         for member in layout.members(Source(path, recipe.frames_per_s, archives)):
-            tests += member.part == TEST
-            if member.part != TEST:
+            if isinstance(member, Member) and member.part == TEST:
+                tests += 1
+            else:
                 yield member
         if tests:
             report(f"{path.name}: {tests} photos are its test set and left out")
@@ -83,7 +139,7 @@ def source_files(path: Path) -> list[Path]:
     return [*picture_files(path), *sorted(beside)]
 
 
-def _folder(source: Source) -> Iterator[Member]:
+def _folder(source: Source) -> Iterator[Member | Stream]:
     """Pictures, films and archives of a folder and its subfolders."""
     path = source.path
     for file in picture_files(path):
@@ -91,21 +147,28 @@ def _folder(source: Source) -> Iterator[Member]:
     for file in sorted(file for file in path.rglob("*") if file.is_file()):
         inside = source._replace(path=file)
         if is_film(file):
-            found = layouts.film(inside)
+            found, streamed = layouts.film(inside), True
         elif is_archive(file):
-            found = _zip(inside) if file.suffix.lower() == ".zip" else _tar(inside)
+            streamed = _is_tar(file)
+            found = _tar(inside) if streamed else _zip(inside)
         else:
             continue
-        for member in _readable(found, file.name):
-            yield member._replace(name=f"{path.name}/{member.name}")
+        members = _inside(found, path.name, file.name)
+        if streamed:
+            yield Stream(members)
+        else:
+            yield from members
 
 
-def _readable(found: Iterator[Member], name: str) -> Iterator[Member]:
-    """One broken film or archive among others is a photo that cannot be read, not the end."""
+def _inside(found: Iterator[Member], folder: str, file: str) -> Iterator[Member]:
+    """Those of one film or archive of a folder. A broken one is a photo that cannot be read, not
+    the end.
+    """
     try:
-        yield from found
+        for member in found:
+            yield member._replace(name=f"{folder}/{member.name}")
     except InputError as error:
-        yield Member(name, partial(_refuse, str(error)))
+        yield Member(f"{folder}/{file}", partial(_refuse, str(error)))
 
 
 def _refuse(reason: str) -> bytes:
@@ -139,14 +202,20 @@ def _tar(source: Source) -> Iterator[Member]:
         raise InputError(f"cannot read {path} as a tar file of photos: {error}") from error
 
 
+def _streamed(
+    members: Callable[[Source], Iterator[Member]],
+) -> Callable[[Source], Iterator[Stream]]:
+    return lambda source: iter((Stream(members(source)),))
+
+
 def _is_tar(path: Path) -> bool:
     return is_archive(path) and path.suffix.lower() != ".zip"
 
 
 LAYOUTS: Mapping[SourceKind, Layout] = {
-    "film": Layout(is_film, layouts.film, "a film"),
+    "film": Layout(is_film, _streamed(layouts.film), "a film"),
     "zip": Layout(lambda path: path.is_file() and zipfile.is_zipfile(path), _zip, "a zip file"),
-    "tar": Layout(_is_tar, _tar, "a tar file"),
+    "tar": Layout(_is_tar, _streamed(_tar), "a tar file"),
     "mirflickr-npy": Layout(
         layouts.is_mirflickr_npy, layouts.mirflickr_npy, "MIRFLICKR-25k as L and ab arrays"
     ),
