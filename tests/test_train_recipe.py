@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,10 @@ def test_set_changes_one_value(tmp_path: Path) -> None:
         ("stages.7.images=3", "0..0"),
         ("data.sources=1", "data.sources must be a list"),
         ("precision=fp8", "precision must be one of"),
-        ("stages.0.minutes=3", "exactly one of images"),
+        ("stages.0.images=0", "exactly one of images"),
+        ("rounds=2", "rounds is 2, and no stage is repeated"),
+        ("budget_images=5", "budget_images is 5, and no stage has a share"),
+        ("seed=-1", "seed must be between 0"),
         ("stages.0.losses.perceptual=1", "vgg_weights"),
         ("nonsense", "key=value"),
         ("stages.0.batch=0", "stages.0.batch must be between 1"),
@@ -115,6 +119,30 @@ def test_set_changes_one_value(tmp_path: Path) -> None:
 def test_senseless_values_are_told(tmp_path: Path, override: str, told: str) -> None:
     with pytest.raises(RecipeError, match=told):
         load_recipe(write(tmp_path, MINIMAL), [override])
+
+
+@pytest.mark.parametrize("length", ["images = 10", "minutes = 2.0", "share = 0.5"])
+def test_a_length_that_is_set_takes_the_place_of_the_recipes(tmp_path: Path, length: str) -> None:
+    budget = "budget_images = 8" if "share" in length else ""
+    path = write(tmp_path, budget + MINIMAL.replace("images = 10", length))
+    for key, images, minutes in (("minutes=5", 0, 5.0), ("images=7", 7, 0.0)):
+        stage = load_recipe(path, [f"stages.0.{key}"]).stages[0]
+        assert (stage.images, stage.minutes) == (images, minutes)
+    assert load_recipe(path, ["stages.0.share=0.1", "budget_images=50"]).stages[0].images == 5
+
+
+def test_a_budget_wants_a_stage_with_a_share(tmp_path: Path) -> None:
+    path = write(tmp_path, f"budget_images = 8\n{MINIMAL}")
+    with pytest.raises(RecipeError, match="budget_images is 8, and no stage has a share"):
+        load_recipe(path)
+    assert load_recipe(path, ["stages.0.share=0.5"]).stages[0].images == 4
+
+
+def test_the_example_of_the_documentation_loads(tmp_path: Path) -> None:
+    page = Path(__file__).parent.parent / "docs" / "training.md"
+    example = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)[0]
+    recipe = load_recipe(write(tmp_path, example))
+    assert [stage.name for stage in recipe.stages] == ["regression", "finish"]
 
 
 def test_missing_and_broken_files_are_told(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from photochrom.train import prior
 from photochrom.train.loop import Trainer
 from photochrom.train.recipe import Recipe
 from photochrom.train.recipe_file import from_table, load_recipe, to_table
-from photochrom.train.shipped import recipe_names, recipe_path
+from photochrom.train.shipped import recipe_names, recipe_path, recipe_table
 from photochrom.train.start import load_average
 from photochrom.train.stopping import Stopped
 
@@ -119,10 +119,10 @@ def test_shipped_recipes_tell_paper_and_cost_and_fit_their_budget(
     for folder in ("PHOTOCHROM_DATA", "PHOTOCHROM_WEIGHTS"):
         monkeypatch.setenv(folder, "absent")
     path = recipe_path(name)
-    recipe = load_recipe(path, ["budget_images=4000"])
-    seen = sum(stage.images for stage in recipe.stages)
-    if seen:
-        assert seen == 4000
+    shared = any("share" in stage for stage in recipe_table(name)["stages"])
+    recipe = load_recipe(path, ["budget_images=4000"] if shared else [])
+    if shared:
+        assert sum(stage.images for stage in recipe.stages) == 4000
         assert recipe.paper
         assert recipe.cost
 
@@ -210,10 +210,48 @@ def test_a_stage_can_start_parts_of_the_network_anew(
     assert all(k.startswith("down.0") or "running" in k for k in changed)
 
 
-def test_parts_that_are_not_there_cannot_start_anew(folder: Path, recipe: Recipe) -> None:
-    odd = replace(recipe, stages=(replace(recipe.stages[0], renew=("absent",)),))
-    with pytest.raises(RecipeError, match="renew names 'absent'"):
+@pytest.mark.parametrize(
+    ("key", "names", "told"),
+    [
+        ("renew", ("absent",), "renew names 'absent'"),
+        ("freeze", ("absent",), "freeze names 'absent'"),
+        ("freeze", ("",), "freezes the whole network"),
+    ],
+)
+def test_parts_that_are_not_there_are_told_before_any_work(
+    folder: Path, recipe: Recipe, key: str, names: tuple[str, ...], told: str
+) -> None:
+    stage = replace(recipe.stages[-1], **{key: names})  # type: ignore[arg-type]
+    photos = replace(recipe.data, sources=(str(folder / "no-photos"),))
+    odd = replace(recipe, data=photos, stages=(*recipe.stages[:-1], stage))
+    with pytest.raises(RecipeError, match=told):
         Trainer(odd, folder / "odd", report=lambda _: None, threads=1)
+
+
+def test_a_bad_prior_is_told_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "prior.json").write_text("{}", encoding="utf-8")
+    changes = [
+        f"data.sources=['{tmp_path / 'no-photos'}']", "net.options.width=2",
+        f"classes_prior={tmp_path / 'prior.json'}",
+    ]  # fmt: skip
+    recipe = load_recipe(recipe_path("classification"), changes)
+    with pytest.raises(InputError, match="not a prior"):
+        Trainer(recipe, tmp_path / "run", report=lambda _: None, threads=1)
+
+
+@pytest.mark.parametrize(
+    ("images", "step", "numbers"), [(16, 4, ["1", "2", "3"]), (9, 3, ["1", "2"])]
+)
+def test_an_epoch_that_a_step_does_not_divide_has_its_own_number(
+    folder: Path, recipe: Recipe, images: int, step: int, numbers: list[str]
+) -> None:
+    """Epochs of 5 pictures end with the first step that reaches them, the last with the stage."""
+    stage = replace(recipe.stages[0], images=images, batch=step)
+    monitor = replace(recipe.monitor, epoch_images=5)
+    run = folder / f"epochs-{step}"
+    other = replace(recipe, stages=(stage,), monitor=monitor)
+    Trainer(other, run, report=lambda _: None, threads=1).run(lambda *_: None)
+    assert [row["epoch"] for row in rows(run / "epochs.csv")] == numbers
 
 
 def test_saved_pictures_want_a_critic_alone(folder: Path) -> None:
@@ -247,6 +285,22 @@ def test_own_photos_are_not_told_as_the_recipes(
     mine = ["--set", "export.training_data=my album"]
     assert main(["train", "photochrom-base", "--data", photos, *mine]) == OK
     assert told == ["", "my album"]
+
+
+def test_own_photos_may_lie_in_a_folder_of_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, ...]] = []
+
+    def noted(recipe: Recipe, *_rest: object) -> int:
+        told.append(recipe.data.sources)
+        return OK
+
+    monkeypatch.setattr(importlib.import_module("photochrom.cli.train"), "_train", noted)
+    photos = tmp_path / 'Grüße "🌅"'
+    photos.mkdir()
+    assert main(["train", "smoke", "--data", str(photos)]) == OK
+    assert told == [(str(photos),)]
 
 
 def test_a_prior_is_counted_written_and_read(

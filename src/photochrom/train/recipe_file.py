@@ -32,6 +32,8 @@ _FILE_KEYS = frozenset(
         "net.start_from",
     }
 )
+_LENGTHS = ("stages.images", "stages.minutes", "stages.share")
+_BUDGET = "budget_images"
 
 _T = TypeVar("_T")
 
@@ -43,21 +45,42 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         variable.
     overrides: ``key=value`` with dotted keys and TOML values (``stages.0.minutes=5``); a value
         that is not valid TOML is taken as a string. File names in them are relative to the
-        working directory, as on any command line.
-    Raises RecipeError for a missing file, broken TOML, unknown keys, wrong types and values out of
-    range.
+        working directory, as on any command line. A stage's length takes the place of the one
+        that the file has, also in another of images, minutes and share.
+    Raises RecipeError for a missing file, broken TOML, unknown keys, wrong types, values out of
+    range, and for a budget or rounds in which no stage has a part.
+    """
+    table = read_table(path)
+    budget = _BUDGET in table and not _has_shares(table)
+    for override in overrides:
+        budget |= _apply(table, override) == _BUDGET
+    table.setdefault("name", path.stem)
+    recipe: Recipe = _build(Recipe, table, "")
+    if budget and not _has_shares(table):
+        raise RecipeError(
+            f"{_BUDGET} is {recipe.budget_images}, and no stage has a share of it: set share in "
+            f"place of images or minutes in the stages, or leave {_BUDGET} out"
+        )
+    if recipe.rounds > 1 and not any(stage.repeated for stage in recipe.stages):
+        raise RecipeError(
+            f"rounds is {recipe.rounds}, and no stage is repeated: set repeated = true in the "
+            "stages that the rounds go through, or leave rounds out"
+        )
+    return _measured(_resolve(recipe, path.parent.resolve()))
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """A recipe as it is written in its file, with nothing looked up.
+
+    Raises RecipeError for a missing file and broken TOML.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not valid TOML: {error}") from error
-    for override in overrides:
-        _apply(table, override)
-    table.setdefault("name", path.stem)
-    recipe: Recipe = _build(Recipe, table, "")
-    return _measured(_resolve(recipe, path.parent.resolve()))
+    return table
 
 
 def to_table(recipe: Recipe) -> dict[str, Any]:
@@ -70,7 +93,8 @@ def from_table(table: Mapping[str, Any]) -> Recipe:
     return _build(Recipe, table, "")
 
 
-def _apply(table: dict[str, Any], override: str) -> None:
+def _apply(table: dict[str, Any], override: str) -> str:
+    """Set one value in place; returns its key."""
     key, equals, text = override.partition("=")
     if not equals:
         raise RecipeError(f"--set wants key=value, got {override!r}")
@@ -78,8 +102,10 @@ def _apply(table: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"v = {text}")["v"]
     except tomllib.TOMLDecodeError:
         value = text
-    *parents, last = key.strip().split(".")
-    if ".".join(p for p in (*parents, last) if not p.isdigit()) in _FILE_KEYS:
+    key = key.strip()
+    *parents, last = key.split(".")
+    plain = ".".join(part for part in (*parents, last) if not part.isdigit())
+    if plain in _FILE_KEYS:
         value = value if _is_model_name(value) else _from_here(value)
     node: Any = table
     for part in parents:
@@ -90,9 +116,19 @@ def _apply(table: dict[str, Any], override: str) -> None:
     if isinstance(node, list):
         node[_index(last, node, key)] = value
     elif isinstance(node, dict):
+        if plain in _LENGTHS and value:
+            for other in _LENGTHS:
+                node.pop(other.rpartition(".")[2], None)
         node[last] = value
     else:
         raise RecipeError(f"--set {key}: {'.'.join(parents)} is a single value, not a table")
+    return key
+
+
+def _has_shares(table: Mapping[str, Any]) -> bool:
+    """Whether any stage is as long as a share of the budget."""
+    stages = table.get("stages", ())
+    return any(isinstance(stage, Mapping) and stage.get("share") for stage in stages)
 
 
 def _from_here(value: Any) -> Any:

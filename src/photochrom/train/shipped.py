@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import difflib
 import os
-import sys
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from photochrom.errors import RecipeError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from photochrom.train.recipe_file import read_table
 
 _FOLDER = Path(__file__).parent / "recipes"
 _ENDING = ".toml"
@@ -64,5 +59,4 @@ def recipe_remarks(name: str) -> list[str]:
 
 def recipe_table(name: str) -> dict[str, Any]:
     """A shipped recipe as it is written in its file, with nothing looked up."""
-    table: dict[str, Any] = tomllib.loads(recipe_path(name).read_text(encoding="utf-8"))
-    return table
+    return read_table(recipe_path(name))
