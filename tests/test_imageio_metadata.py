@@ -182,6 +182,29 @@ def test_a_bad_pointer_costs_a_tiff_its_exif_and_not_its_pixels(
     assert picture.notes == ("its EXIF data are damaged and were left out",)
 
 
+def test_a_block_with_nothing_to_change_stays_as_it_is() -> None:
+    block = exif_block(1)
+    assert exif.upright(block, sides_swapped=False) == block
+    assert exif.upright(exif_block(3), sides_swapped=False) != exif_block(3)
+
+
+@pytest.mark.parametrize("room", [0, 300])
+def test_a_block_that_fills_its_segment_goes_back_into_a_jpeg(
+    tmp_path: Path, scene: NDArray[np.uint8], room: int
+) -> None:
+    note = bytes(containers.JPEG_EXIF_BYTES - room - len(exif_block(maker_note=b"\x07")) + 1)
+    block = exif_block(maker_note=note)
+    assert len(block) == containers.JPEG_EXIF_BYTES - room
+    (tmp_path / "a.jpg").write_bytes(pillow_bytes(scene, "JPEG", exif=b"Exif\x00\x00" + block))
+    write(tmp_path / "b.jpg", read(tmp_path / "a.jpg"), generator="tester 1")
+    back = read(tmp_path / "b.jpg").metadata
+    assert back.exif is not None
+    assert back.xmp is not None
+    assert exif_facts(back.exif)[MAKER_NOTE] == note
+    assert exif_facts(back.exif).get(SOFTWARE) == (None if room == 0 else "tester 1")
+    assert attributes(back.xmp)[TOOL] == "tester 1"
+
+
 def test_the_old_thumbnail_is_gone() -> None:
     tag = Image.Exif()
     tag[MAKE] = "Agfa"

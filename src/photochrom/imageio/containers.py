@@ -22,6 +22,8 @@ _ICC_HEAD = b"ICC_PROFILE\x00"
 _PHOTOSHOP_HEAD = b"Photoshop 3.0\x00"
 _IPTC_HEAD = b"8BIM\x04\x04"
 _SEGMENT_BYTES = 65533
+JPEG_EXIF_BYTES = _SEGMENT_BYTES - len(_EXIF_HEAD)
+"""Of an EXIF block in a JPEG, at most."""
 _START_OF_SCAN = 0xDA
 _END_OF_IMAGE = b"\xff\xd9"
 _BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD8)})

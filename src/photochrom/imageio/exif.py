@@ -133,9 +133,12 @@ def upright(block: bytes, *, sides_swapped: bool) -> bytes:
     """The block for the picture after its orientation has been applied.
 
     Orientation becomes 1, the thumbnail goes; if the sides were swapped, so are the two entries
-    that repeat the picture's size.
+    that repeat the picture's size. The block stays as it is where there is nothing to change.
     """
     directory = read_directory(block)
+    turned = first_integer(directory, ORIENTATION) not in (None, 1)
+    if not (turned or sides_swapped or directory.next):
+        return block
     block = _without_last_thumbnail(block, directory)
     fixed = bytearray(block)
     exif_offset = first_integer(directory, EXIF_IFD)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from photochrom.errors import OutputError
-from photochrom.imageio import convert, exif, icc, xmp
+from photochrom.imageio import containers, convert, exif, icc, xmp
 from photochrom.imageio.atomic import check_target, write_atomically
 from photochrom.imageio.encoders import ENCODERS, Encodable
 from photochrom.imageio.picture import (
@@ -96,6 +96,13 @@ def _encodable(picture: Picture, name: str, generator: str | None) -> Encodable:
     block, packet = metadata.exif, metadata.xmp
     if generator is not None:
         packet = xmp.mark_generated(packet, generator)
-        block = None if block is None else exif.with_software(block, generator)
+        block = None if block is None else _marked(block, name, generator)
     embedded = metadata.icc if profile is not None else None
     return Encodable(colour, alpha, block, packet, embedded, metadata.dpi)
+
+
+def _marked(block: bytes, name: str, generator: str) -> bytes:
+    """The EXIF block with the generator's name; without, if JPEG has no room for it. XMP has it."""
+    marked = exif.with_software(block, generator)
+    fits = name != "JPEG" or len(marked) <= containers.JPEG_EXIF_BYTES
+    return marked if fits else block
