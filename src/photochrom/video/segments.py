@@ -36,6 +36,10 @@ _ENDS = 1 << 20
 """Bytes at the beginning and at the end of a film that tell it from another of the same size."""
 
 
+class UnusablePartsError(OutputError):
+    """The finished segments are damaged or were made otherwise, so no run can go on with them."""
+
+
 @dataclass(frozen=True)
 class Segment:
     """A finished stretch of frames."""
@@ -100,7 +104,7 @@ class Parts:
         try:
             return np.asarray(np.load(path, allow_pickle=False), np.float32)
         except (OSError, ValueError):
-            raise OutputError(
+            raise UnusablePartsError(
                 f"{path} is damaged; pass --overwrite without --resume to begin anew"
             ) from None
 
@@ -118,7 +122,7 @@ class Parts:
             try:
                 self.finished.append(Segment(**record))
             except TypeError:
-                raise OutputError(
+                raise UnusablePartsError(
                     f"{self.folder} is damaged or of another version; pass --overwrite to begin "
                     "anew"
                 ) from None
@@ -180,8 +184,8 @@ def open_parts(
 
     manifest: all that changes a pixel; JSON values.
     resume: keep the segments of an earlier run. overwrite: without it, begin anew.
-    Raises OutputError where there are such segments and neither is asked for, and where they were
-    made with another manifest; it tells what differs.
+    Raises OutputError where there are such segments and neither is asked for, UnusablePartsError
+    where they were made with another manifest; it tells what differs.
     """
     parts = Parts(parts_folder(target))
     known = parts.folder / MANIFEST
@@ -237,7 +241,7 @@ def _check_same(before: Mapping[str, object], now: Mapping[str, object], target:
         told = "; ".join(
             f"{key} was {before.get(key)!r} and is {asked.get(key)!r}" for key in differing
         )
-        raise OutputError(
+        raise UnusablePartsError(
             f"the unfinished {target} was made otherwise ({told}). Give the same options to go on, "
             "or --overwrite without --resume to begin anew."
         )
@@ -249,5 +253,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         values = None
     if not isinstance(values, dict):
-        raise OutputError(f"{path} is damaged; pass --overwrite without --resume to begin anew")
+        raise UnusablePartsError(
+            f"{path} is damaged; pass --overwrite without --resume to begin anew"
+        )
     return values
