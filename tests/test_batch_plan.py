@@ -42,6 +42,12 @@ def test_results_go_beside_the_inputs(album: Path) -> None:
     }
 
 
+def test_what_a_mac_packs_beside_pictures_is_left_aside(album: Path) -> None:
+    (album / "__MACOSX").mkdir()
+    (album / "__MACOSX" / "b.jpg").touch()
+    assert "album/__MACOSX/b.jpg" not in planned(album, recursive=True)
+
+
 def test_an_output_folder_keeps_names_and_structure(album: Path, tmp_path: Path) -> None:
     assert planned(album, out=tmp_path / "new", recursive=True) == {
         "album/A.PNG": "new/A.PNG",

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from photochrom.errors import InputError, PhotochromError
-from photochrom.imageio import READ_SUFFIXES, WRITE_SUFFIXES, output_name
+from photochrom.imageio import READ_SUFFIXES, WRITE_SUFFIXES, is_picture_name, output_name
 
 MARK = ".color"
 """What a coloured picture has before its suffix: ``NAME.color.jpg``."""
@@ -102,15 +102,15 @@ def _jobs_below(top: Path, folder: Path, out: Path | None, *, recursive: bool) -
             continue
         if entry.is_dir(follow_symlinks=False):
             subfolders.append(source)
-        elif _is_input(source) and not is_folder(source):
+        elif _is_input(source.relative_to(top)) and not is_folder(source):
             yield Job(source, _target(source, source.relative_to(top), out))
     for subfolder in subfolders if recursive else ():
         if out is None or _absolute(subfolder) != _absolute(out):
             yield from _jobs_below(top, subfolder, out, recursive=True)
 
 
-def _is_input(path: Path) -> bool:
-    return path.suffix.lower() in READ_SUFFIXES and not path.stem.lower().endswith(MARK)
+def _is_input(place: Path) -> bool:
+    return is_picture_name(str(place)) and not place.stem.lower().endswith(MARK)
 
 
 def _target(source: Path, place: str | Path, out: Path | None) -> Path:

@@ -19,11 +19,12 @@ from photochrom.engine import Network, load, local
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.imageio import DEFAULT_MAX_PIXELS, keeps_depth, read, write
 from photochrom.imageio.atomic import check_target, remove_leftovers
+from photochrom.processors import thread_count
 
 Status: TypeAlias = Literal["coloured", "finished", "in colour", "failed"]
 """Coloured now; was finished before; had colours and was left alone; could not be coloured."""
 
-DEFAULT_JOBS = min(2, os.cpu_count() or 1)
+DEFAULT_JOBS = thread_count(2)
 """Pictures in flight. With two, one is decoded or encoded while the other is coloured: 11 % sooner
 for pictures of 1 MP, no difference at 12 MP (2 cores). Every step already uses all processors, so
 more only need more memory."""

@@ -7,11 +7,12 @@ interpreter lock while they compute.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import TypeAlias
+
+from photochrom.processors import thread_count
 
 Strips: TypeAlias = Iterable[tuple[int, int]]
 """Runs of rows, each (start, stop)."""
@@ -33,7 +34,7 @@ def over_strips(height: int, width: int, work: Callable[[Strips], None]) -> None
     rows = rows_per_strip(height, width)
     starts = range(0, height, rows)
     shared = _Shared((start, min(start + rows, height)) for start in starts)
-    threads = min(thread_count(), len(starts))
+    threads = min(thread_count(_MAX_THREADS), len(starts))
     if threads == 1:
         work(shared)
         return
@@ -45,15 +46,6 @@ def over_strips(height: int, width: int, work: Callable[[Strips], None]) -> None
 def rows_per_strip(height: int, width: int) -> int:
     """Rows in one strip, at least 1; the last strip may have fewer."""
     return min(height, STRIP_ROWS, max(1, STRIP_PIXELS // width))
-
-
-def thread_count() -> int:
-    """Threads worth starting: the processors that this process may use, at most 8."""
-    if hasattr(os, "sched_getaffinity"):
-        available = len(os.sched_getaffinity(0))
-    else:
-        available = os.cpu_count() or 1
-    return min(available, _MAX_THREADS)
 
 
 class _Shared:

@@ -7,7 +7,6 @@ LittleCMS, which Pillow offers for 8 bits.
 from __future__ import annotations
 
 import io
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,6 +24,7 @@ from photochrom.imageio.icc import (
     mixing,
     srgb,
 )
+from photochrom.processors import thread_count
 
 _STRIP_PIXELS = 1 << 18
 
@@ -107,7 +107,7 @@ def _convert(
         for c in range(3):
             out[top : top + rows, :, c] = encode[c][index[..., c]]
 
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(thread_count(4)) as pool:
         list(pool.map(convert_strip, range(0, rgb.shape[0], rows)))
     return out
 

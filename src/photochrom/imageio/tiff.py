@@ -9,7 +9,6 @@ Source: TIFF 6.0; Adobe TIFF Technical Notes (Deflate, predictor, XMP); ICC.1 an
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from collections.abc import Iterable
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from photochrom.imageio import exif
 from photochrom.imageio.exif import BYTE, LONG, SHORT, UNDEFINED, Value
+from photochrom.processors import thread_count
 
 XMP_TAG, ICC_TAG, IPTC_TAG = 700, 34675, 33723
 _STRIP_BYTES = 1 << 20
@@ -54,7 +54,7 @@ def encode(
     deep = samples.dtype == np.uint16
     rows = max(1, _STRIP_BYTES // (width * channels * samples.itemsize))
     strips = [samples[top : top + rows] for top in range(0, height, rows)]
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(thread_count(4)) as pool:
         packed = list(pool.map(lambda strip: _compress(strip, order), strips))
     if len(start) + sum(map(len, packed)) > _MAX_BYTES:
         raise ValueError("the picture does not fit into a TIFF file of 4 GiB")
