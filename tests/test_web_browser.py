@@ -8,11 +8,12 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
 from browser_fixtures import PASSWORD, Visit, cat, chromium, portrait, studio, visit
+from film_fixtures import Film, make_film
 from PIL import Image
 
 __all__ = ["cat", "chromium", "portrait", "studio", "visit"]
@@ -223,6 +224,55 @@ def test_progress_comes_through_where_events_do_not(visit: Open, cat: Path) -> N
     me.page.route("**/events", lambda route: route.abort())
     me.bring(cat)
     assert me.page.locator("#status").inner_text() == "Your picture is in colour."
+
+
+def test_a_film_page_says_when_the_connection_is_back(visit: Open, tmp_path: Path) -> None:
+    me = visit("phone")
+    me.sign_up()
+    # Long enough to be still at work while it is looked at.
+    film = make_film(tmp_path / "film.mkv", Film(frames=600))
+    me.page.route("**/events", lambda route: route.abort())
+    here = [True]
+
+    def told(route: Any) -> None:
+        if here[0]:
+            route.fulfill(json={"state": "working", "progress": 0.234, "revision": 1})
+        else:
+            route.abort()
+
+    me.page.route("**/state", told)
+    me.page.get_by_label("Choose pictures").set_input_files(film)
+    me.page.wait_for_url("**/pictures/*")
+    status = me.page.locator("#status")
+    for _ in range(2):
+        status.get_by_text("23 % done").wait_for()
+        here[0] = False
+        status.get_by_text("There is no connection to the studio.").wait_for()
+        here[0] = True
+    status.get_by_text("23 % done").wait_for()
+    me.page.get_by_role("heading", name="Name and delete").click()
+    me.press("Delete")
+    me.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    me.page.get_by_text("The picture is deleted.").wait_for()
+
+
+def test_what_the_studio_does_not_take_is_not_even_sent(visit: Open, tmp_path: Path) -> None:
+    me = visit("desktop")
+    me.sign_up()
+    sent: list[str] = []
+    me.page.on("request", lambda request: sent.append(request.method))
+    for name in ("scan.jxl", "scan.jp2"):
+        path = tmp_path / name
+        path.write_bytes(b"no picture that is known here")
+        me.go("/library")
+        me.page.get_by_label("Choose pictures").set_input_files(path)
+        me.page.get_by_text("These files are no pictures or films.").wait_for()
+        assert "POST" not in sent
+    path = tmp_path / "SCAN.WMV"
+    path.write_bytes(b"no film, as only the studio can tell")
+    me.page.get_by_label("Choose pictures").set_input_files(path)
+    me.page.get_by_role("alert").get_by_text("SCAN.WMV").wait_for()
+    assert "POST" in sent
 
 
 # Not by wait_for_function: it calls `eval` in the page at its second look, which our CSP refuses.

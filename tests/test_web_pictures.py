@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -23,8 +24,10 @@ from photochrom.colorize import Hint
 from photochrom.engine import load
 from photochrom.imageio import Picture as Pixels
 from photochrom.imageio import read, write
-from photochrom.web.database import Picture, Share, db, now
+from photochrom.web.database import MAX_NAME, Picture, Share, db, now
 from photochrom.web.pictures import service
+from photochrom.web.pictures.names import name_of_file
+from photochrom.web.pictures.taking_in import decoding
 from photochrom.web.pictures.wishes import VERSIONS, Wishes, asked_of_network, chroma
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
@@ -151,14 +154,70 @@ def test_no_name_reaches_a_header_or_a_path(
 
 
 def test_names_lose_folders_and_what_cannot_be_seen() -> None:
-    assert service.clean_name("C:\\photos\\a.jpg") == "a.jpg"
-    assert service.clean_name("../../etc/passwd") == "passwd"
-    assert service.clean_name("a\r\nb\x00.jpg") == "a b .jpg"
-    assert service.clean_name("\u202egpj.exe") == "gpj.exe"
-    assert service.clean_name("///") == "Picture"
-    long = service.clean_name("n" * 500 + ".jpeg")
-    assert len(long) == 120
-    assert long.endswith(".jpeg")
+    assert name_of_file("C:\\photos\\a.jpg") == "a.jpg"
+    assert name_of_file("../../etc/passwd") == "passwd"
+    assert name_of_file("a\r\nb\x00.jpg") == "a b .jpg"
+    assert name_of_file("\u202egpj.exe") == "gpj.exe"
+    assert name_of_file("///") == "Picture"
+    long = name_of_file("n" * 500 + ".jpeg")
+    assert len(long) == MAX_NAME
+    assert long.endswith("n.jpeg")
+
+
+def test_a_name_that_is_too_long_is_refused_and_not_cut(
+    app: Flask, member: FlaskClient, done: str
+) -> None:
+    assert ask(member, f"{done}/rename", {"name": "n" * MAX_NAME}).status_code == 200
+    refused = ask(member, f"{done}/rename", {"name": "m" * (MAX_NAME + 1)})
+    assert refused.status_code == 400
+    assert f"at most {MAX_NAME} characters" in refused.get_json()["error"]
+    assert row_of(app, done).name == "n" * MAX_NAME
+    assert f'maxlength="{MAX_NAME}"' in member.get(done).text
+
+
+def test_a_name_with_a_point_in_it_stays_whole(member: FlaskClient, done: str) -> None:
+    send(member, f"{done}/rename", {"name": "Dr. Müller"})
+    said = member.get(f"{done}/download").headers["Content-Disposition"]
+    assert said.endswith("filename*=UTF-8''Dr.%20M%C3%BCller.color.jpg")
+    original = member.get(f"{done}/download?form=original").headers["Content-Disposition"]
+    assert original.endswith("filename*=UTF-8''Dr.%20M%C3%BCller.jpg")
+
+
+def test_a_pair_is_made_once_and_while_no_upload_takes_the_memory(
+    app: Flask, member: FlaskClient, done: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+
+    def noted(path: Path, *rest: Any, **more: Any) -> None:
+        made.append(path)
+        write(path, *rest, **more)
+
+    monkeypatch.setattr("photochrom.web.pictures.handing_out.write", noted)
+    asked = f"{done}/download?form=side-by-side"
+    cookies = member.get_cookie("__Host-studio") or member.get_cookie("studio")
+    assert cookies is not None
+
+    def fetched(_number: int) -> int:
+        browser = app.test_client()
+        browser.set_cookie(cookies.key, cookies.value)
+        return browser.get(asked).status_code
+
+    with ThreadPoolExecutor(2) as pool, decoding:  # as an upload that is being looked at
+        with decoding:  # and another
+            answers = pool.map(fetched, range(2))
+            time.sleep(0.3)
+            assert made == []
+        assert list(answers) == [200, 200]
+    assert len(made) == 1
+
+
+def test_a_pair_of_what_cannot_be_read_is_not_there(
+    member: FlaskClient, done: str, settings: WebSettings, photo: bytes
+) -> None:
+    original = Storage(settings.data_dir).original(done.rpartition("/")[2], "image/jpeg")
+    for broken in (photo[:500], None):
+        original.unlink() if broken is None else original.write_bytes(broken)
+        assert member.get(f"{done}/download?form=side-by-side").status_code == 404
 
 
 ROUTES = [

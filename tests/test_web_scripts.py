@@ -8,10 +8,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template
 from web_fixtures import app, empty_database, make_app
 
 from photochrom.web import shell
+from photochrom.web.pictures.names import title_of
+from photochrom.web.storage import SUFFIX_OF_TYPE
 
 __all__ = ["app", "empty_database", "make_app"]
 
@@ -66,10 +68,25 @@ def test_another_release_has_another_service_worker(app: Flask) -> None:
         ("film.MKV", "film"),
         ("1. 2. 1950", "1. 2. 1950"),
         (".jpg", ".jpg"),
+        ("Dr. Müller", "Dr. Müller"),
+        ("telephone.3GP", "telephone"),
     ],
 )
 def test_names_are_shown_without_their_endings(name: str, title: str) -> None:
-    assert shell.title_of(name) == title
+    assert title_of(name) == title
+
+
+def test_every_kind_that_is_kept_is_offered_and_named_without_its_ending() -> None:
+    for suffix in SUFFIX_OF_TYPE.values():
+        assert title_of(f"a{suffix}") == "a"
+
+
+def test_a_picture_is_chosen_from_the_kinds_that_the_studio_takes(app: Flask) -> None:
+    with app.test_request_context():
+        page = render_template("pictures/_add.html")
+    offered = re.findall(r'accept="([^"]*)" id="choose"', page)[0].split(",")
+    assert {*SUFFIX_OF_TYPE, *SUFFIX_OF_TYPE.values(), ".jpeg", ".heif"} <= set(offered)
+    assert not {".jxl", ".jp2", "image/*"} & set(offered)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from alembic import command
 from alembic.config import Config
@@ -29,6 +29,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from photochrom.web.settings import WebSettings
+
+MAX_NAME: Final = 200
+"""The longest name of a picture, in characters."""
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _NAMES = {
@@ -124,7 +127,7 @@ class Picture(Model):
     __tablename__ = "pictures"
     id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_id)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    name: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(String(MAX_NAME))
     """What the person calls it; shown and searched, never part of a path."""
     kind: Mapped[str] = mapped_column(String(8), default="photo")
     """photo or film."""
@@ -221,5 +224,5 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.create_function("lower", 1, _lower, deterministic=True)
 
 
-def _lower(text: object) -> object:
+def _lower(text: str | bytes | float | None) -> str | bytes | float | None:
     return text.lower() if isinstance(text, str) else text

@@ -7,7 +7,6 @@ these addresses are routes and not plain static files.
 from __future__ import annotations
 
 import hashlib
-import re
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -25,17 +24,16 @@ from flask import (
 )
 from markupsafe import Markup
 
+from photochrom.web.database import MAX_NAME
+from photochrom.web.pictures.names import ENDINGS, title_of
 from photochrom.web.settings import current_settings
+from photochrom.web.storage import SUFFIX_OF_TYPE
 from photochrom.web.words import _
 
 STATIC: Final = Path(__file__).parent / "static"
 ICON_SIZES: Final = (192, 512)
 PAPER: Final = "#f7f3ec"
 """The light background of every page, also of the app's splash screen."""
-
-_ENDING: Final = re.compile(
-    r"\.(jpe?g|png|webp|tiff?|bmp|gif|hei[cf]|avif|jp2|mp4|m4v|mkv|mov|avi|webm|mpe?g)$", re.I
-)
 
 shell = Blueprint("shell", __name__)
 
@@ -50,6 +48,8 @@ def init_shell(app: Flask) -> None:
         script_words=script_words,
         service_worker_url=service_worker_url,
         title_of=title_of,
+        max_name=MAX_NAME,
+        taken_files=",".join((*SUFFIX_OF_TYPE, *ENDINGS)),
         day_of=day_of,
     )
 
@@ -129,11 +129,6 @@ def _drawn(sheet: str, name: str) -> Markup:
         '<svg class="icon" aria-hidden="true" focusable="false" width="24" height="24">'
         '<use href="{}#{}"></use></svg>'
     ).format(sheet, name)
-
-
-def title_of(name: str) -> str:
-    """Give a picture's name without the ending that only its file needs."""
-    return _ENDING.sub("", name) or name
 
 
 def day_of(moment: datetime) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any, Final, TypeAlias
 
 from photochrom import __version__
-from photochrom.web.api.reading import MAX_NAME, MAX_PAGE, MAX_PER_PAGE, MAX_SEARCH
+from photochrom.web.api.reading import MAX_PAGE, MAX_PER_PAGE, MAX_SEARCH
+from photochrom.web.database import MAX_NAME
 from photochrom.web.pictures.handing_out import FORMS
 from photochrom.web.pictures.wishes import (
     MAX_HINTS,

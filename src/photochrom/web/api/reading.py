@@ -10,6 +10,7 @@ from flask import request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
+from photochrom.web.database import MAX_NAME
 from photochrom.web.errors import Refused, StudioError
 from photochrom.web.pictures.handing_out import FORMS
 from photochrom.web.words import _
@@ -20,7 +21,6 @@ Read: TypeAlias = Callable[[str], Any]
 MAX_PAGE: Final = 1_000_000
 MAX_PER_PAGE: Final = 100
 MAX_SEARCH: Final = 200
-MAX_NAME: Final = 200
 _NULLABLE: Final = ("size",)
 
 

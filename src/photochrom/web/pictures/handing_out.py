@@ -12,15 +12,18 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 from flask import current_app
+from numpy.typing import NDArray
 from sqlalchemy import bindparam, delete, select
 
+from photochrom.errors import InputError, MissingDependencyError
 from photochrom.imageio import Picture as Pixels
 from photochrom.imageio import eight_bit_rgb, read, write
 from photochrom.web.database import Picture, Share, User, db, now
 from photochrom.web.errors import NotFound, Refused
 from photochrom.web.pictures.library import get_picture
+from photochrom.web.pictures.names import title_of
 from photochrom.web.pictures.previews import shrunk
-from photochrom.web.pictures.taking_in import storage
+from photochrom.web.pictures.taking_in import decoding, storage
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import TYPE_OF_SUFFIX, Storage
 from photochrom.web.words import _
@@ -61,7 +64,7 @@ def result_file(user: User, picture_id: str, form: str = "colour") -> HandedOut:
     if form not in FORMS:
         raise Refused(_("A download is one of {forms}.").format(forms=", ".join(FORMS)))
     picture, files = get_picture(user, picture_id), storage()
-    stem = picture.name.rpartition(".")[0] or picture.name
+    stem = title_of(picture.name)
     if form == "original":
         path = files.original(picture.id, picture.media_type)
         return HandedOut(path, f"{stem}{path.suffix}", picture.media_type)
@@ -72,29 +75,56 @@ def result_file(user: User, picture_id: str, form: str = "colour") -> HandedOut:
         kind = TYPE_OF_SUFFIX[result.suffix]
         return HandedOut(result, f"{stem}.color{result.suffix}", kind)
     if picture.kind == "film":
-        pair = files.film_preview(picture.id)
-        if not pair.is_file():
+        pair = film_pair(picture)
+        if pair is None:
             raise NotFound(_("This film has no preview."))
         return HandedOut(pair, f"{stem}.before-after.mp4", "video/mp4")
     return HandedOut(_pair(files, picture, result), f"{stem}.before-after.jpg", "image/jpeg")
 
 
+def film_pair(picture: Picture) -> Path | None:
+    """Some seconds of a film, before and after; None where there is no such file."""
+    path = storage().film_preview(picture.id)
+    return path if path.is_file() else None
+
+
+def film_to_show(picture: Picture) -> Path | None:
+    """What a browser can play of a finished film: the pair, or all of it; None: neither."""
+    result = storage().result(picture.id, picture.done_revision)
+    playable = result is not None and result.suffix == ".mp4"
+    return film_pair(picture) or (result if playable else None)
+
+
+def shows_colours(picture: Picture) -> bool:
+    """Whether there is a coloured picture at the size of a screen."""
+    return storage().preview(picture.id, picture.done_revision).is_file()
+
+
 def _pair(files: Storage, picture: Picture, result: Path) -> Path:
     """Before and after in one JPEG, made when first asked for."""
     path = files.side_by_side(picture.id, picture.done_revision)
-    if not path.is_file():
-        max_pixels = current_settings().max_picture_mp * 1_000_000
-        original = files.original(picture.id, picture.media_type)
-        before, after = (
-            np.asarray(shrunk(eight_bit_rgb(read(p, max_pixels=max_pixels)), _PAIR_PX), np.uint8)
-            for p in (original, result)
-        )
-        if before.shape != after.shape:
-            size = before.shape[1::-1]
-            after = np.asarray(cv2.resize(after, size, interpolation=cv2.INTER_AREA), np.uint8)
-        pair = Pixels(np.concatenate([before, after], axis=1))
-        write(path, pair, overwrite=True, quality=_PAIR_QUALITY)
+    if path.is_file():
+        return path
+    original = files.original(picture.id, picture.media_type)
+    with decoding:
+        # Who asked at the same time may have made it meanwhile.
+        if not path.is_file():
+            try:
+                before, after = _pair_half(original), _pair_half(result)
+            except (InputError, MissingDependencyError):
+                raise NotFound(_("The picture cannot be read any more.")) from None
+            if before.shape != after.shape:
+                size = before.shape[1::-1]
+                after = np.asarray(cv2.resize(after, size, interpolation=cv2.INTER_AREA), np.uint8)
+            pair = Pixels(np.concatenate([before, after], axis=1))
+            write(path, pair, overwrite=True, quality=_PAIR_QUALITY)
     return path
+
+
+def _pair_half(path: Path) -> NDArray[np.uint8]:
+    """(h, w, 3) of a picture, sRGB. Raises InputError."""
+    picture = read(path, max_pixels=current_settings().max_picture_mp * 1_000_000)
+    return np.asarray(shrunk(eight_bit_rgb(picture), _PAIR_PX), np.uint8)
 
 
 def share_picture(user: User, picture_id: str) -> Link:

@@ -10,9 +10,10 @@ from typing import Final
 from sqlalchemy import bindparam, delete, func, select, update
 
 from photochrom.web import jobs
-from photochrom.web.database import Picture, User, db
+from photochrom.web.database import MAX_NAME, Picture, User, db
 from photochrom.web.errors import Conflict, NotFound, Refused
-from photochrom.web.pictures.taking_in import MAX_NAME, clean_name, storage
+from photochrom.web.pictures.names import clean_name
+from photochrom.web.pictures.taking_in import storage
 from photochrom.web.pictures.wishes import checked_wishes, spots
 from photochrom.web.words import _
 
@@ -130,11 +131,14 @@ def edit_picture(
 
 
 def rename_picture(user: User, picture_id: str, name: str) -> Picture:
-    """Call it something else. Raises NotFound, Refused for an empty name."""
+    """Call it something else. Raises NotFound, Refused for a name that is empty or too long."""
     if not name.strip():
         raise Refused(_("Enter a name."))
+    cleaned = clean_name(name)
+    if len(cleaned) > MAX_NAME:
+        raise Refused(_("A name has at most {most} characters.").format(most=MAX_NAME))
     picture = get_picture(user, picture_id)
-    picture.name = clean_name(name, is_path=False)
+    picture.name = cleaned
     db.session.commit()
     return picture
 

@@ -10,11 +10,14 @@ from photochrom.web.pictures.handing_out import (
     FORMS,
     HandedOut,
     Link,
+    film_pair,
+    film_to_show,
     result_file,
     revoke,
     share_of,
     share_picture,
     shared,
+    shows_colours,
 )
 from photochrom.web.pictures.library import (
     PER_PAGE,
@@ -27,7 +30,7 @@ from photochrom.web.pictures.library import (
     rename_picture,
     used_bytes,
 )
-from photochrom.web.pictures.taking_in import clean_name, create_picture, storage
+from photochrom.web.pictures.taking_in import create_picture, storage
 from photochrom.web.pictures.trying_out import preview_hint, variant_preview, variants
 
 __all__ = [
@@ -36,11 +39,12 @@ __all__ = [
     "HandedOut",
     "Link",
     "Page",
-    "clean_name",
     "create_picture",
     "delete_everything",
     "delete_picture",
     "edit_picture",
+    "film_pair",
+    "film_to_show",
     "get_picture",
     "list_pictures",
     "preview_hint",
@@ -50,6 +54,7 @@ __all__ = [
     "share_of",
     "share_picture",
     "shared",
+    "shows_colours",
     "storage",
     "used_bytes",
     "variant_preview",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import unicodedata
 from pathlib import Path
 from typing import IO, Final
 
@@ -14,16 +13,16 @@ from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db, new_id, now
 from photochrom.web.errors import QuotaExceeded
 from photochrom.web.pictures.intake import Accepted, check_upload
+from photochrom.web.pictures.names import name_of_file
 from photochrom.web.pictures.previews import THUMB_PX, jpeg, shrunk
 from photochrom.web.pictures.wishes import checked_wishes
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import Storage, save
 from photochrom.web.words import _
 
-MAX_NAME: Final = 120
 _MEGA: Final = 1_000_000
 
-_decoding = threading.BoundedSemaphore(2)
+decoding = threading.BoundedSemaphore(2)
 """Large pictures take much memory while they are looked at: only so many at once."""
 
 
@@ -47,12 +46,12 @@ def create_picture(
     Raises Refused for what is no picture or film, TooLarge, QuotaExceeded.
     """
     settings, files = current_settings(), storage()
-    name = clean_name(filename)
+    name = name_of_file(filename)
     checked_wishes(1, 1, size=size, vividness=vividness)
     with files.received(stream, settings.max_upload_mb * _MEGA) as path:
         length = path.stat().st_size
         _check_quota(user.id, length)
-        with _decoding:
+        with decoding:
             accepted = check_upload(path, name, settings.max_picture_mp * _MEGA)
         picture_id = new_id()
         try:
@@ -68,24 +67,6 @@ def create_picture(
     # From here on the picture is accepted: the row alone is enough for the worker to find it.
     jobs.enqueue(job)
     return picture
-
-
-def clean_name(name: str, *, is_path: bool = True) -> str:
-    """A name that can be shown: without slashes, control characters and what hides its ending.
-
-    is_path: some browsers send the whole path of a file.
-    """
-    if is_path:
-        name = name.replace("\\", "/").rpartition("/")[2]
-    name = unicodedata.normalize("NFC", name)
-    # Cc: control characters; Cf: among them those that turn the direction of writing; Cs: halves.
-    name = "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs") else " " for c in name)
-    name = " ".join(name.replace("/", "-").replace("\\", "-").split()).strip(". ")
-    if len(name) > MAX_NAME:
-        stem, dot, suffix = name.rpartition(".")
-        short = dot + suffix if stem and len(suffix) <= 5 else ""
-        name = name[: MAX_NAME - len(short)].rstrip() + short
-    return name or _("Picture")
 
 
 def _check_quota(user_id: int, more: int) -> None:

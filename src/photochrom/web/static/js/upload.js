@@ -4,12 +4,17 @@ import { words } from "./words.js";
 
 /** @typedef {{id: string, url: string}} Sent */
 
-const READABLE = /^(image|video)\//;
-const READABLE_NAME = /\.(jpe?g|png|webp|tiff?|bmp|gif|heic|heif|avif|jxl|jp2|mp4|mkv|mov|avi|webm|m4v|mpe?g)$/i;
-
-/** @param {Iterable<File>} files @returns {File[]} those that may be pictures or films */
-export function readable(files) {
-  return [...files].filter((file) => READABLE.test(file.type) || READABLE_NAME.test(file.name));
+/**
+ * @param {Iterable<File>} files
+ * @param {string} taken media types and endings that the studio takes, with commas, as of an input
+ * @returns {File[]} those of them
+ */
+export function readable(files, taken) {
+  const known = taken.split(",");
+  const endings = known.filter((one) => one.startsWith("."));
+  return [...files].filter(
+    ({ type, name }) => known.includes(type) || endings.some((one) => name.toLowerCase().endsWith(one)),
+  );
 }
 
 /**

@@ -1,0 +1,46 @@
+"""What pictures are called: as their owner types it, as a page shows it, as a file is named."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+from photochrom.web.database import MAX_NAME
+from photochrom.web.storage import SUFFIX_OF_TYPE
+from photochrom.web.words import _
+
+ENDINGS: Final = (
+    *SUFFIX_OF_TYPE.values(),
+    *(".jpeg", ".tiff", ".heif", ".m4v", ".3gp", ".mpeg"),
+)
+"""Of the files that are taken in; what counts is their content, but scripts see only names."""
+
+
+def clean_name(name: str) -> str:
+    """A name that can be shown: without slashes, control characters and what hides its ending.
+
+    Neither empty nor, in itself, short enough.
+    """
+    name = unicodedata.normalize("NFC", name)
+    # Cc: control characters; Cf: among them those that turn the direction of writing; Cs: halves.
+    name = "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs") else " " for c in name)
+    name = " ".join(name.replace("/", "-").replace("\\", "-").split()).strip(". ")
+    return name or _("Picture")
+
+
+def name_of_file(path: str) -> str:
+    """What a picture is called that comes as this file, of which some browsers send all the path.
+
+    Nobody chose a name longer than `MAX_NAME` on purpose: it is cut before its ending.
+    """
+    name = clean_name(path.replace("\\", "/").rpartition("/")[2])
+    if len(name) <= MAX_NAME:
+        return name
+    ending = name[len(title_of(name)) :]
+    return name[: MAX_NAME - len(ending)].rstrip() + ending
+
+
+def title_of(name: str) -> str:
+    """A picture's name without the ending that only its file needs."""
+    ending = next((ending for ending in ENDINGS if name.lower().endswith(ending)), "")
+    return name[: len(name) - len(ending)] or name
