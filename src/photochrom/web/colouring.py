@@ -6,6 +6,7 @@ that is coloured anew, or a finished one.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -26,16 +27,21 @@ from photochrom.web.pictures.previews import SCREEN_PX, THUMB_PX, jpeg, shrunk
 from photochrom.web.pictures.wishes import Wishes, checked_wishes, chroma
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import SUFFIX_OF_TYPE, Storage, save
+from photochrom.web.words import _
 
 if TYPE_CHECKING:
+    from photochrom.video.frames import FilmInfo
     from photochrom.video.settings import FilmProgress, FilmSettings
 
 GoOn: TypeAlias = Callable[[float], bool]
 """Is told how far it is, in [0, 1], and answers whether to go on."""
 
 _FILM_PREVIEW_S: Final = 12.0
-_FILM_RESULTS: Final = {".mp4": ".mp4", ".mov": ".mov"}
-"""Suffix of a coloured film by its original's; others become Matroska, which holds everything."""
+_FILM_SUFFIXES: Final = (".mkv", ".mov")
+"""Of a coloured film, where its original's own cannot be written or does not hold its sound.
+Matroska holds nearly everything, and QuickTime what telephones once recorded (AMR)."""
+_OWN_SUFFIXES: Final = (".mp4", ".mov", ".mkv")
+"""Of originals whose results can be called alike."""
 _TELL_EVERY_S: Final = 0.5
 
 
@@ -118,44 +124,65 @@ def _colour_film(order: Order, storage: Storage, settings: WebSettings, go_on: G
     # Needs PyAV, which a studio for photos alone does without.
     from photochrom.video.film import colour_film
     from photochrom.video.probe import probe
-    from photochrom.video.segments import forget_parts
+    from photochrom.video.segments import UnusablePartsError, forget_parts
     from photochrom.video.settings import FilmSettings
 
     source = storage.original(order.picture_id, order.media_type)
+    info = probe(source)
     wishes = order.wishes
     chosen = FilmSettings(
         model=settings.model,
         device=settings.device,
         size="auto" if wishes.size is None else wishes.size,
         vividness=wishes.vividness,
-        deinterlace=probe(source).interlaced,
+        deinterlace=info.interlaced,
         resume=True,
     )
+    target = _film_target(order, storage, info, chosen)
     watch = _Watch(go_on)
-    _film_preview(order, storage, chosen, watch)
-    suffix = _FILM_RESULTS.get(source.suffix, ".mkv")
-    target = storage.new_result(order.picture_id, order.revision, suffix)
+    _film_preview(order, storage, info, chosen, watch)
     try:
         colour_film(source, target, chosen, watch.tell)
-    except OutputError:
-        # Unfinished parts of another version of photochrom or of the model do not go on; and an
-        # .mp4 that carries what only Matroska holds becomes one.
+    except UnusablePartsError:
+        # Begun by another version of photochrom or of the model.
         forget_parts(target)
-        target = storage.new_result(order.picture_id, order.revision, ".mkv")
-        colour_film(source, target, dataclasses.replace(chosen, resume=False), watch.tell)
+        colour_film(source, target, chosen, watch.tell)
 
 
-def _film_preview(order: Order, storage: Storage, chosen: FilmSettings, watch: _Watch) -> None:
+def _film_target(order: Order, storage: Storage, info: FilmInfo, chosen: FilmSettings) -> Path:
+    """The name of the result, of the first kind of film that holds all that is heard or read.
+
+    Raises InputError where none does.
+    """
+    from photochrom.video.joining import check_carried
+
+    own = [info.path.suffix] if info.path.suffix in _OWN_SUFFIXES else []
+    for suffix in (*own, *_FILM_SUFFIXES):
+        target = storage.new_result(order.picture_id, order.revision, suffix)
+        with contextlib.suppress(OutputError):
+            check_carried(info, target, chosen.encoding.codec)
+            return target
+    raise InputError(
+        _("No film that the studio writes holds the sound or the subtitles of “{name}”.").format(
+            name=order.name
+        )
+    )
+
+
+def _film_preview(
+    order: Order, storage: Storage, info: FilmInfo, chosen: FilmSettings, watch: _Watch
+) -> None:
+    """Some seconds from all over the film, or where it does not say its length, its beginning."""
     from photochrom.video.preview import preview_film
     from photochrom.web.pictures.films import coloured_frame
 
-    source = storage.original(order.picture_id, order.media_type)
     target = storage.film_preview(order.picture_id)
-    settings = dataclasses.replace(chosen, resume=False, overwrite=True)
+    end_s = _FILM_PREVIEW_S if info.duration_s is None else None
+    settings = dataclasses.replace(chosen, resume=False, overwrite=True, end_s=end_s)
     try:
-        preview_film(source, target, _FILM_PREVIEW_S, settings, watch.only_ask)
+        preview_film(info.path, target, _FILM_PREVIEW_S, settings, watch.only_ask)
     except InputError:
-        return  # a film that does not say how long it is: it has no preview, and is coloured
+        return  # a film too narrow for one: it is coloured all the same
     frame = coloured_frame(target)
     save(storage.preview(order.picture_id, order.revision), jpeg(_small(frame, SCREEN_PX)))
     save(storage.thumb(order.picture_id), jpeg(_small(frame, THUMB_PX)))

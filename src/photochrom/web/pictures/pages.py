@@ -106,13 +106,24 @@ def show(picture_id: str) -> Answer:
     """One picture or film, with all that can be done to it."""
     picture = service.get_picture(this_user(), picture_id)
     link = service.share_of(picture)
+    sharing: dict[str, Any] = {
+        "share_url": "" if link is None else _link_address(link.token),
+        "share_until": None if link is None else link.expires_at,
+        "share_days": current_settings().share_days,
+    }
+    if picture.kind == "film":
+        return render_template(
+            "pictures/film.html",
+            picture=picture,
+            **sharing,
+            shown=service.film_to_show(picture) is not None,
+            pair=service.film_pair(picture) is not None,
+        )
     own_px = _own_size_px(current_settings().model)
     return render_template(
-        "pictures/film.html" if picture.kind == "film" else "pictures/picture.html",
+        "pictures/picture.html",
         picture=picture,
-        share_url="" if link is None else _link_address(link.token),
-        share_until=None if link is None else link.expires_at,
-        share_days=current_settings().share_days,
+        **sharing,
         size_auto=own_px,
         size_min=max(MIN_SIZE_PX, own_px % _SIZE_STEP_PX + _SIZE_STEP_PX),
         size_max=own_px * _MOST_SIZES,
@@ -208,7 +219,11 @@ def shared(token: str) -> Answer:
     """What anybody with a link sees: the picture, and nothing else of its owner's."""
     picture, link = service.shared(token)
     page = render_template(
-        "pictures/shared.html", picture=picture, token=token, share_until=link.expires_at
+        "pictures/shared.html",
+        picture=picture,
+        token=token,
+        share_until=link.expires_at,
+        shown=service.shows_colours(picture),
     )
     answer = Response(page, mimetype="text/html")
     # The address is the secret: it goes nowhere, and nobody lists it.

@@ -79,13 +79,10 @@ def thumb(picture_id: str) -> AnyResponse:
 def film_preview(picture_id: str) -> AnyResponse:
     """Some seconds of a film, before and after; or all of it, where there is no such preview."""
     picture = service.get_picture(this_user(), picture_id)
-    path = service.storage().film_preview(picture.id)
-    if path.is_file():
-        return _shown(path, "video/mp4")
-    result = service.storage().result(picture.id, picture.done_revision)
-    if result is None or result.suffix != ".mp4":
+    path = service.film_to_show(picture)
+    if path is None:
         raise NotFound(_("There is no preview."))
-    return _shown(result, "video/mp4")
+    return _shown(path, "video/mp4")
 
 
 @blueprint.get("/pictures/<picture_id>/download")
