@@ -258,6 +258,19 @@ def test_migrating_twice_changes_nothing_and_there_is_a_way_back(app: Flask) -> 
     assert user_of(app) is None
 
 
+@pytest.mark.usefixtures("member")
+def test_pictures_and_links_stay_from_one_version_to_the_next(app: Flask) -> None:
+    with app.app_context():
+        number = add_picture(user_of(app)).id
+        db.session.add(Share(picture_id=number, digest="d", expires_at=now()))
+        db.session.commit()
+    downgrade_database(app, "v0001")
+    upgrade_database(app)
+    with app.app_context():
+        assert db.session.scalars(select(Picture.id)).all() == [number]
+        assert db.session.scalars(select(Share.picture_id)).all() == [number]
+
+
 def test_sqlite_lets_readers_read_while_one_writes(app: Flask) -> None:
     with app.app_context():
         settings = {

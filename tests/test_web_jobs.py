@@ -10,14 +10,18 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
-from film_fixtures import Film, make_film
+from film_fixtures import Film, make_film, payloads
 from flask import Flask
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
+from sqlalchemy import text
 from studio_fixtures import (
     Browser,
     Studio,
@@ -31,8 +35,10 @@ from studio_fixtures import (
 )
 from web_fixtures import MakeApp
 
+from photochrom.errors import InputError, OutputError
 from photochrom.imageio import read
 from photochrom.video.probe import probe
+from photochrom.video.settings import FilmSettings
 from photochrom.web import colouring, jobs
 from photochrom.web.database import Picture, db
 from photochrom.web.settings import WebSettings
@@ -199,6 +205,278 @@ def test_one_that_kills_its_worker_is_given_up(
     told = client.get(f"{url}/state").get_json()
     assert told["state"] == "failed"
     assert "broke down" in told["problem"]
+
+
+IN_TENS = partial(FilmSettings, segment_frames=10)
+
+
+@contextlib.contextmanager
+def away(app: Flask) -> Iterator[None]:
+    """As if the database did not answer."""
+    rename = "ALTER TABLE {} RENAME TO {}"
+    with app.app_context():
+        db.session.execute(text(rename.format("pictures", "elsewhere")))
+        db.session.commit()
+    yield
+    with app.app_context():
+        db.session.execute(text(rename.format("elsewhere", "pictures")))
+        db.session.commit()
+
+
+def test_a_picture_whose_end_cannot_be_written_down_is_tried_again(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    photo: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    urls = [uploaded(client, photo) for _ in range(3)]
+    worker, colour = worker_of(app, settings), colouring.colour
+    made: list[tuple[int, int]] = []
+
+    with contextlib.ExitStack() as stack:
+
+        def and_then_it_is_away(order: colouring.Order, *rest: object) -> None:
+            colour(order, *rest)  # type: ignore[arg-type]
+            made.append(identity(Storage(settings.data_dir), urls[0]))
+            stack.enter_context(away(app))
+
+        monkeypatch.setattr("photochrom.web.worker.colour", and_then_it_is_away)
+        worker.work(id_of(urls[0]), 1)
+        worker.work(id_of(urls[1]), 1)  # cannot even be claimed
+    monkeypatch.setattr("photochrom.web.worker.colour", colour)
+    with app.app_context():
+        jobs.claim(id_of(urls[2]), 1, "another worker")
+    assert client.get(f"{urls[0]}/state").get_json()["state"] == "working"
+    found = worker._waiting("photo")
+    assert worker._waiting("film") == []
+    assert {job.picture_id for job in found} == {id_of(url) for url in urls[:2]}
+    for job in found:
+        worker.work(job.picture_id, job.revision)
+    states = [client.get(f"{url}/state").get_json()["state"] for url in urls]
+    assert states == ["done", "done", "working"]
+    assert made == [identity(Storage(settings.data_dir), urls[0])]
+
+
+def test_a_film_waits_until_the_disk_has_space_and_goes_on(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    film = make_film(tmp_path / "film.mkv", Film(frames=30))
+    url = uploaded(client, film.read_bytes(), "wedding.mkv")
+    worker = worker_of(app, settings)
+    full = OutputError("cannot write /data/x: the disk is full; free some space and try again")
+    monkeypatch.setattr("photochrom.video.settings.FilmSettings", IN_TENS)
+
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise full
+
+    with monkeypatch.context() as patched:
+        patched.setattr("photochrom.video.film.join", refuse)
+        worker.work(id_of(url), 1)
+    assert client.get(f"{url}/state").get_json()["state"] == "waiting"
+    (parts,) = Storage(settings.data_dir).folder(id_of(url)).glob("*.photochrom-parts")
+    assert len(list(parts.glob("*.nut"))) == 3
+    with monkeypatch.context() as patched:
+        patched.setattr("photochrom.video.segments.SegmentFile.write", refuse)  # nothing anew
+        worker.work(id_of(url), 1)
+    assert client.get(f"{url}/state").get_json()["state"] == "done"
+
+
+def test_a_film_that_is_given_up_leaves_no_parts_and_no_advice_for_others(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    film = make_film(tmp_path / "film.mkv", Film(frames=6))
+    url = uploaded(client, film.read_bytes(), "wedding.mkv")
+    storage = Storage(settings.data_dir)
+    told = (
+        (f"cannot write {storage.folder(id_of(url))}: the disk is full; name another with -o",
+         "The result could not be stored: the disk is full"),
+        (f"another run is colouring {storage.folder(id_of(url))}; stop it",
+         "The result could not be stored: something is in the way"),
+    )  # fmt: skip
+    for problem, words in told:
+
+        def refuse(*_args: object, problem: str = problem, **_kwargs: object) -> None:
+            raise OutputError(problem)
+
+        monkeypatch.setattr("photochrom.video.film.join", refuse)
+        for _ in range(jobs.MAX_ATTEMPTS):
+            colour_all(app, settings)
+        state = client.get(f"{url}/state").get_json()
+        assert (state["state"], state["problem"]) == ("failed", words)
+        assert not list(storage.folder(id_of(url)).glob(".*"))
+        with app.app_context():
+            counted = db.session.query(Picture.bytes).scalar()
+        files = storage.folder(id_of(url)).iterdir()
+        assert counted == sum(path.stat().st_size for path in files)
+        assert ask(client, f"{url}/edit", {"vividness": 1.0}).status_code == 200
+
+
+def test_a_film_that_another_version_began_begins_anew_under_its_name(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    film = make_film(tmp_path / "film.mp4", Film(frames=30, encoder="libx264", format="mp4"))
+    url = uploaded(client, film.read_bytes(), "wedding.mp4")
+    monkeypatch.setattr("photochrom.web.colouring._TELL_EVERY_S", 0.0)
+    monkeypatch.setattr("photochrom.video.settings.FilmSettings", IN_TENS)
+    worker, tell = worker_of(app, settings), jobs.told_progress
+
+    def stopped(picture_id: str, revision: int, name: str, progress: float) -> bool:
+        if progress > 0.5:
+            worker.stop()
+        return tell(picture_id, revision, name, progress)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("photochrom.web.jobs.told_progress", stopped)
+        patched.setattr("photochrom.video.film.__version__", "0.0.1")
+        worker.work(id_of(url), 1)
+    storage = Storage(settings.data_dir)
+    (parts,) = storage.folder(id_of(url)).glob("*.photochrom-parts")
+    assert parts.name == ".result-1.mp4.photochrom-parts"
+    assert (parts / "000000.json").exists()
+    worker_of(app, settings).work(id_of(url), 1)
+    assert client.get(f"{url}/state").get_json()["state"] == "done"
+    assert storage.result(id_of(url), 1) == storage.new_result(id_of(url), 1, ".mp4")
+    assert not list(storage.folder(id_of(url)).glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("film", "suffix"),
+    [
+        (Film(frames=6, encoder="libx264", format="mp4", audio="aac"), ".mp4"),
+        (Film(frames=6, encoder="libx264", format="mov", audio="pcm_s16le"), ".mov"),
+        (Film(frames=6, encoder="mpeg4", format="avi"), ".mkv"),
+    ],
+    ids=lambda value: getattr(value, "format", value),
+)
+def test_a_film_becomes_one_that_holds_its_sound(
+    app: Flask, settings: WebSettings, client: FlaskClient, tmp_path: Path, film: Film, suffix: str
+) -> None:
+    path = make_film(tmp_path / f"film.{film.format}", film)
+    url = uploaded(client, path.read_bytes(), path.name)
+    colour_all(app, settings)
+    assert client.get(f"{url}/state").get_json()["problem"] is None
+    result = Storage(settings.data_dir).result(id_of(url), 1)
+    assert result is not None
+    assert result.suffix == suffix
+    assert probe(result).streams == probe(path).streams
+
+
+def test_a_film_of_a_telephone_keeps_its_sound(
+    app: Flask, settings: WebSettings, client: FlaskClient, tmp_path: Path
+) -> None:
+    film = make_film(tmp_path / "film.mp4", Film(frames=24, encoder="mpeg4", format="mp4"))
+    path = tmp_path / "telephone.3gp"
+    with av.open(str(film)) as source, av.open(str(path), "w", format="3gp") as copy:
+        same = copy.add_stream_from_template(source.streams.video[0])
+        sound = copy.add_stream("libopencore_amrnb", rate=8000, layout="mono")
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = same
+                copy.mux(packet)
+        noise = np.random.default_rng(1).integers(-9000, 9000, (1, 8000)).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
+        frame.sample_rate, frame.pts = 8000, 0
+        copy.mux(sound.encode(frame))
+        copy.mux(sound.encode(None))
+    url = uploaded(client, path.read_bytes(), path.name)
+    colour_all(app, settings)
+    assert client.get(f"{url}/state").get_json()["problem"] is None
+    result = Storage(settings.data_dir).result(id_of(url), 1)
+    assert result is not None
+    assert result.suffix == ".mov"
+    assert payloads(result, "audio") == payloads(path, "audio")
+    assert client.get(f"{url}/download").mimetype == "video/quicktime"
+
+
+def test_a_film_whose_sound_nothing_holds_says_so(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = make_film(tmp_path / "film.mkv", Film(frames=6, audio="flac"))
+    url = uploaded(client, path.read_bytes(), "wedding.mkv")
+    monkeypatch.setattr("photochrom.video.carrying.takes", lambda _name, _stream: False)
+    colour_all(app, settings)
+    told = client.get(f"{url}/state").get_json()
+    assert told["state"] == "failed"
+    assert "the sound or the subtitles of “wedding.mkv”" in told["problem"]
+
+
+def test_a_film_that_does_not_say_its_length_shows_its_beginning(
+    app: Flask, settings: WebSettings, client: FlaskClient, tmp_path: Path
+) -> None:
+    film = make_film(tmp_path / "film.webm", Film(frames=20, encoder="libvpx", format="webm"))
+    endless = tmp_path / "endless.webm"
+    with av.open(str(film)) as source, endless.open("wb") as file:
+        stream = source.streams.video[0]
+        with av.open(file, "w", format="webm", container_options={"live": "1"}) as copy:
+            same = copy.add_stream_from_template(stream)
+            for packet in source.demux(stream):
+                if packet.size:
+                    packet.stream = same
+                    copy.mux(packet)
+    assert probe(endless).duration_s is None
+    url = uploaded(client, endless.read_bytes(), "endless.webm")
+    colour_all(app, settings)
+    assert client.get(f"{url}/state").get_json()["state"] == "done"
+    assert client.get(f"{url}/preview.mp4").mimetype == "video/mp4"
+    assert client.get(f"{url}/download?form=side-by-side").status_code == 200
+    assert "<video" in client.get(url).text
+    link = ask(client, f"{url}/share").get_json()["url"].removeprefix("http://localhost")
+    assert client.get(f"{link}/picture.jpg").status_code == 200
+
+
+def test_a_film_too_narrow_for_a_preview_has_no_links_to_one(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def too_narrow(*_args: object) -> None:
+        raise InputError("the film is 1 px wide; that is too narrow for a preview")
+
+    monkeypatch.setattr("photochrom.video.preview.preview_film", too_narrow)
+    film = make_film(tmp_path / "film.mkv", Film(frames=6))
+    url = uploaded(client, film.read_bytes(), "slit.mkv")
+    colour_all(app, settings)
+    assert client.get(f"{url}/state").get_json()["state"] == "done"
+    page = client.get(url).text
+    assert "form=colour" in page
+    assert "<video" not in page
+    assert "form=side-by-side" not in page
+    link = ask(client, f"{url}/share").get_json()["url"].removeprefix("http://localhost")
+    assert f"{link}/picture.jpg" not in client.get(link).text
+
+
+def test_what_is_deleted_is_not_counted(
+    app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
+) -> None:
+    url = uploaded(client, photo)
+    colour_all(app, settings)
+    assert ask(client, f"{url}/edit", {"vividness": 2.0}).status_code == 200
+    folder = Storage(settings.data_dir).folder(id_of(url))
+    (folder / ".photochrom-0123456789abcdef.tmp").write_bytes(b"half")  # a write that was killed
+    colour_all(app, settings)
+    assert not list(folder.glob("*-1.jpg"))
+    with app.app_context():
+        counted = db.session.query(Picture.bytes).scalar()
+    assert counted == sum(path.stat().st_size for path in folder.glob("[!.]*"))
 
 
 def test_a_problem_is_told_without_the_servers_paths(

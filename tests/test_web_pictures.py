@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -476,9 +477,15 @@ def test_what_a_kill_left_behind_is_swept(
 ) -> None:
     storage = Storage(settings.data_dir)
     (storage.make("A" * 16) / "original.jpg").write_bytes(b"half")
+    picture = storage.folder(done.rpartition("/")[2])
+    for name, age_s in (("old", 4000), ("new", 0)):
+        half = picture / f".photochrom-{name}.tmp"
+        half.write_bytes(b"half")
+        os.utime(half, (time.time() - age_s,) * 2)
     with app.app_context():
         sweep(settings, storage)
     assert storage.folder("A" * 16).exists()  # its row may be about to come
+    assert [path.name for path in picture.glob(".*")] == [".photochrom-new.tmp"]
     monkeypatch.setattr("photochrom.web.sweep.STRAY_S", -1.0)
     with app.app_context():
         sweep(settings, storage)

@@ -154,7 +154,6 @@ class Picture(Model):
     finished_at: Mapped[datetime | None] = mapped_column(Moment)
     claimed_by: Mapped[str | None] = mapped_column(String(64))
     """The worker that is at it."""
-    claimed_at: Mapped[datetime | None] = mapped_column(Moment)
     attempts: Mapped[int] = mapped_column(default=0)
     """How often this revision was begun: one that kills its worker is given up."""
     user: Mapped[User] = relationship(back_populates="pictures")

@@ -148,7 +148,6 @@ def claim(picture_id: str, revision: int, worker: str) -> Picture | None:
         .values(
             state="working",
             claimed_by=worker,
-            claimed_at=now(),
             attempts=Picture.attempts + 1,
             progress=0.0,
             problem=None,
@@ -159,7 +158,7 @@ def claim(picture_id: str, revision: int, worker: str) -> Picture | None:
 
 def told_progress(picture_id: str, revision: int, worker: str, progress: float) -> bool:
     """Write down how far it is, in [0, 1]; False where nobody wants it any more."""
-    return _changed(_mine(picture_id, revision, worker).values(progress=progress, claimed_at=now()))
+    return _changed(_mine(picture_id, revision, worker).values(progress=progress))
 
 
 def finished(picture_id: str, revision: int, worker: str, size: int) -> bool:
@@ -179,20 +178,26 @@ def finished(picture_id: str, revision: int, worker: str, size: int) -> bool:
     )
 
 
-def failed(picture_id: str, revision: int, worker: str, problem: str) -> bool:
-    """It cannot be coloured, and why, in words for its owner."""
+def counted(picture_id: str, size: int) -> bool:
+    """All its files take so many bytes now."""
+    return _changed(update(Picture).where(Picture.id == picture_id).values(bytes=size))
+
+
+def failed(picture_id: str, revision: int, worker: str, problem: str, size: int) -> bool:
+    """It cannot be coloured, and why, in words for its owner. size: bytes of all its files."""
     return _changed(
         _mine(picture_id, revision, worker).values(
-            state="failed", problem=problem[:500], claimed_by=None, finished_at=now()
+            state="failed", problem=problem[:500], claimed_by=None, finished_at=now(), bytes=size
         )
     )
 
 
-def let_go(picture_id: str, revision: int, worker: str) -> bool:
-    """The worker stops before it is done; it waits again, and this does not count as an attempt."""
+def let_go(picture_id: str, revision: int, worker: str, *, tried: bool) -> bool:
+    """The worker stops before it is done; it waits again. tried: this counts as an attempt."""
+    attempts = Picture.attempts - (0 if tried else 1)
     return _changed(
         _mine(picture_id, revision, worker).values(
-            state="waiting", claimed_by=None, attempts=Picture.attempts - 1
+            state="waiting", claimed_by=None, attempts=attempts
         )
     )
 
@@ -201,6 +206,18 @@ def reclaim_all() -> None:
     """Pictures that a dead worker was at wait again; for a worker that knows it is alone."""
     _changed(
         update(Picture).where(Picture.state == "working").values(state="waiting", claimed_by=None)
+    )
+
+
+def take_back(kind: str, worker: str) -> None:
+    """Pictures of a kind that are this worker's wait again; for one that has none in hand.
+
+    So it is with those whose end could not be written down. Another worker's stay its own.
+    """
+    _changed(
+        update(Picture)
+        .where(Picture.state == "working", Picture.kind == kind, Picture.claimed_by == worker)
+        .values(state="waiting", claimed_by=None)
     )
 
 

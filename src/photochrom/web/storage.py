@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from photochrom.imageio.atomic import write_atomically
+from photochrom.imageio.atomic import remove_leftovers, write_atomically
 from photochrom.web.errors import NotFound, TooLarge
 from photochrom.web.words import _
 
@@ -125,22 +125,25 @@ class Storage:
         return self.folder(picture_id) / "preview.mp4"
 
     def size(self, picture_id: str) -> int:
-        """Bytes of all files of a picture."""
+        """Bytes of all files of a picture but those that are being written."""
         total = 0
-        for path in self.folder(picture_id).glob("**/*"):
-            # A file that is being written may get its name, or go, meanwhile.
-            with contextlib.suppress(FileNotFoundError):
+        for path in self.folder(picture_id).glob("**/[!.]*"):
+            with contextlib.suppress(FileNotFoundError):  # it may go meanwhile
                 total += path.stat().st_size if path.is_file() else 0
         return total
 
     def forget_revisions(self, picture_id: str, before: int) -> None:
         """Remove results, previews and pairs of older revisions, and films' unfinished parts."""
-        for parts in self.folder(picture_id).glob(".result-*.photochrom-parts"):
-            shutil.rmtree(parts, ignore_errors=True)
+        self.forget_parts(picture_id)
         for path in self.folder(picture_id).glob("*-*.*"):
             match = _REVISION.fullmatch(path.name)
             if match is not None and int(match[1]) < before:
                 path.unlink(missing_ok=True)
+
+    def forget_parts(self, picture_id: str) -> None:
+        """Remove the unfinished parts of a film, of whatever revision."""
+        for parts in self.folder(picture_id).glob(".result-*.photochrom-parts"):
+            shutil.rmtree(parts, ignore_errors=True)
 
     def delete(self, picture_id: str) -> None:
         """Remove everything of a picture. What cannot go now, goes with `strays`."""
@@ -153,6 +156,11 @@ class Storage:
             with contextlib.suppress(FileNotFoundError):
                 if _ID.fullmatch(folder.name) and folder.stat().st_mtime < limit:
                     yield folder.name
+
+    def forget_leftovers(self) -> None:
+        """Remove what was being written into pictures' folders when a process was killed."""
+        for folder in self._root.glob("*/*"):
+            remove_leftovers(folder)
 
     def forget_incoming(self, older_s: float) -> None:
         """Remove what was being received when a process was killed."""

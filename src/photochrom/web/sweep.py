@@ -22,7 +22,7 @@ def sweep(settings: WebSettings, storage: Storage) -> None:
     """Remove what is due. Needs the app's context.
 
     Pictures that were finished more than ``keep_days`` ago, with their files; links that have
-    ended; folders whose picture is gone, and uploads that were never finished.
+    ended; folders whose picture is gone; uploads and results that were never finished.
     """
     db.session.rollback()
     db.session.execute(delete(Share).where(Share.expires_at < now()))
@@ -42,4 +42,5 @@ def sweep(settings: WebSettings, storage: Storage) -> None:
         db.session.rollback()
         if known is None:
             storage.delete(picture_id)
+    storage.forget_leftovers()
     storage.forget_incoming(STRAY_S)

@@ -19,6 +19,7 @@ from typing import IO, Final
 
 import numpy as np
 from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
 
 from photochrom.colorize import colorize
 from photochrom.engine import Network, load, local
@@ -86,28 +87,47 @@ class Worker:
             thread.join(max(0.0, until - time.monotonic()))
 
     def work(self, picture_id: str, revision: int) -> None:
-        """Colour one picture, if it still waits for this revision."""
+        """Colour one picture, if it still waits for this revision.
+
+        Where the database goes away meanwhile, the row stays this worker's until it is back.
+        """
         with self._app.app_context():
-            picture = jobs.claim(picture_id, revision, self._name)
-            if picture is None:
-                return
-            attempts = picture.attempts
             try:
-                if attempts > jobs.MAX_ATTEMPTS:
-                    raise InputError(_("The studio broke down each time it tried this picture."))
-                order = Order.of(picture)
-                db.session.rollback()
-                self._colour(order)
-            except Stopped:
-                jobs.let_go(picture_id, revision, self._name)
-            except PhotochromError as error:
-                db.session.rollback()
-                _log.warning("picture %s: %s", picture_id, type(error).__name__)
-                jobs.failed(picture_id, revision, self._name, self._told(error, picture_id))
-            except Exception as error:  # noqa: BLE001  # one broken picture must not keep others waiting
-                db.session.rollback()
-                _log.exception("picture %s", picture_id)
-                jobs.failed(picture_id, revision, self._name, _of_ours(error))
+                self._work(picture_id, revision)
+            except SQLAlchemyError as error:
+                kind = type(error).__name__
+                _log.warning("picture %s: the database does not answer (%s)", picture_id, kind)
+
+    def _work(self, picture_id: str, revision: int) -> None:
+        picture = jobs.claim(picture_id, revision, self._name)
+        if picture is None:
+            return
+        kind, attempts = picture.kind, picture.attempts
+        try:
+            if attempts > jobs.MAX_ATTEMPTS:
+                raise InputError(_("The studio broke down each time it tried this picture."))
+            order = Order.of(picture)
+            db.session.rollback()
+            self._colour(order)
+        except Stopped:
+            jobs.let_go(picture_id, revision, self._name, tried=False)
+        except SQLAlchemyError:
+            raise  # neither the picture nor the studio is to blame
+        except PhotochromError as error:
+            _log.warning("picture %s: %s", picture_id, type(error).__name__)
+            if kind == "film" and isinstance(error, OutputError) and attempts < jobs.MAX_ATTEMPTS:
+                # The disk may have space again, and the finished segments are worth hours.
+                jobs.let_go(picture_id, revision, self._name, tried=True)
+            else:
+                self._give_up(picture_id, revision, self._told(error, picture_id))
+        except Exception as error:  # noqa: BLE001  # one broken picture must not keep others waiting
+            _log.exception("picture %s", picture_id)
+            self._give_up(picture_id, revision, _of_ours(error))
+
+    def _give_up(self, picture_id: str, revision: int, problem: str) -> None:
+        self._storage.forget_parts(picture_id)
+        size = self._storage.size(picture_id)
+        jobs.failed(picture_id, revision, self._name, problem, size)
 
     def _colour(self, order: Order) -> None:
         def go_on(progress: float) -> bool:
@@ -119,6 +139,8 @@ class Worker:
         size = self._storage.size(order.picture_id)
         if jobs.finished(order.picture_id, order.revision, self._name, size):
             self._storage.forget_revisions(order.picture_id, before=order.revision)
+            if (left := self._storage.size(order.picture_id)) != size:
+                jobs.counted(order.picture_id, left)
             took_s = time.perf_counter() - began
             _log.info("coloured a %s in %.2f s", order.kind, took_s)
         else:
@@ -128,9 +150,10 @@ class Worker:
     def _told(self, error: PhotochromError, picture_id: str) -> str:
         """An error for the picture's owner, who must not read where files lie here."""
         if isinstance(error, OutputError):
-            return _("The result could not be stored: {why}").format(
-                why=str(error).rpartition(": ")[2]
-            )
+            # The place stands before the reason, and behind it advice for the command line.
+            place, _colon, reason = str(error).rpartition(": ")
+            why = reason.partition(";")[0] if place else _("something is in the way")
+            return _("The result could not be stored: {why}").format(why=why)
         if isinstance(error, MissingDependencyError):
             return _("This studio cannot read this kind of file any more.")
         folder = self._storage.folder(picture_id)
@@ -159,7 +182,9 @@ class Worker:
             self._stop.wait(_LOOK_EVERY_S)
 
     def _waiting(self, kind: str) -> list[jobs.Job]:
+        """For the thread of this kind, while it has nothing in hand."""
         with self._app.app_context():
+            jobs.take_back(kind, self._name)
             return jobs.waiting_rows(kind)
 
 
