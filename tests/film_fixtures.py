@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from photochrom.video.reading import read_frames
 from photochrom.video.writing import Encoding, FilmWriter
 
 MILLISECONDS = Fraction(1, 1000)
+_VP8_SHOWN = 0x10
+"""Of the first byte of a frame, RFC 6386, 9.1."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,26 @@ class Film:
 
     def base(self) -> Fraction:
         return self.time_base or 1 / self.rate
+
+
+def h264_in_avi(path: Path, frames: int) -> Path:
+    """With B-frames, of which an .avi does not say when they are shown."""
+    options = (("bf", "3"), ("g", "12"), ("crf", "18"), ("x264-params", "b-adapt=0:b-pyramid=2"))
+    return make_film(path, Film(frames=frames, encoder="libx264", format="avi", options=options))
+
+
+def vp8_with_hidden_frames(path: Path, frames: int) -> Path:
+    """One packet in fifteen has a frame that is not shown, beside as many frames as are named."""
+    packets = frames + (frames - 1) // 14
+    film = Film(frames=packets, encoder="libvpx", format="webm", options=(("g", "40"),))
+    every = make_film(path.with_name(f"every-{path.name}"), film)
+    hide_frames(path, every, range(14, packets, 15))
+    every.unlink()
+    return path
+
+
+ORDERLESS = {"H.264 in AVI": h264_in_avi, "hidden frames": vp8_with_hidden_frames}
+"""Films whose packets do not tell which frame is shown when."""
 
 
 def luma(film: Film, index: int) -> NDArray[Any]:
@@ -117,6 +140,27 @@ def make_film(path: Path, film: Film) -> Path:
     return path
 
 
+def hide_frames(path: Path, source: Path, hidden: Sequence[int]) -> Path:
+    """A copy of a film in VP8 of which some frames are only looked back at, and never shown.
+
+    They have the time of the frame behind them, as an encoder's own hidden ones (alt-ref) have it.
+    """
+    with av.open(str(source)) as film, av.open(str(path), "w", format="webm") as copy:
+        stream = copy.add_stream_from_template(film.streams.video[0])
+        packets = [packet for packet in film.demux(video=0) if packet.size]
+        for index, packet in enumerate(packets):
+            data = bytearray(bytes(packet))
+            if index in hidden:
+                data[0] &= ~_VP8_SHOWN
+            written = av.Packet(bytes(data))
+            behind = packets[index + 1] if index in hidden else packet
+            written.pts, written.dts = behind.pts, behind.dts
+            written.time_base, written.is_keyframe = packet.time_base, packet.is_keyframe
+            written.stream = stream
+            copy.mux_one(written)
+    return path
+
+
 def _picture(film: Film, index: int, pts: int) -> VideoFrame:
     codes = luma(film, index)
     if film.pix_fmt in ("rgb24", "bgr0", "gbrp"):
@@ -173,13 +217,13 @@ def write_segments(
 ) -> list[Path]:
     """Write the film's frames, with a chroma that drifts, in stretches of so many frames."""
     folder.mkdir(exist_ok=True)
-    frames = read_frames(info, **part)
+    frames = enumerate(read_frames(info, **part))
     paths = []
     for number, count in enumerate(counts):
         path = folder / f"{number:04}.nut"
         with FilmWriter(path, info, encoding) as writer:
-            for frame in (next(frames) for _ in range(count)):
-                writer.write(frame, neutral(info) + neutral(info).dtype.type(frame.index % 16))
+            for index, frame in islice(frames, count):
+                writer.write(frame, neutral(info) + neutral(info).dtype.type(index % 16))
         paths.append(path)
     return paths
 
@@ -211,14 +255,18 @@ def payloads(path: Path, kind: str) -> list[bytes]:
 
 
 __all__ = [
+    "ORDERLESS",
     "Film",
     "Frame",
     "decoded",
+    "h264_in_avi",
+    "hide_frames",
     "luma",
     "make_film",
     "neutral",
     "payloads",
     "plane",
     "replace",
+    "vp8_with_hidden_frames",
     "write_segments",
 ]

@@ -18,7 +18,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from film_fixtures import Film, decoded, luma, make_film, payloads
+from film_fixtures import ORDERLESS, Film, decoded, luma, make_film, payloads
 from model_fixtures import tiny_model
 
 from photochrom.color.tone import tone
@@ -35,7 +35,7 @@ from photochrom.video.preview import preview_film
 from photochrom.video.probe import probe
 from photochrom.video.reaching import reaching_back
 from photochrom.video.reading import read_frames
-from photochrom.video.segments import parts_folder
+from photochrom.video.segments import UnusablePartsError, parts_folder
 from photochrom.video.settings import FilmHint, FilmProgress, FilmSettings, KeyFrame
 from photochrom.video.steady import steady_chroma
 from photochrom.video.stills import keyframes_in, write_stills
@@ -142,6 +142,58 @@ def test_what_was_finished_is_gone_on_with(tmp_path: Path, settings: FilmSetting
     assert outcome.resumed in (24, 36)  # the encoder may lag behind
     assert not parts_folder(target).exists()
     assert payloads(target, "video") == payloads(tmp_path / "whole.mkv", "video")
+
+
+@pytest.mark.parametrize("kind", ORDERLESS)
+def test_films_whose_packets_are_not_their_frames_are_gone_on_with(
+    tmp_path: Path, settings: FilmSettings, kind: str
+) -> None:
+    source, out, whole = (tmp_path / name for name in ("in", "out.mkv", "whole.mkv"))
+    ORDERLESS[kind](source, 160)
+    small = replace(settings, segment_frames=20)
+    colour_film(source, whole, small)
+    with pytest.raises(Killed):
+        colour_film(source, out, small, stopping_at(158))
+    assert colour_film(source, out, replace(small, resume=True)).resumed >= 120
+    assert payloads(out, "video") == payloads(whole, "video")
+    assert [time_s for time_s, _, _ in decoded(out)] == [time_s for time_s, _, _ in decoded(whole)]
+    for (_, y, _), (_, y_before, _) in zip(decoded(out), decoded(source), strict=True):
+        np.testing.assert_array_equal(y, y_before)
+
+
+@pytest.mark.parametrize("kind", ORDERLESS)
+def test_a_hint_at_a_time_is_for_the_frame_shown_then(
+    tmp_path: Path, settings: FilmSettings, kind: str
+) -> None:
+    source = ORDERLESS[kind](tmp_path / "in", 45)
+    info = probe(source)
+    asked_s = info.seconds([frame.pts for frame in read_frames(info)][37])
+    alone = replace(settings, steady=0.0)
+    colour_film(source, tmp_path / "plain.mkv", alone)
+    blue = replace(alone, hints=(FilmHint(asked_s, 80, 10, (20, 40, 220)),))
+    colour_film(source, tmp_path / "blue.mkv", blue)
+    plain, told = decoded(tmp_path / "plain.mkv"), decoded(tmp_path / "blue.mkv")
+    changed = [i for i in range(45) if np.any(plain[i][2] != told[i][2])]
+    assert changed[-1] == 37
+    assert set(changed) <= {1, 13, 25, 37}  # earlier ones of the shot hear of it, too
+
+
+def test_work_that_does_not_fit_the_film_is_not_gone_on_with(
+    tmp_path: Path, settings: FilmSettings
+) -> None:
+    source, target = make_film(tmp_path / "in.mkv", Film(frames=30)), tmp_path / "out.mkv"
+    small = replace(settings, segment_frames=5)
+    with pytest.raises(Killed):
+        colour_film(source, target, small, stopping_at(30))
+    record = max(parts_folder(target).glob("0*.json"))
+    segment = json.loads(record.read_text())
+    record.write_text(json.dumps({**segment, "last_pts": segment["last_pts"] - 1}))
+    with pytest.raises(UnusablePartsError, match=r"does not give the frame at 0\.\d+ s again"):
+        colour_film(source, target, replace(small, resume=True))
+    del segment["last_pts"]
+    record.write_text(json.dumps({**segment, "first": 20}))
+    with pytest.raises(UnusablePartsError, match="of another version"):
+        colour_film(source, target, replace(small, resume=True))
 
 
 def test_overwriting_begins_anew(tmp_path: Path, settings: FilmSettings) -> None:
@@ -272,8 +324,8 @@ def test_what_is_said_does_not_reach_back_over_a_cut(
     still = KeyFrame(2.5, blue_still(tmp_path / "still.png", film, 60))
     pinned = pinned_colours(info, converter, (), (still,))
     reached = reaching_back(info, converter, pinned, deinterlace=False)
-    assert [(index, reached[index].said) for index in sorted(reached)] == [
-        (36, False), (48, False), (60, True)
+    assert [(pts, reached[pts].said) for pts in sorted(reached)] == [
+        (1500, False), (2000, False), (2500, True)
     ]  # fmt: skip
 
 
@@ -283,12 +335,19 @@ def test_of_two_words_in_a_shot_the_earlier_one_holds_until_the_later(
     film = Film(frames=60, grain=2)
     info = probe(make_film(tmp_path / "in.mkv", film))
     converter = Converter(info, load(settings.model).card, settings.size)
+    times = [frame.pts for frame in read_frames(info)]
     first, second = (
-        Pinned(i, np.full((*converter.working, 2), ab, np.float32), np.ones(converter.working, "f"))
+        Pinned(
+            times[i],
+            np.full((*converter.working, 2), ab, np.float32),
+            np.ones(converter.working, "f"),
+        )
         for i, ab in ((10, (0.0, -40.0)), (50, (50.0, 30.0)))
     )
-    pinned = reaching_back(info, converter, {10: first, 50: second}, deinterlace=False)
-    assert not any(pinned[index].said for index in pinned if index not in (10, 50))
+    pinned = reaching_back(
+        info, converter, {times[10]: first, times[50]: second}, deinterlace=False
+    )
+    assert {pts for pts in pinned if pinned[pts].said} == {times[10], times[50]}
     smalls = [item.small for item in decoded_frames(read_frames(info), converter)]
     guess = network_guess(load(settings.model))
     a = [float(ab[4:, 12:, 0].mean()) for _, ab in steady_chroma(smalls, guess, pinned=pinned)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from film_fixtures import MILLISECONDS, Film, luma, make_film
+from film_fixtures import MILLISECONDS, ORDERLESS, Film, decoded, h264_in_avi, luma, make_film
 from PIL import Image
 
 from photochrom.errors import InputError
+from photochrom.video.frames import Frame
 from photochrom.video.probe import probe
-from photochrom.video.reading import read_frames
+from photochrom.video.reading import pts_near, read_frames
 
 LOSSLESS_MP4 = Film(
     frames=48,
@@ -42,9 +44,9 @@ KINDS = {
 def test_luma_and_times_are_the_files_own(tmp_path: Path, film: Film) -> None:
     info = probe(make_film(tmp_path / "a", film))
     frames = list(read_frames(info))
-    assert [frame.index for frame in frames] == list(range(film.frames))
-    for frame in frames:
-        np.testing.assert_array_equal(frame.luma, luma(film, frame.index))
+    assert len(frames) == film.frames
+    for index, frame in enumerate(frames):
+        np.testing.assert_array_equal(frame.luma, luma(film, index))
         assert frame.luma.dtype == (np.uint16 if info.bits == 10 else np.uint8)
         assert frame.luma.flags.c_contiguous
     wanted = [pts * film.base() for pts in film.pts()]
@@ -103,14 +105,14 @@ def test_rgb_becomes_luma_of_the_films_matrix(tmp_path: Path) -> None:
     film = Film(pix_fmt="bgr0")
     info = probe(make_film(tmp_path / "a.mkv", film))
     assert info.rgb
-    for frame in read_frames(info):
-        wanted = 16 + luma(film, frame.index) * (219 / 255)
+    for index, frame in enumerate(read_frames(info)):
+        wanted = 16 + luma(film, index) * (219 / 255)
         assert np.abs(frame.luma - wanted).max() <= 1
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
 @pytest.mark.parametrize("start", [1, 11, 12, 13, 30, 47])
-def test_a_part_has_the_frames_and_indices_of_the_whole(
+def test_a_part_has_the_frames_and_times_of_the_whole(
     tmp_path: Path, suffix: str, start: int
 ) -> None:
     formats = {"mp4": "mp4", "mkv": "matroska", "ts": "mpegts"}
@@ -119,10 +121,56 @@ def test_a_part_has_the_frames_and_indices_of_the_whole(
     end = min(start + 5, 48)
     end_s = None if end == 48 else info.seconds(whole[end].pts)
     part = list(read_frames(info, start_s=info.seconds(whole[start].pts), end_s=end_s))
-    assert [f.index for f in part] == list(range(start, end))
-    for frame in part:
-        assert frame.pts == whole[frame.index].pts
-        np.testing.assert_array_equal(frame.luma, whole[frame.index].luma)
+    assert_same(part, whole[start:end])
+
+
+def assert_same(some: Sequence[Frame], others: Sequence[Frame]) -> None:
+    assert [frame.pts for frame in some] == [frame.pts for frame in others]
+    for one, other in zip(some, others, strict=True):
+        np.testing.assert_array_equal(one.luma, other.luma)
+
+
+@pytest.mark.parametrize("kind", ORDERLESS)
+def test_packets_are_not_taken_for_frames(tmp_path: Path, kind: str) -> None:
+    info = probe(ORDERLESS[kind](tmp_path / "a", 45))
+    whole = list(read_frames(info))
+    shown = decoded(info.path)
+    assert len(whole) == len(shown) == 45
+    for frame, (_, y, _) in zip(whole, shown, strict=True):
+        np.testing.assert_array_equal(frame.luma, y)
+    for start, frame in enumerate(whole):
+        assert_same(list(read_frames(info, start_s=info.seconds(frame.pts))), whole[start:])
+        assert pts_near(info, info.seconds(frame.pts) + 0.004) == frame.pts
+
+
+def test_frames_of_an_avi_are_evenly_spaced_whatever_their_order(tmp_path: Path) -> None:
+    info = probe(h264_in_avi(tmp_path / "a.avi", 45))
+    times_s = [info.seconds(frame.pts) for frame in read_frames(info)]
+    assert times_s == pytest.approx([i / 24 for i in range(45)])
+
+
+@pytest.mark.parametrize(("encoder", "name"), [("mpeg2video", "mpeg"), ("libx264", "flv")])
+def test_a_part_up_to_the_very_end_has_the_frames_of_the_whole(
+    tmp_path: Path, encoder: str, name: str
+) -> None:
+    options = (("bf", "2"), ("g", "12"))
+    film = Film(frames=60, encoder=encoder, format=name, options=options)
+    info = probe(make_film(tmp_path / "a", film))
+    whole = list(read_frames(info))
+    for start in (1, 30, 51, 57, 59):
+        part = list(read_frames(info, start_s=info.seconds(whole[start].pts)))
+        assert_same(part, whole[start:])
+
+
+def test_the_frame_nearest_to_a_time_is_found_over_long_gaps(tmp_path: Path) -> None:
+    times = (0, 40, 5000, 30_000, 30_040)
+    info = probe(make_film(tmp_path / "a.mkv", Film(5, time_base=MILLISECONDS, times=times)))
+    asked_s = {0.019: 0, 0.03: 40, 2.5: 40, 2.53: 5000, 17.4: 5000, 17.6: 30_000, 30.07: 30_040}
+    assert {time_s: pts_near(info, time_s) for time_s in asked_s} == asked_s
+    with pytest.raises(InputError, match=r"no frame of .* at 30\.2 s; its last one is at 30\.040"):
+        pts_near(info, 30.2)
+    with pytest.raises(InputError, match="at -1 s; it begins at 0 s"):
+        pts_near(info, -1.0)
 
 
 def test_times_outside_of_the_film_are_refused(tmp_path: Path) -> None:
@@ -141,10 +189,10 @@ def test_interlaced_films_are_refused_or_made_whole(tmp_path: Path) -> None:
         list(read_frames(info))
     whole = list(read_frames(info, deinterlace=True))
     assert [frame.pts for frame in whole] == [round(i * 1000 / 24) for i in range(24)]
-    apart = [np.abs(f.luma - luma(film, f.index).astype(float)).mean() for f in whole]
+    apart = [np.abs(f.luma - luma(film, i).astype(float)).mean() for i, f in enumerate(whole)]
     assert max(apart) < 6  # the noise between the lines, not another picture
     part = list(read_frames(info, start_s=info.seconds(whole[12].pts), deinterlace=True))
-    assert part[0].index == 12
+    assert part[0].pts == whole[12].pts
     np.testing.assert_array_equal(part[0].luma, whole[12].luma)
 
 
@@ -227,8 +275,7 @@ def test_frames_of_a_cut_film_come_before_the_error(tmp_path: Path) -> None:
     path = make_film(tmp_path / "a.mkv", Film(frames=72))
     cut(path, 0.5)
     frames = read_frames(probe(path))
-    seen = [next(frames).index for _ in range(24)]
-    assert seen == list(range(24))
+    assert len([next(frames) for _ in range(24)]) == 24
     with pytest.raises(InputError, match="breaks off"):
         list(frames)
 

@@ -60,7 +60,7 @@ def coloured(
     pinned: dict[int, Pinned] | None = None,
 ) -> list[Planes]:
     results = list(steady_chroma(smalls, guess, steady=steady, pinned=pinned or {}))
-    assert [index for index, _ in results] == [small.index for small in smalls]
+    assert [pts for pts, _ in results] == [small.pts for small in smalls]
     assert all(ab.shape == (H // 4, W // 4, 2) and ab.dtype == np.float32 for _, ab in results)
     return [ab for _, ab in results]
 
@@ -120,7 +120,7 @@ def test_a_moving_thing_leaves_no_colour_behind() -> None:
 
     smalls = [Small(i, frame(i)) for i in range(24)]
     for small, (_, ab) in zip(smalls, steady_chroma(smalls, guess)):
-        left = 3 * small.index
+        left = 3 * small.pts
         behind, inside = (left - 8) // 4, slice((left + 8) // 4, (left + 16) // 4)
         assert ab[7:9, inside, 0].min() > 30
         if behind > 0:
@@ -152,7 +152,7 @@ def test_films_of_any_length(frames: int) -> None:
 
 def test_a_part_of_a_film_comes_out_as_in_the_whole() -> None:
     # The guess has to depend on the frame alone, as a network's does.
-    smalls = [Small(s.index, s.L) for s in pan(220)]
+    smalls = [Small(s.pts, s.L) for s in pan(220)]
     whole, part = coloured(smalls, Guesser(0.0)), coloured(smalls[53:], Guesser(0.0))
     for a, b in zip(whole[153:], part[100:]):
         np.testing.assert_allclose(a, b, atol=0.05)
@@ -227,7 +227,7 @@ def test_steadiness_grows_from_nothing() -> None:
 
 def test_one_thread_looks_ahead_in_a_reel_while_another_takes_frames() -> None:
     def frame(small: Small) -> Decoded:
-        return Decoded(Frame(small.index, 10 * small.index, small.L.astype(np.uint8), 10), small)
+        return Decoded(Frame(small.pts, small.L.astype(np.uint8), 10), small)
 
     smalls = [Small(i, np.zeros((2, 2), np.float32)) for i in range(3000)]
     reel = Reel(map(frame, smalls), kept=5, kept_times=5)
@@ -235,9 +235,9 @@ def test_one_thread_looks_ahead_in_a_reel_while_another_takes_frames() -> None:
         seen = []
         with ReadAhead(reel.stretch(1100), 3) as ahead:
             for small in ahead:
-                seen.append(small.index)
-                if begin <= small.index < begin + 1000:
-                    assert reel.take().frame.index == small.index
+                seen.append(small.pts)
+                if begin <= small.pts < begin + 1000:
+                    assert reel.take().frame.pts == small.pts
         assert seen == list(range(max(0, begin - 5), min(begin + 1100, 3000)))
 
 

@@ -38,7 +38,7 @@ class Converter:
     def small(self, frame: Frame) -> Small:
         """The frame at working size."""
         L = self.planes.lightness(frame.luma, self._coded)
-        return Small(frame.index, self._orientation.upright(L))
+        return Small(frame.pts, self._orientation.upright(L))
 
     def chroma(self, frame: Frame, ab: NDArray[np.float32]) -> NDArray[Any]:
         """U and V codes for a frame. ab: (h', w', 2), upright."""
@@ -57,11 +57,10 @@ class Decoded:
     small: Small
 
 
-def decoded(frames: Iterable[Frame], converter: Converter, first: int = 0) -> Iterator[Decoded]:
-    """Frames with what the network sees of them, from the index ``first`` on."""
+def decoded(frames: Iterable[Frame], converter: Converter) -> Iterator[Decoded]:
+    """Frames with what the network sees of them."""
     for frame in frames:
-        if frame.index >= first:
-            yield Decoded(frame, converter.small(frame))
+        yield Decoded(frame, converter.small(frame))
 
 
 class Reel:
@@ -72,7 +71,7 @@ class Reel:
     """
 
     def __init__(self, frames: Iterator[Decoded], kept: int, kept_times: int) -> None:
-        """kept: frames behind that stay. kept_times: frames whose index and time stay."""
+        """kept: frames behind that stay. kept_times: frames behind whose times stay."""
         self._frames = frames
         self._ahead: deque[Decoded] = deque()
         self._behind: deque[Small] = deque(maxlen=kept)
@@ -115,6 +114,11 @@ class Reel:
     def earliest_pts(self) -> int:
         """Time of the earliest frame behind that is still known."""
         return self._times[0]
+
+    @property
+    def latest_pts(self) -> int | None:
+        """Time of the frame that was taken last; None before the first."""
+        return self._times[-1] if self._times else None
 
 
 def side_by_side(frame: Frame, chroma: NDArray[Any], neutral: int) -> tuple[Frame, NDArray[Any]]:

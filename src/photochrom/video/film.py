@@ -36,6 +36,7 @@ from photochrom.video.segments import (
     Parts,
     Segment,
     SegmentFile,
+    UnusablePartsError,
     check_output,
     fingerprint,
     open_parts,
@@ -166,47 +167,58 @@ class _Job:
 
     def run(self) -> None:
         """Colour what is not finished yet."""
-        settings, done = self._settings, self._parts.finished
-        start_s, first = settings.start_s, 0
-        if done:
-            first = max(0, done[-1].next_index - WARM_UP)
-            start_s = self._info.seconds(done[-1].restart_pts)
+        settings, start_s = self._settings, self._settings.start_s
+        done = self._parts.finished[-1] if self._parts.finished else None
+        if done is not None:
+            start_s = self._info.seconds(done.restart_pts)
         frames = read_frames(
             self._info, start_s=start_s, end_s=settings.end_s, deinterlace=settings.deinterlace
         )
-        ahead = ReadAhead(decoded(frames, self._converter, first), _HELD)
+        ahead = ReadAhead(decoded(frames, self._converter), _HELD)
         with self._files, ahead as items, WorkBehind(_HELD) as behind:
             reel = Reel(items, WARM_UP, WARM_UP + _BEFORE_WARM_UP)
+            if done is not None:
+                self._go_through(reel, done)
             while (item := reel.at(0)) is not None:
-                if done and item.frame.index < done[-1].next_index:
-                    reel.take()  # finished before; the next segment warms up with it
-                else:
-                    self._segment(reel, item.frame.index, behind)
+                self._segment(reel, item.frame.pts, behind)
+
+    def _go_through(self, reel: Reel, done: Segment) -> None:
+        """Take the frames that were finished before; the next segment warms up with them."""
+        while (item := reel.at(0)) is not None and item.frame.pts <= done.last_pts:
+            reel.take()
+        if reel.latest_pts != done.last_pts:
+            at_s = self._info.seconds(done.last_pts)
+            raise UnusablePartsError(
+                f"{self._info.path} does not give the frame at {at_s:.3f} s again, where the work "
+                "on it stopped; pass --overwrite without --resume to begin anew"
+            )
 
     def _segment(self, reel: Reel, first: int, behind: WorkBehind) -> None:
-        """Colour one segment, whose first frame has this index."""
-        count = self._settings.segment_frames
+        """Colour one segment, whose first frame has this time."""
+        count, before = self._settings.segment_frames, reel.latest_pts
         pinned = dict(self._pinned)
-        if self._carried is not None:
-            pinned |= carried_on(self._carried, first - 1, self._converter.working)
+        if self._carried is not None and before is not None:
+            pinned |= carried_on(self._carried, before, self._converter.working)
         shots = ShotWatch(reel.stretch(count + LOOKAHEAD))
         colours = steady_chroma(shots, self._guess, steady=self._settings.steady, pinned=pinned)
         file = SegmentFile(self._parts, self._info, encoding_of(self._settings))
         self._files.callback(file.abandon)
+        frames = 0
         with contextlib.closing(colours):
-            for index, ab in colours:
-                if index < first:
+            for pts, ab in colours:
+                if pts < first:
                     continue
                 item = reel.take()
                 behind.do(partial(self._write, file, item.frame, ab))
+                frames += 1
                 self.done += 1
                 if self._progress is not None:
                     done = FilmProgress(self.done, self._resumed, self._total, self._device)
                     self._progress(done)
-                if index + 1 == first + count or reel.at(0) is None:
+                if frames == count or reel.at(0) is None:
                     break
-        self._carried = ab if shots.hold(pinned, index) else None
-        segment = Segment(self._number, first, index + 1 - first, reel.earliest_pts)
+        self._carried = ab if shots.hold(pinned, pts) else None
+        segment = Segment(self._number, frames, last_pts=pts, restart_pts=reel.earliest_pts)
         behind.do(partial(file.finish, segment, self._carried))
         self._number += 1
 

@@ -20,14 +20,13 @@ UNSPECIFIED = 2
 class Frame:
     """One frame of a film, black and white.
 
-    index: 0, 1, ... counted from the film's first frame, whatever part of it is read.
-    pts: presentation time, in units of `FilmInfo.time_base`.
+    pts: presentation time, in units of `FilmInfo.time_base`. No two frames of a film have the same,
+        and a frame has it whatever part of the film is read, so a frame is known by it.
     luma: (H, W) uint8, or uint16 for more than 8 bits: the code values as the file has them, in
         the file's range (8 bits: 16 to 235, or 0 to 255 where `FilmInfo.full_range`).
     duration: in units of `FilmInfo.time_base`, 0 where the file does not say.
     """
 
-    index: int
     pts: int
     luma: NDArray[Any]
     duration: int

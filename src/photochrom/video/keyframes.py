@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -17,8 +16,8 @@ from photochrom.errors import InputError
 from photochrom.imageio import eight_bit_rgb, read
 from photochrom.video.colouring import Converter
 from photochrom.video.frames import FilmInfo
-from photochrom.video.libav import film_stream, opened
 from photochrom.video.pins import Pinned
+from photochrom.video.reading import pts_near
 from photochrom.video.settings import FilmHint, KeyFrame
 from photochrom.video.shots import ShotFinder
 from photochrom.video.steady import Small
@@ -34,46 +33,34 @@ def pinned_colours(
     hints: Sequence[FilmHint],
     keyframes: Sequence[KeyFrame],
 ) -> dict[int, Pinned]:
-    """What a person said, by the frame nearest to the time that was named.
+    """What a person said, by the time of the frame nearest to the time that was named.
 
     Where a still and hints concern the same frame, the hints count in their places.
     Raises InputError for times and places outside of the film, and for stills that do not fit.
     """
     if not hints and not keyframes:
         return {}
-    times_s = frame_times(info)
     pinned: dict[int, Pinned] = {}
     for still in keyframes:
-        index = _frame_at(still.time_s, times_s, info)
-        pinned[index] = _pinned_still(index, still, converter)
-    for index, said in _by_frame(hints, times_s, info).items():
+        pts = pts_near(info, still.time_s)
+        pinned[pts] = _pinned_still(pts, still, converter)
+    for pts, said in _by_frame(hints, info).items():
         ab, mask = _pinned_places(said, converter)
-        if index in pinned:
-            ab = np.where(mask[..., None] > 0, ab, pinned[index].ab)
+        if pts in pinned:
+            ab = np.where(mask[..., None] > 0, ab, pinned[pts].ab)
             mask = np.ones_like(mask)
-        pinned[index] = Pinned(index, ab, mask)
+        pinned[pts] = Pinned(pts, ab, mask)
     return pinned
 
 
-def frame_times(info: FilmInfo) -> list[float]:
-    """Seconds from the film's first frame of every frame, without decoding any."""
-    with opened(info.path) as container:
-        times = sorted(
-            info.seconds(packet.pts)
-            for packet in container.demux(film_stream(container))
-            if packet.pts is not None and packet.size and not packet.is_discard
-        )
-    return [time_s for time_s in times if time_s >= 0.0]
-
-
-def carried_on(ab: NDArray[np.float32], index: int, working: tuple[int, int]) -> dict[int, Pinned]:
+def carried_on(ab: NDArray[np.float32], pts: int, working: tuple[int, int]) -> dict[int, Pinned]:
     """The colours at the end of a segment as something that the next one has to hold on to.
 
-    ab: (h', w', 2). index: of the frame. working: (h, w).
+    ab: (h', w', 2). pts: time of the frame. working: (h, w).
     """
     h, w = working
     full = np.asarray(cv2.resize(ab, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
-    return {index: Pinned(index, full, np.ones((h, w), np.float32))}
+    return {pts: Pinned(pts, full, np.ones((h, w), np.float32))}
 
 
 class ShotWatch:
@@ -82,45 +69,30 @@ class ShotWatch:
     def __init__(self, smalls: Iterable[Small]) -> None:
         self._smalls = smalls
         self._finder = ShotFinder()
-        self._first: int | None = None
+        self._times: list[int] = []
         self._begins: list[bool] = []
 
     def __iter__(self) -> Iterator[Small]:
         for small in self._smalls:
-            if self._first is None:
-                self._first = small.index
+            self._times.append(small.pts)
             self._begins += self._finder.feed(small.L)
             yield small
         self._begins += self._finder.finish()
 
-    def hold(self, pinned: Mapping[int, Pinned], index: int) -> bool:
+    def hold(self, pinned: Mapping[int, Pinned], pts: int) -> bool:
         """Whether a person has given colours in the shot of this frame, or before it in it."""
-        if self._first is None:
+        if not self._times:
             return False
-        known = self._begins[: index - self._first + 1]
-        begin = max((place for place, new in enumerate(known) if new), default=0) + self._first
-        return any(begin <= given <= index for given in pinned)
+        known = self._begins[: bisect_right(self._times, pts)]
+        begin = self._times[max((place for place, new in enumerate(known) if new), default=0)]
+        return any(begin <= given <= pts for given in pinned)
 
 
-def _frame_at(time_s: float, times_s: Sequence[float], info: FilmInfo) -> int:
-    """Index of the frame whose time is nearest. Raises InputError behind the film's end."""
-    last = max((after - before for before, after in pairwise(times_s[-2:])), default=1.0)
-    if not times_s or not 0.0 <= time_s <= times_s[-1] + last:
-        end = f"{times_s[-1]:.3f}" if times_s else "0"
-        raise InputError(
-            f"there is no frame of {info.path} at {time_s:g} s; its last one is at {end} s."
-        )
-    right = min(bisect_left(times_s, time_s), len(times_s) - 1)
-    left = max(0, right - 1)
-    return left if time_s - times_s[left] <= times_s[right] - time_s else right
-
-
-def _by_frame(
-    hints: Sequence[FilmHint], times_s: Sequence[float], info: FilmInfo
-) -> dict[int, list[FilmHint]]:
+def _by_frame(hints: Sequence[FilmHint], info: FilmInfo) -> dict[int, list[FilmHint]]:
+    near = {time_s: pts_near(info, time_s) for time_s in {hint.time_s for hint in hints}}
     frames: dict[int, list[FilmHint]] = {}
     for hint in hints:
-        frames.setdefault(_frame_at(hint.time_s, times_s, info), []).append(hint)
+        frames.setdefault(near[hint.time_s], []).append(hint)
     return frames
 
 
@@ -139,7 +111,7 @@ def _pinned_places(
     return hint_planes(places, (height, width), converter.working)
 
 
-def _pinned_still(index: int, still: KeyFrame, converter: Converter) -> Pinned:
+def _pinned_still(pts: int, still: KeyFrame, converter: Converter) -> Pinned:
     rgb = eight_bit_rgb(read(still.picture))
     height, width = converter.shown_shape
     if abs(rgb.shape[1] / rgb.shape[0] / (width / height) - 1.0) > _ASPECT_SLACK:
@@ -149,4 +121,4 @@ def _pinned_still(index: int, still: KeyFrame, converter: Converter) -> Pinned:
         )
     small = shrink(rgb.astype(np.float32) / np.float32(255), converter.working)
     ab = np.ascontiguousarray(rgb_to_lab(small)[..., 1:], dtype=np.float32)
-    return Pinned(index, ab, np.ones(ab.shape[:2], np.float32))
+    return Pinned(pts, ab, np.ones(ab.shape[:2], np.float32))

@@ -41,8 +41,8 @@ _GONE = np.float32(-1.0)
 class Pinned:
     """What a person says of a frame's colours; they hold through the shot."""
 
-    index: int
-    """The frame's, in the film."""
+    pts: int
+    """Time of the frame, by which it is known."""
     ab: Planes
     """(h, w, 2) at working size, CIELAB units."""
     mask: Planes
@@ -118,7 +118,7 @@ class PinnedColours:
         self._credit = np.where(in_sight & (credit > 0.0), np.minimum(credit, 1.0), _GONE)
         self._holds = (like & (self._credit > 0.0)).astype(np.float32)
 
-    def at(self, index: int, newer: Pinned | None = None) -> Pinned:
+    def at(self, pts: int, newer: Pinned | None = None) -> Pinned:
         """The given colours as they are in the frame reached, together with newer ones of it."""
         height, width = self._pinned.mask.shape
         h, w = self._holds.shape
@@ -130,7 +130,7 @@ class PinnedColours:
         ab = moved(masked, place, cv2.INTER_LINEAR) / np.maximum(cover, 1e-6)[..., None]
         holds = cv2.resize(self._holds, (width, height), interpolation=cv2.INTER_LINEAR)
         mask = ((cover > _HEARD_COVER) & (holds > _HALF)).astype(np.float32)
-        older = Pinned(index, np.asarray(ab * mask[..., None], np.float32), mask)
+        older = Pinned(pts, np.asarray(ab * mask[..., None], np.float32), mask)
         if newer is None:
             return older
         return newer.over(older) if newer.said else older.over(newer)

@@ -7,9 +7,9 @@ motion ahead of all else, and pinned anew every few frames on the way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from photochrom.video.colouring import Converter, decoded
 from photochrom.video.flow import MotionFinder, lightness_codes, lightness_of
 from photochrom.video.frames import FilmInfo
-from photochrom.video.keyframes import frame_times, pinned_colours
+from photochrom.video.keyframes import pinned_colours
 from photochrom.video.pins import Pinned, PinnedColours
 from photochrom.video.reading import read_frames
 from photochrom.video.settings import FilmSettings
@@ -32,8 +32,15 @@ _EVERY = 12
 _CARRIED_SIZE = 4
 """Px of the network's picture per px of what is carried."""
 
-Codes: TypeAlias = NDArray[np.uint8]
-"""Lightness of a frame, (h, w); a long shot in float32 would take much memory."""
+_RATE_UNKNOWN = 25.0
+
+
+class _Look(NamedTuple):
+    """A frame of a shot."""
+
+    pts: int
+    codes: NDArray[np.uint8]
+    """Its lightness, (h, w); a long shot in float32 would take much memory."""
 
 
 def pinned_in_shots(
@@ -50,67 +57,64 @@ def pinned_in_shots(
 def reaching_back(
     info: FilmInfo, converter: Converter, pinned: Mapping[int, Pinned], *, deinterlace: bool
 ) -> dict[int, Pinned]:
-    """Pinned colours by frame index, and what they are in earlier frames of their shots."""
+    """Pinned colours by their frames' times, and what they are in earlier frames of the shots."""
     reached: dict[int, Pinned] = {}
-    if not pinned:
-        return reached
-    times_s = frame_times(info)
-    for index in sorted(pinned, reverse=True):
-        first, shot = _shot_up_to(index, times_s, info, converter, deinterlace)
-        for carried in _carried_back(pinned[index], first, shot):
-            later = reached.get(carried.index)
-            reached[carried.index] = carried if later is None else carried.over(later)
+    for pts in sorted(pinned, reverse=True):
+        shot = _shot_up_to(pts, info, converter, deinterlace)
+        for carried in _carried_back(pinned[pts], shot, reached):
+            later = reached.get(carried.pts)
+            reached[carried.pts] = carried if later is None else carried.over(later)
     return {**reached, **pinned}
 
 
-def _shot_up_to(
-    index: int, times_s: Sequence[float], info: FilmInfo, converter: Converter, deinterlace: bool
-) -> tuple[int, list[Codes]]:
-    """Index of a shot's first frame, and its frames up to ``index``."""
+def _shot_up_to(pts: int, info: FilmInfo, converter: Converter, deinterlace: bool) -> list[_Look]:
+    """The frames of a shot from its first one up to this."""
+    rate = float(info.rate or _RATE_UNKNOWN)
     for look in _LOOKS:
-        first = max(0, index - look)
-        behind = index + DECISION_FRAMES + 1
-        frames = read_frames(
-            info,
-            start_s=_before(first, times_s),
-            end_s=_before(behind, times_s) if behind < len(times_s) else None,
-            deinterlace=deinterlace,
-        )
-        finder, begins, shot = ShotFinder(), [], []
-        for item in decoded(frames, converter, first):
+        start_s = info.seconds(pts) - (look + 0.5) / rate
+        frames = read_frames(info, start_s=start_s, deinterlace=deinterlace)
+        finder, behind = ShotFinder(), 0
+        begins: list[bool] = []
+        shot: list[_Look] = []
+        for item in decoded(frames, converter):
             begins += finder.feed(item.small.L)
-            if item.small.index <= index:
-                shot.append(lightness_codes(item.small.L))
+            if item.small.pts <= pts:
+                shot.append(_Look(item.small.pts, lightness_codes(item.small.L)))
+                continue
+            behind += 1
+            if behind == DECISION_FRAMES:
+                break
         begins += finder.finish()
         cut = max((place for place in range(len(shot)) if begins[place]), default=0)
-        if cut > 0 or first == 0:
+        if cut > 0 or start_s <= 0:
             break
-    return first + cut, shot[cut:]
+    return shot[cut:]
 
 
-def _before(index: int, times_s: Sequence[float]) -> float | None:
-    """A time between a frame and the one before; None before the first."""
-    return (times_s[index - 1] + times_s[index]) / 2 if index else None
-
-
-def _carried_back(pinned: Pinned, first: int, shot: Sequence[Codes]) -> Iterator[Pinned]:
+def _carried_back(
+    pinned: Pinned, shot: Sequence[_Look], reached: Container[int]
+) -> Iterator[Pinned]:
     """What a pinned frame's colours are in earlier frames, as long as they are seen there.
 
-    shot: frames from the index ``first`` up to the pinned one.
+    shot: its frames up to the pinned one. reached: times of frames that others were carried to;
+        so are these, since the earlier one of two has to be there as well to hold.
     """
     if not shot:
         return
     height, width = pinned.mask.shape
     shape = (height // _CARRIED_SIZE, width // _CARRIED_SIZE)
-    later = lightness_of(shot[-1])
+    later = lightness_of(shot[-1].codes)
     held, motion = PinnedColours(pinned, later, shape), MotionFinder()
-    for place in range(len(shot) - 2, -1, -1):
-        earlier = lightness_of(shot[place])
+    since = 0
+    for look in reversed(shot[:-1]):
+        earlier = lightness_of(look.codes)
         _, back = motion.between(earlier, later).carriers(shape)
         held.carry(back, earlier)
         later = earlier
-        if (first + place) % _EVERY == 0:
-            carried = held.at(first + place)
+        since += 1
+        if since == _EVERY or look.pts in reached:
+            carried = held.at(look.pts)
             if not carried.mask.any():
                 return
             yield replace(carried, said=False)
+            since = 0

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, inf
 from typing import Any
 
 import numpy as np
 from av.filter import Graph
-from av.packet import Packet
-from av.stream import Stream
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError
+from photochrom.video.decoding import Decoder
 from photochrom.video.frames import FilmInfo, Frame
 from photochrom.video.libav import (
-    InputContainer,
     VideoStream,
     av,
     film_stream,
     opened,
     plane_codes,
-    words,
 )
 from photochrom.video.probe import MATRIX_CODES
 
-_SHORT_S = 0.5
-"""A file whose streams all end so much before the duration in its header was cut off."""
-_HONEST_DURATION = ("mov,mp4", "matroska", "flv", "avi")
-"""Formats that write the duration down; for the others libav guesses it from the file's size."""
-_SEEK_BACK_S = (0.0, 2.0, 10.0, 60.0)
-"""How much earlier than asked for to look for a key frame, if none was found before the time."""
+_NEAR_S = (1.0, 10.0, inf)
+"""How much earlier than a time to look for the frame before it, if none was found."""
 _DEINTERLACE_S = Fraction(1, 2)
 _SLIP = Fraction(1, 1000)
 """Of a unit of time: a time that was a float on its way still means its own frame."""
@@ -50,7 +41,7 @@ def read_frames(
     """The frames of a film from `start_s` up to, not including, `end_s`, in order of time.
 
     start_s, end_s: seconds from the film's first frame (`FilmInfo.seconds`); None: all of it. The
-        frames and their indices are the same whether reading starts there or at the beginning.
+        frames and their times are the same whether reading starts there or at the beginning.
     deinterlace: make one progressive frame of each interlaced one (bwdif); the luma is then
         computed. An interlaced film is refused without it: its lines would be coloured as a comb.
     Luma of YUV and grey films is the untouched Y plane; RGB ones are converted (swscale, the
@@ -66,32 +57,69 @@ def read_frames(
         )
     if start_s is not None and end_s is not None and end_s <= start_s:
         raise InputError(f"nothing of {info.path} lies between {start_s:g} s and {end_s:g} s")
+    found = False
+    for pts, frame in _in_time(info, start_s, end_s):
+        yield Frame(pts, luma_of(frame, info), max(0, frame.duration or 0))
+        found = True
+    if not found:
+        raise InputError(f"{info.path} has no frame from {start_s or 0:g} s on; it is shorter")
+
+
+def pts_near(info: FilmInfo, time_s: float) -> int:
+    """Time of the frame nearest to a second of the film, as its `Frame.pts`.
+
+    Raises InputError before the film's beginning and behind its end, and as `read_frames`.
+    """
+    if time_s < 0:
+        raise InputError(f"there is no frame of {info.path} at {time_s:g} s; it begins at 0 s.")
+    times = _times_around(info, time_s)
+    seconds = [info.seconds(pts) for pts in times]
+    if seconds[-1] < time_s:
+        last_s = seconds[-1] - seconds[-2] if len(seconds) > 1 else 1.0
+        if time_s > seconds[-1] + last_s:
+            raise InputError(
+                f"there is no frame of {info.path} at {time_s:g} s; its last one is at "
+                f"{seconds[-1]:.3f} s."
+            )
+    return min(times, key=lambda pts: abs(info.seconds(pts) - time_s))
+
+
+def _times_around(info: FilmInfo, time_s: float) -> list[int]:
+    """Times of frames up to the first at `time_s` or behind it, with one before where there is."""
+    times: list[int] = []
+    for back_s in _NEAR_S:
+        start_s = min(time_s, info.duration_s or time_s) - back_s
+        times = []
+        for pts, _ in _in_time(info, start_s, None):
+            times.append(pts)
+            if info.seconds(pts) >= time_s:
+                break
+        if len(times) > 1 or start_s <= 0:
+            break
+    return times
+
+
+def _in_time(
+    info: FilmInfo, start_s: float | None, end_s: float | None
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Times and decoded frames from `start_s` up to, not including, `end_s`; whole ones."""
     first = _pts_at(info, start_s)
     last = inf if end_s is None else _pts_at(info, end_s)
-    index = 0
-    with opened(info.path) as container:
-        if start_s is not None and start_s > 0:
-            index = _frames_before(container, first, info)
+    # A deinterlacer looks at the frame before as well.
+    earlier = round(_DEINTERLACE_S / info.time_base) if info.interlaced else 0
     with opened(info.path) as container:
         stream = film_stream(container)
         if stream is None:
             raise InputError(f"{info.path} has changed: it has no moving picture any more")
-        stream.thread_type = "AUTO"
-        decoder = _Decoder(info, container, stream, last)
-        # A deinterlacer looks at the frame before as well.
-        earlier = round(_DEINTERLACE_S / info.time_base) if info.interlaced else 0
-        frames = decoder.frames_from(first - earlier if index else None)
-        found = 0
+        decoder = Decoder(info, container, stream)
+        frames = decoder.frames_from(first - earlier if first > info.start_pts else None)
         for frame in _deinterlaced(frames, stream, info) if info.interlaced else frames:
-            pts = decoder.pts_of(frame)
-            if pts < first:
+            pts = frame.pts
+            if pts is None or pts < first:
                 continue
             if pts >= last:
                 break
-            yield Frame(index + found, pts, luma_of(frame, info), _duration(frame))
-            found += 1
-    if not found:
-        raise InputError(f"{info.path} has no frame from {start_s or 0:g} s on; it is shorter")
+            yield pts, frame
 
 
 def luma_of(frame: VideoFrame, info: FilmInfo) -> NDArray[Any]:
@@ -130,122 +158,6 @@ def _pts_at(info: FilmInfo, seconds: float | None) -> int:
     if seconds is None or seconds <= 0:
         return info.start_pts
     return info.start_pts + ceil(Fraction(seconds) / info.time_base - _SLIP)
-
-
-def _duration(frame: VideoFrame) -> int:
-    return max(0, frame.duration or 0)
-
-
-def _frames_before(container: InputContainer, pts: int, info: FilmInfo) -> int:
-    """How many frames come before a time: packets are counted, nothing is decoded."""
-    stream = film_stream(container)
-    times = sorted(
-        packet.pts if packet.pts is not None else packet.dts or 0
-        for packet in container.demux(stream)
-        if packet.size and not packet.is_discard
-    )
-    return bisect_left(times, pts) - bisect_left(times, info.start_pts)
-
-
-@dataclass
-class _Decoder:
-    """Decodes, and watches whether the file goes on as long as its header says."""
-
-    info: FilmInfo
-    container: InputContainer
-    stream: VideoStream
-    last: float
-    _previous: int | None = None
-    _reached_s: float = field(default=0.0)
-
-    def frames_from(self, pts: int | None) -> Iterator[VideoFrame]:
-        """Decoded frames, beginning at `pts` or before; None: with the first one."""
-        if pts is None:
-            yield from self._decoded()
-            return
-        for back_s in _SEEK_BACK_S:
-            target = pts - round(back_s / self.info.time_base)
-            if target <= self.info.start_pts:
-                break
-            try:
-                self.container.seek(target, stream=self.stream)
-            except av.FFmpegError:
-                break  # a format without seeking: read from the beginning
-            frames = self._decoded()
-            first = next(frames, None)
-            if first is not None and first.pts is not None and first.pts <= pts:
-                yield first
-                yield from frames
-                return
-        with opened(self.info.path) as container:
-            stream = film_stream(container)
-            if stream is None:
-                raise InputError(f"{self.info.path} has changed while it was read")
-            stream.thread_type = "AUTO"
-            self.container, self.stream, self._previous = container, stream, None
-            yield from self._decoded()
-
-    def pts_of(self, frame: VideoFrame) -> int:
-        """Its time; one unit after the frame before where the file has none or goes backwards."""
-        pts = frame.pts if frame.pts is not None else frame.dts
-        if pts is None:
-            step = self.info.rate and round(1 / self.info.rate / self.info.time_base)
-            pts = self.info.start_pts if self._previous is None else self._previous + (step or 1)
-        if self._previous is not None and pts <= self._previous:
-            pts = self._previous + 1
-        self._previous = pts
-        return pts
-
-    def _decoded(self) -> Iterator[VideoFrame]:
-        some = False
-        try:
-            for packet in self.container.demux(*_timed(self.container)):
-                self._look_at(packet)
-                if packet.stream.index != self.stream.index:
-                    continue
-                try:
-                    frames = self.stream.decode(packet)
-                except av.InvalidDataError:
-                    if some:
-                        raise
-                    continue  # what comes before the first key frame cannot be decoded
-                for frame in frames:
-                    some = True
-                    yield frame
-        except av.FFmpegError as error:
-            raise self._broken(words(error)) from error
-        self._check_end()
-
-    def _look_at(self, packet: Packet[Any]) -> None:
-        if packet.is_corrupt:
-            raise self._broken("the data stops in the middle of a frame")
-        if packet.pts is not None and packet.time_base:
-            end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-            self._reached_s = max(self._reached_s, end_s)
-
-    def _check_end(self) -> None:
-        """Raise InputError if every stream ended well before the file's own duration."""
-        if not self.container.duration or not self.container.format.name.startswith(
-            _HONEST_DURATION
-        ):
-            return
-        start_s = (self.container.start_time or 0) / av.time_base
-        if self.container.format.name.startswith("matroska"):
-            start_s = 0.0  # its duration counts from 0, wherever the film begins
-        if self._reached_s < start_s + self.container.duration / av.time_base - _SHORT_S:
-            raise self._broken("the file ends before its own duration")
-
-    def _broken(self, reason: str) -> InputError:
-        at_s = 0.0 if self._previous is None else self.info.seconds(self._previous)
-        return InputError(
-            f"{self.info.path} breaks off at {at_s:.1f} s: {reason}; copy it again, or colour the "
-            f"part before with --to {int(at_s * 10) / 10:g}"
-        )
-
-
-def _timed(container: InputContainer) -> list[Stream]:
-    """The streams that have packets along the film."""
-    return [s for s in container.streams if s.type in ("video", "audio", "subtitle")]
 
 
 def _deinterlaced(

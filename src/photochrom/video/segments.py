@@ -45,18 +45,13 @@ class Segment:
     """A finished stretch of frames."""
 
     number: int
-    first: int
-    """Index of its first frame in the film."""
     frames: int
+    last_pts: int
+    """Time of its last frame, by which that is known (`Frame.pts`)."""
     restart_pts: int
     """Where reading begins so that the next segment has the frames before it to warm up with."""
     hands_on: bool = False
     """Whether its last frame's colours are kept for the next segment."""
-
-    @property
-    def next_index(self) -> int:
-        """Index of the first frame behind it."""
-        return self.first + self.frames
 
 
 class Parts:

@@ -54,8 +54,8 @@ Planes = NDArray[np.float32]
 class Small:
     """One frame at the network's working size."""
 
-    index: int
-    """Of the frame in the film."""
+    pts: int
+    """Time of the frame, by which it is known; it rises from frame to frame."""
     L: Planes
     """(h, w), [0, 100]; h and w multiples of the card's, equal for all frames."""
 
@@ -113,9 +113,9 @@ def steady_chroma(
         sees, when some hundred frames before it and `LOOKAHEAD` after it are passed as well.
     guess: see `Guess`; called with one frame at a time.
     steady: [0, 1]; 0 is the guess of every frame by itself.
-    pinned: colours that a person gave, by frame index; they hold through the rest of the shot, and
-        reach back fewer than `LOOKAHEAD` frames (`reaching` brings them farther).
-    Yields (index, ab (h', w', 2) float32 in CIELAB units). Holds at most `HELD` frames; the same
+    pinned: colours that a person gave, by the times of their frames; they hold through the rest of
+        the shot, and reach back fewer than `LOOKAHEAD` frames (`reaching` brings them farther).
+    Yields (pts, ab (h', w', 2) float32 in CIELAB units). Holds at most `HELD` frames; the same
     frames give the same result. Above 0, frames are taken and guessed in threads of its own, which
     end with the generator: close it when you leave it early. Raises InputError where steady is
     outside [0, 1].
@@ -123,7 +123,7 @@ def steady_chroma(
     if not 0.0 <= steady <= 1.0:
         raise InputError(f"the steadiness is {steady}; it must be a number from 0 to 1.")
     if steady == 0.0:
-        return ((s.index, guess_one(guess, s.L, pinned.get(s.index))) for s in smalls)
+        return ((s.pts, guess_one(guess, s.L, pinned.get(s.pts))) for s in smalls)
     return _steadied(smalls, guess, pinned, steady * LONGEST_MEMORY)
 
 
@@ -142,7 +142,7 @@ def _steadied(
 class _Step:
     """One frame on its way."""
 
-    index: int
+    pts: int
     onward: Carrier | None
     """From the frame before; None where a shot begins."""
     back: Carrier | None
@@ -187,15 +187,15 @@ def _guessed(
             carriers = (onward, back)
             if held is not None:
                 held.carry(onward, small.L)
-        said = pinned.get(small.index)
-        heard = said if held is None else held.at(small.index, said)
+        said = pinned.get(small.pts)
+        heard = said if held is None else held.at(small.pts, said)
         ab = guess_one(guess, small.L, heard)
         shape = (ab.shape[0], ab.shape[1])
         weight = np.ones(shape, np.float32)
         if said is not None and heard is not None:
             weight = pinned_weight(guess_one(guess, small.L, None), ab, heard)
             held = PinnedColours(heard, small.L, shape)
-        yield _Step(small.index, *carriers, Average(ab, weight))
+        yield _Step(small.pts, *carriers, Average(ab, weight))
 
 
 def _merged(steps: Iterable[_Step], memory: float) -> Iterator[tuple[int, Planes]]:
@@ -214,7 +214,7 @@ def _merged(steps: Iterable[_Step], memory: float) -> Iterator[tuple[int, Planes
             past = now.fresh
         else:
             past = past.carried(now.onward).with_guess(now.fresh, memory)
-        yield now.index, _together(past, now.fresh, ahead, memory)
+        yield now.pts, _together(past, now.fresh, ahead, memory)
 
 
 def _looked_ahead(window: deque[_Step], memory: float) -> Ahead | None:

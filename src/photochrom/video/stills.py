@@ -53,7 +53,7 @@ def write_stills(
     written = []
     with ReadAhead(decoded(frames, converter), _HELD) as items:
         for item in _one_per_shot(_told(items, progress, network.device)):
-            ab = guess_one(guess, item.small.L, pinned.get(item.small.index))
+            ab = guess_one(guess, item.small.L, pinned.get(item.small.pts))
             path = folder / still_name(info.seconds(item.frame.pts))
             write(
                 path,
