@@ -12,6 +12,7 @@ from model_fixtures import CARD, tiny_model
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError
+from photochrom.train.film_frames import drawn_frames
 from photochrom.video.colouring import Converter
 from photochrom.video.libav import av
 from photochrom.video.orientation import orientation
@@ -70,6 +71,12 @@ def test_the_picture_of_a_preview_is_upright(tmp_path: Path, turned: int, mirror
     coloured_half = plane(last, 0)[:, FILM.size[1] :]
     rgb = coloured_frame(target)
     assert apart(rgb.mean(axis=-1), as_shown(coloured_half, turned, mirrored)) < 0.2
+
+
+@all_ways
+def test_frames_to_learn_from_are_upright(tmp_path: Path, turned: int, mirrored: bool) -> None:
+    _, rgb = next(drawn_frames(film(tmp_path / "in.mp4", turned, mirrored), 99.0))
+    assert apart(rgb.mean(axis=-1), as_shown(luma(FILM, 0), turned, mirrored)) < 0.2
 
 
 @all_ways

@@ -15,6 +15,7 @@ from photochrom.color.luminance import lightness
 from photochrom.errors import InputError
 from photochrom.video.frames import FilmInfo
 from photochrom.video.libav import av, film_stream, opened, words
+from photochrom.video.orientation import orientation
 from photochrom.video.probe import MATRIX_CODES, probe
 from photochrom.video.shots import ShotFinder
 
@@ -73,6 +74,7 @@ def _shots(info: FilmInfo) -> Iterator[tuple[bool, Numbered]]:
 def _frames(info: FilmInfo) -> Iterator[NDArray[np.uint8]]:
     """Upright RGB frames of at most `_SHORT_SIDE`."""
     scale = min(1.0, _SHORT_SIDE / min(info.height, info.width))
+    seen = orientation(info.path, info.rotation, info.mirrored)
     with opened(info.path) as container:
         stream = film_stream(container)
         if stream is None:  # `probe` has found one
@@ -89,7 +91,6 @@ def _frames(info: FilmInfo) -> Iterator[NDArray[np.uint8]]:
                     dst_color_range=2,
                     interpolation="AREA",
                 )
-                rgb = np.asarray(small.to_ndarray(), np.uint8)
-                yield np.ascontiguousarray(np.rot90(rgb, info.rotation // 90))
+                yield seen.upright(np.asarray(small.to_ndarray(), np.uint8))
         except av.FFmpegError as error:
             raise InputError(f"cannot decode {info.path}: {words(error)}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from functools import partial
 from itertools import count
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from photochrom.nets.contract import ColorNet
+from photochrom.processors import thread_count
 from photochrom.train.batches import Batch, BatchMaker, SavedBatch, stream
 from photochrom.train.checkpoint import Position
 from photochrom.train.data import PhotoSet, load_photos, split
@@ -87,7 +87,7 @@ def share_out(threads: int | None, device: torch.device) -> int:
     """
     if device.type == "cuda":
         torch.set_num_threads(1)
-        return min(threads or os.cpu_count() or 1, _MOST_MAKERS)
+        return min(threads, _MOST_MAKERS) if threads else thread_count(_MOST_MAKERS)
     if threads:
         torch.set_num_threads(threads)
     return 1
