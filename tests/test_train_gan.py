@@ -224,6 +224,24 @@ def test_frozen_batch_norms_are_not_measured_either() -> None:
     assert not any(module.training for module in players.average.modules())
 
 
+def test_frozen_batch_norms_are_measured_where_their_average_is_still_on_its_way() -> None:
+    """As where an earlier stage taught the encoder, and a later one freezes it."""
+    torch.manual_seed(0)
+    net = build("mobile-unet", {"encoder_norm": True})
+    players = Players(net, copy.deepcopy(net).eval(), build_critic("pixel", {"width": 4}), None)
+    for parameter in net.encoder_parameters():
+        parameter.requires_grad_(False)
+    net.get_buffer("encoder.last.n.running_mean").add_(1.0)
+    with torch.no_grad():
+        net.get_parameter("encoder.stem.n.weight").add_(1.0)
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    players.measure_statistics(iter([torch.rand(2, 4, 32, 32) * 50]))
+    measured = {k for k, v in players.average.state_dict().items() if k.endswith("tracked") and v}
+    encoders = {k.rpartition(".")[0] for k in measured if k.startswith("encoder")}
+    assert encoders == {"encoder.stem.n", "encoder.last.n"}
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+
+
 @pytest.mark.parametrize(("side", "loss_side"), [(16, 16), (8, 16), (32, 16), (40, 16)])
 def test_true_and_coloured_pictures_are_made_smaller_alike(side: int, loss_side: int) -> None:
     stage = dataclasses.replace(PIX2PIX, loss_side=loss_side)

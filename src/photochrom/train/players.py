@@ -73,16 +73,20 @@ class Players:
                 net.settle(batch)
 
     def measure_statistics(self, inputs: Iterator[Tensor]) -> None:
-        """Measure what the averaged network's batch norms see, but for those that are frozen.
+        """Measure what the averaged network's batch norms see, but for those that are frozen and
+        as they are in the network that learns.
 
         inputs: batches, all are used.
         """
         if self.average.measures_norms:
-            kept = frozen_norms(self.net)
+            # One that an earlier stage taught is frozen while its average is still on the way to
+            # it: statistics between the two are those of neither.
+            frozen = frozen_norms(self.net)
             norms = [
                 module
                 for name, module in self.average.named_modules()
-                if isinstance(module, _BatchNorm) and name not in kept
+                if isinstance(module, _BatchNorm)
+                and not (name in frozen and _alike(module, frozen[name]))
             ]
             measure(norms, self.average, (batch.to(self._device) for batch in inputs))
 
@@ -114,6 +118,19 @@ class Players:
             raise InputError(
                 f"{source} is of another network than the recipe's: {error}"
             ) from error
+
+
+def _alike(norm: _BatchNorm, other: _BatchNorm) -> bool:
+    """Whether two have the same weights and statistics, but for the rounding of a mean over ranks.
+
+    How many batches they have seen does not count.
+    """
+    theirs = other.state_dict()
+    return all(
+        torch.allclose(tensor, theirs[name])
+        for name, tensor in norm.state_dict().items()
+        if tensor.is_floating_point()
+    )
 
 
 @torch.no_grad()
