@@ -107,6 +107,17 @@ def test_early_checkpoints_can_still_be_exported(finished: Path, tmp_path: Path)
     assert (tmp_path / "early.onnx").exists()
 
 
+def test_a_checkpoint_without_averaged_weights_is_told(finished: Path, tmp_path: Path) -> None:
+    position, recipe, state = checkpoint.load(finished / "checkpoint.pt")
+    del state["average"]
+    path = tmp_path / "part.pt"
+    checkpoint.save(path, position, recipe, state)
+    net = build("unet", {})
+    for use in (load_average, lambda path: load_start(net, NetRecipe(start_from=str(path)))):
+        with pytest.raises(InputError, match="lacks a part: its averaged weights"):
+            use(path)
+
+
 def test_training_can_start_from_an_exported_model(finished: Path, tmp_path: Path) -> None:
     recipe, torch_net, _ = load_average(finished / "checkpoint.pt")
     out = tmp_path / "full.onnx"
@@ -136,7 +147,7 @@ def test_an_encoder_with_batch_norm_is_exported_without_and_started_from(
     assert main(arguments(photos, tmp_path / "second", *more, *begun)) == OK
 
 
-def test_weights_whose_statistics_are_not_measured_are_resumed_and_not_exported(
+def test_weights_whose_statistics_are_not_measured_are_resumed_and_not_used_otherwise(
     photos: Path, tmp_path: Path
 ) -> None:
     settings = [f"data.sources=['{photos}']", "net.options.encoder_norm=true"]
@@ -155,6 +166,9 @@ def test_weights_whose_statistics_are_not_measured_are_resumed_and_not_exported(
     saved = tmp_path / "checkpoint.pt"
     with pytest.raises(InputError, match=r"not fit for use.*amid a stage.*--resume"):
         export(saved, tmp_path / "early.onnx")
+    net = build("mobile-unet", {"encoder_norm": True})
+    with pytest.raises(InputError, match=r"not fit for use.*amid a stage.*--resume"):
+        load_start(net, NetRecipe(start_from=str(saved)))
     again = trainer()
     again.resume()
     again.run(lambda *_: None)

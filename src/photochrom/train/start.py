@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -56,7 +57,8 @@ def load_start(net: ColorNet, recipe: NetRecipe) -> None:
     """Give ``net`` the weights that its recipe asks for; it keeps its random ones otherwise.
 
     Raises ModelError when a file is missing, damaged or of another layout (InputError when it is a
-    checkpoint), RecipeError when the network cannot take such weights.
+    checkpoint, also for one that load_average refuses), RecipeError when the network cannot take
+    such weights.
     """
     if recipe.encoder_weights:
         net.load_encoder(_tensors(recipe.encoder_weights, "net.encoder_weights"))
@@ -64,7 +66,7 @@ def load_start(net: ColorNet, recipe: NetRecipe) -> None:
         path = Path(recipe.start_from)
         if recipe.start_from in find.shipped():
             path, _ = find.read_model(recipe.start_from)
-        weights = _onnx_weights(path) if path.suffix == ".onnx" else _average(path)
+        weights = _onnx_weights(path) if path.suffix == ".onnx" else _load_measured(path)[2]
         # Counters of seen batches are not exported, and nothing depends on them.
         own = {k: v for k, v in net.state_dict().items() if k.endswith("num_batches_tracked")}
         try:
@@ -90,19 +92,12 @@ def load_average(path: Path) -> tuple[Recipe, ColorNet, Position]:
     Raises InputError when the checkpoint is missing or damaged, or when its batch norms do not fit
     the averaged weights: amid a stage they are not measured at every checkpoint.
     """
-    position, table, state = checkpoint.load(path)
-    if not state.get("measured", True):
-        raise InputError(
-            f"the averaged weights of {path} are not fit for use: it was written amid a stage, and "
-            "what their batch norms see is measured at a stage's end or stop; go on by photochrom "
-            "train --resume, and stop it with Ctrl-C, or take one of those that keep_every_images "
-            "keeps"
-        )
+    position, table, weights = _load_measured(path)
     recipe = from_table(table)
     net = build(recipe.net.name, recipe.net.options)
     try:
-        net.load_state_dict(state["average"])
-    except (KeyError, RuntimeError) as error:
+        net.load_state_dict(weights)
+    except RuntimeError as error:
         raise InputError(f"{path} does not hold the network of its recipe: {error}") from error
     return recipe, net.eval(), position
 
@@ -135,10 +130,22 @@ def _safetensors(name: str, key: str) -> dict[str, Tensor]:
     return tensors
 
 
-def _average(path: Path) -> dict[str, Tensor]:
-    _, _, state = checkpoint.load(path)
-    weights: dict[str, Tensor] = state["average"]
-    return weights
+def _load_measured(path: Path) -> tuple[Position, dict[str, Any], dict[str, Tensor]]:
+    """Position, recipe table and averaged weights of a checkpoint.
+
+    Raises InputError when it is missing or damaged, or when the weights are not fit for use.
+    """
+    position, table, state = checkpoint.load(path)
+    if not state.get("measured", True):
+        raise InputError(
+            f"the averaged weights of {path} are not fit for use: it was written amid a stage, and "
+            "what their batch norms see is measured at a stage's end or stop; go on by photochrom "
+            "train --resume, and stop it with Ctrl-C, or take one of those that keep_every_images "
+            "keeps"
+        )
+    if "average" not in state:
+        raise InputError(f"the checkpoint {path} lacks a part: its averaged weights")
+    return position, table, state["average"]
 
 
 def _onnx_weights(path: Path) -> dict[str, Tensor]:
