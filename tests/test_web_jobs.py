@@ -276,10 +276,16 @@ def test_a_film_waits_until_the_disk_has_space_and_goes_on(
 
     with monkeypatch.context() as patched:
         patched.setattr("photochrom.video.film.join", refuse)
-        worker.work(id_of(url), 1)
-    assert client.get(f"{url}/state").get_json()["state"] == "waiting"
+        for wait_s in (60.0, 240.0):
+            worker.work(id_of(url), 1)
+            assert client.get(f"{url}/state").get_json()["state"] == "waiting"
+            assert worker._waiting("film") == []  # the disk is as full as before
+            left_s = worker._not_before[id_of(url), 1] - time.monotonic()
+            assert wait_s - 30 < left_s <= wait_s
     (parts,) = Storage(settings.data_dir).folder(id_of(url)).glob("*.photochrom-parts")
     assert len(list(parts.glob("*.nut"))) == 3
+    worker._not_before[id_of(url), 1] = time.monotonic()
+    assert [job.picture_id for job in worker._waiting("film")] == [id_of(url)]
     with monkeypatch.context() as patched:
         patched.setattr("photochrom.video.segments.SegmentFile.write", refuse)  # nothing anew
         worker.work(id_of(url), 1)

@@ -45,6 +45,9 @@ _SWEEP_EVERY_S: Final = 3600.0
 _WAIT_FOR_LOCK_S: Final = 20.0
 _STOP_WITHIN_S: Final = 5.0
 _FILM_NICENESS: Final = 10
+_TRY_AGAIN_S: Final = 60.0
+"""A film that could not be written is tried again after so long, the next time after four times
+as long, and so on: a disk that is full stays so for a while."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +60,7 @@ class Worker:
         self._storage = Storage(settings.data_dir)
         self._name = new_id()
         self._stop = threading.Event()
+        self._not_before: dict[tuple[str, int], float] = {}  # on the monotonic clock
 
     def stop(self) -> None:
         """Take nothing more; a film is left where it is, to go on with later."""
@@ -117,6 +121,8 @@ class Worker:
             _log.warning("picture %s: %s", picture_id, type(error).__name__)
             if kind == "film" and isinstance(error, OutputError) and attempts < jobs.MAX_ATTEMPTS:
                 # The disk may have space again, and the finished segments are worth hours.
+                wait_s = _TRY_AGAIN_S * 4 ** (attempts - 1)
+                self._not_before[picture_id, revision] = time.monotonic() + wait_s
                 jobs.let_go(picture_id, revision, self._name, tried=True)
             else:
                 self._give_up(picture_id, revision, self._told(error, picture_id))
@@ -182,10 +188,18 @@ class Worker:
             self._stop.wait(_LOOK_EVERY_S)
 
     def _waiting(self, kind: str) -> list[jobs.Job]:
-        """For the thread of this kind, while it has nothing in hand."""
+        """What is due; for the thread of this kind, while it has nothing in hand."""
         with self._app.app_context():
             jobs.take_back(kind, self._name)
-            return jobs.waiting_rows(kind)
+            found = jobs.waiting_rows(kind)
+        return [job for job in found if self._is_due(job)]
+
+    def _is_due(self, job: jobs.Job) -> bool:
+        key = (job.picture_id, job.revision)
+        due = self._not_before.get(key, 0.0) <= time.monotonic()
+        if due:
+            self._not_before.pop(key, None)
+        return due
 
 
 def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:
