@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import socket
 import subprocess
 import sys
 from datetime import timedelta
@@ -19,7 +20,8 @@ from training_fixtures import drawn_folder, losses_of
 
 from photochrom.cli import OK, main
 from photochrom.cli.train import TrainingProgress
-from photochrom.train import checkpoint
+from photochrom.errors import RecipeError
+from photochrom.train import checkpoint, ranks
 from photochrom.train.loop import Trainer
 from photochrom.train.players import Players
 from photochrom.train.ranks import Ranks
@@ -136,9 +138,26 @@ def test_between_gpus_batch_norms_are_synchronised_but_not_those_of_the_average(
 def test_the_others_wait_for_hours_while_the_first_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
     told: dict[str, Any] = {}
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(dist, "rendezvous", lambda *_, **__: iter([(dist.HashStore(), 0, 2)]))
     monkeypatch.setattr(dist, "init_process_group", lambda _backend, **given: told.update(given))
     assert Ranks().count == 2
     assert told["timeout"] >= timedelta(hours=12)
+    assert told["store"].timeout >= timedelta(hours=12)
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_one_that_waits_in_vain_for_the_others_is_told_soon(
+    monkeypatch: pytest.MonkeyPatch, rank: str
+) -> None:
+    assert timedelta(minutes=1) <= ranks._JOINING <= timedelta(minutes=30)
+    monkeypatch.setattr(ranks, "_JOINING", timedelta(seconds=1))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = str(server.getsockname()[1])
+    where = {"WORLD_SIZE": "2", "RANK": rank, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free}
+    for name, value in where.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(RecipeError, match="cannot join the 2 processes of this run"):
+        Ranks()
 
 
 @pytest.mark.parametrize("first", [True, False])

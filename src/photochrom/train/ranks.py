@@ -20,6 +20,8 @@ from photochrom.errors import RecipeError
 
 _LONGEST_WAIT = timedelta(days=1)
 """How long the others wait while the first one decodes photos, colours some, or validates."""
+_JOINING = timedelta(minutes=10)
+"""How long processes wait until all have come; one that was never started is told after that."""
 
 _Net = TypeVar("_Net", bound=nn.Module)
 
@@ -39,7 +41,15 @@ class Ranks:
             self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
             torch.cuda.set_device(self.device)
         try:
-            dist.init_process_group("nccl" if cuda else "gloo", timeout=_LONGEST_WAIT)
+            store, _, _ = next(dist.rendezvous("env://", timeout=_JOINING))
+            store.set_timeout(_LONGEST_WAIT)  # NCCL meets in it at the first exchange
+            dist.init_process_group(
+                "nccl" if cuda else "gloo",
+                store=store,
+                rank=self.own,
+                world_size=self.count,
+                timeout=_LONGEST_WAIT,
+            )
         except (RuntimeError, ValueError) as error:
             raise RecipeError(
                 f"cannot join the {self.count} processes of this run: {error}; start all of them "
