@@ -8,11 +8,13 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -22,6 +24,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
 from sqlalchemy import text
+from sqlalchemy.exc import DataError, OperationalError
 from studio_fixtures import (
     Browser,
     Studio,
@@ -256,6 +259,57 @@ def test_a_picture_whose_end_cannot_be_written_down_is_tried_again(
     states = [client.get(f"{url}/state").get_json()["state"] for url in urls]
     assert states == ["done", "done", "working"]
     assert made == [identity(Storage(settings.data_dir), urls[0])]
+
+
+def test_an_outage_of_the_database_is_no_attempt(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    photo: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = uploaded(client, photo)
+    worker, tell = worker_of(app, settings), jobs.finished
+
+    def locked(*_args: object) -> bool:
+        raise OperationalError("UPDATE", None, sqlite3.OperationalError("database is locked"))
+
+    monkeypatch.setattr("photochrom.web.jobs.finished", locked)
+    for _ in range(jobs.MAX_ATTEMPTS + 1):
+        worker.work(id_of(url), 1)
+        assert [job.picture_id for job in worker._waiting("photo")] == [id_of(url)]
+    monkeypatch.setattr("photochrom.web.jobs.finished", tell)
+    worker.work(id_of(url), 1)
+    assert client.get(f"{url}/state").get_json()["state"] == "done"
+
+
+def test_what_the_database_refuses_of_a_picture_is_not_tried_for_ever(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    photo: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    urls = [uploaded(client, photo) for _ in range(2)]
+    worker, fail = worker_of(app, settings), jobs.failed
+
+    def refused(*_args: object) -> bool:
+        raise DataError("UPDATE", None, sqlite3.DataError("no such text"))
+
+    def refused_until_given_up(*args: Any) -> bool:
+        return fail(*args) if "broke down" in args[3] else refused()
+
+    monkeypatch.setattr("photochrom.web.jobs.finished", refused)
+    worker.work(id_of(urls[0]), 1)
+    assert "mistake" in client.get(f"{urls[0]}/state").get_json()["problem"]
+    monkeypatch.setattr("photochrom.web.jobs.failed", refused_until_given_up)
+    for _ in range(jobs.MAX_ATTEMPTS):
+        worker.work(id_of(urls[1]), 1)
+        assert [job.picture_id for job in worker._waiting("photo")] == [id_of(urls[1])]
+    worker.work(id_of(urls[1]), 1)
+    assert "broke down" in client.get(f"{urls[1]}/state").get_json()["problem"]
+    assert "does not answer" not in caplog.text
 
 
 def test_a_film_waits_until_the_disk_has_space_and_goes_on(

@@ -26,6 +26,8 @@ from sqlalchemy import (
     TypeDecorator,
     event,
 )
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from photochrom.web.settings import WebSettings
@@ -173,6 +175,13 @@ class Share(Model):
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     expires_at: Mapped[datetime] = mapped_column(Moment)
     picture: Mapped[Picture] = relationship(back_populates="shares")
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the database is away, busy or full, and not what was asked of it to blame."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, (OperationalError, InterfaceError, NoConnectionError))
 
 
 def init_database(app: Flask, settings: WebSettings) -> None:

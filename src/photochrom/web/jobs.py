@@ -212,12 +212,13 @@ def reclaim_all() -> None:
 def take_back(kind: str, worker: str) -> None:
     """Pictures of a kind that are this worker's wait again; for one that has none in hand.
 
-    So it is with those whose end could not be written down. Another worker's stay its own.
+    So it is with those at which the database went away, which is no attempt of theirs. Another
+    worker's stay its own.
     """
     _changed(
         update(Picture)
         .where(Picture.state == "working", Picture.kind == kind, Picture.claimed_by == worker)
-        .values(state="waiting", claimed_by=None)
+        .values(state="waiting", claimed_by=None, attempts=Picture.attempts - 1)
     )
 
 

@@ -19,7 +19,6 @@ from typing import IO, Final
 
 import numpy as np
 from flask import Flask
-from sqlalchemy.exc import SQLAlchemyError
 
 from photochrom.colorize import colorize
 from photochrom.engine import Network, load, local
@@ -27,7 +26,7 @@ from photochrom.errors import InputError, MissingDependencyError, OutputError, P
 from photochrom.web import jobs
 from photochrom.web.app import create_app
 from photochrom.web.colouring import Order, Stopped, colour
-from photochrom.web.database import db, new_id, upgrade_database
+from photochrom.web.database import db, is_outage, new_id, upgrade_database
 from photochrom.web.errors import SettingsError
 from photochrom.web.lock import held
 from photochrom.web.logs import start_logs
@@ -98,9 +97,13 @@ class Worker:
         with self._app.app_context():
             try:
                 self._work(picture_id, revision)
-            except SQLAlchemyError as error:
-                kind = type(error).__name__
-                _log.warning("picture %s: the database does not answer (%s)", picture_id, kind)
+            except Exception as error:  # noqa: BLE001  # one picture must not keep others waiting
+                if is_outage(error):
+                    kind = type(error).__name__
+                    _log.warning("picture %s: the database does not answer (%s)", picture_id, kind)
+                else:
+                    _log.exception("picture %s: its end cannot be written down", picture_id)
+                    jobs.let_go(picture_id, revision, self._name, tried=True)
 
     def _work(self, picture_id: str, revision: int) -> None:
         picture = jobs.claim(picture_id, revision, self._name)
@@ -115,8 +118,6 @@ class Worker:
             self._colour(order)
         except Stopped:
             jobs.let_go(picture_id, revision, self._name, tried=False)
-        except SQLAlchemyError:
-            raise  # neither the picture nor the studio is to blame
         except PhotochromError as error:
             _log.warning("picture %s: %s", picture_id, type(error).__name__)
             if kind == "film" and isinstance(error, OutputError) and attempts < jobs.MAX_ATTEMPTS:
@@ -126,7 +127,9 @@ class Worker:
                 jobs.let_go(picture_id, revision, self._name, tried=True)
             else:
                 self._give_up(picture_id, revision, self._told(error, picture_id))
-        except Exception as error:  # noqa: BLE001  # one broken picture must not keep others waiting
+        except Exception as error:
+            if is_outage(error):
+                raise  # neither the picture nor the studio is to blame
             _log.exception("picture %s", picture_id)
             self._give_up(picture_id, revision, _of_ours(error))
 
