@@ -27,7 +27,7 @@ from photochrom.web.settings import WebSettings, current_settings
 KINDS: Final = ("photo", "film")
 """Each has a queue and a thread of the worker, so that no picture waits for a film."""
 MAX_ATTEMPTS: Final = 5
-"""A picture that so often was being coloured when the worker died is given up."""
+"""A picture that was begun so often is given up: its worker died, or its film could not be written."""
 
 _EXTENSION: Final = "photochrom-jobs"
 _log = logging.getLogger(__name__)
