@@ -157,10 +157,8 @@ class Picture(Model):
     claimed_by: Mapped[str | None] = mapped_column(String(64))
     """The worker that is at it."""
     attempts: Mapped[int] = mapped_column(default=0)
-    """How often this revision was begun, save where the worker was stopped or the database went away.
-
-    One that kills its worker, or cannot be written, is given up in the end.
-    """
+    """How often this revision was begun, save where the worker was told to stop or the database
+    went away: one that kills its worker, or cannot be written, is given up."""
     user: Mapped[User] = relationship(back_populates="pictures")
     shares: Mapped[list[Share]] = relationship(
         back_populates="picture", cascade="all, delete-orphan", passive_deletes=True

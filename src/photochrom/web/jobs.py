@@ -27,7 +27,10 @@ from photochrom.web.settings import WebSettings, current_settings
 KINDS: Final = ("photo", "film")
 """Each has a queue and a thread of the worker, so that no picture waits for a film."""
 MAX_ATTEMPTS: Final = 5
-"""A picture that was begun so often is given up: its worker died, or its film could not be written."""
+"""A picture that was begun so often without an end is given up.
+
+Its worker died at it, or it is a film that could not be written.
+"""
 
 _EXTENSION: Final = "photochrom-jobs"
 _log = logging.getLogger(__name__)
