@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -422,3 +423,35 @@ def test_a_preview_shows_both_side_by_side(tmp_path: Path, settings: FilmSetting
         assert y.shape == (64, 192)
         assert np.abs(u[:, :46].astype(int) - 128).max() <= 2
         assert u[:, 50:].mean() < 124
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/full/photochrom-preview-1"),
+            "cannot make a preview's folder in /full: No space left on device; free some space",
+        ),
+        (
+            FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/full']"),
+            "cannot make a preview's folder in any folder for temporary files: none can be written",
+        ),
+    ],
+    ids=["full", "none"],
+)
+def test_a_preview_that_finds_no_space_says_where(
+    tmp_path: Path,
+    settings: FilmSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    error: OSError,
+    told: str,
+) -> None:
+    def full(**_options: str) -> None:
+        raise error
+
+    source, target = make_film(tmp_path / "in.mkv", Film(frames=24)), tmp_path / "preview.mp4"
+    monkeypatch.setattr("tempfile.TemporaryDirectory", full)
+    with pytest.raises(OutputError) as caught:
+        preview_film(source, target, 1.0, replace(settings, encoding=Encoding()))
+    assert str(caught.value).startswith(told)
+    assert not target.exists()

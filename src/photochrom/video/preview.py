@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from photochrom import __version__
 from photochrom.engine import load, local
-from photochrom.errors import InputError
+from photochrom.errors import InputError, OutputError
 from photochrom.video.colouring import Converter, Reel, decoded, side_by_side
 from photochrom.video.frames import FilmInfo
 from photochrom.video.guessing import network_guess
@@ -59,7 +59,7 @@ def preview_film(
     guess = network_guess(network, settings.vividness)
     places = preview_places(info, settings, seconds)
     done = 0
-    with tempfile.TemporaryDirectory(prefix="photochrom-preview-") as folder:
+    with _scratch_folder() as folder:
         stretch = Path(folder) / "preview.nut"
         with FilmWriter(stretch, wide, settings.encoding) as writer:
             times = _running_times(info)
@@ -123,6 +123,21 @@ def preview_places(info: FilmInfo, settings: FilmSettings, seconds: float) -> li
         return [_Place(start_s, end_s)]
     begins = (start_s + (number + 0.5) * part - length / 2 for number in range(PREVIEW_PLACES))
     return [_Place(begin_s, begin_s + length) for begin_s in begins]
+
+
+def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """For the stretch, until it is joined. Raises OutputError where no folder can be made."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="photochrom-preview-")
+    except OSError as error:
+        if error.filename is None:  # no folder for temporary files is fit, and the error lists all
+            place, why = "any folder for temporary files", "none can be written"
+        else:
+            place, why = str(Path(error.filename).parent), str(error.strerror)
+        raise OutputError(
+            f"cannot make a preview's folder in {place}: {why}; free some space, or name another "
+            "place with TMPDIR"
+        ) from error
 
 
 def _running_times(info: FilmInfo) -> Iterator[int]:
