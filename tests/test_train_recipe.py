@@ -100,6 +100,8 @@ def test_set_changes_one_value(tmp_path: Path) -> None:
         ("data.sources=1", "data.sources must be a list"),
         ("precision=fp8", "precision must be one of"),
         ("stages.0.images=0", "exactly one of images"),
+        ("stages.0.images=7 & stages.0.minutes=5", "exactly one of images"),
+        ("stages.0.minutes=5 & seed=1 & stages.0.images=7", "exactly one of images"),
         ("rounds=2", "rounds is 2, and no stage is repeated"),
         ("budget_images=5", "budget_images is 5, and no stage has a share"),
         ("seed=-1", "seed must be between 0"),
@@ -118,7 +120,7 @@ def test_set_changes_one_value(tmp_path: Path) -> None:
 )
 def test_senseless_values_are_told(tmp_path: Path, override: str, told: str) -> None:
     with pytest.raises(RecipeError, match=told):
-        load_recipe(write(tmp_path, MINIMAL), [override])
+        load_recipe(write(tmp_path, MINIMAL), override.split(" & "))
 
 
 @pytest.mark.parametrize("length", ["images = 10", "minutes = 2.0", "share = 0.5"])
@@ -126,8 +128,9 @@ def test_a_length_that_is_set_takes_the_place_of_the_recipes(tmp_path: Path, len
     budget = "budget_images = 8" if "share" in length else ""
     path = write(tmp_path, budget + MINIMAL.replace("images = 10", length))
     for key, images, minutes in (("minutes=5", 0, 5.0), ("images=7", 7, 0.0)):
-        stage = load_recipe(path, [f"stages.0.{key}"]).stages[0]
-        assert (stage.images, stage.minutes) == (images, minutes)
+        for again in ([], [f"stages.0.{key}"]):
+            stage = load_recipe(path, [*again, f"stages.0.{key}"]).stages[0]
+            assert (stage.images, stage.minutes) == (images, minutes)
     assert load_recipe(path, ["stages.0.share=0.1", "budget_images=50"]).stages[0].images == 5
 
 
@@ -136,6 +139,12 @@ def test_a_budget_wants_a_stage_with_a_share(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="budget_images is 8, and no stage has a share"):
         load_recipe(path)
     assert load_recipe(path, ["stages.0.share=0.5"]).stages[0].images == 4
+
+
+def test_stages_that_are_no_list_are_told_with_a_budget_too(tmp_path: Path) -> None:
+    begin = MINIMAL.partition("[[stages]]")[0]
+    with pytest.raises(RecipeError, match="stages must be a list, got 5"):
+        load_recipe(write(tmp_path, f"budget_images = 5\nstages = 5\n{begin}"))
 
 
 def test_the_example_of_the_documentation_loads(tmp_path: Path) -> None:

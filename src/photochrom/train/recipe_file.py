@@ -7,7 +7,7 @@ import itertools
 import os
 import sys
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -46,17 +46,19 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     overrides: ``key=value`` with dotted keys and TOML values (``stages.0.minutes=5``); a value
         that is not valid TOML is taken as a string. File names in them are relative to the
         working directory, as on any command line. A stage's length takes the place of the one
-        that the file has, also in another of images, minutes and share.
+        that the file has, also in another of images, minutes and share; two that are given to
+        one stage contradict each other.
     Raises RecipeError for a missing file, broken TOML, unknown keys, wrong types, values out of
     range, and for a budget or rounds in which no stage has a part.
     """
     table = read_table(path)
     budget = _BUDGET in table and not _has_shares(table)
+    given: set[str] = set()
     for override in overrides:
-        budget |= _apply(table, override) == _BUDGET
+        given.add(_apply(table, override, given))
     table.setdefault("name", path.stem)
     recipe: Recipe = _build(Recipe, table, "")
-    if budget and not _has_shares(table):
+    if (budget or _BUDGET in given) and not _has_shares(table):
         raise RecipeError(
             f"{_BUDGET} is {recipe.budget_images}, and no stage has a share of it: set share in "
             f"place of images or minutes in the stages, or leave {_BUDGET} out"
@@ -93,8 +95,8 @@ def from_table(table: Mapping[str, Any]) -> Recipe:
     return _build(Recipe, table, "")
 
 
-def _apply(table: dict[str, Any], override: str) -> str:
-    """Set one value in place; returns its key."""
+def _apply(table: dict[str, Any], override: str, given: Set[str]) -> str:
+    """Set one value in place; returns its key. given: the keys that were set before."""
     key, equals, text = override.partition("=")
     if not equals:
         raise RecipeError(f"--set wants key=value, got {override!r}")
@@ -117,18 +119,27 @@ def _apply(table: dict[str, Any], override: str) -> str:
         node[_index(last, node, key)] = value
     elif isinstance(node, dict):
         if plain in _LENGTHS and value:
-            for other in _LENGTHS:
-                node.pop(other.rpartition(".")[2], None)
+            _clear_lengths(node, ".".join(parents), given)
         node[last] = value
     else:
         raise RecipeError(f"--set {key}: {'.'.join(parents)} is a single value, not a table")
     return key
 
 
+def _clear_lengths(stage: dict[str, Any], name: str, given: Set[str]) -> None:
+    """Remove the lengths that a recipe's file has; those that are given contradict each other."""
+    for length in _LENGTHS:
+        key = length.rpartition(".")[2]
+        if f"{name}.{key}" not in given:
+            stage.pop(key, None)
+
+
 def _has_shares(table: Mapping[str, Any]) -> bool:
     """Whether any stage is as long as a share of the budget."""
-    stages = table.get("stages", ())
-    return any(isinstance(stage, Mapping) and stage.get("share") for stage in stages)
+    stages = table.get("stages")
+    return isinstance(stages, list) and any(
+        isinstance(stage, Mapping) and stage.get("share") for stage in stages
+    )
 
 
 def _from_here(value: Any) -> Any:
