@@ -70,6 +70,7 @@ def test_another_release_has_another_service_worker(app: Flask) -> None:
         (".jpg", ".jpg"),
         ("Dr. Müller", "Dr. Müller"),
         ("telephone.3GP", "telephone"),
+        ("VTS_01_1.VOB", "VTS_01_1"),
     ],
 )
 def test_names_are_shown_without_their_endings(name: str, title: str) -> None:
@@ -85,7 +86,9 @@ def test_a_picture_is_chosen_from_the_kinds_that_the_studio_takes(app: Flask) ->
     with app.test_request_context():
         page = render_template("pictures/_add.html")
     offered = re.findall(r'accept="([^"]*)" id="choose"', page)[0].split(",")
-    assert {*SUFFIX_OF_TYPE, *SUFFIX_OF_TYPE.values(), ".jpeg", ".heif"} <= set(offered)
+    assert {*SUFFIX_OF_TYPE, *SUFFIX_OF_TYPE.values(), ".jpeg", ".heif", ".vob", ".jfif"} <= set(
+        offered
+    )
     assert not {".jxl", ".jp2", "image/*"} & set(offered)
 
 

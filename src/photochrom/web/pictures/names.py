@@ -11,7 +11,8 @@ from photochrom.web.words import _
 
 ENDINGS: Final = (
     *SUFFIX_OF_TYPE.values(),
-    *(".jpeg", ".tiff", ".heif", ".m4v", ".3gp", ".mpeg"),
+    *(".jpeg", ".jpe", ".jfif", ".tiff", ".heif"),
+    *(".m4v", ".3gp", ".3g2", ".mpeg", ".mpe", ".m2v", ".vob", ".asf", ".ogm"),
 )
 """Of the files that are taken in; what counts is their content, but scripts see only names."""
 
