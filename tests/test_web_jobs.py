@@ -532,7 +532,13 @@ def test_what_is_deleted_is_not_counted(
     assert ask(client, f"{url}/edit", {"vividness": 2.0}).status_code == 200
     folder = Storage(settings.data_dir).folder(id_of(url))
     (folder / ".photochrom-0123456789abcdef.tmp").write_bytes(b"half")  # a write that was killed
+    parts = folder / ".result-1.mkv.photochrom-parts"
+    parts.mkdir()
+    (parts / "000000.nut").write_bytes(bytes(1000))
+    kept = sum(path.stat().st_size for path in folder.glob("[!.]*"))
+    assert Storage(settings.data_dir).size(id_of(url)) == kept
     colour_all(app, settings)
+    assert not parts.exists()
     assert not list(folder.glob("*-1.jpg"))
     with app.app_context():
         counted = db.session.query(Picture.bytes).scalar()

@@ -125,9 +125,9 @@ class Storage:
         return self.folder(picture_id) / "preview.mp4"
 
     def size(self, picture_id: str) -> int:
-        """Bytes of all files of a picture but those that are being written."""
+        """Bytes of all files of a picture but those, and the parts of films, that are being written."""
         total = 0
-        for path in self.folder(picture_id).glob("**/[!.]*"):
+        for path in self.folder(picture_id).glob("[!.]*"):
             with contextlib.suppress(FileNotFoundError):  # it may go meanwhile
                 total += path.stat().st_size if path.is_file() else 0
         return total
