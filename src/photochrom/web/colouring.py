@@ -40,8 +40,8 @@ _FILM_PREVIEW_S: Final = 12.0
 _FILM_SUFFIXES: Final = (".mkv", ".mov")
 """Of a coloured film, where its original's own cannot be written or does not hold its sound.
 Matroska holds nearly everything, and QuickTime what telephones once recorded (AMR)."""
-_OWN_SUFFIXES: Final = (".mp4", ".mov", ".mkv")
-"""Of originals whose results can be called alike."""
+_OWN_SUFFIXES: Final = (".mp4", ".mov")
+"""Of originals whose results are called alike before Matroska is thought of."""
 _TELL_EVERY_S: Final = 0.5
 
 
@@ -157,7 +157,7 @@ def _film_target(order: Order, storage: Storage, info: FilmInfo, chosen: FilmSet
     from photochrom.video.joining import check_carried
 
     own = [info.path.suffix] if info.path.suffix in _OWN_SUFFIXES else []
-    for suffix in (*own, *_FILM_SUFFIXES):
+    for suffix in dict.fromkeys((*own, *_FILM_SUFFIXES)):
         target = storage.new_result(order.picture_id, order.revision, suffix)
         with contextlib.suppress(OutputError):
             check_carried(info, target, chosen.encoding.codec)
@@ -182,7 +182,9 @@ def _film_preview(
     try:
         preview_film(info.path, target, _FILM_PREVIEW_S, settings, watch.only_ask)
     except InputError:
-        return  # a film too narrow for one: it is coloured all the same
+        # Too narrow for one, or so much shorter than its header says that a place lies behind its
+        # end: it is coloured all the same.
+        return
     frame = coloured_frame(target)
     save(storage.preview(order.picture_id, order.revision), jpeg(_small(frame, SCREEN_PX)))
     save(storage.thumb(order.picture_id), jpeg(_small(frame, THUMB_PX)))
