@@ -15,6 +15,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.rendezvous import rendezvous
 
 from photochrom.errors import RecipeError
 
@@ -41,7 +42,7 @@ class Ranks:
             self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
             torch.cuda.set_device(self.device)
         try:
-            store, _, _ = next(dist.rendezvous("env://", timeout=_JOINING))
+            store, _, _ = next(rendezvous("env://", timeout=_JOINING))
             store.set_timeout(_LONGEST_WAIT)  # NCCL meets in it at the first exchange
             dist.init_process_group(
                 "nccl" if cuda else "gloo",
