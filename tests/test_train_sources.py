@@ -209,6 +209,16 @@ def test_a_limit_takes_streams_last_and_from_their_beginning(tmp_path: Path) -> 
     assert len(loaded(folder / "film.mkv", frames_per_s=99.0, limit=3)[0]) == 3
 
 
+@pytest.mark.parametrize("limit", [0, 1, 4, 99])
+def test_a_broken_zip_is_told_under_any_limit(tmp_path: Path, limit: int) -> None:
+    folder = pictures(tmp_path / "photos", [f"{n}.png" for n in range(9)])
+    (folder / "torn.zip").write_bytes(b"x" * 700)
+    photos, told, _ = loaded(folder, limit=limit)
+    assert len(photos) == min(limit or 9, 9)
+    assert ["torn.zip" in line for line in told if line.startswith("skipped")] == [True]
+    assert told[-1].endswith("1 unreadable")
+
+
 def test_nobody_of_lfw_is_on_both_sides(tmp_path: Path) -> None:
     names = [f"{who}/{who}_000{n}.jpg" for who in ("Ann_Lee", "Bo_Ek", "Cy_Orr") for n in (1, 2, 3)]
     photos, _, recipe = loaded(pictures(tmp_path / "lfw", names), validation=2)

@@ -80,6 +80,7 @@ def place_in_order(name: str, split_seed: int) -> int:
 def _drawn(found: Iterable[Member | Stream], recipe: DataRecipe) -> Iterator[Member]:
     """The first ``data.limit`` in the random order; where there are fewer, the beginnings of the
     streams too. Of a data set's own validation part as many again, or as many as are held out.
+    An archive that cannot be read is always among them, and so is told.
     """
     listed: list[Member] = []
     streams: list[Stream] = []
@@ -89,11 +90,13 @@ def _drawn(found: Iterable[Member | Stream], recipe: DataRecipe) -> Iterator[Mem
         else:
             listed.append(one)
     places = [place_in_order(m.group or m.name, recipe.split_seed) for m in listed]
-    held = [i for i, member in enumerate(listed) if member.part == VALIDATION]
-    others = [i for i, member in enumerate(listed) if member.part != VALIDATION]
+    broken = [i for i, member in enumerate(listed) if isinstance(member.read, _Refusal)]
+    photos = [i for i, member in enumerate(listed) if not isinstance(member.read, _Refusal)]
+    held = [i for i in photos if listed[i].part == VALIDATION]
+    others = [i for i in photos if listed[i].part != VALIDATION]
     chosen = sorted(others, key=places.__getitem__)[: recipe.limit]
     chosen += sorted(held, key=places.__getitem__)[: max(recipe.limit, recipe.validation)]
-    yield from (listed[i] for i in sorted(chosen))
+    yield from (listed[i] for i in sorted(chosen + broken))
     beginnings = chain.from_iterable(stream.members for stream in streams)
     yield from islice(beginnings, max(0, recipe.limit - len(others)))
 
@@ -168,11 +171,16 @@ def _inside(found: Iterator[Member], folder: str, file: str) -> Iterator[Member]
         for member in found:
             yield member._replace(name=f"{folder}/{member.name}")
     except InputError as error:
-        yield Member(f"{folder}/{file}", partial(_refuse, str(error)))
+        yield Member(f"{folder}/{file}", _Refusal(str(error)))
 
 
-def _refuse(reason: str) -> bytes:
-    raise InputError(reason)
+class _Refusal(NamedTuple):
+    """Reads what cannot be read: says why."""
+
+    reason: str
+
+    def __call__(self) -> bytes:
+        raise InputError(self.reason)
 
 
 def _zip(source: Source) -> Iterator[Member]:
