@@ -125,7 +125,7 @@ class Storage:
         return self.folder(picture_id) / "preview.mp4"
 
     def size(self, picture_id: str) -> int:
-        """Bytes of all files of a picture but those, and the parts of films, that are being written."""
+        """Bytes of all files of a picture but those that are being written, and films' parts."""
         total = 0
         for path in self.folder(picture_id).glob("[!.]*"):
             with contextlib.suppress(FileNotFoundError):  # it may go meanwhile
