@@ -40,8 +40,9 @@ from web_fixtures import MakeApp
 
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio import read
+from photochrom.video.film import colour_film
 from photochrom.video.probe import probe
-from photochrom.video.settings import FilmSettings
+from photochrom.video.settings import FilmOutcome, FilmSettings
 from photochrom.web import colouring, jobs
 from photochrom.web.database import Picture, db
 from photochrom.web.settings import WebSettings
@@ -421,7 +422,7 @@ def test_a_film_that_another_version_began_begins_anew_under_its_name(
     ],
     ids=lambda value: getattr(value, "format", value),
 )
-def test_a_film_becomes_one_that_holds_its_sound(
+def test_a_film_stays_of_its_kind_where_that_can_be_written(
     app: Flask, settings: WebSettings, client: FlaskClient, tmp_path: Path, film: Film, suffix: str
 ) -> None:
     path = make_film(tmp_path / f"film.{film.format}", film)
@@ -432,6 +433,33 @@ def test_a_film_becomes_one_that_holds_its_sound(
     assert result is not None
     assert result.suffix == suffix
     assert probe(result).streams == probe(path).streams
+
+
+def test_a_film_whose_own_kind_does_not_hold_its_sound_is_coloured_once(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    film = Film(frames=6, encoder="libx264", format="mov", audio="pcm_u8")
+    path = make_film(tmp_path / "film.mov", film)
+    # An .mp4 by its first bytes, with sound that Matroska holds and no .mp4 does.
+    path.write_bytes(path.read_bytes().replace(b"ftypqt  ", b"ftypisom", 1))
+    url = uploaded(client, path.read_bytes(), "film.mp4")
+    began: list[str] = []
+
+    def noted(source: Path, target: Path, *rest: Any) -> FilmOutcome:
+        began.append(f"{source.name} to {target.name}")
+        return colour_film(source, target, *rest)
+
+    monkeypatch.setattr("photochrom.video.film.colour_film", noted)
+    colour_all(app, settings)
+    assert client.get(f"{url}/state").get_json()["problem"] is None
+    assert began == ["original.mp4 to result-1.mkv"]
+    result = Storage(settings.data_dir).result(id_of(url), 1)
+    assert result is not None
+    assert payloads(result, "audio") == payloads(path, "audio")
 
 
 def test_a_film_of_a_telephone_keeps_its_sound(
