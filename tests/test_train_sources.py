@@ -275,6 +275,9 @@ def test_a_list_says_what_is_held_out(tmp_path: Path) -> None:
     listed.write_text("nothing.png\n")
     with pytest.raises(InputError, match="names none of the 3 photos; photos/"):
         split(photos, recipe)
+    few, _, recipe = loaded(folder, validation_list=str(listed), limit=2)
+    with pytest.raises(InputError, match=r"of the 2 photos that data\.limit = 2 draws; photos/"):
+        split(few, recipe)
 
 
 def test_another_seed_holds_out_others(tmp_path: Path) -> None:

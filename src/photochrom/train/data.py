@@ -96,7 +96,7 @@ def split(photos: PhotoSet, recipe: DataRecipe) -> tuple[PhotoSet, PhotoSet]:
     Raises InputError where nothing is left to train on, or the list fits no photo.
     """
     if recipe.validation_list:
-        held = _listed(photos, Path(recipe.validation_list))
+        held = _listed(photos, recipe)
         rest = ~held
     elif VALIDATION in photos.parts:
         own = np.array([part == VALIDATION for part in photos.parts])
@@ -128,8 +128,11 @@ def _first(photos: PhotoSet, recipe: DataRecipe, among: NDArray[np.bool_]) -> ND
     return chosen
 
 
-def _listed(photos: PhotoSet, path: Path) -> NDArray[np.bool_]:
-    """Which photos a list names: by the whole name or by any end of it. Returns (N,) bool."""
+def _listed(photos: PhotoSet, recipe: DataRecipe) -> NDArray[np.bool_]:
+    """Which photos the recipe's list names: by the whole name or by any end of it. Returns (N,)
+    bool.
+    """
+    path = Path(recipe.validation_list)
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -139,7 +142,10 @@ def _listed(photos: PhotoSet, path: Path) -> NDArray[np.bool_]:
         [any("/".join(ends) in names for ends in _ends(photo.split("/"))) for photo in photos.names]
     )
     if not held.any():
-        raise InputError(f"{path} names none of the {len(photos)} photos; {photos.names[0]} is one")
+        drawn = f" that data.limit = {recipe.limit} draws" if recipe.limit else ""
+        raise InputError(
+            f"{path} names none of the {len(photos)} photos{drawn}; {photos.names[0]} is one"
+        )
     return held
 
 

@@ -41,7 +41,8 @@ class DataRecipe:
     """Number of pictures held out: of the data set's own validation part where it has one, else
     chosen by a hash of their names, all of a person together."""
     validation_list: str = ""
-    """Text file with the names of the pictures to hold out instead, one a line."""
+    """Text file with the names of the pictures to hold out instead, one a line; under data.limit
+    those of them that it draws."""
     split_seed: int = 0
     """Another number holds out other pictures, and draws others under data.limit."""
     limit: int = 0
