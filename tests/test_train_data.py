@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -30,6 +31,25 @@ def test_folder_and_zip_give_the_same_photos(tmp_path: Path) -> None:
     assert len(a) == len(b) == 5
     np.testing.assert_array_equal(a[3], drawn_photo(3))
     np.testing.assert_array_equal(a[3], b[3])
+
+
+@pytest.mark.parametrize(("allowed", "threads"), [(3, 3), (64, 32)])
+def test_photos_are_decoded_by_the_processors_that_may_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: int, threads: int
+) -> None:
+    pools: list[int] = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, max_workers: int) -> None:
+            pools.append(max_workers)
+            super().__init__(max_workers)
+
+    monkeypatch.setattr(data, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(os, "cpu_count", lambda: 128)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(allowed)), raising=False)
+    folder = drawn_folder(tmp_path / "photos", 2)
+    load_photos(DataRecipe(sources=(str(folder),)), tmp_path / "run")
+    assert pools == [threads]
 
 
 def test_grey_and_broken_pictures_are_left_out_and_counted(tmp_path: Path) -> None:
