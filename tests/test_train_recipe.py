@@ -105,6 +105,7 @@ def test_set_changes_one_value(tmp_path: Path) -> None:
         ("rounds=2", "rounds is 2, and no stage is repeated"),
         ("budget_images=5", "budget_images is 5, and no stage has a share"),
         ("seed=-1", "seed must be between 0"),
+        ("seed=4294967296", "seed must be between 0 and 4294967295, got 4294967296"),
         ("stages.0.losses.perceptual=1", "vgg_weights"),
         ("nonsense", "key=value"),
         ("stages.0.batch=0", "stages.0.batch must be between 1"),

@@ -190,7 +190,7 @@ def _build(kind: type[_T], table: Any, where: str) -> _T:
             if not low <= number <= high:  # also refuses nan
                 raise RecipeError(
                     f"{where}.{key}".lstrip(".")
-                    + f" must be between {low:g} and {high:g}, got {number}"
+                    + f" must be between {low:.10g} and {high:.10g}, got {number}"
                 )
     return kind(**values)
 
