@@ -28,6 +28,7 @@ class ScaledCritic(Critic):
         start_normal(self, init)
 
     def forward(self, lab: Tensor) -> Tensor:
+        """lab: (N, 3, H, W) CIELAB units. Returns the body's scores (N, 1, h, w), unbounded."""
         ab = lab[:, 1:] / self.ab_scale
         seen = torch.cat([(lab[:, :1] - L_CENTRE) / L_SCALE, ab], dim=1) if self.conditional else ab
         scores: Tensor = self.body(seen)
