@@ -11,6 +11,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -174,7 +175,8 @@ def _inside(found: Iterator[Member], folder: str, file: str) -> Iterator[Member]
         yield Member(f"{folder}/{file}", _Refusal(str(error)))
 
 
-class _Refusal(NamedTuple):
+@dataclass(frozen=True)
+class _Refusal:
     """Reads what cannot be read: says why."""
 
     reason: str
