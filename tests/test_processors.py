@@ -7,6 +7,8 @@ import os
 import pytest
 
 from photochrom.processors import thread_count
+from photochrom.video.film import encoding_of
+from photochrom.video.settings import FilmSettings
 
 
 @pytest.mark.parametrize(("allowed", "most", "threads"), [(1, 4, 1), (3, 4, 3), (64, 4, 4)])
@@ -25,3 +27,12 @@ def test_systems_without_affinity_count_their_processors(
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: machine)
     assert thread_count(4) == threads
+
+
+@pytest.mark.parametrize(("allowed", "threads"), [(1, 2), (2, 3), (3, 5), (200, 128)])
+def test_a_film_is_encoded_by_them(
+    monkeypatch: pytest.MonkeyPatch, allowed: int, threads: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(allowed)), raising=False)
+    assert encoding_of(FilmSettings()).threads == threads
