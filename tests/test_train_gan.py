@@ -210,12 +210,17 @@ def test_what_is_frozen_keeps_the_statistics_of_its_batch_norms(photos: PhotoSet
         assert torch.equal(frozen.eval()(given), before)
 
 
-def test_frozen_batch_norms_are_not_measured_either() -> None:
+def with_frozen_encoder() -> Players:
     torch.manual_seed(0)
     net = build("mobile-unet", {"encoder_norm": True})
-    players = Players(net, copy.deepcopy(net).eval(), build_critic("pixel", {"width": 4}), None)
     for parameter in net.encoder_parameters():
         parameter.requires_grad_(False)
+    average = copy.deepcopy(net).eval()
+    return Players(net, average, build_critic("pixel", {"width": 4}), None)
+
+
+def test_frozen_batch_norms_are_not_measured_either() -> None:
+    players = with_frozen_encoder()
     before = {k: v.clone() for k, v in players.average.state_dict().items()}
     players.measure_statistics(iter([torch.rand(2, 4, 32, 32) * 50]))
     changed = {k for k, v in players.average.state_dict().items() if not torch.equal(v, before[k])}
@@ -226,11 +231,8 @@ def test_frozen_batch_norms_are_not_measured_either() -> None:
 
 def test_frozen_batch_norms_are_measured_where_their_average_is_still_on_its_way() -> None:
     """As where an earlier stage taught the encoder, and a later one freezes it."""
-    torch.manual_seed(0)
-    net = build("mobile-unet", {"encoder_norm": True})
-    players = Players(net, copy.deepcopy(net).eval(), build_critic("pixel", {"width": 4}), None)
-    for parameter in net.encoder_parameters():
-        parameter.requires_grad_(False)
+    players = with_frozen_encoder()
+    net = players.net
     net.get_buffer("encoder.last.n.running_mean").add_(1.0)
     with torch.no_grad():
         net.get_parameter("encoder.stem.n.weight").add_(1.0)

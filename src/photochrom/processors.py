@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 
 
+def available() -> int:
+    """How many there are; at least one."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def thread_count(most: int) -> int:
     """Threads worth starting: one for each processor that may be used, at most ``most``."""
-    if hasattr(os, "sched_getaffinity"):
-        available = len(os.sched_getaffinity(0))
-    else:
-        available = os.cpu_count() or 1
-    return min(available, most)
+    return min(available(), most)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from photochrom import __version__
 from photochrom.engine import Network, load, local
-from photochrom.processors import thread_count
+from photochrom.processors import available
 from photochrom.video.colouring import Converter, Reel, decoded
 from photochrom.video.frames import FilmInfo, Frame
 from photochrom.video.guessing import network_guess
@@ -53,8 +53,8 @@ _BEFORE_WARM_UP = 4
 """Frames more that are read when going on: a deinterlacer looks at the ones before."""
 _HELD = 8
 """Frames between two threads."""
-_MOST_PROCESSORS = 85
-"""More give no more threads than the 128 that x264 has at most."""
+_MOST_THREADS = 128
+"""x264's own limit."""
 
 
 def colour_film(
@@ -124,7 +124,7 @@ def manifest(info: FilmInfo, network: Network, settings: FilmSettings) -> dict[s
         "av": av.__version__,
         "model": f"{network.card.title} {fingerprint(Path(network.source))}",
         "engine": network.device,
-        "processors": thread_count(_MOST_PROCESSORS),
+        "processors": available(),
         "encoding": encoding,
         **chosen,
         "keyframes": stills,
@@ -136,7 +136,7 @@ def encoding_of(settings: FilmSettings) -> Encoding:
 
     Three for two processors is x264's own choice.
     """
-    own = (3 * thread_count(_MOST_PROCESSORS) + 1) // 2
+    own = min((3 * available() + 1) // 2, _MOST_THREADS)
     threads = settings.encoding.threads or settings.threads or own
     return dataclasses.replace(settings.encoding, threads=threads)
 

@@ -8,14 +8,12 @@ const SHARED_CACHE = "shared-files"; // the service worker's, see sw.js
 
 /** @type {HTMLFormElement} */
 const form = need("add");
-/** @type {HTMLInputElement} */
-const choose = need("choose");
 const veil = need("drop-veil");
 let sending = false;
 
 /** @param {Iterable<File>} files */
 async function add(files) {
-  const ours = readable(files, choose.accept);
+  const ours = readable(files, form.dataset.taken ?? "");
   if (!ours.length || sending) {
     if (!sending) note(words("pick_files"), true);
     return;

@@ -6,7 +6,7 @@ import { words } from "./words.js";
 
 /**
  * @param {Iterable<File>} files
- * @param {string} taken media types and endings that the studio takes, with commas, as of an input
+ * @param {string} taken media types and endings that the studio takes, with commas
  * @returns {File[]} those of them
  */
 export function readable(files, taken) {
