@@ -149,6 +149,7 @@ def test_pictures_are_dropped_pasted_searched_and_deleted(
     me.go("/library?q=zwei")
     assert cards.count() == 1
     cards.first.click()
+    me.page.wait_for_url("**/pictures/*")  # and for its scripts, which ask before they delete
     me.page.get_by_role("heading", name="Name and delete").click()
     me.press("Delete")
     question = me.page.get_by_role("dialog")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio.atomic import write_atomically
-from photochrom.processors import available
+from photochrom.processors import thread_count
 from photochrom.train.decode import Unusable, decode
 from photochrom.train.layouts import VALIDATION, Member
 from photochrom.train.recipe import DataRecipe
@@ -26,6 +26,7 @@ from photochrom.train.sources import Report, members, place_in_order, source_fil
 
 _CACHE_FORMAT = 1
 _CHUNK = 64
+_MOST_DECODERS = 32
 _REPORT_S = 20.0
 _ABANDONED_S = 3600.0
 
@@ -240,7 +241,8 @@ def _decode_all(
     shapes: list[tuple[int, int]] = []
     grey = broken = 0
     told = time.monotonic()
-    with contextlib.ExitStack() as archives, ThreadPoolExecutor(available()) as pool:
+    threads = thread_count(_MOST_DECODERS)
+    with contextlib.ExitStack() as archives, ThreadPoolExecutor(threads) as pool:
         found = members(recipe, archives, report)
         while chunk := list(islice(found, _CHUNK)):
             decoded = pool.map(lambda member: decode(member, recipe), chunk)
