@@ -22,10 +22,10 @@ test:  ## All tests, in two halves beside each other.
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-colouring test-training-and-studio
 
 test-colouring:
-	@$(BIN)/python -m pytest --ignore-glob='*/test_train_*.py' --ignore-glob='*/test_web_*.py'
+	@$(BIN)/python -m pytest --ignore=tests/training --ignore=tests/web
 
 test-training-and-studio:
-	@$(BIN)/python -m pytest tests/test_train_*.py tests/test_web_*.py
+	@$(BIN)/python -m pytest tests/training tests/web
 
 docs:  ## Rewrite the pages that repeat what the code says.
 	$(BIN)/python docs/generate.py

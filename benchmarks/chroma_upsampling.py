@@ -6,7 +6,7 @@
 PICTURES is a folder or zip file of colour photographs. Each is made grey; its chroma comes from the
 true picture, averaged to a quarter of the working size ("oracle"), and with --model also from the
 network; every method brings both to full size. Small working sizes stand for large photographs:
-what counts is the enlargement. The default of `photochrom.colorize` is decided by the network's
+what counts is the enlargement. The default of `photochrom.pipeline` is decided by the network's
 rows.
 """
 
@@ -28,12 +28,12 @@ from photochrom.color.fit import shrink, shrink_lightness, working_shape
 from photochrom.color.luminance import lightness
 from photochrom.color.space import rgb_to_lab
 from photochrom.color.upsample import upsample_chroma
-from photochrom.colorize import guess_chroma, hint_planes
 from photochrom.engine import Network, load
 from photochrom.engine.find import cache_dir
-from photochrom.evaluate.dataset import grey_of, open_pictures
-from photochrom.evaluate.lpips import Lpips, find_weights
-from photochrom.evaluate.scores import PairMeter, PairScores
+from photochrom.evaluation.dataset import grey_of, open_pictures
+from photochrom.evaluation.lpips import Lpips, find_weights
+from photochrom.evaluation.scores import PairMeter, PairScores
+from photochrom.pipeline import guess_chroma, hint_planes
 
 Planes = NDArray[np.float32]
 

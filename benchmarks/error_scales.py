@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 
 from photochrom.color.compose import compose
 from photochrom.color.luminance import lightness
-from photochrom.colorize import colorize
 from photochrom.engine import DEFAULT_MODEL, load
 from photochrom.engine.find import cache_dir
-from photochrom.evaluate.dataset import centre_crop, grey_of, open_pictures
-from photochrom.evaluate.lpips import Lpips, find_weights
-from photochrom.evaluate.metrics import lab_of
-from photochrom.evaluate.scores import PairMeter, PairScores
+from photochrom.evaluation.dataset import centre_crop, grey_of, open_pictures
+from photochrom.evaluation.lpips import Lpips, find_weights
+from photochrom.evaluation.metrics import lab_of
+from photochrom.evaluation.scores import PairMeter, PairScores
+from photochrom.pipeline import colorize
 
 Planes = NDArray[np.float32]
 

@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from photochrom.engine import DEFAULT_MODEL
-from photochrom.evaluate.bench import drawn_picture
+from photochrom.evaluation.bench import drawn_picture
 
 SHOT_S = 4
 ONCE_S = 60

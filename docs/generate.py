@@ -19,10 +19,10 @@ import click
 from photochrom.cli.app import app
 from photochrom.engine import find
 from photochrom.engine.card import ModelCard, read_card
-from photochrom.train import recipe as recipe_module
-from photochrom.train import shipped
-from photochrom.train import stage as stage_module
-from photochrom.train.recipe import NetRecipe
+from photochrom.training.recipe import builtin as shipped
+from photochrom.training.recipe import recipe as recipe_module
+from photochrom.training.recipe import stage as stage_module
+from photochrom.training.recipe.recipe import NetRecipe
 from photochrom.web import settings as web_settings
 
 DOCS = Path(__file__).parent

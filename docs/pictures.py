@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.colorize import Hint, colorize
 from photochrom.imageio import Picture, read, write
+from photochrom.pipeline import Hint, colorize
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures"

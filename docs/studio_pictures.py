@@ -26,8 +26,8 @@ import skimage.data
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from photochrom.colorize import colorize
 from photochrom.imageio import read
+from photochrom.pipeline import colorize
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PICTURES: Final = ROOT / "docs" / "pictures"

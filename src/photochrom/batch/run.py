@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from photochrom import __version__
+from photochrom.atomic import check_target, remove_leftovers
 from photochrom.batch.plan import Job, is_folder
 from photochrom.color.tone import tone
-from photochrom.colorize import Hint, NetworkSettings, colorize
 from photochrom.engine import Network, load, local
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.imageio import DEFAULT_MAX_PIXELS, keeps_depth, read, write
-from photochrom.imageio.atomic import check_target, remove_leftovers
+from photochrom.pipeline import Hint, NetworkSettings, colorize
 from photochrom.processors import thread_count
 
 Status: TypeAlias = Literal["coloured", "finished", "in colour", "failed"]

@@ -13,17 +13,17 @@ from photochrom.cli import OK
 from photochrom.cli.options import FiniteRange, model_option
 from photochrom.cli.table import aligned
 from photochrom.engine import DEVICES
-from photochrom.evaluate.bench import (
+from photochrom.evaluation.bench import (
     DEFAULT_MEGAPIXELS,
     DEFAULT_REPEATS,
     STAGES,
     Measurement,
 )
-from photochrom.evaluate.bench import bench as measure
+from photochrom.evaluation.bench import bench as measure
 from photochrom.imageio import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
-    from photochrom.evaluate.bench_film import FilmMeasurement
+    from photochrom.evaluation.bench_film import FilmMeasurement
 
 
 @click.command()
@@ -71,7 +71,7 @@ def bench(
     """
     if film is not None:
         # PyAV is an extra: pictures are measured without it.
-        from photochrom.evaluate.bench_film import bench_film
+        from photochrom.evaluation.bench_film import bench_film
 
         for device in devices or ("auto",):
             _tell_film(bench_film(film, model=model, device=device, repeats=repeats), as_json)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photochrom.cli import FAILED, OK
-from photochrom.cli.measuring import (
+from photochrom.cli.evaluation_options import (
     crop_option,
     data_option,
     limit_option,
@@ -21,12 +21,12 @@ from photochrom.cli.measuring import (
 from photochrom.cli.options import device_option, size_option, vividness_option
 from photochrom.cli.table import aligned
 from photochrom.errors import MissingDependencyError
-from photochrom.evaluate.settings import Settings
+from photochrom.evaluation.options import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from photochrom.evaluate.compare import Contender
+    from photochrom.evaluation.compare import Contender
 
 
 @click.command()
@@ -68,7 +68,7 @@ def compare(
     from rich.console import Console
 
     try:
-        from photochrom.evaluate.compare import (
+        from photochrom.evaluation.compare import (
             check_folder,
             costs_of,
             methods_of,
@@ -97,7 +97,7 @@ def compare(
 
 def _contender(given: str, models: Path, messages: Console) -> Contender:
     """A run, exported; or a model as it is."""
-    from photochrom.evaluate.compare import Contender
+    from photochrom.evaluation.compare import Contender
 
     named, equals, rest = given.partition("=")
     # "=" may stand in an address or a path; a name comes without either's marks.
@@ -107,7 +107,7 @@ def _contender(given: str, models: Path, messages: Console) -> Contender:
     if path.suffix != ".pt" and not path.is_dir():
         return Contender(named or path.stem, rest)
     try:
-        from photochrom.train.runs import exported, run_facts
+        from photochrom.training.finished_run import exported, run_facts
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f"comparing runs needs {error.name}: pip install 'photochrom[train]', or export the "

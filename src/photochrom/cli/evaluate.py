@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from photochrom.cli import FAILED, OK
-from photochrom.cli.measuring import (
+from photochrom.cli.evaluation_options import (
     crop_option,
     data_option,
     limit_option,
@@ -20,9 +20,9 @@ from photochrom.cli.measuring import (
 )
 from photochrom.cli.options import FiniteRange, device_option, size_option, vividness_option
 from photochrom.cli.table import aligned
-from photochrom.evaluate.report import PICTURE_METRICS, to_table
-from photochrom.evaluate.settings import Settings
-from photochrom.video.steady import DEFAULT_STEADY
+from photochrom.evaluation.options import Settings
+from photochrom.evaluation.report import PICTURE_METRICS, to_table
+from photochrom.video.temporal.smoothing import DEFAULT_STEADY
 
 _DEFAULT = Settings()
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -110,10 +110,10 @@ def evaluate(
     """
     from rich.console import Console
 
+    from photochrom.atomic import check_target
     from photochrom.engine import DEFAULT_MODEL
-    from photochrom.evaluate import outputs
-    from photochrom.evaluate.methods import load_methods
-    from photochrom.imageio.atomic import check_target
+    from photochrom.evaluation import outputs
+    from photochrom.evaluation.methods import load_methods
 
     if (data is None) == (not films):
         raise click.UsageError("Name either pictures, with --data, or films, with --film.")

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from photochrom.cli.table import aligned
-from photochrom.evaluate.settings import Settings
+from photochrom.evaluation.options import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from photochrom.evaluate.lpips import Lpips
+    from photochrom.evaluation.lpips import Lpips
 
 
 def measure_films(
@@ -37,7 +37,7 @@ def measure_films(
     from rich.progress import Progress
 
     from photochrom.engine import DEFAULT_MODEL, load
-    from photochrom.evaluate.film import FilmMeasuring, evaluate_film, to_table, write_json
+    from photochrom.evaluation.film import FilmMeasuring, evaluate_film, to_table, write_json
 
     if len(models) > 1:
         raise click.UsageError("--film measures one model at a time.")

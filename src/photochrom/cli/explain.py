@@ -12,8 +12,8 @@ from photochrom.cli.options import device_option, model_option, size_option
 from photochrom.errors import MissingDependencyError
 
 if TYPE_CHECKING:
-    from photochrom.colorize import Size
-    from photochrom.evaluate.explain import Explained, Judgement
+    from photochrom.evaluation.explain import Explained, Judgement
+    from photochrom.pipeline import Size
 
 
 @click.command()
@@ -50,11 +50,11 @@ def explain(
     and b are drawn in the colours they stand for; bins are the colours of classification networks;
     entropy is how undecided such a network is, place by place.
     """
+    from photochrom.atomic import check_target
     from photochrom.engine import load
-    from photochrom.evaluate.explain import explain as take_apart
-    from photochrom.evaluate.explain import views, write_views
+    from photochrom.evaluation.explain import explain as take_apart
+    from photochrom.evaluation.explain import views, write_views
     from photochrom.imageio import eight_bit_rgb, read
-    from photochrom.imageio.atomic import check_target
 
     target = out or photo.with_name(f"{photo.stem}.explained.png")
     if target.suffix:
@@ -77,14 +77,14 @@ def explain(
 def _by_run(run: Path, rgb: Any, size: Size, device: str) -> tuple[Explained, Judgement | None]:
     """The photo by a run's network, and the judgement of its critic where it has one."""
     try:
-        from photochrom.train.judging import critic_maps
-        from photochrom.train.runs import find_checkpoint, load_run
+        from photochrom.training.finished_run import find_checkpoint, load_run
+        from photochrom.training.reports.critic_maps import critic_maps
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f"looking into a run needs {error.name}: pip install 'photochrom[train]'"
         ) from error
-    from photochrom.evaluate.explain import Judgement
-    from photochrom.evaluate.explain import explain as take_apart
+    from photochrom.evaluation.explain import Judgement
+    from photochrom.evaluation.explain import explain as take_apart
 
     checkpoint = find_checkpoint(run)
     explained = take_apart(rgb, load_run(checkpoint, device), size)

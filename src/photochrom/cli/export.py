@@ -40,8 +40,8 @@ def export(
     The file is run once and compared with the network in torch before it is kept.
     """
     try:
-        from photochrom.evaluate.card_metrics import read_card_metrics
-        from photochrom.train.export import export as write
+        from photochrom.evaluation.card_metrics import read_card_metrics
+        from photochrom.training.export import export as write
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f"exporting needs {error.name}: pip install 'photochrom[train]'"

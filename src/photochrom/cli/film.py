@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from photochrom.cli import FAILED, OK
+from photochrom.cli.film_arguments import hints_of, keyframes_of, targets_of, time_of
 from photochrom.cli.film_progress import FilmBars, FilmReporter
-from photochrom.cli.film_values import hints_of, keyframes_of, targets_of, time_of
 from photochrom.cli.options import (
     FiniteRange,
     device_option,
@@ -20,12 +20,12 @@ from photochrom.cli.options import (
 )
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.video.film import colour_film
+from photochrom.video.io.encoder import CODECS, KINDS, Codec, Encoding
+from photochrom.video.options import FilmHint, FilmOutcome, FilmSettings, KeyFrame, Progress
+from photochrom.video.parallel import Work, colour_several
 from photochrom.video.preview import PREVIEW_PLACES, preview_film
 from photochrom.video.segments import forget_parts
-from photochrom.video.settings import FilmHint, FilmOutcome, FilmSettings, KeyFrame, Progress
-from photochrom.video.several import Work, colour_several
 from photochrom.video.stills import keyframes_in, write_stills
-from photochrom.video.writing import CODECS, KINDS, Codec, Encoding
 
 _DEFAULT = FilmSettings()
 _CRF = ", ".join(f"{kind.crf} for {codec}" for codec, kind in KINDS.items() if kind.crf is not None)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from photochrom.cli.console import printable
-from photochrom.video.settings import FilmOutcome, FilmProgress
+from photochrom.cli.progress import printable
+from photochrom.video.options import FilmOutcome, FilmProgress
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

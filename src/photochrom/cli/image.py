@@ -11,7 +11,6 @@ import click
 
 from photochrom.batch import DEFAULT_JOBS, Job, Outcome, Settings, colour_files, plan
 from photochrom.cli import FAILED, OK
-from photochrom.cli.console import Reporter
 from photochrom.cli.options import (
     FiniteRange,
     device_option,
@@ -19,8 +18,9 @@ from photochrom.cli.options import (
     size_option,
     vividness_option,
 )
-from photochrom.colorize import Hint
+from photochrom.cli.progress import Reporter
 from photochrom.errors import InputError
+from photochrom.pipeline import Hint
 
 _DEFAULT = Settings()
 _NUMBER = r"(\d+(?:\.\d*)?)"

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from photochrom.colorize import DEFAULT_VIVIDNESS
 from photochrom.engine import DEFAULT_MODEL, DEVICE_NAMES
+from photochrom.pipeline import DEFAULT_VIVIDNESS
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 2048
 

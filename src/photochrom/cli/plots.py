@@ -26,7 +26,7 @@ def plots(run: Path, out: Path | None) -> int:
     the histogram of true and predicted colours as PNG; RUN/report.html has all of it on a page.
     """
     try:
-        from photochrom.train.runs import draw_run
+        from photochrom.training.finished_run import draw_run
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f"plots of a run need {error.name}: pip install 'photochrom[train]'"

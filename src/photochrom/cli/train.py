@@ -18,8 +18,8 @@ from photochrom.errors import InputError, MissingDependencyError
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from photochrom.train.loop import Trainer
-    from photochrom.train.recipe import Recipe
+    from photochrom.training.loop import Trainer
+    from photochrom.training.recipe.recipe import Recipe
 
 _TERMINATED = 128 + signal.SIGTERM
 _LINE_EVERY_S = 60.0
@@ -73,8 +73,8 @@ def train(
     Several GPUs or machines: torchrun --nproc-per-node N -m photochrom train RECIPE
     """
     try:
-        from photochrom.train.recipe_file import load_recipe
-        from photochrom.train.shipped import list_recipes, recipe_path
+        from photochrom.training.recipe.builtin import list_recipes, recipe_path
+        from photochrom.training.recipe.toml import load_recipe
     except ModuleNotFoundError as error:
         raise _lacking(error) from error
     if listed:
@@ -95,7 +95,7 @@ def train(
 
 def _count_bins(recipe: Recipe, out: Path) -> int:
     try:
-        from photochrom.train.prior import save_prior_of
+        from photochrom.training.data.bin_prior import save_prior_of
     except ModuleNotFoundError as error:
         raise _lacking(error) from error
     click.echo(save_prior_of(recipe, out, _say))
@@ -104,9 +104,9 @@ def _count_bins(recipe: Recipe, out: Path) -> int:
 
 def _train(recipe: Recipe, folder: Path, resume: bool, threads: int | None) -> int:
     try:
-        from photochrom.train.checkpoint import NAME
-        from photochrom.train.loop import Trainer
-        from photochrom.train.stopping import Stopped
+        from photochrom.training.checkpoint import NAME
+        from photochrom.training.interrupts import Stopped
+        from photochrom.training.loop import Trainer
     except ModuleNotFoundError as error:
         raise _lacking(error) from error
     if resume and not (folder / NAME).exists():

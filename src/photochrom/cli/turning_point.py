@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from photochrom.cli import OK
-from photochrom.cli.measuring import (
+from photochrom.cli.evaluation_options import (
     crop_option,
     data_option,
     lpips_option,
@@ -18,7 +18,7 @@ from photochrom.cli.measuring import (
 from photochrom.cli.options import device_option, size_option
 from photochrom.cli.table import aligned
 from photochrom.errors import MissingDependencyError
-from photochrom.evaluate.settings import Settings
+from photochrom.evaluation.options import Settings
 
 _PHOTOS = 50
 
@@ -61,7 +61,7 @@ def turning_point(
     or blotchier than the true photographs; before that, the lowest LPIPS is picked.
     """
     try:
-        from photochrom.train.runs import kept_checkpoints, load_run, run_facts
+        from photochrom.training.finished_run import kept_checkpoints, load_run, run_facts
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f"looking into a run needs {error.name}: pip install 'photochrom[train]'"
@@ -69,9 +69,9 @@ def turning_point(
     from rich.console import Console
     from rich.progress import Progress
 
-    from photochrom.evaluate import turning_point as room
-    from photochrom.evaluate.dataset import open_pictures
-    from photochrom.imageio.atomic import check_target
+    from photochrom.atomic import check_target
+    from photochrom.evaluation import turning_point as room
+    from photochrom.evaluation.dataset import open_pictures
 
     folder = out or run
     kept = kept_checkpoints(run)

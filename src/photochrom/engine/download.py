@@ -23,7 +23,7 @@ def download(url: str, checksum: str, target: Path) -> bytes:
     Returns the content. Raises ModelError when the file cannot be fetched or kept, or is not
     what the checksum says; then nothing is left behind.
     """
-    from photochrom.imageio.atomic import remove_leftovers, write_atomically  # brings all decoders
+    from photochrom.atomic import remove_leftovers, write_atomically  # brings all decoders
 
     content = b"".join(_received(url))
     actual = hashlib.sha256(content).hexdigest()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from photochrom.atomic import check_target, write_atomically
 from photochrom.errors import OutputError
 from photochrom.imageio import containers, convert, exif, icc, xmp
-from photochrom.imageio.atomic import check_target, write_atomically
 from photochrom.imageio.encoders import ENCODERS, Encodable
 from photochrom.imageio.picture import (
     ALPHA_FORMATS,

@@ -21,17 +21,18 @@ from numpy.typing import NDArray
 
 from photochrom import __version__
 from photochrom.engine import Network, load, local
+from photochrom.locks import sole
 from photochrom.processors import available
-from photochrom.video.colouring import Converter, Reel, decoded
-from photochrom.video.frames import FilmInfo, Frame
-from photochrom.video.guessing import network_guess
-from photochrom.video.joining import check_carried, join
+from photochrom.video.converter import Converter, Reel, decoded
+from photochrom.video.guess import network_guess
+from photochrom.video.io.container import av
+from photochrom.video.io.encoder import Encoding
+from photochrom.video.io.frame import FilmInfo, Frame
+from photochrom.video.io.mux import check_carried, join
+from photochrom.video.io.probe import probe
+from photochrom.video.io.reader import read_frames
 from photochrom.video.keyframes import ShotWatch, carried_on
-from photochrom.video.libav import av
-from photochrom.video.pins import Pinned
-from photochrom.video.probe import probe
-from photochrom.video.reaching import pinned_in_shots
-from photochrom.video.reading import read_frames
+from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
 from photochrom.video.segments import (
     Parts,
     Segment,
@@ -41,11 +42,10 @@ from photochrom.video.segments import (
     fingerprint,
     open_parts,
 )
-from photochrom.video.settings import FilmOutcome, FilmProgress, FilmSettings, Progress
-from photochrom.video.sole import sole
-from photochrom.video.stages import ReadAhead, WorkBehind
-from photochrom.video.steady import LOOKAHEAD, steady_chroma
-from photochrom.video.writing import Encoding
+from photochrom.video.temporal.backward import pinned_in_shots
+from photochrom.video.temporal.propagation import Pinned
+from photochrom.video.temporal.smoothing import LOOKAHEAD, steady_chroma
+from photochrom.video.threads import ReadAhead, WorkBehind
 
 WARM_UP = 100
 """Frames before a segment that are gone through for its colours; older ones hardly count."""

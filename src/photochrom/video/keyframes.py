@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from photochrom.color.fit import shrink
 from photochrom.color.space import rgb_to_lab
-from photochrom.colorize import Hint, hint_planes
 from photochrom.errors import InputError
 from photochrom.imageio import eight_bit_rgb, read
-from photochrom.video.colouring import Converter
-from photochrom.video.frames import FilmInfo
-from photochrom.video.pins import Pinned
-from photochrom.video.reading import pts_near
-from photochrom.video.settings import FilmHint, KeyFrame
-from photochrom.video.shots import ShotFinder
-from photochrom.video.steady import Small
+from photochrom.pipeline import Hint, hint_planes
+from photochrom.video.converter import Converter
+from photochrom.video.io.frame import FilmInfo
+from photochrom.video.io.reader import pts_near
+from photochrom.video.options import FilmHint, KeyFrame
+from photochrom.video.temporal.propagation import Pinned
+from photochrom.video.temporal.shots import ShotFinder
+from photochrom.video.temporal.smoothing import Small
 
 _ASPECT_SLACK = 0.02
 _HINT_RADIUS = 0.01

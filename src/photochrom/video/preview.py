@@ -14,18 +14,18 @@ from typing import NamedTuple
 from photochrom import __version__
 from photochrom.engine import load, local
 from photochrom.errors import InputError, OutputError
-from photochrom.video.colouring import Converter, Reel, decoded, side_by_side
-from photochrom.video.frames import FilmInfo
-from photochrom.video.guessing import network_guess
-from photochrom.video.joining import check_carried, join
-from photochrom.video.probe import probe
-from photochrom.video.reaching import pinned_in_shots
-from photochrom.video.reading import read_frames
+from photochrom.video.converter import Converter, Reel, decoded, side_by_side
+from photochrom.video.guess import network_guess
+from photochrom.video.io.encoder import FilmWriter
+from photochrom.video.io.frame import FilmInfo
+from photochrom.video.io.mux import check_carried, join
+from photochrom.video.io.probe import probe
+from photochrom.video.io.reader import read_frames
+from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
 from photochrom.video.segments import check_output
-from photochrom.video.settings import FilmOutcome, FilmProgress, FilmSettings, Progress
-from photochrom.video.stages import ReadAhead
-from photochrom.video.steady import steady_chroma
-from photochrom.video.writing import FilmWriter
+from photochrom.video.temporal.backward import pinned_in_shots
+from photochrom.video.temporal.smoothing import steady_chroma
+from photochrom.video.threads import ReadAhead
 
 PREVIEW_PLACES = 4
 _HELD = 8

@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.atomic import check_target, remove_leftovers, write_atomically
 from photochrom.errors import InputError, OutputError
-from photochrom.imageio.atomic import check_target, remove_leftovers, write_atomically
-from photochrom.video.frames import FilmInfo, Frame
-from photochrom.video.libav import av
-from photochrom.video.sole import sole
-from photochrom.video.writing import Encoding, FilmWriter
+from photochrom.locks import sole
+from photochrom.video.io.container import av
+from photochrom.video.io.encoder import Encoding, FilmWriter
+from photochrom.video.io.frame import FilmInfo, Frame
 
 MANIFEST = "manifest.json"
 _ENDS = 1 << 20

@@ -12,15 +12,15 @@ from photochrom.color.compose import compose_upsampled
 from photochrom.engine import load, local
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio import Picture, write
-from photochrom.video.colouring import Converter, Decoded, decoded
-from photochrom.video.guessing import network_guess
+from photochrom.video.converter import Converter, Decoded, decoded
+from photochrom.video.guess import network_guess
+from photochrom.video.io.probe import probe
+from photochrom.video.io.reader import read_frames
 from photochrom.video.keyframes import pinned_colours
-from photochrom.video.pins import guess_one
-from photochrom.video.probe import probe
-from photochrom.video.reading import read_frames
-from photochrom.video.settings import FilmProgress, FilmSettings, KeyFrame, Progress
-from photochrom.video.shots import DECISION_FRAMES, ShotFinder
-from photochrom.video.stages import ReadAhead
+from photochrom.video.options import FilmProgress, FilmSettings, KeyFrame, Progress
+from photochrom.video.temporal.propagation import guess_one
+from photochrom.video.temporal.shots import DECISION_FRAMES, ShotFinder
+from photochrom.video.threads import ReadAhead
 
 SUFFIX = ".png"
 _INTO_SHOT = 4

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from flask import Flask
 
+from photochrom.web.accounts.account_page import blueprint as account
 from photochrom.web.accounts.login import init_login
-from photochrom.web.accounts.own import blueprint as account
-from photochrom.web.accounts.pages import blueprint as sessions
-from photochrom.web.answers import init_answers
+from photochrom.web.accounts.routes import blueprint as sessions
 from photochrom.web.api.v1 import blueprint as api
 from photochrom.web.database import init_database
+from photochrom.web.error_pages import init_answers
 from photochrom.web.errors import SettingsError
 from photochrom.web.health import init_health
+from photochrom.web.i18n import init_words
 from photochrom.web.logs import init_logs, start_logs
-from photochrom.web.pictures.pages import blueprint as pictures
-from photochrom.web.pictures.sending import blueprint as picture_files
+from photochrom.web.pictures.file_routes import blueprint as picture_files
+from photochrom.web.pictures.routes import blueprint as pictures
+from photochrom.web.pwa import init_shell
 from photochrom.web.secret import secret_key
 from photochrom.web.security import init_security
 from photochrom.web.settings import WebSettings, keep_settings, load_settings
-from photochrom.web.shell import init_shell
-from photochrom.web.words import init_words
 
 
 def create_app(settings: WebSettings | None = None) -> Flask:

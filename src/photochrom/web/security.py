@@ -14,8 +14,8 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from photochrom.web.errors import Refused
+from photochrom.web.i18n import _
 from photochrom.web.settings import WebSettings, current_settings
-from photochrom.web.words import _
 
 
 def visitor_key() -> str:

@@ -23,7 +23,7 @@ from photochrom.engine import card_of
 from photochrom.web.app import create_app
 from photochrom.web.errors import SettingsError
 from photochrom.web.logs import start_logs
-from photochrom.web.pictures.trying_out import trials
+from photochrom.web.pictures.live_preview import trials
 from photochrom.web.settings import CONFIG, PREFIX, WebSettings
 from photochrom.web.worker import migrate
 

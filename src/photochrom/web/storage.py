@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from photochrom.imageio.atomic import remove_leftovers, write_atomically
+from photochrom.atomic import remove_leftovers, write_atomically
 from photochrom.web.errors import NotFound, TooLarge
-from photochrom.web.words import _
+from photochrom.web.i18n import _
 
 SUFFIX_OF_TYPE: Final = {
     "image/jpeg": ".jpg",

@@ -20,20 +20,20 @@ from typing import IO, Final
 import numpy as np
 from flask import Flask
 
-from photochrom.colorize import colorize
 from photochrom.engine import Network, load, local
 from photochrom.errors import InputError, MissingDependencyError, OutputError, PhotochromError
+from photochrom.pipeline import colorize
 from photochrom.web import jobs
 from photochrom.web.app import create_app
-from photochrom.web.colouring import Order, Stopped, colour
+from photochrom.web.cleanup import sweep
 from photochrom.web.database import db, is_outage, new_id, upgrade_database
 from photochrom.web.errors import SettingsError
+from photochrom.web.i18n import _
 from photochrom.web.lock import held
 from photochrom.web.logs import start_logs
+from photochrom.web.render import Order, Stopped, colour
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
-from photochrom.web.sweep import sweep
-from photochrom.web.words import _
 
 READY: Final = "The worker is ready."
 """What it says when it begins to look at the queue."""

@@ -13,7 +13,7 @@ from wtforms import Field, Form, PasswordField, StringField
 from wtforms.validators import EqualTo, StopValidation
 
 from photochrom.web.accounts.passwords import LONGEST, SHORTEST
-from photochrom.web.words import _
+from photochrom.web.i18n import _
 
 Validator = Callable[[Form, Field], None]
 NAME_LENGTH = 100

@@ -12,11 +12,11 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response as AnyResponse
 
-from photochrom.web.answers import wants_json
 from photochrom.web.database import User, db
+from photochrom.web.error_pages import wants_json
 from photochrom.web.errors import LoginNeeded
+from photochrom.web.i18n import _
 from photochrom.web.settings import current_settings
-from photochrom.web.words import _
 
 P = ParamSpec("P")
 T = TypeVar("T")

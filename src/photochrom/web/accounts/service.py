@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from photochrom.web.accounts.passwords import hash_password, is_outdated, is_password
 from photochrom.web.database import Picture, User, db
 from photochrom.web.errors import Conflict
+from photochrom.web.i18n import _
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import Storage
-from photochrom.web.words import _
 
 RESET_HOURS = 1
 """How long a reset link can be used."""

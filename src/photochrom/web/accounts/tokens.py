@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 
 from photochrom.web.database import Token, User, db, now
 from photochrom.web.errors import NotFound, Refused
-from photochrom.web.words import _
+from photochrom.web.i18n import _
 
 PREFIX = "pc_"
 """Begins every token, so that scanners for leaked secrets can know one."""

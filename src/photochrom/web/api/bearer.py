@@ -14,9 +14,9 @@ from photochrom.web.accounts.login import local_user
 from photochrom.web.accounts.tokens import user_of_token
 from photochrom.web.database import User
 from photochrom.web.errors import LoginNeeded
+from photochrom.web.i18n import _
 from photochrom.web.security import visitor_key
 from photochrom.web.settings import current_settings
-from photochrom.web.words import _
 
 LOCAL_TOKEN: Final = "local"
 """The token of a studio without accounts. It is no secret: that the header is there at all shows

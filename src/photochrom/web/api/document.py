@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any, Final, TypeAlias
 
 from photochrom import __version__
-from photochrom.web.api.reading import MAX_PAGE, MAX_PER_PAGE, MAX_SEARCH
+from photochrom.web.api.fields import MAX_PAGE, MAX_PER_PAGE, MAX_SEARCH
 from photochrom.web.database import MAX_NAME
-from photochrom.web.pictures.handing_out import FORMS
-from photochrom.web.pictures.wishes import (
+from photochrom.web.pictures.downloads import FORMS
+from photochrom.web.pictures.edits import (
     MAX_HINTS,
     MAX_SIZE_PX,
     MAX_VIVIDNESS,

@@ -9,14 +9,14 @@ from flask import Blueprint, Response, jsonify, request, send_file, url_for
 
 from photochrom.web.api.bearer import rate_key, this_caller
 from photochrom.web.api.document import openapi
-from photochrom.web.api.reading import form_fields, json_fields, query_fields
+from photochrom.web.api.fields import form_fields, json_fields, query_fields
 from photochrom.web.database import Picture
 from photochrom.web.errors import LoginNeeded, Refused
+from photochrom.web.i18n import _
 from photochrom.web.pictures import service
-from photochrom.web.pictures.handing_out import result_file
+from photochrom.web.pictures.downloads import result_file
 from photochrom.web.security import UPLOADS, csrf, limiter, upload_rate
 from photochrom.web.settings import current_settings
-from photochrom.web.words import _
 
 blueprint = Blueprint("api", __name__)
 csrf.exempt(blueprint)

@@ -12,10 +12,10 @@ from sqlalchemy import bindparam, delete, func, select, update
 from photochrom.web import jobs
 from photochrom.web.database import MAX_NAME, Picture, User, db
 from photochrom.web.errors import Conflict, NotFound, Refused
+from photochrom.web.i18n import _
+from photochrom.web.pictures.edits import checked_wishes, spots
 from photochrom.web.pictures.names import clean_name
-from photochrom.web.pictures.taking_in import storage
-from photochrom.web.pictures.wishes import checked_wishes, spots
-from photochrom.web.words import _
+from photochrom.web.pictures.uploads import storage
 
 PER_PAGE: Final = 24
 

@@ -6,8 +6,8 @@ import unicodedata
 from typing import Final
 
 from photochrom.web.database import MAX_NAME
+from photochrom.web.i18n import _
 from photochrom.web.storage import SUFFIX_OF_TYPE
-from photochrom.web.words import _
 
 ENDINGS: Final = (
     *SUFFIX_OF_TYPE.values(),

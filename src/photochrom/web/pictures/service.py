@@ -6,7 +6,7 @@ an error of `photochrom.web.errors`, in words for the person.
 
 from __future__ import annotations
 
-from photochrom.web.pictures.handing_out import (
+from photochrom.web.pictures.downloads import (
     FORMS,
     HandedOut,
     Link,
@@ -30,8 +30,8 @@ from photochrom.web.pictures.library import (
     rename_picture,
     used_bytes,
 )
-from photochrom.web.pictures.taking_in import create_picture, storage
-from photochrom.web.pictures.trying_out import preview_hint, variant_preview, variants
+from photochrom.web.pictures.live_preview import preview_hint, variant_preview, variants
+from photochrom.web.pictures.uploads import create_picture, storage
 
 __all__ = [
     "FORMS",

@@ -1,0 +1,107 @@
+"""How fast films are coloured here, beside a plain decoding and encoding of the same film.
+
+Both are fresh processes with the same codec settings, one after the other, so that whatever else
+the machine does slows both alike.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from photochrom.engine import DEFAULT_MODEL
+from photochrom.errors import InputError, OutputError
+from photochrom.evaluation.bench import Cold, launched
+from photochrom.video.io.container import av, film_stream, opened, words
+from photochrom.video.io.encoder import KINDS, Encoding
+from photochrom.video.io.probe import probe
+
+_PLAIN = "import sys; from photochrom.evaluation.bench_film import plain; plain(*sys.argv[1:])"
+
+
+@dataclass(frozen=True)
+class FilmMeasurement:
+    """A film in colour, and only decoded and encoded again; medians over the repeats."""
+
+    film: str
+    height: int
+    width: int
+    frames: int
+    plain: Cold
+    colour: Cold
+
+    @property
+    def times_plain(self) -> float:
+        """How many times as long as plain the whole command takes."""
+        return self.colour.seconds / self.plain.seconds
+
+
+def bench_film(
+    film: Path, *, model: str | Path = DEFAULT_MODEL, device: str = "auto", repeats: int = 1
+) -> FilmMeasurement:
+    """Measure the whole of ``photochrom film`` with its default codec.
+
+    Raises InputError for what is no film, PhotochromError where one of the processes fails.
+    """
+    info = probe(film)
+    with tempfile.TemporaryDirectory(prefix="photochrom-bench-") as folder:
+        out = str(Path(folder) / "out.mkv")
+        count = Path(folder) / "frames.txt"
+        plainly = [sys.executable, "-c", _PLAIN, str(film), out, str(count)]
+        colour = [sys.executable, "-m", "photochrom", "film", str(film), "-o", out]
+        colour += ["--model", str(model), "--device", device, "--overwrite"]
+        plain_runs, colour_runs = [], []
+        for _ in range(repeats):
+            plain_runs.append(launched(plainly))
+            colour_runs.append(launched(colour))
+        frames = int(count.read_text(encoding="ascii"))
+    return FilmMeasurement(
+        str(film), info.height, info.width, frames, _median(plain_runs), _median(colour_runs)
+    )
+
+
+def plain(source: str, target: str, count: str) -> None:
+    """Decode a film and encode it as `photochrom film` does, with nothing in between.
+
+    count: a file that the number of frames is written to.
+    """
+    encoding = Encoding()
+    kind = KINDS[encoding.codec]
+    info = probe(source)
+    frames = 0
+    with opened(info.path) as container, av.open(f"file:{target}", "w") as out:
+        stream = film_stream(container)
+        if stream is None:
+            raise InputError(f"{source} has no moving picture")
+        stream.thread_type = "AUTO"
+        encoder = out.add_stream(
+            kind.encoder,
+            rate=info.rate or 25,
+            options=encoding.options(),
+            width=info.width + info.width % 2,
+            height=info.height + info.height % 2,
+            pix_fmt="yuv420p" if info.bits == 8 else "yuv420p10le",
+            time_base=info.time_base,
+        )
+        try:
+            for frame in container.decode(stream):
+                frame.pict_type = 0
+                out.mux(encoder.encode(frame))
+                frames += 1
+            out.mux(encoder.encode(None))
+        except av.FFmpegError as error:
+            raise OutputError(f"cannot encode {source} again: {words(error)}") from error
+    Path(count).write_text(str(frames), encoding="ascii")
+
+
+def _median(runs: list[Cold]) -> Cold:
+    cpu_s = [run.cpu_s for run in runs if run.cpu_s is not None]
+    peaks_mb = [run.peak_mb for run in runs if run.peak_mb is not None]
+    return Cold(
+        statistics.median(run.seconds for run in runs),
+        statistics.median(cpu_s) if cpu_s else None,
+        max(peaks_mb) if peaks_mb else None,
+    )

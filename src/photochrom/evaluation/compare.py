@@ -1,0 +1,198 @@
+"""Several models side by side: their figures, what they cost, and a page to look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from photochrom.atomic import check_target, write_atomically
+from photochrom.engine import card_of, load
+from photochrom.errors import InputError
+from photochrom.evaluation.cost import count_macs, milliseconds
+from photochrom.evaluation.dataset import centre_crop, grey_of, open_pictures
+from photochrom.evaluation.methods import network_method
+from photochrom.evaluation.options import Settings
+from photochrom.evaluation.outputs import Results, gallery_page, results_json
+from photochrom.evaluation.report import GREY, METRICS, TRUE, Estimate, Report, Row
+from photochrom.evaluation.run import Method
+
+JSON_NAME, TABLE_NAME, GALLERY_NAME = "compare.json", "compare.md", "gallery.html"
+"""What a comparison leaves in its folder."""
+
+TABLE_METRICS = (
+    "psnr",
+    "ssim",
+    "ciede2000",
+    "lpips",
+    "ab_l1",
+    "auc_rebalanced",
+    "colourfulness",
+    "blotchiness",
+)
+"""The columns of the table; the JSON has all metrics."""
+
+COST_HEADINGS = {
+    "parameters": "parameters, M",
+    "macs": "MACs at 256², G",
+    "images": "images seen, thousands",
+    "images_per_s": "images/s in training",
+    "ms_per_photo": "ms per photo",
+}
+"""The other columns, by field of `Cost`."""
+
+_TIMED_PHOTOS = 9
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model to compare.
+
+    name: its column. model: its file, or a name that `photochrom.engine.load` knows.
+    images, images_per_s: of its training, where known.
+    """
+
+    name: str
+    model: str
+    images: int | None = None
+    images_per_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a model costs. macs: multiply-accumulates (see `cost.count_macs`); ms_per_photo: here.
+
+    None is unknown: a published model does not tell how fast it was trained.
+    """
+
+    parameters: int
+    macs: int
+    images: int | None
+    images_per_s: float | None
+    ms_per_photo: float
+
+    def show(self) -> dict[str, str]:
+        """Each figure as text, in the units of `COST_HEADINGS`."""
+        return {
+            "parameters": f"{self.parameters / 1e6:.2f}",
+            "macs": f"{self.macs / 1e9:.2f}",
+            "images": "" if self.images is None else f"{self.images / 1e3:.1f}",
+            "images_per_s": "" if self.images_per_s is None else f"{self.images_per_s:.1f}",
+            "ms_per_photo": f"{self.ms_per_photo:.0f}",
+        }
+
+
+def methods_of(contenders: Sequence[Contender], settings: Settings) -> list[Method]:
+    """One method per contender, under its own name.
+
+    Raises InputError where two have the same name or one has the name of a fixed row, ModelError
+    for a model that does not load.
+    """
+    names = [contender.name for contender in contenders]
+    taken = {name for name in names if names.count(name) > 1 or name in (GREY, TRUE)}
+    if taken:
+        raise InputError(f"two columns would be called {', '.join(sorted(taken))}; rename a run")
+    return [
+        network_method(contender.name, load(contender.model, device=settings.device), settings)
+        for contender in contenders
+    ]
+
+
+def costs_of(
+    contenders: Sequence[Contender], methods: Sequence[Method], results: Results
+) -> dict[str, Cost]:
+    """What each contender costs, by name; the times are taken on a few of the photos."""
+    pictures = open_pictures(results.data)
+    names = [sample.name for sample in results.evaluation.samples[:_TIMED_PHOTOS]]
+    crop = results.settings.crop
+    photos = [pictures.read(name) for name in names]
+    greys = [grey_of(photo if crop is None else centre_crop(photo, crop)) for photo in photos]
+    costs = {}
+    for contender, ms in zip(contenders, milliseconds(methods, greys), strict=True):
+        card = card_of(contender.model)
+        costs[contender.name] = Cost(
+            card.parameters,
+            count_macs(contender.model, card),
+            contender.images,
+            contender.images_per_s,
+            ms,
+        )
+    return costs
+
+
+def to_rows(report: Report, costs: Mapping[str, Cost], *, intervals: bool) -> list[list[str]]:
+    """The table as cells: a line per method, the truth last; a column per figure.
+
+    intervals: each value as ``23.71 [23.50, 23.93]``, for a page; else as ``23.71 ±0.22``, half of
+    the interval, for a terminal.
+    """
+    metrics = [metric for metric in TABLE_METRICS if _measured(report, metric)]
+    head = ["method"]
+    for metric in metrics:
+        info = METRICS[metric]
+        head.append(info.heading + (f", {info.unit}" if info.unit else ""))
+    lines = [[*head, *COST_HEADINGS.values()]]
+    for row in (*report.rows, report.truth):
+        shown = costs[row.method].show() if row.method in costs else {}
+        cost_cells = [shown.get(key, "") for key in COST_HEADINGS]
+        lines.append([row.method, *_cells(row, metrics, intervals), *cost_cells])
+    return lines
+
+
+def _measured(report: Report, metric: str) -> bool:
+    return any(row.estimates.get(metric) is not None for row in report.rows)
+
+
+def _cells(row: Row, metrics: Sequence[str], intervals: bool) -> Iterator[str]:
+    for metric in metrics:
+        estimate = row.estimates.get(metric)
+        if estimate is None:
+            yield ""
+        else:
+            yield estimate.show(metric) if intervals else _half_width(estimate, metric)
+
+
+def _half_width(estimate: Estimate, metric: str) -> str:
+    show = METRICS[metric].show
+    return f"{show(estimate.value)} ±{show((estimate.high - estimate.low) / 2)}"
+
+
+def check_folder(folder: Path, *, overwrite: bool) -> None:
+    """Raise OutputError where a comparison could not be written later."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (JSON_NAME, TABLE_NAME, GALLERY_NAME):
+        check_target(folder / name, overwrite=overwrite)
+
+
+def write_comparison(
+    folder: Path, results: Results, costs: Mapping[str, Cost], *, overwrite: bool
+) -> list[Path]:
+    """Table as Markdown, everything as JSON, and the gallery; returns the files.
+
+    results: with a report. Raises OutputError where one cannot be written.
+    """
+    if results.report is None:
+        raise InputError("a comparison needs pictures with known colours")
+    rows = to_rows(results.report, costs, intervals=True)
+    content = results_json(results)
+    content["costs"] = {name: asdict(cost) for name, cost in costs.items()}
+    figures = {
+        heading: {name: cost.show()[key] for name, cost in costs.items()}
+        for key, heading in COST_HEADINGS.items()
+    }
+    files = {
+        folder / JSON_NAME: json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False),
+        folder / TABLE_NAME: _markdown(rows),
+        folder / GALLERY_NAME: gallery_page(results, figures),
+    }
+    for path, text in files.items():
+        data = f"{text}\n".encode("utf-8", "backslashreplace")
+        write_atomically(path, data, overwrite=overwrite)
+    return list(files)
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+    head, *body = rows
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *body]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)

@@ -1,0 +1,262 @@
+"""A model on films with known colours: how steady, and how near the truth, with and without motion.
+
+The film's own luma is the black-and-white film. It is coloured twice, frame by frame and steadily,
+and all three go the way to the screen alike: 8-bit Y, U, V at half resolution, then RGB.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom import __version__
+from photochrom.atomic import write_atomically
+from photochrom.color.fit import working_shape
+from photochrom.engine import Network
+from photochrom.errors import InputError
+from photochrom.evaluation.flicker import ColourConsistency, Correspondence
+from photochrom.evaluation.lpips import Lpips
+from photochrom.evaluation.metrics import psnr
+from photochrom.pipeline import DEFAULT_VIVIDNESS, Size
+from photochrom.video.guess import network_guess
+from photochrom.video.io.container import av, film_stream, opened, plane_codes, words
+from photochrom.video.io.frame import FilmInfo
+from photochrom.video.io.probe import MATRIX_CODES, probe
+from photochrom.video.temporal.smoothing import DEFAULT_STEADY, Small, steady_chroma
+from photochrom.video.yuv import FilmPlanes
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+TRUE, PER_FRAME, STEADY = "true", "per frame", "steady"
+"""The three films that are measured."""
+
+
+@dataclass(frozen=True)
+class FilmMeasuring:
+    """How films are coloured and measured; read by the command's help and the JSON."""
+
+    size: Size = "auto"
+    """Working size of the network, short side in px."""
+    vividness: float = DEFAULT_VIVIDNESS
+    """Factor on the predicted chroma."""
+    steady: float = DEFAULT_STEADY
+    """How long colours last, as in ``photochrom film``."""
+    limit: int | None = None
+    """Number of frames, from the film's first; None takes all."""
+    lpips_every: int = 3
+    """LPIPS is measured on every so many frames."""
+
+
+@dataclass(frozen=True)
+class FilmScores:
+    """One of the three films. cdc, warp: see `flicker`; psnr (dB), lpips: means over frames, None
+    where not measured, as for the true film.
+    """
+
+    cdc: float
+    warp: float
+    psnr: float | None
+    lpips: float | None
+
+
+@dataclass(frozen=True)
+class FilmReport:
+    """One film: scores by `TRUE`, `PER_FRAME` and `STEADY`."""
+
+    path: Path
+    frames: int
+    scores: dict[str, FilmScores] = field(default_factory=dict)
+
+    def excess(self, metric: str) -> float:
+        """What the steady film has of the per-frame one's flicker beyond the true film's.
+
+        metric: "cdc" or "warp". 0: as steady as the truth; 1: as unsteady as frame by frame; nan
+        where the single guesses are not less steady than the truth.
+        """
+        true, single, steady = (
+            float(getattr(self.scores[name], metric)) for name in (TRUE, PER_FRAME, STEADY)
+        )
+        return (steady - true) / (single - true) if single > true else float("nan")
+
+    def to_json(self) -> dict[str, object]:
+        """Everything, for a JSON file."""
+        scores = {name: asdict(scores) for name, scores in self.scores.items()}
+        return {"film": str(self.path), "frames": self.frames, "scores": scores}
+
+
+def evaluate_film(
+    path: Path,
+    network: Network,
+    settings: FilmMeasuring,
+    lpips: Lpips | None = None,
+    advance: Callable[[], None] = lambda: None,
+) -> FilmReport:
+    """Measure a model on one film. advance: called after each frame.
+
+    Memory does not grow with the film's length. Raises InputError for a film that cannot be read,
+    has no colour or fewer than two frames, ModelError when the network fails.
+    """
+    info = probe(path)
+    if info.monochrome:
+        raise InputError(f"{path} has no colours to compare with; take a film in colour.")
+    planes = FilmPlanes(info.height, info.width, 8, info.full_range, info.matrix)
+    card = network.card
+    smallest = min(card.size, info.height, info.width)
+    short_px = smallest if settings.size == "auto" else settings.size
+    shape = working_shape(info.height, info.width, short_px, card.multiple)
+    guess = network_guess(network, settings.vividness)
+    guesses: deque[NDArray[np.float32]] = deque()
+    waiting: deque[tuple[VideoFrame, NDArray[np.uint8]]] = deque()
+
+    def smalls() -> Iterator[Small]:
+        for index, frame in enumerate(islice(_frames(info), settings.limit)):
+            luma = np.ascontiguousarray(plane_codes(frame.planes[0], np.dtype(np.uint8)))
+            small = Small(index, planes.lightness(luma, shape))
+            waiting.append((frame, luma))
+            yield small
+
+    def noted(
+        L: NDArray[np.float32], hint_ab: NDArray[np.float32], mask: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """The guess, which is asked for once for each frame; it is the film frame by frame."""
+        ab = guess(L, hint_ab, mask)
+        guesses.append(ab[0])
+        return ab
+
+    meters = {name: _Meter() for name in (TRUE, PER_FRAME, STEADY)}
+    before: NDArray[np.uint8] | None = None
+    frames = 0
+    with closing(steady_chroma(smalls(), noted, steady=settings.steady)) as colours:
+        for index, ab in colours:
+            (frame, luma), single = waiting.popleft(), guesses.popleft()
+            pictures = {TRUE: _rgb(frame, info)}
+            for name, chroma in ((PER_FRAME, single), (STEADY, ab)):
+                pictures[name] = _rgb(_frame(luma, planes.chroma(luma, chroma), info), info)
+            motion = None if before is None else Correspondence(before, luma)
+            perceived = lpips if index % settings.lpips_every == 0 else None
+            for name, meter in meters.items():
+                truth = None if name == TRUE else pictures[TRUE]
+                meter.add(pictures[name], truth, motion, perceived)
+            before, frames = luma, index + 1
+            advance()
+    if frames < 2:
+        raise InputError(
+            f"fewer than two frames of {path} were measured; flicker needs at least 2. Take a "
+            "longer film, or a larger --limit."
+        )
+    return FilmReport(path, frames, {name: meter.scores() for name, meter in meters.items()})
+
+
+def write_json(
+    path: Path,
+    reports: Sequence[FilmReport],
+    settings: FilmMeasuring,
+    model: str,
+    *,
+    overwrite: bool,
+) -> None:
+    """Everything in one JSON file; model: its title. Raises OutputError."""
+    content = {
+        "photochrom": __version__,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "model": model,
+        "settings": asdict(settings),
+        "films": [report.to_json() for report in reports],
+    }
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    write_atomically(path, f"{text}\n".encode("utf-8", "backslashreplace"), overwrite=overwrite)
+
+
+def to_table(reports: Sequence[FilmReport]) -> list[list[str]]:
+    """Rows of text: three lines for each film, and the share of excess flicker that is left."""
+    rows = [["film", "frames", "colours", "CDC 10^-3", "warp 10^-3", "PSNR", "LPIPS"]]
+    for report in reports:
+        first = [report.path.name, str(report.frames)]
+        for name, scores in report.scores.items():
+            figures = [f"{1e3 * scores.cdc:.2f}", f"{1e3 * scores.warp:.2f}"]
+            figures.append("" if scores.psnr is None else f"{scores.psnr:.2f}")
+            figures.append("" if scores.lpips is None else f"{scores.lpips:.4f}")
+            rows.append([*first, name, *figures])
+            first = ["", ""]
+        left = [f"{100 * report.excess(metric):.0f} %" for metric in ("cdc", "warp")]
+        rows.append(["", "", "excess left", *left, "", ""])
+    return rows
+
+
+class _Meter:
+    """The figures of one film, frame by frame."""
+
+    def __init__(self) -> None:
+        self._consistency = ColourConsistency()
+        self._warp: list[float] = []
+        self._psnr: list[float] = []
+        self._lpips: list[float] = []
+        self._before: NDArray[np.uint8] | None = None
+
+    def add(
+        self,
+        rgb: NDArray[np.uint8],
+        truth: NDArray[np.uint8] | None,
+        motion: Correspondence | None,
+        lpips: Lpips | None,
+    ) -> None:
+        self._consistency.add(rgb)
+        if motion is not None and self._before is not None and motion.seen.any():
+            self._warp.append(motion.warp_error(self._before, rgb))
+        if truth is not None:
+            self._psnr.append(psnr(rgb, truth))
+            if lpips is not None:
+                self._lpips.append(float(lpips.distances(truth, rgb[None])[0]))
+        self._before = rgb
+
+    def scores(self) -> FilmScores:
+        warp = float(np.mean(self._warp)) if self._warp else float("nan")
+        single, perceived = (
+            float(np.mean(values)) if values else None for values in (self._psnr, self._lpips)
+        )
+        return FilmScores(self._consistency.value, warp, single, perceived)
+
+
+def _frames(info: FilmInfo) -> Iterator[VideoFrame]:
+    """The film's frames as 8-bit 4:2:0, as players get them; the luma of such films untouched."""
+    with opened(info.path) as container:
+        film = film_stream(container)
+        if film is None:  # `probe` has found one
+            raise InputError(f"{info.path} holds no film.")
+        try:
+            for frame in container.decode(film):
+                yield frame.reformat(format="yuv420p")
+        except av.FFmpegError as error:
+            raise InputError(f"cannot decode {info.path}: {words(error)}") from error
+
+
+def _frame(luma: NDArray[np.uint8], chroma: NDArray[np.uint8], info: FilmInfo) -> VideoFrame:
+    """A 4:2:0 frame of a luma plane and (h, w, 2) of U and V."""
+    frame = av.VideoFrame(info.width, info.height, "yuv420p")
+    for plane, codes in zip(frame.planes, (luma, chroma[..., 0], chroma[..., 1])):
+        lines = np.zeros((codes.shape[0], plane.line_size), np.uint8)
+        lines[:, : codes.shape[1]] = codes
+        plane.update(lines.tobytes())
+    return frame
+
+
+def _rgb(frame: VideoFrame, info: FilmInfo) -> NDArray[np.uint8]:
+    """(H, W, 3) sRGB; every film by the same conversion."""
+    picture = frame.reformat(
+        format="rgb24",
+        src_colorspace=MATRIX_CODES[info.matrix],
+        src_color_range=2 if info.full_range else 1,
+        dst_color_range=2,
+    )
+    return np.asarray(picture.to_ndarray(), np.uint8)

@@ -1,0 +1,60 @@
+"""Trained networks as methods to evaluate."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.engine import Network, load
+from photochrom.errors import ModelError
+from photochrom.evaluation.options import Settings
+from photochrom.evaluation.run import Method
+from photochrom.pipeline import colorize
+
+
+def load_methods(models: Sequence[str], settings: Settings) -> list[Method]:
+    """One method per model, in order, named by its card.
+
+    models: names, paths or addresses, as `photochrom.engine.load` takes them. Two models whose
+    cards give the same name and version are told apart by their file names.
+    Raises ModelError for models that do not load, or for the same file given twice.
+    """
+    networks = [load(model, device=settings.device) for model in models]
+    sources = Counter(network.source for network in networks)
+    twice = [source for source, count in sources.items() if count > 1]
+    if twice:
+        raise ModelError(f"the same model is given twice: {', '.join(twice)}")
+    titles = Counter(network.card.title for network in networks)
+    methods = []
+    for network in networks:
+        path = Path(network.source)
+        title = network.card.title
+        if titles[title] > 1:
+            title = f"{title} ({path.parent.name}/{path.name})"
+        methods.append(network_method(title, network, settings))
+    return methods
+
+
+def network_method(name: str, network: Network, settings: Settings) -> Method:
+    """A loaded network as a row of the report under this name."""
+
+    def colour(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return colorize(grey, model=network, size=settings.size, vividness=settings.vividness)
+
+    path = Path(network.source)
+    return Method(
+        name,
+        colour,
+        facts={
+            "file": path.name,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "device": network.device,
+            "card": dataclasses.asdict(network.card),
+        },
+    )

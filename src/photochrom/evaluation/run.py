@@ -1,0 +1,165 @@
+"""The evaluation on one page: read, turn grey, colour by every method, measure, shrink."""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from photochrom.errors import InputError, MissingDependencyError
+from photochrom.evaluation.dataset import PictureSet, as_rgb, centre_crop, grey_of
+from photochrom.evaluation.metrics import GREY_COLOURFULNESS
+from photochrom.evaluation.options import Settings
+from photochrom.evaluation.report import GREY, TRUE
+from photochrom.evaluation.scores import PairMeter, PairScores
+
+_WORKERS = 2
+_WAITING = 4
+_THUMBNAIL_QUALITY = 80
+
+
+@dataclass(frozen=True)
+class Method:
+    """Something that colours, as one row of the report.
+
+    colour: from (H, W) uint8 grey to (H, W, 3) uint8, sRGB-encoded.
+    facts: what the JSON says about it (name, version, checksum, ...).
+    """
+
+    name: str
+    colour: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One measured picture.
+
+    scores: by method, the grey floor first; empty where there is no truth.
+    thumbnails: WebP files by method, the grey picture first and the true one last; empty where
+    none were asked for.
+    """
+
+    name: str
+    height: int
+    width: int
+    scores: Mapping[str, PairScores]
+    thumbnails: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All measured pictures, and those that could not be, with the reason."""
+
+    samples: Sequence[Sample]
+    failures: Mapping[str, str]
+
+    def scores(self) -> dict[str, list[PairScores]]:
+        """Scores by method, in the order of the samples."""
+        methods = self.samples[0].scores if self.samples else {}
+        return {method: [s.scores[method] for s in self.samples] for method in methods}
+
+    def colourless(self) -> int:
+        """How many of the measured true pictures are grey themselves."""
+        return sum(
+            next(iter(sample.scores.values())).true_colourfulness < GREY_COLOURFULNESS
+            for sample in self.samples
+            if sample.scores
+        )
+
+
+def evaluate_pictures(
+    pictures: PictureSet,
+    names: Sequence[str],
+    methods: Sequence[Method],
+    meter: PairMeter | None,
+    settings: Settings,
+    *,
+    thumbnails: bool = True,
+    advance: Callable[[], None] = lambda: None,
+) -> Evaluation:
+    """Colour and measure pictures.
+
+    names: of the pictures to take. meter: None where the pictures have no true colour: they are
+    coloured and shown, not measured. settings: crop and size of the thumbnails. thumbnails: whether
+    to make any. advance: called after each picture.
+
+    A picture that cannot be read or measured is listed among the failures and left out; errors of a
+    method (ModelError) end the evaluation. Measuring runs in threads beside the colouring.
+    """
+    thumbnail_px = settings.thumbnail_px if thumbnails else None
+    samples: list[Sample] = []
+    failures: dict[str, str] = {}
+    with ThreadPoolExecutor(_WORKERS) as pool:
+
+        def start(name: str) -> Future[Sample]:
+            """Read and colour here, measure and shrink in the pool."""
+            try:
+                truth = pictures.read(name)
+            except (InputError, MissingDependencyError) as error:
+                failed: Future[Sample] = Future()
+                failed.set_exception(error)
+                return failed
+            if settings.crop is not None:
+                truth = centre_crop(truth, settings.crop)
+            grey = grey_of(truth)
+            coloured = {method.name: method.colour(grey) for method in methods}
+            predictions = {GREY: as_rgb(grey), **coloured}
+            return pool.submit(_sample, name, truth, predictions, meter, thumbnail_px)
+
+        for name, sample in zip(names, _ahead(map(start, names)), strict=True):
+            try:
+                samples.append(sample.result())
+            except (InputError, MissingDependencyError) as error:
+                failures[name] = str(error)
+            advance()
+    return Evaluation(samples, failures)
+
+
+def _ahead(futures: Iterable[Future[Sample]]) -> Iterator[Future[Sample]]:
+    """The same futures, in order, with a few under way before the first is handed out."""
+    waiting: deque[Future[Sample]] = deque()
+    for future in futures:
+        waiting.append(future)
+        if len(waiting) > _WAITING:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _sample(
+    name: str,
+    truth: NDArray[np.uint8],
+    predictions: Mapping[str, NDArray[np.uint8]],
+    meter: PairMeter | None,
+    thumbnail_px: int | None,
+) -> Sample:
+    """Measure one picture's predictions (with a meter) and shrink them (with a size)."""
+    scores: dict[str, PairScores] = {}
+    shown = dict(predictions)
+    if meter is not None:
+        measured = meter.measure(list(predictions.values()), truth)
+        scores = dict(zip(predictions, measured, strict=True))
+        shown[TRUE] = truth
+    thumbnails: dict[str, bytes] = {}
+    if thumbnail_px is not None:
+        thumbnails = {key: _thumbnail(rgb, thumbnail_px) for key, rgb in shown.items()}
+    height, width = truth.shape[:2]
+    return Sample(name, height, width, scores, thumbnails)
+
+
+def _thumbnail(rgb: NDArray[np.uint8], longest_px: int) -> bytes:
+    """A WebP file of the picture, brought down to ``longest_px`` where it is larger."""
+    scale = min(1.0, longest_px / max(rgb.shape[:2]))
+    if scale < 1.0:
+        height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
+        rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "WEBP", quality=_THUMBNAIL_QUALITY, method=4)
+    return file.getvalue()

@@ -1,0 +1,232 @@
+"""Where adversarial training should have stopped: the kept checkpoints of a run, measured.
+
+Short adversarial training makes colours richer, and a little later too rich: they become patchy
+and run over edges. NoGAN (Antic 2019) looks for the moment before by eye; here it is looked for in
+three figures. Colours overshoot from the first checkpoint on that is more colourful or blotchier
+than the true photographs; before it, the one nearest to them by LPIPS is picked.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.atomic import write_atomically
+from photochrom.engine import Network
+from photochrom.errors import InputError, MissingDependencyError
+from photochrom.evaluation.dataset import PictureSet, grey_of
+from photochrom.evaluation.options import Settings
+from photochrom.evaluation.report import METRICS, TRUTH_METRICS, Estimate, Row
+from photochrom.evaluation.run import Method, evaluate_pictures
+from photochrom.evaluation.scores import PairMeter
+from photochrom.evaluation.summary import summarize
+from photochrom.evaluation.views import View, sheet
+from photochrom.imageio import Picture, write
+from photochrom.pipeline import colorize
+
+CSV_NAME, PLOT_NAME, SHEET_NAME = "turning-point.csv", "turning-point.png", "turning-point-look.png"
+"""What is left in the run's folder."""
+
+FIGURES = ("colourfulness", "lpips", "ciede2000", "blotchiness")
+"""The columns, where measured."""
+
+_SHOWN_PHOTOS, _SHOWN_MOMENTS = 4, 7
+_DPI = 110
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One checkpoint. name: of its file; images: seen until then; row, truth: its figures.
+
+    looks: a few photos by name, coloured, (H, W, 3) uint8 each.
+    """
+
+    name: str
+    images: int
+    row: Row
+    truth: Row
+    looks: Mapping[str, NDArray[np.uint8]]
+
+    def value(self, metric: str) -> float | None:
+        """One figure; None where it was not measured."""
+        estimate = self.row.estimates.get(metric)
+        return None if estimate is None else estimate.value
+
+    def overshoots(self) -> str | None:
+        """The first figure that lies above the true photographs', if one does."""
+        for metric in ("colourfulness", "blotchiness"):
+            truth = self.truth.estimates[metric]
+            ours = self.value(metric)
+            if truth is not None and ours is not None and ours > truth.value:
+                return metric
+        return None
+
+
+@dataclass(frozen=True)
+class TurningPoint:
+    """picked, overshoot: indices of moments; overshoot is None where colours never do so.
+
+    why: in words.
+    """
+
+    picked: int
+    overshoot: int | None
+    why: str
+
+
+def measure_moment(
+    name: str,
+    images: int,
+    network: Network,
+    pictures: PictureSet,
+    names: Sequence[str],
+    meter: PairMeter,
+    settings: Settings,
+    advance: Callable[[], None] = lambda: None,
+) -> Moment:
+    """Measure a checkpoint's network on these pictures. Raises InputError, ModelError."""
+    colour = partial(colorize, model=network, size=settings.size, vividness=settings.vividness)
+    method = Method(name, colour)
+    evaluation = evaluate_pictures(
+        pictures, names, [method], meter, settings, thumbnails=False, advance=advance
+    )
+    if not evaluation.samples:
+        raise InputError(f"none of the {len(names)} pictures of {pictures.path} could be measured")
+    report = summarize(
+        evaluation.scores(), meter.bins, seed=settings.seed, resamples=settings.resamples
+    )
+    shown = [sample.name for sample in evaluation.samples[:_SHOWN_PHOTOS]]
+    looks = {photo: method.colour(grey_of(pictures.read(photo))) for photo in shown}
+    return Moment(name, images, report.rows[1], report.truth, looks)
+
+
+def turning_point(moments: Sequence[Moment]) -> TurningPoint:
+    """The best moment before colours overshoot.
+
+    moments: at least one, in the order of training. By LPIPS; by CIEDE2000 where LPIPS was not
+    measured. Where all of them overshoot, the best of all is picked, and why says so.
+    """
+    past = [index for index, moment in enumerate(moments) if moment.overshoots()]
+    overshoot = past[0] if past else None
+    before = range(len(moments)) if not past or past[0] == 0 else range(past[0])
+    metric = (
+        "lpips" if all(moment.value("lpips") is not None for moment in moments) else "ciede2000"
+    )
+    picked = min(before, key=lambda index: moments[index].value(metric) or 0.0)
+    why = f"the lowest {METRICS[metric].heading}"
+    if overshoot is None:
+        why += "; colours never exceed the true photographs'"
+    else:
+        first = moments[overshoot]
+        beyond = f"{first.overshoots()} exceeds the true photographs' from {first.name} on"
+        why += f", although {beyond}" if overshoot == 0 else f" before {beyond}"
+    return TurningPoint(picked, overshoot, why)
+
+
+def to_rows(moments: Sequence[Moment], found: TurningPoint) -> list[list[str]]:
+    """The table as text, with the true photographs' own figures last."""
+    metrics = [m for m in FIGURES if moments[0].value(m) is not None]
+    rows = [["checkpoint", "images", *(METRICS[m].heading for m in metrics), ""]]
+    for index, moment in enumerate(moments):
+        cells = [_shown(moment.row.estimates[m], m) for m in metrics]
+        rows.append([moment.name, str(moment.images), *cells, _mark(index, moment, found)])
+    truth = moments[0].truth.estimates
+    cells = [_shown(truth.get(m), m) if m in TRUTH_METRICS else "" for m in metrics]
+    return [*rows, ["true", "", *cells, ""]]
+
+
+def _mark(index: int, moment: Moment, found: TurningPoint) -> str:
+    if index == found.picked:
+        return "picked"
+    return "overshoots" if moment.overshoots() else ""
+
+
+def _shown(estimate: Estimate | None, metric: str) -> str:
+    return "" if estimate is None else estimate.show(metric)
+
+
+def write_turning_point(
+    folder: Path,
+    moments: Sequence[Moment],
+    found: TurningPoint,
+    pictures: PictureSet,
+    *,
+    overwrite: bool,
+) -> list[Path]:
+    """Table, plot, and a sheet of a few photos over the checkpoints; returns the files.
+
+    pictures: those that were measured on. Raises OutputError where one cannot be written.
+    """
+    paths = [folder / name for name in (CSV_NAME, PLOT_NAME, SHEET_NAME)]
+    write_atomically(paths[0], _csv(moments, found).encode(), overwrite=overwrite)
+    write_atomically(paths[1], _plot(moments, found), overwrite=overwrite)
+    look = sheet(_look(moments, found, pictures))
+    write(paths[2], Picture(look), overwrite=overwrite)
+    return paths
+
+
+def _csv(moments: Sequence[Moment], found: TurningPoint) -> str:
+    text = io.StringIO(newline="")
+    metrics = [m for m in FIGURES if moments[0].value(m) is not None]
+    columns = [f"{m}{end}" for m in metrics for end in ("", "_low", "_high")]
+    writer = csv.writer(text)
+    writer.writerow(["checkpoint", "images", *columns, "overshoots", "picked"])
+    for index, moment in enumerate(moments):
+        figures = [moment.row.estimates[m] for m in metrics]
+        cells = [f"{v:.6g}" for e in figures if e for v in (e.value, e.low, e.high)]
+        marks = [moment.overshoots() or "", int(index == found.picked)]
+        writer.writerow([moment.name, moment.images, *cells, *marks])
+    return text.getvalue()
+
+
+def _plot(moments: Sequence[Moment], found: TurningPoint) -> bytes:
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            "the plot needs matplotlib: pip install 'photochrom[evaluate]'"
+        ) from error
+    metrics = [m for m in FIGURES if moments[0].value(m) is not None]
+    images = np.array([moment.images for moment in moments]) / 1e3
+    figure = Figure(figsize=(4.2 * len(metrics), 3.2), layout="constrained")
+    for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics):
+        figures = [e for moment in moments if (e := moment.row.estimates[metric]) is not None]
+        axes.plot(images, [e.value for e in figures], marker="o", ms=3, color="#2864b4")
+        low, high = [e.low for e in figures], [e.high for e in figures]
+        axes.fill_between(images, low, high, color="#2864b4", alpha=0.12, linewidth=0)
+        truth = moments[0].truth.estimates.get(metric)
+        if metric in TRUTH_METRICS and truth is not None:
+            axes.axhline(truth.value, color="#8a8a92", linestyle="--", linewidth=1)
+            axes.annotate(
+                "true photos", (images[0], truth.value), fontsize=7, va="bottom", color="#63636b"
+            )
+        axes.axvline(images[found.picked], color="#d9822b", linewidth=1)
+        axes.set_title(METRICS[metric].heading, fontsize=10)
+        axes.set_xlabel("images seen, thousands", fontsize=8)
+        axes.tick_params(labelsize=7)
+        axes.spines[["top", "right"]].set_visible(False)
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=_DPI)
+    return data.getvalue()
+
+
+def _look(moments: Sequence[Moment], found: TurningPoint, pictures: PictureSet) -> list[list[View]]:
+    """A row for each photo: some of the checkpoints, the picked one among them, and the truth."""
+    places = np.linspace(0, len(moments) - 1, min(len(moments), _SHOWN_MOMENTS)).round().astype(int)
+    shown = sorted({*places.tolist(), found.picked})
+    rows = []
+    for photo in moments[0].looks:
+        row = []
+        for index in shown:
+            moment = moments[index]
+            note = _mark(index, moment, found)
+            row.append(View("", f"{moment.images} images", note, moment.looks[photo]))
+        rows.append([*row, View("", "true", "", pictures.read(photo))])
+    return rows

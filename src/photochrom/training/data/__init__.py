@@ -1,0 +1,3 @@
+"""Training data: from the sources to batches."""
+
+from __future__ import annotations

@@ -1,0 +1,56 @@
+"""From the files of a training set to small upright colour pictures."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom import imageio
+from photochrom.color.space import rgb_to_lab
+from photochrom.errors import PhotochromError
+from photochrom.training.data.layouts import Member
+from photochrom.training.recipe.recipe import DataRecipe
+
+_MAX_ASPECT = 2.0
+_SMALLEST = 16
+
+
+class Unusable(NamedTuple):
+    """Why a file gives no photo; reason is empty for a sound picture that is grey."""
+
+    reason: str
+
+
+def decode(member: Member, recipe: DataRecipe) -> NDArray[np.uint8] | Unusable:
+    """One photo at cache size: (H, W, 3) uint8 sRGB, short side at most ``recipe.short_side``.
+
+    Longer pictures than 2:1 are cut to their centre.
+    """
+    try:
+        content = member.read()
+        if isinstance(content, bytes):
+            rgb = imageio.eight_bit_rgb(imageio.decode(content, member.name))
+        else:
+            rgb = content
+    except PhotochromError as error:
+        return Unusable(str(error))
+    except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        return Unusable(f"cannot read {member.name}: {error}")
+    h, w = rgb.shape[:2]
+    if min(h, w) < _SMALLEST:
+        return Unusable(f"cannot use {member.name}: {w}×{h} px is too small")
+    top, left = (h - min(h, int(w * _MAX_ASPECT))) // 2, (w - min(w, int(h * _MAX_ASPECT))) // 2
+    rgb = rgb[top : h - top, left : w - left]
+    scale = recipe.short_side / min(rgb.shape[:2])
+    if scale < 1:
+        size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
+        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    thumb = rgb[::4, ::4].astype(np.float32) / 255.0
+    if float(np.abs(rgb_to_lab(thumb)[..., 1:]).mean()) < recipe.grey_below:
+        return Unusable("")
+    return np.ascontiguousarray(rgb)

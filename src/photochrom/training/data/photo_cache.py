@@ -1,0 +1,271 @@
+"""Training photos, decoded once into a memory-mapped cache that several runs can share."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.atomic import write_atomically
+from photochrom.errors import InputError, OutputError
+from photochrom.processors import thread_count
+from photochrom.training.data.decode import Unusable, decode
+from photochrom.training.data.layouts import VALIDATION, Member
+from photochrom.training.data.sources import Report, members, place_in_order, source_files
+from photochrom.training.recipe.recipe import DataRecipe
+
+_CACHE_FORMAT = 1
+_CHUNK = 64
+_MOST_DECODERS = 32
+_REPORT_S = 20.0
+_ABANDONED_S = 3600.0
+
+
+@dataclass(frozen=True)
+class PhotoSet:
+    """Decoded photos in one flat file.
+
+    names: (N,) names as found, ``SOURCE/MEMBER``. offsets: (N,) first byte of each photo.
+    shapes: (N, 2) height and width. pixels: all photos one after the other, RGB uint8.
+    parts, groups: (N,) as in `layouts.Member`; empty where no photo has any.
+    """
+
+    names: tuple[str, ...]
+    offsets: NDArray[np.int64]
+    shapes: NDArray[np.int64]
+    pixels: NDArray[np.uint8]
+    parts: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        """Photo ``index`` as (H, W, 3) uint8 sRGB; a view into the file."""
+        h, w = self.shapes[index]
+        start = self.offsets[index]
+        return self.pixels[start : start + h * w * 3].reshape(h, w, 3)
+
+    def select(self, keep: NDArray[np.int64]) -> PhotoSet:
+        """The photos at these indices, in this order."""
+        names, parts, groups = (
+            tuple(values[i] for i in keep) if values else ()
+            for values in (self.names, self.parts, self.groups)
+        )
+        return PhotoSet(names, self.offsets[keep], self.shapes[keep], self.pixels, parts, groups)
+
+
+def load_photos(recipe: DataRecipe, run: Path, report: Report = lambda message: None) -> PhotoSet:
+    """Open the cache of a recipe's photos, making it first if need be.
+
+    A cache that is damaged, or whose sources have changed, is made anew.
+
+    report: called with a line for every picture that is skipped, with progress, and with the
+        counts.
+    Raises InputError when a source is missing or holds no usable colour picture, OutputError when
+    the cache cannot be written.
+    """
+    folder = run / recipe.cache
+    key = _key(recipe)
+    files = _Files(folder / f"{key}.json", folder / f"{key}.rgb")
+    photos = _open(files)
+    if photos is None:
+        if files.listing.exists():
+            report(f"the cache {files.pixels} is damaged; decoding the photos again")
+        _make(recipe, files, report)
+        photos = _open(files)
+    if photos is None:
+        raise InputError(f"the cache {files.pixels} has vanished while it was made; start again")
+    return photos
+
+
+def split(photos: PhotoSet, recipe: DataRecipe) -> tuple[PhotoSet, PhotoSet]:
+    """Training and validation photos; the same names fall on the same side every time.
+
+    Held out are those of the recipe's list; or, of a data set with a validation part, some of it
+    (the rest of it is not trained on either); or some of all, a person's photos together.
+    Raises InputError where nothing is left to train on, or the list fits no photo.
+    """
+    if recipe.validation_list:
+        held = _listed(photos, recipe)
+        rest = ~held
+    elif VALIDATION in photos.parts:
+        own = np.array([part == VALIDATION for part in photos.parts])
+        held, rest = _first(photos, recipe, own), ~own
+    else:
+        held = _first(photos, recipe, np.ones(len(photos), dtype=bool))
+        rest = ~held
+    if not rest.any():
+        raise InputError(
+            f"{len(photos)} photos are too few to hold out {recipe.validation} for validation; "
+            "give more photos or set data.validation lower"
+        )
+    return photos.select(np.flatnonzero(rest)), photos.select(np.flatnonzero(held))
+
+
+def _first(photos: PhotoSet, recipe: DataRecipe, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The first ``recipe.validation`` of some photos in a random order, and the rest of the last
+    one's group. Returns (N,) bool.
+    """
+    groups = [g or n for g, n in zip(photos.groups or photos.names, photos.names, strict=True)]
+    places = np.array([place_in_order(g, recipe.split_seed) for g in groups], dtype=np.uint64)
+    order = np.flatnonzero(among)
+    order = order[np.argsort(places[order], kind="stable")]
+    count = min(recipe.validation, len(order))
+    while 0 < count < len(order) and groups[order[count]] == groups[order[count - 1]]:
+        count += 1
+    chosen = np.zeros(len(photos), dtype=bool)
+    chosen[order[:count]] = True
+    return chosen
+
+
+def _listed(photos: PhotoSet, recipe: DataRecipe) -> NDArray[np.bool_]:
+    """Which photos the recipe's list names: by the whole name or by any end of it. Returns (N,)
+    bool.
+    """
+    path = Path(recipe.validation_list)
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read data.validation_list {path}: {error}") from error
+    names = {line.strip() for line in lines if line.strip()}
+    held = np.array(
+        [any("/".join(ends) in names for ends in _ends(photo.split("/"))) for photo in photos.names]
+    )
+    if not held.any():
+        drawn = f" that data.limit = {recipe.limit} draws" if recipe.limit else ""
+        raise InputError(
+            f"{path} names none of the {len(photos)} photos{drawn}; {photos.names[0]} is one"
+        )
+    return held
+
+
+def _ends(words: list[str]) -> list[list[str]]:
+    return [words[start:] for start in range(len(words))]
+
+
+class _Files(NamedTuple):
+    """Names and shapes as JSON, written last; and all pixels, one photo after the other."""
+
+    listing: Path
+    pixels: Path
+
+
+def _key(recipe: DataRecipe) -> str:
+    """Another key for other settings and for sources whose files have changed."""
+    parts: list[object] = [_CACHE_FORMAT, recipe.short_side, recipe.grey_below, recipe.limit]
+    for source in recipe.sources:
+        path = Path(source)
+        if not path.exists():
+            raise InputError(f"no training photos at {source}: the folder or zip does not exist")
+        if path.is_dir():
+            stats = [(str(file.relative_to(path)), file.stat()) for file in source_files(path)]
+            parts.append((source, [(name, s.st_size, s.st_mtime_ns) for name, s in stats]))
+        else:
+            stat = path.stat()
+            parts.append((source, stat.st_size, stat.st_mtime_ns))
+    if recipe.kind != DataRecipe.kind or recipe.frames_per_s != DataRecipe.frames_per_s:
+        parts.append([recipe.kind, recipe.frames_per_s])
+    if recipe.limit:
+        parts.append(["drawn", recipe.split_seed, recipe.validation])
+    return hashlib.sha1(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _open(files: _Files) -> PhotoSet | None:
+    """The photos of a whole cache; None where there is none or a crash has left half of one."""
+    try:
+        index = json.loads(files.listing.read_text(encoding="utf-8"))
+        names = tuple(index["names"])
+        parts, groups = (tuple(index.get(key, ())) for key in ("parts", "groups"))
+        shapes = np.asarray(index["shapes"], dtype=np.int64).reshape(len(names), 2)
+        pixels = np.memmap(files.pixels, dtype=np.uint8, mode="r")
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    except OSError as error:
+        raise InputError(f"cannot read the cache {files.pixels}: {error.strerror}") from error
+    ends = np.cumsum(shapes.prod(axis=1) * 3)
+    if not names or ends[-1] != len(pixels):
+        return None
+    offsets = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+    return PhotoSet(names, offsets, shapes, pixels, parts, groups)
+
+
+def _make(recipe: DataRecipe, files: _Files, report: Report) -> None:
+    """Decode all photos into the cache; whatever interrupts it leaves no half of one behind."""
+    folder, key = files.listing.parent, files.listing.stem
+    unfinished = folder / f".{key}-{secrets.token_hex(4)}.partial"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(folder, key)
+        with unfinished.open("xb") as out:
+            index = _decode_all(recipe, out, report)
+        if _open(files) is not None:
+            return  # another run that shares the cache was faster
+        files.listing.unlink(missing_ok=True)
+        unfinished.replace(files.pixels)
+        write_atomically(files.listing, json.dumps(index).encode(), overwrite=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write the cache {files.pixels}: {error.strerror}; data.cache names another "
+            "folder, a lower data.short_side or data.limit makes it smaller"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+
+
+def _remove_abandoned(folder: Path, key: str) -> None:
+    """Remove what killed runs have left; one that still writes has touched its file just now."""
+    for path in folder.glob(f".{key}-*.partial"):
+        if time.time() - path.stat().st_mtime > _ABANDONED_S:
+            path.unlink(missing_ok=True)
+
+
+def _decode_all(
+    recipe: DataRecipe, out: BinaryIO, report: Report
+) -> dict[str, list[str] | list[tuple[int, int]]]:
+    """Write the pixels of all usable photos; returns their names, (height, width), and, where a
+    photo has any, their parts and groups.
+    """
+    usable: list[Member] = []
+    shapes: list[tuple[int, int]] = []
+    grey = broken = 0
+    told = time.monotonic()
+    threads = thread_count(_MOST_DECODERS)
+    with contextlib.ExitStack() as archives, ThreadPoolExecutor(threads) as pool:
+        found = members(recipe, archives, report)
+        while chunk := list(islice(found, _CHUNK)):
+            decoded = pool.map(lambda member: decode(member, recipe), chunk)
+            for member, photo in zip(chunk, decoded, strict=True):
+                if not isinstance(photo, Unusable):
+                    usable.append(member._replace(read=bytes))  # lets go of what it holds
+                    shapes.append((photo.shape[0], photo.shape[1]))
+                    out.write(photo.tobytes())
+                elif photo.reason:
+                    broken += 1
+                    report(f"skipped: {photo.reason}")
+                else:
+                    grey += 1
+            if time.monotonic() - told > _REPORT_S:
+                told = time.monotonic()
+                report(f"{len(usable)} photos decoded so far")
+    report(f"{len(usable)} photos, {grey} grey ones left out, {broken} unreadable")
+    if not usable:
+        raise InputError(f"no usable colour picture in {', '.join(recipe.sources)}")
+    parts, groups = [m.part for m in usable], [m.group for m in usable]
+    return {
+        "names": [m.name for m in usable],
+        "shapes": shapes,
+        "parts": parts if any(parts) else [],
+        "groups": groups if any(groups) else [],
+    }

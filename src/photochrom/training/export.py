@@ -1,0 +1,206 @@
+"""From a checkpoint to the ONNX file with its card: the one bridge out of training."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from photochrom.atomic import check_target, write_atomically
+from photochrom.engine.backends import start
+from photochrom.engine.card import CARD_KEY, ModelCard
+from photochrom.engine.contract import AB, CONFIDENCE
+from photochrom.engine.devices import DEVICES
+from photochrom.errors import ModelError
+from photochrom.nets.contract import AB_SCALE, ColorNet, confidence
+from photochrom.training.recipe.recipe import Recipe
+from photochrom.training.weights import ONNX_HALF, load_average
+
+_OPSET = 17
+_AGREEMENT = 1e-3
+_FP16_AGREEMENT = 5e-2
+_FP16_SMALLEST = 512
+
+
+class ExportReport(NamedTuple):
+    """Largest difference between torch and the file, as a share of the outputs' scale.
+
+    The scale is AB_SCALE for ab and 1 for the confidence.
+
+    exact: before the weights were rounded; stored: of the file as written.
+    """
+
+    exact: float
+    stored: float
+    size_bytes: int
+
+
+class _Exported(nn.Module):
+    """The contract's outputs alone: ab and, with a classification head, its confidence."""
+
+    def __init__(self, net: ColorNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        ab, logits = self.net(x)
+        return (ab,) if logits is None else (ab, confidence(logits))
+
+
+def export(
+    checkpoint: Path,
+    out: Path,
+    *,
+    half: bool = True,
+    metrics: Mapping[str, float] | None = None,
+    size: int | None = None,
+    chroma_gain: float | None = None,
+    overwrite: bool = False,
+) -> ExportReport:
+    """Write a checkpoint's averaged network as ONNX, and prove that it agrees with torch.
+
+    half: store large weights as fp16 (they are widened again when the file is loaded).
+    metrics, size, chroma_gain: for the card; size and gain default to the recipe's.
+    overwrite: replace ``out`` if it exists.
+    Raises InputError for a bad checkpoint, ModelError when the file disagrees with torch by more
+    than 1e-3 of the outputs' scale (5e-2 after rounding to fp16), OutputError when it cannot be
+    written; an earlier file is then intact.
+    """
+    check_target(out, overwrite=overwrite)
+    recipe, trained, position = load_average(checkpoint)
+    net = trained.folded()
+    multiple = net.multiple_of
+    model = _trace(_Exported(net), multiple, two=net.bins is not None)
+    card = ModelCard(
+        name=recipe.export.model or recipe.name,
+        version=recipe.export.version,
+        size=size or recipe.export.size,
+        multiple=multiple,
+        licence=recipe.export.licence,
+        training_data=recipe.export.training_data or _sources(recipe),
+        recipe=f"{recipe.name}, {position.images} image views",
+        commit=_commit(),
+        metrics=dict(metrics or {}),
+        parameters=sum(p.numel() for p in net.parameters()),
+        chroma_gain=chroma_gain or recipe.export.chroma_gain,
+    )
+    model.metadata_props.add(key=CARD_KEY, value=card.to_json())
+    # Another number and size of pictures than was traced: both must have stayed free.
+    sample = _sample(2, 3 * multiple, multiple)
+    with torch.no_grad():
+        expected = [t.numpy() for t in _Exported(trained)(torch.from_numpy(sample))]
+    exact = _difference(model, sample, expected)
+    if not exact <= _AGREEMENT:  # also when it is not a number
+        raise ModelError(
+            f"the exported network differs from torch by {exact:.2e} of the outputs' scale; is the "
+            "checkpoint of a run that has diverged?"
+        )
+    stored = exact
+    if half:
+        store_half(model)
+        stored = _difference(model, sample, expected)
+        if not stored <= _FP16_AGREEMENT:
+            raise ModelError(
+                f"with fp16 weights the network differs by {stored:.2e} of the outputs' scale; "
+                "export with --full-precision"
+            )
+    onnx.checker.check_model(model)
+    write_atomically(out, model.SerializeToString(), overwrite=overwrite)
+    return ExportReport(exact, stored, out.stat().st_size)
+
+
+def store_half(model: onnx.ModelProto) -> None:
+    """Store the large fp32 weights as fp16, each behind a Cast that engines fold at load."""
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _FP16_SMALLEST:
+            continue
+        name = tensor.name
+        rounded = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(rounded, name + ONNX_HALF))
+        casts.append(helper.make_node("Cast", [name + ONNX_HALF], [name], to=TensorProto.FLOAT))
+    for node in reversed(casts):
+        model.graph.node.insert(0, node)
+
+
+def _trace(module: nn.Module, multiple: int, two: bool) -> onnx.ModelProto:
+    outputs = ["ab", "confidence"] if two else ["ab"]
+    axes = {"input": {0: "n", 2: "height", 3: "width"}}
+    axes |= {name: {0: "n", 2: "h", 3: "w"} for name in outputs}
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # The TorchScript exporter is deprecated, but keeps sizes free and takes seconds.
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "net.onnx"
+        module.eval()
+        # Of the wrapper alone, which has no layer of its own: the exporter would otherwise keep one
+        # of several parameters that happen to be equal, and training could not start from the file.
+        module.training = True
+        torch.onnx.export(
+            module,
+            (torch.from_numpy(_sample(1, 2 * multiple, 3 * multiple)),),
+            str(path),
+            input_names=["input"],
+            output_names=outputs,
+            dynamic_axes=axes,
+            opset_version=_OPSET,
+            dynamo=False,
+            # Every parameter stays in the file under its own name, so that training can start from
+            # a published model; engines fold and fuse when they load it.
+            training=torch.onnx.TrainingMode.PRESERVE,
+            do_constant_folding=False,
+        )
+        return onnx.load(str(path))
+
+
+def _sample(number: int, height: int, width: int) -> NDArray[np.float32]:
+    random = np.random.default_rng(0)
+    x = np.zeros((number, 4, height, width), dtype=np.float32)
+    x[:, 0] = random.uniform(0, 100, (number, height, width))
+    x[:, 1:3, :8, :8] = 30.0
+    x[:, 3, :8, :8] = 1.0
+    return x
+
+
+def _difference(
+    model: onnx.ModelProto, sample: NDArray[np.float32], expected: Sequence[NDArray[np.float32]]
+) -> float:
+    """What the engine that colours pictures makes of the file, against torch."""
+    run, _ = start(model.SerializeToString(), DEVICES["cpu"], None, "the exported network")
+    outputs = run(sample)
+    pairs = zip((AB, CONFIDENCE), expected, (AB_SCALE, 1.0), strict=False)
+    return float(np.max([np.abs(outputs[name] - b).max() / scale for name, b, scale in pairs]))
+
+
+def _sources(recipe: Recipe) -> str:
+    """What it learned from, by the names of files and folders, and what it began with."""
+    names = ", ".join(Path(source).name for source in recipe.data.sources)
+    start = Path(recipe.net.start_from).name
+    return f"{names}; begun from {start}" if start else names
+
+
+def _commit() -> str:
+    """The commit of the code that exports, or "unknown" outside a checkout of it."""
+    here = Path(__file__)
+    try:
+        # An installed copy may lie inside the repository of something else.
+        _git("ls-files", "--error-unmatch", here.name, folder=here.parent)
+        return _git("rev-parse", "--short=12", "HEAD", folder=here.parent)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(*arguments: str, folder: Path) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()

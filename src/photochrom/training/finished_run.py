@@ -1,0 +1,96 @@
+"""What a finished or half-finished run has to tell those who compare it with others."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from photochrom.engine import Network, load
+from photochrom.errors import InputError
+from photochrom.training import checkpoint
+from photochrom.training.export import export
+from photochrom.training.reports.curves import Curves
+from photochrom.training.reports.html import write_report
+from photochrom.training.reports.plots import read_run, write_plots
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """A run's checkpoint, image views so far, and images/s (None where nothing was logged)."""
+
+    checkpoint: Path
+    images: int
+    images_per_s: float | None
+
+
+def find_checkpoint(run: Path) -> Path:
+    """The checkpoint of a run's folder, or the checkpoint file itself. Raises InputError."""
+    path = run / checkpoint.NAME if run.is_dir() else run
+    if not path.is_file():
+        raise InputError(
+            f"{run} holds no run: name the folder that `photochrom train` made, or a checkpoint"
+        )
+    return path
+
+
+def kept_checkpoints(run: Path) -> list[Path]:
+    """The checkpoints that a run has kept on its way, in order. Raises InputError for none."""
+    kept = sorted((run / checkpoint.KEPT).glob("step-*.pt"))
+    if not kept:
+        raise InputError(
+            f"{run} has kept no checkpoints; train with keep_every_images set in a stage, as the "
+            "recipe nogan has it"
+        )
+    return kept
+
+
+def run_facts(run: Path) -> RunFacts:
+    """The facts of a run. run: its folder, or a checkpoint. Raises InputError."""
+    path = find_checkpoint(run)
+    position, _, _ = checkpoint.load(path)
+    return RunFacts(path, position.images, training_speed(read_run(path.parent).losses))
+
+
+def draw_run(run: Path, out: Path) -> list[Path]:
+    """Plots and report of a run's folder, into ``out``; returns the files.
+
+    Raises InputError where the folder holds no run, OutputError where they cannot be written.
+    """
+    _, recipe, _ = checkpoint.load(find_checkpoint(run))
+    return [*write_plots(run, out), write_report(run, out, recipe)]
+
+
+def training_speed(losses: Curves) -> float | None:
+    """Images per second over a whole run, validation and saving left out; None where unlogged."""
+    images, rates = losses.pairs("images", "images_per_s")
+    if not len(rates):
+        return None
+    seen = images.copy()
+    seen[1:] -= images[:-1]
+    # A resumed run may have dropped rows: never count backwards.
+    seen = seen.clip(min=0)
+    return float(seen.sum() / (seen / rates).sum())
+
+
+def exported(checkpoint_path: Path, folder: Path, name: str) -> Path:
+    """The checkpoint as a model file in ``folder``, made unless it is there already.
+
+    The file's name tells which state of the checkpoint it is. Raises as `export` does.
+    """
+    stat = checkpoint_path.stat()
+    state = f"{checkpoint_path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+    out = folder / f"{name}-{hashlib.sha1(state.encode()).hexdigest()[:8]}.onnx"
+    if not out.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        export(checkpoint_path, out)
+    return out
+
+
+def load_run(checkpoint_path: Path, device: str = "auto") -> Network:
+    """A checkpoint's averaged network, ready to colour. Raises as `export` and `load` do."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run.onnx"
+        export(checkpoint_path, out)
+        return load(out, device=device)

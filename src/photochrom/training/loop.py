@@ -1,0 +1,296 @@
+"""The training loop: stages of a recipe, one after the other, resumable at any moment."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from itertools import islice
+from pathlib import Path
+from signal import Signals
+
+import torch
+
+from photochrom.errors import InputError, OutputError, RecipeError
+from photochrom.training import checkpoint
+from photochrom.training.checkpoint import Position
+from photochrom.training.data.run_data import Supply
+from photochrom.training.distributed import Ranks
+from photochrom.training.interrupts import Stopped, StopRequest
+from photochrom.training.models import Players, autocast_dtype
+from photochrom.training.recipe.recipe import Recipe
+from photochrom.training.recipe.stage import Stage
+from photochrom.training.recipe.toml import to_table
+from photochrom.training.reports.dead_layers import LayerWatch
+from photochrom.training.reports.html import write_report
+from photochrom.training.reports.pace import seconds_left, stage_share
+from photochrom.training.reports.plots import write_plots
+from photochrom.training.reports.run_log import Journal, Sums
+from photochrom.training.reports.validation import Validation
+from photochrom.training.step import StageStep
+
+_DRAW_EVERY_S = 60.0
+
+Progress = Callable[["Trainer", float, float], None]
+"""Called after every step with the trainer, the share of the stage that is done, images/s."""
+
+
+class Trainer:
+    """One run of a recipe in a folder."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        run: Path,
+        report: Callable[[str], None],
+        threads: int | None = None,
+    ) -> None:
+        """report: told what happens, a line at a time. threads: of the processor; None: all.
+
+        What is missing or unfit is told before photos are decoded. Raises InputError, ModelError,
+        RecipeError, or OutputError when the folder cannot be written.
+        """
+        self._ranks = Ranks()
+        self.recipe, self._run_folder = recipe, run
+        self._report = report if self.first else _say_nothing
+        self.device = self._ranks.device
+        self._players = Players.of(recipe, self._ranks)
+        try:
+            run.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {run}: {error.strerror}") from error
+        self._supply = Supply(recipe, run, self._ranks, threads, self._report)
+        grid, multiple = recipe.monitor.grid, self._players.net.multiple_of
+        self._validation = Validation(self._supply.held_out, grid, self.device, multiple)
+        self.position = Position()
+        self._step: StageStep | None = None
+        self._sums = Sums()
+        self._measured_at = -1
+        self._drawn = time.monotonic()
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one, among those of the run, that writes and tells."""
+        return self._ranks.first
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Where the run's checkpoint is."""
+        return self._run_folder / checkpoint.NAME
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters of the network."""
+        return sum(p.numel() for p in self._players.net.parameters())
+
+    @property
+    def place(self) -> str:
+        """Where it trains: "cpu", "cuda", "cuda in 4 processes"."""
+        kind = self.device.type
+        return kind if self._ranks.count == 1 else f"{kind} in {self._ranks.count} processes"
+
+    @property
+    def precision(self) -> str:
+        """What the multiplications run in: "fp32" or "bf16"."""
+        return "bf16" if autocast_dtype(self.recipe.precision, self.device) else "fp32"
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        if not self.first:
+            return
+        state = {
+            **self._players.state_dict(),
+            "optimizers": self._step.state_dict() if self._step else {},
+            "measured": self._measured,
+            **self._sums.state_dict(),
+        }
+        checkpoint.save(self.checkpoint_path, self.position, to_table(self.recipe), state)
+
+    def resume(self) -> None:
+        """Go on from the run's checkpoint, with the recipe's own learning rates and losses.
+
+        Raises InputError when there is none or when it does not fit the recipe.
+        """
+        position, _, state = checkpoint.load(self.checkpoint_path)
+        stages = self.recipe.stages
+        if position.stage > len(stages) or (state["optimizers"] and position.stage == len(stages)):
+            raise InputError(
+                f"{self.checkpoint_path} stands in stage {position.stage + 1}, and the recipe has "
+                f"only {len(stages)}; resume with the recipe that the run began with"
+            )
+        self._players.load_state_dict(state, self.checkpoint_path)
+        self.position = position
+        self._sums = Sums.of(state)
+        if state["optimizers"]:
+            self._step = self._begin(stages[position.stage])
+            try:
+                self._step.load_state_dict(state["optimizers"])
+            except (KeyError, ValueError) as error:
+                raise InputError(
+                    f"{self.checkpoint_path} was written under other losses than those of stage "
+                    f"{stages[position.stage].name!r}; resume with the recipe it began with"
+                ) from error
+
+    def seconds_left(self, rate: float) -> float:
+        """Estimate of the training time that is left, s. rate: images/s of late."""
+        return seconds_left(self.recipe.stages, self.position, rate)
+
+    def run(self, progress: Progress) -> None:
+        """Train all remaining stages.
+
+        Raises Stopped after SIGTERM or SIGINT, with the checkpoint written; InputError when a loss
+        is no longer a number, OutputError when the run's folder cannot be written, RecipeError
+        when the device's memory is too small for the batch.
+        """
+        journal = Journal(
+            self._run_folder,
+            self._sums,
+            self.recipe.monitor.log_steps,
+            self.recipe.monitor.epoch_images or len(self._supply.photos),
+            self._report,
+        )
+        with (
+            self._writing(),
+            journal.begin(self.position, writes=self.first),
+            StopRequest() as request,
+            closing(self._ranks),
+        ):
+            while self.position.stage < len(self.recipe.stages):
+                stage = self.recipe.stages[self.position.stage]
+                try:
+                    self._run_stage(stage, journal, request, progress)
+                    self._validate(journal, stage)
+                except torch.OutOfMemoryError as error:
+                    raise RecipeError(
+                        f"the memory of the {self.device.type} device is too small for stage "
+                        f"{stage.name!r}; lower its batch (now {stage.batch}) or crop, and raise "
+                        f"accumulate (now {stage.accumulate})"
+                    ) from error
+                self.position = Position(
+                    self.position.stage + 1, self.position.step, self.position.images
+                )
+                self._step = None
+                self.save()
+            self._draw()
+
+    def _begin(self, stage: Stage) -> StageStep:
+        return StageStep(self.recipe, stage, self._players, self._supply.photos, self._ranks)
+
+    def _run_stage(
+        self, stage: Stage, journal: Journal, request: StopRequest, progress: Progress
+    ) -> None:
+        if self.position.stage_images == 0:
+            if stage.renew:
+                self._players.renew(stage, self.recipe)
+            self._players.settle(self._supply.sample(stage.crop))
+        step = self._step = self._step or self._begin(stage)
+        if self.position.stage_images == 0:
+            self._keep(stage)
+        seen = stage.step_images * self._ranks.count
+        saved = validated = time.monotonic()
+        with closing(self._supply.stream(stage, self.position, self._players.net)) as batches:
+            while (done := stage_share(stage, self.position)) < 1.0:
+                began = time.monotonic()
+                ready = list(islice(batches, stage.accumulate))
+                values = step(ready, done, self.position.step)
+                seconds = self._ranks.largest(time.monotonic() - began)
+                self._advance(seen, seconds)
+                _refuse_divergence(values, self.position.step)
+                journal.step(self.position, seen, stage, values, seen / seconds, done)
+                if self.first:
+                    progress(self, stage_share(stage, self.position), self._sums.window.rate)
+                if _crossed(stage.keep_every_images, self.position.stage_images, seen):
+                    self._keep(stage)
+                if signal := self._ranks.largest(request.by or 0):
+                    self._measure_statistics(stage)
+                    self.save()
+                    at = self.position.step
+                    raise Stopped(f"stopped at step {at}; --resume goes on", Signals(int(signal)))
+                if time.monotonic() - saved > 60 * self.recipe.monitor.checkpoint_minutes:
+                    self.save()
+                    saved = time.monotonic()
+                if time.monotonic() - validated > 60 * self.recipe.monitor.validate_minutes:
+                    self._validate(journal, stage)
+                    validated = time.monotonic()
+        journal.end_stage(self.position, stage)
+
+    def _advance(self, seen: int, seconds: float) -> None:
+        self.position.step += 1
+        self.position.images += seen
+        self.position.stage_images += seen
+        self.position.stage_seconds += seconds
+
+    def _keep(self, stage: Stage) -> None:
+        """Keep the averaged weights as they are now."""
+        if stage.keep_every_images and self.first:
+            self._measure_statistics(stage)
+            path = self._run_folder / checkpoint.KEPT / f"step-{self.position.step:07d}.pt"
+            path.parent.mkdir(exist_ok=True)
+            state = {"average": self._players.average.state_dict()}
+            checkpoint.save(path, self.position, to_table(self.recipe), state)
+
+    def _measure_statistics(self, stage: Stage) -> None:
+        """Make the averaged weights fit for use."""
+        if self.first:
+            self._players.measure_statistics(self._supply.sample(stage.crop))
+            self._measured_at = self.position.step
+
+    @property
+    def _measured(self) -> bool:
+        """Whether the averaged weights are fit for use as they are now."""
+        return not self._players.net.measures_norms or self._measured_at == self.position.step
+
+    def _validate(self, journal: Journal, stage: Stage) -> None:
+        if not self.first:
+            return
+        grid = self._run_folder / f"grid-{self.position.step:07d}.png"
+        self._measure_statistics(stage)
+        with LayerWatch(self._players.average) as watch:
+            values = self._validation.run(self._players.average, grid)
+        journal.add("validation", self.position, stage, values)
+        figures = ", ".join(f"{k.removeprefix('validation_')} {v:.3f}" for k, v in values.items())
+        self._report(f"step {self.position.step}: {figures}")
+        if dead := watch.dead():
+            self._report(
+                f"{len(dead)} layers answer the same to every picture, the first is {dead[0]}: "
+                "what lies before it has died and learns no more. Begin again with a lower "
+                "learning rate; encoder_lr is the encoder's"
+            )
+        if time.monotonic() - self._drawn > _DRAW_EVERY_S:
+            self._draw()
+
+    def _draw(self) -> None:
+        """Plots and report of the run so far."""
+        if self.first:
+            write_plots(self._run_folder, self._run_folder)
+            write_report(self._run_folder, self._run_folder, to_table(self.recipe))
+        self._drawn = time.monotonic()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"cannot write in {self._run_folder}: {error.strerror or error}; the last "
+                "checkpoint is intact, --resume goes on from it"
+            ) from error
+
+
+def _crossed(every: int, images: int, seen: int) -> bool:
+    """Whether the last ``seen`` of so many images reached a multiple of ``every``."""
+    return bool(every) and images // every != (images - seen) // every
+
+
+def _say_nothing(_: str) -> None:
+    """What the other processes of a run report."""
+
+
+def _refuse_divergence(values: dict[str, float], step: int) -> None:
+    for key, value in values.items():
+        if not math.isfinite(value):
+            raise InputError(
+                f"{key} is {value} at step {step}: training has diverged; lower the learning rate "
+                "and --resume from the last checkpoint"
+            )

@@ -1,0 +1,165 @@
+"""Those who take part in training: the network, its average, the critic, and VGG."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from photochrom.errors import InputError
+from photochrom.nets import build
+from photochrom.nets.contract import ColorNet, Critic
+from photochrom.nets.critics import build_critic
+from photochrom.nets.vgg import VGG19Features
+from photochrom.training.distributed import Ranks
+from photochrom.training.optimizers import frozen_norms
+from photochrom.training.recipe.recipe import Precision, Recipe
+from photochrom.training.recipe.stage import Stage
+from photochrom.training.weights import check_stages, load_start, load_vgg
+
+_LEARNING = ("net", "average", "critic")
+
+
+@dataclass(frozen=True)
+class Players:
+    """net learns; average is its exponential moving average; critic and vgg judge.
+
+    vgg never learns; None where the recipe has no perceptual loss.
+    """
+
+    net: ColorNet
+    average: ColorNet
+    critic: Critic
+    vgg: VGG19Features | None
+
+    @classmethod
+    def of(cls, recipe: Recipe, ranks: Ranks) -> Players:
+        """As the recipe wants them, the same on all ranks.
+
+        Raises InputError, ModelError or RecipeError for what is missing or does not fit.
+        """
+        torch.manual_seed(recipe.seed)
+        device = ranks.device
+        net = build(recipe.net.name, recipe.net.options)
+        check_stages(recipe, net)
+        load_start(net, recipe.net)
+        net = net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        ranks.match(net)
+        # Before batch norms are synchronised: the first rank measures the average's by itself.
+        average = copy.deepcopy(net).eval().requires_grad_(False)
+        critic = build_critic(recipe.critic.name, recipe.critic.options).to(device)
+        ranks.match(critic)
+        if not any(s.losses.gan and s.gan_mode == "wgan-gp" for s in recipe.stages):
+            # A gradient penalty differentiates twice, which synchronised batch norms cannot.
+            critic = ranks.synchronise(critic)
+        return cls(ranks.synchronise(net), average, critic, load_vgg(recipe, device))
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.net.parameters()).device
+
+    def settle(self, inputs: Iterator[Tensor]) -> None:
+        """Before the first step with new weights. inputs: batches of (N, 4, H, W), as in training;
+        the first is enough.
+        """
+        if self.net.measures_norms:
+            batch = next(inputs).to(self._device)
+            for net in (self.net, self.average):
+                net.settle(batch)
+
+    def measure_statistics(self, inputs: Iterator[Tensor]) -> None:
+        """Measure what the averaged network's batch norms see, but for those that are frozen and
+        as they are in the network that learns.
+
+        inputs: batches, all are used.
+        """
+        if self.average.measures_norms:
+            # One that an earlier stage taught is frozen while its average is still on the way to
+            # it: statistics between the two are those of neither.
+            frozen = frozen_norms(self.net)
+            norms = [
+                module
+                for name, module in self.average.named_modules()
+                if isinstance(module, _BatchNorm)
+                and not (name in frozen and _alike(module, frozen[name]))
+            ]
+            measure(norms, self.average, (batch.to(self._device) for batch in inputs))
+
+    def renew(self, stage: Stage, recipe: Recipe) -> None:
+        """Start parts of the network anew, those that a stage names, as in a run of their own.
+
+        Raises ModelError for a bad file of weights.
+        """
+        torch.manual_seed(recipe.seed)
+        fresh = build(recipe.net.name, recipe.net.options)
+        load_start(fresh, replace(recipe.net, start_from=""))
+        parts = {k: v for k, v in fresh.state_dict().items() if k.startswith(stage.renew)}
+        for net in (self.net, self.average):
+            net.load_state_dict(net.state_dict() | parts)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The weights of those that learn, for the checkpoint."""
+        return {name: getattr(self, name).state_dict() for name in _LEARNING}
+
+    def load_state_dict(self, state: Mapping[str, Any], source: object) -> None:
+        """The way back. source: what to call the checkpoint.
+
+        Raises InputError when it is of other networks.
+        """
+        try:
+            for name in _LEARNING:
+                getattr(self, name).load_state_dict(state[name])
+        except RuntimeError as error:
+            raise InputError(
+                f"{source} is of another network than the recipe's: {error}"
+            ) from error
+
+
+def _alike(norm: _BatchNorm, other: _BatchNorm) -> bool:
+    """Whether two have the same weights and statistics, but for the rounding of a mean over ranks.
+
+    How many batches they have seen does not count.
+    """
+    theirs = other.state_dict()
+    return all(
+        torch.allclose(tensor, theirs[name])
+        for name, tensor in norm.state_dict().items()
+        if tensor.is_floating_point()
+    )
+
+
+@torch.no_grad()
+def measure(norms: Sequence[_BatchNorm], net: ColorNet, inputs: Iterable[Tensor]) -> None:
+    """Give some batch norms of a network, which is in eval mode, the statistics of what they see.
+
+    inputs: batches of (N, 4, H, W); each counts the same.
+    """
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean over all batches
+        norm.train()
+    for batch in inputs:
+        net(batch)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()
+
+
+def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype | None:
+    """The type of the multiplications, None for fp32.
+
+    "auto" is bf16 where the machine computes it natively; elsewhere it would be slower.
+    """
+    if precision == "auto":
+        if device.type == "cuda":
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+        else:
+            native = torch.cpu._is_avx512_bf16_supported()
+        return torch.bfloat16 if native else None
+    return torch.bfloat16 if precision == "bf16" else None

@@ -1,0 +1,62 @@
+"""The recipes that come with the package, by name."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from photochrom.errors import RecipeError
+from photochrom.training.recipe.toml import read_table
+
+_FOLDER = Path(__file__).parents[1] / "recipes"
+_ENDING = ".toml"
+_TOLD = ("paper", "cost", "outcome")
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(path.stem for path in _FOLDER.glob(f"*{_ENDING}"))
+
+
+def recipe_path(recipe: str | os.PathLike[str]) -> Path:
+    """The file of a recipe: what is given, when it is a file's name, or the shipped one so called.
+
+    Raises RecipeError for a name that no shipped recipe has.
+    """
+    path = Path(recipe)
+    if path.suffix == _ENDING or len(path.parts) > 1 or path.is_file():
+        return path
+    names = recipe_names()
+    if path.name not in names:
+        close = difflib.get_close_matches(path.name, names, n=1)
+        guess = f"did you mean {close[0]!r}? " if close else ""
+        raise RecipeError(
+            f"there is no recipe called {path.name!r}; {guess}photochrom train --list shows all "
+            "that there are, and a file's name ends in .toml"
+        )
+    return _FOLDER / f"{path.name}{_ENDING}"
+
+
+def list_recipes() -> str:
+    """Every shipped recipe: its name, what it does, the paper, what it costs."""
+    blocks = []
+    for name in recipe_names():
+        table = recipe_table(name)
+        lines = [f"{name}: {table.get('summary', '')}"]
+        lines += [f"  {key}: {table[key]}" for key in _TOLD if key in table]
+        blocks.append("\n".join(lines))
+    return "\n".join(blocks)
+
+
+def recipe_remarks(name: str) -> list[str]:
+    """The comment at the head of a shipped recipe, line by line, without its marks."""
+    lines = recipe_path(name).read_text(encoding="utf-8").splitlines()
+    return [line[1:] for line in takewhile(lambda line: line.startswith("#"), lines)]
+
+
+def recipe_table(name: str) -> dict[str, Any]:
+    """A shipped recipe as it is written in its file, with nothing looked up."""
+    return read_table(recipe_path(name))

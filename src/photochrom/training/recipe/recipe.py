@@ -1,0 +1,194 @@
+"""Training recipes as frozen dataclasses.
+
+Every knob of training lives here or in :mod:`photochrom.training.recipe.stage`, once, as a
+field with its meaning and default; how recipes are read from TOML is in
+:mod:`photochrom.training.recipe.toml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from photochrom.errors import RecipeError
+from photochrom.training.recipe.stage import Stage
+
+Precision = Literal["auto", "fp32", "bf16"]
+SourceKind = Literal[
+    "auto", "folder", "zip", "tar", "film", "mirflickr", "mirflickr-npy", "coco", "imagenet",
+    "celeba", "lfw", "retina",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """Where the training photos come from."""
+
+    sources: tuple[str, ...]
+    """Folders, zip or tar files of colour pictures, films, or data sets as they are published;
+    relative paths start at the recipe's folder, and $NAME is replaced by an environment variable,
+    here as in all file names."""
+    kind: SourceKind = "auto"
+    """What the sources are; auto: each is recognised by its layout."""
+    frames_per_s: float = 10.0
+    """Frames that are drawn at random from each second of each shot of a film."""
+    cache: str = "cache"
+    """Folder for the decoded pictures (uint8, memory-mapped); relative to the run's folder. Runs
+    may share one."""
+    short_side: int = 192
+    """Pictures are kept in the cache with at most this short side, px."""
+    validation: int = 200
+    """Number of pictures held out: of the data set's own validation part where it has one, else
+    chosen by a hash of their names, all of a person together."""
+    validation_list: str = ""
+    """Text file with the names of the pictures to hold out instead, one a line; under data.limit
+    those of them that it draws."""
+    split_seed: int = 0
+    """Another number holds out other pictures, and draws others under data.limit."""
+    limit: int = 0
+    """Use at most this many pictures (0: all), drawn by a hash of their names; of films and tar
+    files, which are read from the beginning, the first. Of a data set's own validation part as many
+    again, or data.validation where that is more."""
+    grey_below: float = 2.0
+    """A picture whose mean |ab| is below this is grey and dropped, CIELAB units."""
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            raise RecipeError("data.sources is empty; name a folder or zip file of photos")
+
+
+@dataclass(frozen=True)
+class NetRecipe:
+    """Which network, and what it starts from."""
+
+    name: str = "mobile-unet"
+    encoder_weights: str = ""
+    """ImageNet weights for the encoder, safetensors or torchvision's .pth; empty: random start."""
+    start_from: str = ""
+    """What this run starts from: an earlier run's checkpoint (its averaged weights), an exported
+    .onnx file, or the name of a shipped model."""
+    options: Mapping[str, int | float | bool | str] = field(default_factory=dict)
+    """The network's own settings; docs/networks.md names them."""
+
+
+@dataclass(frozen=True)
+class CriticRecipe:
+    """Which critic judges in stages with losses.gan."""
+
+    name: str = "patch"
+    options: Mapping[str, int | float | bool | str] = field(default_factory=dict)
+    """The critic's own settings; docs/networks.md names them."""
+
+
+@dataclass(frozen=True)
+class HintRecipe:
+    """How often a person's points, or colours carried along a film, are imitated."""
+
+    points: float = 0.15
+    """Share of samples with a few points of true colour."""
+    point_p: float = 0.125
+    """Parameter of the geometric distribution of the number of points."""
+    full: float = 0.01
+    """Share of samples that see the whole true colour."""
+    field: float = 0.1
+    """Share of samples with a dense, partly wrong colour field (as carried by motion)."""
+
+    def __post_init__(self) -> None:
+        if self.points + self.full + self.field > 1:
+            raise RecipeError("hints.points, full and field are shares: their sum is at most 1")
+
+
+@dataclass(frozen=True)
+class AugmentRecipe:
+    """Geometry of the crops and the imitation of old photographs."""
+
+    zoom_out: float = 1.0
+    """The largest view: the crop's side as a share of the picture's short side."""
+    zoom_in: float = 0.6
+    """The closest view, likewise."""
+    old: float = 0.25
+    """Share of samples whose input is made to look like an old photograph."""
+
+    def __post_init__(self) -> None:
+        if self.zoom_in > self.zoom_out:
+            raise RecipeError(
+                f"augment.zoom_in ({self.zoom_in}) is above augment.zoom_out ({self.zoom_out})"
+            )
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """What is written while training."""
+
+    log_steps: int = 25
+    """A row of losses, each a mean, every so many steps."""
+    checkpoint_minutes: float = 2.0
+    validate_minutes: float = 10.0
+    epoch_images: int = 0
+    """Pictures in an epoch of the table of losses; 0: as many as there are to train on."""
+    grid: int = 12
+    """Number of fixed validation photos in the PNG grid."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """What the model card of an exported model says."""
+
+    model: str = ""
+    """Name of the model; empty: the recipe's name."""
+    version: str = "0.1.0"
+    size: int = 192
+    """Default working size, px of the short side."""
+    licence: str = "Apache-2.0"
+    training_data: str = ""
+    """What it learned from; empty: the names of data.sources."""
+    chroma_gain: float = 1.0
+    """Factor on the network's chroma at vividness 1."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole training run."""
+
+    name: str
+    data: DataRecipe
+    stages: tuple[Stage, ...]
+    summary: str = ""
+    paper: str = ""
+    """Where the method was published."""
+    cost: str = ""
+    """What it costs to train, in words."""
+    outcome: str = ""
+    """What came out when it was last trained, in words."""
+    seed: int = 0
+    precision: Precision = "auto"
+    budget_images: int = 100_000
+    """What the stages' shares are shares of: one number makes recipes comparable."""
+    rounds: int = 1
+    """How often the repeated stages are gone through; their shares are divided by it."""
+    vgg_weights: str = ""
+    """Safetensors file of VGG-19 up to relu3_1, for the perceptual loss."""
+    classes_prior: str = ""
+    """File written by ``photochrom train --prior``, for losses.classes; empty: the prior is taken
+    from 1,000 of the training photos."""
+    net: NetRecipe = field(default_factory=NetRecipe)
+    critic: CriticRecipe = field(default_factory=CriticRecipe)
+    hints: HintRecipe = field(default_factory=HintRecipe)
+    augment: AugmentRecipe = field(default_factory=AugmentRecipe)
+    monitor: Monitor = field(default_factory=Monitor)
+    export: Export = field(default_factory=Export)
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise RecipeError("the recipe has no [[stages]]; add at least one")
+        for stage in self.stages:
+            if sum(length > 0 for length in (stage.images, stage.minutes, stage.share)) != 1:
+                raise RecipeError(
+                    f"stage {stage.name!r}: set exactly one of images (now {stage.images}), "
+                    f"minutes (now {stage.minutes}) and share (now {stage.share})"
+                )
+            if stage.losses.perceptual > 0 and not self.vgg_weights:
+                raise RecipeError(
+                    f"stage {stage.name!r} uses the perceptual loss: set vgg_weights to the file"
+                )

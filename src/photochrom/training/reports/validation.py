@@ -1,0 +1,150 @@
+"""What a person looks at while a network trains: CSV, TensorBoard, picture grid, progress."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from photochrom.atomic import write_atomically
+from photochrom.color.colourfulness import colourfulness
+from photochrom.color.space import rgb_to_lab
+from photochrom.imageio import Picture, write
+from photochrom.nets.contract import ColorNet
+from photochrom.training.data.photo_cache import PhotoSet
+from photochrom.training.losses.terms import compose
+from photochrom.training.reports.plots import ColourCounts
+
+_VALIDATION_SIDE = 192
+_BATCH = 16
+
+
+class LossLog:
+    """Losses as CSV rows and TensorBoard scalars.
+
+    On resuming, rows after the checkpoint's step are dropped, so that each step stands once.
+    """
+
+    def __init__(self, run: Path, name: str, step: int, tag: str = "") -> None:
+        """step: rows after this one are dropped. tag: begins the names in TensorBoard."""
+        self._tag = tag
+        self._path = run / f"{name}.csv"
+        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step or None)
+        self._rows: list[dict[str, str]] = []
+        if self._path.exists():
+            # What a crash has cut short has no line end.
+            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+            whole = csv.DictReader(line for line in lines if line.endswith("\n"))
+            self._rows = [row for row in whole if int(row["step"]) <= step]
+            self._write_all()
+
+    def add(self, step: int, values: Mapping[str, float], stage: str) -> None:
+        """One row; ``values`` may gain columns from stage to stage."""
+        row = {"step": str(step), "stage": stage, **{k: f"{v:.6g}" for k, v in values.items()}}
+        known = set().union(*self._rows) if self._rows else set()
+        self._rows.append(row)
+        if set(row) <= known:
+            with self._path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, self._columns()).writerow(row)
+        else:
+            self._write_all()
+        for key, value in values.items():
+            self._board.add_scalar(self._tag + key, value, step)
+
+    def close(self) -> None:
+        """Write out what TensorBoard still holds."""
+        self._board.close()
+
+    def _columns(self) -> list[str]:
+        return list(dict.fromkeys(key for row in self._rows for key in row))
+
+    def _write_all(self) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self._columns())
+        writer.writeheader()
+        writer.writerows(self._rows)
+        write_atomically(self._path, text.getvalue().encode(), overwrite=True)
+
+
+class Validation:
+    """The held-out photos: figures for the log and a grid of grey, ours, true."""
+
+    def __init__(
+        self, photos: PhotoSet, grid: int, device: torch.device, multiple: int = 1
+    ) -> None:
+        """multiple: of the network's input; the pictures are 192 px or the multiple below."""
+        side = max(multiple, _VALIDATION_SIDE // multiple * multiple)
+        self._device = device
+        self._grid = min(grid, len(photos))
+        views = [_centre(photos[i], side) for i in range(len(photos))]
+        self._rgb = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2)
+
+    @torch.no_grad()
+    def run(self, net: ColorNet, grid_path: Path) -> dict[str, float]:
+        """Colour the held-out photos with ``net`` (in eval mode); write the grid and, beside it,
+        how often each colour occurs.
+        """
+        figures: list[Tensor] = []
+        colours = ColourCounts()
+        shown: list[Tensor] = []
+        for rgb8 in torch.split(self._rgb, _BATCH):
+            rgb = rgb8.to(self._device).float() / 255.0
+            lab = rgb_to_lab(rgb, axis=1)
+            L, true_ab = lab[:, :1], lab[:, 1:]
+            inputs = torch.cat([L, torch.zeros_like(lab)], dim=1)
+            ab = torch.nn.functional.interpolate(
+                net(inputs).ab.float(), size=L.shape[2:], mode="bicubic", align_corners=False
+            )
+            ours = compose(L, ab).clamp(0, 1)
+            colours.add(true_ab, ab)
+            mse = (ours - rgb).square().mean(dim=(1, 2, 3))
+            figures.append(
+                torch.stack(
+                    [
+                        -10 * torch.log10(mse + 1e-10),
+                        (ab - true_ab).square().sum(dim=1).sqrt().mean(dim=(1, 2)),
+                        colourfulness(ours * 255.0),
+                        colourfulness(rgb * 255.0),
+                    ]
+                )
+            )
+            if len(shown) * _BATCH < self._grid:
+                grey = compose(L, torch.zeros_like(ab)).clamp(0, 1)
+                shown.append(torch.stack([grey, ours, rgb], dim=1).cpu())
+        psnr, error, ours_cf, true_cf = torch.cat(figures, dim=1).mean(dim=1).tolist()
+        if self._grid:
+            _write_grid(torch.cat(shown)[: self._grid], grid_path)
+        colours.write(grid_path.parent)
+        return {
+            "validation_psnr": psnr,
+            "validation_ab_error": error,
+            "validation_colourfulness_share": ours_cf / true_cf,
+        }
+
+
+def _centre(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    h, w = rgb.shape[:2]
+    view = min(h, w)
+    top, left = (h - view) // 2, (w - view) // 2
+    square = rgb[top : top + view, left : left + view]
+    return np.asarray(
+        cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA), dtype=np.uint8
+    )
+
+
+def _write_grid(triples: Tensor, path: Path) -> None:
+    """triples: (N, 3 pictures, 3, H, W) in [0, 1]; four triples a row."""
+    strips = [torch.cat(list(t), dim=2) for t in triples]
+    blank = torch.ones_like(strips[0])
+    strips += [blank] * (-len(strips) % 4)
+    rows = [torch.cat(strips[i : i + 4], dim=2) for i in range(0, len(strips), 4)]
+    picture = (torch.cat(rows, dim=1).permute(1, 2, 0).numpy() * 255.0).round().astype(np.uint8)
+    write(path, Picture(np.ascontiguousarray(picture)), overwrite=True)

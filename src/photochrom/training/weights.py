@@ -1,0 +1,162 @@
+"""What a network starts from: ImageNet weights, an earlier checkpoint, or a published model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from onnx import numpy_helper
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from photochrom.engine import find
+from photochrom.errors import InputError, ModelError, RecipeError
+from photochrom.nets import build
+from photochrom.nets.contract import ColorNet
+from photochrom.nets.vgg import VGG19Features
+from photochrom.training import checkpoint
+from photochrom.training.checkpoint import Position
+from photochrom.training.data.bin_prior import load_prior
+from photochrom.training.optimizers import check_parts, learning
+from photochrom.training.recipe.recipe import NetRecipe, Recipe
+from photochrom.training.recipe.toml import from_table
+
+ONNX_PREFIX = "net."
+"""Name of the network inside an exported file; parameters keep their names behind it."""
+ONNX_HALF = ".fp16"
+"""Ends the name of a parameter that is stored as fp16."""
+
+
+def check_stages(recipe: Recipe, net: ColorNet) -> None:
+    """Raise RecipeError for a stage whose crops, losses or parts do not fit the network, InputError
+    for a bad file of the prior.
+    """
+    multiple = net.multiple_of
+    for stage in recipe.stages:
+        if stage.crop % multiple:
+            raise RecipeError(
+                f"stage {stage.name!r}: crop {stage.crop} must be a multiple of {multiple} for the "
+                f"network {recipe.net.name!r}"
+            )
+        if stage.losses.classes and net.bins is None:
+            raise RecipeError(
+                f"stage {stage.name!r}: the network {recipe.net.name!r} has no classification "
+                "head; set losses.classes = 0"
+            )
+        check_parts(stage.renew, "renew", stage, net)
+        learning(stage, net)
+    uses_classes = any(stage.losses.classes for stage in recipe.stages)
+    if recipe.classes_prior and uses_classes and net.bins is not None:
+        load_prior(Path(recipe.classes_prior), net.bins)
+
+
+def load_start(net: ColorNet, recipe: NetRecipe) -> None:
+    """Give ``net`` the weights that its recipe asks for; it keeps its random ones otherwise.
+
+    Raises ModelError when a file is missing, damaged or of another layout (InputError when it is a
+    checkpoint, also for one that load_average refuses), RecipeError when the network cannot take
+    such weights.
+    """
+    if recipe.encoder_weights:
+        net.load_encoder(_tensors(recipe.encoder_weights, "net.encoder_weights"))
+    if recipe.start_from:
+        path = Path(recipe.start_from)
+        if recipe.start_from in find.shipped():
+            path, _ = find.read_model(recipe.start_from)
+        weights = _onnx_weights(path) if path.suffix == ".onnx" else _load_measured(path)[2]
+        # Counters of seen batches are not exported, and nothing depends on them.
+        own = {k: v for k, v in net.state_dict().items() if k.endswith("num_batches_tracked")}
+        try:
+            net.load_state_dict(own | weights)
+        except RuntimeError as error:
+            raise ModelError(f"net.start_from: {path} holds another network: {error}") from error
+
+
+def load_vgg(recipe: Recipe, device: torch.device) -> VGG19Features | None:
+    """The judge of the perceptual loss; None where no stage of the recipe has that loss.
+
+    Raises ModelError when its file is missing, damaged or of another layout.
+    """
+    if not any(stage.losses.perceptual for stage in recipe.stages):
+        return None
+    vgg = VGG19Features(_safetensors(recipe.vgg_weights, "vgg_weights")).to(device)
+    return vgg.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def load_average(path: Path) -> tuple[Recipe, ColorNet, Position]:
+    """The averaged network of a checkpoint, in eval mode, with its recipe.
+
+    Raises InputError when the checkpoint is missing or damaged, or when its batch norms do not fit
+    the averaged weights: amid a stage they are not measured at every checkpoint.
+    """
+    position, table, weights = _load_measured(path)
+    recipe = from_table(table)
+    net = build(recipe.net.name, recipe.net.options)
+    try:
+        net.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(f"{path} does not hold the network of its recipe: {error}") from error
+    return recipe, net.eval(), position
+
+
+def _tensors(name: str, key: str) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, or of a .pth file as torchvision publishes them."""
+    if Path(name).suffix not in {".pth", ".pt"}:
+        return _safetensors(name, key)
+    try:
+        # Only tensors and plain values are unpickled: a file from elsewhere runs no code.
+        content = torch.load(name, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ModelError(f"{key}: cannot read {name}: {error.strerror}") from error
+    except Exception as error:  # torch tells of damage by many kinds of errors, at length
+        raise ModelError(f"{key}: {name} is damaged or no file of tensors") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{key}: {name} holds a {type(content).__name__}, not tensors by name")
+    return {k: v for k, v in content.items() if isinstance(v, Tensor)}
+
+
+def _safetensors(name: str, key: str) -> dict[str, Tensor]:
+    """The tensors of a file that a recipe names under ``key``."""
+    try:
+        tensors: dict[str, Tensor] = load_file(name)
+    except OSError as error:
+        reason = error.strerror or "there is no such file"
+        raise ModelError(f"{key}: cannot read {name}: {reason}") from error
+    except SafetensorError as error:
+        raise ModelError(f"{key}: {name} is damaged or no safetensors file: {error}") from error
+    return tensors
+
+
+def _load_measured(path: Path) -> tuple[Position, dict[str, Any], dict[str, Tensor]]:
+    """Position, recipe table and averaged weights of a checkpoint.
+
+    Raises InputError when it is missing or damaged, or when the weights are not fit for use.
+    """
+    position, table, state = checkpoint.load(path)
+    if not state.get("measured", True):
+        raise InputError(
+            f"the averaged weights of {path} are not fit for use: it was written amid a stage, and "
+            "what their batch norms see is measured at a stage's end or stop; go on by photochrom "
+            "train --resume, and stop it with Ctrl-C, or take one of those that keep_every_images "
+            "keeps"
+        )
+    if "average" not in state:
+        raise InputError(f"the checkpoint {path} lacks a part: its averaged weights")
+    return position, table, state["average"]
+
+
+def _onnx_weights(path: Path) -> dict[str, Tensor]:
+    try:
+        model = onnx.load(str(path))
+    except Exception as error:
+        raise ModelError(f"net.start_from: cannot read {path}: {error}") from error
+    return {
+        tensor.name.removeprefix(ONNX_PREFIX).removesuffix(ONNX_HALF): torch.from_numpy(
+            numpy_helper.to_array(tensor).copy()
+        ).float()
+        for tensor in model.graph.initializer
+        if tensor.name.startswith(ONNX_PREFIX)
+    }

@@ -1,0 +1,286 @@
+"""Coloured frames into a stretch of film: the source's luma, the new chroma, one encoder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, get_args
+
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from photochrom.errors import OutputError
+from photochrom.video.io.container import VideoStream, av, plane_codes, words
+from photochrom.video.io.frame import UNSPECIFIED, FilmInfo, Frame
+from photochrom.video.io.probe import MATRIX_CODES
+
+Codec = Literal["h264", "hevc", "av1", "prores", "ffv1"]
+CODECS: tuple[Codec, ...] = get_args(Codec)
+_SEGMENT_FORMAT = "nut"
+"""The container of a stretch: any time base, no table at the end."""
+_PRORES_FORMAT = "mov"
+"""Of ProRes alone, which NUT does not hold."""
+X264_PRESETS = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow", "placebo"),
+)
+_LEAD_S = 3600
+_RATE_UNKNOWN = Fraction(25)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    encoder: str
+    crf: int | None
+    crf_max: int
+    preset: str | None
+    presets: tuple[str, ...]
+    even: bool  # its 4:2:0 has no odd sizes
+
+
+KINDS: dict[Codec, _Kind] = {
+    # 480p films with noise, 2 threads: ms of processor / kB of film per frame / PSNR of luma in dB
+    # superfast crf 19: 10 / 34 / 39.5; veryfast crf 18: 16 / 32 / 40.1; faster crf 19: 26 / 31 /
+    # 40.4; fast crf 19: 39 / 31 / 41.0. superfast makes the whole command at 1080p
+    # faster than veryfast does, for files 14 % larger and 0.4 dB less.
+    "h264": _Kind("libx264", 18, 51, "superfast", X264_PRESETS, even=True),
+    "hevc": _Kind("libx265", 21, 51, "fast", X264_PRESETS, even=True),
+    "av1": _Kind("libsvtav1", 26, 63, "8", tuple(map(str, range(14))), even=False),
+    "prores": _Kind("prores_ks", None, 0, None, (), even=False),
+    "ffv1": _Kind("ffv1", None, 0, None, (), even=False),
+}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a film is encoded.
+
+    codec: h264 plays everywhere; hevc and av1 are smaller and slower; prores (HQ, 4:2:2) is for
+        editing; ffv1 loses nothing.
+    crf: constant quality, 0 (h264, hevc: without any loss) to 51, av1 to 63; None: the codec's
+        own (`KINDS`). prores and ffv1 have none.
+    preset: "ultrafast" to "placebo", av1 "0" (slow) to "13"; None: the codec's own.
+    threads: of the encoder, 0: as many as it likes. Another number can change a lossy result.
+    Raises OutputError for values that the codec does not have.
+    """
+
+    codec: Codec = "h264"
+    crf: int | None = None
+    preset: str | None = None
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.codec not in KINDS:
+            raise OutputError(f"codec {self.codec!r} is unknown; use one of {', '.join(CODECS)}")
+        kind = KINDS[self.codec]
+        if self.crf is not None and (kind.crf is None or not 0 <= self.crf <= kind.crf_max):
+            asked = f"a number from 0 to {kind.crf_max}" if kind.crf is not None else "none"
+            raise OutputError(f"--crf {self.crf} does not go with {self.codec}; it takes {asked}")
+        if self.preset is not None and self.preset not in kind.presets:
+            asked = f"one of {', '.join(kind.presets)}" if kind.presets else "none"
+            raise OutputError(
+                f"--preset {self.preset} does not go with {self.codec}; it takes {asked}"
+            )
+
+    def options(self) -> dict[str, str]:
+        """The encoder's options; nothing is left to its own version's taste that we choose."""
+        kind = KINDS[self.codec]
+        crf, preset = (
+            str(self.crf if self.crf is not None else kind.crf),
+            self.preset or kind.preset,
+        )
+        if self.codec == "h264":
+            # qp 0 is without loss at 8 and at 10 bits, crf 0 at 8 bits only.
+            return {"preset": str(preset)} | ({"qp": "0"} if crf == "0" else {"crf": crf})
+        if self.codec == "hevc":
+            more = ":lossless=1" if crf == "0" else ""
+            pools = f":pools={self.threads}" if self.threads else ""
+            return {
+                "preset": str(preset),
+                "crf": crf,
+                "x265-params": f"log-level=none{more}{pools}",
+            }
+        if self.codec == "av1":
+            return {"preset": str(preset), "crf": crf}
+        if self.codec == "prores":
+            return {"profile": "hq", "vendor": "apl0"}
+        return {"level": "3", "slicecrc": "1"}
+
+
+class FilmWriter:
+    """Writes a stretch of a film: `with FilmWriter(...) as writer: writer.write(frame, chroma)`.
+
+    The file (NUT, or MOV for ProRes, whatever its name) has the video alone, with the source's time
+    base, times (moved by `lead`), colour tags and pixel aspect; `joining.join` makes the
+    film of it. Two stretches of one film have the same codec parameters and each begins with a key
+    frame that nothing reaches over. 8-bit films become yuv420p, 10-bit ones yuv420p10, prores
+    always yuv422p10.
+    H.264 and HEVC have no odd sizes at 4:2:0: the last column or row is there twice then.
+
+    Raises OutputError where the encoder refuses, or the disk does.
+    """
+
+    def __init__(self, path: str | Path, info: FilmInfo, encoding: Encoding | None = None) -> None:
+        self.path, self.info = Path(path), info
+        self.encoding = encoding or Encoding()
+        kind = KINDS[self.encoding.codec]
+        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells its settings on stderr otherwise
+        self._deep = info.bits > 8 or self.encoding.codec == "prores"
+        self._rows_doubled = self.encoding.codec == "prores"
+        self._height = info.height + (info.height % 2 if kind.even else 0)
+        self._width = info.width + (info.width % 2 if kind.even else 0)
+        sampling = "yuv422p" if self._rows_doubled else "yuv420p"
+        self._format = sampling + ("10le" if self._deep else "")
+        try:
+            prores = self.encoding.codec == "prores"
+            self._container = av.open(
+                f"file:{self.path}",
+                "w",
+                format=_PRORES_FORMAT if prores else _SEGMENT_FORMAT,
+                container_options=timescale(info) if prores else {},
+            )
+            stream = self._container.add_stream(
+                kind.encoder,
+                rate=info.rate or _RATE_UNKNOWN,
+                options=self.encoding.options(),
+                time_base=info.time_base,
+                width=self._width,
+                height=self._height,
+                pix_fmt=self._format,
+            )
+        except (av.FFmpegError, ValueError) as error:
+            raise self._refused(error) from error
+        assert isinstance(stream, VideoStream)
+        self._stream = stream
+        self._tags = colour_tags(info)
+        context = stream.codec_context
+        context.thread_count = self.encoding.threads
+        context.sample_aspect_ratio = info.sample_aspect
+        for name, code in self._tags.items():
+            setattr(context, name, code)
+
+    def write(self, frame: Frame, chroma: NDArray[Any]) -> None:
+        """Encode one frame.
+
+        frame: its luma (H, W) in the film's dtype and range goes into the file as it is.
+        chroma: (ceil(H / 2), ceil(W / 2), 2) of the same dtype, U and V codes.
+        Raises ValueError for other shapes, OutputError where the encoder or the disk refuses.
+        """
+        half = ((self.info.height + 1) // 2, (self.info.width + 1) // 2, 2)
+        if frame.luma.shape != (self.info.height, self.info.width) or chroma.shape != half:
+            raise ValueError(
+                f"luma {frame.luma.shape} and chroma {chroma.shape} are not "
+                f"{(self.info.height, self.info.width)} and {half}"
+            )
+        if frame.luma.dtype != chroma.dtype:
+            raise ValueError(f"luma is {frame.luma.dtype}, chroma {chroma.dtype}")
+        picture = VideoFrame(self._width, self._height, self._format)
+        rows = 2 if self._rows_doubled else 1
+        for plane, codes, repeat in (
+            (0, frame.luma, 1),
+            (1, chroma[..., 0], rows),
+            (2, chroma[..., 1], rows),
+        ):
+            self._fill(picture, plane, codes, repeat)
+        picture.pts = frame.pts - self.info.start_pts + lead(self.info)
+        picture.time_base = self.info.time_base
+        picture.duration = frame.duration
+        for name, code in self._tags.items():
+            setattr(picture, name, code)
+        try:
+            self._mux(picture)
+        except (av.FFmpegError, ValueError) as error:
+            raise self._refused(error) from error
+
+    def close(self) -> None:
+        """Encode what the encoder still holds and finish the file. Raises OutputError."""
+        try:
+            self._mux(None)
+            self._container.close()
+        except (av.FFmpegError, ValueError) as error:
+            raise self._refused(error) from error
+
+    def __enter__(self) -> FilmWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._container.close()  # what is there stays unfinished
+
+    def _mux(self, picture: VideoFrame | None) -> None:
+        for packet in self._stream.encode(picture):
+            if packet.pts is not None:
+                # x265 leaves the decoding time of a single frame unset or at random.
+                known = packet.dts is not None and 0 <= packet.dts <= packet.pts
+                packet.dts = packet.dts if known else packet.pts
+            self._container.mux_one(packet)
+
+    def _fill(self, picture: VideoFrame, index: int, codes: NDArray[Any], repeat: int) -> None:
+        if self._deep and self.info.bits == 8:
+            codes = _deepened(codes, luma=index == 0, full_range=self.info.full_range)
+        if repeat == 2:
+            codes = np.repeat(codes, 2, axis=0)
+        plane = picture.planes[index]
+        dtype = np.dtype("<u2" if self._deep else np.uint8)
+        there = plane_codes(plane, dtype)
+        height, width = min(codes.shape[0], plane.height), codes.shape[1]
+        there[:height, :width] = codes[:height]
+        if width < plane.width:
+            there[:height, width:] = there[:height, width - 1 : width]
+        if height < plane.height:
+            there[height:] = there[height - 1]
+
+    def _refused(self, error: Exception) -> OutputError:
+        reason = words(error) if isinstance(error, av.FFmpegError) else str(error)
+        return OutputError(
+            f"cannot write {self.path} as {self.encoding.codec}, {self._width} x {self._height}, "
+            f"{self._format}: {reason}; check the space on the disk, or choose another --codec"
+        )
+
+
+def lead(info: FilmInfo) -> int:
+    """What stretches add to the time since the film's first frame, in its time base.
+
+    Decoding times come before presentation times, and NUT has none below 0.
+    """
+    return ceil(_LEAD_S / info.time_base)
+
+
+def timescale(info: FilmInfo) -> dict[str, str]:
+    """The option of MP4 and MOV that keeps the film's unit of time."""
+    return {"video_track_timescale": str(info.time_base.denominator)}
+
+
+def colour_tags(info: FilmInfo) -> dict[str, int]:
+    """The tags of the coloured film, as H.273 numbers them, by libav's names.
+
+    The source's own; but where it does not name the matrix, the one that the chroma was computed
+    with is named: now there are colours that another guess would spoil.
+    """
+    named = info.matrix_code != UNSPECIFIED
+    return {
+        "color_range": 2 if info.full_range else 1,
+        "colorspace": info.matrix_code if named else MATRIX_CODES[info.matrix],
+        "color_primaries": info.primaries,
+        "color_trc": info.transfer,
+    }
+
+
+def _deepened(codes: NDArray[Any], *, luma: bool, full_range: bool) -> NDArray[np.uint16]:
+    """8-bit codes as 10-bit ones."""
+    deep: NDArray[np.uint16] = codes.astype(np.uint16) * np.uint16(4)
+    if luma and full_range:
+        deep += codes >> 6  # white is 1023
+    return deep

@@ -1,0 +1,200 @@
+"""What a film carries beside its pictures: whether a container takes it, and its copies."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from photochrom.errors import OutputError
+from photochrom.video.io.container import InputContainer, av, opened, other_streams
+from photochrom.video.io.encoder import KINDS, Codec
+from photochrom.video.io.frame import FilmInfo
+from photochrom.video.io.probe import describe
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter
+
+CONTAINERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+}
+"""Suffix of the film to write: libav's name of its format."""
+_HEARD_OR_READ = ("audio", "subtitle")
+_REFUSED = {("mov", "av1")}
+"""What libav says it could write, and then does not."""
+_SAYS_ASPECT = ("h264", "hevc")
+"""Codecs that tell the shape of the pixels themselves, where PyAV cannot make Matroska tell it."""
+_OWN_KEYS = {
+    *("major_brand", "minor_version", "compatible_brands", "encoder"),
+    *("duration", "bps", "number_of_frames", "number_of_bytes"),
+}
+"""What a container says of itself; the new one says it anew, of what it holds now."""
+
+
+def check_carried(info: FilmInfo, out: str | Path, codec: Codec) -> tuple[str, ...]:
+    """Find out, before any work, whether the film `out` can hold all that the source carries.
+
+    Returns a sentence for each stream that will stay behind because no film of that kind holds
+    it (data, attachments, cover pictures). Raises OutputError for a suffix that is no film's, a
+    codec that it does not take, and audio or subtitles that it does not take: they are never
+    left out in silence.
+    """
+    out = Path(out)
+    name = container_of(out)
+    with _scratch(name) as container:
+        try:
+            if (name, codec) in _REFUSED:
+                raise ValueError
+            container.add_stream(KINDS[codec].encoder)
+        except ValueError as error:
+            raise OutputError(
+                f"cannot write {out}: {name} does not hold {codec}; name a .mkv"
+            ) from error
+    left: list[str] = []
+    if info.sample_aspect != 1 and name in ("matroska", "webm") and codec not in _SAYS_ASPECT:
+        left.append(
+            f"the shape of the pixels ({info.sample_aspect}) stays behind: {codec} in {name} does "
+            "not tell it; write h264 or hevc, or another container"
+        )
+    with opened(info.path) as source:
+        others = other_streams(source)
+        refused = [s for s in others if not takes(name, s)]
+        lost = [describe(s) for s in refused if s.type in _HEARD_OR_READ]
+        if lost:
+            better = next(
+                (
+                    suffix
+                    for suffix in (".mkv", ".mp4", ".mov")
+                    if all(takes(CONTAINERS[suffix], s) for s in others if s.type in _HEARD_OR_READ)
+                ),
+                None,
+            )
+            advice = f"write to a {better}" if better else "convert those streams first"
+            raise OutputError(
+                f"cannot write {out}: {name} does not hold {', '.join(lost)}; {advice}"
+            )
+        left.extend(f"{describe(s)} stays behind: {name} does not hold it" for s in refused)
+    return tuple(left)
+
+
+@dataclass(frozen=True)
+class Part:
+    """begin_s, end_s: of the source, in its own time. shift_s: what is taken off all times."""
+
+    begin_s: float | Fraction
+    end_s: float
+    shift_s: Fraction
+
+    def moved(self, packet: Packet[Any]) -> Packet[Any] | None:
+        """A packet of another stream at its new time, None outside of the part."""
+        base = Fraction(packet.time_base)
+        time = packet.pts if packet.pts is not None else packet.dts
+        if time is None or float(time * base) >= self.end_s:
+            return None
+        until = time + (packet.duration or 0)
+        if time * base < self.begin_s:
+            if packet.stream.type != "subtitle" or until * base <= self.begin_s:
+                return None
+            packet.duration = until - round(self.begin_s / base)
+            time = round(self.begin_s / base)
+            packet.pts = packet.dts = time
+        off = round(self.shift_s / base)
+        if packet.stream.type == "subtitle" and self.end_s != inf:
+            packet.duration = min(until, round(self.end_s / base)) - time
+        if packet.pts is not None:
+            packet.pts -= off
+        if packet.dts is not None:
+            packet.dts -= off
+        return packet
+
+
+def cut_chapter(chapter: Chapter, part: Part) -> Chapter | None:
+    """A chapter at its new time, None outside of the part."""
+    base = chapter["time_base"] or Fraction(1, 1000)
+    start, end = chapter["start"], chapter["end"]
+    if part.begin_s != -inf:
+        start = max(start, round(part.begin_s / base))
+    if part.end_s != inf:
+        end = min(end, round(Fraction(part.end_s) / base))
+    if end <= start:
+        return None
+    off = round(part.shift_s / base)
+    return {**chapter, "start": start - off, "end": end - off, "time_base": base}
+
+
+def other_packets(
+    source: InputContainer, streams: Sequence[Stream], part: Part
+) -> Iterator[tuple[float, Packet[Any]]]:
+    """The packets of the other streams that are in the part, at their new times, each with its
+    decoding time in seconds.
+    """
+    for packet in source.demux(*streams):
+        if packet.pts is None and packet.dts is None:
+            continue  # the mark of the end
+        if packet.size == 2 and packet.stream.codec_context.name == "mov_text":
+            continue  # a gap between two titles; whoever writes an .mp4 makes its own
+        moved = part.moved(packet)
+        if moved is not None:
+            time = moved.dts if moved.dts is not None else moved.pts or 0
+            yield float(time * moved.time_base), moved
+
+
+def copy_stream(film: OutputContainer, stream: Stream) -> Stream:
+    """A stream of the new film that takes the packets of one of the source's."""
+    copy = film.add_stream_from_template(stream, opaque=True)
+    copy_words(stream, copy)
+    return copy
+
+
+def copy_words(stream: Stream, copy: Stream) -> None:
+    """Language, title and what the stream is for."""
+    copy.metadata.update(kept(stream.metadata))
+    copy.disposition = stream.disposition
+
+
+def kept(metadata: dict[str, str]) -> dict[str, str]:
+    """The words that still hold in the new film."""
+    return {
+        key: value
+        for key, value in metadata.items()
+        if key.lower() not in _OWN_KEYS
+        and not key.lower().startswith(("_statistics", "duration-", "bps-", "number_of_"))
+    }
+
+
+def takes(name: str, stream: Stream) -> bool:
+    """Whether a container holds a stream as it is; tried, with a header into memory."""
+    with _scratch(name) as container:
+        try:
+            container.add_stream_from_template(stream, opaque=True)
+            container.start_encoding()
+        except (av.FFmpegError, ValueError):
+            return False
+        return True
+
+
+def container_of(out: Path) -> str:
+    """Libav's name of the format that a suffix asks for. Raises OutputError for other suffixes."""
+    name = CONTAINERS.get(out.suffix.lower())
+    if name is None:
+        raise OutputError(
+            f"cannot write {out}: {out.suffix or 'a name without suffix'} is no film that can be "
+            f"written; use one of {', '.join(CONTAINERS)}"
+        )
+    return name
+
+
+def _scratch(name: str) -> OutputContainer:
+    return av.open(io.BytesIO(), "w", format=name)

@@ -1,0 +1,167 @@
+"""What a film file is, found out before any work is done on it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+from av.codec import CodecContext
+from av.stream import Stream
+from av.video.frame import VideoFrame
+
+from photochrom.errors import InputError
+from photochrom.video.io.container import (
+    InputContainer,
+    VideoStream,
+    av,
+    film_stream,
+    opened,
+    other_streams,
+    words,
+)
+from photochrom.video.io.frame import UNSPECIFIED, FilmInfo, Matrix
+from photochrom.video.io.orientation import display_of
+
+HD_LINES = 720
+"""From so many lines on, a film without a tag counts as BT.709, as most players have it."""
+
+_MATRIX: dict[int, Matrix] = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709"}
+"""ITU-T H.273 matrix codes; 7 (SMPTE 240M, analogue HD) differs from BT.709 by a hair."""
+MATRIX_CODES: dict[Matrix, int] = {"bt709": 1, "bt601": 6}
+_WIDE = {9, 10}
+_HDR = {16, 18}
+_LOOKED_AT = 4
+"""Frames looked at for the interlaced flag: some decoders raise it from the second one on."""
+
+
+def probe(path: str | Path) -> FilmInfo:
+    """Look at a film file: its tables and its first frames.
+
+    Raises InputError, with what to do about it, where the file is missing, empty, cut off, a
+    picture, sound only, or of a kind whose luma cannot be kept (12 bits, HDR, transparent).
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"cannot read {path}: there is no such file")
+    if not path.is_file():
+        raise InputError(f"cannot read {path}: it is not a regular file")
+    if path.stat().st_size == 0:
+        raise InputError(f"cannot read {path}: it is empty (0 bytes); copy it again")
+    with opened(path) as container:
+        stream = film_stream(container)
+        if stream is None:
+            kinds = ", ".join(s.type for s in container.streams) or "nothing"
+            raise InputError(f"{path} has no moving picture, only {kinds}; name a film")
+        if container.format.name == "image2" or container.format.name.endswith("_pipe"):
+            raise InputError(f"{path} is a picture, not a film; use `photochrom image`")
+        others = tuple(describe(s) for s in other_streams(container))
+        frames = _first_frames(path, container, stream)
+        _check_kind(path, frames[0])
+        return _describe_film(path, container, stream, frames, others)
+
+
+def describe(stream: Stream) -> str:
+    """A stream in words: "subtitle: subrip, eng"."""
+    context: CodecContext | None = stream.codec_context  # none for fonts and the like
+    codec = context.name if context is not None else "unknown codec"
+    name = stream.metadata.get("filename") or stream.metadata.get("title") or stream.language
+    return f"{stream.type}: {codec}" + (f", {name}" if name else "")
+
+
+def _first_frames(path: Path, container: InputContainer, stream: VideoStream) -> list[VideoFrame]:
+    stream.thread_type = "AUTO"
+    try:
+        frames = list(islice(container.decode(stream), _LOOKED_AT))
+    except av.FFmpegError as error:
+        raise InputError(
+            f"cannot read {path}: its first frames do not decode ({words(error)}); "
+            "the file is damaged, or of a kind that libav does not know"
+        ) from error
+    if not frames:
+        raise InputError(f"cannot read {path}: it has no frames; it is cut off or was never filled")
+    return frames
+
+
+def _check_kind(path: Path, frame: VideoFrame) -> None:
+    kind = frame.format
+    bits = kind.components[0].bits
+    if kind.has_palette or kind.is_bit_stream or (kind.is_rgb and bits < 8):
+        bits = 8
+    if bits not in (8, 10):
+        raise InputError(
+            f"{path} has {bits} bits ({kind.name}); only 8 and 10 are kept exactly: convert it to "
+            "10 bits first (ffmpeg: -pix_fmt yuv420p10)"
+        )
+    if any(part.is_alpha for part in kind.components) and not kind.has_palette:
+        raise InputError(
+            f"{path} is partly transparent ({kind.name}); convert it to a kind without alpha first "
+            "(ffmpeg: -pix_fmt yuv420p)"
+        )
+    if int(frame.colorspace) in _WIDE or int(frame.color_trc) in _HDR:
+        raise InputError(
+            f"{path} is HDR or BT.2020, which is not supported; convert it to BT.709 first"
+        )
+
+
+def _describe_film(
+    path: Path,
+    container: InputContainer,
+    stream: VideoStream,
+    frames: list[VideoFrame],
+    others: tuple[str, ...],
+) -> FilmInfo:
+    frame = frames[0]
+    kind = frame.format
+    context = stream.codec_context
+    rgb = kind.is_rgb or kind.has_palette
+    monochrome = len(kind.components) == 1 and not rgb
+    matrix = _MATRIX.get(int(frame.colorspace)) or (
+        "bt709" if frame.height >= HD_LINES else "bt601"
+    )
+    tagged_full, tagged_limited = int(frame.color_range) == 2, int(frame.color_range) == 1
+    # libav's grey formats are full range unless the file says otherwise.
+    full_range = tagged_full or (monochrome and not tagged_limited)
+    rate = stream.average_rate or stream.guessed_rate
+    rotation, mirrored = display_of(frame)
+    return FilmInfo(
+        path=path,
+        height=frame.height,
+        width=frame.width,
+        bits=10 if kind.components[0].bits == 10 else 8,
+        full_range=full_range and not rgb,
+        matrix=matrix,
+        time_base=stream.time_base or Fraction(1, av.time_base),
+        rate=Fraction(rate) if rate else None,
+        duration_s=_duration_s(container, stream),
+        frames=stream.frames or None,
+        interlaced=context.field_order >= 2 or any(f.interlaced_frame for f in frames),
+        rotation=rotation,
+        monochrome=monochrome,
+        streams=others,
+        rgb=rgb,
+        sample_aspect=Fraction(stream.sample_aspect_ratio or 1),
+        primaries=int(frame.color_primaries) or UNSPECIFIED,
+        transfer=int(frame.color_trc) or UNSPECIFIED,
+        matrix_code=MATRIX_CODES[matrix] if rgb else int(frame.colorspace) or UNSPECIFIED,
+        start_pts=first_pts(frame),
+        mirrored=mirrored,
+    )
+
+
+def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
+    """Seconds, as far as the file says."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    if not container.duration:
+        return None
+    # Matroska's duration counts from 0, wherever the film begins.
+    offset = container.start_time or 0 if container.format.name.startswith("matroska") else 0
+    return float(Fraction(container.duration - offset, av.time_base))
+
+
+def first_pts(frame: VideoFrame) -> int:
+    """Presentation time of the film's first frame; 0 where the file has no times at all."""
+    if frame.pts is not None:
+        return frame.pts
+    return frame.dts if frame.dts is not None else 0

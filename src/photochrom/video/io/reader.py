@@ -1,0 +1,188 @@
+"""From a film file to its frames: the luma plane as the file has it, one frame after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from math import ceil, inf
+from typing import Any
+
+import numpy as np
+from av.filter import Graph
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from photochrom.errors import InputError
+from photochrom.video.io.container import (
+    VideoStream,
+    av,
+    film_stream,
+    opened,
+    plane_codes,
+)
+from photochrom.video.io.decoder import Decoder
+from photochrom.video.io.frame import FilmInfo, Frame
+from photochrom.video.io.probe import MATRIX_CODES
+
+_NEAR_S = (1.0, 10.0, inf)
+"""How much earlier than a time to look for the frame before it, if none was found."""
+_DEINTERLACE_S = Fraction(1, 2)
+_SLIP = Fraction(1, 1000)
+"""Of a unit of time: a time that was a float on its way still means its own frame."""
+
+
+def read_frames(
+    info: FilmInfo,
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    deinterlace: bool = False,
+) -> Iterator[Frame]:
+    """The frames of a film from `start_s` up to, not including, `end_s`, in order of time.
+
+    start_s, end_s: seconds from the film's first frame (`FilmInfo.seconds`); None: all of it. The
+        frames and their times are the same whether reading starts there or at the beginning.
+    deinterlace: make one progressive frame of each interlaced one (bwdif); the luma is then
+        computed. An interlaced film is refused without it: its lines would be coloured as a comb.
+    Luma of YUV and grey films is the untouched Y plane; RGB ones are converted (swscale, the
+    range 16 to 235, `FilmInfo.matrix`). Memory does not grow with the film's length.
+
+    Raises InputError for interlaced films, times outside of the film, and files that break off
+    or do not decode, with the second where that happens.
+    """
+    if info.interlaced and not deinterlace:
+        raise InputError(
+            f"{info.path} is interlaced (two half pictures in each frame); pass --deinterlace to "
+            "make whole frames of them"
+        )
+    if start_s is not None and end_s is not None and end_s <= start_s:
+        raise InputError(f"nothing of {info.path} lies between {start_s:g} s and {end_s:g} s")
+    found = False
+    for pts, frame in _in_time(info, start_s, end_s):
+        yield Frame(pts, luma_of(frame, info), max(0, frame.duration or 0))
+        found = True
+    if not found:
+        raise InputError(f"{info.path} has no frame from {start_s or 0:g} s on; it is shorter")
+
+
+def pts_near(info: FilmInfo, time_s: float) -> int:
+    """Time of the frame nearest to a second of the film, as its `Frame.pts`.
+
+    Raises InputError before the film's beginning and behind its end, and as `read_frames`.
+    """
+    if time_s < 0:
+        raise InputError(f"there is no frame of {info.path} at {time_s:g} s; it begins at 0 s.")
+    times = _times_around(info, time_s)
+    seconds = [info.seconds(pts) for pts in times]
+    if seconds[-1] < time_s:
+        last_s = seconds[-1] - seconds[-2] if len(seconds) > 1 else 1.0
+        if time_s > seconds[-1] + last_s:
+            raise InputError(
+                f"there is no frame of {info.path} at {time_s:g} s; its last one is at "
+                f"{seconds[-1]:.3f} s."
+            )
+    return min(times, key=lambda pts: abs(info.seconds(pts) - time_s))
+
+
+def _times_around(info: FilmInfo, time_s: float) -> list[int]:
+    """Times of frames up to the first at `time_s` or behind it, with one before where there is."""
+    times: list[int] = []
+    for back_s in _NEAR_S:
+        start_s = min(time_s, info.duration_s or time_s) - back_s
+        times = []
+        for pts, _ in _in_time(info, start_s, None):
+            times.append(pts)
+            if info.seconds(pts) >= time_s:
+                break
+        if len(times) > 1 or start_s <= 0:
+            break
+    return times
+
+
+def _in_time(
+    info: FilmInfo, start_s: float | None, end_s: float | None
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Times and decoded frames from `start_s` up to, not including, `end_s`; whole ones."""
+    first = _pts_at(info, start_s)
+    last = inf if end_s is None else _pts_at(info, end_s)
+    # A deinterlacer looks at the frame before as well.
+    earlier = round(_DEINTERLACE_S / info.time_base) if info.interlaced else 0
+    with opened(info.path) as container:
+        stream = film_stream(container)
+        if stream is None:
+            raise InputError(f"{info.path} has changed: it has no moving picture any more")
+        decoder = Decoder(info, container, stream)
+        frames = decoder.frames_from(first - earlier if first > info.start_pts else None)
+        for frame in _deinterlaced(frames, stream, info) if info.interlaced else frames:
+            pts = frame.pts
+            if pts is None or pts < first:
+                continue
+            if pts >= last:
+                break
+            yield pts, frame
+
+
+def luma_of(frame: VideoFrame, info: FilmInfo) -> NDArray[Any]:
+    """The luma plane: (H, W) uint8, or uint16 for 10 bits, code values in the film's range.
+
+    Raises InputError where the frame's size is not the film's.
+    """
+    if (frame.height, frame.width) != (info.height, info.width):
+        raise InputError(
+            f"{info.path} changes its size from {info.width} x {info.height} to "
+            f"{frame.width} x {frame.height}; cut it into films of one size"
+        )
+    name = frame.format.name
+    if not name.startswith(("yuv4", "yuvj4", "gray", "nv")):
+        frame = _as_planes(frame, info)
+        name = frame.format.name
+    plane = frame.planes[0]
+    dtype = np.dtype(np.uint8 if info.bits == 8 else ">u2" if name.endswith("be") else "<u2")
+    codes = plane_codes(plane, dtype)
+    return codes.astype(np.uint8 if info.bits == 8 else np.uint16, order="C")
+
+
+def _as_planes(frame: VideoFrame, info: FilmInfo) -> VideoFrame:
+    """Of packed YUV the luma is only moved; of RGB it is computed."""
+    wanted = "yuv444p" if info.bits == 8 else "yuv444p10le"
+    code = MATRIX_CODES[info.matrix]
+    if info.rgb:
+        return frame.reformat(format=wanted, dst_colorspace=code, dst_color_range=1)
+    if info.monochrome:  # 1 bit for each pixel
+        return frame.reformat(format="gray")
+    both = 2 if info.full_range else 1
+    return frame.reformat(format=wanted, src_color_range=both, dst_color_range=both)
+
+
+def _pts_at(info: FilmInfo, seconds: float | None) -> int:
+    if seconds is None or seconds <= 0:
+        return info.start_pts
+    return info.start_pts + ceil(Fraction(seconds) / info.time_base - _SLIP)
+
+
+def _deinterlaced(
+    frames: Iterator[VideoFrame], stream: VideoStream, info: FilmInfo
+) -> Iterator[VideoFrame]:
+    """One whole frame for each interlaced one, times as they were."""
+    graph = Graph()
+    source = graph.add_buffer(template=stream)
+    filtered = graph.add("bwdif", "mode=send_frame:parity=auto:deint=all")
+    sink = graph.add("buffersink")
+    graph.link_nodes(source, filtered, sink).configure()
+    for frame in _and_none(frames):
+        graph.vpush(frame)
+        while True:
+            try:
+                whole = graph.vpull()
+            except (av.BlockingIOError, av.EOFError):
+                break
+            ticks = (whole.time_base or info.time_base) / info.time_base
+            if whole.pts is not None:
+                whole.pts = round(whole.pts * ticks)
+            whole.duration = round((whole.duration or 0) * ticks)
+            yield whole
+
+
+def _and_none(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame | None]:
+    yield from frames
+    yield None

@@ -1,0 +1,94 @@
+"""What can be chosen when a film is coloured, and what is told while and after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from photochrom.pipeline import NetworkSettings
+from photochrom.video.io.encoder import Encoding
+from photochrom.video.temporal.smoothing import DEFAULT_STEADY
+
+SEGMENT_FRAMES = 1500
+"""Frames of a segment: at most so much work is lost. Each costs some frames of warming up."""
+
+
+@dataclass(frozen=True)
+class FilmHint:
+    """A person's word: at this time, this place has this colour; it holds through the shot."""
+
+    time_s: float
+    """Seconds from the film's first frame."""
+    x: float
+    y: float
+    """Pixel of the film as it is shown (after its rotation), from the upper left, (0, 0)."""
+    rgb: tuple[int, int, int]
+    """sRGB, [0, 255]; its lightness does not count."""
+
+
+@dataclass(frozen=True)
+class KeyFrame:
+    """A coloured still of the frame at a time; its colours hold through the shot."""
+
+    time_s: float
+    """Seconds from the film's first frame."""
+    picture: Path
+
+
+@dataclass(frozen=True)
+class FilmSettings(NetworkSettings):
+    """How a film is coloured."""
+
+    steady: float = DEFAULT_STEADY
+    encoding: Encoding = field(default_factory=Encoding)
+    start_s: float | None = None
+    end_s: float | None = None
+    """Seconds from the film's first frame; None: the whole."""
+    deinterlace: bool = False
+    hints: tuple[FilmHint, ...] = ()
+    keyframes: tuple[KeyFrame, ...] = ()
+    overwrite: bool = False
+    """Replace the output; begin anew where there is unfinished work."""
+    resume: bool = False
+    """Go on where unfinished work ended."""
+    segment_frames: int = SEGMENT_FRAMES
+
+
+@dataclass(frozen=True)
+class FilmProgress:
+    """How far a film is."""
+
+    frames: int
+    """Done, with those of an earlier run."""
+    resumed: int
+    """Of these, done in an earlier run."""
+    total: int | None
+    """Of the film, or of the part that is coloured, as far as the file says."""
+    device: str
+
+
+Progress: TypeAlias = Callable[[FilmProgress], None]
+
+
+@dataclass(frozen=True)
+class FilmOutcome:
+    """What became of a film."""
+
+    source: Path
+    target: Path
+    frames: int
+    resumed: int
+    """Frames that an earlier run had done."""
+    seconds: float
+    """Of this run, with everything."""
+    model: str
+    device: str
+    notes: tuple[str, ...] = ()
+    """What the source had that the result has not."""
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of this run."""
+        return (self.frames - self.resumed) / max(self.seconds, 1e-9)

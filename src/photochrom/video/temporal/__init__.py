@@ -1,0 +1,3 @@
+"""What keeps colours steady over time: motion, shots, propagation, smoothing."""
+
+from __future__ import annotations

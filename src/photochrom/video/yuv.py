@@ -1,0 +1,156 @@
+"""Between a film's planes and CIELAB: luma to lightness, lightness and chroma to U and V.
+
+A film is never turned into RGB. Its luma Y' stays as it is, so the colour of a pixel is the one
+that has this Y' and the ab that was asked for. U and V of all such colours stand in one table over
+(Y', a, b), which is read once per chroma sample.
+
+Luma counts as a grey of sRGB, as the network has seen greys in training.
+Source: ITU-R BT.601-7 and BT.709-6, code ranges.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.color.fit import shrink
+from photochrom.color.resample import area_matrix, resampling_matrix
+from photochrom.color.space import rgb_to_lab
+from photochrom.errors import InputError
+from photochrom.video.io.frame import Matrix
+from photochrom.video.yuv_table import (
+    LEVELS,
+    REACH,
+    NearestTable,
+    SmoothTable,
+    colour_differences,
+)
+
+_BACK_PROJECTIONS = 2
+_NO_MATRIX = np.empty((0, 0), np.float32)
+
+
+class FilmPlanes:
+    """The conversions for one film; safe to share between threads."""
+
+    def __init__(
+        self, height: int, width: int, bits: int, full_range: bool, matrix: Matrix
+    ) -> None:
+        """height, width: of the luma plane, px. bits: 8 or 10 per code.
+
+        full_range: codes run from 0 to the top; else Y' from 16 to 235 (of 8 bits) and so on.
+        """
+        if bits not in (8, 10):
+            raise ValueError(f"Films have 8 or 10 bits here, not {bits}.")
+        self.shape = (height, width)
+        self.chroma_shape = ((height + 1) // 2, (width + 1) // 2)
+        self.neutral = 1 << (bits - 1)
+        """The code of no colour."""
+        self._dtype = np.dtype(np.uint8 if bits == 8 else np.uint16)
+        grey = _grey_of_code(bits, full_range)
+        self._lightness = _lightness_of_grey(grey)
+        self._grey_code = np.rint(255.0 * grey).astype(np.uint8)
+        self._top = (1 << bits) - 1
+        span = self._top if full_range else 224 << (bits - 8)
+        codes = np.float32(self.neutral) + np.float32(span) * colour_differences(matrix)
+        level = np.rint(grey * (LEVELS - 1)).astype(np.float32)
+        self._table = NearestTable(codes, level) if bits == 8 else SmoothTable(codes, level)
+
+    def lightness(self, luma: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float32]:
+        """What the network sees of a frame: (h, w) float32, L in [0, 100].
+
+        luma: (H, W) codes. The frame is shrunk before its lightness is taken, as photographs are.
+        """
+        self._check(luma)
+        # Halving is fast; it is done while it leaves enough to average.
+        small = luma
+        while min(small.shape[0] / shape[0], small.shape[1] / shape[1]) >= 4:
+            small = np.asarray(
+                cv2.resize(
+                    small,
+                    ((small.shape[1] + 1) // 2, (small.shape[0] + 1) // 2),
+                    interpolation=cv2.INTER_AREA,
+                )
+            )
+        codes = shrink(small, shape)
+        np.clip(codes, 0, self._top, out=codes)
+        return np.take(self._lightness, np.rint(codes).astype(np.intp))
+
+    def grey(self, luma: NDArray[Any]) -> NDArray[np.uint8]:
+        """The frame as a grey sRGB picture, (H, W) uint8 over the whole range."""
+        self._check(luma)
+        return np.take(self._grey_code, luma, mode="clip")
+
+    def chroma(self, luma: NDArray[Any], ab: NDArray[np.float32]) -> NDArray[Any]:
+        """U and V of a frame.
+
+        luma: (H, W) codes. ab: (h, w, 2) float32, CIELAB units, at any smaller size.
+        Returns (ceil(H / 2), ceil(W / 2), 2) codes of the dtype of luma. Colours outside sRGB lose
+        chroma, ab = 0 becomes the neutral code exactly. Raises InputError for other shapes.
+        """
+        self._check(luma)
+        if ab.ndim != 3 or ab.shape[2] != 2 or ab.size == 0:
+            raise InputError(f"a chroma map must be (h, w, 2); this one is {ab.shape}.")
+        h, w = self.chroma_shape
+        half = np.asarray(cv2.resize(luma, (w, h), interpolation=cv2.INTER_AREA))
+        nodes = _back_projected(ab, self.chroma_shape)
+        a, b = (
+            np.asarray(cv2.resize(plane, (w, h), interpolation=cv2.INTER_CUBIC)) for plane in nodes
+        )
+        # Beyond the table there is no colour; and b may not run into the next level's rows.
+        np.clip(a, -REACH, REACH, out=a)
+        np.clip(b, -REACH, REACH, out=b)
+        return self._table.read(half, a, b)
+
+    def plain(self) -> NDArray[Any]:
+        """U and V of a grey frame: the neutral code everywhere."""
+        return np.full((*self.chroma_shape, 2), self.neutral, self._dtype)
+
+    def _check(self, luma: NDArray[Any]) -> None:
+        if luma.shape != self.shape or luma.dtype != self._dtype:
+            raise InputError(
+                f"a frame of this film is {self._dtype} of {self.shape}; "
+                f"this one is {luma.dtype} of {luma.shape}."
+            )
+
+
+def _grey_of_code(bits: int, full_range: bool) -> NDArray[np.float64]:
+    """Y' in [0, 1] of every code."""
+    code = np.arange(1 << bits)
+    black, white = (0, (1 << bits) - 1) if full_range else (16 << (bits - 8), 235 << (bits - 8))
+    return np.clip((code - black) / (white - black), 0.0, 1.0)
+
+
+def _lightness_of_grey(grey: NDArray[np.float64]) -> NDArray[np.float32]:
+    lab = rgb_to_lab(np.stack([grey, grey, grey], axis=-1))
+    return np.ascontiguousarray(lab[:, 0], dtype=np.float32)
+
+
+def _back_projected(ab: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """The map whose cubic interpolation to ``shape``, averaged again, comes close to ``ab``.
+
+    ab: (h, w, 2). Returns planes (2, h, w).
+    """
+    down, across = (_there_and_back(small, full) for small, full in zip(ab.shape, shape))
+    planes = np.ascontiguousarray(np.moveaxis(ab, -1, 0), dtype=np.float32)
+    solved: NDArray[np.float32] = planes.copy()
+    for _ in range(_BACK_PROJECTIONS):
+        solved += planes - np.stack([_product(_product(down, p), across.T) for p in solved])
+    return solved
+
+
+def _product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``left @ right`` by OpenCV: NumPy's waits for threads, longer than so small a sum takes."""
+    return np.asarray(cv2.gemm(left, right, 1.0, _NO_MATRIX, 0.0), np.float32)
+
+
+@cache
+def _there_and_back(small: int, full: int) -> NDArray[np.float32]:
+    """(small, small): interpolated to full size and averaged again; sides that shrink stay."""
+    if full <= small:
+        return np.eye(small, dtype=np.float32)
+    return (area_matrix(small, full) @ resampling_matrix(full, small)).astype(np.float32)

@@ -1,0 +1,140 @@
+"""One's own account: password, tokens, and the end of it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, flash, redirect, render_template, session
+from flask_wtf import FlaskForm
+from sqlalchemy import func, select
+from werkzeug.wrappers import Response
+
+from photochrom.web.accounts import service, tokens
+from photochrom.web.accounts.forms import ChangePassword, DeleteAccount, NewToken
+from photochrom.web.accounts.login import begin_session, login_required, this_user
+from photochrom.web.accounts.passwords import is_password
+from photochrom.web.database import Picture, Token, db
+from photochrom.web.errors import Refused
+from photochrom.web.i18n import _
+from photochrom.web.security import limiter, login_rate, user_key
+from photochrom.web.settings import current_settings
+
+blueprint = Blueprint("account", __name__, url_prefix="/account")
+Page = str | Response | tuple[str, int]
+_guesses = limiter.shared_limit(login_rate, scope="own password", key_func=user_key)
+"""Who finds an open session cannot try passwords either."""
+
+
+@blueprint.after_request
+def _not_kept(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.get("")
+@login_required
+def account() -> Page:
+    """Show what is stored, the tokens, and the forms to change."""
+    return _page()
+
+
+@blueprint.post("/password")
+@login_required
+@_guesses
+def password() -> Page:
+    """Change the password; this browser stays logged in, all others are logged out."""
+    _only_with_accounts()
+    user, form = this_user(), ChangePassword()
+    valid = form.validate_on_submit()
+    if not form.current.errors and not is_password(form.current.data, user.password_hash):
+        form.current.errors = [_("This is not your password.")]
+    elif valid:
+        service.change_password(user, form.password.data)
+        begin_session(user)
+        flash(_("Your password is changed. All other devices are logged out."))
+        return redirect("/account")
+    return _page(form), 400
+
+
+@blueprint.post("/sessions")
+@login_required
+def sessions() -> Page:
+    """Log out on all other devices."""
+    _only_with_accounts()
+    user = this_user()
+    service.end_sessions(user)
+    begin_session(user)
+    flash(_("All other devices are logged out."))
+    return redirect("/account")
+
+
+@blueprint.post("/delete")
+@login_required
+@_guesses
+def delete() -> Page:
+    """Delete the account with all its pictures, for good."""
+    _only_with_accounts()
+    user, form = this_user(), DeleteAccount()
+    if form.validate_on_submit():
+        if is_password(form.confirm.data, user.password_hash):
+            service.delete_user(user)
+            session.clear()
+            flash(_("Your account and all your pictures are deleted."))
+            return redirect("/")
+        form.confirm.errors = [_("This is not your password.")]
+    return _page(form), 400
+
+
+@blueprint.get("/tokens")
+@login_required
+def tokens_of_user() -> Page:
+    """Lead to where tokens are shown."""
+    return redirect("/account#tokens")
+
+
+@blueprint.post("/tokens")
+@login_required
+@limiter.limit(login_rate, key_func=user_key)
+def create_token() -> Page:
+    """Make a token; its secret is on this one answer only."""
+    form = NewToken()
+    if form.validate_on_submit():
+        try:
+            _token, secret = tokens.create_token(this_user(), form.token_name.data)
+        except Refused as refused:
+            form.token_name.errors = [str(refused)]
+        else:
+            return _page(secret=secret)
+    return _page(form), 400
+
+
+@blueprint.post("/tokens/<int:number>/revoke")
+@login_required
+def revoke_token(number: int) -> Page:
+    """End a token."""
+    tokens.revoke_token(this_user(), number)
+    flash(_("The token is revoked."))
+    return redirect("/account#tokens")
+
+
+def _page(sent: FlaskForm | None = None, secret: str = "") -> str:
+    """The account page, with the form that was sent and refused, if one was."""
+    user = this_user()
+    stored = db.session.scalar(select(func.sum(Picture.bytes)).filter_by(user_id=user.id))
+    forms = {kind: kind(formdata=None) for kind in (ChangePassword, DeleteAccount, NewToken)}
+    if sent is not None:
+        forms[type(sent)] = sent
+    return render_template(
+        "accounts/account.html",
+        user=user,
+        stored=int(stored or 0),
+        quota=current_settings().quota_mb * 1_000_000,
+        tokens=list(db.session.scalars(select(Token).filter_by(user_id=user.id))),
+        secret=secret,
+        password_form=forms[ChangePassword],
+        delete_form=forms[DeleteAccount],
+        token_form=forms[NewToken],
+    )
+
+
+def _only_with_accounts() -> None:
+    if current_settings().local:
+        abort(404)

@@ -1,0 +1,146 @@
+"""Signing up, logging in and out, and the way back for who forgot the password."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from photochrom.web.accounts import service
+from photochrom.web.accounts.forms import AskReset, LogIn, Repeated, SignUp, account_key, as_kept
+from photochrom.web.accounts.login import begin_session
+from photochrom.web.errors import Conflict
+from photochrom.web.i18n import _
+from photochrom.web.mail import send_mail
+from photochrom.web.security import limiter, login_rate, own_address, safe_next
+from photochrom.web.settings import current_settings
+
+blueprint = Blueprint("accounts", __name__)
+Page = str | Response | tuple[str, int]
+REFUSED = 400
+
+
+@blueprint.before_request
+def _only_with_accounts() -> None:
+    if current_settings().local:
+        abort(404)
+
+
+@blueprint.after_request
+def _not_kept(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.get("/sign-up")
+def sign_up() -> Page:
+    """Show the form for a new account."""
+    if current_user.is_authenticated:
+        return redirect("/")
+    return render_template("accounts/sign_up.html", form=SignUp())
+
+
+@blueprint.post("/sign-up")
+@limiter.limit(login_rate)
+def create() -> Page:
+    """Make an account, and log in with it; or show what is wrong at each field."""
+    form = SignUp()
+    valid = form.validate_on_submit()
+    if not form.email.errors and service.is_taken(form.email.data):
+        form.email.errors = [_("This email address is already in use.")]
+    elif valid:
+        try:
+            user = service.create_user(form.name.data, form.email.data, form.password.data)
+        except Conflict as taken:
+            form.email.errors = [str(taken)]
+        else:
+            begin_session(user)
+            return redirect(safe_next(request.args.get("next")))
+    return render_template("accounts/sign_up.html", form=form), REFUSED
+
+
+@blueprint.get("/log-in")
+def log_in() -> Page:
+    """Show the form for email and password."""
+    if current_user.is_authenticated:
+        return redirect(safe_next(request.args.get("next")))
+    return render_template("accounts/log_in.html", form=LogIn())
+
+
+@blueprint.post("/log-in")
+@limiter.limit(login_rate)
+@limiter.limit(login_rate, key_func=account_key)
+def begin() -> Page:
+    """Log in; what fails does not tell whether the email has an account."""
+    form = LogIn()
+    if form.validate_on_submit():
+        user = service.user_with(as_kept(form.email.data), form.password.data)
+        if user is not None:
+            begin_session(user)
+            return redirect(safe_next(request.args.get("next")))
+        form.password.errors = [_("Email or password is wrong.")]
+    return render_template("accounts/log_in.html", form=form), REFUSED
+
+
+@blueprint.post("/log-out")
+def log_out() -> Page:
+    """End this session."""
+    session.clear()
+    flash(_("You are logged out."))
+    return redirect("/")
+
+
+@blueprint.get("/reset")
+def ask_reset() -> Page:
+    """Show the form that asks for a link."""
+    return render_template("accounts/ask_reset.html", form=AskReset(), asked=False)
+
+
+@blueprint.post("/reset")
+@limiter.limit(login_rate)
+@limiter.limit(login_rate, key_func=account_key)
+def send_reset() -> Page:
+    """Send a link if there is such an account; the page says the same either way."""
+    form = AskReset()
+    if not form.validate_on_submit():
+        return render_template("accounts/ask_reset.html", form=form, asked=False), REFUSED
+    user = service.find_user(form.email.data)
+    if user is not None:
+        link = f"{own_address()}/reset/{service.reset_token(user, _secret())}"
+        text = _(
+            "Somebody, we hope you, asked for a new password for your account in the studio.\n\n"
+            "Choose it here within an hour:\n{link}\n\n"
+            "If it was not you, do nothing: your password stays as it is."
+        )
+        send_mail(
+            current_settings(), user.email, _("Your new password"), text.replace("{link}", link)
+        )
+    by_mail = bool(current_settings().mail_url)
+    return render_template("accounts/ask_reset.html", form=form, asked=True, by_mail=by_mail)
+
+
+@blueprint.route("/reset/<signed>", methods=["GET", "POST"])
+@limiter.limit(login_rate, methods=["POST"])
+def reset(signed: str) -> Page:
+    """Set a new password by a link, once."""
+    user = service.user_of_reset(signed, _secret())
+    if user is None:
+        return _used_up()
+    form = Repeated()
+    if not form.validate_on_submit():
+        page = render_template("accounts/reset.html", form=form, user=user)
+        return page if request.method == "GET" else (page, REFUSED)
+    if not service.use_reset(user, form.password.data):
+        return _used_up()
+    session.clear()
+    flash(_("Your new password is set. Log in with it."))
+    return redirect("/log-in")
+
+
+def _used_up() -> Response:
+    flash(_("This link has been used or is too old. Ask for another."), "error")
+    return redirect("/reset")
+
+
+def _secret() -> str:
+    return str(current_app.config["SECRET_KEY"])

@@ -1,0 +1,150 @@
+"""What a program sends, as values: whatever is not known or not readable is refused by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeAlias
+
+from flask import request
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import BadRequest
+
+from photochrom.web.database import MAX_NAME
+from photochrom.web.errors import Refused, StudioError
+from photochrom.web.i18n import _
+from photochrom.web.pictures.downloads import FORMS
+
+Read: TypeAlias = Callable[[str], Any]
+"""Turns the text of a field into its value. Raises ValueError."""
+
+MAX_PAGE: Final = 1_000_000
+MAX_PER_PAGE: Final = 100
+MAX_SEARCH: Final = 200
+_NULLABLE: Final = ("size",)
+
+
+class UnreadableBody(StudioError):
+    """The body is of a kind that this address does not take."""
+
+    status = 415
+
+
+def query_fields(*known: str) -> dict[str, Any]:
+    """The values after the question mark. Raises Refused for others than ``known``."""
+    return _fields(request.args, known, _QUERY)
+
+
+def form_fields(*known: str) -> dict[str, Any]:
+    """The values of a multipart form, without its files. Raises Refused."""
+    if request.mimetype != "multipart/form-data":
+        raise UnreadableBody(_("Send a multipart form (multipart/form-data)."))
+    return _fields(request.form, known, _FORM)
+
+
+def json_fields(*known: str) -> dict[str, Any]:
+    """The values of a JSON object, as they are but for their names. Raises Refused."""
+    if not request.is_json:
+        raise UnreadableBody(_("Send JSON (application/json)."))
+    try:
+        body = request.get_json()
+    except BadRequest:
+        raise Refused(_("This is not valid JSON.")) from None
+    if not isinstance(body, dict):
+        raise Refused(_("Send a JSON object."))
+    _only(body, known)
+    for name, value in body.items():
+        if value is None and name not in _NULLABLE:
+            raise Refused(_("“{name}” may be left out, but not null.").format(name=name))
+    _check_name(body.get("name", "-"))
+    revision = body.get("revision", 1)
+    if isinstance(revision, bool) or not isinstance(revision, int) or revision < 1:
+        raise Refused(_("The revision must be a whole number from 1 on."))
+    return body
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
+        raise Refused(_("The name must be 1 to {most} characters of text.").format(most=MAX_NAME))
+
+
+def _fields(
+    given: MultiDict[str, str], known: Iterable[str], table: dict[str, Read]
+) -> dict[str, Any]:
+    _only(given, known)
+    values: dict[str, Any] = {}
+    for name, texts in given.lists():
+        if len(texts) != 1:
+            raise Refused(_("“{name}” is there more than once.").format(name=name))
+        try:
+            values[name] = table[name](texts[0])
+        except ValueError as error:
+            raise Refused(f"“{name}” {error}.") from None
+    return values
+
+
+def _only(given: Iterable[str], known: Iterable[str]) -> None:
+    names = list(known)
+    for name in given:
+        if name not in names:
+            listed = ", ".join(names) or _("none")
+            raise Refused(
+                _("“{name}” is not known here; known are: {known}.").format(
+                    name=name[:40], known=listed
+                )
+            )
+
+
+def _whole(least: int, most: int) -> Read:
+    def read(text: str) -> int:
+        plain = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
+        if not plain or not least <= int(text) <= most:
+            raise ValueError(
+                _("must be a whole number from {least} to {most}").format(least=least, most=most)
+            )
+        return int(text)
+
+    return read
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(_("must be a number"))
+    return value
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        raise ValueError(_("must be a whole number"))
+    return int(text)
+
+
+def _text(most: int) -> Read:
+    def read(text: str) -> str:
+        if len(text) > most or "\0" in text:
+            raise ValueError(_("must be at most {most} characters of text").format(most=most))
+        return text
+
+    return read
+
+
+def _one_of(choices: tuple[str, ...]) -> Read:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(_("must be one of: {names}").format(names=", ".join(choices)))
+        return text
+
+    return read
+
+
+_QUERY: Final[dict[str, Read]] = {
+    "search": _text(MAX_SEARCH),
+    "page": _whole(1, MAX_PAGE),
+    "per_page": _whole(1, MAX_PER_PAGE),
+    "form": _one_of(FORMS),
+}
+_FORM: Final[dict[str, Read]] = {"size": _count, "vividness": _number}

@@ -1,0 +1,106 @@
+"""Errors as answers: a page for people, JSON for programs, the same status for both."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from flask_limiter import RateLimitExceeded
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, SecurityError
+
+from photochrom.web.database import db
+from photochrom.web.errors import NotFound, StudioError, TooMany
+from photochrom.web.i18n import _
+from photochrom.web.security import limiter
+from photochrom.web.settings import current_settings
+
+_log = logging.getLogger(__name__)
+_WORDS = {
+    400: ("This was refused", "The request could not be understood."),
+    403: ("Not from here", "This studio answers only the machine that it runs on."),
+    404: (NotFound.title, "There is no such page, or it is not yours."),
+    405: ("This was refused", "The page does not take this kind of request."),
+    413: ("This is too large", "The request is larger than this studio takes."),
+    429: (TooMany.title, "That was often in a short time. Wait a moment and try again."),
+    500: ("Something broke", "This is our fault, not yours. What you had saved is safe."),
+}
+"""Heading and text of statuses that come without our own words."""
+
+
+def init_answers(app: Flask) -> None:
+    """Answer every error in the studio's words."""
+    app.register_error_handler(StudioError, _studio_error)
+    app.register_error_handler(CSRFError, _forgery)
+    app.register_error_handler(RateLimitExceeded, _too_often)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _broken)
+
+
+def wants_json() -> bool:
+    """Whether a program asks and not a person."""
+    if request.path.startswith("/api/") or request.is_json:
+        return True
+    accept = request.accept_mimetypes
+    return accept["application/json"] > accept["text/html"]
+
+
+def _answer(status: int, title: str, message: str, *, plain: bool = False) -> Response:
+    """plain: the page stands alone, as neither the user, the database nor addresses may be had."""
+    if wants_json():
+        response = jsonify({"error": message, "status": status})
+    elif plain:
+        # Not render_template, which asks who is logged in.
+        page = current_app.jinja_env.get_template("broken.html")
+        response = make_response(page.render(title=title, message=message))
+    else:
+        response = make_response(render_template("errors.html", title=title, message=message))
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _studio_error(error: StudioError) -> Response:
+    db.session.rollback()
+    response = _answer(error.status, _(error.title), str(error))
+    if isinstance(error, TooMany):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+def _forgery(_error: CSRFError) -> Response:
+    message = _("The form had expired. Load the page again and repeat it.")
+    if current_settings().secure_cookies and not request.is_secure:
+        message += " " + _(
+            "If it happens each time: this studio sends cookies over HTTPS only, and this page "
+            "came without. Its settings public_url, trusted_proxies and secure_cookies tell more."
+        )
+    return _answer(400, _("This was refused"), message)
+
+
+def _too_often(_error: RateLimitExceeded) -> Response:
+    response = _answer(429, *(_(words) for words in _WORDS[429]))
+    limit = limiter.current_limit
+    wait_s = 60 if limit is None else max(1, int(limit.reset_at - time.time()) + 1)
+    response.headers["Retry-After"] = str(wait_s)
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    if error.response is not None or error.code is None or error.code < 400:
+        return make_response(error.get_response())  # a redirect, or an answer made elsewhere
+    title, message = _WORDS.get(error.code, (error.name, error.description or error.name))
+    plain = error.code >= 500 or isinstance(error, SecurityError)  # of a Host that is no name
+    response = _answer(error.code, _(title), _(message), plain=plain)
+    for name, value in error.get_headers():
+        if name in ("Allow", "WWW-Authenticate", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _broken(error: Exception) -> Response:
+    """The end of the line: logged with its place, told without its text."""
+    _log.error("a request failed", exc_info=error)
+    db.session.rollback()
+    return _answer(500, *(_(words) for words in _WORDS[500]), plain=True)

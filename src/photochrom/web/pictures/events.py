@@ -1,0 +1,99 @@
+"""How far a picture is, told while it happens (server-sent events).
+
+A stream keeps a thread of the server busy, so there are only so many; whoever gets none asks for
+the state now and then instead.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from flask import Response, current_app, stream_with_context
+
+from photochrom.web.database import Picture, User, db
+from photochrom.web.errors import NotFound, TooMany
+from photochrom.web.i18n import _
+from photochrom.web.pictures.library import get_picture
+from photochrom.web.settings import current_settings
+
+_LOOK_EVERY_S: Final = 0.15
+_SAY_AGAIN_S: Final = 2.0
+"""Nothing new is said too: browsers and proxies give up on silence, and who left is noticed."""
+_LONGEST_S: Final = 120.0
+"""Then the browser asks for a new stream, which frees those of tabs that were forgotten."""
+_ENDED: Final = ("done", "failed")
+_EXTENSION: Final = "photochrom-streams"
+
+
+def state_of(picture: Picture) -> dict[str, object]:
+    """What scripts are told of a picture."""
+    return {
+        "state": picture.state,
+        "progress": round(picture.progress, 3),
+        "revision": picture.revision,
+        "done_revision": picture.done_revision,
+        "problem": picture.problem,
+    }
+
+
+def events(user: User, picture_id: str) -> Response:
+    """The stream of a picture, until it is done or failed. Raises NotFound, TooMany."""
+    get_picture(user, picture_id)
+    most = max(1, current_settings().threads // 2)
+    places: threading.Semaphore = current_app.extensions.setdefault(
+        _EXTENSION, threading.Semaphore(most)
+    )
+    if not places.acquire(blocking=False):
+        raise TooMany(_("Too many pages are watching. This one asks now and then."), 1)
+    stream = _Stream(_told(user, picture_id), places)
+    answer = Response(stream, mimetype="text/event-stream")
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["X-Accel-Buffering"] = "no"
+    return answer
+
+
+class _Stream:
+    """An iterator that gives its place back however it ends, also before it began."""
+
+    def __init__(self, told: Iterator[str], places: threading.Semaphore) -> None:
+        self._told = stream_with_context(told)
+        self._places = places
+        self._open = True
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        return next(self._told)
+
+    def close(self) -> None:
+        """Called by the server at the end of the answer, or when the browser has gone."""
+        if self._open:
+            self._open = False
+            self._places.release()
+        close = getattr(self._told, "close", None)
+        if close is not None:
+            close()
+
+
+def _told(user: User, picture_id: str) -> Iterator[str]:
+    until = time.monotonic() + _LONGEST_S
+    said, said_at = "", 0.0
+    while time.monotonic() < until:
+        try:
+            state = state_of(get_picture(user, picture_id))
+        except NotFound:
+            return  # deleted meanwhile
+        # Nothing is kept open between two looks, neither a transaction nor a connection.
+        db.session.rollback()
+        words = json.dumps(state)
+        if words != said or time.monotonic() - said_at > _SAY_AGAIN_S:
+            said, said_at = words, time.monotonic()
+            yield f"data: {words}\n\n"
+        if state["state"] in _ENDED:
+            return
+        time.sleep(_LOOK_EVERY_S)

@@ -1,0 +1,253 @@
+"""The pages of pictures: the library, one picture, a film, and what others see of a link."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, TypeAlias
+
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask_login import current_user
+from werkzeug.wrappers import Response as AnyResponse
+
+from photochrom.engine import card_of
+from photochrom.web.accounts.login import login_required, this_user
+from photochrom.web.database import Picture
+from photochrom.web.error_pages import wants_json
+from photochrom.web.errors import Refused, StudioError
+from photochrom.web.i18n import _
+from photochrom.web.pictures import service
+from photochrom.web.pictures.edits import MIN_SIZE_PX
+from photochrom.web.pictures.events import events, state_of
+from photochrom.web.pictures.file_routes import preview_answer
+from photochrom.web.security import UPLOADS, limiter, upload_rate, user_key
+from photochrom.web.settings import current_settings
+
+blueprint = Blueprint("pictures", __name__)
+Answer: TypeAlias = "str | AnyResponse | tuple[AnyResponse, int]"
+
+_SIZE_STEP_PX, _MOST_SIZES = 32, 4
+"""The slider goes from one step to so many times the model's own size."""
+
+
+@blueprint.get("/")
+def home() -> Answer:
+    """The library, or what the studio is for those who are not logged in."""
+    if current_user.is_authenticated:
+        return redirect(url_for("pictures.library"))
+    return render_template("pictures/welcome.html")
+
+
+@blueprint.get("/library")
+@login_required
+def library() -> Answer:
+    """The user's pictures."""
+    search = request.args.get("q", "").strip()
+    number = request.args.get("page", 1, type=int)
+    page = service.list_pictures(this_user(), search, min(max(1, number), 1_000_000))
+    return render_template("pictures/library.html", page=page, search=search)
+
+
+@blueprint.post("/pictures")
+@login_required
+@limiter.shared_limit(upload_rate, scope=UPLOADS, key_func=user_key)
+def create() -> Answer:
+    """Take in one or several files; each is accepted or refused by itself."""
+    files = [file for file in request.files.getlist("file") if file.filename or file.content_length]
+    if not files:
+        raise Refused(_("Choose a picture first."))
+    user = this_user()
+    accepted: list[Picture] = []
+    problems: list[StudioError] = []
+    for file in files:
+        try:
+            accepted.append(service.create_picture(user, file.filename or "", file.stream))
+        except StudioError as error:  # noqa: PERF203  # of a few files, each has its own reason
+            problems.append(error)
+    if not accepted:
+        raise problems[0]
+    if wants_json():
+        sent = [
+            {"id": p.id, "name": p.name, "url": url_for("pictures.show", picture_id=p.id)}
+            for p in accepted
+        ]
+        told = {"pictures": sent, "problems": [str(problem) for problem in problems]}
+        return jsonify(told), 201
+    for problem in problems:
+        flash(str(problem), "error")
+    if len(accepted) == 1 and not problems:
+        return redirect(url_for("pictures.show", picture_id=accepted[0].id), 303)
+    return redirect(url_for("pictures.library"), 303)
+
+
+@blueprint.post("/share-target")
+@login_required
+@limiter.shared_limit(upload_rate, scope=UPLOADS, key_func=user_key)
+def share_target() -> Answer:
+    """Take what another app shares, where no service worker has put it aside.
+
+    Like every form it needs the token, which other apps do not have: they get the page that says
+    so, and the service worker, from then on, sends shared files from the library.
+    """
+    return create()
+
+
+@blueprint.get("/pictures/<picture_id>")
+@login_required
+def show(picture_id: str) -> Answer:
+    """One picture or film, with all that can be done to it."""
+    picture = service.get_picture(this_user(), picture_id)
+    link = service.share_of(picture)
+    sharing: dict[str, Any] = {
+        "share_url": "" if link is None else _link_address(link.token),
+        "share_until": None if link is None else link.expires_at,
+        "share_days": current_settings().share_days,
+    }
+    if picture.kind == "film":
+        return render_template(
+            "pictures/film.html",
+            picture=picture,
+            **sharing,
+            shown=service.film_to_show(picture) is not None,
+            pair=service.film_pair(picture) is not None,
+        )
+    own_px = _own_size_px(current_settings().model)
+    return render_template(
+        "pictures/picture.html",
+        picture=picture,
+        **sharing,
+        size_auto=own_px,
+        size_min=max(MIN_SIZE_PX, own_px % _SIZE_STEP_PX + _SIZE_STEP_PX),
+        size_max=own_px * _MOST_SIZES,
+        size_step=_SIZE_STEP_PX,
+    )
+
+
+@blueprint.get("/pictures/<picture_id>/state")
+@login_required
+def state(picture_id: str) -> Answer:
+    """How far it is."""
+    answer = jsonify(state_of(service.get_picture(this_user(), picture_id)))
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@blueprint.get("/pictures/<picture_id>/events")
+@login_required
+def live(picture_id: str) -> Answer:
+    """How far it is, told at every change."""
+    return events(this_user(), picture_id)
+
+
+@blueprint.post("/pictures/<picture_id>/edit")
+@login_required
+def edit(picture_id: str) -> Answer:
+    """Other colours, please."""
+    user, asked = this_user(), _json("hints", "size", "vividness", "variant", "revision")
+    revision = asked.pop("revision", None)
+    if "size" not in asked:
+        asked["size"] = service.get_picture(user, picture_id).size
+    picture = service.edit_picture(user, picture_id, expected_revision=revision, **asked)
+    return jsonify(state_of(picture))
+
+
+@blueprint.post("/pictures/<picture_id>/preview")
+@login_required
+def preview(picture_id: str) -> Answer:
+    """What other colours would look like, at once."""
+    asked = _json("hints", "size", "vividness", "variant", "revision")
+    asked.pop("revision", None)
+    return preview_answer(service.preview_hint(this_user(), picture_id, **asked))
+
+
+@blueprint.post("/pictures/<picture_id>/delete")
+@login_required
+def delete(picture_id: str) -> Answer:
+    """Remove it for ever."""
+    service.delete_picture(this_user(), picture_id)
+    if wants_json():
+        return jsonify({"deleted": picture_id})
+    flash(_("The picture is deleted."), "info")
+    return redirect(url_for("pictures.library"), 303)
+
+
+@blueprint.post("/pictures/<picture_id>/rename")
+@login_required
+def rename(picture_id: str) -> Answer:
+    """Call it something else."""
+    name = request.form.get("name", "")
+    if request.is_json:
+        given = _json("name").get("name")
+        name = given if isinstance(given, str) else ""
+    picture = service.rename_picture(this_user(), picture_id, name)
+    if wants_json():
+        return jsonify({"id": picture.id, "name": picture.name})
+    return redirect(url_for("pictures.show", picture_id=picture_id), 303)
+
+
+@blueprint.post("/pictures/<picture_id>/share")
+@login_required
+def share(picture_id: str) -> Answer:
+    """Make a link for others."""
+    link = service.share_picture(this_user(), picture_id)
+    if wants_json():
+        until = link.expires_at.isoformat()
+        return jsonify({"url": _link_address(link.token), "expires_at": until})
+    return redirect(url_for("pictures.show", picture_id=picture_id), 303)
+
+
+@blueprint.post("/pictures/<picture_id>/unshare")
+@login_required
+def unshare(picture_id: str) -> Answer:
+    """End the link."""
+    service.revoke(this_user(), picture_id)
+    if wants_json():
+        return jsonify({"url": None})
+    return redirect(url_for("pictures.show", picture_id=picture_id), 303)
+
+
+@blueprint.get("/s/<token>")
+def shared(token: str) -> Answer:
+    """What anybody with a link sees: the picture, and nothing else of its owner's."""
+    picture, link = service.shared(token)
+    page = render_template(
+        "pictures/shared.html",
+        picture=picture,
+        token=token,
+        share_until=link.expires_at,
+        shown=service.shows_colours(picture),
+    )
+    answer = Response(page, mimetype="text/html")
+    # The address is the secret: it goes nowhere, and nobody lists it.
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    answer.headers["X-Robots-Tag"] = "noindex"
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer
+
+
+@cache
+def _own_size_px(model: str) -> int:
+    """The working size of a model. Finding it reads the whole file, which no page can wait for."""
+    return card_of(model).size
+
+
+def _link_address(token: str) -> str:
+    # Whoever asks is the owner, so the name by which they reach the studio is good for the link.
+    here = current_settings().public_url or request.host_url
+    return here.rstrip("/") + url_for("pictures.shared", token=token)
+
+
+def _json(*known: str) -> dict[str, Any]:
+    """The values of a JSON object that has no others. Raises Refused."""
+    values = request.get_json(silent=True)
+    if not isinstance(values, dict) or not set(values) <= set(known):
+        raise Refused(_("Send a JSON object of {names}.").format(names=", ".join(known)))
+    return values

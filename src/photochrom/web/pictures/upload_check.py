@@ -1,0 +1,172 @@
+"""What is let in: pictures and films by their content, whatever they are called.
+
+A file that is a picture and something else at the same time (an archive, a program's text, a web
+page) is refused: whoever keeps it would also hand it out.
+"""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.errors import InputError, MissingDependencyError
+from photochrom.imageio import decode, eight_bit_rgb
+from photochrom.web.errors import Refused, TooLarge
+from photochrom.web.i18n import _
+from photochrom.web.pictures.thumbnails import screen_size
+
+PHOTO_TYPES: Final = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "TIFF": "image/tiff",
+    "WebP": "image/webp",
+    "AVIF": "image/avif",
+    "HEIC": "image/heic",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+}
+"""Media type of each format that `photochrom.imageio` reads."""
+
+_FOREIGN: Final = (
+    b"<script",
+    b"<html>",
+    b"<html ",
+    b"<!doctype html",
+    b"<iframe ",
+    b"<svg xmlns",
+    b"<svg version",
+    b"<svg width",
+    b"<svg viewbox",
+    b"<svg onload",
+    b"<?php ",
+    b"<?php\n",
+    b"<?php\r",
+)
+"""Beginnings of pages and programs, in lower case: long enough not to occur by chance."""
+_PDF, _PDF_WITHIN = b"%PDF-", 1024
+_ZIP_END, _ZIP_ENTRY, _ZIP_WITHIN = b"PK\x05\x06", b"PK\x01\x02", 66_000
+_SCAN_BYTES: Final = 1 << 24
+_IMAGE_BRANDS: Final = frozenset(
+    {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+)
+_TS_PACKET: Final = 188
+
+
+@dataclass(frozen=True, eq=False)
+class Accepted:
+    """A file that is let in.
+
+    kind: "photo" or "film". screen: (h, w, 3) uint8 sRGB at the size of a screen, as it is.
+    """
+
+    kind: str
+    media_type: str
+    width: int
+    height: int
+    screen: NDArray[np.uint8]
+
+
+def check_upload(path: Path, name: str, max_pixels: int) -> Accepted:
+    """Find out what a file is, by reading it.
+
+    name: what the person called it, for messages. Raises Refused or TooLarge, with the reason.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if not head:
+        raise Refused(_("“{name}” is empty.").format(name=name))
+    if _is_foreign(path, head):
+        raise Refused(
+            _("“{name}” holds something else besides a picture, such as a web page.").format(
+                name=name
+            )
+        )
+    film_type = _film_type(head)
+    if film_type is not None:
+        return _film(path, name, film_type, max_pixels)
+    return _photo(path, name, max_pixels)
+
+
+def _photo(path: Path, name: str, max_pixels: int) -> Accepted:
+    try:
+        picture = decode(path.read_bytes(), name, max_pixels=max_pixels)
+    except MissingDependencyError:
+        raise Refused(
+            _("“{name}” is of a kind that this studio cannot read.").format(name=name)
+        ) from None
+    except InputError as error:
+        words = str(error).removeprefix(f"cannot read {Path(name)}: ")
+        if "megapixels allowed" in words:
+            raise TooLarge(
+                _("“{name}” has more than {limit} megapixels.").format(
+                    name=name, limit=max_pixels // 1_000_000
+                )
+            ) from None
+        raise Refused(_("“{name}” cannot be used: {why}.").format(name=name, why=words)) from None
+    height, width = picture.pixels.shape[:2]
+    screen = eight_bit_rgb(picture)
+    size = screen_size(height, width)
+    if size != (height, width):
+        screen = np.asarray(cv2.resize(screen, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+    return Accepted("photo", PHOTO_TYPES[picture.format], width, height, screen)
+
+
+def _film(path: Path, name: str, media_type: str, max_pixels: int) -> Accepted:
+    try:
+        from photochrom.web.pictures.film_info import look_at
+    except MissingDependencyError:
+        raise Refused(_("This studio colours no films.")) from None
+    try:
+        height, width, screen = look_at(path, max_pixels)
+    except InputError as error:
+        words = str(error).replace(str(path), f"“{name}”")
+        raise Refused(words[:1].upper() + words[1:]) from None
+    return Accepted("film", media_type, width, height, screen)
+
+
+def _film_type(head: bytes) -> str | None:
+    """The media type of a film, by its first bytes; None for anything else."""
+    if head[4:8] == b"ftyp":
+        length = min(int.from_bytes(head[:4], "big"), 256)
+        brands = {head[at : at + 4] for at in (8, *range(16, length, 4))}
+        if brands & _IMAGE_BRANDS:
+            return None
+        return "video/quicktime" if head[8:12] == b"qt  " else "video/mp4"
+    if head[4:8] in (b"moov", b"mdat", b"wide"):
+        return "video/quicktime"
+    if head[:4] == b"\x1a\x45\xdf\xa3":
+        return "video/webm" if b"webm" in head[:64] else "video/x-matroska"
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "video/x-msvideo"
+    if head[:4] in (b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3"):
+        return "video/mpeg"
+    if head[:16] == bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"):
+        return "video/x-ms-wmv"
+    if head[:4] == b"OggS":
+        return "video/ogg"
+    packets = head[::_TS_PACKET][:8]
+    if len(packets) == 8 and set(packets) == {0x47}:
+        return "video/mp2t"
+    return None
+
+
+def _is_foreign(path: Path, head: bytes) -> bool:
+    """Whether there is a page, a program or an archive in a file."""
+    if _PDF in head[:_PDF_WITHIN]:
+        return True
+    overlap = max(map(len, _FOREIGN))
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        tail = data[-_ZIP_WITHIN:]
+        if _ZIP_END in tail and data.find(_ZIP_ENTRY) >= 0:
+            return True
+        for start in range(0, len(data), _SCAN_BYTES):
+            piece = data[start : start + _SCAN_BYTES + overlap].lower()
+            if any(words in piece for words in _FOREIGN):
+                return True
+    return False

@@ -1,0 +1,135 @@
+"""How a file becomes a picture of the studio: named, checked, counted, stored, and accepted."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import IO, Final
+
+from sqlalchemy import func, select, update
+
+from photochrom.web import jobs
+from photochrom.web.database import Picture, User, db, new_id, now
+from photochrom.web.errors import QuotaExceeded
+from photochrom.web.i18n import _
+from photochrom.web.pictures.edits import checked_wishes
+from photochrom.web.pictures.names import name_of_file
+from photochrom.web.pictures.thumbnails import THUMB_PX, jpeg, shrunk
+from photochrom.web.pictures.upload_check import Accepted, check_upload
+from photochrom.web.settings import current_settings
+from photochrom.web.storage import Storage, save
+
+_MEGA: Final = 1_000_000
+
+decoding = threading.BoundedSemaphore(2)
+"""Large pictures take much memory while they are looked at: only so many at once."""
+
+
+def storage() -> Storage:
+    """The files of the app that is answering."""
+    return Storage(current_settings().data_dir)
+
+
+def create_picture(
+    user: User,
+    filename: str,
+    stream: IO[bytes],
+    *,
+    size: int | None = None,
+    vividness: float = 1.0,
+) -> Picture:
+    """Take in a photo or film and have it coloured.
+
+    filename: shown to its owner and never used as a path. stream: the file.
+    Returns the row, committed, in state "waiting".
+    Raises Refused for what is no picture or film, TooLarge, QuotaExceeded.
+    """
+    settings, files = current_settings(), storage()
+    name = name_of_file(filename)
+    checked_wishes(1, 1, size=size, vividness=vividness)
+    with files.received(stream, settings.max_upload_mb * _MEGA) as path:
+        length = path.stat().st_size
+        _check_quota(user.id, length)
+        with decoding:
+            accepted = check_upload(path, name, settings.max_picture_mp * _MEGA)
+        picture_id = new_id()
+        try:
+            _store(files, picture_id, path, accepted)
+            picture = _new_row(user.id, picture_id, name, accepted, files.size(picture_id))
+            picture.size, picture.vividness = size, vividness
+            job = jobs.job_of(picture)
+            db.session.commit()
+        except BaseException:
+            db.session.rollback()
+            files.delete(picture_id)
+            raise
+    # From here on the picture is accepted: the row alone is enough for the worker to find it.
+    jobs.enqueue(job)
+    return picture
+
+
+def _check_quota(user_id: int, more: int) -> None:
+    quota = current_settings().quota_mb * _MEGA
+    used = db.session.scalar(select(func.sum(Picture.bytes)).filter_by(user_id=user_id)) or 0
+    db.session.rollback()
+    if int(used) + more > quota:
+        raise QuotaExceeded(
+            _("Your {quota} MB are used up. Delete pictures that you do not need.").format(
+                quota=current_settings().quota_mb
+            )
+        )
+
+
+def _store(files: Storage, picture_id: str, path: Path, accepted: Accepted) -> None:
+    """All files of a new picture, safely on the disk."""
+    folder = files.make(picture_id)
+    save(files.grey(picture_id), jpeg(accepted.screen))
+    thumb = shrunk(accepted.screen, THUMB_PX)
+    save(files.thumb(picture_id), jpeg(thumb))
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    path.replace(files.original(picture_id, accepted.media_type))
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _new_row(user_id: int, picture_id: str, name: str, accepted: Accepted, size: int) -> Picture:
+    """The row, in a transaction that no other upload of this user shares.
+
+    The first statement writes to the user's row, so that uploads at the same time wait for each
+    other here and cannot pass the quota together.
+    """
+    db.session.execute(
+        update(User).where(User.id == user_id).values(session_epoch=User.session_epoch)
+    )
+    db.session.add(
+        picture := Picture(
+            id=picture_id,
+            user_id=user_id,
+            name=name,
+            kind=accepted.kind,
+            media_type=accepted.media_type,
+            bytes=size,
+            width=accepted.width,
+            height=accepted.height,
+            created_at=now(),
+            state="waiting",
+            hints=[],
+            variant=0,
+            revision=1,
+        )
+    )
+    db.session.flush()
+    used = db.session.scalar(select(func.sum(Picture.bytes)).filter_by(user_id=user_id)) or 0
+    if int(used) > current_settings().quota_mb * _MEGA:
+        raise QuotaExceeded(
+            _("Your {quota} MB are used up. Delete pictures that you do not need.").format(
+                quota=current_settings().quota_mb
+            )
+        )
+    return picture

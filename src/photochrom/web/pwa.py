@@ -1,0 +1,200 @@
+"""What makes the studio an app on a phone: manifest, service worker, offline page, icons, words.
+
+The service worker must be served from the root, or it could not answer for every page; that is why
+these addresses are routes and not plain static files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    jsonify,
+    render_template,
+    send_from_directory,
+    url_for,
+)
+from markupsafe import Markup
+
+from photochrom.web.database import MAX_NAME
+from photochrom.web.i18n import _
+from photochrom.web.pictures.names import ENDINGS, title_of
+from photochrom.web.settings import current_settings
+from photochrom.web.storage import SUFFIX_OF_TYPE
+
+STATIC: Final = Path(__file__).parent / "static"
+ICON_SIZES: Final = (192, 512)
+PAPER: Final = "#f7f3ec"
+"""The light background of every page, also of the app's splash screen."""
+
+shell = Blueprint("shell", __name__)
+
+
+def init_shell(app: Flask) -> None:
+    """Add the app's frame to a Flask app: its routes, and what its templates call."""
+    app.register_blueprint(shell)
+    app.jinja_env.globals.update(
+        asset=asset,
+        icon=icon,
+        is_local=is_local,
+        script_words=script_words,
+        service_worker_url=service_worker_url,
+        title_of=title_of,
+        max_name=MAX_NAME,
+        taken_files=",".join((*SUFFIX_OF_TYPE, *ENDINGS)),
+        day_of=day_of,
+    )
+
+
+@shell.get("/manifest.webmanifest")
+def manifest() -> Response:
+    """Serve the web app manifest, with the share target that a phone's gallery offers."""
+    answer = jsonify(
+        {
+            "id": "/",
+            "name": _("Photochrom"),
+            "short_name": _("Photochrom"),
+            "description": _("Old black-and-white photographs and films in colour."),
+            "start_url": "/",
+            "scope": "/",
+            "display": "standalone",
+            "background_color": PAPER,
+            "theme_color": PAPER,
+            "categories": ["photo"],
+            "icons": _manifest_icons(),
+            "shortcuts": [{"name": _("My pictures"), "url": "/library"}],
+            "share_target": {
+                "action": "/share-target",
+                "method": "POST",
+                "enctype": "multipart/form-data",
+                "params": {"files": [{"name": "file", "accept": ["image/*", "video/*"]}]},
+            },
+        }
+    )
+    answer.mimetype = "application/manifest+json"
+    return answer
+
+
+@shell.get("/sw.js")
+def service_worker() -> Response:
+    """Serve the service worker from the root, never from a cache: it decides about caches."""
+    answer = send_from_directory(STATIC, "sw.js", mimetype="text/javascript", max_age=0)
+    answer.headers["Cache-Control"] = "no-cache"
+    return answer
+
+
+@shell.get("/offline")
+def offline() -> str:
+    """Show what the service worker answers with where there is no connection."""
+    return render_template("offline.html")
+
+
+@shell.get("/favicon.ico")
+def favicon() -> Response:
+    """Serve the icon that browsers ask for by this name, whatever a page says."""
+    return send_from_directory(STATIC / "icons", "icon-192.png", max_age=86400)
+
+
+def service_worker_url() -> str:
+    """Give the service worker's address; it changes with every file that the worker keeps."""
+    return url_for("shell.service_worker", v=_static_digest())
+
+
+def is_local() -> bool:
+    """Whether this studio has no accounts, so that no page offers them."""
+    return current_settings().local
+
+
+def asset(filename: str) -> str:
+    """Give the address of a static file, at a fraction of the time of url_for("static")."""
+    return f"{current_app.static_url_path}/{filename}"
+
+
+def icon(name: str) -> Markup:
+    """Draw one of our line icons, hidden from screen readers: the words beside it say it."""
+    return _drawn(asset("icons/lines.svg"), name)
+
+
+@cache
+def _drawn(sheet: str, name: str) -> Markup:
+    return Markup(
+        '<svg class="icon" aria-hidden="true" focusable="false" width="24" height="24">'
+        '<use href="{}#{}"></use></svg>'
+    ).format(sheet, name)
+
+
+def day_of(moment: datetime) -> str:
+    """Give the day of a moment as people write it, in UTC: 21 November 2026."""
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def script_words() -> dict[str, str]:
+    """Give the sentences that scripts say, by key; {name} is filled in by the script."""
+    return {
+        "all_saved": _("All changes are saved."),
+        "ask_no": _("No, keep it"),
+        "colouring": _("Adding colour…"),
+        "colour_of_spot": _("Colour of spot {number}: {colour}"),
+        "connection_lost": _("There is no connection to the studio. We keep trying."),
+        "copied": _("The link is copied."),
+        "copy_by_hand": _("Press and hold the link to copy it."),
+        "done": _("Your picture is in colour."),
+        "failed": _("This picture could not be coloured."),
+        "hide_password": _("Hide"),
+        "hint_help": _("Touch a spot in the picture, then choose its colour."),
+        "not_saved": _("Not saved: {problem}"),
+        "percent_done": _("{percent} % done"),
+        "pick_files": _("These files are no pictures or films."),
+        "redone": _("Done again."),
+        "removed_spot": _("The spot is removed."),
+        "saving": _("Saving…"),
+        "show_password": _("Show"),
+        "signed_out": _("You were logged out. Log in again, please."),
+        "spot": _("Spot {number}"),
+        "too_busy": _("The studio is busy. Try again in a moment, please."),
+        "undone": _("Undone."),
+        "upload_done": _("{name} is here."),
+        "upload_failed": _("{name}: {problem}"),
+        "upload_stopped": _("The connection broke."),
+        "uploading": _("Sending {name}"),
+        "version": _("Version {number}"),
+        "waiting": _("Waiting for its turn…"),
+    }
+
+
+def _manifest_icons() -> list[dict[str, str]]:
+    pictures = [
+        {
+            "src": asset(f"icons/icon-{side}.png"),
+            "sizes": f"{side}x{side}",
+            "type": "image/png",
+            "purpose": "any",
+        }
+        for side in ICON_SIZES
+    ]
+    maskable = {
+        "src": asset("icons/maskable-512.png"),
+        "sizes": "512x512",
+        "type": "image/png",
+        "purpose": "maskable",
+    }
+    return [*pictures, maskable]
+
+
+@cache
+def _static_digest() -> str:
+    """Name the state of all static files: another one means another cache in the browser."""
+    digest = hashlib.sha256()
+    for path in sorted(STATIC.rglob("*")):
+        if path.is_file():
+            digest.update(path.relative_to(STATIC).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

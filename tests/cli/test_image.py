@@ -1,0 +1,196 @@
+"""`photochrom image`, as a person or a program calls it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixtures.model import CARD, tiny_model
+from numpy.typing import NDArray
+from PIL import Image
+
+from photochrom.cli import main
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx"))
+
+
+@pytest.fixture
+def photo_file(tmp_path: Path, grey_scene: NDArray[np.uint8]) -> Path:
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(grey_scene).save(path)
+    return path
+
+
+def test_one_photo_goes_beside_itself(
+    photo_file: Path, tiny: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["image", str(photo_file), "--model", tiny]) == 0
+    with Image.open(photo_file.with_name("photo.color.jpg")) as result:
+        assert result.mode == "RGB"
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"{photo_file} -> {photo_file.with_name('photo.color.jpg')}" in err
+    assert "tiny 1.2.3 on CPU, O" in err
+
+
+def test_people_read_stderr_and_programs_stdout(
+    photo_file: Path, tiny: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = photo_file.with_name("missing.jpg")
+    arguments = ["image", str(photo_file), str(missing), "--model", tiny, "--json"]
+    assert main(arguments) == 1
+    out, err = capsys.readouterr()
+    records = {Path(r["input"]).name: r for r in map(json.loads, out.splitlines())}
+    good, bad = records["photo.jpg"], records["missing.jpg"]
+    assert (good["status"], good["width"], good["height"]) == ("coloured", 120, 90)
+    assert Path(good["output"]).is_file()
+    assert (bad["status"], bad["output"]) == ("failed", None)
+    assert "missing.jpg" in bad["message"]
+    assert "Error: " in err
+    assert "1 coloured, 1 failed." in err
+
+
+def test_the_same_call_again_has_nothing_to_do(
+    photo_file: Path, tiny: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["image", str(photo_file.parent), "--model", tiny]
+    assert main(arguments) == 0
+    capsys.readouterr()
+    assert main(arguments) == 0
+    assert "--overwrite colours it again" in capsys.readouterr().err
+
+
+def test_a_photo_in_colour_is_left_alone_unless_forced(
+    tmp_path: Path, tiny: str, scene: NDArray[np.uint8], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(scene).save(tmp_path / "vivid.png")
+    arguments = ["image", str(tmp_path / "vivid.png"), "--model", tiny]
+    assert main(arguments) == 0
+    assert "--force" in capsys.readouterr().err
+    assert not (tmp_path / "vivid.color.png").exists()
+    assert main([*arguments, "--force"]) == 0
+    assert (tmp_path / "vivid.color.png").exists()
+
+
+def test_a_hint_colours_its_place(photo_file: Path, tiny: str, tmp_path: Path) -> None:
+    for name, extra in (("plain.png", []), ("hinted.png", ["--hint", "60,45,#c02020,30"])):
+        arguments = ["image", str(photo_file), "--model", tiny, "-o", str(tmp_path / name)]
+        assert main([*arguments, *extra]) == 0
+    plain, hinted = (
+        np.asarray(Image.open(tmp_path / name)).astype(int) for name in ("plain.png", "hinted.png")
+    )
+    redness = (hinted[..., 0] - hinted[..., 1]) - (plain[..., 0] - plain[..., 1])
+    assert redness[45, 60] > 20
+    assert abs(redness[5, 5]) < 5
+
+
+def test_no_vividness_is_the_photo_itself(photo_file: Path, tiny: str, tmp_path: Path) -> None:
+    out = tmp_path / "grey.png"
+    arguments = ["image", str(photo_file), "--model", tiny, "-o", str(out), "--vividness", "0"]
+    assert main(arguments) == 0
+    grey = np.asarray(Image.open(photo_file))
+    np.testing.assert_array_equal(np.asarray(Image.open(out)), np.dstack([grey] * 3))
+
+
+def test_folders_keep_their_structure(
+    photo_file: Path, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    album = tmp_path / "album" / "war"
+    album.mkdir(parents=True)
+    photo_file.rename(album / "photo.jpg")
+    arguments = ["image", str(tmp_path / "album"), "--model", tiny, "-o", str(tmp_path / "new")]
+    assert main(arguments) == 1
+    assert "--recursive" in capsys.readouterr().err
+    assert main([*arguments, "--recursive"]) == 0
+    assert (tmp_path / "new" / "war" / "photo.jpg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--size", "8"], "neither 'auto' nor a number from 32 to 2048"),
+        (["--size", "large"], "neither 'auto'"),
+        (["--vividness", "-1"], "vividness"),
+        (["--vividness", "nan"], "not a finite number"),
+        (["--max-megapixels", "inf"], "not a finite number"),
+        (["--hint", "1.2.3,4,#ffffff"], "X,Y,#RRGGBB"),
+        (["--hint", "1,2"], "X,Y,#RRGGBB"),
+        (["--device", "tpu"], "openvino"),
+        (["--jobs", "0"], "jobs"),
+        (["other.jpg", "--hint", "1,2,#ffffff"], "one photograph"),
+        (["other.jpg", "-o", "one.png"], "Give a folder to -o"),
+        (["-o", "one.heic"], "cannot be written; use one of"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+def test_a_wrong_call_is_told_before_anything_is_done(
+    photo_file: Path,
+    tiny: str,
+    extra: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["image", str(photo_file), "--model", tiny, *extra]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert [path.name for path in photo_file.parent.iterdir()] == ["photo.jpg"]
+
+
+def test_an_unknown_model_is_told_once(
+    photo_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = photo_file.with_name("other.jpg")
+    other.write_bytes(photo_file.read_bytes())
+    assert main(["image", str(photo_file), str(other), "--model", "no-such-model"]) == 1
+    assert capsys.readouterr().err.count("no-such-model") == 1
+
+
+def test_a_file_name_cannot_steer_the_terminal(
+    tmp_path: Path, tiny: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a\x1b[31m\nb.jpg").touch()
+    assert main(["image", str(tmp_path), "--model", tiny]) == 1
+    err = capsys.readouterr().err
+    assert "\x1b" not in err
+    assert "\\x1b[31m\\nb.jpg" in err
+
+
+def test_models_shows_a_card(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", tiny]) == 0
+    assert "CC0-1.0" in capsys.readouterr().out
+    assert main(["models", tiny, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == CARD.name
+
+
+def test_models_shows_devices_and_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["devices"]["cpu"] is True
+    assert shown["auto_device"] in shown["devices"]
+    assert main(["models"]) == 0
+    assert "openvino" in capsys.readouterr().out
+
+
+def test_bench_measures_every_stage(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--megapixels", "0.05", "--repeats", "1", "--device", "cpu", "--json"]
+    assert main(["bench", "--model", tiny, *options]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    measured = json.loads(line)
+    assert set(measured["warm_s"]) == {"decode", "tone", "fit", "network", "compose", "encode"}
+    cold = measured["cold"]
+    assert cold["seconds"] > measured["warm_total_s"] > 0
+    assert cold["peak_mb"] is None or 20 < cold["peak_mb"] < 900
+
+
+def test_bench_tells_why_it_cannot_measure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--megapixels", "0.05", "--repeats", "1", "--device", "cpu"]
+    assert main(["bench", "--model", str(tmp_path / "gone.onnx"), *options]) == 1
+    assert "there is no model file" in capsys.readouterr().err

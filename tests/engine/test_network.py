@@ -1,0 +1,199 @@
+"""Networks obey one contract on every engine, and say clearly when they cannot."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from fixtures.model import CARD, STRIDE, WEIGHTS, card_with, tiny_model
+from numpy.typing import NDArray
+
+from photochrom.engine import Network, available_devices, card_of, devices, load
+from photochrom.engine.devices import DEVICES, choose_device, cpu_has_bf16
+from photochrom.errors import InputError, ModelError
+
+ENGINES = [name for name in ("cpu", "openvino") if DEVICES[name].is_available()]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+def inputs(count: int = 1, height: int = 64, width: int = 96) -> NDArray[np.float32]:
+    rng = np.random.default_rng(3)
+    planes = np.zeros((count, 4, height, width), np.float32)
+    planes[:, 0] = rng.uniform(0.0, 100.0, (count, height, width))
+    return planes
+
+
+@pytest.mark.parametrize("device", ENGINES)
+class TestEveryEngine:
+    def test_predicts_chroma_at_its_fraction_of_any_size(self, tiny: Path, device: str) -> None:
+        network = load(tiny, device=device)
+        for count, height, width in ((1, 64, 96), (2, 32, 32), (1, 64, 96)):
+            x = inputs(count, height, width)
+            ab, confidence = network(x)
+            mean = x[:, 0].reshape(count, height // STRIDE, STRIDE, -1, STRIDE).mean((2, 4))
+            tolerance = 0.6 if "bfloat16" in network.device else 1e-3
+            np.testing.assert_allclose(ab[:, 0], WEIGHTS["L"][0] * mean, atol=tolerance)
+            np.testing.assert_allclose(ab[:, 1], WEIGHTS["L"][1] * mean, atol=tolerance)
+            assert ab.dtype == np.float32
+            assert confidence is not None
+            assert confidence.shape == (count, 1, *mean.shape[1:])
+
+    def test_says_where_it_runs_and_what_it_is(self, tiny: Path, device: str) -> None:
+        network = load(tiny, device=device)
+        assert network.device.startswith("CPU, O")
+        assert network.card == CARD
+
+    def test_can_be_shared_between_threads(self, tiny: Path, device: str) -> None:
+        network = load(tiny, device=device, threads=1)
+        x = [inputs(height=32 * (1 + i), width=32) for i in range(4)]
+        alone = [network(each).ab for each in x]
+        together: dict[int, NDArray[np.float32]] = {}
+        threads = [
+            threading.Thread(target=lambda i=i: together.update({i: network(x[i]).ab}))
+            for i in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for i in range(4):
+            np.testing.assert_array_equal(together[i], alone[i])
+
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            inputs()[:, :3],
+            inputs().astype(np.float64),
+            inputs()[0],
+            inputs(height=65),
+            inputs()[:, :, :0],
+        ],
+    )
+    def test_refuses_inputs_of_another_kind(
+        self, tiny: Path, device: str, bad: NDArray[np.float32]
+    ) -> None:
+        with pytest.raises(InputError, match="the network's input is"):
+            load(tiny, device=device)(bad)
+
+    def test_refuses_a_network_with_another_contract(self, tmp_path: Path, device: str) -> None:
+        three = tiny_model(tmp_path / "three.onnx", input_channels=3)
+        with pytest.raises(ModelError, match="not float32 \\(N, 4, height, width\\)"):
+            load(three, device=device)
+        other = tiny_model(tmp_path / "other.onnx", output_names=("rgb", "confidence"))
+        with pytest.raises(ModelError, match="its outputs are \\['rgb', 'confidence'\\]"):
+            load(other, device=device)
+
+    def test_never_hands_out_what_is_no_number(self, tmp_path: Path, device: str) -> None:
+        network = load(tiny_model(tmp_path / "nan.onnx", ab_scale=float("nan")), device=device)
+        with pytest.raises(ModelError, match="no numbers"):
+            network(inputs())
+
+    def test_refuses_a_damaged_file(self, tiny: Path, tmp_path: Path, device: str) -> None:
+        content = tiny.read_bytes()
+        damaged = tmp_path / "damaged.onnx"
+        damaged.write_bytes(content.replace(b"AveragePool", b"AveragePoof"))
+        with pytest.raises(ModelError, match=r"damaged\.onnx does not load on CPU"):
+            load(damaged, device=device)
+
+
+@pytest.mark.parametrize(("name", "most"), [("directml", 1), ("cpu", 2)])
+def test_directml_runs_one_picture_at_a_time(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, name: str, most: int
+) -> None:
+    session = onnxruntime.InferenceSession(tiny, providers=["CPUExecutionProvider"])
+    patterns, running, seen = [], [], []
+    both = threading.Barrier(2)
+
+    class Watched:
+        """A session of that provider, as far as it can be told."""
+
+        def __init__(self, _: bytes, options: Any, providers: list[str]) -> None:
+            patterns.append(options.enable_mem_pattern)
+            self.get_providers = lambda: providers
+            self.get_inputs, self.get_outputs = session.get_inputs, session.get_outputs
+
+        def run(self, *arguments: Any) -> Any:
+            running.append(1)
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(5 if most == 2 else 0.2)
+            seen.append(len(running))
+            running.pop()
+            return session.run(*arguments)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Watched)
+    monkeypatch.setitem(DEVICES, name, DEVICES[name]._replace(is_available=lambda: True))
+    network = load(tiny, device=name)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(network, [inputs(), inputs()]))
+    assert max(seen) == most
+    assert patterns == [name != "directml"]
+
+
+def test_a_card_is_read_without_an_engine(tiny: Path) -> None:
+    assert card_of(tiny) == CARD
+
+
+def test_a_card_with_an_unknown_key_stops_the_model(tmp_path: Path) -> None:
+    path = tiny_model(tmp_path / "odd.onnx", card_text=card_with(colour="red"))
+    with pytest.raises(ModelError, match=r"odd\.onnx: the model card has unknown keys colour"):
+        load(path)
+
+
+def test_an_unknown_device_names_the_known_ones(tiny: Path) -> None:
+    with pytest.raises(ModelError, match="known are auto, cpu, cuda, coreml, directml, openvino"):
+        load(tiny, device="tpu")
+
+
+def test_an_unavailable_device_names_the_available_ones(tiny: Path) -> None:
+    missing = next(name for name in DEVICES if name not in available_devices())
+    with pytest.raises(ModelError, match=r"is not available here .* Available are auto, cpu"):
+        load(tiny, device=missing)
+
+
+@pytest.mark.parametrize(
+    ("present", "bf16", "chosen"),
+    [
+        (("cpu",), False, "cpu"),
+        (("cpu",), True, "cpu"),
+        (("cpu", "openvino"), False, "cpu"),
+        (("cpu", "openvino"), True, "openvino"),
+        (("cpu", "openvino", "cuda"), True, "cuda"),
+        (("cpu", "coreml", "directml"), False, "cpu"),
+    ],
+)
+def test_auto_takes_the_device_expected_to_be_fastest(
+    monkeypatch: pytest.MonkeyPatch, present: tuple[str, ...], bf16: bool, chosen: str
+) -> None:
+    table = {n: d._replace(is_available=lambda n=n: n in present) for n, d in DEVICES.items()}
+    monkeypatch.setattr(devices, "DEVICES", table)
+    monkeypatch.setattr(devices, "cpu_has_bf16", lambda: bf16)
+    assert choose_device("auto").name == chosen
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [("fpu avx2 avx512f", False), ("fpu avx2 avx512_bf16 sha_ni", True), ("amx_bf16 fma", True)],
+)
+def test_bf16_is_read_from_the_list_of_cpu_flags(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, expected: bool
+) -> None:
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
+    assert cpu_has_bf16(tmp_path / "cpuinfo") is expected
+    assert cpu_has_bf16(tmp_path / "nothing") is False
+
+
+def test_a_network_says_what_it_is(tiny: Path) -> None:
+    network = load(tiny, device="cpu")
+    assert isinstance(network, Network)
+    assert repr(network).startswith("<Network tiny 1.2.3 on CPU, ONNX Runtime")

@@ -1,0 +1,112 @@
+"""``photochrom compare``: what a table of several models says, and what it leaves behind."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fixtures.model import CARD, tiny_model
+from numpy.typing import NDArray
+from PIL import Image
+
+from photochrom.cli import FAILED, OK, main
+from photochrom.engine import card_of
+from photochrom.evaluation.cost import count_macs, milliseconds
+from photochrom.evaluation.run import Method
+
+
+@pytest.fixture(autouse=True)
+def no_lpips_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PHOTOCHROM_LPIPS", raising=False)
+    monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def photos(tmp_path: Path, scene: NDArray[np.uint8]) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, shift in (("a.png", 0), ("b.png", 40)):
+        Image.fromarray(np.roll(scene, shift, axis=1)[:96, :100]).save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> list[str]:
+    card = dataclasses.replace(CARD, parameters=2_340_000)
+    tiny = tiny_model(tmp_path / "tiny.onnx", card=card)
+    pale = tiny_model(tmp_path / "pale.onnx", card=card, ab_scale=0.5)
+    return [str(tiny), f"half as vivid={pale}"]
+
+
+def test_one_table_has_every_model_with_figures_and_costs(
+    photos: Path, models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["compare", *models, "--data", str(photos), "-o", str(out)]) == OK
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in printed] == [
+        "method", "grey", "tiny", "half as vivid", "true",
+    ]  # fmt: skip
+    assert "±" in printed[2]
+    head, _, grey, tiny, pale, true = (out / "compare.md").read_text().splitlines()
+    cells = dict(zip(head.split(" | "), tiny.split(" | "), strict=True))
+    assert "[" in cells["CIEDE2000"]
+    assert cells["parameters, M"] == "2.34"
+    assert len({line.count("|") for line in (head, grey, tiny, pale, true)}) == 1
+    content: dict[str, Any] = json.loads((out / "compare.json").read_text())
+    assert list(content["costs"]) == ["tiny", "half as vivid"]
+    assert content["costs"]["tiny"]["images_per_s"] is None
+    rows = {row["method"]: row["values"] for row in content["rows"]}
+    assert rows["half as vivid"]["colourfulness"]["value"] < rows["tiny"]["colourfulness"]["value"]
+
+
+def test_on_the_page_each_photo_is_a_row_and_each_method_a_column(
+    photos: Path, models: list[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert main(["compare", *models, "--data", str(photos), "-o", str(out)]) == OK
+    page = (out / "gallery.html").read_text(encoding="utf-8")
+    rows = page.split("<article")[1:]
+    assert len(rows) == 2
+    for row in rows:
+        assert all(f"<b>{name}</b>" in row for name in ("grey", "tiny", "half as vivid", "true"))
+        assert row.count("<figure>") == 4
+    assert "minmax(min(100%, 100%), 1fr)" in page
+    assert "MACs at 256²" in page
+
+
+def test_a_comparison_is_not_replaced_unasked_and_names_are_told_apart(
+    photos: Path, models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["compare", models[0], "--data", str(photos), "-o", str(tmp_path / "out")]
+    assert main(arguments) == OK
+    assert main(arguments) == FAILED
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*arguments, models[0], "--overwrite"]) == FAILED
+    assert "tiny; rename" in capsys.readouterr().err
+    assert (
+        main(["compare", str(photos), "--data", str(photos), "-o", str(tmp_path / "x")]) == FAILED
+    )
+    assert "holds no run" in capsys.readouterr().err
+
+
+def test_multiplications_are_those_of_the_networks_products(tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "tiny.onnx")
+    # 1x1 convolutions at a quarter of 256: four channels to two, and two to one.
+    assert count_macs(model, card_of(model)) == 64 * 64 * (4 * 2 + 2 * 1)
+
+
+def test_the_time_of_a_photo_is_a_median_over_the_photos() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def colour(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        seen.append(grey.shape)
+        return np.repeat(grey[..., None], 3, axis=-1)
+
+    (ms,) = milliseconds([Method("x", colour)], [np.zeros((4, 5), np.uint8)] * 2)
+    assert 0 < ms < 1000
+    assert set(seen) == {(4, 5)}

@@ -1,0 +1,119 @@
+"""``photochrom explain``: a photo taken apart, by a model file and by a run with its critic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from fixtures.model import tiny_model
+from fixtures.training import drawn_folder
+from numpy.typing import NDArray
+
+from photochrom.cli import FAILED, OK, main
+from photochrom.color.bins import ColorBins
+from photochrom.color.space import rgb_to_lab
+from photochrom.evaluation.explain import Judgement
+from photochrom.evaluation.views import balance_view, bins_view, channel_view, map_view
+from photochrom.imageio import read
+from photochrom.nets import build
+from photochrom.nets.critics import build_critic
+from photochrom.training import checkpoint
+from photochrom.training.checkpoint import Position
+from photochrom.training.recipe.builtin import recipe_path
+from photochrom.training.recipe.toml import load_recipe, to_table
+
+
+@pytest.fixture
+def photo(tmp_path: Path, scene: NDArray[np.uint8]) -> Path:
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), scene[..., ::-1])
+    return path
+
+
+def test_a_folder_gets_every_view_and_a_sheet_of_all(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, out = tiny_model(tmp_path / "tiny.onnx"), tmp_path / "views"
+    assert main(["explain", str(photo), "--model", str(model), "-o", str(out)]) == OK
+    both = {
+        f"{which}-{view}" for which in ("true", "coloured") for view in ("rgb", "a", "b", "bins")
+    }
+    assert {file.stem for file in out.iterdir()} == {*both, "L", "entropy", "sheet"}
+    assert read(out / "coloured-a.png").pixels.shape[:2] == (90, 120)
+    assert "bins occur" in capsys.readouterr().out
+
+
+def test_a_grey_photo_has_no_colours_of_its_own_to_show(photo: Path, tmp_path: Path) -> None:
+    grey = tmp_path / "grey.png"
+    cv2.imwrite(str(grey), cv2.imread(str(photo), cv2.IMREAD_GRAYSCALE))
+    model = tiny_model(tmp_path / "tiny.onnx")
+    arguments = ["explain", str(grey), "--model", str(model)]
+    assert main(arguments) == OK
+    sheet = read(tmp_path / "grey.explained.png").pixels
+    assert main(["explain", str(photo), "--model", str(model)]) == OK
+    assert sheet.shape[0] < read(tmp_path / "photo.explained.png").pixels.shape[0]
+    assert main(arguments) == FAILED  # is there already
+
+
+def test_a_run_shows_what_its_critic_takes_for_real(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, out = tmp_path / "run", tmp_path / "views"
+    photos = drawn_folder(tmp_path / "photos", 2)
+    recipe = load_recipe(recipe_path("smoke"), [f"data.sources=['{photos}']"])
+    average = build(recipe.net.name, recipe.net.options).state_dict()
+    critic = build_critic(recipe.critic.name, recipe.critic.options).state_dict()
+    run.mkdir()
+    state = {"average": average, "critic": critic}
+    checkpoint.save(run / "checkpoint.pt", Position(images=96), to_table(recipe), state)
+    capsys.readouterr()
+    assert main(["explain", str(photo), "--run", str(run), "-o", str(out)]) == OK
+    assert (out / "true-critic.png").is_file()
+    assert (out / "coloured-critic.png").is_file()
+    assert "score: mean" in capsys.readouterr().out
+    data = ["--data", str(photos), "--limit", "2", "-o", str(tmp_path / "table")]
+    assert main(["compare", str(run), *data]) == OK
+    table = (tmp_path / "table" / "compare.md").read_text()
+    assert "| run |" in table
+    assert len(list((tmp_path / "table" / "models").glob("run-*.onnx"))) == 1
+
+
+def test_a_channel_is_shown_in_the_colours_that_it_stands_for() -> None:
+    lab = np.zeros((2, 2, 3), np.float32)
+    lab[..., 0], lab[..., 1], lab[..., 2] = 20.0, 30.0, -30.0
+    for channel in (1, 2):
+        seen = rgb_to_lab(channel_view(lab, channel) / np.float32(255))[0, 0]
+        assert seen[channel] == pytest.approx(lab[0, 0, channel], abs=1.0)
+        assert seen[3 - channel] == pytest.approx(0.0, abs=1.0)
+    grey = channel_view(lab, 0)
+    assert np.ptp(grey[0, 0].astype(int)) <= 1
+
+
+def test_colours_move_to_their_bins() -> None:
+    bins = ColorBins.in_gamut()
+    lab = np.zeros((4, 4, 3), np.float32)
+    lab[..., 0] = 60.0
+    lab[:2, :, 1:] = (11.0, 18.0)
+    picture, used = bins_view(lab, bins)
+    assert used == 2
+    moved = rgb_to_lab(picture / np.float32(255))
+    np.testing.assert_allclose(moved[0, 0], (60, 10, 20), atol=0.7)
+
+
+def test_maps_go_from_black_to_bright_and_from_red_over_white_to_blue() -> None:
+    bright = map_view(np.array([[0.0, 1.0]], np.float32), (8, 16))
+    assert bright.shape == (8, 16, 3)
+    assert bright[0, 0].sum() < 60 < 400 < bright[0, -1].sum()
+    red, white, blue = balance_view(np.array([[0.0, 0.5, 1.0]], np.float32), 0.5, 0.5, (1, 3))[0]
+    assert red[0] > 2 * red[2]
+    assert blue[2] > 2 * blue[0]
+    assert min(white) > 240
+
+
+def test_scores_without_bounds_are_shown_around_their_common_middle() -> None:
+    real, fake = np.full((2, 2), 3.0, np.float32), np.full((2, 2), -1.0, np.float32)
+    assert Judgement(real, fake, probability=False).scale() == (1.0, 2.0)
+    assert Judgement(None, fake, probability=False).scale() == (0.0, 1.0)
+    assert Judgement(real, fake, probability=True).scale() == (0.5, 0.5)

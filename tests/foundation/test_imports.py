@@ -1,0 +1,95 @@
+"""The import rules of pyproject.toml hold, cover every room, and do fail when they are broken."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import photochrom
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = Path(photochrom.__file__).parent
+ROOMS = sorted(
+    path.stem
+    for path in PACKAGE.iterdir()
+    if (path.suffix == ".py" or (path / "__init__.py").is_file()) and path.stem != "__init__"
+)
+TORCH_ROOMS = {"nets", "train"}
+
+
+def lint_imports(copy: Path) -> subprocess.CompletedProcess[str]:
+    """Run the contracts over ``copy``/photochrom, never over the installed package."""
+    command = Path(sys.executable).with_name("lint-imports")
+    return subprocess.run(
+        [command, "--no-logo", "--no-cache", "--config", ROOT / "pyproject.toml"],
+        cwd=copy,
+        env={**os.environ, "PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def intrude(copy: Path, room: str, line: str) -> None:
+    """Add ``line`` to a room: to its file, or as a new module of its package."""
+    package = copy / "photochrom" / room
+    if (file := package.with_suffix(".py")).is_file():
+        file.write_text(f"{file.read_text()}\n{line}\n")
+        return
+    package.mkdir(exist_ok=True)
+    (package / "__init__.py").touch()
+    (package / "intruder.py").write_text(f"{line}\n")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(
+        PACKAGE, tmp_path / "photochrom", ignore=shutil.ignore_patterns("*.onnx", "__pycache__")
+    )
+    return tmp_path
+
+
+def test_the_package_keeps_its_import_rules(copy: Path) -> None:
+    result = lint_imports(copy)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("room", "line", "contract"),
+    [
+        ("color", "import torch", "Nothing that colours a picture reaches torch"),
+        ("engine", "import photochrom.nets", "Nothing that colours a picture reaches torch"),
+        ("cli", "import torch", "The command line calls training"),
+        ("engine", "import photochrom.pipeline", "Imports go one way"),
+        ("errors", "import photochrom.color", "Imports go one way"),
+        ("color", "import photochrom.imageio", "Imports go one way"),
+        ("evaluate", "import photochrom.training", "Imports go one way"),
+        ("color", "import PIL.Image", "color/ knows neither files nor networks"),
+        ("nets", "import photochrom.engine", "nets/ are definitions"),
+        ("train", "import onnxruntime", "training/ meets inference engines only behind engine/"),
+        ("cli", "import numpy", "Nothing is computed in cli/"),
+    ],
+)
+def test_a_broken_rule_is_named(copy: Path, room: str, line: str, contract: str) -> None:
+    intrude(copy, room, line)
+    result = lint_imports(copy)
+    assert result.returncode == 1
+    broken = [text for text in result.stdout.splitlines() if text.endswith("BROKEN")]
+    assert any(text.startswith(contract) for text in broken), result.stdout
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in TORCH_ROOMS])
+def test_every_room_but_nets_and_train_is_kept_from_torch(copy: Path, room: str) -> None:
+    intrude(copy, room, "import torch")
+    assert lint_imports(copy).returncode == 1
+
+
+def test_a_room_that_the_rules_do_not_list_is_refused(copy: Path) -> None:
+    intrude(copy, "gadgets", "")
+    result = lint_imports(copy)
+    assert result.returncode == 1
+    assert "photochrom.gadgets" in result.stdout

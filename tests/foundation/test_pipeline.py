@@ -1,0 +1,175 @@
+"""The pipe: any picture keeps its lightness and type, and colours come where they were asked."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fixtures.model import CARD, WEIGHTS, tiny_model
+from numpy.typing import NDArray
+
+from photochrom.color.luminance import lightness
+from photochrom.color.space import rgb_to_lab
+from photochrom.engine import Network, load
+from photochrom.errors import InputError
+from photochrom.pipeline import Hint, colorize, guess_chroma, hint_planes, working_lightness
+
+RED = (190, 60, 50)
+RED_AB = rgb_to_lab(np.array(RED) / 255.0)[1:]
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    return load(tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx"), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def vivid(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    """The same network with a card that asks for 1.25 times the chroma."""
+    card = dataclasses.replace(CARD, chroma_gain=1.25)
+    path = tiny_model(tmp_path_factory.mktemp("model") / "vivid.onnx", card=card)
+    return load(path, device="cpu")
+
+
+def lab(rgb: NDArray[Any]) -> NDArray[np.float64]:
+    scale = np.iinfo(rgb.dtype).max if rgb.dtype.kind == "u" else 1.0
+    return rgb_to_lab(rgb.astype(np.float64) / scale)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_a_picture_keeps_its_type_size_and_lightness(
+    network: Network, grey_scene: NDArray[np.uint8], dtype: Any, channels: tuple[int, ...]
+) -> None:
+    white = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1.0
+    picture = (grey_scene / 255.0 * white).astype(dtype)
+    if channels:
+        picture = np.repeat(picture[..., None], 3, axis=-1)
+    coloured = colorize(picture, model=network)
+    assert (coloured.shape, coloured.dtype) == ((*grey_scene.shape, 3), dtype)
+    tolerance = 0.5 if dtype == np.uint8 else 0.01
+    assert np.abs(lightness(coloured) - lightness(picture)).max() <= tolerance
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (3, 5000), (5000, 3), (1, 40), (31, 33), (64, 64), (700, 500)]
+)
+def test_any_size_goes_through(network: Network, shape: tuple[int, int]) -> None:
+    picture = np.full(shape, 128, np.uint8)
+    coloured = colorize(picture, model=network)
+    assert coloured.shape == (*shape, 3)
+    # The tiny network colours by lightness alone, so an even picture comes out even: no seams.
+    assert np.ptp(coloured.reshape(-1, 3), axis=0).max() <= 1
+
+
+def test_the_working_size_is_the_models_and_never_above_the_pictures() -> None:
+    big, small = np.zeros((300, 450), np.uint8), np.zeros((40, 200), np.uint8)
+    assert working_lightness(big, "auto", CARD).shape == (64, 96)
+    assert working_lightness(big, 128, CARD).shape == (128, 192)
+    assert min(working_lightness(small, "auto", CARD).shape) == 32
+    assert working_lightness(np.zeros((1, 1), np.uint8), "auto", CARD).shape == (32, 32)
+
+
+def test_the_network_sees_the_same_lightness_at_any_depth(scene: NDArray[np.uint8]) -> None:
+    seen = working_lightness(scene, 64, CARD)
+    deep = working_lightness(scene.astype(np.uint16) * 257, 64, CARD)
+    floating = working_lightness(scene / np.float32(255.0), 64, CARD)
+    np.testing.assert_allclose(deep, floating, atol=0.01)
+    np.testing.assert_allclose(seen, floating, atol=0.4)
+    assert 0.0 <= seen.min() < seen.max() <= 100.0
+
+
+def test_vividness_multiplies_the_models_own_gain(
+    network: Network, vivid: Network, grey_scene: NDArray[np.uint8]
+) -> None:
+    L = working_lightness(grey_scene, 64, CARD)
+    no_hints = hint_planes([], grey_scene.shape, L.shape)
+    plain = guess_chroma(network, L, *no_hints)
+    np.testing.assert_allclose(guess_chroma(vivid, L, *no_hints, 2.0), 2.5 * plain, rtol=1e-5)
+    np.testing.assert_allclose(plain[..., 0] / plain[..., 1], WEIGHTS["L"][0] / WEIGHTS["L"][1])
+
+
+def test_no_vividness_is_grey(network: Network, grey_scene: NDArray[np.uint8]) -> None:
+    coloured = colorize(grey_scene, model=network, vividness=0.0)
+    np.testing.assert_array_equal(coloured, np.repeat(grey_scene[..., None], 3, axis=-1))
+
+
+def test_colours_that_are_there_are_ignored(network: Network, scene: NDArray[np.uint8]) -> None:
+    sepia = np.clip(scene.mean(-1, keepdims=True) * [0.9, 0.75, 0.6], 0, 255).astype(np.uint8)
+    grey = lightness(sepia)
+    coloured = lab(colorize(sepia, model=network))
+    np.testing.assert_allclose(coloured[..., 0], grey, atol=0.5)
+    # The tiny network's ratio of a to b, not that of the sepia tone.
+    assert np.median(coloured[..., 1] / coloured[..., 2]) == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("vividness", [0.0, 0.6, 1.0, 1.8])
+def test_a_hinted_place_has_the_colour_asked_for(vivid: Network, vividness: float) -> None:
+    picture = np.full((256, 256), 128, np.uint8)
+    hint = Hint(x=128, y=100, rgb=RED, radius=40)
+    coloured = lab(colorize(picture, model=vivid, vividness=vividness, hints=[hint]))
+    np.testing.assert_allclose(coloured[100, 128, 1:], RED_AB, atol=2.0)
+    far = lab(colorize(picture, model=vivid, vividness=vividness))[250, 10]
+    np.testing.assert_allclose(coloured[250, 10], far, atol=1.0)
+
+
+def test_hints_are_heard_so_that_the_gain_brings_them_back(vivid: Network) -> None:
+    heard = []
+
+    class Listening(Network):
+        def __call__(self, inputs: NDArray[np.float32]) -> Any:
+            heard.append(inputs)
+            return vivid(inputs)
+
+    listening = Listening(vivid.card, "", "", lambda _: {})
+    picture = np.full((64, 64), 128, np.uint8)
+    colorize(picture, model=listening, vividness=1.6, hints=[Hint(x=10, y=20, rgb=RED)])
+    (inputs,) = heard
+    assert np.argwhere(inputs[0, 3]).tolist() == [[20, 10]]
+    np.testing.assert_allclose(inputs[0, 1:3, 20, 10], RED_AB / 2.0, rtol=1e-5)
+
+
+def test_hints_are_scattered_to_the_working_size() -> None:
+    hints = [Hint(x=399, y=0, rgb=RED), Hint(x=200, y=100, rgb=(0, 0, 255), radius=20)]
+    ab, mask = hint_planes(hints, (200, 400), (20, 40))
+    assert mask[0, 39] == 1
+    np.testing.assert_allclose(ab[0, 39], RED_AB, rtol=1e-5)
+    rows, columns = np.nonzero(mask[:, :39])
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (8, 11, 18, 21)
+    assert not ab[mask == 0].any()
+
+
+def test_the_later_hint_counts() -> None:
+    ab, _ = hint_planes([Hint(5, 5, RED), Hint(5, 5, (9, 9, 9))], (10, 10), (10, 10))
+    np.testing.assert_allclose(ab, 0.0, atol=1e-3)
+
+
+def test_a_model_can_be_given_by_path(tmp_path: Path, grey_scene: NDArray[np.uint8]) -> None:
+    path = tiny_model(tmp_path / "tiny.onnx")
+    same = colorize(grey_scene, model=load(path))
+    np.testing.assert_array_equal(colorize(grey_scene, model=path), same)
+
+
+@pytest.mark.parametrize(
+    ("picture", "options", "message"),
+    [
+        (np.zeros((4, 4, 4), np.uint8), {}, r"\(4, 4, 4\)"),
+        (np.zeros((0, 4), np.uint8), {}, "empty"),
+        (np.zeros((4, 4), np.int32), {}, "int32"),
+        (np.full((4, 4), np.nan, np.float32), {}, "spans nan"),
+        (np.full((4, 4), 255.0, np.float32), {}, "must lie in"),
+        (np.zeros((4, 4), np.uint8), {"vividness": -1.0}, "vividness is -1.0"),
+        (np.zeros((4, 4), np.uint8), {"vividness": float("nan")}, "vividness is nan"),
+        (np.zeros((4, 4), np.uint8), {"size": 0}, "working size is 0"),
+        (np.zeros((4, 4), np.uint8), {"hints": [Hint(4, 0, RED)]}, "outside the picture"),
+        (np.zeros((4, 4), np.uint8), {"hints": [Hint(0, 0, (0, 0, 256))]}, "no sRGB colour"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    network: Network, picture: NDArray[Any], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        colorize(picture, model=network, **options)

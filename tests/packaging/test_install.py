@@ -1,0 +1,95 @@
+"""The README's first command, as a user runs it: a plain install colours a picture, offline.
+
+Installs from the wheels that ``make setup`` put into the environment's ``wheelhouse``, so that the
+test itself needs no network.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WHEELHOUSE = Path(sys.prefix) / "wheelhouse"
+WHEEL_LIMIT_MB = 60
+
+pytestmark = pytest.mark.packaging
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> str:
+    """Run a command without the tests' own settings; its output, or a failure that shows it."""
+    keep = {"PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT"}
+    result = subprocess.run(
+        command,
+        cwd=cwd,
+        env={key: value for key, value in os.environ.items() if key in keep},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def wheelhouse() -> Path:
+    if not WHEELHOUSE.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"{WHEELHOUSE} is missing: CI must run `make setup`")
+        pytest.skip(f"{WHEELHOUSE} is missing; `make setup` makes it")
+    return WHEELHOUSE
+
+
+@pytest.fixture(scope="module")
+def wheel(wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout."""
+    target = tmp_path_factory.mktemp("wheel")
+    pip = (sys.executable, "-m", "pip", "wheel", "--no-index", "--find-links", wheelhouse)
+    run(*pip, "--no-deps", "--wheel-dir", target, ROOT)
+    (built,) = target.glob("photochrom-*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def plain(wheel: Path, wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh environment with the wheel and what it depends on, no extras: its bin folder."""
+    environment = tmp_path_factory.mktemp("plain")
+    run(sys.executable, "-m", "venv", environment)
+    bin_dir = environment / ("Scripts" if os.name == "nt" else "bin")
+    pip = (bin_dir / "python", "-m", "pip", "install", "--no-index", "--find-links", wheelhouse)
+    run(*pip, "--no-compile", wheel)
+    return bin_dir
+
+
+def test_the_wheel_carries_types_and_models_and_stays_small(wheel: Path) -> None:
+    assert wheel.stat().st_size < WHEEL_LIMIT_MB * 1e6
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert "photochrom/py.typed" in names
+    models = {name for name in names if name.startswith("photochrom/engine/models/")}
+    assert {Path(name).suffix for name in models} >= {".onnx", ".md"}
+    assert "photochrom/engine/models/SHA256SUMS" in models
+    assert not any(name.startswith(("tests", "examples")) for name in names)
+
+
+def test_a_plain_install_colours_an_example_without_torch(plain: Path, tmp_path: Path) -> None:
+    installed = run(plain / "python", "-m", "pip", "list", "--format=freeze").lower()
+    assert "onnxruntime==" in installed
+    assert not any(line.startswith(("torch", "openvino")) for line in installed.splitlines())
+    result = tmp_path / "astronaut.color.jpg"
+    picture = ROOT / "examples" / "astronaut.jpg"
+    run(plain / "photochrom", "image", picture, "-o", result, cwd=tmp_path)
+    look = "import sys, PIL.Image as p; i = p.open(sys.argv[1]); print(i.mode, *i.size)"
+    assert run(plain / "python", "-c", look, result).split() == ["RGB", "512", "512"]
+
+
+def test_the_python_example_of_the_readme_runs_in_a_plain_install(plain: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    check = "assert rgb.shape == (512, 512, 3) and rgb.dtype == picture.pixels.dtype"
+    run(plain / "python", "-c", f"{code}\n{check}")

@@ -1,0 +1,274 @@
+"""Photos into the cache, crops, hints and aged prints."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from fixtures.training import drawn_folder, drawn_photo, no_file_beyond
+
+from photochrom.errors import InputError, OutputError
+from photochrom.training.data import augment, hints
+from photochrom.training.data import photo_cache as data
+from photochrom.training.data.loader import BatchMaker
+from photochrom.training.data.photo_cache import load_photos, split
+from photochrom.training.recipe.recipe import AugmentRecipe, DataRecipe, HintRecipe
+
+
+def test_folder_and_zip_give_the_same_photos(tmp_path: Path) -> None:
+    folder = drawn_folder(tmp_path / "photos", 5)
+    archive = tmp_path / "photos.zip"
+    with zipfile.ZipFile(archive, "w") as out:
+        for file in folder.iterdir():
+            out.write(file, file.name)
+    a = load_photos(DataRecipe(sources=(str(folder),)), tmp_path / "a")
+    b = load_photos(DataRecipe(sources=(str(archive),)), tmp_path / "b")
+    assert len(a) == len(b) == 5
+    np.testing.assert_array_equal(a[3], drawn_photo(3))
+    np.testing.assert_array_equal(a[3], b[3])
+
+
+@pytest.mark.parametrize(("allowed", "threads"), [(3, 3), (64, 32)])
+def test_photos_are_decoded_by_the_processors_that_may_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: int, threads: int
+) -> None:
+    pools: list[int] = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, max_workers: int) -> None:
+            pools.append(max_workers)
+            super().__init__(max_workers)
+
+    monkeypatch.setattr(data, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(os, "cpu_count", lambda: 128)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(allowed)), raising=False)
+    folder = drawn_folder(tmp_path / "photos", 2)
+    load_photos(DataRecipe(sources=(str(folder),)), tmp_path / "run")
+    assert pools == [threads]
+
+
+def test_grey_and_broken_pictures_are_left_out_and_counted(tmp_path: Path) -> None:
+    folder = drawn_folder(tmp_path / "photos", 3)
+    cv2.imwrite(str(folder / "grey.png"), np.full((64, 64, 3), 90, np.uint8))
+    (folder / "broken.jpg").write_bytes(b"not a picture")
+    told: list[str] = []
+    photos = load_photos(DataRecipe(sources=(str(folder),)), tmp_path / "run", told.append)
+    assert len(photos) == 3
+    assert any("broken.jpg" in line for line in told)
+    assert told[-1] == "3 photos, 1 grey ones left out, 1 unreadable"
+
+
+def test_large_photos_are_kept_at_the_short_side(tmp_path: Path) -> None:
+    folder = drawn_folder(tmp_path / "photos", 1)
+    photos = load_photos(DataRecipe(sources=(str(folder),), short_side=48), tmp_path / "run")
+    assert photos[0].shape == (48, 60, 3)
+
+
+def test_missing_and_empty_sources_are_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="absent"):
+        load_photos(DataRecipe(sources=(str(tmp_path / "absent"),)), tmp_path / "run")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no usable colour picture"):
+        load_photos(DataRecipe(sources=(str(tmp_path / "empty"),)), tmp_path / "run")
+
+
+def test_unreadable_members_are_skipped_one_by_one(tmp_path: Path) -> None:
+    folder = drawn_folder(tmp_path / "photos", 3)
+    (folder / "a-folder.png").mkdir()
+    (folder / "._001.png").write_bytes(b"what macOS leaves beside a file")
+    archive = tmp_path / "photos.zip"
+    with zipfile.ZipFile(archive, "w") as out:
+        for file in sorted(folder.glob("0*.png")):
+            out.write(file, file.name)
+    damaged = bytearray(archive.read_bytes())
+    damaged[20_000] ^= 255
+    archive.write_bytes(damaged)
+    told: list[str] = []
+    photos = load_photos(DataRecipe(sources=(str(folder), str(archive))), tmp_path, told.append)
+    assert len(photos) == 5
+    assert [line for line in told if line.startswith("skipped")] == [
+        "skipped: cannot read photos.zip/000.png: Bad CRC-32 for file '000.png'"
+    ]
+    with pytest.raises(InputError, match="as a folder or zip file"):
+        load_photos(DataRecipe(sources=(str(folder / "000.png"),)), tmp_path)
+
+
+class TestCache:
+    """The cache is whole and of these very files, or it is made anew."""
+
+    @pytest.fixture
+    def recipe(self, tmp_path: Path) -> DataRecipe:
+        return DataRecipe(sources=(str(drawn_folder(tmp_path / "photos" / "deep", 6)),))
+
+    def files(self, run: Path) -> list[Path]:
+        return sorted((run / "cache").iterdir())
+
+    def test_a_second_start_decodes_nothing(self, recipe: DataRecipe, tmp_path: Path) -> None:
+        load_photos(recipe, tmp_path)
+        told: list[str] = []
+        assert len(load_photos(recipe, tmp_path, told.append)) == 6
+        assert not told
+
+    def test_a_changed_file_in_a_folder_is_noticed(
+        self, recipe: DataRecipe, tmp_path: Path
+    ) -> None:
+        recipe = dataclasses.replace(recipe, sources=(str(tmp_path / "photos"),))
+        load_photos(recipe, tmp_path)
+        file = tmp_path / "photos" / "deep" / "002.png"
+        cv2.imwrite(str(file), drawn_photo(77)[:, :, ::-1])
+        np.testing.assert_array_equal(load_photos(recipe, tmp_path)[2], drawn_photo(77))
+
+    @pytest.mark.parametrize("damage", ["short pixels", "no pixels", "half an index"])
+    def test_half_a_cache_is_made_anew(
+        self, recipe: DataRecipe, tmp_path: Path, damage: str
+    ) -> None:
+        whole = [np.array(load_photos(recipe, tmp_path)[i]) for i in range(6)]
+        listing, pixels = self.files(tmp_path)
+        if damage == "short pixels":
+            pixels.write_bytes(pixels.read_bytes()[:-1])
+        elif damage == "no pixels":
+            pixels.unlink()
+        else:
+            listing.write_bytes(listing.read_bytes()[:20])
+        told: list[str] = []
+        again = load_photos(recipe, tmp_path, told.append)
+        assert "damaged" in told[0]
+        for i, photo in enumerate(whole):
+            np.testing.assert_array_equal(again[i], photo)
+
+    def test_ctrl_c_while_decoding_leaves_nothing(
+        self, recipe: DataRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(data, "decode", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            load_photos(recipe, tmp_path)
+        assert not self.files(tmp_path)
+
+    def test_a_full_disk_is_told_and_leaves_nothing(
+        self, recipe: DataRecipe, tmp_path: Path
+    ) -> None:
+        with no_file_beyond(100_000), pytest.raises(OutputError, match=r"data\.cache"):
+            load_photos(recipe, tmp_path)
+        assert not self.files(tmp_path)
+
+    def test_what_killed_runs_left_is_removed_and_what_others_write_is_not(
+        self, recipe: DataRecipe, tmp_path: Path
+    ) -> None:
+        load_photos(recipe, tmp_path)
+        listing, _ = self.files(tmp_path)
+        old, young = (listing.with_name(f".{listing.stem}-{n}.partial") for n in ("0a", "0b"))
+        old.touch()
+        young.touch()
+        os.utime(old, (1e9, 1e9))
+        listing.unlink()
+        load_photos(recipe, tmp_path)
+        assert not old.exists()
+        assert young.exists()
+
+    def test_of_two_runs_the_slower_uses_what_the_faster_made(
+        self, recipe: DataRecipe, tmp_path: Path
+    ) -> None:
+        def other_run(line: str) -> None:
+            if line.endswith("unreadable"):
+                load_photos(recipe, tmp_path)
+
+        assert len(load_photos(recipe, tmp_path, other_run)) == 6
+        assert len(self.files(tmp_path)) == 2
+
+
+def test_split_is_stable_and_disjoint(tmp_path: Path) -> None:
+    folder = drawn_folder(tmp_path / "photos", 10)
+    photos = load_photos(DataRecipe(sources=(str(folder),)), tmp_path / "run")
+    four = DataRecipe(sources=(str(folder),), validation=4)
+    train, held_out = split(photos, four)
+    again, _ = split(photos, four)
+    assert train.names == again.names
+    assert set(train.names) | set(held_out.names) == set(photos.names)
+    assert (len(train), len(held_out)) == (6, 4)
+    with pytest.raises(InputError, match="too few"):
+        split(photos, dataclasses.replace(four, validation=10))
+
+
+def test_batches_are_a_function_of_seed_and_position(tmp_path: Path) -> None:
+    folder = drawn_folder(tmp_path / "photos", 6)
+    photos = load_photos(DataRecipe(sources=(str(folder),)), tmp_path / "run")
+    one, two = (BatchMaker(photos, HintRecipe(), AugmentRecipe(), seed=1) for _ in range(2))
+    one.make(0, 4, 32)
+    late = one.make(8, 4, 32)
+    for a, b in zip(late, two.make(8, 4, 32), strict=True):
+        assert a.equal(b)
+    many = two.stream(0, 4, 32, makers=3)
+    for at, streamed in zip(range(0, 24, 4), many, strict=False):
+        assert streamed.inputs.equal(one.make(at, 4, 32).inputs)
+    many.close()
+    other = BatchMaker(photos, HintRecipe(), AugmentRecipe(), seed=2).make(8, 4, 32)
+    assert not late.ab.equal(other.ab)
+
+
+def test_hints_tell_the_true_colour_at_points(rng: np.random.Generator) -> None:
+    ab = np.zeros((2, 64, 64), np.float32)
+    ab[0], ab[1] = 30.0, -20.0
+    given = hints.points(ab, 0.125, rng)
+    inside = given[2] == 1
+    assert 0 < inside.mean() < 1
+    np.testing.assert_allclose(given[0][inside], 30.0)
+    np.testing.assert_allclose(given[1][inside], -20.0)
+    assert not given[:2, ~inside].any()
+
+
+def test_hint_shares_follow_the_recipe(rng: np.random.Generator) -> None:
+    ab = rng.normal(0, 30, (2, 32, 32)).astype(np.float32)
+    recipe = HintRecipe(points=0.3, full=0.1, field=0.2)
+    shares = np.array([hints.simulate(ab, recipe, rng)[2].mean() for _ in range(600)])
+    assert (shares == 0).mean() == pytest.approx(0.4, abs=0.06)
+    assert (shares == 1).mean() >= 0.07
+
+
+def test_a_carried_field_is_dense_and_partly_wrong(rng: np.random.Generator) -> None:
+    y, x = np.mgrid[0:64, 0:64].astype(np.float32)
+    ab = np.stack([x - 32, y - 32])
+    fields = [hints.carried(ab, rng) for _ in range(20)]
+    known = np.mean([f[2].mean() for f in fields])
+    error = np.mean([np.abs(f[:2] - ab)[:, f[2] == 1].mean() for f in fields])
+    assert 0.6 < known < 0.98
+    assert 1.0 < error < 20.0
+
+
+def test_ageing_keeps_the_scene_but_not_the_tones(rng: np.random.Generator) -> None:
+    rgb = drawn_photo(1)
+    plain = augment.rgb_to_lab(rgb.astype(np.float32) / 255)[..., 0]
+    aged = [augment.age(rgb, rng) for _ in range(12)]
+    for L in aged:
+        assert L.shape == plain.shape
+        assert L.dtype == np.float32
+        assert L.min() >= 0
+        assert L.max() <= 100
+    assert np.mean([np.abs(L - plain).mean() for L in aged]) > 3
+    assert np.mean([np.corrcoef(L.ravel(), plain.ravel())[0, 1] for L in aged]) > 0.6
+
+
+def test_a_failure_while_making_batches_is_raised_where_they_are_taken(tmp_path: Path) -> None:
+    folder = drawn_folder(tmp_path / "photos", 2)
+    photos = load_photos(DataRecipe(sources=(str(folder),)), tmp_path)
+    maker = BatchMaker(photos, HintRecipe(), AugmentRecipe(zoom_in=2.0, zoom_out=3.0), seed=0)
+    with pytest.raises(ValueError, match="high"):
+        next(maker.stream(0, 2, 32))
+
+
+def test_crops_are_views_of_the_photo_at_the_side_asked_for(rng: np.random.Generator) -> None:
+    photo = drawn_photo(2)
+    for side in (16, 64, 128):
+        view = augment.crop(photo, side, AugmentRecipe(), rng)
+        assert view.shape == (side, side, 3)
+        assert np.abs(view.mean(axis=(0, 1)) - photo.mean(axis=(0, 1))).max() < 50
+    whole = augment.crop(photo[:, :96], 96, AugmentRecipe(zoom_in=1.0), rng)
+    assert any(np.array_equal(whole, p) for p in (photo[:, :96], photo[:, 95::-1]))

@@ -1,0 +1,186 @@
+"""Two processes train as one with the doubled batch, and hold the same weights."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+from fixtures.training import drawn_folder, losses_of
+from torch import nn
+
+from photochrom.cli import OK, main
+from photochrom.cli.train import TrainingProgress
+from photochrom.errors import RecipeError
+from photochrom.training import checkpoint
+from photochrom.training import distributed as ranks
+from photochrom.training.distributed import Ranks
+from photochrom.training.loop import Trainer
+from photochrom.training.models import Players
+from photochrom.training.recipe.toml import load_recipe
+
+# Networks without batch norm: its statistics are those of one process's batch.
+RECIPE = """
+name = "ranks"
+summary = "a small GAN"
+[data]
+sources = ["photos"]
+short_side = 32
+validation = 2
+[net]
+name = "unet"
+options = { levels = 2, width = 4, norm = "none", dropout = 0.0 }
+[critic]
+name = "pixel"
+options = { width = 4, norm = "none" }
+[[stages]]
+name = "gan"
+images = 32
+crop = 16
+batch = 8
+lr = 1e-3
+gan_mode = "bce"
+critic_view = "crop"
+losses = { l1 = 0.0, lambda_l1 = 100.0, gan = 1.0 }
+[monitor]
+log_steps = 1
+grid = 0
+"""
+# Every process writes down what it holds at the end.
+RANK = """
+import os, sys, torch
+from pathlib import Path
+from photochrom.training.loop import Trainer
+from photochrom.training.recipe.toml import load_recipe
+
+folder = Path(sys.argv[1])
+trainer = Trainer(load_recipe(folder / "r.toml", ["stages.0.batch=4"]), folder / "two",
+                  report=lambda line: None, threads=1)
+trainer.run(lambda *_: None)
+torch.save(trainer._players.state_dict(), folder / f"rank{os.environ['RANK']}.pt")
+"""
+
+
+def run(*arguments: str, **environment: str) -> None:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of one process in one/, and of two, started by torchrun, in two/."""
+    folder = tmp_path_factory.mktemp("ranks")
+    drawn_folder(folder / "photos", 8)
+    (folder / "r.toml").write_text(RECIPE, encoding="utf-8")
+    (folder / "rank.py").write_text(RANK, encoding="utf-8")
+    run("-m", "photochrom", "train", str(folder / "r.toml"), "--run", str(folder / "one"))
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    run(*torchrun, str(folder / "rank.py"), str(folder))
+    return folder
+
+
+def test_both_processes_hold_the_same_weights(folder: Path) -> None:
+    first, second = (torch.load(folder / f"rank{i}.pt", weights_only=True) for i in range(2))
+    for player in ("net", "average", "critic"):
+        for key, value in first[player].items():
+            assert torch.equal(value, second[player][key]), key
+
+
+def test_two_processes_learn_what_one_learns_from_the_doubled_batch(folder: Path) -> None:
+    alone, together = losses_of(folder / "one"), losses_of(folder / "two")
+    assert len(alone) == len(together) == 4
+    for one, two in zip(alone, together):
+        assert [one.pop("stage"), one.pop("images")] == [two.pop("stage"), two.pop("images")]
+        assert {k: float(v) for k, v in two.items()} == pytest.approx(
+            {k: float(v) for k, v in one.items()}, rel=1e-3
+        )
+    states = [checkpoint.load(folder / name / "checkpoint.pt")[2] for name in ("one", "two")]
+    for key, value in states[0]["average"].items():
+        torch.testing.assert_close(states[1]["average"][key], value, atol=1e-4, rtol=1e-3)
+
+
+def synchronised(module: nn.Module) -> bool:
+    return any(isinstance(part, nn.SyncBatchNorm) for part in module.modules())
+
+
+@pytest.mark.parametrize(("mode", "critic"), [("bce", True), ("wgan-gp", False)])
+def test_between_gpus_batch_norms_are_synchronised_but_not_those_of_the_average(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, critic: bool
+) -> None:
+    """The first process measures the average by itself: no other would answer it."""
+    (tmp_path / "r.toml").write_text(RECIPE.replace('norm = "none"', 'norm = "batch"'))
+    recipe = load_recipe(tmp_path / "r.toml", [f"stages.0.gan_mode={mode}"])
+    monkeypatch.setattr(
+        Ranks, "synchronise", lambda self, net: nn.SyncBatchNorm.convert_sync_batchnorm(net)
+    )
+    players = Players.of(recipe, Ranks())
+    assert synchronised(players.net)
+    assert not synchronised(players.average)
+    assert synchronised(players.critic) is critic
+    for key, value in players.net.state_dict().items():
+        assert torch.equal(value, players.average.state_dict()[key]), key
+
+
+def test_the_others_wait_for_hours_while_the_first_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, Any] = {}
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(ranks, "rendezvous", lambda *_, **__: iter([(dist.HashStore(), 0, 2)]))
+    monkeypatch.setattr(dist, "init_process_group", lambda _backend, **given: told.update(given))
+    assert Ranks().count == 2
+    assert told["timeout"] >= timedelta(hours=12)
+    assert told["store"].timeout >= timedelta(hours=12)
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_one_that_waits_in_vain_for_the_others_is_told_soon(
+    monkeypatch: pytest.MonkeyPatch, rank: str
+) -> None:
+    assert timedelta(minutes=1) <= ranks._JOINING <= timedelta(minutes=30)
+    monkeypatch.setattr(ranks, "_JOINING", timedelta(seconds=1))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = str(server.getsockname()[1])
+    where = {"WORLD_SIZE": "2", "RANK": rank, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free}
+    for name, value in where.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(RecipeError, match="cannot join the 2 processes of this run"):
+        Ranks()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_only_the_first_shows_a_bar(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    bars: list[bool] = []
+
+    class Bar(TrainingProgress):
+        def __init__(self, bar: bool) -> None:
+            bars.append(bar)
+            super().__init__(bar=False)
+
+    monkeypatch.setattr(importlib.import_module("photochrom.cli.train"), "TrainingProgress", Bar)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(Trainer, "first", first)
+    monkeypatch.setattr(Trainer, "run", lambda self, progress: None)
+    assert main(["train", str(folder / "r.toml"), "--run", str(tmp_path)]) == OK
+    assert bars == [first]
+
+
+def test_only_the_first_writes(folder: Path) -> None:
+    epochs = (folder / "two" / "epochs.csv").read_text(encoding="utf-8").splitlines()
+    assert len(epochs) == 1 + len({line.split(",")[0] for line in epochs[1:]})
+    assert json.loads(next((folder / "two" / "cache").glob("*.json")).read_text())["names"]

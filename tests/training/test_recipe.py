@@ -1,0 +1,164 @@
+"""Recipes: unknown and senseless values are refused by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from photochrom.errors import RecipeError
+from photochrom.training.recipe.builtin import recipe_names, recipe_path
+from photochrom.training.recipe.ranges import RANGES
+from photochrom.training.recipe.recipe import Recipe
+from photochrom.training.recipe.toml import from_table, load_recipe, to_table
+
+RECIPES = sorted(recipe_names())
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+MINIMAL = """
+[data]
+sources = ["photos"]
+[[stages]]
+name = "only"
+images = 10
+"""
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_in_the_repository_loads_and_survives_a_checkpoint(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHOTOCHROM_DATA", "photos")
+    monkeypatch.setenv("PHOTOCHROM_WEIGHTS", "weights")
+    recipe = load_recipe(recipe_path(name))
+    assert isinstance(recipe, Recipe)
+    assert recipe.summary
+    assert from_table(to_table(recipe)) == recipe
+
+
+def test_file_names_start_at_the_recipes_folder(tmp_path: Path) -> None:
+    recipe = load_recipe(write(tmp_path, MINIMAL))
+    assert recipe.data.sources == (str(tmp_path.resolve() / "photos"),)
+    assert recipe.name == "recipe"
+
+
+def test_file_names_of_the_command_line_start_at_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "recipes").mkdir()
+    path = write(tmp_path / "recipes", MINIMAL)
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe(path, ['data.sources=["mine", "/theirs.zip"]', "net.start_from=old.pt"])
+    here = tmp_path.resolve()
+    assert recipe.data.sources == (str(here / "mine"), "/theirs.zip")
+    assert recipe.net.start_from == str(here / "old.pt")
+
+
+def test_environment_variables_stand_for_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, MINIMAL.replace('"photos"', '"$ALBUMS/1920"'))
+    monkeypatch.delenv("ALBUMS", raising=False)
+    with pytest.raises(RecipeError, match=r"\$ALBUMS/1920.*not set"):
+        load_recipe(path)
+    monkeypatch.setenv("ALBUMS", "/albums")
+    assert load_recipe(path).data.sources == ("/albums/1920",)
+    assert load_recipe(path, ["data.cache=$ALBUMS/cache"]).data.cache == "/albums/cache"
+
+
+def test_every_range_belongs_to_a_number_and_holds_its_default() -> None:
+    for kind, ranges in RANGES.items():
+        fields = {field.name: field.default for field in dataclasses.fields(kind)}
+        for key, (low, high) in ranges.items():
+            values = fields[key] if isinstance(fields[key], tuple) else (fields[key],)
+            assert all(low <= value <= high for value in values), key
+
+
+def test_set_changes_one_value(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    recipe = load_recipe(
+        path, ["stages.0.images=99", "stages.0.lr=1", "name=night", "data.limit=5"]
+    )
+    assert (recipe.stages[0].images, recipe.stages[0].lr) == (99, 1.0)
+    assert (recipe.name, recipe.data.limit) == ("night", 5)
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("stages.0.imagse=3", "stages.0.imagse"),
+        ("stages.0.images=many", "stages.0.images must be int"),
+        ("stages.7.images=3", "0..0"),
+        ("data.sources=1", "data.sources must be a list"),
+        ("precision=fp8", "precision must be one of"),
+        ("stages.0.images=0", "exactly one of images"),
+        ("stages.0.images=7 & stages.0.minutes=5", "exactly one of images"),
+        ("stages.0.minutes=5 & seed=1 & stages.0.images=7", "exactly one of images"),
+        ("rounds=2", "rounds is 2, and no stage is repeated"),
+        ("budget_images=5", "budget_images is 5, and no stage has a share"),
+        ("seed=-1", "seed must be between 0"),
+        ("seed=4294967296", "seed must be between 0 and 4294967295, got 4294967296"),
+        ("stages.0.losses.perceptual=1", "vgg_weights"),
+        ("nonsense", "key=value"),
+        ("stages.0.batch=0", "stages.0.batch must be between 1"),
+        ("stages.0.lr=nan", "stages.0.lr must be between 0"),
+        ("stages.0.betas=[0.9, 1.0]", "stages.0.betas must be between"),
+        ("data.validation=0", "data.validation must be between 1"),
+        ("data.sources=[]", "data.sources is empty"),
+        ("monitor.log_steps=0", "monitor.log_steps"),
+        ("hints.points=0.95", "their sum is at most 1"),
+        ("augment.zoom_out=0.2", "zoom_in .* is above"),
+        ("stages.0.name.x=3", "stages.0.name is a single value"),
+    ],
+)
+def test_senseless_values_are_told(tmp_path: Path, override: str, told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        load_recipe(write(tmp_path, MINIMAL), override.split(" & "))
+
+
+@pytest.mark.parametrize("length", ["images = 10", "minutes = 2.0", "share = 0.5"])
+def test_a_length_that_is_set_takes_the_place_of_the_recipes(tmp_path: Path, length: str) -> None:
+    budget = "budget_images = 8" if "share" in length else ""
+    path = write(tmp_path, budget + MINIMAL.replace("images = 10", length))
+    for key, images, minutes in (("minutes=5", 0, 5.0), ("images=7", 7, 0.0)):
+        for again in ([], [f"stages.0.{key}"]):
+            stage = load_recipe(path, [*again, f"stages.0.{key}"]).stages[0]
+            assert (stage.images, stage.minutes) == (images, minutes)
+    assert load_recipe(path, ["stages.0.share=0.1", "budget_images=50"]).stages[0].images == 5
+
+
+def test_a_budget_wants_a_stage_with_a_share(tmp_path: Path) -> None:
+    path = write(tmp_path, f"budget_images = 8\n{MINIMAL}")
+    with pytest.raises(RecipeError, match="budget_images is 8, and no stage has a share"):
+        load_recipe(path)
+    assert load_recipe(path, ["stages.0.share=0.5"]).stages[0].images == 4
+
+
+def test_stages_that_are_no_list_are_told_with_a_budget_too(tmp_path: Path) -> None:
+    begin = MINIMAL.partition("[[stages]]")[0]
+    with pytest.raises(RecipeError, match="stages must be a list, got 5"):
+        load_recipe(write(tmp_path, f"budget_images = 5\nstages = 5\n{begin}"))
+
+
+def test_the_example_of_the_documentation_loads(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "training.md"
+    example = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)[0]
+    recipe = load_recipe(write(tmp_path, example))
+    assert [stage.name for stage in recipe.stages] == ["regression", "finish"]
+
+
+def test_missing_and_broken_files_are_told(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"absent\.toml"):
+        load_recipe(tmp_path / "absent.toml")
+    with pytest.raises(RecipeError, match="not valid TOML"):
+        load_recipe(write(tmp_path, "a = = b"))
+    with pytest.raises(RecipeError, match="lacks stages"):
+        load_recipe(write(tmp_path, "[data]\nsources = []\n"))

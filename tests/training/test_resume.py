@@ -1,0 +1,211 @@
+"""A run that was stopped, killed or changed goes on as if nothing had happened, or says why not."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from fixtures.training import drawn_folder, losses_of
+
+from photochrom.cli import INTERRUPTED
+from photochrom.cli.train import TrainingProgress, train
+from photochrom.errors import InputError
+from photochrom.training import checkpoint, loop
+from photochrom.training.checkpoint import Position
+from photochrom.training.interrupts import Stopped
+from photochrom.training.loop import Trainer
+from photochrom.training.recipe.builtin import recipe_path
+from photochrom.training.recipe.recipe import Recipe, Stage
+from photochrom.training.recipe.toml import load_recipe
+from photochrom.training.reports.pace import seconds_left
+from photochrom.training.reports.validation import LossLog
+
+SMOKE = recipe_path("smoke")
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from training.test_resume import smoke, trainer_of
+
+def progress(trainer, *_):
+    if trainer.position.step == 7:
+        trainer.save()
+    if trainer.position.step == 9:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+trainer_of(smoke(Path(sys.argv[1])), Path(sys.argv[2])).run(progress)
+"""
+
+
+def smoke(photos: Path, *more: str) -> Recipe:
+    """Ten steps, the last four with a critic."""
+    return load_recipe(
+        SMOKE,
+        [f"data.sources=['{photos}']", "stages.0.images=24", "stages.1.images=16",
+         "monitor.checkpoint_minutes=9", *more],
+    )  # fmt: skip
+
+
+def trainer_of(recipe: Recipe, run: Path) -> Trainer:
+    return Trainer(recipe, run, report=lambda line: None, threads=1)
+
+
+def at_step(step: int, action: Callable[[], None]) -> loop.Progress:
+    def progress(trainer: Trainer, *_: float) -> None:
+        if trainer.position.step == step:
+            action()
+
+    return progress
+
+
+def resumed(recipe: Recipe, run: Path) -> Path:
+    trainer = trainer_of(recipe, run)
+    trainer.resume()
+    trainer.run(lambda *_: None)
+    return run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _threads() -> Iterator[None]:
+    """The runs set torch's threads, for sums in one order; others want theirs back."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drawn_folder(tmp_path_factory.mktemp("resume") / "photos", 12)
+
+
+@pytest.fixture(scope="module")
+def straight(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+    """The losses of a run that nothing disturbed."""
+    run = tmp_path_factory.mktemp("resume") / "straight"
+    trainer_of(smoke(photos), run).run(lambda *_: None)
+    return losses_of(run)
+
+
+@pytest.mark.parametrize(("number", "step"), [(signal.SIGTERM, 8), (signal.SIGINT, 6)])
+def test_a_stopped_run_resumes_to_the_same_losses(
+    photos: Path, straight: list[dict[str, str]], tmp_path: Path, number: signal.Signals, step: int
+) -> None:
+    before = signal.getsignal(number)
+    trainer = trainer_of(smoke(photos), tmp_path)
+    with pytest.raises(Stopped, match=f"step {step}.*--resume") as stopped:
+        trainer.run(at_step(step, lambda: os.kill(os.getpid(), number)))
+    assert stopped.value.by == number
+    assert signal.getsignal(number) is before
+    assert losses_of(resumed(smoke(photos), tmp_path)) == straight
+
+
+def test_a_killed_run_resumes_to_the_same_losses(
+    photos: Path, straight: list[dict[str, str]], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", KILLED, str(photos), str(tmp_path)]
+    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert checkpoint.load(tmp_path / "checkpoint.pt")[0].step == 7
+    assert losses_of(resumed(smoke(photos), tmp_path)) == straight
+
+
+def test_a_second_ctrl_c_does_not_wait(photos: Path, tmp_path: Path) -> None:
+    def twice() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    trainer = trainer_of(smoke(photos), tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run(at_step(1, twice))
+
+
+def test_ctrl_c_has_its_exit_code(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = at_step(1, lambda: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(TrainingProgress, "show", lambda self, *args: show(*args))
+    given = [str(SMOKE), "--run", str(tmp_path), "--set", f"data.sources=['{photos}']"]
+    assert train.main(given, standalone_mode=False) == INTERRUPTED
+    assert (tmp_path / "checkpoint.pt").exists()
+
+
+def test_progress_tells_speed_and_time_left_without_a_terminal_too(
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("photochrom.cli.train._LINE_EVERY_S", 0.0)
+    trainer = trainer_of(smoke(photos), tmp_path)
+    trainer.position = Position(stage=1, images=24, stage_images=4)
+    with TrainingProgress(bar=False) as progress:
+        progress.show(trainer, 0.25, 8.0)
+    line = "finish (2 of 2): 25.0%, 8.0 images/s, 24 images, 0:00:02 left"
+    assert capsys.readouterr().err.splitlines()[-1] == line
+    with TrainingProgress(bar=True) as progress:
+        progress.show(trainer, 1.0, 8.0)
+        progress.show(trainer, 0.25, 8.0)  # the next stage starts anew
+
+
+def stopped_run(recipe: Recipe, run: Path, step: int) -> None:
+    with pytest.raises(Stopped):
+        trainer_of(recipe, run).run(at_step(step, lambda: signal.raise_signal(signal.SIGTERM)))
+
+
+def test_divergence_is_told_and_a_lower_learning_rate_goes_on(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped_run(smoke(photos), tmp_path, 2)
+    saved = (tmp_path / "checkpoint.pt").read_bytes()
+    trainer = trainer_of(smoke(photos), tmp_path)
+    trainer.resume()
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.StageStep, "__call__", lambda *_: {"gradient_norm": float("nan")})
+        with pytest.raises(InputError, match="gradient_norm is nan at step 3"):
+            trainer.run(lambda *_: None)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == saved
+    resumed(smoke(photos, "stages.0.lr=1e-5"), tmp_path)
+    rates = [float(row["lr"]) for row in losses_of(tmp_path) if row["stage"] == "regression"]
+    assert rates[0] <= 1e-5
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(photos: Path, tmp_path: Path) -> None:
+    stopped_run(smoke(photos), tmp_path, 8)
+    saved = smoke(photos)
+    other_net = smoke(photos, "net.options.width_8=8")
+    fewer = dataclasses.replace(saved, stages=saved.stages[:1])
+    for recipe, told in ((other_net, "another network"), (fewer, "stands in stage 2")):
+        with pytest.raises(InputError, match=told):
+            trainer_of(recipe, tmp_path).resume()
+
+
+def test_other_losses_than_the_checkpoints_are_refused(photos: Path, tmp_path: Path) -> None:
+    stopped_run(smoke(photos), tmp_path, 2)
+    with pytest.raises(InputError, match="other losses"):
+        trainer_of(smoke(photos, "stages.0.losses.gan=0.1"), tmp_path).resume()
+
+
+def test_a_log_keeps_what_is_whole_and_not_after_the_checkpoint(tmp_path: Path) -> None:
+    log = LossLog(tmp_path, "losses", 0)
+    for step in (3, 6, 9):
+        log.add(step, {"loss": step / 10}, "only")
+    log.close()
+    path = tmp_path / "losses.csv"
+    path.write_bytes(path.read_bytes()[:-2].replace(b"9,only", b"1,only"))
+    LossLog(tmp_path, "losses", 6).close()
+    assert [row["step"] for row in losses_of(tmp_path)] == ["3", "6"]
+
+
+def test_time_left_counts_all_stages() -> None:
+    stages = (Stage("a", images=100), Stage("b", minutes=2), Stage("c", images=50))
+    assert seconds_left(stages, Position(stage_images=40), rate=10.0) == pytest.approx(6 + 120 + 5)
+    halfway = Position(stage=1, stage_seconds=60)
+    assert seconds_left(stages, halfway, rate=10.0) == pytest.approx(60 + 5)
+    assert seconds_left(stages, Position(stage=3), rate=10.0) == 0

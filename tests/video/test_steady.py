@@ -1,0 +1,253 @@
+"""Colours that follow the motion: steadier than the guesses, and nowhere where they do not belong.
+
+The guess of these tests is right up to a cast that changes with every call, so flicker and truth
+are both known.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from photochrom.errors import InputError, ModelError
+from photochrom.video.converter import Decoded, Reel
+from photochrom.video.io.frame import Frame
+from photochrom.video.temporal.propagation import Pinned
+from photochrom.video.temporal.smoothing import (
+    DEFAULT_STEADY,
+    HELD,
+    LOOKAHEAD,
+    Small,
+    steady_chroma,
+)
+from photochrom.video.threads import ReadAhead
+
+H, W = 64, 96
+Planes = NDArray[np.float32]
+
+
+def texture(seed: int, width: int = W) -> Planes:
+    noise = np.random.default_rng(seed).normal(0, 1, (H, width)).astype(np.float32)
+    soft = cv2.GaussianBlur(noise, (0, 0), 4.0)
+    return np.asarray(np.clip(50 + 12 * soft / soft.std(), 0, 100), np.float32)
+
+
+def pan(frames: int, seed: int = 0, first: int = 0) -> list[Small]:
+    wide = texture(seed, W + 2 * frames)
+    return [Small(first + i, wide[:, 2 * i : 2 * i + W]) for i in range(frames)]
+
+
+class Guesser:
+    """ab = (L - 50, 0) at a quarter of the size, with a cast of its own in every call."""
+
+    def __init__(self, flicker: float = 8.0) -> None:
+        self._flicker = flicker
+        self.hints: list[tuple[Planes, Planes]] = []
+
+    def __call__(self, L: Planes, hint_ab: Planes, mask: Planes) -> Planes:
+        assert L.shape == mask.shape
+        assert hint_ab.shape == (*L.shape, 2)
+        self.hints.append((hint_ab[0], mask[0]))
+        cast = self._flicker * (1 if len(self.hints) % 2 else -1)
+        small = cv2.resize(L[0] - 50, (W // 4, H // 4), interpolation=cv2.INTER_AREA)
+        return np.stack([small, np.full_like(small, cast)], axis=-1)[None].astype(np.float32)
+
+
+def coloured(
+    smalls: list[Small],
+    guess: Guesser,
+    steady: float = DEFAULT_STEADY,
+    pinned: dict[int, Pinned] | None = None,
+) -> list[Planes]:
+    results = list(steady_chroma(smalls, guess, steady=steady, pinned=pinned or {}))
+    assert [pts for pts, _ in results] == [small.pts for small in smalls]
+    assert all(ab.shape == (H // 4, W // 4, 2) and ab.dtype == np.float32 for _, ab in results)
+    return [ab for _, ab in results]
+
+
+def test_flicker_goes_and_detail_stays() -> None:
+    smalls = pan(60)
+    plain, steady = (coloured(smalls, Guesser(), steady=s) for s in (0.0, DEFAULT_STEADY))
+    jumps = [
+        np.mean([np.abs(b[..., 1].mean() - a[..., 1].mean()) for a, b in itertools.pairwise(film)])
+        for film in (plain, steady)
+    ]
+    assert jumps[1] < 0.1 * jumps[0]
+    inner = (slice(2, -2), slice(3, -3), 0)
+    error = np.mean([np.abs(s[inner] - p[inner]).mean() for s, p in zip(steady, plain)])
+    assert error < 0.2 * np.abs(plain[0][inner]).mean()
+
+
+def test_the_network_sees_every_frame_once() -> None:
+    guess = Guesser()
+    coloured(pan(41), guess)
+    assert len(guess.hints) == 41
+
+
+def test_without_steadiness_every_frame_is_the_networks_guess() -> None:
+    smalls, guess = pan(7), Guesser()
+    steady = coloured(smalls, guess, steady=0.0)
+    other = Guesser()
+    nothing = np.zeros((1, H, W, 2), np.float32)
+    for small, ab in zip(smalls, steady):
+        np.testing.assert_array_equal(ab, other(small.L[None], nothing, nothing[..., 0])[0])
+
+
+def test_nothing_is_carried_over_a_cut() -> None:
+    def guess(L: Planes, _hint_ab: Planes, _mask: Planes) -> Planes:
+        colour = (40.0, 0.0) if L.mean() > 40 else (0.0, -40.0)
+        return np.full((1, H // 4, W // 4, 2), colour, np.float32)
+
+    before = [Small(i, texture(1)) for i in range(23)]
+    behind = [Small(23 + i, texture(2) * np.float32(0.5)) for i in range(20)]
+    results = dict(steady_chroma([*before, *behind], guess))
+    assert all((results[i] == (40.0, 0.0)).all() for i in range(23))
+    assert all((results[i] == (0.0, -40.0)).all() for i in range(23, 43))
+
+
+def test_a_moving_thing_leaves_no_colour_behind() -> None:
+    ground = np.maximum(texture(3), np.float32(35))
+    thing = np.minimum(texture(4)[:24, :24] * np.float32(0.3), np.float32(25))
+
+    def frame(i: int) -> Planes:
+        L = ground.copy()
+        L[20:44, 3 * i : 3 * i + 24] = thing
+        return L
+
+    def guess(L: Planes, _hint_ab: Planes, _mask: Planes) -> Planes:
+        red = cv2.resize((L[0] < 27).astype(np.float32) * 50, (W // 4, H // 4), None, 0, 0, 3)
+        return np.stack([red, 0 * red], axis=-1)[None].astype(np.float32)
+
+    smalls = [Small(i, frame(i)) for i in range(24)]
+    for small, (_, ab) in zip(smalls, steady_chroma(smalls, guess)):
+        left = 3 * small.pts
+        behind, inside = (left - 8) // 4, slice((left + 8) // 4, (left + 16) // 4)
+        assert ab[7:9, inside, 0].min() > 30
+        if behind > 0:
+            assert ab[6:10, :behind, 0].max() < 20
+
+
+def test_no_more_frames_are_held_than_promised() -> None:
+    taken = 0
+
+    def source() -> Iterator[Small]:
+        nonlocal taken
+        for small in pan(80):
+            taken += 1
+            yield small
+
+    for index, _ in steady_chroma(source(), Guesser()):
+        assert taken - index <= HELD
+
+
+def test_the_same_frames_give_the_same_colours() -> None:
+    for a, b in zip(coloured(pan(30), Guesser()), coloured(pan(30), Guesser())):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2, LOOKAHEAD + 1])
+def test_films_of_any_length(frames: int) -> None:
+    coloured(pan(frames), Guesser())
+
+
+def test_a_part_of_a_film_comes_out_as_in_the_whole() -> None:
+    # The guess has to depend on the frame alone, as a network's does.
+    smalls = [Small(s.pts, s.L) for s in pan(220)]
+    whole, part = coloured(smalls, Guesser(0.0)), coloured(smalls[53:], Guesser(0.0))
+    for a, b in zip(whole[153:], part[100:]):
+        np.testing.assert_allclose(a, b, atol=0.05)
+
+
+def test_a_coloured_still_holds_through_the_shot() -> None:
+    smalls = pan(60)
+    still = Pinned(10, np.full((H, W, 2), (30.0, -20.0), np.float32), np.ones((H, W), np.float32))
+    guess = Guesser()
+    steady = coloured(smalls, guess, pinned={10: still})
+    np.testing.assert_allclose(steady[10], np.broadcast_to((30, -20), steady[10].shape), atol=2)
+    seen = (slice(2, -2), slice(2, 10))  # the pan brings new things in from the right
+    for ab in (steady[8], steady[20]):
+        np.testing.assert_allclose(ab[seen].mean((0, 1)), (30, -20), atol=2)
+    hint_ab, mask = guess.hints[15 + 1]  # of frame 15: the network was asked twice about the still
+    assert mask[:, : W // 2].mean() > 0.5
+    np.testing.assert_allclose(hint_ab[mask > 0].mean(0), (30, -20), atol=0.1)
+
+
+def test_a_hint_is_heard_where_the_motion_has_brought_it() -> None:
+    mask = np.zeros((H, W), np.float32)
+    mask[30, 80] = 1.0
+    point = Pinned(0, np.stack([40 * mask, 0 * mask], axis=-1), mask)
+    guess = Guesser()
+    coloured(pan(21), guess, pinned={0: point})
+    _, heard = guess.hints[-1]  # of frame 20: 40 px of pan
+    rows, columns = np.nonzero(heard)
+    assert len(rows) > 0
+    assert abs(rows.mean() - 30) < 2
+    assert abs(columns.mean() - 40) < 2
+
+
+def test_what_goes_wrong_in_the_network_is_raised_here() -> None:
+    def broken(L: Planes, hint_ab: Planes, mask: Planes) -> Planes:
+        if len(heard) == 20:
+            raise ModelError("out of memory")
+        heard.append(L)
+        return Guesser()(L, hint_ab, mask)
+
+    heard: list[Planes] = []
+    with pytest.raises(ModelError, match="out of memory"):
+        list(steady_chroma(pan(60), broken))
+
+
+def test_leaving_early_ends_the_threads() -> None:
+    before = threading.active_count()
+    colours = steady_chroma(pan(60), Guesser())
+    next(colours)
+    assert threading.active_count() > before
+    colours.close()
+    assert threading.active_count() == before
+
+
+def test_a_reader_that_outlives_its_source_ends() -> None:
+    with ReadAhead(iter(pan(60)), 2) as smalls:
+        colours = steady_chroma(smalls, Guesser())
+        next(colours)
+    colours.close()
+
+
+def test_steadiness_grows_from_nothing() -> None:
+    smalls = pan(60)
+
+    def jumps(steady: float) -> float:
+        casts = [float(ab[..., 1].mean()) for ab in coloured(smalls, Guesser(), steady=steady)]
+        return float(np.mean([abs(b - a) for a, b in itertools.pairwise(casts)]))
+
+    none, least, little, more = (jumps(steady) for steady in (0.0, 0.01, 0.1, 0.5))
+    assert none > least > 0.9 * none
+    assert least > 1.5 * little > 3 * more
+
+
+def test_one_thread_looks_ahead_in_a_reel_while_another_takes_frames() -> None:
+    def frame(small: Small) -> Decoded:
+        return Decoded(Frame(small.pts, small.L.astype(np.uint8), 10), small)
+
+    smalls = [Small(i, np.zeros((2, 2), np.float32)) for i in range(3000)]
+    reel = Reel(map(frame, smalls), kept=5, kept_times=5)
+    for begin in (0, 1000, 2000):
+        seen = []
+        with ReadAhead(reel.stretch(1100), 3) as ahead:
+            for small in ahead:
+                seen.append(small.pts)
+                if begin <= small.pts < begin + 1000:
+                    assert reel.take().frame.pts == small.pts
+        assert seen == list(range(max(0, begin - 5), min(begin + 1100, 3000)))
+
+
+@pytest.mark.parametrize("steady", [-0.1, 1.1, float("nan")])
+def test_a_steadiness_that_makes_no_sense_is_refused(steady: float) -> None:
+    with pytest.raises(InputError, match="from 0 to 1"):
+        steady_chroma(pan(1), Guesser(), steady=steady)

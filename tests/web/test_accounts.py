@@ -1,0 +1,575 @@
+"""Accounts: signing up, logging in, changing and resetting passwords, tokens, and leaving."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from email.message import EmailMessage
+from typing import Any
+
+import itsdangerous.timed
+import pytest
+from argon2 import PasswordHasher
+from fixtures.web import EMAIL, PASSWORD, MakeApp, send, sign_up, user_of
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from photochrom.web.accounts import service
+from photochrom.web.accounts.passwords import hash_password, is_password
+from photochrom.web.accounts.tokens import MOST, create_token, user_of_token
+from photochrom.web.database import Picture, Token, User, db
+from photochrom.web.errors import MailError
+from photochrom.web.mail import deliver, send_mail
+from photochrom.web.settings import WebSettings
+from photochrom.web.storage import Storage
+
+OTHER = "another good password"
+FIELDS = {"name": "Ada", "email": EMAIL, "password": PASSWORD, "again": PASSWORD}
+
+
+def errors(page: str) -> dict[str, str]:
+    """The message at each field of a page."""
+    return dict(re.findall(r'class="error" id="([a-z_]+)-error">([^<]+)<', page))
+
+
+def is_logged_in(browser: FlaskClient) -> bool:
+    return browser.get("/account").status_code == 200
+
+
+def log_in(app: Flask, password: str = PASSWORD, email: str = EMAIL) -> FlaskClient:
+    browser = app.test_client()
+    send(browser, "/log-in", {"email": email, "password": password})
+    return browser
+
+
+# Signing up
+
+
+def test_signing_up_makes_an_account_and_logs_in(app: Flask, client: FlaskClient) -> None:
+    answer = send(client, "/sign-up", {**FIELDS, "email": " Ada@Example.ORG "})
+    assert (answer.status_code, answer.location) == (302, "/")
+    assert is_logged_in(client)
+    user = user_of(app)
+    assert user is not None
+    assert (user.name, user.email) == ("Ada", "ada@example.org")
+
+
+@pytest.mark.usefixtures("member")
+def test_a_password_is_kept_as_argon2id_only(app: Flask) -> None:
+    user = user_of(app)
+    assert user is not None
+    assert user.password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert PASSWORD not in user.password_hash
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("name", "", "Enter your name."),
+        ("name", "   ", "Enter your name."),
+        ("name", "Ada\r\nBcc: eve@example.org", "This holds characters that cannot be shown."),
+        ("name", "A\u202eda", "This holds characters that cannot be shown."),
+        ("name", "A" * 101, "Use at most 100 characters."),
+        ("email", "", "Enter your email address."),
+        ("email", "ada", "This is not a valid email address."),
+        ("email", "ada@", "This is not a valid email address."),
+        ("email", "a b@example.org", "This is not a valid email address."),
+        ("email", "ada@example.org\nBcc: eve@example.org", "This is not a valid email address."),
+        ("password", "", "Enter a password."),
+        ("password", "too short", "Use at least 10 characters."),
+        ("password", "x" * 1001, "Use at most 1000 characters."),
+        ("again", "something else", "The two passwords differ."),
+        ("again", "", "The two passwords differ."),
+    ],
+)
+def test_each_field_refuses_with_its_own_words(
+    app: Flask, client: FlaskClient, field: str, value: str, says: str
+) -> None:
+    fields = {**FIELDS, field: value}
+    if field == "password":
+        fields["again"] = value
+    answer = send(client, "/sign-up", fields)
+    assert answer.status_code == 400
+    assert errors(answer.get_data(as_text=True)) == {field: says}
+    with app.app_context():
+        assert db.session.scalars(select(User)).all() == []
+
+
+def test_an_empty_form_tells_all_at_once(client: FlaskClient) -> None:
+    page = send(client, "/sign-up", {}).get_data(as_text=True)
+    assert errors(page) == {
+        "name": "Enter your name.",
+        "email": "Enter your email address.",
+        "password": "Enter a password.",
+    }
+
+
+def test_what_was_typed_stays_in_the_form_but_for_passwords(client: FlaskClient) -> None:
+    page = send(client, "/sign-up", {**FIELDS, "again": "other"}).get_data(as_text=True)
+    assert 'value="Ada"' in page
+    assert PASSWORD not in page
+
+
+@pytest.mark.parametrize("email", [EMAIL, "ADA@example.org"])
+@pytest.mark.usefixtures("member")
+def test_an_email_has_one_account(app: Flask, email: str) -> None:
+    answer = send(app.test_client(), "/sign-up", {**FIELDS, "email": email})
+    page = answer.get_data(as_text=True)
+    assert errors(page) == {"email": "This email address is already in use."}
+
+
+@pytest.mark.usefixtures("member")
+def test_the_second_of_two_at_the_same_moment_is_told_too(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "is_taken", lambda _email: False)
+    page = send(app.test_client(), "/sign-up", FIELDS).get_data(as_text=True)
+    assert errors(page) == {"email": "This email address is already in use."}
+
+
+def test_who_is_logged_in_needs_no_forms(member: FlaskClient) -> None:
+    assert member.get("/sign-up").location == "/"
+    assert member.get("/log-in?next=/account").location == "/account"
+
+
+# Logging in and out
+
+
+def test_an_address_may_be_written_in_each_of_its_ways(app: Flask) -> None:
+    sign_up(app, "J\u00fcrgen@B\u00fccher.example.org")
+    for way in ("ju\u0308rgen@b\u00fccher.example.org", "J\u00dcRGEN@xn--bcher-kva.example.org "):
+        assert is_logged_in(log_in(app, email=way)), way
+
+
+@pytest.mark.usefixtures("member")
+def test_logging_in_with_any_capitals_and_out_again(app: Flask) -> None:
+    browser = log_in(app, email="ADA@Example.org")
+    assert is_logged_in(browser)
+    assert send(browser, "/log-out", {}).status_code == 302
+    assert not is_logged_in(browser)
+    assert browser.get("/log-out").status_code == 405
+
+
+@pytest.mark.parametrize("email", [EMAIL, "nobody@example.org", "no address"])
+@pytest.mark.usefixtures("member")
+def test_a_wrong_log_in_does_not_tell_what_is_wrong(app: Flask, email: str) -> None:
+    answer = send(app.test_client(), "/log-in", {"email": email, "password": "wrong password"})
+    assert answer.status_code == 400
+    page = answer.get_data(as_text=True)
+    assert errors(page) == {"password": "Email or password is wrong."}
+
+
+@pytest.mark.usefixtures("member")
+def test_an_unknown_email_takes_as_long_as_a_wrong_password(app: Flask) -> None:
+    def seconds(email: str) -> float:
+        begun = time.thread_time()  # of this processor alone, however busy it is
+        assert service.user_with(email, "wrong password") is None
+        return time.thread_time() - begun
+
+    with app.app_context():
+        for email in (EMAIL, "nobody@example.org"):
+            seconds(email)
+        known = min(seconds(EMAIL) for _ in range(5))
+        unknown = min(seconds("nobody@example.org") for _ in range(5))
+    assert 0.6 < unknown / known < 1.7
+
+
+def test_an_empty_log_in_says_what_is_missing(client: FlaskClient) -> None:
+    page = send(client, "/log-in", {}).get_data(as_text=True)
+    assert errors(page) == {"email": "Enter your email address.", "password": "Enter a password."}
+
+
+@pytest.mark.usefixtures("member")
+def test_a_page_that_needs_an_account_comes_after_logging_in(app: Flask) -> None:
+    browser = app.test_client()
+    first = browser.get("/account?of=mine")
+    assert first.status_code == 302
+    assert first.location == "/log-in?next=/account?of%3Dmine"
+    answer = send(browser, first.location, {"email": EMAIL, "password": PASSWORD})
+    assert answer.location == "/account?of=mine"
+
+
+def test_a_program_is_not_led_to_a_form(client: FlaskClient) -> None:
+    answer = client.get("/account", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.get_json()["error"]) == (401, "Log in first.")
+
+
+def test_the_same_word_typed_on_two_keyboards_is_the_same_password() -> None:
+    assert is_password("caf\u00e9 au lait", hash_password("cafe\u0301 au lait"))
+    assert not is_password("cafe au lait", hash_password("caf\u00e9 au lait"))
+
+
+@pytest.mark.usefixtures("member")
+def test_a_hash_of_old_parameters_is_made_anew(app: Flask) -> None:
+    old = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    with app.app_context():
+        db.session.execute(db.update(User).values(password_hash=old))
+        db.session.commit()
+    assert is_logged_in(log_in(app))
+    user = user_of(app)
+    assert user is not None
+    assert "m=19456" in user.password_hash
+
+
+# The password
+
+
+def change(browser: FlaskClient, **fields: str) -> Any:
+    given = {"current": PASSWORD, "password": OTHER, "again": OTHER, **fields}
+    return send(browser, "/account/password", given)
+
+
+def test_a_new_password_ends_all_other_sessions(app: Flask, member: FlaskClient) -> None:
+    phone = log_in(app)
+    assert change(member).status_code == 302
+    assert is_logged_in(member)
+    assert not is_logged_in(phone)
+    assert not is_logged_in(log_in(app, PASSWORD))
+    assert is_logged_in(log_in(app, OTHER))
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"current": "not mine at all"}, {"current": "This is not your password."}),
+        ({"current": ""}, {"current": "Enter a password."}),
+        ({"again": "different"}, {"again": "The two passwords differ."}),
+        ({"password": "short", "again": "short"}, {"password": "Use at least 10 characters."}),
+    ],
+)
+def test_a_refused_change_changes_nothing(
+    app: Flask, member: FlaskClient, fields: dict[str, str], says: dict[str, str]
+) -> None:
+    answer = change(member, **fields)
+    assert answer.status_code == 400
+    assert errors(answer.get_data(as_text=True)) == says
+    assert is_logged_in(log_in(app))
+
+
+def test_logging_out_everywhere_else(app: Flask, member: FlaskClient) -> None:
+    phone = log_in(app)
+    send(member, "/account/sessions", {})
+    assert is_logged_in(member)
+    assert not is_logged_in(phone)
+
+
+# The way back
+
+
+def reset_link(browser: FlaskClient, capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    send(browser, "/reset", {"email": EMAIL})
+    found = re.search(r"http://localhost:80(/reset/\S+)", capsys.readouterr().err)
+    assert found is not None
+    return found[1]
+
+
+def test_a_link_sets_a_new_password_once(
+    app: Flask, member: FlaskClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    browser = app.test_client()
+    link = reset_link(browser, capsys)
+    assert browser.get(link).status_code == 200
+    fields = {"password": OTHER, "again": OTHER}
+    assert send(browser, link, fields).location == "/log-in"
+    assert not is_logged_in(member), "sessions of before have ended"
+    assert is_logged_in(log_in(app, OTHER))
+    assert send(browser, link, {"password": PASSWORD, "again": PASSWORD}).location == "/reset"
+    assert is_logged_in(log_in(app, OTHER))
+
+
+def test_a_new_password_by_link_must_be_a_good_one(
+    member: FlaskClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = reset_link(member, capsys)
+    answer = send(member, link, {"password": "short", "again": "short"})
+    assert answer.status_code == 400
+    assert errors(answer.get_data(as_text=True)) == {"password": "Use at least 10 characters."}
+
+
+def test_a_link_ends_after_an_hour(
+    app: Flask,
+    member: FlaskClient,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    link = reset_link(member, capsys)
+    later = time.time() + 3602
+    monkeypatch.setattr(itsdangerous.timed.time, "time", lambda: later)
+    assert app.test_client().get(link).location == "/reset"
+
+
+def test_a_link_ends_with_the_password_it_was_for(
+    app: Flask, member: FlaskClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = reset_link(member, capsys)
+    change(member)
+    assert app.test_client().get(link).location == "/reset"
+
+
+@pytest.mark.parametrize("end", ["x", ".", "/../..", "%00"])
+def test_a_forged_link_opens_nothing(
+    app: Flask, member: FlaskClient, capsys: pytest.CaptureFixture[str], end: str
+) -> None:
+    answer = app.test_client().get(reset_link(member, capsys) + end)
+    assert answer.status_code in (302, 400, 404)
+    assert answer.location in (None, "/reset")
+
+
+@pytest.mark.usefixtures("member")
+def test_of_two_who_use_a_link_at_once_one_wins(app: Flask) -> None:
+    with app.app_context():
+        user = db.session.scalars(select(User)).one()
+        epoch = user.session_epoch
+        assert service.use_reset(user, OTHER)
+        stale = User(id=user.id, session_epoch=epoch)
+        assert not service.use_reset(stale, PASSWORD)
+
+
+@pytest.mark.usefixtures("member")
+def test_asking_does_not_tell_who_has_an_account(
+    app: Flask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages = []
+    for email in (EMAIL, "nobody@example.org"):
+        answer = send(app.test_client(), "/reset", {"email": email})
+        page = answer.get_data(as_text=True)
+        pages.append((answer.status_code, re.sub(r'content="[^"]{60,}"', "", page)))
+    assert pages[0] == pages[1]
+    assert capsys.readouterr().err.count("To: ") == 1
+
+
+def test_the_page_says_how_the_link_will_come(make_app: MakeApp) -> None:
+    plain, mailing = (
+        make_app(),
+        make_app(mail_url="smtp://127.0.0.1:9", public_url="http://localhost"),
+    )
+    for app, says in ((plain, "This studio sends no mail."), (mailing, "have sent a link")):
+        assert says in send(app.test_client(), "/reset", {"email": "nobody@example.org"}).text
+
+
+def test_a_link_leads_to_the_public_address(
+    make_app: MakeApp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = make_app(public_url="https://photos.example.org/")
+    sign_up(app)
+    send(app.test_client(), "/reset", {"email": EMAIL})
+    assert "\nhttps://photos.example.org/reset/" in capsys.readouterr().err
+
+
+# Mail
+
+
+class _MailHandler(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        data = False
+        for line in self.rfile:
+            if data:
+                data = line != b".\r\n"
+                self.server.lines.append(line.decode())  # type: ignore[attr-defined]
+                if not data:
+                    self.wfile.write(b"250 taken\r\n")
+                continue
+            word = line[:4].upper()
+            data = word == b"DATA"
+            answers = {b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n"}
+            self.wfile.write(answers.get(word, b"250 fine\r\n"))
+            if word == b"QUIT":
+                return
+
+
+@pytest.fixture
+def post_office() -> Iterator[tuple[str, list[str]]]:
+    """A mail server: its URL and the lines that it was sent."""
+    with socketserver.TCPServer(("127.0.0.1", 0), _MailHandler) as server:
+        server.lines = []  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"smtp://127.0.0.1:{server.server_address[1]}", server.lines  # type: ignore[attr-defined]
+        server.shutdown()
+        thread.join()
+
+
+def mail_settings(url: str, **more: Any) -> WebSettings:
+    return WebSettings(mail_url=url, public_url="https://photos.example.org", **more)
+
+
+def test_a_message_reaches_the_mail_server(post_office: tuple[str, list[str]]) -> None:
+    url, lines = post_office
+    thread = send_mail(mail_settings(url), EMAIL, "Your new password", "Ein Gruß")
+    assert thread is not None
+    thread.join(10)
+    message = "".join(lines)
+    assert f"To: {EMAIL}" in message
+    assert "Subject: Your new password" in message
+    assert "Gru" in message
+
+
+def test_no_header_can_be_smuggled_into_a_message() -> None:
+    with pytest.raises(ValueError, match="line"):
+        send_mail(WebSettings(), EMAIL + "\nBcc: eve@example.org", "Hello", "text")
+
+
+def test_a_mail_server_that_is_gone_is_logged_without_the_address(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        thread = send_mail(mail_settings("smtp://127.0.0.1:9"), EMAIL, "Hello", "text")
+        assert thread is not None
+        thread.join(10)
+    assert "the mail server 127.0.0.1 did not take a message" in caplog.text
+    assert EMAIL not in caplog.text
+
+
+def test_a_password_is_never_sent_in_the_clear_to_another_machine(
+    post_office: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("photochrom.web.mail._is_here", lambda _host: False)
+    url = post_office[0].replace("smtp://", "smtp://me:secret@")
+    with pytest.raises(MailError, match="offers no encryption"):
+        deliver(url, send_to_nobody())
+
+
+def send_to_nobody() -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["To"] = "a@example.org", "b@example.org"
+    return message
+
+
+# Leaving
+
+
+def test_leaving_removes_every_row_and_every_file(app: Flask, member: FlaskClient) -> None:
+    user, storage = user_of(app), Storage(app_folder(app))
+    assert user is not None
+    with app.app_context():
+        pictures = [Picture(user_id=user.id, name="x", media_type="image/png") for _ in range(3)]
+        db.session.add_all(pictures)
+        db.session.commit()
+        numbers = [picture.id for picture in pictures]
+    for number in numbers:
+        (storage.make(number) / "original.png").write_bytes(b"mine")
+    answer = send(member, "/account/delete", {"confirm": PASSWORD})
+    assert (answer.status_code, answer.location) == (302, "/")
+    assert user_of(app) is None
+    assert not is_logged_in(member)
+    with app.app_context():
+        assert db.session.scalars(select(Picture)).all() == []
+    assert not list((app_folder(app) / "pictures").rglob("*.png"))
+    assert sign_up(app) is not None, "the address is free again"
+
+
+def test_leaving_leaves_other_people_alone(app: Flask, member: FlaskClient) -> None:
+    other = sign_up(app, "eve@example.org")
+    send(member, "/account/delete", {"confirm": PASSWORD})
+    assert is_logged_in(other)
+
+
+def test_leaving_wants_the_password(app: Flask, member: FlaskClient) -> None:
+    for given, says in (("", "Enter a password."), (OTHER, "This is not your password.")):
+        answer = send(member, "/account/delete", {"confirm": given})
+        assert errors(answer.get_data(as_text=True)) == {"confirm": says}
+    assert user_of(app) is not None
+
+
+def test_a_session_of_someone_who_has_left_is_nobodys(app: Flask, member: FlaskClient) -> None:
+    phone = log_in(app)
+    send(member, "/account/delete", {"confirm": PASSWORD})
+    assert not is_logged_in(phone)
+
+
+def app_folder(app: Flask) -> Any:
+    settings: WebSettings = app.config["STUDIO"]
+    return settings.data_dir
+
+
+# Tokens
+
+
+def new_token(browser: FlaskClient, name: str = "my script") -> str:
+    page = send(browser, "/account/tokens", {"token_name": name}).get_data(as_text=True)
+    found = re.search(r'value="(pc_[A-Za-z0-9_-]{43})"', page)
+    assert found is not None
+    return found[1]
+
+
+def test_a_token_is_shown_once_and_kept_as_a_digest(app: Flask, member: FlaskClient) -> None:
+    secret = new_token(member)
+    page = member.get("/account").get_data(as_text=True)
+    assert "my script" in page
+    assert secret not in page
+    with app.app_context():
+        token = db.session.scalars(select(Token)).one()
+        assert len(token.digest) == 64
+        assert secret[3:] not in token.digest
+        assert token.last_used_at is None
+        user = user_of_token(secret)
+        assert user is not None
+        assert (user.email, token.last_used_at is not None) == (EMAIL, True)
+        assert user_of_token(secret + "x") is None
+
+
+def test_a_revoked_token_is_worth_nothing(app: Flask, member: FlaskClient) -> None:
+    secret = new_token(member)
+    send(member, "/account/tokens/1/revoke", {})
+    with app.app_context():
+        assert user_of_token(secret) is None
+
+
+def test_somebody_elses_token_cannot_be_revoked(app: Flask, member: FlaskClient) -> None:
+    secret = new_token(member)
+    other = sign_up(app, "eve@example.org")
+    assert send(other, "/account/tokens/1/revoke", {}).status_code == 404
+    with app.app_context():
+        assert user_of_token(secret) is not None
+
+
+def test_a_token_of_no_possible_number_is_not_there(member: FlaskClient) -> None:
+    assert send(member, f"/account/tokens/{10**30}/revoke", {}).status_code == 404
+
+
+def test_tokens_are_named_and_not_endless(app: Flask, member: FlaskClient) -> None:
+    page = send(member, "/account/tokens", {"token_name": " "}).get_data(as_text=True)
+    assert errors(page) == {"token_name": "Enter a name."}
+    with app.app_context():
+        user = db.session.scalars(select(User)).one()
+        for number in range(MOST):
+            create_token(user, str(number))
+    answer = send(member, "/account/tokens", {"token_name": "more"})
+    assert answer.status_code == 400
+    assert "revoke one first" in errors(answer.get_data(as_text=True))["token_name"]
+
+
+# Without accounts
+
+
+def test_a_studio_on_ones_own_machine_has_no_accounts(make_app: MakeApp) -> None:
+    browser = make_app(local=True).test_client()
+    for path in ("/sign-up", "/log-in", "/reset", "/reset/x"):
+        assert browser.get(path).status_code == 404
+    for path in ("/account/password", "/account/delete", "/account/sessions", "/log-out"):
+        assert send(browser, path, {}).status_code == 404
+    page = browser.get("/account").get_data(as_text=True)
+    assert "Tokens" in page
+    assert 'type="password"' not in page
+
+
+def test_everything_there_belongs_to_one_user(make_app: MakeApp) -> None:
+    app = make_app(local=True)
+    for _ in range(2):
+        assert is_logged_in(app.test_client())
+    with app.app_context():
+        assert [user.email for user in db.session.scalars(select(User))] == ["local"]
+
+
+def test_the_one_user_has_no_password_to_log_in_with(make_app: MakeApp) -> None:
+    app = make_app(local=True)
+    is_logged_in(app.test_client())
+    with app.app_context():
+        assert service.user_with("local", "") is None

@@ -1,0 +1,420 @@
+"""The studio as people meet it: a real server, a real worker, a real browser.
+
+In one file, so that all these tests share one server and one browser.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pytest
+from fixtures.browser import PASSWORD, Visit, cat, chromium, portrait, studio, visit
+from fixtures.film import Film, make_film
+from PIL import Image
+
+__all__ = ["cat", "chromium", "portrait", "studio", "visit"]
+
+Open: TypeAlias = "Callable[..., Visit]"
+SCREENS = ("phone", "desktop")
+GOOD = {
+    "Name": "Ada",
+    "Email address": "ada@example.org",
+    "Password": PASSWORD,
+    "Password again": PASSWORD,
+}
+REFUSALS = (
+    ({"Name": ""}, "Name", "Enter your name."),
+    ({"Email address": ""}, "Email address", "Enter your email address."),
+    ({"Email address": "ada at home"}, "Email address", "This is not a valid email address."),
+    ({"Password": "", "Password again": ""}, "Password", "Enter a password."),
+    ({"Password": "short", "Password again": "short"}, "Password", "Use at least 10 characters."),
+    ({"Password again": "another one"}, "Password again", "The two passwords differ."),
+)
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_photograph_from_signing_up_to_logging_out(
+    screen: str, visit: Open, portrait: Path
+) -> None:
+    me = visit(screen)
+    page = me.page
+    me.go("/")
+    page.get_by_role("link", name="Start now").click()
+    me.sign_up()
+    me.bring(portrait)
+    assert page.get_by_role("heading", name="Aunt Eileen", exact=True).is_visible()
+    assert page.get_by_role("img", name="Aunt Eileen in colour").is_visible()
+
+    me.press("Correct a colour")
+    me.touch(0.27, 0.62)
+    me.press("Orange")
+    page.locator(
+        "#colour[src^=blob], #colour[src$='/2.jpg']"
+    ).wait_for()  # or the result, if quicker
+    me.press("Done")
+    me.wait_saved()
+    spots = page.locator("#spot-list li")
+    assert spots.all_inner_texts() == ["Orange"]
+    orange = coloured(me)
+
+    me.press("Undo")
+    assert spots.count() == 0
+    me.wait_saved()
+    without = coloured(me)
+    me.press("Redo")
+    assert spots.count() == 1
+    me.wait_saved()
+    page.reload()
+    assert spots.all_inner_texts() == ["Orange"]  # kept with the picture
+    again = coloured(me)
+    np.testing.assert_array_equal(again, orange)
+
+    assert orange.shape == (512, 512, 3)
+    at_the_spot = (slice(310, 325), slice(132, 145))
+    redder = (orange - without)[at_the_spot].mean((0, 1))
+    assert redder[0] > 5 > -5 > redder[2]
+
+    me.go("/account")
+    me.press("Log out")
+    me.go("/library")
+    assert page.url.startswith(f"{me.studio}/log-in")
+    assert me.complaints == []
+
+
+def coloured(me: Visit) -> np.ndarray:
+    """What the download button hands out: (H, W, 3), as signed numbers to calculate with."""
+    with me.page.expect_download() as started:
+        me.page.get_by_role("link", name="Download", exact=True).click()
+    assert started.value.suggested_filename == "Aunt Eileen.color.jpg"
+    picture = Image.open(io.BytesIO(Path(started.value.path()).read_bytes()))
+    assert picture.format == "JPEG"
+    return np.asarray(picture.convert("RGB"), dtype=np.int16)
+
+
+def test_a_refused_sign_up_says_why_at_the_field(visit: Open) -> None:
+    me = visit("phone")
+    me.go("/sign-up")
+    for wrong, label, message in REFUSALS:
+        me.fill({**GOOD, **wrong})
+        me.page.locator("main").get_by_role("button", name="Sign up").click()
+        field = me.page.get_by_label(label, exact=True)
+        me.page.get_by_text(message, exact=True).wait_for()
+        told_by = field.get_attribute("aria-describedby").split()
+        said = [me.page.locator(f"#{name}").inner_text() for name in told_by]
+        assert said[-1] == message
+        assert field.get_attribute("aria-invalid") == "true"
+        assert field.evaluate("field => field === document.activeElement")
+
+
+def test_an_email_address_is_taken_only_once(visit: Open) -> None:
+    first, second = visit("phone"), visit("phone")
+    first.sign_up()
+    second.go("/sign-up")
+    second.fill({**GOOD, "Email address": first.email.upper()})
+    second.page.locator("main").get_by_role("button", name="Sign up").click()
+    second.page.get_by_text("This email address is already in use.").wait_for()
+
+
+def test_a_password_can_be_looked_at(visit: Open) -> None:
+    me = visit("phone")
+    me.go("/log-in")
+    me.fill({"Password": PASSWORD})
+    me.press("Show")
+    assert me.page.locator("#password").get_attribute("type") == "text"
+    me.press("Hide")
+    assert me.page.locator("#password").get_attribute("type") == "password"
+
+
+def test_pictures_are_dropped_pasted_searched_and_deleted(
+    visit: Open, portrait: Path, cat: Path
+) -> None:
+    me = visit("desktop")
+    me.sign_up()
+    files = me.page.evaluate_handle(MAKE_FILES, [list(p.read_bytes()) for p in (portrait, cat)])
+    me.page.dispatch_event("body", "drop", {"dataTransfer": files})
+    cards = me.page.locator("#grid > li")
+    cards.nth(1).wait_for()
+    me.page.locator(".badge-busy").first.wait_for(state="detached")
+    me.page.locator(".badge-busy").first.wait_for(state="detached")
+    me.page.evaluate(
+        "data => dispatchEvent(new ClipboardEvent('paste', {clipboardData: data}))",
+        me.page.evaluate_handle(MAKE_FILES, [list(cat.read_bytes())]),
+    )
+    me.page.wait_for_url("**/pictures/*")
+    me.wait_coloured()
+    me.go("/library?q=zwei")
+    assert cards.count() == 1
+    cards.first.click()
+    me.page.wait_for_url("**/pictures/*")  # and for its scripts, which ask before they delete
+    me.page.get_by_role("heading", name="Name and delete").click()
+    me.press("Delete")
+    question = me.page.get_by_role("dialog")
+    assert "cannot be brought back" in question.inner_text()
+    question.get_by_role("button", name="Delete").click()
+    me.page.get_by_text("The picture is deleted.").wait_for()
+    assert cards.count() == 2
+    assert me.complaints == []
+
+
+MAKE_FILES = """files => {
+  const data = new DataTransfer();
+  files.forEach((bytes, at) => data.items.add(new File(
+    [new Uint8Array(bytes)], ["eins.jpg", "zwei.png"][at], {type: "image/png"})));
+  return data;
+}"""
+
+
+def test_colours_are_corrected_without_a_mouse(visit: Open, cat: Path) -> None:
+    me = visit("desktop")
+    me.sign_up()
+    me.bring(cat)
+    keys = me.page.keyboard
+    me.page.locator("#correct").focus()
+    keys.press("Enter")
+    stage = me.page.locator("#stage")
+    stage.focus()
+    keys.press("+")
+    assert "zoomed" in stage.get_attribute("class")
+    # Where colours are corrected, all of the picture is in colour.
+    assert stage.evaluate("stage => stage.style.getPropertyValue('--cut')") == "0%"
+    for key in ("ArrowLeft", "ArrowUp", "Enter"):
+        keys.press(key)
+    me.page.locator("#palette[open]").wait_for()
+    assert me.page.evaluate("document.activeElement.textContent.trim()") == "Fair skin"
+    keys.press("Tab")
+    keys.press("Enter")
+    keys.press("Escape")
+    assert me.page.locator("#spot-list li").all_inner_texts() == ["Tan skin"]
+    me.wait_saved()
+    keys.press("Control+z")
+    assert me.page.locator("#spot-list li").count() == 0
+    split = me.page.locator("#split")
+    me.page.locator("#correct").click()
+    split.focus()
+    keys.press("End")
+    assert split.get_attribute("aria-valuenow") == "100"
+
+
+def test_a_version_is_chosen_and_the_picture_shared(visit: Open, cat: Path) -> None:
+    me, friend = visit("phone"), visit("desktop")
+    me.sign_up()
+    me.bring(cat)
+    me.page.get_by_role("heading", name="Other versions").click()
+    versions = me.page.get_by_role("radio")
+    versions.nth(3).click()
+    assert versions.nth(3).get_attribute("aria-checked") == "true"
+    me.wait_saved()
+    me.press("Make a link")
+    link = me.page.get_by_label("Link to the picture").input_value()
+    friend.page.goto(link)
+    shown = friend.page.get_by_role("img", name="Chelsea in colour")
+    assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") == 451
+    me.press("Stop sharing")
+    me.page.get_by_role("button", name="Make a link").wait_for()
+    friend.page.reload()
+    assert "This link has ended" in friend.page.locator("main").inner_text()
+
+
+def test_progress_comes_through_where_events_do_not(visit: Open, cat: Path) -> None:
+    me = visit("phone")
+    me.sign_up()
+    me.page.route("**/events", lambda route: route.abort())
+    me.bring(cat)
+    assert me.page.locator("#status").inner_text() == "Your picture is in colour."
+
+
+def test_a_film_page_says_when_the_connection_is_back(visit: Open, tmp_path: Path) -> None:
+    me = visit("phone")
+    me.sign_up()
+    # Long enough to be still at work while it is looked at.
+    film = make_film(tmp_path / "film.mkv", Film(frames=600))
+    me.page.route("**/events", lambda route: route.abort())
+    here = [True]
+
+    def told(route: Any) -> None:
+        if here[0]:
+            route.fulfill(json={"state": "working", "progress": 0.234, "revision": 1})
+        else:
+            route.abort()
+
+    me.page.route("**/state", told)
+    me.page.get_by_label("Choose pictures").set_input_files(film)
+    me.page.wait_for_url("**/pictures/*")
+    status = me.page.locator("#status")
+    for _ in range(2):
+        status.get_by_text("23 % done").wait_for()
+        here[0] = False
+        status.get_by_text("There is no connection to the studio.").wait_for()
+        here[0] = True
+    status.get_by_text("23 % done").wait_for()
+    me.page.get_by_role("heading", name="Name and delete").click()
+    me.press("Delete")
+    me.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    me.page.get_by_text("The picture is deleted.").wait_for()
+
+
+def test_what_the_studio_does_not_take_is_not_even_sent(visit: Open, tmp_path: Path) -> None:
+    me = visit("desktop")
+    me.sign_up()
+    sent: list[str] = []
+    me.page.on("request", lambda request: sent.append(request.method))
+    for name in ("scan.jxl", "scan.jp2"):
+        path = tmp_path / name
+        path.write_bytes(b"no picture that is known here")
+        me.go("/library")
+        me.page.get_by_label("Choose pictures").set_input_files(path)
+        me.page.get_by_text("These files are no pictures or films.").wait_for()
+        assert "POST" not in sent
+    path = tmp_path / "SCAN.WMV"
+    path.write_bytes(b"no film, as only the studio can tell")
+    me.page.get_by_label("Choose pictures").set_input_files(path)
+    me.page.get_by_role("alert").get_by_text("SCAN.WMV").wait_for()
+    assert "POST" in sent
+
+
+# Not by wait_for_function: it calls `eval` in the page at its second look, which our CSP refuses.
+CONTROLLED = """() => new Promise(done => {
+  const { serviceWorker } = navigator;
+  if (serviceWorker.controller) done();
+  else serviceWorker.addEventListener("controllerchange", () => done(), { once: true });
+})"""
+
+
+def test_without_a_connection_there_is_a_page_of_ours(visit: Open) -> None:
+    me = visit("phone")
+    me.go("/")
+    me.page.evaluate(CONTROLLED)
+    me.page.context.set_offline(True)
+    me.go("/library")
+    assert me.page.get_by_role("heading").inner_text() == "There is no connection"
+    ink = me.page.get_by_role("heading").evaluate("h => getComputedStyle(h).fontFamily")
+    assert "Fraunces" in ink  # the styles are there too
+    me.page.context.set_offline(False)
+    me.press("Try again")
+    me.page.get_by_role("heading", name="Log in").wait_for()
+
+
+def test_another_app_shares_a_picture_with_the_studio(visit: Open, cat: Path) -> None:
+    me = visit("phone")
+    me.sign_up()
+    me.page.evaluate(CONTROLLED)
+    me.page.evaluate(SHARE, list(cat.read_bytes()))
+    me.page.wait_for_url("**/pictures/*")
+    me.wait_coloured()
+    assert me.page.get_by_role("heading", name="Großmutter").is_visible()
+
+
+SHARE = """bytes => {
+  const data = new DataTransfer(), form = document.createElement("form");
+  const input = document.createElement("input");
+  data.items.add(new File([new Uint8Array(bytes)], "Großmutter.png", {type: "image/png"}));
+  Object.assign(form, {method: "post", action: "/share-target", enctype: "multipart/form-data"});
+  Object.assign(input, {type: "file", name: "file", files: data.files});
+  form.append(input);
+  document.body.append(form);
+  form.submit();
+}"""
+
+
+def test_a_phone_can_install_the_studio(visit: Open) -> None:
+    me = visit("phone")
+    me.go("/")
+    address = me.page.locator("link[rel=manifest]").get_attribute("href")
+    manifest = me.page.request.get(me.studio + address).json()
+    assert manifest["display"] == "standalone"
+    for icon in manifest["icons"]:
+        file = me.page.request.get(me.studio + icon["src"])
+        width, height = Image.open(io.BytesIO(file.body())).size
+        assert f"{width}x{height}" == icon["sizes"]
+
+
+AXE = (Path(__file__).parents[1] / "fixtures" / "axe" / "axe.min.js").read_text(encoding="utf-8")
+STRANGERS = ("/", "/sign-up", "/log-in", "/reset", "/offline", "/no-such-page")
+
+RULES = {
+    "light": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "dark": ["color-contrast"],  # the others ask for nothing that a colour changes
+}
+
+FIND = """async rules => {
+  const { violations } = await axe.run(document, { resultTypes: ["violations"], runOnly: rules });
+  return violations
+    .filter(v => ["serious", "critical"].includes(v.impact))
+    .map(v => `${v.id}: ${v.nodes.map(n => `${n.html} ${n.any[0]?.message ?? ""}`).join(" | ")}`);
+}"""
+
+SMALL = """() => [...document.querySelectorAll(
+    "button, summary, .button, input:not([type=hidden], [type=range], .file-input), nav a")]
+  .filter(e => e.checkVisibility({ visibilityProperty: true }))
+  .map(e => [e.outerHTML.slice(0, 90), e.getBoundingClientRect()])
+  .filter(([, box]) => box.width && (box.height < 43.5 || box.width < 43.5))
+  .map(([html, box]) => `${html} is ${box.width} x ${box.height}`)"""
+
+SETTLED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def problems(me: Visit, where: str) -> list[str]:
+    """What is wrong with the page as it is shown now."""
+    me.page.evaluate(AXE)
+    found = me.page.evaluate(SMALL)
+    for scheme in ("dark", "light"):
+        me.page.emulate_media(color_scheme=scheme)
+        me.page.evaluate(SETTLED)
+        found += [f"{scheme}: {what}" for what in me.page.evaluate(FIND, RULES[scheme])]
+    if me.page.evaluate(WIDE) > 0:
+        found.append("the page can be pushed sideways")
+    return [f"{where}: {what}" for what in found]
+
+
+def test_every_page_can_be_used_by_everybody(visit: Open, cat: Path) -> None:
+    me = visit("phone", reduced_motion="reduce")
+    found = []
+    for path in STRANGERS:
+        me.go(path)
+        found += problems(me, path)
+    me.go("/sign-up")
+    me.page.locator("main").get_by_role("button", name="Sign up").click()
+    me.page.get_by_text("Enter your name.").wait_for()
+    found += problems(me, "a refused sign-up")
+    me.sign_up()
+    found += problems(me, "an empty library")
+    me.bring(cat)
+    found += problems(me, "a picture")
+    me.press("Make a link")
+    me.page.get_by_label("Link to the picture").wait_for()
+    link = me.page.get_by_label("Link to the picture").input_value()
+    me.page.get_by_role("heading", name="Other versions").click()
+    me.page.get_by_role("radio").first.wait_for()
+    me.page.get_by_role("heading", name="Name and delete").click()
+    me.press("Delete")
+    found += problems(me, "all that can be done to a picture, and the question before deleting")
+    me.go("/library")
+    found += problems(me, "a library")
+    me.go("/account")
+    me.fill({"What is it for?": "my own script"})
+    me.press("Make a token")
+    me.page.get_by_text("my own script").first.wait_for()
+    found += problems(me, "the account")
+    me.page.goto(link)
+    found += problems(me, "a shared picture")
+    assert found == []
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_palette_can_be_used_by_everybody(screen: str, visit: Open, cat: Path) -> None:
+    me = visit(screen, reduced_motion="reduce")
+    me.sign_up()
+    me.bring(cat)
+    me.press("Correct a colour")
+    me.touch(0.4, 0.4)
+    me.press("Sky blue")
+    found = problems(me, "the palette")
+    me.go("/library")
+    found += problems(me, "a library")
+    assert found == []

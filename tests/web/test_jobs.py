@@ -1,0 +1,695 @@
+"""Jobs: each picture is coloured once, whatever is killed, corrected or deleted meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import random
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from fixtures.film import Film, make_film, payloads
+from fixtures.studio import (
+    Browser,
+    Studio,
+    ask,
+    colour_all,
+    jpeg,
+    model_in,
+    running,
+    uploaded,
+    worker_of,
+)
+from fixtures.web import MakeApp
+from flask import Flask
+from flask.testing import FlaskClient
+from numpy.typing import NDArray
+from sqlalchemy import text
+from sqlalchemy.exc import DataError, OperationalError
+
+from photochrom.errors import InputError, OutputError
+from photochrom.imageio import read
+from photochrom.video.film import colour_film
+from photochrom.video.io.probe import probe
+from photochrom.video.options import FilmOutcome, FilmSettings
+from photochrom.web import jobs
+from photochrom.web import render as colouring
+from photochrom.web.database import Picture, db
+from photochrom.web.settings import WebSettings
+from photochrom.web.storage import Storage
+
+pytest_plugins = ["fixtures.web"]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> WebSettings:
+    model = model_in(tmp_path)
+    return WebSettings(data_dir=tmp_path / "studio", model=model, device="cpu", local=True)
+
+
+@pytest.fixture
+def app(make_app: MakeApp, settings: WebSettings) -> Flask:
+    app = make_app(model=settings.model, device="cpu", local=True)
+    app.test_client_class = Browser
+    return app
+
+
+@pytest.fixture
+def photo(grey_scene: NDArray[np.uint8]) -> bytes:
+    return jpeg(grey_scene)
+
+
+def id_of(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
+def test_only_one_can_claim_a_picture(app: Flask, client: FlaskClient, photo: bytes) -> None:
+    picture_id = id_of(uploaded(client, photo))
+    with app.app_context():
+        assert jobs.claim(picture_id, 2, "eager") is None  # not its revision
+        claimed = [jobs.claim(picture_id, 1, f"worker {n}") is not None for n in range(3)]
+        assert claimed == [True, False, False]
+        assert not jobs.finished(picture_id, 1, "worker 1", 5)
+        assert jobs.finished(picture_id, 1, "worker 0", 5)
+        assert not jobs.finished(picture_id, 1, "worker 0", 5)
+
+
+def test_a_message_is_json_and_runs_nothing(
+    settings: WebSettings, client: FlaskClient, photo: bytes
+) -> None:
+    picture_id = id_of(uploaded(client, photo))
+    queue = jobs.make_queue(settings)
+    (message,) = queue.storage.enqueued_items()
+    assert json.loads(bytes(message))[-2:] == [picture_id, 1]
+    seen: list[tuple[str, int]] = []
+    jobs.colour_task(queue, lambda *job: seen.append(job))
+    queue.execute(queue.dequeue())
+    assert seen == [(picture_id, 1)]
+    queue.storage.enqueue(b"cos\nsystem\n(S'false'\ntR.", 0)
+    with pytest.raises(ValueError, match="Expecting value"):
+        queue.dequeue()
+
+
+def test_small_pictures_come_before_large_ones(settings: WebSettings) -> None:
+    settings.data_dir.mkdir()
+    queue = jobs.make_queue(settings)
+    order: list[str] = []
+    task = jobs.colour_task(queue, lambda picture_id, _revision: order.append(picture_id))
+    for name, megapixels in (("panorama", 90), ("photo", 12), ("thumb", 0), ("scan", 40)):
+        jobs.put(task, jobs.Job(name, 1, "photo", megapixels * 1_000_000))
+    while (taken := queue.dequeue()) is not None:
+        queue.execute(taken)
+    assert order == ["thumb", "photo", "scan", "panorama"]
+
+
+def test_what_waits_is_found_without_the_queue(
+    app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
+) -> None:
+    url = uploaded(client, photo)
+    jobs.make_queue(settings).storage.flush_queue()  # killed between the row and the queue
+    with app.app_context():
+        jobs.claim(id_of(url), 1, "a worker that then died")
+    worker = worker_of(app, settings)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        until = time.monotonic() + 20
+        while client.get(f"{url}/state").get_json()["state"] != "done":
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    finally:
+        worker.stop()
+        thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_a_result_that_is_there_is_not_made_again(
+    app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
+) -> None:
+    url = uploaded(client, photo)
+    colour_all(app, settings)
+    path = Storage(settings.data_dir).result(id_of(url), 1)
+    assert path is not None
+    before = path.stat()
+    with app.app_context():  # as if it had been killed between the file and the row
+        db.session.query(Picture).update({"state": "waiting", "done_revision": 0})
+        db.session.commit()
+    colour_all(app, settings)
+    assert client.get(f"{url}/state").get_json()["done_revision"] == 1
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_correction_meanwhile_replaces_the_result(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    photo: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = uploaded(client, photo)
+    worker, colour = worker_of(app, settings), colouring.colour
+
+    def slowly(order: colouring.Order, *rest: object) -> None:
+        colour(order, *rest)  # type: ignore[arg-type]
+        if order.revision == 1:
+            assert ask(app.test_client(), f"{url}/edit", {"vividness": 0.0}).status_code == 200
+
+    monkeypatch.setattr("photochrom.web.worker.colour", slowly)
+    worker.work(id_of(url), 1)
+    assert Storage(settings.data_dir).result(id_of(url), 1) is None
+    assert client.get(f"{url}/state").get_json()["state"] == "waiting"
+    worker.work(id_of(url), 1)  # an old message does nothing
+    worker.work(id_of(url), 2)
+    told = client.get(f"{url}/state").get_json()
+    assert (told["state"], told["done_revision"]) == ("done", 2)
+    result = Storage(settings.data_dir).result(id_of(url), 2)
+    assert result is not None
+    assert np.ptp(read(result).pixels.astype(int), axis=-1).max() < 12  # vividness 0 is grey
+
+
+def test_a_picture_that_is_deleted_meanwhile_leaves_nothing(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    photo: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = uploaded(client, photo)
+    colour = colouring.colour
+
+    def deleted(order: colouring.Order, *rest: object) -> None:
+        assert ask(app.test_client(), f"{url}/delete").status_code == 200
+        colour(order, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("photochrom.web.worker.colour", deleted)
+    worker_of(app, settings).work(id_of(url), 1)
+    assert client.get(url).status_code == 404
+    assert not Storage(settings.data_dir).folder(id_of(url)).exists()
+
+
+def test_one_that_kills_its_worker_is_given_up(
+    app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
+) -> None:
+    url = uploaded(client, photo)
+    for _ in range(jobs.MAX_ATTEMPTS):
+        with app.app_context():
+            assert jobs.claim(id_of(url), 1, "it dies") is not None
+            jobs.reclaim_all()
+    worker_of(app, settings).work(id_of(url), 1)
+    told = client.get(f"{url}/state").get_json()
+    assert told["state"] == "failed"
+    assert "broke down" in told["problem"]
+
+
+IN_TENS = partial(FilmSettings, segment_frames=10)
+
+
+@contextlib.contextmanager
+def away(app: Flask) -> Iterator[None]:
+    """As if the database did not answer."""
+    rename = "ALTER TABLE {} RENAME TO {}"
+    with app.app_context():
+        db.session.execute(text(rename.format("pictures", "elsewhere")))
+        db.session.commit()
+    yield
+    with app.app_context():
+        db.session.execute(text(rename.format("elsewhere", "pictures")))
+        db.session.commit()
+
+
+def test_a_picture_whose_end_cannot_be_written_down_is_tried_again(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    photo: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    urls = [uploaded(client, photo) for _ in range(3)]
+    worker, colour = worker_of(app, settings), colouring.colour
+    made: list[tuple[int, int]] = []
+
+    with contextlib.ExitStack() as stack:
+
+        def and_then_it_is_away(order: colouring.Order, *rest: object) -> None:
+            colour(order, *rest)  # type: ignore[arg-type]
+            made.append(identity(Storage(settings.data_dir), urls[0]))
+            stack.enter_context(away(app))
+
+        monkeypatch.setattr("photochrom.web.worker.colour", and_then_it_is_away)
+        worker.work(id_of(urls[0]), 1)
+        worker.work(id_of(urls[1]), 1)  # cannot even be claimed
+    monkeypatch.setattr("photochrom.web.worker.colour", colour)
+    with app.app_context():
+        jobs.claim(id_of(urls[2]), 1, "another worker")
+    assert client.get(f"{urls[0]}/state").get_json()["state"] == "working"
+    found = worker._waiting("photo")
+    assert worker._waiting("film") == []
+    assert {job.picture_id for job in found} == {id_of(url) for url in urls[:2]}
+    for job in found:
+        worker.work(job.picture_id, job.revision)
+    states = [client.get(f"{url}/state").get_json()["state"] for url in urls]
+    assert states == ["done", "done", "working"]
+    assert made == [identity(Storage(settings.data_dir), urls[0])]
+
+
+def test_an_outage_of_the_database_is_no_attempt(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    photo: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = uploaded(client, photo)
+    worker, tell = worker_of(app, settings), jobs.finished
+
+    def locked(*_args: object) -> bool:
+        raise OperationalError("UPDATE", None, sqlite3.OperationalError("database is locked"))
+
+    monkeypatch.setattr("photochrom.web.jobs.finished", locked)
+    for _ in range(jobs.MAX_ATTEMPTS + 1):
+        worker.work(id_of(url), 1)
+        assert [job.picture_id for job in worker._waiting("photo")] == [id_of(url)]
+    monkeypatch.setattr("photochrom.web.jobs.finished", tell)
+    worker.work(id_of(url), 1)
+    assert client.get(f"{url}/state").get_json()["state"] == "done"
+
+
+def test_what_the_database_refuses_of_a_picture_is_not_tried_for_ever(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    photo: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    urls = [uploaded(client, photo) for _ in range(2)]
+    worker, fail = worker_of(app, settings), jobs.failed
+
+    def refused(*_args: object) -> bool:
+        raise DataError("UPDATE", None, sqlite3.DataError("no such text"))
+
+    def refused_until_given_up(*args: Any) -> bool:
+        return fail(*args) if "broke down" in args[3] else refused()
+
+    monkeypatch.setattr("photochrom.web.jobs.finished", refused)
+    worker.work(id_of(urls[0]), 1)
+    assert "mistake" in client.get(f"{urls[0]}/state").get_json()["problem"]
+    monkeypatch.setattr("photochrom.web.jobs.failed", refused_until_given_up)
+    for _ in range(jobs.MAX_ATTEMPTS):
+        worker.work(id_of(urls[1]), 1)
+        assert [job.picture_id for job in worker._waiting("photo")] == [id_of(urls[1])]
+    worker.work(id_of(urls[1]), 1)
+    assert "broke down" in client.get(f"{urls[1]}/state").get_json()["problem"]
+    assert "does not answer" not in caplog.text
+
+
+def test_a_film_waits_until_the_disk_has_space_and_goes_on(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    film = make_film(tmp_path / "film.mkv", Film(frames=30))
+    url = uploaded(client, film.read_bytes(), "wedding.mkv")
+    worker = worker_of(app, settings)
+    full = OutputError("cannot write /data/x: the disk is full; free some space and try again")
+    monkeypatch.setattr("photochrom.video.options.FilmSettings", IN_TENS)
+
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise full
+
+    with monkeypatch.context() as patched:
+        patched.setattr("photochrom.video.film.join", refuse)
+        for wait_s in (60.0, 240.0):
+            worker.work(id_of(url), 1)
+            assert client.get(f"{url}/state").get_json()["state"] == "waiting"
+            assert worker._waiting("film") == []  # the disk is as full as before
+            left_s = worker._not_before[id_of(url), 1] - time.monotonic()
+            assert wait_s - 30 < left_s <= wait_s
+    (parts,) = Storage(settings.data_dir).folder(id_of(url)).glob("*.photochrom-parts")
+    assert len(list(parts.glob("*.nut"))) == 3
+    worker._not_before[id_of(url), 1] = time.monotonic()
+    assert [job.picture_id for job in worker._waiting("film")] == [id_of(url)]
+    with monkeypatch.context() as patched:
+        patched.setattr("photochrom.video.segments.SegmentFile.write", refuse)  # nothing anew
+        worker.work(id_of(url), 1)
+    assert client.get(f"{url}/state").get_json()["state"] == "done"
+
+
+def test_a_film_that_is_given_up_leaves_no_parts_and_no_advice_for_others(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    film = make_film(tmp_path / "film.mkv", Film(frames=6))
+    url = uploaded(client, film.read_bytes(), "wedding.mkv")
+    storage = Storage(settings.data_dir)
+    told = (
+        (f"cannot write {storage.folder(id_of(url))}: the disk is full; name another with -o",
+         "The result could not be stored: the disk is full"),
+        (f"another run is colouring {storage.folder(id_of(url))}; stop it",
+         "The result could not be stored: something is in the way"),
+    )  # fmt: skip
+    for problem, words in told:
+
+        def refuse(*_args: object, problem: str = problem, **_kwargs: object) -> None:
+            raise OutputError(problem)
+
+        monkeypatch.setattr("photochrom.video.film.join", refuse)
+        for _ in range(jobs.MAX_ATTEMPTS):
+            colour_all(app, settings)
+        state = client.get(f"{url}/state").get_json()
+        assert (state["state"], state["problem"]) == ("failed", words)
+        assert not list(storage.folder(id_of(url)).glob(".*"))
+        with app.app_context():
+            counted = db.session.query(Picture.bytes).scalar()
+        files = storage.folder(id_of(url)).iterdir()
+        assert counted == sum(path.stat().st_size for path in files)
+        assert ask(client, f"{url}/edit", {"vividness": 1.0}).status_code == 200
+
+
+def test_a_film_that_another_version_began_begins_anew_under_its_name(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    film = make_film(tmp_path / "film.mp4", Film(frames=30, encoder="libx264", format="mp4"))
+    url = uploaded(client, film.read_bytes(), "wedding.mp4")
+    monkeypatch.setattr("photochrom.web.render._TELL_EVERY_S", 0.0)
+    monkeypatch.setattr("photochrom.video.options.FilmSettings", IN_TENS)
+    worker, tell = worker_of(app, settings), jobs.told_progress
+
+    def stopped(picture_id: str, revision: int, name: str, progress: float) -> bool:
+        if progress > 0.5:
+            worker.stop()
+        return tell(picture_id, revision, name, progress)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("photochrom.web.jobs.told_progress", stopped)
+        patched.setattr("photochrom.video.film.__version__", "0.0.1")
+        worker.work(id_of(url), 1)
+    storage = Storage(settings.data_dir)
+    (parts,) = storage.folder(id_of(url)).glob("*.photochrom-parts")
+    assert parts.name == ".result-1.mp4.photochrom-parts"
+    assert (parts / "000000.json").exists()
+    worker_of(app, settings).work(id_of(url), 1)
+    assert client.get(f"{url}/state").get_json()["state"] == "done"
+    assert storage.result(id_of(url), 1) == storage.new_result(id_of(url), 1, ".mp4")
+    assert not list(storage.folder(id_of(url)).glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("film", "suffix"),
+    [
+        (Film(frames=6, encoder="libx264", format="mp4", audio="aac"), ".mp4"),
+        (Film(frames=6, encoder="libx264", format="mov", audio="pcm_s16le"), ".mov"),
+        (Film(frames=6, encoder="mpeg4", format="avi"), ".mkv"),
+    ],
+    ids=lambda value: getattr(value, "format", value),
+)
+def test_a_film_stays_of_its_kind_where_that_can_be_written(
+    app: Flask, settings: WebSettings, client: FlaskClient, tmp_path: Path, film: Film, suffix: str
+) -> None:
+    path = make_film(tmp_path / f"film.{film.format}", film)
+    url = uploaded(client, path.read_bytes(), path.name)
+    colour_all(app, settings)
+    assert client.get(f"{url}/state").get_json()["problem"] is None
+    result = Storage(settings.data_dir).result(id_of(url), 1)
+    assert result is not None
+    assert result.suffix == suffix
+    assert probe(result).streams == probe(path).streams
+
+
+def test_a_film_whose_own_kind_does_not_hold_its_sound_is_coloured_once(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    film = Film(frames=6, encoder="libx264", format="mov", audio="pcm_u8")
+    path = make_film(tmp_path / "film.mov", film)
+    # An .mp4 by its first bytes, with sound that Matroska holds and no .mp4 does.
+    path.write_bytes(path.read_bytes().replace(b"ftypqt  ", b"ftypisom", 1))
+    url = uploaded(client, path.read_bytes(), "film.mp4")
+    began: list[str] = []
+
+    def noted(source: Path, target: Path, *rest: Any) -> FilmOutcome:
+        began.append(f"{source.name} to {target.name}")
+        return colour_film(source, target, *rest)
+
+    monkeypatch.setattr("photochrom.video.film.colour_film", noted)
+    colour_all(app, settings)
+    assert client.get(f"{url}/state").get_json()["problem"] is None
+    assert began == ["original.mp4 to result-1.mkv"]
+    result = Storage(settings.data_dir).result(id_of(url), 1)
+    assert result is not None
+    assert payloads(result, "audio") == payloads(path, "audio")
+
+
+def test_a_film_of_a_telephone_keeps_its_sound(
+    app: Flask, settings: WebSettings, client: FlaskClient, tmp_path: Path
+) -> None:
+    film = make_film(tmp_path / "film.mp4", Film(frames=24, encoder="mpeg4", format="mp4"))
+    path = tmp_path / "telephone.3gp"
+    with av.open(str(film)) as source, av.open(str(path), "w", format="3gp") as copy:
+        same = copy.add_stream_from_template(source.streams.video[0])
+        sound = copy.add_stream("libopencore_amrnb", rate=8000, layout="mono")
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = same
+                copy.mux(packet)
+        noise = np.random.default_rng(1).integers(-9000, 9000, (1, 8000)).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
+        frame.sample_rate, frame.pts = 8000, 0
+        copy.mux(sound.encode(frame))
+        copy.mux(sound.encode(None))
+    url = uploaded(client, path.read_bytes(), path.name)
+    colour_all(app, settings)
+    assert client.get(f"{url}/state").get_json()["problem"] is None
+    result = Storage(settings.data_dir).result(id_of(url), 1)
+    assert result is not None
+    assert result.suffix == ".mov"
+    assert payloads(result, "audio") == payloads(path, "audio")
+    assert client.get(f"{url}/download").mimetype == "video/quicktime"
+
+
+def test_a_film_whose_sound_nothing_holds_says_so(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = make_film(tmp_path / "film.mkv", Film(frames=6, audio="flac"))
+    url = uploaded(client, path.read_bytes(), "wedding.mkv")
+    monkeypatch.setattr("photochrom.video.io.passthrough.takes", lambda _name, _stream: False)
+    colour_all(app, settings)
+    told = client.get(f"{url}/state").get_json()
+    assert told["state"] == "failed"
+    assert "the sound or the subtitles of “wedding.mkv”" in told["problem"]
+
+
+def test_a_film_that_does_not_say_its_length_shows_its_beginning(
+    app: Flask, settings: WebSettings, client: FlaskClient, tmp_path: Path
+) -> None:
+    film = make_film(tmp_path / "film.webm", Film(frames=20, encoder="libvpx", format="webm"))
+    endless = tmp_path / "endless.webm"
+    with av.open(str(film)) as source, endless.open("wb") as file:
+        stream = source.streams.video[0]
+        with av.open(file, "w", format="webm", container_options={"live": "1"}) as copy:
+            same = copy.add_stream_from_template(stream)
+            for packet in source.demux(stream):
+                if packet.size:
+                    packet.stream = same
+                    copy.mux(packet)
+    assert probe(endless).duration_s is None
+    url = uploaded(client, endless.read_bytes(), "endless.webm")
+    colour_all(app, settings)
+    assert client.get(f"{url}/state").get_json()["state"] == "done"
+    assert client.get(f"{url}/preview.mp4").mimetype == "video/mp4"
+    assert client.get(f"{url}/download?form=side-by-side").status_code == 200
+    assert "<video" in client.get(url).text
+    link = ask(client, f"{url}/share").get_json()["url"].removeprefix("http://localhost")
+    assert client.get(f"{link}/picture.jpg").status_code == 200
+
+
+def test_a_film_too_narrow_for_a_preview_has_no_links_to_one(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def too_narrow(*_args: object) -> None:
+        raise InputError("the film is 1 px wide; that is too narrow for a preview")
+
+    monkeypatch.setattr("photochrom.video.preview.preview_film", too_narrow)
+    film = make_film(tmp_path / "film.mkv", Film(frames=6))
+    url = uploaded(client, film.read_bytes(), "slit.mkv")
+    colour_all(app, settings)
+    assert client.get(f"{url}/state").get_json()["state"] == "done"
+    page = client.get(url).text
+    assert "form=colour" in page
+    assert "<video" not in page
+    assert "form=side-by-side" not in page
+    link = ask(client, f"{url}/share").get_json()["url"].removeprefix("http://localhost")
+    assert f"{link}/picture.jpg" not in client.get(link).text
+
+
+def test_what_is_deleted_is_not_counted(
+    app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
+) -> None:
+    url = uploaded(client, photo)
+    colour_all(app, settings)
+    assert ask(client, f"{url}/edit", {"vividness": 2.0}).status_code == 200
+    folder = Storage(settings.data_dir).folder(id_of(url))
+    (folder / ".photochrom-0123456789abcdef.tmp").write_bytes(b"half")  # a write that was killed
+    parts = folder / ".result-1.mkv.photochrom-parts"
+    parts.mkdir()
+    (parts / "000000.nut").write_bytes(bytes(1000))
+    kept = sum(path.stat().st_size for path in folder.glob("[!.]*"))
+    assert Storage(settings.data_dir).size(id_of(url)) == kept
+    colour_all(app, settings)
+    assert not parts.exists()
+    assert not list(folder.glob("*-1.jpg"))
+    with app.app_context():
+        counted = db.session.query(Picture.bytes).scalar()
+    assert counted == sum(path.stat().st_size for path in folder.glob("[!.]*"))
+
+
+def test_a_problem_is_told_without_the_servers_paths(
+    app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
+) -> None:
+    url = uploaded(client, photo, "Oma.jpg")
+    Storage(settings.data_dir).original(id_of(url), "image/jpeg").write_bytes(photo[:500])
+    colour_all(app, settings)
+    told = client.get(f"{url}/state").get_json()
+    assert told["state"] == "failed"
+    assert "Oma.jpg" in told["problem"]
+    assert str(settings.data_dir) not in told["problem"]
+    assert ask(client, f"{url}/edit", {"vividness": 1.0}).status_code == 200  # can be tried again
+
+
+def test_a_mistake_of_ours_fails_one_picture_only(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    photo: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    urls = [uploaded(client, photo), uploaded(client, photo)]
+    colour = colouring.colour
+
+    def broken(order: colouring.Order, *rest: object) -> None:
+        if order.picture_id == id_of(urls[0]):
+            raise ZeroDivisionError(str(settings.data_dir))
+        colour(order, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("photochrom.web.worker.colour", broken)
+    colour_all(app, settings)
+    told = [client.get(f"{url}/state").get_json() for url in urls]
+    assert [one["state"] for one in told] == ["failed", "done"]
+    assert str(settings.data_dir) not in told[0]["problem"]
+
+
+def test_a_film_is_coloured_with_a_preview_and_goes_on_after_a_stop(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    film = make_film(tmp_path / "film.mkv", Film(frames=30, audio="flac"))
+    url = uploaded(client, film.read_bytes(), "wedding.mkv")
+    worker = worker_of(app, settings)
+    monkeypatch.setattr("photochrom.web.render._TELL_EVERY_S", 0.0)
+    told, tell = [], jobs.told_progress
+
+    def stopped(picture_id: str, revision: int, name: str, progress: float) -> bool:
+        told.append(progress)
+        if 0.3 < progress < 0.9 and not worker._stop.is_set():
+            worker.stop()
+        return tell(picture_id, revision, name, progress)
+
+    monkeypatch.setattr("photochrom.web.jobs.told_progress", stopped)
+    worker.work(id_of(url), 1)
+    assert client.get(f"{url}/state").get_json()["state"] == "waiting"
+    assert told == sorted(told)
+    worker_of(app, settings).work(id_of(url), 1)
+    assert client.get(f"{url}/state").get_json()["state"] == "done"
+    storage = Storage(settings.data_dir)
+    result = storage.result(id_of(url), 1)
+    assert result is not None
+    assert probe(result).streams == ("audio: flac, eng",)
+    assert probe(storage.film_preview(id_of(url))).width == 2 * probe(film).width
+    assert client.get(f"{url}/preview.mp4").mimetype == "video/mp4"
+    assert (
+        client.get(f"{url}/download").headers["Content-Disposition"].endswith("wedding.color.mkv")
+    )
+    assert not list(storage.folder(id_of(url)).glob(".*"))
+    assert client.get(f"{url}/variants").status_code == 400
+
+
+def test_nothing_is_lost_or_done_twice_when_web_and_worker_are_killed(
+    tmp_path: Path, photo: bytes
+) -> None:
+    dice = random.Random(5)
+    studio = Studio(tmp_path / "studio", model_in(tmp_path))
+    accepted: list[str] = []
+    finished: dict[str, tuple[int, int]] = {}
+    storage = Storage(tmp_path / "studio")
+
+    def note_finished() -> None:
+        """Remember which file is the result of what is done."""
+        for url in accepted:
+            if url not in finished and studio.state(url)["state"] == "done":
+                finished[url] = identity(storage, url)
+
+    with running(studio):
+        for round_ in range(5):
+            accepted += [studio.upload(photo) for _ in range(3)]
+            if round_ % 2:
+                note_finished()
+                killer = threading.Timer(dice.uniform(0.0, 0.3), studio.stop, [signal.SIGKILL])
+                killer.start()
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    while True:  # killed in the middle of an upload, or between two
+                        accepted.append(studio.upload(photo))
+                killer.join()
+                studio.start()
+            elif (worker := studio.worker_pid()) is not None:
+                time.sleep(dice.uniform(0.0, 0.4))
+                os.kill(worker, signal.SIGKILL)
+        states = [studio.wait_until_done(url) for url in accepted]
+        note_finished()
+    assert {state["state"] for state in states} == {"done"}
+    assert len(accepted) >= 15
+    for url in accepted:
+        assert finished[url] == identity(storage, url)
+        results = list(storage.folder(id_of(url)).glob("result-*"))
+        assert [path.name for path in results] == ["result-1.jpg"]
+        assert read(results[0]).pixels.shape == (90, 120, 3)
+
+
+def identity(storage: Storage, url: str) -> tuple[int, int]:
+    """Which file a result is, and when it was written."""
+    path = storage.result(id_of(url), 1)
+    assert path is not None
+    return path.stat().st_ino, path.stat().st_mtime_ns

@@ -1,0 +1,116 @@
+"""Templates, scripts and drawings of the studio fit together; nothing in them breaks the policy."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from fixtures.web import app, empty_database, make_app
+from flask import Flask, render_template
+
+from photochrom.web import pwa as shell
+from photochrom.web.pictures.names import title_of
+from photochrom.web.storage import SUFFIX_OF_TYPE
+
+__all__ = ["app", "empty_database", "make_app"]
+
+WEB = Path(shell.__file__).parent
+SCRIPTS = sorted((WEB / "static" / "js").glob("*.js"))
+TEMPLATES = sorted((WEB / "templates").rglob("*.html"))
+STRICT = ["--noEmit", "--allowJs", "--checkJs", "--strict", "--target", "es2022"]
+MODULES = ["--module", "es2022", "--moduleResolution", "bundler"]
+
+
+@pytest.mark.parametrize("page", TEMPLATES, ids=lambda path: path.name)
+def test_no_page_has_scripts_or_styles_of_its_own(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", text)
+
+
+def test_scripts_say_only_words_that_the_page_brings(app: Flask) -> None:
+    with app.test_request_context():
+        brought = shell.script_words()
+    source = "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
+    quoted = set(re.findall(r'"([a-z_]+)"', source))
+    called = set(re.findall(r'words\("([a-z_]+)"', source))
+    assert called <= set(brought)
+    assert set(brought) <= quoted  # none that nobody says
+
+
+def test_every_icon_that_a_page_names_is_drawn() -> None:
+    drawn = set(re.findall(r'symbol id="([a-z]+)"', lines("icons/lines.svg")))
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in TEMPLATES)
+    named = set(re.findall(r'icon(?:_name=|\()"([a-z]+)"', pages))
+    assert named <= drawn
+
+
+def test_the_service_worker_keeps_files_that_are_there(app: Flask) -> None:
+    kept = re.findall(r'"(/static/[^"]+|/offline)"', lines("sw.js"))
+    assert len(kept) > 5
+    client = app.test_client()
+    for path in kept:
+        with client.get(path) as answer:
+            assert answer.status_code == 200, path
+
+
+def test_another_release_has_another_service_worker(app: Flask) -> None:
+    with app.test_request_context():
+        assert re.fullmatch(r"/sw\.js\?v=[0-9a-f]{12}", shell.service_worker_url())
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("Aunt Mary.jpg", "Aunt Mary"),
+        ("film.MKV", "film"),
+        ("1. 2. 1950", "1. 2. 1950"),
+        (".jpg", ".jpg"),
+        ("Dr. Müller", "Dr. Müller"),
+        ("telephone.3GP", "telephone"),
+        ("VTS_01_1.VOB", "VTS_01_1"),
+    ],
+)
+def test_names_are_shown_without_their_endings(name: str, title: str) -> None:
+    assert title_of(name) == title
+
+
+def test_every_kind_that_is_kept_is_offered_and_named_without_its_ending() -> None:
+    for suffix in SUFFIX_OF_TYPE.values():
+        assert title_of(f"a{suffix}") == "a"
+
+
+def test_scripts_send_what_the_studio_takes_and_phones_offer_their_gallery(
+    app: Flask,
+) -> None:
+    with app.test_request_context():
+        page = render_template("pictures/_add.html")
+    taken = re.findall(r'data-taken="([^"]*)"', page)[0].split(",")
+    assert {*SUFFIX_OF_TYPE, *SUFFIX_OF_TYPE.values(), ".jpeg", ".heif", ".vob"} <= set(taken)
+    assert not {".jxl", ".jp2", "image/*"} & set(taken)
+    offered = re.findall(r'accept="([^"]*)" id="choose"', page)[0].split(",")
+    assert {"image/*", "video/*"} <= set(offered)
+
+
+@pytest.mark.parametrize(
+    ("library", "files"),
+    [
+        ("es2022,dom,dom.iterable", SCRIPTS),
+        ("es2022,webworker", [WEB / "static" / "sw.js"]),
+    ],
+    ids=("pages", "service worker"),
+)
+def test_scripts_keep_their_types(library: str, files: list[Path]) -> None:
+    compiler = shutil.which("tsc")
+    if compiler is None:
+        pytest.skip("types of scripts are checked where tsc is: npm install --global typescript")
+    command = [compiler, *STRICT, *MODULES, "--lib", library, *map(str, files)]
+    checked = subprocess.run(command, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+
+
+def lines(name: str) -> str:
+    """The text of a static file."""
+    return (WEB / "static" / name).read_text(encoding="utf-8")
