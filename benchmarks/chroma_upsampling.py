@@ -75,8 +75,8 @@ def main() -> None:
         grey = grey_of(truth)
         L = lightness(grey)
         for source, size, ab in chroma_maps(truth, grey, arguments.size, network):
-            coloured = [compose(L, upsample(ab, L), np.uint8) for upsample in METHODS.values()]
-            for method, score in zip(METHODS, meter.measure(coloured, truth), strict=True):
+            colored = [compose(L, upsample(ab, L), np.uint8) for upsample in METHODS.values()]
+            for method, score in zip(METHODS, meter.measure(colored, truth), strict=True):
                 scores[source, size][method].append(score)
     for (source, size), rows in scores.items():
         sys.stdout.write(table(f"{source}, working size {size} px", rows))

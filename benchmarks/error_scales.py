@@ -26,7 +26,7 @@ from photochrom.color.compose import compose
 from photochrom.color.luminance import lightness
 from photochrom.engine import DEFAULT_MODEL, load
 from photochrom.engine.find import cache_dir
-from photochrom.evaluation.dataset import centre_crop, grey_of, open_pictures
+from photochrom.evaluation.dataset import center_crop, grey_of, open_pictures
 from photochrom.evaluation.lpips import Lpips, find_weights
 from photochrom.evaluation.metrics import lab_of
 from photochrom.evaluation.scores import PairMeter, PairScores
@@ -48,13 +48,13 @@ def main() -> None:
     pictures = open_pictures(arguments.pictures)
     scores: dict[str, list[PairScores]] = defaultdict(list)
     for name in pictures.sample(arguments.limit, seed=0):
-        truth = centre_crop(pictures.read(name), SIDE)
+        truth = center_crop(pictures.read(name), SIDE)
         grey = grey_of(truth)
         guess = lab_of(colorize(grey, model=network))[..., 1:]
         corrected = dict(corrections(guess, lab_of(truth)[..., 1:]))
         L = lightness(grey)
-        coloured = [compose(L, ab, np.uint8) for ab in corrected.values()]
-        for row, score in zip(corrected, meter.measure(coloured, truth), strict=True):
+        colored = [compose(L, ab, np.uint8) for ab in corrected.values()]
+        for row, score in zip(corrected, meter.measure(colored, truth), strict=True):
             scores[row].append(score)
     sys.stdout.write(table(scores))
 

@@ -76,9 +76,9 @@ def main() -> None:
 def make_example() -> None:
     """The welcome page's picture, before and after: the middle 4:3 of ``examples/palace.jpg``."""
     grey = read(ROOT / "examples" / "palace.jpg").pixels
-    colour = colorize(grey)
+    color = colorize(grey)
     width = round(grey.shape[0] * 4 / 3)
-    for name, pixels in (("grey", grey), ("colour", colour)):
+    for name, pixels in (("grey", grey), ("colour", color)):
         picture = Image.fromarray(np.asarray(pixels[:, :width])).convert("RGB")
         picture.save(STATIC / "img" / f"welcome-{name}.webp", quality=82, method=6)
 
@@ -170,12 +170,12 @@ def bring(page: Page, photo: Path) -> None:
 def correct(page: Page, *, leave_open: bool = False) -> None:
     """Say the colours of `SPOTS`. leave_open: with the palette of the last in view."""
     page.locator("#correct").click()
-    for number, (x, y, colour) in enumerate(SPOTS):
+    for number, (x, y, color) in enumerate(SPOTS):
         box = page.locator("#stage").bounding_box()
         if box is None:
             raise SystemExit("the page shows no picture")
         page.locator("#stage").click(position={"x": x * box["width"], "y": y * box["height"]})
-        page.get_by_role("button", name=colour, exact=True).first.click()
+        page.get_by_role("button", name=color, exact=True).first.click()
         if not leave_open or number + 1 < len(SPOTS):
             page.locator("#palette-done").click()
     page.get_by_text("All changes are saved.").wait_for()

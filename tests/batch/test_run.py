@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom import batch
-from photochrom.batch import Job, Outcome, Settings, colour_files, plan
+from photochrom.batch import Job, Outcome, Settings, color_files, plan
 from photochrom.errors import InputError, ModelError
 from photochrom.imageio import read
 
@@ -38,16 +38,16 @@ def album(tmp_path: Path, grey_scene: NDArray[np.uint8], scene: NDArray[np.uint8
     return folder
 
 
-def coloured(paths: Path | list[Path], tiny: Path, **settings: Any) -> dict[str, Outcome]:
+def colored(paths: Path | list[Path], tiny: Path, **settings: Any) -> dict[str, Outcome]:
     """Outcomes by the name of the input."""
     jobs = plan([paths] if isinstance(paths, Path) else paths)
-    outcomes = colour_files(jobs, Settings(model=tiny, device="cpu", **settings))
+    outcomes = color_files(jobs, Settings(model=tiny, device="cpu", **settings))
     return {outcome.job.source.name: outcome for outcome in outcomes}
 
 
 def test_a_bad_file_does_not_stop_the_others(album: Path, tiny: Path) -> None:
     before = {path.name: path.read_bytes() for path in album.iterdir()}
-    outcomes = coloured(album, tiny)
+    outcomes = colored(album, tiny)
     assert {name: outcome.status for name, outcome in outcomes.items()} == {
         "good.jpg": "coloured",
         "good.png": "coloured",
@@ -64,7 +64,7 @@ def test_a_bad_file_does_not_stop_the_others(album: Path, tiny: Path) -> None:
 
 
 def test_a_coloured_file_says_that_its_colour_was_generated(album: Path, tiny: Path) -> None:
-    outcome = coloured(album / "good.jpg", tiny)["good.jpg"]
+    outcome = colored(album / "good.jpg", tiny)["good.jpg"]
     content = outcome.job.target.read_bytes()
     assert b"compositeWithTrainedAlgorithmicMedia" in content
     assert b"tiny 1.2.3 (photochrom " in content
@@ -73,26 +73,26 @@ def test_a_coloured_file_says_that_its_colour_was_generated(album: Path, tiny: P
 
 
 def test_what_is_finished_is_not_touched_again(album: Path, tiny: Path) -> None:
-    first = coloured(album / "good.jpg", tiny)["good.jpg"].job.target
+    first = colored(album / "good.jpg", tiny)["good.jpg"].job.target
     stamp = first.stat().st_mtime_ns
-    assert coloured(album, tiny)["good.jpg"].status == "finished"
+    assert colored(album, tiny)["good.jpg"].status == "finished"
     assert first.stat().st_mtime_ns == stamp
-    assert coloured(album / "good.jpg", tiny, overwrite=True)["good.jpg"].status == "coloured"
+    assert colored(album / "good.jpg", tiny, overwrite=True)["good.jpg"].status == "coloured"
     assert first.stat().st_mtime_ns != stamp
 
 
 def test_nothing_to_do_needs_no_model(album: Path, tiny: Path) -> None:
-    coloured(album / "good.jpg", tiny)
-    assert coloured(album / "good.jpg", Path("gone.onnx"))["good.jpg"].status == "finished"
+    colored(album / "good.jpg", tiny)
+    assert colored(album / "good.jpg", Path("gone.onnx"))["good.jpg"].status == "finished"
 
 
 def test_a_missing_model_stops_everything(album: Path) -> None:
     with pytest.raises(ModelError, match=r"no model file gone/gone\.onnx"):
-        coloured(album, Path("gone/gone.onnx"))
+        colored(album, Path("gone/gone.onnx"))
 
 
 def test_a_picture_in_colour_is_coloured_when_forced(album: Path, tiny: Path) -> None:
-    outcome = coloured(album / "vivid.png", tiny, force=True)["vivid.png"]
+    outcome = colored(album / "vivid.png", tiny, force=True)["vivid.png"]
     assert outcome.status == "coloured"
 
 
@@ -101,7 +101,7 @@ def test_a_sepia_print_counts_as_monochrome(
 ) -> None:
     sepia = np.clip(grey_scene[..., None] * [1.0, 0.86, 0.66], 0, 255).astype(np.uint8)
     Image.fromarray(sepia).save(album / "sepia.png")
-    assert coloured(album / "sepia.png", tiny)["sepia.png"].status == "coloured"
+    assert colored(album / "sepia.png", tiny)["sepia.png"].status == "coloured"
 
 
 def test_transparency_and_depth_are_kept(
@@ -111,7 +111,7 @@ def test_transparency_and_depth_are_kept(
     Image.fromarray(np.dstack([grey_scene, alpha]), "LA").save(tmp_path / "alpha.png")
     deep = grey_scene.astype(np.uint16) * 257
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    outcomes = coloured([tmp_path / "alpha.png", tmp_path / "deep.png"], tiny)
+    outcomes = colored([tmp_path / "alpha.png", tmp_path / "deep.png"], tiny)
     kept = read(outcomes["alpha.png"].job.target).alpha
     assert kept is not None
     np.testing.assert_array_equal(kept, alpha)
@@ -126,20 +126,20 @@ def test_depth_that_the_result_cannot_hold_is_told(
 ) -> None:
     Image.fromarray(grey_scene.astype(np.uint16) * 257).save(tmp_path / "deep.png")
     jobs = plan([tmp_path / "deep.png"], tmp_path / target)
-    (outcome,) = colour_files(jobs, Settings(model=tiny, device="cpu"))
+    (outcome,) = color_files(jobs, Settings(model=tiny, device="cpu"))
     assert outcome.status == "coloured"
     assert ["more than 8 bits" in note for note in outcome.notes] == [True] * notes
 
 
 def test_a_larger_picture_than_allowed_is_refused(album: Path, tiny: Path) -> None:
-    message = coloured(album / "good.png", tiny, max_pixels=10_000)["good.png"].message
+    message = colored(album / "good.png", tiny, max_pixels=10_000)["good.png"].message
     assert "--max-megapixels" in message
 
 
 def test_a_folder_that_cannot_be_made_is_told(album: Path, tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     jobs = plan([album / "good.jpg"], tmp_path / "file" / "deep")
-    (outcome,) = colour_files(jobs, Settings(model=tiny))
+    (outcome,) = color_files(jobs, Settings(model=tiny))
     assert (outcome.status, "cannot be made" in outcome.message) == ("failed", True)
 
 
@@ -153,7 +153,7 @@ def test_a_closed_folder_is_told_before_the_work(
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path / "closed")
     monkeypatch.setattr(batch.run, "read", lambda *_, **__: pytest.fail("it was read"))
     jobs = plan([album / "good.jpg"], tmp_path / place)
-    (outcome,) = colour_files(jobs, Settings(model=tiny, device="cpu"))
+    (outcome,) = color_files(jobs, Settings(model=tiny, device="cpu"))
     assert (outcome.status, said in outcome.message) == ("failed", True)
 
 
@@ -161,7 +161,7 @@ def test_an_output_that_is_the_input_is_refused(album: Path, tiny: Path) -> None
     (album / "link.jpg").hardlink_to(album / "good.jpg")
     before = (album / "good.jpg").read_bytes()
     job = Job(album / "good.jpg", album / "link.jpg")
-    (outcome,) = colour_files([job], Settings(model=tiny, overwrite=True))
+    (outcome,) = color_files([job], Settings(model=tiny, overwrite=True))
     assert (outcome.status, "is the input" in outcome.message) == ("failed", True)
     assert (album / "good.jpg").read_bytes() == before
 
@@ -189,7 +189,7 @@ def test_whatever_goes_wrong_with_a_picture_concerns_it_alone(
     paths = [album / "good.jpg", album / "good.png"]
     jobs = plan(paths)
     settings = Settings(model=tiny, device="cpu")
-    first, second = colour_files(jobs, settings, in_flight=1)
+    first, second = color_files(jobs, settings, in_flight=1)
     assert (first.status, message in first.message) == ("failed", True), first.message
     assert second.status == "coloured"
 
@@ -197,7 +197,7 @@ def test_whatever_goes_wrong_with_a_picture_concerns_it_alone(
 def test_a_name_that_has_no_room_for_the_mark_is_told(album: Path, tiny: Path) -> None:
     name = "n" * 248 + ".png"
     (album / "good.png").rename(album / name)
-    outcomes = coloured([album / name, album / "good.jpg"], tiny)
+    outcomes = colored([album / name, album / "good.jpg"], tiny)
     assert "the name is too long" in outcomes[name].message
     assert outcomes["good.jpg"].status == "coloured"
 
@@ -208,7 +208,7 @@ def test_what_a_killed_process_left_is_removed_once_it_is_old(album: Path, tiny:
         path.touch()
     for path in (old, foreign):
         os.utime(path, (0, 0))
-    coloured(album / "good.jpg", tiny)
+    colored(album / "good.jpg", tiny)
     assert [path.exists() for path in (old, young, foreign)] == [False, True, True]
 
 
@@ -219,7 +219,7 @@ def test_pictures_in_flight_give_the_same_results(album: Path, tiny: Path, tmp_p
     for in_flight in (1, 3):
         jobs = plan([album], tmp_path / str(in_flight))
         settings = Settings(model=tiny, device="cpu")
-        outcomes = list(colour_files(jobs, settings, in_flight=in_flight))
+        outcomes = list(color_files(jobs, settings, in_flight=in_flight))
         assert len(outcomes) == len(jobs)
         results.append(
             {path.name: path.read_bytes() for path in (tmp_path / str(in_flight)).iterdir()}
@@ -229,7 +229,7 @@ def test_pictures_in_flight_give_the_same_results(album: Path, tiny: Path, tmp_p
 
 def test_stopping_early_leaves_whole_files(album: Path, tiny: Path, tmp_path: Path) -> None:
     jobs = plan([album], tmp_path / "out")
-    some = colour_files(jobs, Settings(model=tiny, device="cpu"), in_flight=2)
+    some = color_files(jobs, Settings(model=tiny, device="cpu"), in_flight=2)
     while next(some).status != "coloured":
         pass
     some.close()

@@ -15,11 +15,11 @@ from fixtures.model import tiny_model
 
 from photochrom.cli import main
 from photochrom.locks import lock_file, sole
-from photochrom.video.film import colour_film
+from photochrom.video.film import color_film
 from photochrom.video.io.encoder import CODECS, Codec, Encoding
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmProgress, FilmSettings
-from photochrom.video.parallel import colour_several
+from photochrom.video.parallel import color_several
 from photochrom.video.segments import parts_folder
 
 MP4 = Film(frames=4, encoder="libx264", format="mp4", options=(("qp", "0"),))
@@ -86,7 +86,7 @@ def test_each_codec_goes_on_to_the_same_film(tmp_path: Path, tiny: list[str], co
     # x265 does not always write the same for the same small frames, but what it keeps is the same.
     encoding = Encoding(codec, crf=0) if codec == "hevc" else Encoding(codec)
     settings = FilmSettings(model=tiny[1], size=32, encoding=encoding, segment_frames=8)
-    colour_film(source, tmp_path / "whole.mkv", settings)
+    color_film(source, tmp_path / "whole.mkv", settings)
 
     class Killed(Exception):
         pass
@@ -96,8 +96,8 @@ def test_each_codec_goes_on_to_the_same_film(tmp_path: Path, tiny: list[str], co
             raise Killed
 
     with pytest.raises(Killed):
-        colour_film(source, tmp_path / "out.mkv", settings, stop)
-    outcome = colour_film(source, tmp_path / "out.mkv", replace(settings, resume=True))
+        color_film(source, tmp_path / "out.mkv", settings, stop)
+    outcome = color_film(source, tmp_path / "out.mkv", replace(settings, resume=True))
     assert outcome.resumed > 0
     whole, out = tmp_path / "whole.mkv", tmp_path / "out.mkv"
     if codec == "hevc":
@@ -204,9 +204,9 @@ def test_ctrl_c_stops_all_films_and_keeps_what_is_finished(tmp_path: Path, tiny:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(colour_several(films, settings, colour_film, [told, told], 2))
+        list(color_several(films, settings, color_film, [told, told], 2))
     assert not any(target.exists() for _, target in films)
     assert any(list(parts_folder(target).glob("*.json")) for _, target in films)
     for source, target in films:
         assert not lock_file(target).exists()
-        assert colour_film(source, target, replace(settings, resume=True)).frames == 30
+        assert color_film(source, target, replace(settings, resume=True)).frames == 30

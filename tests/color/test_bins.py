@@ -12,7 +12,7 @@ def bins():
     return ColorBins.in_gamut()
 
 
-def in_gamut_colours(n=2000):
+def in_gamut_colors(n=2000):
     return rgb_to_lab(np.random.default_rng(0).random((n, 3)))[:, 1:].astype(np.float32)
 
 
@@ -30,25 +30,25 @@ def test_every_bin_can_be_shown_by_some_lightness(bins):
 
 
 def test_every_colour_of_srgb_has_a_bin_nearby(bins):
-    colours = in_gamut_colours()
-    nearest = np.sqrt(((colours[:, None] - bins.centres) ** 2).sum(-1)).min(axis=1)
+    colors = in_gamut_colors()
+    nearest = np.sqrt(((colors[:, None] - bins.centres) ** 2).sum(-1)).min(axis=1)
     assert nearest.max() < 11
 
 
 def test_soft_encoding_sums_to_one_and_names_the_nearest_bin_first(bins):
-    colours = in_gamut_colours()
-    index, weight = bins.soft_encode(colours)
-    assert index.shape == weight.shape == (len(colours), 5)
+    colors = in_gamut_colors()
+    index, weight = bins.soft_encode(colors)
+    assert index.shape == weight.shape == (len(colors), 5)
     assert np.allclose(weight.sum(axis=-1), 1, atol=1e-6)
-    nearest = ((colours[:, None] - bins.centres) ** 2).sum(-1).argmin(axis=1)
+    nearest = ((colors[:, None] - bins.centres) ** 2).sum(-1).argmin(axis=1)
     assert (index[:, 0] == nearest).mean() > 0.8  # the table has cells of 2 units
 
 
 def test_soft_encoding_and_mean_give_the_colour_back(bins):
-    colours = in_gamut_colours()
-    index, weight = bins.soft_encode(colours)
+    colors = in_gamut_colors()
+    index, weight = bins.soft_encode(colors)
     back = (bins.centres[index] * weight[..., None]).sum(axis=-2)
-    error = np.sqrt(((back - colours) ** 2).sum(axis=-1))
+    error = np.sqrt(((back - colors) ** 2).sum(axis=-1))
     assert np.median(error) < 2.5
 
 

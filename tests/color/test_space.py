@@ -84,7 +84,7 @@ def test_torch_and_numpy_agree():
 @pytest.mark.parametrize("start", [(0, 0, 0), (1, 1, 1), (100, 0, 0), (0, 50, -50), (100, 60, 60)])
 def test_gradients_are_finite_at_black_white_and_outside(convert, start):
     torch = pytest.importorskip("torch")
-    colour = torch.tensor(start, dtype=torch.float32, requires_grad=True)
-    convert(colour).sum().backward()
-    assert torch.isfinite(colour.grad).all()
-    assert colour.grad.abs().max() > 0
+    color = torch.tensor(start, dtype=torch.float32, requires_grad=True)
+    convert(color).sum().backward()
+    assert torch.isfinite(color.grad).all()
+    assert color.grad.abs().max() > 0

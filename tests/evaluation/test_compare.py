@@ -103,10 +103,10 @@ def test_multiplications_are_those_of_the_networks_products(tmp_path: Path) -> N
 def test_the_time_of_a_photo_is_a_median_over_the_photos() -> None:
     seen: list[tuple[int, ...]] = []
 
-    def colour(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def color(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
         seen.append(grey.shape)
         return np.repeat(grey[..., None], 3, axis=-1)
 
-    (ms,) = milliseconds([Method("x", colour)], [np.zeros((4, 5), np.uint8)] * 2)
+    (ms,) = milliseconds([Method("x", color)], [np.zeros((4, 5), np.uint8)] * 2)
     assert 0 < ms < 1000
     assert set(seen) == {(4, 5)}

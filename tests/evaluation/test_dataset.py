@@ -12,7 +12,7 @@ from PIL import Image
 
 from photochrom.color.luminance import lightness
 from photochrom.errors import InputError
-from photochrom.evaluation.dataset import as_rgb, centre_crop, grey_of, open_pictures
+from photochrom.evaluation.dataset import as_rgb, center_crop, grey_of, open_pictures
 
 FILES = ("b.png", "a.png", "below/c.png")
 
@@ -117,6 +117,6 @@ def test_the_crop_is_a_square_of_the_centre(shape: tuple[int, int]) -> None:
     height, width = shape
     y, x = np.mgrid[0:height, 0:width]
     ramp = np.stack([255 * x / (width - 1), 255 * y / (height - 1), 0 * x], axis=-1)
-    square = centre_crop(np.rint(ramp).astype(np.uint8), 64)
+    square = center_crop(np.rint(ramp).astype(np.uint8), 64)
     assert square.shape == (64, 64, 3)
     assert square[..., :2].mean(axis=(0, 1)) == pytest.approx([127.5, 127.5], abs=2)

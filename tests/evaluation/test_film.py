@@ -15,7 +15,7 @@ from photochrom.cli import OK, USAGE, main
 from photochrom.engine import load
 from photochrom.errors import InputError
 from photochrom.evaluation.film import PER_FRAME, STEADY, TRUE, FilmMeasuring, evaluate_film
-from photochrom.evaluation.flicker import ColourConsistency, Correspondence
+from photochrom.evaluation.flicker import ColorConsistency, Correspondence
 
 RGB = NDArray[np.uint8]
 
@@ -25,7 +25,7 @@ def flat(*codes: int) -> list[RGB]:
 
 
 def cdc(frames: list[RGB]) -> float:
-    meter = ColourConsistency()
+    meter = ColorConsistency()
     for frame in frames:
         meter.add(frame)
     return meter.value

@@ -69,7 +69,7 @@ def test_ciede2000_gives_the_published_test_values(
 
 def test_grey_has_no_colourfulness(scene: NDArray[np.uint8]) -> None:
     grey = np.repeat(scene[..., :1], 3, axis=-1)
-    assert metrics.colourfulness(grey) < metrics.GREY_COLOURFULNESS
+    assert metrics.colourfulness(grey) < metrics.GREY_COLORFULNESS
     assert metrics.colourfulness_ddcolor(grey) == 0
 
 

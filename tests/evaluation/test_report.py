@@ -41,8 +41,8 @@ def report(truths: list[Picture]) -> Report:
         "perfect": lambda truth: truth,
     }
     scores = {
-        name: evaluate_pairs((colour(truth), truth) for truth in truths)
-        for name, colour in methods.items()
+        name: evaluate_pairs((color(truth), truth) for truth in truths)
+        for name, color in methods.items()
     }
     return summarize(scores, ColorBins.in_gamut())
 

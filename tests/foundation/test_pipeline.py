@@ -48,10 +48,10 @@ def test_a_picture_keeps_its_type_size_and_lightness(
     picture = (grey_scene / 255.0 * white).astype(dtype)
     if channels:
         picture = np.repeat(picture[..., None], 3, axis=-1)
-    coloured = colorize(picture, model=network)
-    assert (coloured.shape, coloured.dtype) == ((*grey_scene.shape, 3), dtype)
+    colored = colorize(picture, model=network)
+    assert (colored.shape, colored.dtype) == ((*grey_scene.shape, 3), dtype)
     tolerance = 0.5 if dtype == np.uint8 else 0.01
-    assert np.abs(lightness(coloured) - lightness(picture)).max() <= tolerance
+    assert np.abs(lightness(colored) - lightness(picture)).max() <= tolerance
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_a_picture_keeps_its_type_size_and_lightness(
 )
 def test_any_size_goes_through(network: Network, shape: tuple[int, int]) -> None:
     picture = np.full(shape, 128, np.uint8)
-    coloured = colorize(picture, model=network)
-    assert coloured.shape == (*shape, 3)
+    colored = colorize(picture, model=network)
+    assert colored.shape == (*shape, 3)
     # The tiny network colours by lightness alone, so an even picture comes out even: no seams.
-    assert np.ptp(coloured.reshape(-1, 3), axis=0).max() <= 1
+    assert np.ptp(colored.reshape(-1, 3), axis=0).max() <= 1
 
 
 def test_the_working_size_is_the_models_and_never_above_the_pictures() -> None:
@@ -93,27 +93,27 @@ def test_vividness_multiplies_the_models_own_gain(
 
 
 def test_no_vividness_is_grey(network: Network, grey_scene: NDArray[np.uint8]) -> None:
-    coloured = colorize(grey_scene, model=network, vividness=0.0)
-    np.testing.assert_array_equal(coloured, np.repeat(grey_scene[..., None], 3, axis=-1))
+    colored = colorize(grey_scene, model=network, vividness=0.0)
+    np.testing.assert_array_equal(colored, np.repeat(grey_scene[..., None], 3, axis=-1))
 
 
 def test_colours_that_are_there_are_ignored(network: Network, scene: NDArray[np.uint8]) -> None:
     sepia = np.clip(scene.mean(-1, keepdims=True) * [0.9, 0.75, 0.6], 0, 255).astype(np.uint8)
     grey = lightness(sepia)
-    coloured = lab(colorize(sepia, model=network))
-    np.testing.assert_allclose(coloured[..., 0], grey, atol=0.5)
+    colored = lab(colorize(sepia, model=network))
+    np.testing.assert_allclose(colored[..., 0], grey, atol=0.5)
     # The tiny network's ratio of a to b, not that of the sepia tone.
-    assert np.median(coloured[..., 1] / coloured[..., 2]) == pytest.approx(0.5, abs=0.1)
+    assert np.median(colored[..., 1] / colored[..., 2]) == pytest.approx(0.5, abs=0.1)
 
 
 @pytest.mark.parametrize("vividness", [0.0, 0.6, 1.0, 1.8])
 def test_a_hinted_place_has_the_colour_asked_for(vivid: Network, vividness: float) -> None:
     picture = np.full((256, 256), 128, np.uint8)
     hint = Hint(x=128, y=100, rgb=RED, radius=40)
-    coloured = lab(colorize(picture, model=vivid, vividness=vividness, hints=[hint]))
-    np.testing.assert_allclose(coloured[100, 128, 1:], RED_AB, atol=2.0)
+    colored = lab(colorize(picture, model=vivid, vividness=vividness, hints=[hint]))
+    np.testing.assert_allclose(colored[100, 128, 1:], RED_AB, atol=2.0)
     far = lab(colorize(picture, model=vivid, vividness=vividness))[250, 10]
-    np.testing.assert_allclose(coloured[250, 10], far, atol=1.0)
+    np.testing.assert_allclose(colored[250, 10], far, atol=1.0)
 
 
 def test_hints_are_heard_so_that_the_gain_brings_them_back(vivid: Network) -> None:

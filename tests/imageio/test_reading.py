@@ -204,14 +204,14 @@ def test_a_preview_or_a_mask_is_not_taken_for_the_photograph(
 )
 @pytest.mark.parametrize("colours", ["rgb", "minisblack"])
 def test_a_channel_that_is_not_transparency_is_left_out_and_said(
-    tmp_path: Path, rng: np.random.Generator, colours: str, depth: type[Any], planes: str
+    tmp_path: Path, rng: np.random.Generator, colors: str, depth: type[Any], planes: str
 ) -> None:
     """The infrared of a film scanner."""
     samples = rng.integers(0, np.iinfo(depth).max, (7, 9, 4), dtype=depth)
-    samples = samples if colours == "rgb" else samples[..., :2]
+    samples = samples if colors == "rgb" else samples[..., :2]
     stored = samples if planes == "contig" else np.moveaxis(samples, -1, 0)
     options = {"extrasamples": ["unspecified"], "planarconfig": planes}
-    tifffile.imwrite(tmp_path / "a.tif", stored, photometric=colours, **options)
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric=colors, **options)
     picture = read(tmp_path / "a.tif")
     np.testing.assert_array_equal(picture.pixels, np.squeeze(samples[..., :-1]))
     assert picture.alpha is None

@@ -70,7 +70,7 @@ def test_both_sides_lose_less_when_they_are_right(mode: str) -> None:
     loss = GAN_LOSSES[mode]  # type: ignore[index]
     low, high = torch.full((2, 1, 3, 3), -0.5), torch.full((2, 1, 3, 3), 0.5)
     assert loss.true(high) < loss.true(low)
-    assert loss.coloured(low) < loss.coloured(high)
+    assert loss.colored(low) < loss.colored(high)
     assert loss.network(high) < loss.network(low)
     assert loss.told(low) < loss.told(high)
 
@@ -78,7 +78,7 @@ def test_both_sides_lose_less_when_they_are_right(mode: str) -> None:
 def test_cross_entropy_at_a_coin_toss_is_the_logarithm_of_two() -> None:
     loss = GAN_LOSSES["bce"]
     undecided = torch.zeros(1, 1, 2, 2)
-    assert loss.weight * (loss.true(undecided) + loss.coloured(undecided)) == pytest.approx(
+    assert loss.weight * (loss.true(undecided) + loss.colored(undecided)) == pytest.approx(
         np.log(2)
     )
     assert loss.told(undecided) == 0.5
@@ -99,9 +99,9 @@ class _Slope(Critic):
 
 
 def test_the_gradient_penalty_is_the_squared_distance_of_the_slope_from_one() -> None:
-    true, coloured = torch.rand(2, 2, 3, 4, 4).unbind(0)
+    true, colored = torch.rand(2, 2, 3, 4, 4).unbind(0)
     critic = _Slope(0.5)
-    penalty = gradient_penalty(critic, true * 50, coloured * 50)
+    penalty = gradient_penalty(critic, true * 50, colored * 50)
     assert penalty.item() == pytest.approx((0.5 * 4 - 1) ** 2)
     torch.autograd.backward([penalty])
     assert critic.steepness.grad is not None

@@ -66,8 +66,8 @@ def test_colourfulness_shortfall_punishes_only_too_little() -> None:
     torch.manual_seed(0)
     vivid = torch.rand(2, 3, 16, 16)
     dull = vivid.mean(dim=1, keepdim=True) + 0.2 * (vivid - vivid.mean(dim=1, keepdim=True))
-    assert losses.colourfulness_shortfall(dull, vivid) > 1
-    assert losses.colourfulness_shortfall(vivid, dull) == 0
+    assert losses.colorfulness_shortfall(dull, vivid) > 1
+    assert losses.colorfulness_shortfall(vivid, dull) == 0
 
 
 def test_perceptual_loss_is_zero_for_equal_pictures_and_grows_with_the_difference() -> None:

@@ -16,7 +16,7 @@ from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
 from photochrom.training.finished_run import training_speed
 from photochrom.training.reports.curves import read_curves
-from photochrom.training.reports.plots import ColourCounts, read_colours, read_run
+from photochrom.training.reports.plots import ColorCounts, read_colors, read_run
 
 LOSSES = """step,stage,loss_G_L1,loss_G,lr,images,images_per_s,D_x,D_Gz,loss_D
 10,first,1.0,1.5,0.001,100,10,,,
@@ -39,7 +39,7 @@ def run(tmp_path: Path) -> Path:
     (folder / "validation.csv").write_text(VALIDATION)
     (folder / "epochs.csv").write_text(VALIDATION.replace("validation_psnr", "loss_D_real"))
     cv2.imwrite(str(folder / "grid-0000040.png"), np.full((64, 96, 3), 128, np.uint8))
-    counts = ColourCounts()
+    counts = ColorCounts()
     counts.add(torch.full((1, 2, 4, 4), 30.0), torch.full((1, 2, 4, 4), -500.0))
     counts.write(folder)
     recipe = {"name": "x<y", "summary": "a & b", "seed": 3, "net": {"name": "mobile-unet"}}
@@ -100,7 +100,7 @@ def test_steps_are_shown_as_the_images_seen_until_then(run: Path) -> None:
 
 
 def test_colours_are_counted_in_their_cells_and_the_farthest_at_the_edge(run: Path) -> None:
-    counts = read_colours(run)
+    counts = read_colors(run)
     assert counts is not None
     assert counts["true"].sum() == counts["predicted"].sum() == 16
     cell = (30 + 112) // 4

@@ -114,7 +114,7 @@ def test_two_processes_learn_what_one_learns_from_the_doubled_batch(folder: Path
         torch.testing.assert_close(states[1]["average"][key], value, atol=1e-4, rtol=1e-3)
 
 
-def synchronised(module: nn.Module) -> bool:
+def synchronized(module: nn.Module) -> bool:
     return any(isinstance(part, nn.SyncBatchNorm) for part in module.modules())
 
 
@@ -129,9 +129,9 @@ def test_between_gpus_batch_norms_are_synchronised_but_not_those_of_the_average(
         Ranks, "synchronise", lambda self, net: nn.SyncBatchNorm.convert_sync_batchnorm(net)
     )
     players = Players.of(recipe, Ranks())
-    assert synchronised(players.net)
-    assert not synchronised(players.average)
-    assert synchronised(players.critic) is critic
+    assert synchronized(players.net)
+    assert not synchronized(players.average)
+    assert synchronized(players.critic) is critic
     for key, value in players.net.state_dict().items():
         assert torch.equal(value, players.average.state_dict()[key]), key
 

@@ -76,8 +76,8 @@ def test_the_exported_model_colours_like_the_network(finished: Path, tmp_path: P
     with torch.no_grad():
         expected = torch_net(torch.from_numpy(x)).ab.numpy()
     np.testing.assert_allclose(network(x).ab, expected, atol=0.5)
-    coloured = colorize(drawn_photo(99)[..., 1], model=network)
-    assert np.abs(rgb_to_lab(coloured / 255.0)[..., 1:]).mean() > 1
+    colored = colorize(drawn_photo(99)[..., 1], model=network)
+    assert np.abs(rgb_to_lab(colored / 255.0)[..., 1:]).mean() > 1
     assert main(["export", str(finished / "checkpoint.pt"), str(out)]) == FAILED
 
 

@@ -19,7 +19,7 @@ from fixtures.training import drawn_photo
 from photochrom.errors import InputError
 from photochrom.training.data.film_frames import drawn_frames
 from photochrom.training.data.photo_cache import PhotoSet, load_photos, split
-from photochrom.training.data.sources import recognised
+from photochrom.training.data.sources import recognized
 from photochrom.training.recipe.recipe import DataRecipe
 
 
@@ -235,7 +235,7 @@ def test_retina_folders_give_photographs_and_no_masks(tmp_path: Path) -> None:
     photos, told, _ = loaded(pictures(tmp_path / "DRIVE", names))
     assert endings(photos) == ["training/images/1.png", "training/images/2.png"]
     assert any("test set" in line for line in told)
-    assert recognised(pictures(tmp_path / "HRF", ["images/1.png", "mask/1.png"])) == "retina"
+    assert recognized(pictures(tmp_path / "HRF", ["images/1.png", "mask/1.png"])) == "retina"
 
 
 def test_a_film_gives_some_frames_of_each_second_of_each_shot(tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ def test_a_kind_can_be_forced_but_must_fit(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "DRIVE", ["training/images/1.png", "training/mask/1.png"])
     assert len(loaded(folder)[0]) == 1
     assert len(loaded(folder, kind="folder")[0]) == 2
-    assert recognised(pictures(tmp_path / "mine", ["im1.jpg", "other.jpg"])) == "folder"
+    assert recognized(pictures(tmp_path / "mine", ["im1.jpg", "other.jpg"])) == "folder"
     with pytest.raises(InputError, match=r"is not COCO.*'auto'"):
         loaded(folder, kind="coco")
 

@@ -28,12 +28,12 @@ from photochrom.errors import InputError, OutputError
 from photochrom.imageio import Picture, read, write
 from photochrom.video.converter import Converter
 from photochrom.video.converter import decoded as decoded_frames
-from photochrom.video.film import colour_film
+from photochrom.video.film import color_film
 from photochrom.video.guess import network_guess
 from photochrom.video.io.encoder import Encoding
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import read_frames
-from photochrom.video.keyframes import pinned_colours
+from photochrom.video.keyframes import pinned_colors
 from photochrom.video.options import FilmHint, FilmProgress, FilmSettings, KeyFrame
 from photochrom.video.preview import preview_film
 from photochrom.video.segments import UnusablePartsError, parts_folder
@@ -63,7 +63,7 @@ def test_a_film_keeps_its_luma_times_and_sound_and_gets_colour(
     )
     source, target = make_film(tmp_path / "in.mkv", film), tmp_path / "out.mkv"
     seen: list[FilmProgress] = []
-    outcome = colour_film(source, target, settings, seen.append)
+    outcome = color_film(source, target, settings, seen.append)
     assert (outcome.frames, outcome.resumed, outcome.model) == (24, 0, "tiny 1.2.3")
     assert [p.frames for p in seen] == list(range(1, 25))
     for (time_s, y, u), (time_before_s, y_before, _) in zip(
@@ -95,7 +95,7 @@ def test_films_of_many_kinds_keep_every_frame(
     tmp_path: Path, settings: FilmSettings, film: Film
 ) -> None:
     source = make_film(tmp_path / "in.mkv", film)
-    colour_film(source, tmp_path / "out.mkv", settings)
+    color_film(source, tmp_path / "out.mkv", settings)
     before, after = decoded(source), decoded(tmp_path / "out.mkv")
     assert len(before) == len(after) == film.frames
     for (_, y_before, _), (_, y, u) in zip(before, after, strict=True):
@@ -106,8 +106,8 @@ def test_films_of_many_kinds_keep_every_frame(
 def test_segments_do_not_show(tmp_path: Path, settings: FilmSettings) -> None:
     """With enough frames to warm up, cutting the work into segments changes nothing visible."""
     source = make_film(tmp_path / "in.mkv", Film(frames=60))
-    colour_film(source, tmp_path / "whole.mkv", settings)
-    colour_film(source, tmp_path / "cut.mkv", replace(settings, segment_frames=17))
+    color_film(source, tmp_path / "whole.mkv", settings)
+    color_film(source, tmp_path / "cut.mkv", replace(settings, segment_frames=17))
     whole, cut = decoded(tmp_path / "whole.mkv"), decoded(tmp_path / "cut.mkv")
     assert [time_s for time_s, _, _ in whole] == [time_s for time_s, _, _ in cut]
     for (_, y, u), (_, y_cut, u_cut) in zip(whole, cut, strict=True):
@@ -130,16 +130,16 @@ def stopping_at(frames: int) -> Callable[[FilmProgress], None]:
 def test_what_was_finished_is_gone_on_with(tmp_path: Path, settings: FilmSettings) -> None:
     source = make_film(tmp_path / "in.mkv", Film(frames=50))
     small = replace(settings, segment_frames=12)
-    colour_film(source, tmp_path / "whole.mkv", small)
+    color_film(source, tmp_path / "whole.mkv", small)
     target = tmp_path / "out.mkv"
     with pytest.raises(Killed):
-        colour_film(source, target, small, stopping_at(40))
+        color_film(source, target, small, stopping_at(40))
     assert not target.exists()
     with pytest.raises(OutputError, match="--resume to go on"):
-        colour_film(source, target, small)
+        color_film(source, target, small)
     with pytest.raises(OutputError, match=r"vividness was 1.0 and is 2.0"):
-        colour_film(source, target, replace(small, resume=True, vividness=2.0))
-    outcome = colour_film(source, target, replace(small, resume=True))
+        color_film(source, target, replace(small, resume=True, vividness=2.0))
+    outcome = color_film(source, target, replace(small, resume=True))
     assert outcome.resumed in (24, 36)  # the encoder may lag behind
     assert not parts_folder(target).exists()
     assert payloads(target, "video") == payloads(tmp_path / "whole.mkv", "video")
@@ -152,10 +152,10 @@ def test_films_whose_packets_are_not_their_frames_are_gone_on_with(
     source, out, whole = (tmp_path / name for name in ("in", "out.mkv", "whole.mkv"))
     ORDERLESS[kind](source, 160)
     small = replace(settings, segment_frames=20)
-    colour_film(source, whole, small)
+    color_film(source, whole, small)
     with pytest.raises(Killed):
-        colour_film(source, out, small, stopping_at(158))
-    assert colour_film(source, out, replace(small, resume=True)).resumed >= 120
+        color_film(source, out, small, stopping_at(158))
+    assert color_film(source, out, replace(small, resume=True)).resumed >= 120
     assert payloads(out, "video") == payloads(whole, "video")
     assert [time_s for time_s, _, _ in decoded(out)] == [time_s for time_s, _, _ in decoded(whole)]
     for (_, y, _), (_, y_before, _) in zip(decoded(out), decoded(source), strict=True):
@@ -170,9 +170,9 @@ def test_a_hint_at_a_time_is_for_the_frame_shown_then(
     info = probe(source)
     asked_s = info.seconds([frame.pts for frame in read_frames(info)][37])
     alone = replace(settings, steady=0.0)
-    colour_film(source, tmp_path / "plain.mkv", alone)
+    color_film(source, tmp_path / "plain.mkv", alone)
     blue = replace(alone, hints=(FilmHint(asked_s, 80, 10, (20, 40, 220)),))
-    colour_film(source, tmp_path / "blue.mkv", blue)
+    color_film(source, tmp_path / "blue.mkv", blue)
     plain, told = decoded(tmp_path / "plain.mkv"), decoded(tmp_path / "blue.mkv")
     changed = [i for i in range(45) if np.any(plain[i][2] != told[i][2])]
     assert changed[-1] == 37
@@ -185,33 +185,33 @@ def test_work_that_does_not_fit_the_film_is_not_gone_on_with(
     source, target = make_film(tmp_path / "in.mkv", Film(frames=30)), tmp_path / "out.mkv"
     small = replace(settings, segment_frames=5)
     with pytest.raises(Killed):
-        colour_film(source, target, small, stopping_at(30))
+        color_film(source, target, small, stopping_at(30))
     record = max(parts_folder(target).glob("0*.json"))
     segment = json.loads(record.read_text())
     record.write_text(json.dumps({**segment, "last_pts": segment["last_pts"] - 1}))
     with pytest.raises(UnusablePartsError, match=r"does not give the frame at 0\.\d+ s again"):
-        colour_film(source, target, replace(small, resume=True))
+        color_film(source, target, replace(small, resume=True))
     del segment["last_pts"]
     record.write_text(json.dumps({**segment, "first": 20}))
     with pytest.raises(UnusablePartsError, match="of another version"):
-        colour_film(source, target, replace(small, resume=True))
+        color_film(source, target, replace(small, resume=True))
 
 
 def test_overwriting_begins_anew(tmp_path: Path, settings: FilmSettings) -> None:
     source, target = make_film(tmp_path / "in.mkv", Film(frames=30)), tmp_path / "out.mkv"
     with pytest.raises(Killed):
-        colour_film(source, target, replace(settings, segment_frames=8), stopping_at(25))
-    assert colour_film(source, target, replace(settings, overwrite=True)).resumed == 0
+        color_film(source, target, replace(settings, segment_frames=8), stopping_at(25))
+    assert color_film(source, target, replace(settings, overwrite=True)).resumed == 0
     with pytest.raises(OutputError, match="exists; pass --overwrite"):
-        colour_film(source, target, settings)
+        color_film(source, target, settings)
     with pytest.raises(OutputError, match="is the input itself"):
-        colour_film(source, source, replace(settings, overwrite=True))
+        color_film(source, source, replace(settings, overwrite=True))
 
 
 _RUN = """
 import sys
 from pathlib import Path
-from photochrom.video.film import colour_film
+from photochrom.video.film import color_film
 from photochrom.video.options import FilmSettings, FilmHint
 from photochrom.video.io.encoder import Encoding
 
@@ -220,7 +220,7 @@ settings = FilmSettings(
     model=model, size=32, segment_frames=6, resume=True, encoding=Encoding("h264"),
     hints=(FilmHint(0.1, 20, 20, (200, 30, 30)),),
 )
-colour_film(source, target, settings, lambda done: print(done.frames, flush=True))
+color_film(source, target, settings, lambda done: print(done.frames, flush=True))
 """
 
 
@@ -266,7 +266,7 @@ def test_a_film_killed_at_random_moments_comes_out_the_same(
 
 def test_a_part_of_a_film_is_the_same_frames(tmp_path: Path, settings: FilmSettings) -> None:
     source = make_film(tmp_path / "in.mkv", Film(frames=48))
-    colour_film(source, tmp_path / "part.mkv", replace(settings, start_s=0.5, end_s=1.0))
+    color_film(source, tmp_path / "part.mkv", replace(settings, start_s=0.5, end_s=1.0))
     part = decoded(tmp_path / "part.mkv")
     assert len(part) == 12
     for index, (_, y, _) in enumerate(part, start=12):
@@ -281,7 +281,7 @@ def test_a_hint_holds_through_the_shot_and_over_segments(
     place = slice(2, 8), slice(37, 43)
 
     def strength(chosen: FilmSettings, name: str) -> list[float]:
-        colour_film(source, tmp_path / name, chosen)
+        color_film(source, tmp_path / name, chosen)
         return [float(u[place].mean()) for _, _, u in decoded(tmp_path / name)]
 
     plain, cut = strength(settings, "plain.mkv"), strength(blue, "cut.mkv")
@@ -306,8 +306,8 @@ def test_a_still_late_in_a_shot_holds_from_its_beginning(
     source = make_film(tmp_path / "in.mkv", film)
     still = blue_still(tmp_path / "still.png", film, 72)
     blue = replace(settings, keyframes=(KeyFrame(3.0, still),))
-    colour_film(source, tmp_path / "blue.mkv", blue)
-    colour_film(source, tmp_path / "plain.mkv", settings)
+    color_film(source, tmp_path / "blue.mkv", blue)
+    color_film(source, tmp_path / "plain.mkv", settings)
     plain, told = (
         [float(u[:, 30:].mean()) for _, _, u in decoded(tmp_path / name)]
         for name in ("plain.mkv", "blue.mkv")
@@ -323,7 +323,7 @@ def test_what_is_said_does_not_reach_back_over_a_cut(
     info = probe(make_film(tmp_path / "cut.mkv", film))
     converter = Converter(info, load(settings.model).card, settings.size)
     still = KeyFrame(2.5, blue_still(tmp_path / "still.png", film, 60))
-    pinned = pinned_colours(info, converter, (), (still,))
+    pinned = pinned_colors(info, converter, (), (still,))
     reached = reaching_back(info, converter, pinned, deinterlace=False)
     assert [(pts, reached[pts].said) for pts in sorted(reached)] == [
         (1500, False), (2000, False), (2500, True)
@@ -362,22 +362,22 @@ def test_a_coloured_still_gives_the_shot_its_colours(
     source = make_film(tmp_path / "in.mkv", Film(frames=30))
     still = blue_still(tmp_path / "still.png", Film(), 0)
     blue = replace(settings, keyframes=(KeyFrame(0.0, still),))
-    colour_film(source, tmp_path / "out.mkv", blue)
+    color_film(source, tmp_path / "out.mkv", blue)
     assert all(u.mean() > 135 for _, _, u in decoded(tmp_path / "out.mkv"))
     write(tmp_path / "wrong.png", Picture(cv2.resize(read(still).pixels, (50, 64))))
     wrong = replace(settings, keyframes=(KeyFrame(0.0, tmp_path / "wrong.png"),), overwrite=True)
     with pytest.raises(InputError, match="proportions of 96 x 64"):
-        colour_film(source, tmp_path / "out.mkv", wrong)
+        color_film(source, tmp_path / "out.mkv", wrong)
 
 
 def test_what_is_outside_of_the_film_is_refused(tmp_path: Path, settings: FilmSettings) -> None:
     source, target = make_film(tmp_path / "in.mkv", Film()), tmp_path / "out.mkv"
     late = replace(settings, hints=(FilmHint(2.0, 1, 1, (1, 2, 3)),))
     with pytest.raises(InputError, match=r"no frame of .* at 2 s; its last one is at 0.95"):
-        colour_film(source, target, late)
+        color_film(source, target, late)
     outside = replace(settings, hints=(FilmHint(0.0, 96, 1, (1, 2, 3)),))
     with pytest.raises(InputError, match="outside the film of 96 x 64"):
-        colour_film(source, target, outside)
+        color_film(source, target, outside)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
 
 
@@ -388,17 +388,17 @@ def test_a_film_that_breaks_off_is_told_and_leaves_no_half_film(
     whole = source.read_bytes()
     source.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"in\.mkv"):
-        colour_film(source, tmp_path / "out.mkv", settings)
+        color_film(source, tmp_path / "out.mkv", settings)
     assert not (tmp_path / "out.mkv").exists()
 
 
 def test_a_damaged_manifest_is_no_reason_to_guess(tmp_path: Path, settings: FilmSettings) -> None:
     source, target = make_film(tmp_path / "in.mkv", Film(frames=30)), tmp_path / "out.mkv"
     with pytest.raises(Killed):
-        colour_film(source, target, replace(settings, segment_frames=5), stopping_at(30))
+        color_film(source, target, replace(settings, segment_frames=5), stopping_at(30))
     (parts_folder(target) / "manifest.json").write_text(json.dumps([1]))
     with pytest.raises(OutputError, match="is damaged"):
-        colour_film(source, target, replace(settings, segment_frames=5, resume=True))
+        color_film(source, target, replace(settings, segment_frames=5, resume=True))
 
 
 def test_every_shot_has_its_still_which_gives_its_colours_back(

@@ -21,7 +21,7 @@ from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import read_frames
 from photochrom.video.options import FilmSettings
 from photochrom.video.preview import preview_film
-from photochrom.web.pictures.film_info import coloured_frame, look_at
+from photochrom.web.pictures.film_info import colored_frame, look_at
 
 # Its grain tells top from bottom; the rest is the same upside down.
 FILM = Film(frames=4, grain=40, encoder="libx264", format="mp4", options=(("qp", "0"),))
@@ -68,9 +68,9 @@ def test_the_picture_of_a_preview_is_upright(tmp_path: Path, turned: int, mirror
     preview_film(source, target, 1.0, settings)
     with av.open(str(target)) as container:
         last = list(container.decode(video=0))[-1]
-    coloured_half = plane(last, 0)[:, FILM.size[1] :]
-    rgb = coloured_frame(target)
-    assert apart(rgb.mean(axis=-1), as_shown(coloured_half, turned, mirrored)) < 0.2
+    colored_half = plane(last, 0)[:, FILM.size[1] :]
+    rgb = colored_frame(target)
+    assert apart(rgb.mean(axis=-1), as_shown(colored_half, turned, mirrored)) < 0.2
 
 
 @all_ways

@@ -59,7 +59,7 @@ class Guesser:
         return np.stack([small, np.full_like(small, cast)], axis=-1)[None].astype(np.float32)
 
 
-def coloured(
+def colored(
     smalls: list[Small],
     guess: Guesser,
     steady: float = DEFAULT_STEADY,
@@ -73,7 +73,7 @@ def coloured(
 
 def test_flicker_goes_and_detail_stays() -> None:
     smalls = pan(60)
-    plain, steady = (coloured(smalls, Guesser(), steady=s) for s in (0.0, DEFAULT_STEADY))
+    plain, steady = (colored(smalls, Guesser(), steady=s) for s in (0.0, DEFAULT_STEADY))
     jumps = [
         np.mean([np.abs(b[..., 1].mean() - a[..., 1].mean()) for a, b in itertools.pairwise(film)])
         for film in (plain, steady)
@@ -86,13 +86,13 @@ def test_flicker_goes_and_detail_stays() -> None:
 
 def test_the_network_sees_every_frame_once() -> None:
     guess = Guesser()
-    coloured(pan(41), guess)
+    colored(pan(41), guess)
     assert len(guess.hints) == 41
 
 
 def test_without_steadiness_every_frame_is_the_networks_guess() -> None:
     smalls, guess = pan(7), Guesser()
-    steady = coloured(smalls, guess, steady=0.0)
+    steady = colored(smalls, guess, steady=0.0)
     other = Guesser()
     nothing = np.zeros((1, H, W, 2), np.float32)
     for small, ab in zip(smalls, steady):
@@ -101,8 +101,8 @@ def test_without_steadiness_every_frame_is_the_networks_guess() -> None:
 
 def test_nothing_is_carried_over_a_cut() -> None:
     def guess(L: Planes, _hint_ab: Planes, _mask: Planes) -> Planes:
-        colour = (40.0, 0.0) if L.mean() > 40 else (0.0, -40.0)
-        return np.full((1, H // 4, W // 4, 2), colour, np.float32)
+        color = (40.0, 0.0) if L.mean() > 40 else (0.0, -40.0)
+        return np.full((1, H // 4, W // 4, 2), color, np.float32)
 
     before = [Small(i, texture(1)) for i in range(23)]
     behind = [Small(23 + i, texture(2) * np.float32(0.5)) for i in range(20)]
@@ -147,19 +147,19 @@ def test_no_more_frames_are_held_than_promised() -> None:
 
 
 def test_the_same_frames_give_the_same_colours() -> None:
-    for a, b in zip(coloured(pan(30), Guesser()), coloured(pan(30), Guesser())):
+    for a, b in zip(colored(pan(30), Guesser()), colored(pan(30), Guesser())):
         np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("frames", [0, 1, 2, LOOKAHEAD + 1])
 def test_films_of_any_length(frames: int) -> None:
-    coloured(pan(frames), Guesser())
+    colored(pan(frames), Guesser())
 
 
 def test_a_part_of_a_film_comes_out_as_in_the_whole() -> None:
     # The guess has to depend on the frame alone, as a network's does.
     smalls = [Small(s.pts, s.L) for s in pan(220)]
-    whole, part = coloured(smalls, Guesser(0.0)), coloured(smalls[53:], Guesser(0.0))
+    whole, part = colored(smalls, Guesser(0.0)), colored(smalls[53:], Guesser(0.0))
     for a, b in zip(whole[153:], part[100:]):
         np.testing.assert_allclose(a, b, atol=0.05)
 
@@ -168,7 +168,7 @@ def test_a_coloured_still_holds_through_the_shot() -> None:
     smalls = pan(60)
     still = Pinned(10, np.full((H, W, 2), (30.0, -20.0), np.float32), np.ones((H, W), np.float32))
     guess = Guesser()
-    steady = coloured(smalls, guess, pinned={10: still})
+    steady = colored(smalls, guess, pinned={10: still})
     np.testing.assert_allclose(steady[10], np.broadcast_to((30, -20), steady[10].shape), atol=2)
     seen = (slice(2, -2), slice(2, 10))  # the pan brings new things in from the right
     for ab in (steady[8], steady[20]):
@@ -183,7 +183,7 @@ def test_a_hint_is_heard_where_the_motion_has_brought_it() -> None:
     mask[30, 80] = 1.0
     point = Pinned(0, np.stack([40 * mask, 0 * mask], axis=-1), mask)
     guess = Guesser()
-    coloured(pan(21), guess, pinned={0: point})
+    colored(pan(21), guess, pinned={0: point})
     _, heard = guess.hints[-1]  # of frame 20: 40 px of pan
     rows, columns = np.nonzero(heard)
     assert len(rows) > 0
@@ -205,25 +205,25 @@ def test_what_goes_wrong_in_the_network_is_raised_here() -> None:
 
 def test_leaving_early_ends_the_threads() -> None:
     before = threading.active_count()
-    colours = steady_chroma(pan(60), Guesser())
-    next(colours)
+    colors = steady_chroma(pan(60), Guesser())
+    next(colors)
     assert threading.active_count() > before
-    colours.close()
+    colors.close()
     assert threading.active_count() == before
 
 
 def test_a_reader_that_outlives_its_source_ends() -> None:
     with ReadAhead(iter(pan(60)), 2) as smalls:
-        colours = steady_chroma(smalls, Guesser())
-        next(colours)
-    colours.close()
+        colors = steady_chroma(smalls, Guesser())
+        next(colors)
+    colors.close()
 
 
 def test_steadiness_grows_from_nothing() -> None:
     smalls = pan(60)
 
     def jumps(steady: float) -> float:
-        casts = [float(ab[..., 1].mean()) for ab in coloured(smalls, Guesser(), steady=steady)]
+        casts = [float(ab[..., 1].mean()) for ab in colored(smalls, Guesser(), steady=steady)]
         return float(np.mean([abs(b - a) for a, b in itertools.pairwise(casts)]))
 
     none, least, little, more = (jumps(steady) for steady in (0.0, 0.01, 0.1, 0.5))

@@ -59,18 +59,18 @@ def test_a_photograph_from_signing_up_to_logging_out(
     me.wait_saved()
     spots = page.locator("#spot-list li")
     assert spots.all_inner_texts() == ["Orange"]
-    orange = coloured(me)
+    orange = colored(me)
 
     me.press("Undo")
     assert spots.count() == 0
     me.wait_saved()
-    without = coloured(me)
+    without = colored(me)
     me.press("Redo")
     assert spots.count() == 1
     me.wait_saved()
     page.reload()
     assert spots.all_inner_texts() == ["Orange"]  # kept with the picture
-    again = coloured(me)
+    again = colored(me)
     np.testing.assert_array_equal(again, orange)
 
     assert orange.shape == (512, 512, 3)
@@ -85,7 +85,7 @@ def test_a_photograph_from_signing_up_to_logging_out(
     assert me.complaints == []
 
 
-def coloured(me: Visit) -> np.ndarray:
+def colored(me: Visit) -> np.ndarray:
     """What the download button hands out: (H, W, 3), as signed numbers to calculate with."""
     with me.page.expect_download() as started:
         me.page.get_by_role("link", name="Download", exact=True).click()
@@ -145,7 +145,7 @@ def test_pictures_are_dropped_pasted_searched_and_deleted(
         me.page.evaluate_handle(MAKE_FILES, [list(cat.read_bytes())]),
     )
     me.page.wait_for_url("**/pictures/*")
-    me.wait_coloured()
+    me.wait_colored()
     me.go("/library?q=zwei")
     assert cards.count() == 1
     cards.first.click()
@@ -304,7 +304,7 @@ def test_another_app_shares_a_picture_with_the_studio(visit: Open, cat: Path) ->
     me.page.evaluate(CONTROLLED)
     me.page.evaluate(SHARE, list(cat.read_bytes()))
     me.page.wait_for_url("**/pictures/*")
-    me.wait_coloured()
+    me.wait_colored()
     assert me.page.get_by_role("heading", name="Großmutter").is_visible()
 
 

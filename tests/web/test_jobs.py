@@ -24,7 +24,7 @@ from fixtures.studio import (
     Browser,
     Studio,
     ask,
-    colour_all,
+    color_all,
     jpeg,
     model_in,
     running,
@@ -40,11 +40,11 @@ from sqlalchemy.exc import DataError, OperationalError
 
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio import read
-from photochrom.video.film import colour_film
+from photochrom.video.film import color_film
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmOutcome, FilmSettings
 from photochrom.web import jobs
-from photochrom.web import render as colouring
+from photochrom.web import render as coloring
 from photochrom.web.database import Picture, db
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
@@ -93,7 +93,7 @@ def test_a_message_is_json_and_runs_nothing(
     (message,) = queue.storage.enqueued_items()
     assert json.loads(bytes(message))[-2:] == [picture_id, 1]
     seen: list[tuple[str, int]] = []
-    jobs.colour_task(queue, lambda *job: seen.append(job))
+    jobs.color_task(queue, lambda *job: seen.append(job))
     queue.execute(queue.dequeue())
     assert seen == [(picture_id, 1)]
     queue.storage.enqueue(b"cos\nsystem\n(S'false'\ntR.", 0)
@@ -105,7 +105,7 @@ def test_small_pictures_come_before_large_ones(settings: WebSettings) -> None:
     settings.data_dir.mkdir()
     queue = jobs.make_queue(settings)
     order: list[str] = []
-    task = jobs.colour_task(queue, lambda picture_id, _revision: order.append(picture_id))
+    task = jobs.color_task(queue, lambda picture_id, _revision: order.append(picture_id))
     for name, megapixels in (("panorama", 90), ("photo", 12), ("thumb", 0), ("scan", 40)):
         jobs.put(task, jobs.Job(name, 1, "photo", megapixels * 1_000_000))
     while (taken := queue.dequeue()) is not None:
@@ -138,14 +138,14 @@ def test_a_result_that_is_there_is_not_made_again(
     app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
 ) -> None:
     url = uploaded(client, photo)
-    colour_all(app, settings)
+    color_all(app, settings)
     path = Storage(settings.data_dir).result(id_of(url), 1)
     assert path is not None
     before = path.stat()
     with app.app_context():  # as if it had been killed between the file and the row
         db.session.query(Picture).update({"state": "waiting", "done_revision": 0})
         db.session.commit()
-    colour_all(app, settings)
+    color_all(app, settings)
     assert client.get(f"{url}/state").get_json()["done_revision"] == 1
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
@@ -158,10 +158,10 @@ def test_a_correction_meanwhile_replaces_the_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url = uploaded(client, photo)
-    worker, colour = worker_of(app, settings), colouring.colour
+    worker, color = worker_of(app, settings), coloring.color
 
-    def slowly(order: colouring.Order, *rest: object) -> None:
-        colour(order, *rest)  # type: ignore[arg-type]
+    def slowly(order: coloring.Order, *rest: object) -> None:
+        color(order, *rest)  # type: ignore[arg-type]
         if order.revision == 1:
             assert ask(app.test_client(), f"{url}/edit", {"vividness": 0.0}).status_code == 200
 
@@ -186,11 +186,11 @@ def test_a_picture_that_is_deleted_meanwhile_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url = uploaded(client, photo)
-    colour = colouring.colour
+    color = coloring.color
 
-    def deleted(order: colouring.Order, *rest: object) -> None:
+    def deleted(order: coloring.Order, *rest: object) -> None:
         assert ask(app.test_client(), f"{url}/delete").status_code == 200
-        colour(order, *rest)  # type: ignore[arg-type]
+        color(order, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("photochrom.web.worker.colour", deleted)
     worker_of(app, settings).work(id_of(url), 1)
@@ -236,20 +236,20 @@ def test_a_picture_whose_end_cannot_be_written_down_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     urls = [uploaded(client, photo) for _ in range(3)]
-    worker, colour = worker_of(app, settings), colouring.colour
+    worker, color = worker_of(app, settings), coloring.color
     made: list[tuple[int, int]] = []
 
     with contextlib.ExitStack() as stack:
 
-        def and_then_it_is_away(order: colouring.Order, *rest: object) -> None:
-            colour(order, *rest)  # type: ignore[arg-type]
+        def and_then_it_is_away(order: coloring.Order, *rest: object) -> None:
+            color(order, *rest)  # type: ignore[arg-type]
             made.append(identity(Storage(settings.data_dir), urls[0]))
             stack.enter_context(away(app))
 
         monkeypatch.setattr("photochrom.web.worker.colour", and_then_it_is_away)
         worker.work(id_of(urls[0]), 1)
         worker.work(id_of(urls[1]), 1)  # cannot even be claimed
-    monkeypatch.setattr("photochrom.web.worker.colour", colour)
+    monkeypatch.setattr("photochrom.web.worker.colour", color)
     with app.app_context():
         jobs.claim(id_of(urls[2]), 1, "another worker")
     assert client.get(f"{urls[0]}/state").get_json()["state"] == "working"
@@ -371,7 +371,7 @@ def test_a_film_that_is_given_up_leaves_no_parts_and_no_advice_for_others(
 
         monkeypatch.setattr("photochrom.video.film.join", refuse)
         for _ in range(jobs.MAX_ATTEMPTS):
-            colour_all(app, settings)
+            color_all(app, settings)
         state = client.get(f"{url}/state").get_json()
         assert (state["state"], state["problem"]) == ("failed", words)
         assert not list(storage.folder(id_of(url)).glob(".*"))
@@ -428,7 +428,7 @@ def test_a_film_stays_of_its_kind_where_that_can_be_written(
 ) -> None:
     path = make_film(tmp_path / f"film.{film.format}", film)
     url = uploaded(client, path.read_bytes(), path.name)
-    colour_all(app, settings)
+    color_all(app, settings)
     assert client.get(f"{url}/state").get_json()["problem"] is None
     result = Storage(settings.data_dir).result(id_of(url), 1)
     assert result is not None
@@ -452,10 +452,10 @@ def test_a_film_whose_own_kind_does_not_hold_its_sound_is_coloured_once(
 
     def noted(source: Path, target: Path, *rest: Any) -> FilmOutcome:
         began.append(f"{source.name} to {target.name}")
-        return colour_film(source, target, *rest)
+        return color_film(source, target, *rest)
 
-    monkeypatch.setattr("photochrom.video.film.colour_film", noted)
-    colour_all(app, settings)
+    monkeypatch.setattr("photochrom.video.film.color_film", noted)
+    color_all(app, settings)
     assert client.get(f"{url}/state").get_json()["problem"] is None
     assert began == ["original.mp4 to result-1.mkv"]
     result = Storage(settings.data_dir).result(id_of(url), 1)
@@ -481,7 +481,7 @@ def test_a_film_of_a_telephone_keeps_its_sound(
         copy.mux(sound.encode(frame))
         copy.mux(sound.encode(None))
     url = uploaded(client, path.read_bytes(), path.name)
-    colour_all(app, settings)
+    color_all(app, settings)
     assert client.get(f"{url}/state").get_json()["problem"] is None
     result = Storage(settings.data_dir).result(id_of(url), 1)
     assert result is not None
@@ -500,7 +500,7 @@ def test_a_film_whose_sound_nothing_holds_says_so(
     path = make_film(tmp_path / "film.mkv", Film(frames=6, audio="flac"))
     url = uploaded(client, path.read_bytes(), "wedding.mkv")
     monkeypatch.setattr("photochrom.video.io.passthrough.takes", lambda _name, _stream: False)
-    colour_all(app, settings)
+    color_all(app, settings)
     told = client.get(f"{url}/state").get_json()
     assert told["state"] == "failed"
     assert "the sound or the subtitles of “wedding.mkv”" in told["problem"]
@@ -521,7 +521,7 @@ def test_a_film_that_does_not_say_its_length_shows_its_beginning(
                     copy.mux(packet)
     assert probe(endless).duration_s is None
     url = uploaded(client, endless.read_bytes(), "endless.webm")
-    colour_all(app, settings)
+    color_all(app, settings)
     assert client.get(f"{url}/state").get_json()["state"] == "done"
     assert client.get(f"{url}/preview.mp4").mimetype == "video/mp4"
     assert client.get(f"{url}/download?form=side-by-side").status_code == 200
@@ -543,7 +543,7 @@ def test_a_film_too_narrow_for_a_preview_has_no_links_to_one(
     monkeypatch.setattr("photochrom.video.preview.preview_film", too_narrow)
     film = make_film(tmp_path / "film.mkv", Film(frames=6))
     url = uploaded(client, film.read_bytes(), "slit.mkv")
-    colour_all(app, settings)
+    color_all(app, settings)
     assert client.get(f"{url}/state").get_json()["state"] == "done"
     page = client.get(url).text
     assert "form=colour" in page
@@ -557,7 +557,7 @@ def test_what_is_deleted_is_not_counted(
     app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
 ) -> None:
     url = uploaded(client, photo)
-    colour_all(app, settings)
+    color_all(app, settings)
     assert ask(client, f"{url}/edit", {"vividness": 2.0}).status_code == 200
     folder = Storage(settings.data_dir).folder(id_of(url))
     (folder / ".photochrom-0123456789abcdef.tmp").write_bytes(b"half")  # a write that was killed
@@ -566,7 +566,7 @@ def test_what_is_deleted_is_not_counted(
     (parts / "000000.nut").write_bytes(bytes(1000))
     kept = sum(path.stat().st_size for path in folder.glob("[!.]*"))
     assert Storage(settings.data_dir).size(id_of(url)) == kept
-    colour_all(app, settings)
+    color_all(app, settings)
     assert not parts.exists()
     assert not list(folder.glob("*-1.jpg"))
     with app.app_context():
@@ -579,7 +579,7 @@ def test_a_problem_is_told_without_the_servers_paths(
 ) -> None:
     url = uploaded(client, photo, "Oma.jpg")
     Storage(settings.data_dir).original(id_of(url), "image/jpeg").write_bytes(photo[:500])
-    colour_all(app, settings)
+    color_all(app, settings)
     told = client.get(f"{url}/state").get_json()
     assert told["state"] == "failed"
     assert "Oma.jpg" in told["problem"]
@@ -595,15 +595,15 @@ def test_a_mistake_of_ours_fails_one_picture_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     urls = [uploaded(client, photo), uploaded(client, photo)]
-    colour = colouring.colour
+    color = coloring.color
 
-    def broken(order: colouring.Order, *rest: object) -> None:
+    def broken(order: coloring.Order, *rest: object) -> None:
         if order.picture_id == id_of(urls[0]):
             raise ZeroDivisionError(str(settings.data_dir))
-        colour(order, *rest)  # type: ignore[arg-type]
+        color(order, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("photochrom.web.worker.colour", broken)
-    colour_all(app, settings)
+    color_all(app, settings)
     told = [client.get(f"{url}/state").get_json() for url in urls]
     assert [one["state"] for one in told] == ["failed", "done"]
     assert str(settings.data_dir) not in told[0]["problem"]

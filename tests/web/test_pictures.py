@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fixtures.studio import Browser, ask, colour_all, encoded, jpeg, model_in, upload, uploaded
+from fixtures.studio import Browser, ask, color_all, encoded, jpeg, model_in, upload, uploaded
 from fixtures.web import MakeApp, send, sign_up
 from flask import Flask, render_template_string
 from flask.testing import FlaskClient
@@ -62,7 +62,7 @@ def photo(grey_scene: NDArray[np.uint8]) -> bytes:
 def done(app: Flask, member: FlaskClient, settings: WebSettings, photo: bytes) -> str:
     """The address of a coloured picture."""
     url = uploaded(member, photo, "Großmutter 1923.jpg")
-    colour_all(app, settings)
+    color_all(app, settings)
     assert member.get(f"{url}/state").get_json()["state"] == "done"
     return url
 
@@ -121,7 +121,7 @@ def test_sixteen_bits_and_the_resolution_stay(
     path = tmp_path / "scan.png"
     write(path, Pixels(scene16[..., 1]))
     url = uploaded(member, path.read_bytes(), "scan.png")
-    colour_all(app, settings)
+    color_all(app, settings)
     path.write_bytes(member.get(f"{url}/download").data)
     picture = read(path)
     assert picture.pixels.dtype == np.uint16
@@ -273,7 +273,7 @@ def test_a_hint_is_seen_at_once_and_kept_when_saved(
     saved = ask(member, f"{done}/edit", {**asked, "revision": 1})
     assert saved.get_json()["revision"] == 2
     assert member.get(f"{done}/preview/1.jpg").status_code == 200  # until the new one is there
-    colour_all(app, settings)
+    color_all(app, settings)
     result = opened(member.get(f"{done}/download").data).astype(int)
     assert result[70, 60, 2] > result[70, 60, 0] + 20
     assert row_of(app, done).hints == [[60.0, 70.0, "#2040d0"]]
@@ -320,11 +320,11 @@ def test_wishes_without_sense_are_refused(member: FlaskClient, done: str) -> Non
 def test_versions_differ_as_the_model_sees_them(astronaut: NDArray[np.uint8]) -> None:
     grey = np.asarray(Image.fromarray(astronaut).convert("L"))
     network = load(device="cpu")
-    colours = []
+    colors = []
     for number in range(len(VERSIONS)):
         ab = chroma(network, grey, Wishes(variant=number))
-        colours.append(np.asarray(Image.fromarray(ab[..., 0]).resize((64, 64))))
-    for one, other in itertools.combinations(colours, 2):
+        colors.append(np.asarray(Image.fromarray(ab[..., 0]).resize((64, 64))))
+    for one, other in itertools.combinations(colors, 2):
         assert np.abs(one - other).mean() > 0.5
 
 
@@ -433,7 +433,7 @@ def test_the_quota_counts_originals_and_results(
     big = encoded(noise, "PNG")
     first = uploaded(member, big, "a.png")
     before = row_of(app, first).bytes
-    colour_all(app, settings)
+    color_all(app, settings)
     assert row_of(app, first).bytes > before + len(big)
     full = upload(member, (big, "b.png"))
     assert full.status_code == 413
@@ -459,7 +459,7 @@ def test_old_pictures_are_swept_and_others_stay(
     app: Flask, member: FlaskClient, done: str, settings: WebSettings, photo: bytes
 ) -> None:
     fresh = uploaded(member, photo)
-    colour_all(app, settings)
+    color_all(app, settings)
     with app.app_context():
         old = db.session.get_one(Picture, done.rpartition("/")[2])
         old.finished_at = now() - timedelta(days=8)

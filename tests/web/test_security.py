@@ -351,8 +351,8 @@ def test_a_line_with_many_addresses_guesses_no_faster(strict: Flask) -> None:
         for n in range(4)
     ]
     assert statuses == [400, 400, 400, 429]
-    neighbour = {"REMOTE_ADDR": "2001:db8:0:1::1"}
-    assert send(browser, "/sign-up", {}, environ_base=neighbour).status_code == 400
+    neighbor = {"REMOTE_ADDR": "2001:db8:0:1::1"}
+    assert send(browser, "/sign-up", {}, environ_base=neighbor).status_code == 400
 
 
 def test_a_claimed_address_is_not_believed(strict: Flask) -> None:

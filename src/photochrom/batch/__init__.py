@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from photochrom.batch.plan import Job, plan
-from photochrom.batch.run import DEFAULT_JOBS, Outcome, Settings, Status, colour_files, made_by
+from photochrom.batch.run import DEFAULT_JOBS, Outcome, Settings, Status, color_files, made_by
 
 __all__ = [
     "DEFAULT_JOBS",
@@ -11,7 +11,7 @@ __all__ = [
     "Outcome",
     "Settings",
     "Status",
-    "colour_files",
+    "color_files",
     "made_by",
     "plan",
 ]

@@ -62,7 +62,7 @@ class Outcome:
     seconds: float = 0.0
 
 
-def colour_files(
+def color_files(
     jobs: Sequence[Job], settings: Settings, *, in_flight: int = DEFAULT_JOBS
 ) -> Iterator[Outcome]:
     """Colour files and tell what became of each, as they are done.
@@ -135,7 +135,7 @@ def _outcome(job: Job, settings: Settings, network: Future[Network]) -> Outcome:
     """Colour one file; whatever goes wrong concerns this file alone."""
     start = time.perf_counter()
     try:
-        outcome = _coloured(job, settings, network)
+        outcome = _colored(job, settings, network)
     except PhotochromError as error:
         outcome = Outcome(job, "failed", str(error))
     except Exception as error:  # noqa: BLE001  # told, and a night's work goes on
@@ -158,7 +158,7 @@ def _told(job: Job, error: Exception) -> str:
     )
 
 
-def _coloured(job: Job, settings: Settings, network: Future[Network]) -> Outcome:
+def _colored(job: Job, settings: Settings, network: Future[Network]) -> Outcome:
     _check_place(job, settings)
     picture = read(job.source, max_pixels=settings.max_pixels)
     if not settings.force and tone(picture.pixels) == "colour":

@@ -107,11 +107,12 @@ def _row(measurement: Measurement) -> tuple[str, ...]:
 def _tell_film(measured: FilmMeasurement, as_json: bool) -> None:
     if as_json:
         record = dataclasses.asdict(measured)
-        runs = {"plain": measured.plain._asdict(), "colour": measured.colour._asdict()}
+        del record["color"]
+        runs = {"plain": measured.plain._asdict(), "colour": measured.color._asdict()}
         click.echo(json.dumps({**record, **runs, "times_plain": measured.times_plain}))
         return
     rows: list[tuple[str, ...]] = [("", "seconds", "fps", "CPU", "peak MB")]
-    for name, run in (("plain", measured.plain), ("in colour", measured.colour)):
+    for name, run in (("plain", measured.plain), ("in colour", measured.color)):
         rows.append(
             (
                 name,

@@ -129,7 +129,7 @@ def measure(
     messages.print(f"{len(evaluation.samples)} pictures, {len(evaluation.failures)} left out")
     if meter is None:
         return Results(data, settings, methods, evaluation, None)
-    grey = evaluation.colourless()
+    grey = evaluation.colorless()
     if grey:
         messages.print(
             f"{grey} of the pictures have no colour themselves; they are measured all the same. "

@@ -88,7 +88,7 @@ def _by_run(run: Path, rgb: Any, size: Size, device: str) -> tuple[Explained, Ju
 
     checkpoint = find_checkpoint(run)
     explained = take_apart(rgb, load_run(checkpoint, device), size)
-    pictures = [picture for picture in (explained.true, explained.coloured) if picture is not None]
+    pictures = [picture for picture in (explained.true, explained.colored) if picture is not None]
     judged = critic_maps(checkpoint, pictures)
     if judged is None:
         click.echo(f"{checkpoint} has no critic: there is no map of real and coloured", err=True)

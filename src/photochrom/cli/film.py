@@ -19,10 +19,10 @@ from photochrom.cli.options import (
     vividness_option,
 )
 from photochrom.errors import OutputError, PhotochromError
-from photochrom.video.film import colour_film
+from photochrom.video.film import color_film
 from photochrom.video.io.encoder import CODECS, KINDS, Codec, Encoding
 from photochrom.video.options import FilmHint, FilmOutcome, FilmSettings, KeyFrame, Progress
-from photochrom.video.parallel import Work, colour_several
+from photochrom.video.parallel import Work, color_several
 from photochrom.video.preview import PREVIEW_PLACES, preview_film
 from photochrom.video.segments import forget_parts
 from photochrom.video.stills import keyframes_in, write_stills
@@ -186,17 +186,17 @@ def film(
         return _stills(films[0], stills, settings)
     targets = targets_of(films, out, "preview" if preview is not None else "color")
     if preview is None:
-        return _colour(targets, settings, colour_film, jobs)
+        return _color(targets, settings, color_film, jobs)
 
     def work(
         source: Path, target: Path, chosen: FilmSettings, progress: Progress | None
     ) -> FilmOutcome:
         return preview_film(source, target, preview, chosen, progress)
 
-    return _colour(targets, settings, work, jobs)
+    return _color(targets, settings, work, jobs)
 
 
-def _colour(
+def _color(
     films: Sequence[tuple[Path, Path]], settings: FilmSettings, work: Work, jobs: int
 ) -> int:
     """All films; whatever goes wrong with one concerns it alone."""
@@ -207,11 +207,11 @@ def _colour(
             forget_parts(target)
         else:
             todo.append((source, target))
-    with FilmBars(resumable=work is colour_film) as bars:
+    with FilmBars(resumable=work is color_film) as bars:
         reporters = [FilmReporter(source, target, bars) for source, target in todo]
         failed = False
         told = [reporter.progress for reporter in reporters]
-        for number, outcome in colour_several(todo, settings, work, told, jobs):
+        for number, outcome in color_several(todo, settings, work, told, jobs):
             if isinstance(outcome, PhotochromError):
                 reporters[number].fail(outcome)
                 failed = True

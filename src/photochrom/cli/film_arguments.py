@@ -39,8 +39,8 @@ def hints_of(
         match = _HINT.fullmatch(value.replace(" ", ""))
         if match is None:
             raise click.BadParameter(f"{value!r} is not TIME,X,Y,#RRGGBB.")
-        time, x, y, colour = match.groups()
-        red, green, blue = bytes.fromhex(colour)
+        time, x, y, color = match.groups()
+        red, green, blue = bytes.fromhex(color)
         hints.append(FilmHint(seconds(time), float(x), float(y), (red, green, blue)))
     return tuple(hints)
 

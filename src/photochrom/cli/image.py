@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from photochrom.batch import DEFAULT_JOBS, Job, Outcome, Settings, colour_files, plan
+from photochrom.batch import DEFAULT_JOBS, Job, Outcome, Settings, color_files, plan
 from photochrom.cli import FAILED, OK
 from photochrom.cli.options import (
     FiniteRange,
@@ -35,8 +35,8 @@ def _hints(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) 
         match = _HINT.fullmatch(value.replace(" ", ""))
         if match is None:
             raise click.BadParameter(f"{value!r} is not X,Y,#RRGGBB or X,Y,#RRGGBB,RADIUS.")
-        x, y, colour, radius = match.groups()
-        red, green, blue = bytes.fromhex(colour)
+        x, y, color, radius = match.groups()
+        red, green, blue = bytes.fromhex(color)
         hints.append(Hint(float(x), float(y), (red, green, blue), float(radius or 0.0)))
     return tuple(hints)
 
@@ -118,13 +118,13 @@ def image(
         force=force,
         max_pixels=round(max_megapixels * _MEGA),
     )
-    return _colour(planned, settings, jobs, as_json=as_json)
+    return _color(planned, settings, jobs, as_json=as_json)
 
 
-def _colour(planned: Sequence[Job], settings: Settings, jobs: int, *, as_json: bool) -> int:
+def _color(planned: Sequence[Job], settings: Settings, jobs: int, *, as_json: bool) -> int:
     """Do it, and tell about it: people on stderr, programs on stdout."""
     with Reporter(len(planned)) as reporter:
-        for outcome in colour_files(planned, settings, in_flight=jobs):
+        for outcome in color_files(planned, settings, in_flight=jobs):
             reporter.tell(outcome)
             if as_json:
                 click.echo(json.dumps(_record(outcome)))

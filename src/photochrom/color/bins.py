@@ -66,7 +66,7 @@ class ColorBins:
         return len(self.centres)
 
     @cached_property
-    def _neighbours(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def _neighbors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """For every cell of a 2-unit ab grid: its 5 nearest bins and their weights."""
         axis = np.arange(-_TABLE_LIMIT, _TABLE_LIMIT + 1, _TABLE_STEP, dtype=np.float32)
         cells = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 1, 2)
@@ -88,7 +88,7 @@ class ColorBins:
         side = 2 * _TABLE_LIMIT // _TABLE_STEP + 1
         cell = xp.clip(xp.round((ab + _TABLE_LIMIT) / _TABLE_STEP), 0, side - 1)
         cell = xp.moveaxis(xp.astype(cell, xp.int64), axis, -1)
-        index, weight = (xp.asarray(t, device=device(ab)) for t in self._neighbours)
+        index, weight = (xp.asarray(t, device=device(ab)) for t in self._neighbors)
         flat = cell[..., 0] * side + cell[..., 1]
         return xp.moveaxis(index[flat], -1, axis), xp.moveaxis(weight[flat], -1, axis)
 

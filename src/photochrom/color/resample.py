@@ -28,11 +28,11 @@ def cubic_matrix(target: int, source: int) -> NDArray[np.float64]:
 
     Returns (target, source). Source: Keys, *Cubic convolution interpolation* (1981).
     """
-    centre = (np.arange(target) + 0.5) * source / target - 0.5
-    first = np.floor(centre).astype(np.int64) - 1
+    center = (np.arange(target) + 0.5) * source / target - 0.5
+    first = np.floor(center).astype(np.int64) - 1
     matrix = np.zeros((target, source))
     for tap in range(4):
-        distance = np.abs(centre - (first + tap))
+        distance = np.abs(center - (first + tap))
         near = ((_CUBIC_A + 2) * distance - (_CUBIC_A + 3)) * distance**2 + 1
         far = _CUBIC_A * (((distance - 5) * distance + 8) * distance - 4)
         weight = np.where(distance <= 1, near, far)

@@ -92,10 +92,10 @@ def lab_to_linear(lab: ArrayT, axis: int = -1) -> ArrayT:
     return linear
 
 
-def _channels(colours: Any, axis: int, xp: Any) -> list[Any]:
+def _channels(colors: Any, axis: int, xp: Any) -> list[Any]:
     """The three channels along ``axis``, which stays with length 1."""
-    at = device(colours)
-    return [xp.take(colours, xp.asarray([i], device=at), axis=axis) for i in range(3)]
+    at = device(colors)
+    return [xp.take(colors, xp.asarray([i], device=at), axis=axis) for i in range(3)]
 
 
 def luminance_to_lightness(y: ArrayT) -> ArrayT:

@@ -53,11 +53,11 @@ def tone(pixels: NDArray[Any]) -> Tone:
     typical = float(np.median(chroma))
     strong = max(0.0, typical - _WEAK_CHROMA)
     spread_95, spread_99 = np.percentile(spread(lab), [95, 99])
-    one_colour = (
+    one_color = (
         spread_95 <= _SPREAD_95 + _SPREAD_95_PER_CHROMA * strong
         and spread_99 <= _SPREAD_99 + _SPREAD_99_PER_CHROMA * strong
     )
-    return "toned" if one_colour and typical <= _TONER_CHROMA else "colour"
+    return "toned" if one_color and typical <= _TONER_CHROMA else "colour"
 
 
 def spread(lab: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:

@@ -31,12 +31,12 @@ class FilmMeasurement:
     width: int
     frames: int
     plain: Cold
-    colour: Cold
+    color: Cold
 
     @property
     def times_plain(self) -> float:
         """How many times as long as plain the whole command takes."""
-        return self.colour.seconds / self.plain.seconds
+        return self.color.seconds / self.plain.seconds
 
 
 def bench_film(
@@ -51,15 +51,15 @@ def bench_film(
         out = str(Path(folder) / "out.mkv")
         count = Path(folder) / "frames.txt"
         plainly = [sys.executable, "-c", _PLAIN, str(film), out, str(count)]
-        colour = [sys.executable, "-m", "photochrom", "film", str(film), "-o", out]
-        colour += ["--model", str(model), "--device", device, "--overwrite"]
-        plain_runs, colour_runs = [], []
+        color = [sys.executable, "-m", "photochrom", "film", str(film), "-o", out]
+        color += ["--model", str(model), "--device", device, "--overwrite"]
+        plain_runs, color_runs = [], []
         for _ in range(repeats):
             plain_runs.append(launched(plainly))
-            colour_runs.append(launched(colour))
+            color_runs.append(launched(color))
         frames = int(count.read_text(encoding="ascii"))
     return FilmMeasurement(
-        str(film), info.height, info.width, frames, _median(plain_runs), _median(colour_runs)
+        str(film), info.height, info.width, frames, _median(plain_runs), _median(color_runs)
     )
 
 

@@ -11,7 +11,7 @@ from photochrom.atomic import check_target, write_atomically
 from photochrom.engine import card_of, load
 from photochrom.errors import InputError
 from photochrom.evaluation.cost import count_macs, milliseconds
-from photochrom.evaluation.dataset import centre_crop, grey_of, open_pictures
+from photochrom.evaluation.dataset import center_crop, grey_of, open_pictures
 from photochrom.evaluation.methods import network_method
 from photochrom.evaluation.options import Settings
 from photochrom.evaluation.outputs import Results, gallery_page, results_json
@@ -107,7 +107,7 @@ def costs_of(
     names = [sample.name for sample in results.evaluation.samples[:_TIMED_PHOTOS]]
     crop = results.settings.crop
     photos = [pictures.read(name) for name in names]
-    greys = [grey_of(photo if crop is None else centre_crop(photo, crop)) for photo in photos]
+    greys = [grey_of(photo if crop is None else center_crop(photo, crop)) for photo in photos]
     costs = {}
     for contender, ms in zip(contenders, milliseconds(methods, greys), strict=True):
         card = card_of(contender.model)

@@ -87,6 +87,6 @@ def milliseconds(methods: Sequence[Method], photos: Sequence[NDArray[np.uint8]])
         for _ in range(_TRIES):
             for row, method in enumerate(methods):
                 began = time.perf_counter()
-                method.colour(grey)
+                method.color(grey)
                 best[row, at] = min(best[row, at], time.perf_counter() - began)
     return [1e3 * float(ms) for ms in np.median(best, axis=1)]

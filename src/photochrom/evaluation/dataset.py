@@ -81,7 +81,7 @@ def open_pictures(path: Path) -> PictureSet:
     raise InputError(f"{path} is neither a folder nor a zip file of pictures")
 
 
-def centre_crop(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+def center_crop(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """The centre square at a fixed size, as published protocols cut it.
 
     rgb: (H, W, 3). The short side is brought to ``side`` (area averaging down, cubic up), then the

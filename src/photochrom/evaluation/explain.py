@@ -19,7 +19,7 @@ from photochrom.color.bins import ColorBins
 from photochrom.engine import Network
 from photochrom.errors import OutputError
 from photochrom.evaluation.dataset import as_rgb, grey_of
-from photochrom.evaluation.metrics import GREY_COLOURFULNESS, colourfulness, lab_of
+from photochrom.evaluation.metrics import GREY_COLORFULNESS, colourfulness, lab_of
 from photochrom.evaluation.views import (
     View,
     balance_view,
@@ -48,7 +48,7 @@ class Explained:
 
     true: NDArray[np.uint8] | None
     grey: NDArray[np.uint8]
-    coloured: NDArray[np.uint8]
+    colored: NDArray[np.uint8]
     doubt: NDArray[np.float32] | None
 
 
@@ -60,7 +60,7 @@ class Judgement:
     """
 
     true: NDArray[np.float32] | None
-    coloured: NDArray[np.float32]
+    colored: NDArray[np.float32]
     probability: bool
 
     def scale(self) -> tuple[float, float]:
@@ -71,7 +71,7 @@ class Judgement:
         """
         if self.probability:
             return 0.5, 0.5
-        maps = [self.coloured] if self.true is None else [self.true, self.coloured]
+        maps = [self.colored] if self.true is None else [self.true, self.colored]
         middle = 0.0 if self.true is None else float(np.mean([m.mean() for m in maps]))
         return middle, max(float(np.abs(m - middle).max()) for m in maps)
 
@@ -92,9 +92,9 @@ def explain(rgb: NDArray[np.uint8], network: Network, size: Size = "auto") -> Ex
     planes = np.concatenate([L[None], hint_ab.transpose(2, 0, 1), mask[None]])
     confidence = network(np.ascontiguousarray(planes[None], np.float32)).confidence
     return Explained(
-        true=rgb if colourfulness(rgb) >= GREY_COLOURFULNESS else None,
+        true=rgb if colourfulness(rgb) >= GREY_COLORFULNESS else None,
         grey=grey,
-        coloured=colorize(grey, model=network, size=size),
+        colored=colorize(grey, model=network, size=size),
         doubt=None if confidence is None else 1.0 - confidence[0, 0],
     )
 
@@ -106,8 +106,8 @@ def views(explained: Explained, judgement: Judgement | None) -> list[list[View]]
     if explained.true is not None:
         true_map = None if judgement is None else judgement.true
         rows.append(list(_row("true", explained.true, bins, judgement, true_map)))
-    coloured_map = None if judgement is None else judgement.coloured
-    rows.append(list(_row("coloured", explained.coloured, bins, judgement, coloured_map)))
+    colored_map = None if judgement is None else judgement.colored
+    rows.append(list(_row("coloured", explained.colored, bins, judgement, colored_map)))
     # Last, so that what both rows have stands below each other: L is the photograph's, the doubts
     # are the model's.
     lightness = channel_view(lab_of(as_rgb(explained.grey)), 0)

@@ -24,7 +24,7 @@ from photochrom.atomic import write_atomically
 from photochrom.color.fit import working_shape
 from photochrom.engine import Network
 from photochrom.errors import InputError
-from photochrom.evaluation.flicker import ColourConsistency, Correspondence
+from photochrom.evaluation.flicker import ColorConsistency, Correspondence
 from photochrom.evaluation.lpips import Lpips
 from photochrom.evaluation.metrics import psnr
 from photochrom.pipeline import DEFAULT_VIVIDNESS, Size
@@ -137,8 +137,8 @@ def evaluate_film(
     meters = {name: _Meter() for name in (TRUE, PER_FRAME, STEADY)}
     before: NDArray[np.uint8] | None = None
     frames = 0
-    with closing(steady_chroma(smalls(), noted, steady=settings.steady)) as colours:
-        for index, ab in colours:
+    with closing(steady_chroma(smalls(), noted, steady=settings.steady)) as colors:
+        for index, ab in colors:
             (frame, luma), single = waiting.popleft(), guesses.popleft()
             pictures = {TRUE: _rgb(frame, info)}
             for name, chroma in ((PER_FRAME, single), (STEADY, ab)):
@@ -198,7 +198,7 @@ class _Meter:
     """The figures of one film, frame by frame."""
 
     def __init__(self) -> None:
-        self._consistency = ColourConsistency()
+        self._consistency = ColorConsistency()
         self._warp: list[float] = []
         self._psnr: list[float] = []
         self._lpips: list[float] = []

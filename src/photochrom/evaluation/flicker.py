@@ -25,7 +25,7 @@ _EDGE_PER_MOTION = 0.01
 _EDGE_PX2 = 0.002
 
 
-class ColourConsistency:
+class ColorConsistency:
     """Colour distribution consistency (CDC), lower is steadier.
 
     Liu et al., *Temporally Consistent Video Colorization with Deep Feature Propagation and

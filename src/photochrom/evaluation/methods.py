@@ -44,13 +44,13 @@ def load_methods(models: Sequence[str], settings: Settings) -> list[Method]:
 def network_method(name: str, network: Network, settings: Settings) -> Method:
     """A loaded network as a row of the report under this name."""
 
-    def colour(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def color(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return colorize(grey, model=network, size=settings.size, vividness=settings.vividness)
 
     path = Path(network.source)
     return Method(
         name,
-        colour,
+        color,
         facts={
             "file": path.name,
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),

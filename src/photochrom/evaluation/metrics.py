@@ -25,7 +25,7 @@ ACCURACY_LIMIT = 150.0
 PRIOR_SIGMA = 5.0
 """Smoothing of the colour prior, CIELAB units (Zhang et al. 2016, section 2.2)."""
 
-GREY_COLOURFULNESS = 0.1
+GREY_COLORFULNESS = 0.1
 """A picture below this has no colour of its own."""
 
 _ROUNDING_MSE = 1.0 / 12.0

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom.errors import InputError, MissingDependencyError
-from photochrom.evaluation.dataset import PictureSet, as_rgb, centre_crop, grey_of
-from photochrom.evaluation.metrics import GREY_COLOURFULNESS
+from photochrom.evaluation.dataset import PictureSet, as_rgb, center_crop, grey_of
+from photochrom.evaluation.metrics import GREY_COLORFULNESS
 from photochrom.evaluation.options import Settings
 from photochrom.evaluation.report import GREY, TRUE
 from photochrom.evaluation.scores import PairMeter, PairScores
@@ -34,7 +34,7 @@ class Method:
     """
 
     name: str
-    colour: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+    color: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -66,10 +66,10 @@ class Evaluation:
         methods = self.samples[0].scores if self.samples else {}
         return {method: [s.scores[method] for s in self.samples] for method in methods}
 
-    def colourless(self) -> int:
+    def colorless(self) -> int:
         """How many of the measured true pictures are grey themselves."""
         return sum(
-            next(iter(sample.scores.values())).true_colourfulness < GREY_COLOURFULNESS
+            next(iter(sample.scores.values())).true_colourfulness < GREY_COLORFULNESS
             for sample in self.samples
             if sample.scores
         )
@@ -108,10 +108,10 @@ def evaluate_pictures(
                 failed.set_exception(error)
                 return failed
             if settings.crop is not None:
-                truth = centre_crop(truth, settings.crop)
+                truth = center_crop(truth, settings.crop)
             grey = grey_of(truth)
-            coloured = {method.name: method.colour(grey) for method in methods}
-            predictions = {GREY: as_rgb(grey), **coloured}
+            colored = {method.name: method.color(grey) for method in methods}
+            predictions = {GREY: as_rgb(grey), **colored}
             return pool.submit(_sample, name, truth, predictions, meter, thumbnail_px)
 
         for name, sample in zip(names, _ahead(map(start, names)), strict=True):

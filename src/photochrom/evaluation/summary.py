@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from photochrom.color.bins import ColorBins
 from photochrom.errors import InputError
-from photochrom.evaluation.metrics import GREY_COLOURFULNESS, rebalancing_weights
+from photochrom.evaluation.metrics import GREY_COLORFULNESS, rebalancing_weights
 from photochrom.evaluation.options import Settings
 from photochrom.evaluation.report import (
     METRICS,
@@ -64,7 +64,7 @@ def _row(
     means = {key: np.mean(v, keepdims=True) for key, v in columns.items()}
     values = _figures(means)
     spread = _figures(draws)
-    if means["true_colourfulness"] < GREY_COLOURFULNESS:
+    if means["true_colourfulness"] < GREY_COLORFULNESS:
         del values["colourfulness_percent"]  # a share of nothing
     estimates = {
         key: _estimate(values[key].item(), spread[key]) if key in values else None

@@ -92,8 +92,8 @@ def measure_moment(
     advance: Callable[[], None] = lambda: None,
 ) -> Moment:
     """Measure a checkpoint's network on these pictures. Raises InputError, ModelError."""
-    colour = partial(colorize, model=network, size=settings.size, vividness=settings.vividness)
-    method = Method(name, colour)
+    color = partial(colorize, model=network, size=settings.size, vividness=settings.vividness)
+    method = Method(name, color)
     evaluation = evaluate_pictures(
         pictures, names, [method], meter, settings, thumbnails=False, advance=advance
     )
@@ -103,7 +103,7 @@ def measure_moment(
         evaluation.scores(), meter.bins, seed=settings.seed, resamples=settings.resamples
     )
     shown = [sample.name for sample in evaluation.samples[:_SHOWN_PHOTOS]]
-    looks = {photo: method.colour(grey_of(pictures.read(photo))) for photo in shown}
+    looks = {photo: method.color(grey_of(pictures.read(photo))) for photo in shown}
     return Moment(name, images, report.rows[1], report.truth, looks)
 
 

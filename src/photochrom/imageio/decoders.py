@@ -141,14 +141,14 @@ def decode_png(data: bytes, max_pixels: int) -> Decoded:
     if b"acTL" in chunks:
         raise _animated("PNG")
     data = containers.png_without_chunks(data, metadata)
-    depth, colour_type = chunks[b"IHDR"][8:10]
+    depth, color_type = chunks[b"IHDR"][8:10]
     if depth == 16:
         samples, alpha = opencv_samples(data)
-        if colour_type == 4:
+        if color_type == 4:
             samples = np.ascontiguousarray(samples[..., 0])
     else:
         samples, alpha, _, _ = from_pillow(PngImagePlugin.PngImageFile(io.BytesIO(data)), None)
-    if colour_type == 0 and b"tRNS" in chunks:
+    if color_type == 0 and b"tRNS" in chunks:
         alpha = _alpha_of_key(samples, chunks[b"tRNS"], depth)
     decoded = Decoded(samples, alpha, chunks.get(b"eXIf"), chunks.get(b"xmp"))
     if any(map(_is_someones_chunk, metadata)):
@@ -248,7 +248,7 @@ def from_pillow(
 def _from_cmyk(image: Image.Image, profile: bytes | None) -> tuple[NDArray[Any], tuple[str, ...]]:
     notes: tuple[str, ...] = ()
     try:
-        if profile is not None and icc.colour_space(profile) == "CMYK":
+        if profile is not None and icc.color_space(profile) == "CMYK":
             return np.asarray(convert.through_littlecms(image, profile)), ()
     except ValueError:
         notes = ("its ICC profile is damaged and was left out",)

@@ -32,7 +32,7 @@ class Encodable:
     icc: profile of the colour samples; None for sRGB.
     """
 
-    colour: NDArray[Any]
+    color: NDArray[Any]
     alpha: NDArray[Any] | None
     exif: bytes | None
     xmp: bytes | None
@@ -42,15 +42,15 @@ class Encodable:
     @property
     def stacked(self) -> NDArray[Any]:
         """(H, W, C): grey or RGB, then alpha if there is one."""
-        colour = self.colour if self.colour.ndim == 3 else self.colour[..., None]
+        color = self.color if self.color.ndim == 3 else self.color[..., None]
         if self.alpha is None:
-            return colour
-        return np.concatenate([colour, self.alpha[..., None]], axis=2)
+            return color
+        return np.concatenate([color, self.alpha[..., None]], axis=2)
 
     @property
     def profile(self) -> bytes | None:
         """The profile to embed; a grey picture in sRGB carries none."""
-        if self.icc is not None or self.colour.ndim == 2:
+        if self.icc is not None or self.color.ndim == 2:
             return self.icc
         return icc.srgb_bytes()
 
@@ -61,13 +61,13 @@ Encoder = Callable[[Encodable, int], bytes]
 
 def encode_jpeg(picture: Encodable, quality: int) -> bytes:
     """JPEG, 4:4:4."""
-    colour = np.ascontiguousarray(picture.colour)
-    if max(colour.shape[:2]) > 65500:
+    color = np.ascontiguousarray(picture.color)
+    if max(color.shape[:2]) > 65500:
         raise ValueError("JPEG holds at most 65500 pixels a side; write .png or .tif")
-    if colour.ndim == 2:
-        data = simplejpeg.encode_jpeg(colour[..., None], quality, "GRAY", "Gray", fastdct=False)
+    if color.ndim == 2:
+        data = simplejpeg.encode_jpeg(color[..., None], quality, "GRAY", "Gray", fastdct=False)
     else:
-        data = simplejpeg.encode_jpeg(colour, quality, "RGB", "444", fastdct=False)
+        data = simplejpeg.encode_jpeg(color, quality, "RGB", "444", fastdct=False)
     return containers.jpeg_with_metadata(
         data, exif=picture.exif, xmp=picture.xmp, icc=picture.profile, dpi=picture.dpi
     )
@@ -118,7 +118,7 @@ def encode_tiff(picture: Encodable, quality: int) -> bytes:
 
 def encode_webp(picture: Encodable, quality: int) -> bytes:
     """WebP, lossless."""
-    if max(picture.colour.shape[:2]) > 16383:
+    if max(picture.color.shape[:2]) > 16383:
         raise ValueError("WebP holds at most 16383 pixels a side; write .jpg, .png or .tif")
     return _by_pillow(picture, "WEBP", lossless=True, exact=True, quality=0, method=_WEBP_METHOD)
 

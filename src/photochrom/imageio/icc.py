@@ -51,7 +51,7 @@ def srgb() -> Profile:
     return profile
 
 
-def colour_space(data: bytes) -> str:
+def color_space(data: bytes) -> str:
     """Name what the profile describes: "RGB", "GRAY", "CMYK", "Lab", ... Raises ValueError."""
     if len(data) < 132 or data[36:40] != b"acsp":
         raise ValueError("not an ICC profile")
@@ -64,7 +64,7 @@ def parse(data: bytes) -> Profile | None:
 
     Raises ValueError if it is damaged.
     """
-    space = colour_space(data)
+    space = color_space(data)
     try:
         (count,) = struct.unpack_from(">I", data, 128)
         tags = {}

@@ -161,7 +161,7 @@ def _to_srgb(decoded: Decoded) -> tuple[NDArray[Any], bytes | None, tuple[str, .
         return samples, None, ()
     try:
         profile = icc.parse(data)
-        space = icc.colour_space(data)
+        space = icc.color_space(data)
         if space not in ("RGB", "GRAY"):
             raise InputError(f"its ICC profile is for {space} pixels, which it does not have")
         if profile is None:

@@ -31,7 +31,7 @@ from photochrom.imageio.decoders import (
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC = 254, 256, 257, 258, 262
 _SAMPLES, _PLANES, _EXTRA, _SAMPLE_FORMAT = 277, 284, 338, 339
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK = 0, 1, 2, 3, 5
-_COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4}
+_COLORS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4}
 _REDUCED_OR_MASK = 1 | 4
 _SEPARATE_PLANES = 2
 _UNSPECIFIED, _PREMULTIPLIED, _TRANSPARENCY = 0, 1, 2
@@ -52,8 +52,8 @@ class _Layout(NamedTuple):
 
     @property
     def has_unknown_channel(self) -> bool:
-        colours = _COLOURS.get(self.photometric, self.channels)
-        return self.channels > colours and self.extra == _UNSPECIFIED
+        colors = _COLORS.get(self.photometric, self.channels)
+        return self.channels > colors and self.extra == _UNSPECIFIED
 
     @property
     def is_deep(self) -> bool:
@@ -216,9 +216,9 @@ def _tifffile_samples(data: bytes, layout: _Layout) -> tuple[NDArray[Any], NDArr
         ) from error
     if layout.separate:
         planes = np.moveaxis(planes, 0, -1)
-    colours = _COLOURS[layout.photometric]
-    alpha = np.ascontiguousarray(planes[..., colours]) if layout.channels > colours else None
-    samples = planes[..., 0] if colours == 1 else planes[..., :colours]
+    colors = _COLORS[layout.photometric]
+    alpha = np.ascontiguousarray(planes[..., colors]) if layout.channels > colors else None
+    samples = planes[..., 0] if colors == 1 else planes[..., :colors]
     return np.ascontiguousarray(samples), alpha
 
 

@@ -79,7 +79,7 @@ def _encodable(picture: Picture, name: str, generator: str | None) -> Encodable:
     """The picture in the depth and profile that the file will have. Raises ValueError."""
     metadata = picture.metadata
     dtype = np.uint16 if _is_deep(picture) and name in DEEP_FORMATS else np.uint8
-    colour, alpha = picture.pixels, picture.alpha
+    color, alpha = picture.pixels, picture.alpha
     if alpha is not None:
         alpha = convert.to_depth(alpha, dtype)
         if name not in ALPHA_FORMATS:
@@ -88,17 +88,17 @@ def _encodable(picture: Picture, name: str, generator: str | None) -> Encodable:
             alpha = None
     profile = None if metadata.icc is None else icc.parse(metadata.icc)
     if profile is not None:
-        if colour.ndim == 2:
-            colour = np.repeat(colour[..., None], 3, axis=2)
-        colour = convert.from_srgb(colour, profile, dtype)
+        if color.ndim == 2:
+            color = np.repeat(color[..., None], 3, axis=2)
+        color = convert.from_srgb(color, profile, dtype)
     else:
-        colour = convert.to_depth(colour, dtype)
+        color = convert.to_depth(color, dtype)
     block, packet = metadata.exif, metadata.xmp
     if generator is not None:
         packet = xmp.mark_generated(packet, generator)
         block = None if block is None else _marked(block, name, generator)
     embedded = metadata.icc if profile is not None else None
-    return Encodable(colour, alpha, block, packet, embedded, metadata.dpi)
+    return Encodable(color, alpha, block, packet, embedded, metadata.dpi)
 
 
 def _marked(block: bytes, name: str, generator: str) -> bytes:

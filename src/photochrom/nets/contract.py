@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from photochrom.color.bins import ColorBins
 from photochrom.errors import RecipeError
 
-L_CENTRE = 50.0
+L_CENTER = 50.0
 L_SCALE = 50.0
 AB_SCALE = 110.0
 
@@ -85,15 +85,15 @@ class Critic(nn.Module, ABC):
         """
 
 
-def normalise(x: Tensor) -> Tensor:
+def normalize(x: Tensor) -> Tensor:
     """Scale a contract input to about [-1, 1]; the mask stays {0, 1}. (N, 4, H, W) both."""
     L, hints, mask = x[:, :1], x[:, 1:3], x[:, 3:]
-    return torch.cat([(L - L_CENTRE) / L_SCALE, hints / AB_SCALE, mask], dim=1)
+    return torch.cat([(L - L_CENTER) / L_SCALE, hints / AB_SCALE, mask], dim=1)
 
 
 def seen(x: Tensor, hints: bool) -> Tensor:
     """What the first layer looks at: (N, 4, H, W) as normalised, or (N, 1, H, W) without hints."""
-    return normalise(x) if hints else (x[:, :1] - L_CENTRE) / L_SCALE
+    return normalize(x) if hints else (x[:, :1] - L_CENTER) / L_SCALE
 
 
 def confidence(logits: Tensor) -> Tensor:

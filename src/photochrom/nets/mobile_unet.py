@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photochrom.color.bins import ColorBins
-from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, normalise
+from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, normalize
 from photochrom.nets.mobilenet import FEATURE_CHANNELS, MobileNetEncoder
 
 
@@ -94,7 +94,7 @@ class MobileUNet(ColorNet):
 
     def features(self, x: Tensor) -> Tensor:
         """(N, 4, H, W) contract input → (N, width_4, H/4, W/4)."""
-        _, f4, f8, f16, f32 = self.encoder(normalise(x))
+        _, f4, f8, f16, f32 = self.encoder(normalize(x))
         scene = self.scene(f32.mean(dim=(2, 3)))[:, :, None, None]
         y = self.top(f32) + scene
         y = self.attention(self.up16(torch.cat([_double(y), f16], dim=1)))
@@ -109,7 +109,7 @@ class MobileUNet(ColorNet):
 
     def settle(self, x: Tensor) -> None:
         """See MobileNetEncoder.settle."""
-        self.encoder.settle(normalise(x))
+        self.encoder.settle(normalize(x))
 
     def folded(self) -> MobileUNet:
         """Without the encoder's batch norms."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from photochrom.nets.contract import AB_SCALE, L_CENTRE, L_SCALE, Critic
+from photochrom.nets.contract import AB_SCALE, L_CENTER, L_SCALE, Critic
 from photochrom.nets.layers import Init, Norm, norm_layer, start_normal, with_spectral
 
 
@@ -30,7 +30,7 @@ class ScaledCritic(Critic):
     def forward(self, lab: Tensor) -> Tensor:
         """lab: (N, 3, H, W) CIELAB units. Returns the body's scores (N, 1, h, w), unbounded."""
         ab = lab[:, 1:] / self.ab_scale
-        seen = torch.cat([(lab[:, :1] - L_CENTRE) / L_SCALE, ab], dim=1) if self.conditional else ab
+        seen = torch.cat([(lab[:, :1] - L_CENTER) / L_SCALE, ab], dim=1) if self.conditional else ab
         scores: Tensor = self.body(seen)
         return scores
 

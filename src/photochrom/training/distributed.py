@@ -73,7 +73,7 @@ class Ranks:
             for tensor in module.state_dict().values():
                 dist.broadcast(tensor, 0)
 
-    def synchronise(self, net: _Net) -> _Net:
+    def synchronize(self, net: _Net) -> _Net:
         """The network with batch norms that see the batches of all ranks; CUDA only.
 
         In training mode all ranks have to call it together, equally often.

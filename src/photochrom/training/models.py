@@ -56,8 +56,8 @@ class Players:
         ranks.match(critic)
         if not any(s.losses.gan and s.gan_mode == "wgan-gp" for s in recipe.stages):
             # A gradient penalty differentiates twice, which synchronised batch norms cannot.
-            critic = ranks.synchronise(critic)
-        return cls(ranks.synchronise(net), average, critic, load_vgg(recipe, device))
+            critic = ranks.synchronize(critic)
+        return cls(ranks.synchronize(net), average, critic, load_vgg(recipe, device))
 
     @property
     def _device(self) -> torch.device:

@@ -169,7 +169,7 @@ class StageStep:
         if weights.gan:
             terms["loss_G_GAN"] = (weights.gan, self._adversary.judge(views.lab))
         if weights.colourfulness:
-            shortfall = losses.colourfulness_shortfall(views.rgb, views.true_rgb)
+            shortfall = losses.colorfulness_shortfall(views.rgb, views.true_rgb)
             terms["loss_G_colourfulness"] = (weights.colourfulness, shortfall)
         return terms
 

@@ -128,6 +128,6 @@ def side_by_side(frame: Frame, chroma: NDArray[Any], neutral: int) -> tuple[Fram
     Returns a frame of (H, 2 * (W // 2 * 2)) and its chroma.
     """
     width = frame.luma.shape[1] // 2 * 2
-    luma, coloured = frame.luma[:, :width], chroma[:, : width // 2]
-    both = np.concatenate([np.full_like(coloured, neutral), coloured], axis=1)
+    luma, colored = frame.luma[:, :width], chroma[:, : width // 2]
+    both = np.concatenate([np.full_like(colored, neutral), colored], axis=1)
     return dataclasses.replace(frame, luma=np.concatenate([luma, luma], axis=1)), both

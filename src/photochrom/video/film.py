@@ -57,7 +57,7 @@ _MOST_THREADS = 128
 """x264's own limit."""
 
 
-def colour_film(
+def color_film(
     source: str | Path,
     target: str | Path,
     settings: FilmSettings | None = None,
@@ -202,12 +202,12 @@ class _Job:
         if self._carried is not None and before is not None:
             pinned |= carried_on(self._carried, before, self._converter.working)
         shots = ShotWatch(reel.stretch(count + LOOKAHEAD))
-        colours = steady_chroma(shots, self._guess, steady=self._settings.steady, pinned=pinned)
+        colors = steady_chroma(shots, self._guess, steady=self._settings.steady, pinned=pinned)
         file = SegmentFile(self._parts, self._info, encoding_of(self._settings))
         self._files.callback(file.abandon)
         frames = 0
-        with contextlib.closing(colours):
-            for pts, ab in colours:
+        with contextlib.closing(colors):
+            for pts, ab in colors:
                 if pts < first:
                     continue
                 item = reel.take()

@@ -27,7 +27,7 @@ _HINT_RADIUS = 0.01
 """Of a hinted place, as a share of the short side: a point is lost on the way to the next frame."""
 
 
-def pinned_colours(
+def pinned_colors(
     info: FilmInfo,
     converter: Converter,
     hints: Sequence[FilmHint],

@@ -12,7 +12,7 @@ from photochrom.errors import PhotochromError
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
 
 Work: TypeAlias = Callable[[Path, Path, FilmSettings, "Progress | None"], FilmOutcome]
-"""Source, target, settings, and what is called after each frame: `film.colour_film`, for one."""
+"""Source, target, settings, and what is called after each frame: `film.color_film`, for one."""
 
 _PATIENCE_S = 0.2
 
@@ -21,7 +21,7 @@ class _Stopped(KeyboardInterrupt):
     """Ctrl-C, told to the other threads' films; their finished segments are kept."""
 
 
-def colour_several(
+def color_several(
     films: Sequence[tuple[Path, Path]],
     settings: FilmSettings,
     work: Work,

@@ -45,7 +45,7 @@ def preview_film(
 ) -> FilmOutcome:
     """Colour ``seconds`` of a film, taken from places spread over it; without sound.
 
-    Raises as `film.colour_film` does.
+    Raises as `film.color_film` does.
     """
     began = time.perf_counter()
     check_output(source, target, overwrite=settings.overwrite)
@@ -72,8 +72,8 @@ def preview_film(
                     # No place has this many frames: it ends where its frames do.
                     smalls = reel.stretch(1 << 31)
                     steadied = steady_chroma(smalls, guess, steady=settings.steady, pinned=pinned)
-                    with contextlib.closing(steadied) as colours:
-                        for _, ab in colours:
+                    with contextlib.closing(steadied) as colors:
+                        for _, ab in colors:
                             frame = reel.take().frame
                             frame, chroma = side_by_side(
                                 frame, converter.chroma(frame, ab), converter.planes.neutral

@@ -77,7 +77,7 @@ class Parts:
         if carried is not None:
             data = io.BytesIO()
             np.save(data, carried, allow_pickle=False)
-            write_atomically(self._colours(segment.number), data.getvalue(), overwrite=True)
+            write_atomically(self._colors(segment.number), data.getvalue(), overwrite=True)
         try:
             with written.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -95,7 +95,7 @@ class Parts:
         """The colours that the last finished segment hands on, if any. Raises OutputError."""
         if not self.finished or not self.finished[-1].hands_on:
             return None
-        path = self._colours(self.finished[-1].number)
+        path = self._colors(self.finished[-1].number)
         try:
             return np.asarray(np.load(path, allow_pickle=False), np.float32)
         except (OSError, ValueError):
@@ -125,7 +125,7 @@ class Parts:
     def _record(self, number: int) -> Path:
         return self.folder / f"{number:06d}.json"
 
-    def _colours(self, number: int) -> Path:
+    def _colors(self, number: int) -> Path:
         return self.folder / f"{number:06d}.npy"
 
 

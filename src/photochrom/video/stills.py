@@ -16,7 +16,7 @@ from photochrom.video.converter import Converter, Decoded, decoded
 from photochrom.video.guess import network_guess
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import read_frames
-from photochrom.video.keyframes import pinned_colours
+from photochrom.video.keyframes import pinned_colors
 from photochrom.video.options import FilmProgress, FilmSettings, KeyFrame, Progress
 from photochrom.video.temporal.propagation import guess_one
 from photochrom.video.temporal.shots import DECISION_FRAMES, ShotFinder
@@ -41,7 +41,7 @@ def write_stills(
     info = probe(source)
     network = load(local(settings.model), device=settings.device, threads=settings.threads)
     converter = Converter(info, network.card, settings.size)
-    pinned = pinned_colours(info, converter, settings.hints, settings.keyframes)
+    pinned = pinned_colors(info, converter, settings.hints, settings.keyframes)
     guess = network_guess(network, settings.vividness)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ from photochrom.video.yuv_table import (
     REACH,
     NearestTable,
     SmoothTable,
-    colour_differences,
+    color_differences,
 )
 
 _BACK_PROJECTIONS = 2
@@ -56,7 +56,7 @@ class FilmPlanes:
         self._grey_code = np.rint(255.0 * grey).astype(np.uint8)
         self._top = (1 << bits) - 1
         span = self._top if full_range else 224 << (bits - 8)
-        codes = np.float32(self.neutral) + np.float32(span) * colour_differences(matrix)
+        codes = np.float32(self.neutral) + np.float32(span) * color_differences(matrix)
         level = np.rint(grey * (LEVELS - 1)).astype(np.float32)
         self._table = NearestTable(codes, level) if bits == 8 else SmoothTable(codes, level)
 

@@ -31,7 +31,7 @@ _LIGHTNESS_STEPS = (8, 4, 4)
 
 
 @cache
-def colour_differences(matrix: Matrix) -> NDArray[np.float32]:
+def color_differences(matrix: Matrix) -> NDArray[np.float32]:
     """Pb and Pr, both in [-0.5, 0.5], of every Y', b and a of the table.
 
     Returns (levels, nodes, nodes, 2) float32, by Y', b and a.

@@ -66,13 +66,13 @@ def make_queue(settings: WebSettings, kind: str = "photo") -> Huey:
     return SqliteHuey(name, filename=str(settings.data_dir / "queue.db"), **common)
 
 
-def colour_task(queue: Huey, work: Any) -> TaskWrapper:
+def color_task(queue: Huey, work: Any) -> TaskWrapper:
     """The one kind of job: ``work(picture_id, revision)``. Called, it enqueues."""
 
-    def colour(picture_id: str, revision: int) -> None:
+    def color(picture_id: str, revision: int) -> None:
         work(picture_id, revision)
 
-    return queue.task(name="colour")(colour)
+    return queue.task(name="colour")(color)
 
 
 def put(task: TaskWrapper, job: Job) -> None:
@@ -91,7 +91,7 @@ class Jobs:
     """The web process's end of the queues."""
 
     def __init__(self, settings: WebSettings) -> None:
-        self._tasks = {kind: colour_task(make_queue(settings, kind), _not_here) for kind in KINDS}
+        self._tasks = {kind: color_task(make_queue(settings, kind), _not_here) for kind in KINDS}
 
     def enqueue(self, job: Job) -> None:
         """Tell the worker of a picture whose row is committed; small ones come first."""

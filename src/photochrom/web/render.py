@@ -76,7 +76,7 @@ class Order:
         )
 
 
-def colour(
+def color(
     order: Order, storage: Storage, network: Network, settings: WebSettings, go_on: GoOn
 ) -> None:
     """Make the result file of an order, unless it is there.
@@ -86,12 +86,12 @@ def colour(
     if storage.result(order.picture_id, order.revision) is not None:
         return
     if order.kind == "film":
-        _colour_film(order, storage, settings, go_on)
+        _color_film(order, storage, settings, go_on)
     else:
-        _colour_photo(order, storage, network, settings)
+        _color_photo(order, storage, network, settings)
 
 
-def _colour_photo(order: Order, storage: Storage, network: Network, settings: WebSettings) -> None:
+def _color_photo(order: Order, storage: Storage, network: Network, settings: WebSettings) -> None:
     original = storage.original(order.picture_id, order.media_type)
     max_pixels = settings.max_picture_mp * 1_000_000
     picture = decode(_bytes_of(original, order.name), order.name, max_pixels=max_pixels)
@@ -119,10 +119,10 @@ def _bytes_of(path: Path, name: str) -> bytes:
         raise InputError(f"“{name}” cannot be read: {error.strerror}") from None
 
 
-def _colour_film(order: Order, storage: Storage, settings: WebSettings, go_on: GoOn) -> None:
+def _color_film(order: Order, storage: Storage, settings: WebSettings, go_on: GoOn) -> None:
     """First a short preview, then all of it, in segments that survive a kill."""
     # Needs PyAV, which a studio for photos alone does without.
-    from photochrom.video.film import colour_film
+    from photochrom.video.film import color_film
     from photochrom.video.io.probe import probe
     from photochrom.video.options import FilmSettings
     from photochrom.video.segments import UnusablePartsError, forget_parts
@@ -142,11 +142,11 @@ def _colour_film(order: Order, storage: Storage, settings: WebSettings, go_on: G
     watch = _Watch(go_on)
     _film_preview(order, storage, info, chosen, watch)
     try:
-        colour_film(source, target, chosen, watch.tell)
+        color_film(source, target, chosen, watch.tell)
     except UnusablePartsError:
         # Begun by another version of photochrom or of the model.
         forget_parts(target)
-        colour_film(source, target, chosen, watch.tell)
+        color_film(source, target, chosen, watch.tell)
 
 
 def _film_target(order: Order, storage: Storage, info: FilmInfo, chosen: FilmSettings) -> Path:
@@ -174,7 +174,7 @@ def _film_preview(
 ) -> None:
     """Some seconds from all over the film, or where it does not say its length, its beginning."""
     from photochrom.video.preview import preview_film
-    from photochrom.web.pictures.film_info import coloured_frame
+    from photochrom.web.pictures.film_info import colored_frame
 
     target = storage.film_preview(order.picture_id)
     end_s = _FILM_PREVIEW_S if info.duration_s is None else None
@@ -185,7 +185,7 @@ def _film_preview(
         # Too narrow for one, or so much shorter than its header says that a place lies behind its
         # end: it is coloured all the same.
         return
-    frame = coloured_frame(target)
+    frame = colored_frame(target)
     save(storage.preview(order.picture_id, order.revision), jpeg(_small(frame, SCREEN_PX)))
     save(storage.thumb(order.picture_id), jpeg(_small(frame, THUMB_PX)))
 

@@ -31,7 +31,7 @@ from photochrom.web.errors import SettingsError
 from photochrom.web.i18n import _
 from photochrom.web.lock import held
 from photochrom.web.logs import start_logs
-from photochrom.web.render import Order, Stopped, colour
+from photochrom.web.render import Order, Stopped, color
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
 
@@ -115,7 +115,7 @@ class Worker:
                 raise InputError(_("The studio broke down each time it tried this picture."))
             order = Order.of(picture)
             db.session.rollback()
-            self._colour(order)
+            self._color(order)
         except Stopped:
             jobs.let_go(picture_id, revision, self._name, tried=False)
         except PhotochromError as error:
@@ -138,13 +138,13 @@ class Worker:
         size = self._storage.size(picture_id)
         jobs.failed(picture_id, revision, self._name, problem, size)
 
-    def _colour(self, order: Order) -> None:
+    def _color(self, order: Order) -> None:
         def go_on(progress: float) -> bool:
             wanted = jobs.told_progress(order.picture_id, order.revision, self._name, progress)
             return wanted and not self._stop.is_set()
 
         began = time.perf_counter()
-        colour(order, self._storage, self._network, self._settings, go_on)
+        color(order, self._storage, self._network, self._settings, go_on)
         size = self._storage.size(order.picture_id)
         if jobs.finished(order.picture_id, order.revision, self._name, size):
             self._storage.forget_revisions(order.picture_id, before=order.revision)
@@ -173,7 +173,7 @@ class Worker:
         if kind == "film":
             _yield_to_others()
         queue = jobs.make_queue(self._settings, kind)
-        task = jobs.colour_task(queue, self.work)
+        task = jobs.color_task(queue, self.work)
         with _survived("start of the queue"):
             queue.storage.flush_queue()  # the rows know better
         asked_at = -_ASK_ROWS_EVERY_S

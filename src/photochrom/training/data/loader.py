@@ -39,7 +39,7 @@ class SavedBatch(NamedTuple):
     inputs: Tensor
     L: Tensor
     ab: Tensor
-    coloured: Tensor
+    colored: Tensor
 
 
 _B = TypeVar("_B", Batch, SavedBatch)

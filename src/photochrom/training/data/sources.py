@@ -104,7 +104,7 @@ def _drawn(found: Iterable[Member | Stream], recipe: DataRecipe) -> Iterator[Mem
 
 def _found(recipe: DataRecipe, archives: ExitStack, report: Report) -> Iterator[Member | Stream]:
     for path in map(Path, recipe.sources):
-        kind = recognised(path) if recipe.kind == "auto" else recipe.kind
+        kind = recognized(path) if recipe.kind == "auto" else recipe.kind
         layout = LAYOUTS[kind]
         if not layout.fits(path):
             raise InputError(
@@ -122,7 +122,7 @@ def _found(recipe: DataRecipe, archives: ExitStack, report: Report) -> Iterator[
             report(f"{path.name}: {tests} photos are its test set and left out")
 
 
-def recognised(path: Path) -> SourceKind:
+def recognized(path: Path) -> SourceKind:
     """The first layout of the table that fits. Raises InputError where none does."""
     for kind, layout in LAYOUTS.items():
         if layout.fits(path):

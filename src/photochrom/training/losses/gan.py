@@ -26,7 +26,7 @@ class GanLoss(NamedTuple):
     """
 
     true: Callable[[Tensor], Tensor]
-    coloured: Callable[[Tensor], Tensor]
+    colored: Callable[[Tensor], Tensor]
     weight: float
     network: Callable[[Tensor], Tensor]
     told: Callable[[Tensor], Tensor]
@@ -43,7 +43,7 @@ def _minus_mean(scores: Tensor) -> Tensor:
 GAN_LOSSES: Mapping[GanMode, GanLoss] = {
     "hinge": GanLoss(
         true=lambda scores: F.relu(1.0 - scores).mean(),
-        coloured=lambda scores: F.relu(1.0 + scores).mean(),
+        colored=lambda scores: F.relu(1.0 + scores).mean(),
         weight=1.0,
         network=_minus_mean,
         told=_mean,
@@ -51,13 +51,13 @@ GAN_LOSSES: Mapping[GanMode, GanLoss] = {
     "bce": GanLoss(
         # −log σ(s) and −log(1 − σ(s)), without overflow.
         true=lambda scores: F.softplus(-scores).mean(),
-        coloured=lambda scores: F.softplus(scores).mean(),
+        colored=lambda scores: F.softplus(scores).mean(),
         weight=0.5,
         network=lambda scores: F.softplus(-scores).mean(),
         told=lambda scores: torch.sigmoid(scores).mean(),
     ),
     "wgan-gp": GanLoss(
-        true=_minus_mean, coloured=_mean, weight=1.0, network=_minus_mean, told=_mean
+        true=_minus_mean, colored=_mean, weight=1.0, network=_minus_mean, told=_mean
     ),
 }
 
@@ -79,8 +79,8 @@ class Adversary:
         Returns loss_D_real, loss_D_fake, loss_D, D_x and D_Gz, without their graphs.
         """
         self._critic.train().requires_grad_(True)
-        true, coloured = self._scores(true_lab, lab.detach())
-        loss_true, loss_coloured = self._loss.true(true), self._loss.coloured(coloured)
+        true, colored = self._scores(true_lab, lab.detach())
+        loss_true, loss_coloured = self._loss.true(true), self._loss.colored(colored)
         loss = loss_true + loss_coloured
         if self._loss.weight != 1.0:
             loss = self._loss.weight * loss
@@ -91,7 +91,7 @@ class Adversary:
             loss = loss + self._stage.lambda_gp * penalty
         torch.autograd.backward([loss if share == 1.0 else share * loss])
         self._critic.requires_grad_(False)
-        values |= {"loss_D": loss, "D_x": self._loss.told(true), "D_Gz": self._loss.told(coloured)}
+        values |= {"loss_D": loss, "D_x": self._loss.told(true), "D_Gz": self._loss.told(colored)}
         return {key: value.detach() for key, value in values.items()}
 
     def judge(self, lab: Tensor) -> Tensor:
@@ -104,10 +104,10 @@ class Adversary:
         with self._autocast():
             if self._apart:
                 # Statistics of a mixed batch would tell the critic which half is which.
-                true, coloured = self._critic(true_lab), self._critic(lab)
+                true, colored = self._critic(true_lab), self._critic(lab)
             else:
-                true, coloured = self._critic(torch.cat([true_lab, lab])).chunk(2)
-        return true.float(), coloured.float()
+                true, colored = self._critic(torch.cat([true_lab, lab])).chunk(2)
+        return true.float(), colored.float()
 
 
 def gradient_penalty(critic: Critic, true_lab: Tensor, lab: Tensor) -> Tensor:

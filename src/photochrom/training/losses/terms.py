@@ -77,7 +77,7 @@ def perceptual(vgg: VGG19Features, rgb: Tensor, target: Tensor) -> Tensor:
     return torch.stack(terms).mean()
 
 
-def colourfulness_shortfall(rgb: Tensor, target: Tensor) -> Tensor:
+def colorfulness_shortfall(rgb: Tensor, target: Tensor) -> Tensor:
     """How much less colourful each picture is than its truth, mean over the batch, units of 10.
 
     (N, 3, H, W) sRGB [0, 1] both. Being more colourful than the truth costs nothing.

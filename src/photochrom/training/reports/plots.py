@@ -24,7 +24,7 @@ from photochrom.training.reports.curves import Curves, read_curves
 
 FOLDER = "plots"
 """Folder of the run that the plots are in."""
-COLOURS_NAME = "colours.npz"
+COLORS_NAME = "colours.npz"
 """File of the run with the histograms of true and predicted colours."""
 BIN_UNITS, BIN_LIMIT = 4, 112
 """Width of the histograms' cells and their range in a and b, CIELAB units."""
@@ -101,11 +101,11 @@ def _critic(_: Path, curves: RunCurves) -> Figure | None:
     if not len(curves.losses.pairs("step", "D_x")[0]):
         return None
     figure, (axes, *more) = _panels(1 + ("loss_D" in curves.losses.columns))
-    for key, label, colour in (
+    for key, label, color in (
         ("D_x", "D(x): true photos", _BLUE),
         ("D_Gz", "D(G(z)): coloured ones", _ORANGE),
     ):
-        _line(axes, curves, curves.losses, key, colour, label)
+        _line(axes, curves, curves.losses, key, color, label)
     _dress(axes, curves, "what the critic says (probability, or score)")
     axes.legend(frameon=False, fontsize=8)
     for other in more:
@@ -131,7 +131,7 @@ def _validation(_: Path, curves: RunCurves) -> Figure | None:
     return _small_multiples(curves, curves.validation, keys, titles=_TITLES)
 
 
-def _colourfulness(_: Path, curves: RunCurves) -> Figure | None:
+def _colorfulness(_: Path, curves: RunCurves) -> Figure | None:
     key = "validation_colourfulness_share"
     figure = _small_multiples(curves, curves.validation, [key], titles=_TITLES)
     if figure is not None:
@@ -140,9 +140,9 @@ def _colourfulness(_: Path, curves: RunCurves) -> Figure | None:
     return figure
 
 
-def _colours(run: Path, _: RunCurves) -> Figure | None:
+def _colors(run: Path, _: RunCurves) -> Figure | None:
     """Where in the ab plane the colours lie, and how often each a and b occurs."""
-    histograms = read_colours(run)
+    histograms = read_colors(run)
     if histograms is None:
         return None
     figure, panels = _panels(4, columns=4, inches=(3.2, 3.0))
@@ -163,9 +163,9 @@ def _colours(run: Path, _: RunCurves) -> Figure | None:
         axes.set_ylabel("b", fontsize=8)
     middles = np.arange(-BIN_LIMIT, BIN_LIMIT, BIN_UNITS) + BIN_UNITS / 2
     for axes, channel, summed in ((panels[2], "a", 1), (panels[3], "b", 0)):
-        for (name, share), colour in zip(shares.items(), (_BLUE, _ORANGE)):
+        for (name, share), color in zip(shares.items(), (_BLUE, _ORANGE)):
             along = share.sum(axis=summed)
-            axes.plot(middles, np.maximum(along, floor), color=colour, label=name, linewidth=1.2)
+            axes.plot(middles, np.maximum(along, floor), color=color, label=name, linewidth=1.2)
         axes.set_yscale("log")
         axes.set_title(f"share of pixels by {channel}", fontsize=9)
         axes.legend(frameon=False, fontsize=8)
@@ -181,13 +181,13 @@ PLOTS: Mapping[str, Draw] = {
     "critic": _critic,
     "learning-rate": _learning_rate,
     "validation": _validation,
-    "colourfulness": _colourfulness,
-    "colours": _colours,
+    "colourfulness": _colorfulness,
+    "colours": _colors,
 }
 """Every plot by the name of its file; each gives None where the run has nothing for it."""
 
 
-class ColourCounts:
+class ColorCounts:
     """Counts how often each colour occurs among the true and the predicted pixels."""
 
     def __init__(self) -> None:
@@ -196,9 +196,9 @@ class ColourCounts:
 
     def add(self, true_ab: Any, ab: Any) -> None:
         """Two tensors of (N, 2, H, W) in CIELAB units."""
-        for name, colours in zip(self._counts, (true_ab, ab)):
+        for name, colors in zip(self._counts, (true_ab, ab)):
             side = len(self._counts[name])
-            cell = ((colours + BIN_LIMIT) / BIN_UNITS).floor().clamp(0, side - 1).long()
+            cell = ((colors + BIN_LIMIT) / BIN_UNITS).floor().clamp(0, side - 1).long()
             index = (cell[:, 0] * side + cell[:, 1]).flatten()
             counts = index.bincount(minlength=side * side).reshape(side, side)
             self._counts[name] += counts.cpu().numpy()
@@ -208,13 +208,13 @@ class ColourCounts:
         data = io.BytesIO()
         true, predicted = self._counts.values()
         np.savez_compressed(data, true=true, predicted=predicted)
-        write_atomically(run / COLOURS_NAME, data.getvalue(), overwrite=True)
+        write_atomically(run / COLORS_NAME, data.getvalue(), overwrite=True)
 
 
-def read_colours(run: Path) -> dict[str, NDArray[np.int64]] | None:
+def read_colors(run: Path) -> dict[str, NDArray[np.int64]] | None:
     """The counts of true and predicted colours, rows a, columns b; None where there are none."""
     try:
-        with np.load(run / COLOURS_NAME) as file:
+        with np.load(run / COLORS_NAME) as file:
             return {name: file[name] for name in ("true", "predicted")}
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return None
@@ -262,7 +262,7 @@ def _panels(
 
 
 def _line(
-    axes: Axes, curves: RunCurves, table: Curves, key: str, colour: str, label: str = ""
+    axes: Axes, curves: RunCurves, table: Curves, key: str, color: str, label: str = ""
 ) -> None:
     steps, values = table.pairs("step", key)
     images = curves.images(steps)
@@ -271,7 +271,7 @@ def _line(
     gaps = np.flatnonzero(missing) + 1
     images, values = (np.insert(known, gaps, np.nan) for known in (images, values))
     mark = "o" if len(steps) < 40 else ""
-    axes.plot(images, values, color=colour, label=label, linewidth=1.2, marker=mark, ms=2.5)
+    axes.plot(images, values, color=color, label=label, linewidth=1.2, marker=mark, ms=2.5)
 
 
 def _dress(axes: Axes, curves: RunCurves, title: str) -> None:

@@ -21,7 +21,7 @@ from photochrom.imageio import Picture, write
 from photochrom.nets.contract import ColorNet
 from photochrom.training.data.photo_cache import PhotoSet
 from photochrom.training.losses.terms import compose
-from photochrom.training.reports.plots import ColourCounts
+from photochrom.training.reports.plots import ColorCounts
 
 _VALIDATION_SIDE = 192
 _BATCH = 16
@@ -84,7 +84,7 @@ class Validation:
         side = max(multiple, _VALIDATION_SIDE // multiple * multiple)
         self._device = device
         self._grid = min(grid, len(photos))
-        views = [_centre(photos[i], side) for i in range(len(photos))]
+        views = [_center(photos[i], side) for i in range(len(photos))]
         self._rgb = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2)
 
     @torch.no_grad()
@@ -93,7 +93,7 @@ class Validation:
         how often each colour occurs.
         """
         figures: list[Tensor] = []
-        colours = ColourCounts()
+        colors = ColorCounts()
         shown: list[Tensor] = []
         for rgb8 in torch.split(self._rgb, _BATCH):
             rgb = rgb8.to(self._device).float() / 255.0
@@ -104,7 +104,7 @@ class Validation:
                 net(inputs).ab.float(), size=L.shape[2:], mode="bicubic", align_corners=False
             )
             ours = compose(L, ab).clamp(0, 1)
-            colours.add(true_ab, ab)
+            colors.add(true_ab, ab)
             mse = (ours - rgb).square().mean(dim=(1, 2, 3))
             figures.append(
                 torch.stack(
@@ -122,7 +122,7 @@ class Validation:
         psnr, error, ours_cf, true_cf = torch.cat(figures, dim=1).mean(dim=1).tolist()
         if self._grid:
             _write_grid(torch.cat(shown)[: self._grid], grid_path)
-        colours.write(grid_path.parent)
+        colors.write(grid_path.parent)
         return {
             "validation_psnr": psnr,
             "validation_ab_error": error,
@@ -130,7 +130,7 @@ class Validation:
         }
 
 
-def _centre(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+def _center(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     h, w = rgb.shape[:2]
     view = min(h, w)
     top, left = (h - view) // 2, (w - view) // 2

@@ -157,7 +157,7 @@ class FilmWriter:
             raise self._refused(error) from error
         assert isinstance(stream, VideoStream)
         self._stream = stream
-        self._tags = colour_tags(info)
+        self._tags = color_tags(info)
         context = stream.codec_context
         context.thread_count = self.encoding.threads
         context.sample_aspect_ratio = info.sample_aspect
@@ -263,7 +263,7 @@ def timescale(info: FilmInfo) -> dict[str, str]:
     return {"video_track_timescale": str(info.time_base.denominator)}
 
 
-def colour_tags(info: FilmInfo) -> dict[str, int]:
+def color_tags(info: FilmInfo) -> dict[str, int]:
     """The tags of the coloured film, as H.273 numbers them, by libav's names.
 
     The source's own; but where it does not name the matrix, the one that the chroma was computed

@@ -25,7 +25,7 @@ from photochrom.video.io.container import (
     other_streams,
     words,
 )
-from photochrom.video.io.encoder import colour_tags, lead, timescale
+from photochrom.video.io.encoder import color_tags, lead, timescale
 from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.passthrough import (
     CONTAINERS,
@@ -150,7 +150,7 @@ def _video_stream(
 ) -> VideoStream:
     stream = film.add_stream_from_template(template, opaque=True)
     context = stream.codec_context
-    for tag, code in colour_tags(info).items():
+    for tag, code in color_tags(info).items():
         setattr(context, tag, code)
     context.sample_aspect_ratio = info.sample_aspect
     if info.rate:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from photochrom.video.converter import Converter, decoded
 from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.reader import read_frames
-from photochrom.video.keyframes import pinned_colours
+from photochrom.video.keyframes import pinned_colors
 from photochrom.video.options import FilmSettings
 from photochrom.video.temporal.optical_flow import MotionFinder, lightness_codes, lightness_of
-from photochrom.video.temporal.propagation import Pinned, PinnedColours
+from photochrom.video.temporal.propagation import Pinned, PinnedColors
 from photochrom.video.temporal.shots import DECISION_FRAMES, ShotFinder
 
 FARTHEST = 1000
@@ -46,11 +46,11 @@ class _Look(NamedTuple):
 def pinned_in_shots(
     info: FilmInfo, converter: Converter, settings: FilmSettings
 ) -> dict[int, Pinned]:
-    """What a person said (`pinned_colours`), and what it is in earlier frames of the same shots.
+    """What a person said (`pinned_colors`), and what it is in earlier frames of the same shots.
 
-    Raises InputError as `pinned_colours` does, and where the film cannot be read.
+    Raises InputError as `pinned_colors` does, and where the film cannot be read.
     """
-    pinned = pinned_colours(info, converter, settings.hints, settings.keyframes)
+    pinned = pinned_colors(info, converter, settings.hints, settings.keyframes)
     return reaching_back(info, converter, pinned, deinterlace=settings.deinterlace)
 
 
@@ -104,7 +104,7 @@ def _carried_back(
     height, width = pinned.mask.shape
     shape = (height // _CARRIED_SIZE, width // _CARRIED_SIZE)
     later = lightness_of(shot[-1].codes)
-    held, motion = PinnedColours(pinned, later, shape), MotionFinder()
+    held, motion = PinnedColors(pinned, later, shape), MotionFinder()
     since = 0
     for look in reversed(shot[:-1]):
         earlier = lightness_of(look.codes)

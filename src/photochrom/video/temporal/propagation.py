@@ -87,7 +87,7 @@ def pinned_weight(plain: Planes, hinted: Planes, pinned: Pinned) -> Planes:
     return np.asarray(1.0 + (PINNED_WEIGHT - 1.0) * share, np.float32)
 
 
-class PinnedColours:
+class PinnedColors:
     """Given colours on their way through a shot.
 
     Not the colours themselves are carried from frame to frame but the place that every pixel had in

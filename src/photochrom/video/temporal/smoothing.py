@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from photochrom.errors import InputError
 from photochrom.video.guess import Guess
 from photochrom.video.temporal.optical_flow import Carrier, Motion, MotionFinder
-from photochrom.video.temporal.propagation import Pinned, PinnedColours, guess_one, pinned_weight
+from photochrom.video.temporal.propagation import Pinned, PinnedColors, guess_one, pinned_weight
 from photochrom.video.temporal.shots import DECISION_FRAMES, ShotFinder
 from photochrom.video.threads import ReadAhead
 
@@ -176,7 +176,7 @@ def _guessed(
     frames: Iterable[tuple[Small, Motion | None]], guess: Guess, pinned: Mapping[int, Pinned]
 ) -> Iterator[_Step]:
     """Every frame's guess, which hears the colours that a person has given in its shot."""
-    held: PinnedColours | None = None
+    held: PinnedColors | None = None
     shape = (0, 0)
     for small, motion in frames:
         carriers: tuple[Carrier | None, Carrier | None] = (None, None)
@@ -194,7 +194,7 @@ def _guessed(
         weight = np.ones(shape, np.float32)
         if said is not None and heard is not None:
             weight = pinned_weight(guess_one(guess, small.L, None), ab, heard)
-            held = PinnedColours(heard, small.L, shape)
+            held = PinnedColors(heard, small.L, shape)
         yield _Step(small.pts, *carriers, Average(ab, weight))
 
 

@@ -95,7 +95,7 @@ def film_to_show(picture: Picture) -> Path | None:
     return film_pair(picture) or (result if playable else None)
 
 
-def shows_colours(picture: Picture) -> bool:
+def shows_colors(picture: Picture) -> bool:
     """Whether there is a coloured picture at the size of a screen."""
     return storage().preview(picture.id, picture.done_revision).is_file()
 

@@ -38,7 +38,7 @@ MAX_HINTS: Final = 200
 Spot: TypeAlias = "list[Any]"
 """[x, y, "#rrggbb"]: px of the upright original, and the colour there."""
 
-_COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
+_COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 @dataclass(frozen=True)
@@ -215,14 +215,14 @@ def _number(value: object) -> float | None:
 def _hint(spot: object, height: int, width: int) -> Hint:
     if not isinstance(spot, Sequence) or isinstance(spot, str) or len(spot) != 3:
         raise Refused(_("A hint is x, y and a colour such as #c1272d."))
-    x, y, colour = _number(spot[0]), _number(spot[1]), spot[2]
+    x, y, color = _number(spot[0]), _number(spot[1]), spot[2]
     if x is None or y is None or not (0 <= x <= width - 1 and 0 <= y <= height - 1):
         raise Refused(
             _("A hint lies outside of the picture, which has {width} × {height} pixels.").format(
                 width=width, height=height
             )
         )
-    if not isinstance(colour, str) or not _COLOUR.fullmatch(colour):
+    if not isinstance(color, str) or not _COLOR.fullmatch(color):
         raise Refused(_("The colour of a hint is written like #c1272d."))
-    red, green, blue = bytes.fromhex(colour[1:])
+    red, green, blue = bytes.fromhex(color[1:])
     return Hint(x, y, (red, green, blue))

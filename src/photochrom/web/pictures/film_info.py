@@ -57,7 +57,7 @@ def _check_frame_size(path: Path, max_pixels: int) -> None:
             )
 
 
-def coloured_frame(preview: Path) -> NDArray[np.uint8]:
+def colored_frame(preview: Path) -> NDArray[np.uint8]:
     """A frame of a preview film, its coloured half: (H, W, 3) uint8. Raises InputError."""
     with opened(preview) as container:
         stream = film_stream(container)

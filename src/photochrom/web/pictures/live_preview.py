@@ -88,7 +88,7 @@ class Trials:
                 self._copies.popitem(last=False)
         return made
 
-    def coloured(self, picture: Picture, wishes: Wishes, longest: int) -> NDArray[Any]:
+    def colored(self, picture: Picture, wishes: Wishes, longest: int) -> NDArray[Any]:
         """The small copy in colours: (h, w, 3) uint8."""
         network, copy = self.network(), self.copy(picture, longest)
         h, w = copy.pixels.shape[:2]
@@ -132,7 +132,7 @@ def preview_hint(
         variant=variant,
     )
     longest = round(math.sqrt(TRIAL_PIXELS * _stretch(picture)))
-    return jpeg(trials().coloured(picture, wishes, longest))
+    return jpeg(trials().colored(picture, wishes, longest))
 
 
 def variants(user: User, picture_id: str) -> list[int]:
@@ -154,7 +154,7 @@ def variant_preview(user: User, picture_id: str, number: int) -> bytes:
         vividness=picture.vividness,
         variant=number,
     )
-    return jpeg(trials().coloured(picture, wishes, THUMB_PX))
+    return jpeg(trials().colored(picture, wishes, THUMB_PX))
 
 
 def _stretch(picture: Picture) -> float:

@@ -223,7 +223,7 @@ def shared(token: str) -> Answer:
         picture=picture,
         token=token,
         share_until=link.expires_at,
-        shown=service.shows_colours(picture),
+        shown=service.shows_colors(picture),
     )
     answer = Response(page, mimetype="text/html")
     # The address is the secret: it goes nowhere, and nobody lists it.

@@ -17,7 +17,7 @@ from photochrom.web.pictures.downloads import (
     share_of,
     share_picture,
     shared,
-    shows_colours,
+    shows_colors,
 )
 from photochrom.web.pictures.library import (
     PER_PAGE,
@@ -54,7 +54,7 @@ __all__ = [
     "share_of",
     "share_picture",
     "shared",
-    "shows_colours",
+    "shows_colors",
     "storage",
     "used_bytes",
     "variant_preview",
