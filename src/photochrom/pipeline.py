@@ -8,6 +8,7 @@ lightness, which is never touched. Any size goes through in one piece, so there 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ImageColor
 
 from photochrom.color.compose import compose_upsampled
 from photochrom.color.fit import shrink, working_shape
@@ -32,6 +34,7 @@ DEFAULT_VIVIDNESS = 1.0
 """Factor on the chroma as the model means it."""
 DEFAULT_UPSAMPLING: Upsampling = "bicubic"
 
+_HEX_COLOR = re.compile(r"#?[0-9a-f]{6}")
 _MIN_HINT_GAIN = 0.5
 _AB_LIMIT = 128.0
 
@@ -59,6 +62,23 @@ class Hint:
     """The colour, sRGB [0, 255]. Its lightness does not count: that is the photograph's."""
     radius: float = 0.0
     """Size of the place in px of the full picture; 0 is the point alone."""
+
+
+def parse_color(text: str) -> tuple[int, int, int]:
+    """A colour as people write it: ``#c81e1e``, also without the ``#``, or a CSS name (``navy``).
+
+    Returns red, green and blue, sRGB [0, 255]. Raises InputError for anything else.
+    """
+    name = text.strip().lower()
+    if _HEX_COLOR.fullmatch(name):
+        red, green, blue = bytes.fromhex(name.removeprefix("#"))
+    elif name in ImageColor.colormap:
+        red, green, blue = ImageColor.getrgb(name)[:3]
+    else:
+        raise InputError(
+            f"{text!r} is no colour; write it like #c81e1e, or as a CSS name such as crimson."
+        )
+    return red, green, blue
 
 
 def colorize(

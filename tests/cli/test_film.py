@@ -84,7 +84,8 @@ def test_a_preview_is_short_and_wide(tmp_path: Path, tiny: list[str]) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--hint", "1,2,3,green"], "is not TIME,X,Y,#RRGGBB"),
+        (["--hint", "1,2,3"], "is not TIME,X,Y,COLOR"),
+        (["--hint", "1,2,3,greenish"], "'greenish' is no colour"),
         (["--keyframe", "1:00"], "is not TIME=PICTURE"),
         (["--from", "soon"], "is no time"),
         (["--codec", "ffv1", "--crf", "3"], "--crf 3 does not go with ffv1"),

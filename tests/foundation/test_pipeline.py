@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,14 @@ from photochrom.color.luminance import lightness
 from photochrom.color.space import rgb_to_lab
 from photochrom.engine import Network, load
 from photochrom.errors import InputError
-from photochrom.pipeline import Hint, colorize, guess_chroma, hint_planes, working_lightness
+from photochrom.pipeline import (
+    Hint,
+    colorize,
+    guess_chroma,
+    hint_planes,
+    parse_color,
+    working_lightness,
+)
 
 RED = (190, 60, 50)
 RED_AB = rgb_to_lab(np.array(RED) / 255.0)[1:]
@@ -140,6 +148,29 @@ def test_hints_are_scattered_to_the_working_size() -> None:
     rows, columns = np.nonzero(mask[:, :39])
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (8, 11, 18, 21)
     assert not ab[mask == 0].any()
+
+
+@pytest.mark.parametrize(
+    ("text", "rgb"),
+    [
+        ("#c81e1e", (200, 30, 30)),
+        (" C81E1E ", (200, 30, 30)),
+        ("Navy", (0, 0, 128)),
+        ("rebeccapurple", (102, 51, 153)),
+    ],
+)
+def test_a_color_is_six_digits_or_a_css_name(text: str, rgb: tuple[int, int, int]) -> None:
+    assert parse_color(text) == rgb
+
+
+@pytest.mark.parametrize(
+    "text", ["", "#", "#fff", "#c81e1", "c81e1e1", "#navy", "greenish", "à81e1e"]
+)
+def test_what_is_no_color_is_refused_by_name(text: str) -> None:
+    with pytest.raises(
+        InputError, match=re.escape(f"{text!r} is no colour; write it like #c81e1e")
+    ):
+        parse_color(text)
 
 
 def test_the_later_hint_counts() -> None:

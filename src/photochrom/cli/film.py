@@ -77,9 +77,9 @@ _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in KINDS.items(
     "hints",
     multiple=True,
     callback=hints_of,
-    metavar="TIME,X,Y,#RRGGBB",
-    help="Say the colour of a place (px from the upper left) in the frame at a time; it holds "
-    "through the shot. For one film; repeatable.",
+    metavar="TIME,X,Y,COLOR",
+    help="Say the colour of a place (px from the upper left) in the frame at a time: #RRGGBB or a "
+    "CSS name. It holds through the shot. For one film; repeatable.",
 )
 @click.option(
     "--stills",

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import click
 
+from photochrom.cli.options import color
 from photochrom.video.io.mux import CONTAINERS
 from photochrom.video.options import FilmHint, KeyFrame
 
 _NUMBER = r"(\d+(?:\.\d*)?)"
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)")
-_HINT = re.compile(rf"([\d:.]+),{_NUMBER},{_NUMBER},#?([0-9a-fA-F]{{6}})")
+_HINT = re.compile(rf"([\d:.]+),{_NUMBER},{_NUMBER},([^,]+)")
 
 
 def seconds(text: str) -> float:
@@ -33,15 +34,14 @@ def time_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 def hints_of(
     _ctx: click.Context, _param: click.Parameter, values: Sequence[str]
 ) -> tuple[FilmHint, ...]:
-    """``TIME,X,Y,#RRGGBB`` as hints."""
+    """``TIME,X,Y,COLOR`` as hints."""
     hints = []
     for value in values:
         match = _HINT.fullmatch(value.replace(" ", ""))
         if match is None:
-            raise click.BadParameter(f"{value!r} is not TIME,X,Y,#RRGGBB.")
-        time, x, y, color = match.groups()
-        red, green, blue = bytes.fromhex(color)
-        hints.append(FilmHint(seconds(time), float(x), float(y), (red, green, blue)))
+            raise click.BadParameter(f"{value!r} is not TIME,X,Y,COLOR.")
+        time, x, y, name = match.groups()
+        hints.append(FilmHint(seconds(time), float(x), float(y), color(name)))
     return tuple(hints)
 
 

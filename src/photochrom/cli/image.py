@@ -13,6 +13,7 @@ from photochrom.batch import DEFAULT_JOBS, Job, Outcome, Settings, color_files, 
 from photochrom.cli import FAILED, OK
 from photochrom.cli.options import (
     FiniteRange,
+    color,
     device_option,
     model_option,
     size_option,
@@ -24,20 +25,19 @@ from photochrom.pipeline import Hint
 
 _DEFAULT = Settings()
 _NUMBER = r"(\d+(?:\.\d*)?)"
-_HINT = re.compile(rf"{_NUMBER},{_NUMBER},#?([0-9a-fA-F]{{6}})(?:,{_NUMBER})?")
+_HINT = re.compile(rf"{_NUMBER},{_NUMBER},([^,]+)(?:,{_NUMBER})?")
 _MEGA = 1_000_000
 
 
 def _hints(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[Hint, ...]:
-    """``X,Y,#RRGGBB[,RADIUS]`` as hints."""
+    """``X,Y,COLOR[,RADIUS]`` as hints."""
     hints = []
     for value in values:
         match = _HINT.fullmatch(value.replace(" ", ""))
         if match is None:
-            raise click.BadParameter(f"{value!r} is not X,Y,#RRGGBB or X,Y,#RRGGBB,RADIUS.")
-        x, y, color, radius = match.groups()
-        red, green, blue = bytes.fromhex(color)
-        hints.append(Hint(float(x), float(y), (red, green, blue), float(radius or 0.0)))
+            raise click.BadParameter(f"{value!r} is not X,Y,COLOR or X,Y,COLOR,RADIUS.")
+        x, y, name, radius = match.groups()
+        hints.append(Hint(float(x), float(y), color(name), float(radius or 0.0)))
     return tuple(hints)
 
 
@@ -60,8 +60,9 @@ def _hints(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) 
     "hints",
     multiple=True,
     callback=_hints,
-    metavar="X,Y,#RRGGBB[,RADIUS]",
-    help="Say the colour of a place (px from the upper left). For one photograph; repeatable.",
+    metavar="X,Y,COLOR[,RADIUS]",
+    help="Say the colour of a place (px from the upper left): #RRGGBB or a CSS name. For one "
+    "photograph; repeatable.",
 )
 @device_option
 @click.option("--recursive", "-r", is_flag=True, help="Look into subfolders, too.")

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from photochrom.engine import DEFAULT_MODEL, DEVICE_NAMES
-from photochrom.pipeline import DEFAULT_VIVIDNESS
+from photochrom.errors import InputError
+from photochrom.pipeline import DEFAULT_VIVIDNESS, parse_color
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 2048
 
@@ -35,6 +36,14 @@ def _working_size(_ctx: click.Context, _param: click.Parameter, value: str) -> i
             f"{value!r} is neither 'auto' nor a number from {MIN_SIZE_PX} to {MAX_SIZE_PX}."
         )
     return int(value)
+
+
+def color(text: str) -> tuple[int, int, int]:
+    """The colour of a hint, sRGB [0, 255]. Raises click.BadParameter."""
+    try:
+        return parse_color(text)
+    except InputError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 model_option = click.option(

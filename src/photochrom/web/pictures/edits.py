@@ -24,6 +24,7 @@ from photochrom.pipeline import (
     Size,
     guess_chroma,
     hint_planes,
+    parse_color,
     working_lightness,
 )
 from photochrom.web.errors import Refused
@@ -224,5 +225,4 @@ def _hint(spot: object, height: int, width: int) -> Hint:
         )
     if not isinstance(color, str) or not _COLOR.fullmatch(color):
         raise Refused(_("The colour of a hint is written like #c1272d."))
-    red, green, blue = bytes.fromhex(color[1:])
-    return Hint(x, y, (red, green, blue))
+    return Hint(x, y, parse_color(color))
