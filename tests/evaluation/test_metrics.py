@@ -69,23 +69,23 @@ def test_ciede2000_gives_the_published_test_values(
 
 def test_grey_has_no_colourfulness(scene: NDArray[np.uint8]) -> None:
     grey = np.repeat(scene[..., :1], 3, axis=-1)
-    assert metrics.colourfulness(grey) < metrics.GREY_COLORFULNESS
-    assert metrics.colourfulness_ddcolor(grey) == 0
+    assert metrics.colorfulness(grey) < metrics.GREY_COLORFULNESS
+    assert metrics.colorfulness_ddcolor(grey) == 0
 
 
 def test_colourfulness_of_one_colour_is_its_distance_from_grey() -> None:
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 0] = 255
     expected = 0.3 * np.hypot(255, 127.5)
-    assert metrics.colourfulness(red) == pytest.approx(expected, abs=0.01)
-    assert metrics.colourfulness_ddcolor(red) == pytest.approx(expected)
+    assert metrics.colorfulness(red) == pytest.approx(expected, abs=0.01)
+    assert metrics.colorfulness_ddcolor(red) == pytest.approx(expected)
 
 
 def test_colourfulness_of_two_colours_is_their_spread() -> None:
     picture = np.zeros((8, 8, 3), np.uint8)
     picture[:4, :, 0] = picture[4:, :, 1] = 200  # rg = ±200, yb = 100 everywhere
-    assert metrics.colourfulness(picture) == pytest.approx(200 + 0.3 * 100, abs=0.01)
-    assert metrics.colourfulness_ddcolor(picture) == pytest.approx(0.3 * np.hypot(200, 100))
+    assert metrics.colorfulness(picture) == pytest.approx(200 + 0.3 * 100, abs=0.01)
+    assert metrics.colorfulness_ddcolor(picture) == pytest.approx(0.3 * np.hypot(200, 100))
 
 
 def test_pixel_accuracy_is_the_area_under_the_accuracy_curve() -> None:

@@ -19,7 +19,7 @@ from photochrom.color.bins import ColorBins
 from photochrom.engine import Network
 from photochrom.errors import OutputError
 from photochrom.evaluation.dataset import as_rgb, grey_of
-from photochrom.evaluation.metrics import GREY_COLORFULNESS, colourfulness, lab_of
+from photochrom.evaluation.metrics import GREY_COLORFULNESS, colorfulness, lab_of
 from photochrom.evaluation.views import (
     View,
     balance_view,
@@ -92,7 +92,7 @@ def explain(rgb: NDArray[np.uint8], network: Network, size: Size = "auto") -> Ex
     planes = np.concatenate([L[None], hint_ab.transpose(2, 0, 1), mask[None]])
     confidence = network(np.ascontiguousarray(planes[None], np.float32)).confidence
     return Explained(
-        true=rgb if colourfulness(rgb) >= GREY_COLORFULNESS else None,
+        true=rgb if colorfulness(rgb) >= GREY_COLORFULNESS else None,
         grey=grey,
         colored=colorize(grey, model=network, size=size),
         doubt=None if confidence is None else 1.0 - confidence[0, 0],
@@ -127,7 +127,7 @@ def _row(
     patches: NDArray[np.float32] | None,
 ) -> Iterator[View]:
     lab = lab_of(rgb)
-    yield View(f"{which}-rgb", f"{which}: RGB", f"colourfulness {colourfulness(rgb):.1f}", rgb)
+    yield View(f"{which}-rgb", f"{which}: RGB", f"colourfulness {colorfulness(rgb):.1f}", rgb)
     for channel, name in ((1, "a"), (2, "b")):
         values = lab[..., channel]
         note = f"{values.mean():+.1f}, spread {values.std():.1f}"

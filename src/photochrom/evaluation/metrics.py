@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.bins import ColorBins
-from photochrom.color.colourfulness import colourfulness as hasler_suesstrunk
+from photochrom.color.colorfulness import colorfulness as hasler_suesstrunk
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError, MissingDependencyError
 
@@ -87,7 +87,7 @@ def ciede2000(prediction_lab: NDArray[np.float32], truth_lab: NDArray[np.float32
     return float(np.mean(difference, dtype=np.float64))
 
 
-def colourfulness(rgb: NDArray[np.uint8]) -> float:
+def colorfulness(rgb: NDArray[np.uint8]) -> float:
     """Colourfulness M3; 0 for grey, about 45 for an everyday photograph, 110 for a very vivid one.
 
     ``sqrt(σrg² + σyb²) + 0.3·sqrt(μrg² + μyb²)`` with ``rg = R − G``, ``yb = (R + G)/2 − B`` on
@@ -96,7 +96,7 @@ def colourfulness(rgb: NDArray[np.uint8]) -> float:
     return float(hasler_suesstrunk(np.moveaxis(rgb, -1, 0).astype(np.float64)))
 
 
-def colourfulness_ddcolor(rgb: NDArray[np.uint8]) -> float:
+def colorfulness_ddcolor(rgb: NDArray[np.uint8]) -> float:
     """Colourfulness as DDColor's code computes it: of |rg| and |yb|; not the standard.
 
     Kang et al., *DDColor* (ICCV 2023). Only to compare with figures of that paper and its

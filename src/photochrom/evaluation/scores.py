@@ -76,8 +76,8 @@ class PairMeter:
         truth_lab = metrics.lab_of(truth)
         bin_index = metrics.nearest_bin(truth_lab, self.bins).ravel()
         share = np.bincount(bin_index, minlength=len(self.bins)) / bin_index.size
-        colourfulness = metrics.colourfulness(truth)
-        colourfulness_ddcolor = metrics.colourfulness_ddcolor(truth)
+        colourfulness = metrics.colorfulness(truth)
+        colourfulness_ddcolor = metrics.colorfulness_ddcolor(truth)
         blotchiness = metrics.blotchiness(truth_lab)
         distances = self._lpips(predictions, truth)
         scores = []
@@ -93,8 +93,8 @@ class PairMeter:
                     ab_l1=metrics.ab_l1(lab, truth_lab),
                     blotchiness=metrics.blotchiness(lab),
                     true_blotchiness=blotchiness,
-                    colourfulness=metrics.colourfulness(prediction),
-                    colourfulness_ddcolor=metrics.colourfulness_ddcolor(prediction),
+                    colourfulness=metrics.colorfulness(prediction),
+                    colourfulness_ddcolor=metrics.colorfulness_ddcolor(prediction),
                     true_colourfulness=colourfulness,
                     true_colourfulness_ddcolor=colourfulness_ddcolor,
                     share_per_bin=share,

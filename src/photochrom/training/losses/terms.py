@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photochrom.color.bins import ColorBins
-from photochrom.color.colourfulness import colourfulness
+from photochrom.color.colorfulness import colorfulness
 from photochrom.color.space import lab_to_rgb
 from photochrom.nets.contract import AB_SCALE
 from photochrom.nets.vgg import VGG19Features
@@ -82,5 +82,5 @@ def colorfulness_shortfall(rgb: Tensor, target: Tensor) -> Tensor:
 
     (N, 3, H, W) sRGB [0, 1] both. Being more colourful than the truth costs nothing.
     """
-    lacking = colourfulness(target * 255.0) - colourfulness(rgb * 255.0)
+    lacking = colorfulness(target * 255.0) - colorfulness(rgb * 255.0)
     return F.relu(lacking).mean() / 10.0

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from photochrom.atomic import write_atomically
-from photochrom.color.colourfulness import colourfulness
+from photochrom.color.colorfulness import colorfulness
 from photochrom.color.space import rgb_to_lab
 from photochrom.imageio import Picture, write
 from photochrom.nets.contract import ColorNet
@@ -111,8 +111,8 @@ class Validation:
                     [
                         -10 * torch.log10(mse + 1e-10),
                         (ab - true_ab).square().sum(dim=1).sqrt().mean(dim=(1, 2)),
-                        colourfulness(ours * 255.0),
-                        colourfulness(rgb * 255.0),
+                        colorfulness(ours * 255.0),
+                        colorfulness(rgb * 255.0),
                     ]
                 )
             )

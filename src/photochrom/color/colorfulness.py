@@ -10,7 +10,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 
-def colourfulness(rgb: Any) -> Any:
+def colorfulness(rgb: Any) -> Any:
     """Hasler–Süsstrunk colourfulness of each picture; grey is 0, vivid photos reach about 100.
 
     rgb: array or tensor (..., 3, H, W), sRGB-encoded on the 0–255 scale.
