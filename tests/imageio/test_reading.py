@@ -202,7 +202,7 @@ def test_a_preview_or_a_mask_is_not_taken_for_the_photograph(
 @pytest.mark.parametrize(
     ("depth", "planes"), [(np.uint8, "contig"), (np.uint16, "contig"), (np.uint16, "separate")]
 )
-@pytest.mark.parametrize("colours", ["rgb", "minisblack"])
+@pytest.mark.parametrize("colors", ["rgb", "minisblack"])
 def test_a_channel_that_is_not_transparency_is_left_out_and_said(
     tmp_path: Path, rng: np.random.Generator, colors: str, depth: type[Any], planes: str
 ) -> None:

@@ -20,13 +20,15 @@ from photochrom.cli.evaluation_options import (
 )
 from photochrom.cli.options import device_option, size_option, vividness_option
 from photochrom.cli.table import aligned
-from photochrom.errors import MissingDependencyError
+from photochrom.errors import requires_extra
 from photochrom.evaluation.options import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from photochrom.evaluation.compare import Contender
+
+_INSTEAD = ", or export the runs where they were trained and compare the .onnx files"
 
 
 @click.command()
@@ -67,7 +69,7 @@ def compare(
     """
     from rich.console import Console
 
-    try:
+    with requires_extra("evaluate", "comparing"):
         from photochrom.evaluation.compare import (
             check_folder,
             costs_of,
@@ -75,10 +77,6 @@ def compare(
             to_rows,
             write_comparison,
         )
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"comparing needs {error.name}: pip install 'photochrom[evaluate]'"
-        ) from error
 
     messages = Console(stderr=True, highlight=False, soft_wrap=True)
     settings = Settings(**choices)
@@ -106,13 +104,8 @@ def _contender(given: str, models: Path, messages: Console) -> Contender:
     path = Path(rest)
     if path.suffix != ".pt" and not path.is_dir():
         return Contender(named or path.stem, rest)
-    try:
+    with requires_extra("train", "comparing runs", _INSTEAD):
         from photochrom.training.finished_run import exported, run_facts
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"comparing runs needs {error.name}: pip install 'photochrom[train]', or export the "
-            "runs where they were trained and compare the .onnx files"
-        ) from error
     facts = run_facts(path)
     name = named or (path.resolve().name if path.is_dir() else path.stem)
     messages.print(f"{name}: {facts.images} images, {facts.checkpoint}", markup=False)

@@ -9,7 +9,7 @@ import click
 
 from photochrom.cli import OK
 from photochrom.cli.options import device_option, model_option, size_option
-from photochrom.errors import MissingDependencyError
+from photochrom.errors import requires_extra
 
 if TYPE_CHECKING:
     from photochrom.evaluation.explain import Explained, Judgement
@@ -76,13 +76,9 @@ def explain(
 
 def _by_run(run: Path, rgb: Any, size: Size, device: str) -> tuple[Explained, Judgement | None]:
     """The photo by a run's network, and the judgement of its critic where it has one."""
-    try:
+    with requires_extra("train", "looking into a run"):
         from photochrom.training.finished_run import find_checkpoint, load_run
         from photochrom.training.reports.critic_maps import critic_maps
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"looking into a run needs {error.name}: pip install 'photochrom[train]'"
-        ) from error
     from photochrom.evaluation.explain import Judgement
     from photochrom.evaluation.explain import explain as take_apart
 

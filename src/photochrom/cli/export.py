@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from photochrom.cli import OK
-from photochrom.errors import MissingDependencyError
+from photochrom.errors import requires_extra
 
 
 @click.command(name="export")
@@ -39,13 +39,9 @@ def export(
 
     The file is run once and compared with the network in torch before it is kept.
     """
-    try:
+    with requires_extra("train", "exporting"):
         from photochrom.evaluation.card_metrics import read_card_metrics
         from photochrom.training.export import export as write
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"exporting needs {error.name}: pip install 'photochrom[train]'"
-        ) from error
 
     report = write(
         checkpoint,

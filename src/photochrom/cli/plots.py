@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from photochrom.cli import OK
-from photochrom.errors import MissingDependencyError
+from photochrom.errors import requires_extra
 
 
 @click.command()
@@ -25,12 +25,8 @@ def plots(run: Path, out: Path | None) -> int:
     RUN/plots gets losses, D(x) and D(G(z)), learning rate, validation figures, colourfulness and
     the histogram of true and predicted colours as PNG; RUN/report.html has all of it on a page.
     """
-    try:
+    with requires_extra("train", "drawing a run"):
         from photochrom.training.finished_run import draw_run
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"plots of a run need {error.name}: pip install 'photochrom[train]'"
-        ) from error
 
     for path in draw_run(run, out or run):
         click.echo(f"wrote {path}", err=True)

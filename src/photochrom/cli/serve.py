@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from photochrom.errors import MissingDependencyError
+from photochrom.errors import requires_extra
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 
@@ -45,20 +45,12 @@ def serve(host: str, port: int, local: bool, config: Path | None, no_worker: boo
     Settings come from the environment (PHOTOCHROM_WEB_...) and from --config; docs/studio.md
     lists them. Ctrl-C stops it.
     """
-    try:
+    with requires_extra("web", "the studio"):
         from photochrom.web.serve import serve as run
         from photochrom.web.settings import load_settings
-    except ModuleNotFoundError as error:
-        raise _missing(error) from None
     settings = load_settings(config, overrides={"local": True} if local else None)
 
     def tell(address: str) -> None:
         click.echo(f"The studio is at {address}", err=True)
 
     run(settings, host=host, port=port, config=config, with_worker=not no_worker, tell=tell)
-
-
-def _missing(error: ModuleNotFoundError) -> MissingDependencyError:
-    return MissingDependencyError(
-        f"the studio needs {error.name}, which is not installed: pip install 'photochrom[web]'"
-    )

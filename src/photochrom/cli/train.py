@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from photochrom.cli import INTERRUPTED, OK
-from photochrom.errors import InputError, MissingDependencyError
+from photochrom.errors import InputError, requires_extra
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -72,11 +72,9 @@ def train(
 
     Several GPUs or machines: torchrun --nproc-per-node N -m photochrom train RECIPE
     """
-    try:
+    with requires_extra("train", "training"):
         from photochrom.training.recipe.builtin import list_recipes, recipe_path
         from photochrom.training.recipe.toml import load_recipe
-    except ModuleNotFoundError as error:
-        raise _lacking(error) from error
     if listed:
         click.echo(list_recipes())
         return OK
@@ -94,21 +92,17 @@ def train(
 
 
 def _count_bins(recipe: Recipe, out: Path) -> int:
-    try:
+    with requires_extra("train", "training"):
         from photochrom.training.data.bin_prior import save_prior_of
-    except ModuleNotFoundError as error:
-        raise _lacking(error) from error
     click.echo(save_prior_of(recipe, out, _say))
     return OK
 
 
 def _train(recipe: Recipe, folder: Path, resume: bool, threads: int | None) -> int:
-    try:
+    with requires_extra("train", "training"):
         from photochrom.training.checkpoint import NAME
         from photochrom.training.interrupts import Stopped
         from photochrom.training.loop import Trainer
-    except ModuleNotFoundError as error:
-        raise _lacking(error) from error
     if resume and not (folder / NAME).exists():
         raise InputError(f"{folder} holds no checkpoint to resume from; leave out --resume")
     if not resume and (folder / NAME).exists():
@@ -133,10 +127,6 @@ def _train(recipe: Recipe, folder: Path, resume: bool, threads: int | None) -> i
     if trainer.first:
         _say(f"done: photochrom export {trainer.checkpoint_path} MODEL.onnx")
     return OK
-
-
-def _lacking(error: ModuleNotFoundError) -> MissingDependencyError:
-    return MissingDependencyError(f"training needs {error.name}: pip install 'photochrom[train]'")
 
 
 class TrainingProgress:

@@ -17,7 +17,7 @@ from photochrom.cli.evaluation_options import (
 )
 from photochrom.cli.options import device_option, size_option
 from photochrom.cli.table import aligned
-from photochrom.errors import MissingDependencyError
+from photochrom.errors import requires_extra
 from photochrom.evaluation.options import Settings
 
 _PHOTOS = 50
@@ -60,12 +60,8 @@ def turning_point(
     and a few photos are shown over the checkpoints. Colours overshoot where they are more colourful
     or blotchier than the true photographs; before that, the lowest LPIPS is picked.
     """
-    try:
+    with requires_extra("train", "looking into a run"):
         from photochrom.training.finished_run import kept_checkpoints, load_run, run_facts
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"looking into a run needs {error.name}: pip install 'photochrom[train]'"
-        ) from error
     from rich.console import Console
     from rich.progress import Progress
 

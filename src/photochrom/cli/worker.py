@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from photochrom.errors import MissingDependencyError
+from photochrom.errors import requires_extra
 
 
 @click.command()
@@ -22,11 +22,7 @@ def worker(config: Path | None, with_parent: bool) -> None:
     One worker is enough, and it takes the same settings as the studio. It stops at SIGTERM or
     Ctrl-C; what waits then waits for the next.
     """
-    try:
+    with requires_extra("web", "the studio"):
         from photochrom.web.settings import load_settings
         from photochrom.web.worker import run_worker
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"the studio needs {error.name}, which is not installed: pip install 'photochrom[web]'"
-        ) from None
     run_worker(load_settings(config), with_parent=with_parent)

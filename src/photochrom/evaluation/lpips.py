@@ -21,7 +21,7 @@ import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from photochrom.errors import InputError, MissingDependencyError, ModelError
+from photochrom.errors import InputError, ModelError, requires_extra
 
 WEIGHTS_VARIABLE = "PHOTOCHROM_LPIPS"
 WEIGHTS_NAME = "lpips-squeeze.safetensors"
@@ -82,13 +82,9 @@ class Lpips:
     @classmethod
     def load(cls, path: Path, threads: int = 1) -> Lpips:
         """Read a safetensors file. Raises ModelError where it is not one or lacks keys."""
-        try:
+        with requires_extra("evaluate", "LPIPS"):
             from safetensors import SafetensorError
             from safetensors.numpy import load_file
-        except ImportError as error:
-            raise MissingDependencyError(
-                "LPIPS needs safetensors; install it with: pip install 'photochrom[evaluate]'"
-            ) from error
         try:
             weights = load_file(path)
         except (OSError, SafetensorError) as error:
@@ -137,13 +133,9 @@ class _Graph:
     """Nodes and constants of the graph under construction."""
 
     def __init__(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        try:
+        with requires_extra("evaluate", "LPIPS"):
             import onnx
             from onnx import helper, numpy_helper
-        except ImportError as error:
-            raise MissingDependencyError(
-                "LPIPS needs onnx; install it with: pip install 'photochrom[evaluate]'"
-            ) from error
         self._onnx: Any = onnx
         self._helper: Any = helper
         self._numpy_helper: Any = numpy_helper

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from photochrom.color.bins import ColorBins
 from photochrom.color.colorfulness import colorfulness as hasler_suesstrunk
 from photochrom.color.space import rgb_to_lab
-from photochrom.errors import InputError, MissingDependencyError
+from photochrom.errors import InputError, requires_extra
 
 ACCURACY_LIMIT = 150.0
 """Largest ab error on the raw accuracy curve, CIELAB units (Zhang et al. 2016)."""
@@ -197,9 +197,5 @@ def rebalancing_weights(share_per_bin: NDArray[np.float64], bins: ColorBins) -> 
 
 
 def _skimage(module: str) -> Any:
-    try:
+    with requires_extra("evaluate", "measuring"):
         return importlib.import_module(f"skimage.{module}")
-    except ImportError as error:
-        raise MissingDependencyError(
-            "measuring needs scikit-image; install it with: pip install 'photochrom[evaluate]'"
-        ) from error

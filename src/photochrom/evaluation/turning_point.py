@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from photochrom.atomic import write_atomically
 from photochrom.engine import Network
-from photochrom.errors import InputError, MissingDependencyError
+from photochrom.errors import InputError, requires_extra
 from photochrom.evaluation.dataset import PictureSet, grey_of
 from photochrom.evaluation.options import Settings
 from photochrom.evaluation.report import METRICS, TRUTH_METRICS, Estimate, Row
@@ -187,12 +187,8 @@ def _csv(moments: Sequence[Moment], found: TurningPoint) -> str:
 
 
 def _plot(moments: Sequence[Moment], found: TurningPoint) -> bytes:
-    try:
+    with requires_extra("evaluate", "the plot"):
         from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            "the plot needs matplotlib: pip install 'photochrom[evaluate]'"
-        ) from error
     metrics = [m for m in FIGURES if moments[0].value(m) is not None]
     images = np.array([moment.images for moment in moments]) / 1e3
     figure = Figure(figsize=(4.2 * len(metrics), 3.2), layout="constrained")

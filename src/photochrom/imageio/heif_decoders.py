@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import AvifImagePlugin
 
-from photochrom.errors import InputError, MissingDependencyError
+from photochrom.errors import InputError, requires_extra
 from photochrom.imageio.decoders import (
     Decoded,
     check_size,
@@ -48,12 +48,8 @@ def _refuse_hdr(data: bytes) -> None:
 
 def decode_heic(data: bytes, max_pixels: int) -> Decoded:
     """HEIC, the first picture; needs the extra "formats". libheif applies the rotation itself."""
-    try:
+    with requires_extra("formats", "reading HEIC"):
         import pillow_heif
-    except ImportError as error:
-        raise MissingDependencyError(
-            "reading HEIC needs an optional package: pip install photochrom[formats]"
-        ) from error
     _refuse_hdr(data)
     container = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
     width, height = container.size

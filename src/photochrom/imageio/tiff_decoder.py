@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
-from photochrom.errors import InputError, MissingDependencyError
+from photochrom.errors import InputError, MissingDependencyError, requires_extra
 from photochrom.imageio import exif, tiff
 from photochrom.imageio.decoders import (
     EXIF_DAMAGED,
@@ -198,13 +198,11 @@ def _pages(data: bytes) -> int:
 
 
 def _tifffile_samples(data: bytes, layout: _Layout) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    try:
+    with requires_extra(
+        "formats",
+        "reading 16-bit TIFF with separate colour planes, or of grey with transparency,",
+    ):
         import tifffile
-    except ImportError as error:
-        raise MissingDependencyError(
-            "reading 16-bit TIFF with separate colour planes, or of grey with transparency, needs "
-            "an optional package: pip install photochrom[formats]"
-        ) from error
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             planes = file.pages[0].asarray()

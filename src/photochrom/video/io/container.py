@@ -10,18 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.errors import InputError, MissingDependencyError
+from photochrom.errors import InputError, requires_extra
 
-try:
+with requires_extra("video", "a film"):
     import av
     from av.container import InputContainer
     from av.stream import Stream
     from av.video.plane import VideoPlane
     from av.video.stream import VideoStream
-except ImportError as error:
-    raise MissingDependencyError(
-        "films need PyAV, which is not installed: pip install 'photochrom[video]'"
-    ) from error
 
 __all__ = [
     "InputContainer",
