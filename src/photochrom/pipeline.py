@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ from photochrom.errors import InputError
 
 Size: TypeAlias = "int | Literal['auto']"
 """The network's working size: short side in px, or "auto"."""
+Color: TypeAlias = "str | Sequence[int]"
+"""A colour as people write it: ``#c81e1e``, a CSS name, or red, green and blue from 0 to 255."""
 
 DEFAULT_VIVIDNESS = 1.0
 """Factor on the chroma as the model means it."""
@@ -53,32 +55,67 @@ class NetworkSettings:
 
 @dataclass(frozen=True)
 class Hint:
-    """A person's word: this place has this colour."""
+    """A colour that a person knows: this place has this colour.
+
+    ``Hint(250, 420, "#e16e28", radius=6)``, ``Hint(250, 420, "navy")``, ``Hint(250, 420, (0, 0,
+    128))``. Raises InputError for a place or colour that makes no sense.
+    """
 
     x: float
     y: float
     """Pixel of the full picture, counted from its upper left, which is (0, 0)."""
-    rgb: tuple[int, int, int]
-    """The colour, sRGB [0, 255]. Its lightness does not count: that is the photograph's."""
+    color: Color
+    """The colour, kept as ``rgb``. Its lightness does not count: that is the photograph's."""
     radius: float = 0.0
     """Size of the place in px of the full picture; 0 is the point alone."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "color", parse_color(self.color))
+        try:
+            sensible = all(map(math.isfinite, (self.x, self.y, self.radius))) and self.radius >= 0
+        except TypeError:
+            sensible = False
+        if not sensible:
+            raise InputError(
+                f"{self} is no place in a picture; x and y are pixels counted from the upper left "
+                "corner, the radius is a number of pixels of at least 0."
+            )
 
-def parse_color(text: str) -> tuple[int, int, int]:
-    """A colour as people write it: ``#c81e1e``, also without the ``#``, or a CSS name (``navy``).
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """Red, green and blue, sRGB [0, 255]."""
+        return parse_color(self.color)
+
+
+def parse_color(color: Color) -> tuple[int, int, int]:
+    """A colour as people write it: ``#c81e1e``, also without the ``#``, a CSS name (``navy``), or
+    three whole numbers from 0 to 255.
 
     Returns red, green and blue, sRGB [0, 255]. Raises InputError for anything else.
     """
-    name = text.strip().lower()
-    if _HEX_COLOR.fullmatch(name):
-        red, green, blue = bytes.fromhex(name.removeprefix("#"))
-    elif name in ImageColor.colormap:
-        red, green, blue = ImageColor.getrgb(name)[:3]
-    else:
-        raise InputError(
-            f"{text!r} is no colour; write it like #c81e1e, or as a CSS name such as crimson."
-        )
-    return red, green, blue
+    if isinstance(color, str):
+        name = color.strip().lower()
+        if _HEX_COLOR.fullmatch(name):
+            red, green, blue = bytes.fromhex(name.removeprefix("#"))
+            return red, green, blue
+        if name in ImageColor.colormap:
+            red, green, blue = ImageColor.getrgb(name)[:3]
+            return red, green, blue
+    elif _is_triple(color):
+        red, green, blue = map(int, color)
+        return red, green, blue
+    raise InputError(
+        f"{color!r} is no colour; write it like #c81e1e, or as a CSS name such as crimson, or as "
+        "three whole numbers from 0 to 255, such as (200, 30, 30)."
+    )
+
+
+def _is_triple(values: Sequence[int]) -> bool:
+    """Whether it is three whole numbers from 0 to 255; True and False are none, nor are bytes."""
+    if not isinstance(values, (list, tuple, np.ndarray)) or len(values) != 3:
+        return False
+    whole = (isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in values)
+    return all(whole) and all(0 <= v <= 255 for v in values)
 
 
 def colorize(
@@ -104,12 +141,37 @@ def colorize(
     Returns (H, W, 3) sRGB-encoded, of the same dtype (float32 for floating).
     Raises InputError for a picture, hint or number that makes no sense, and ModelError.
     """
-    check_numbers(rgb, vividness, hints)
     network = model if isinstance(model, Network) else load(model, device=device)
+    guess = predict(rgb, network, size=size, vividness=vividness, hints=hints)
+    return compose_upsampled(rgb, guess.ab, method=upsampling)
+
+
+class ColorPrediction(NamedTuple):
+    """What a network makes of one picture, before it is brought to the picture's size."""
+
+    L: NDArray[np.float32]
+    """(h, w) float32, [0, 100]: the lightness that the network saw."""
+    ab: NDArray[np.float32]
+    """(h/k, w/k, 2) float32, CIELAB units: the colours proposed, with vividness and hints."""
+    confidence: NDArray[np.float32] | None
+    """(h/k, w/k) float32, [0, 1], 1 where the network is sure; None where it does not say."""
+
+
+def predict(
+    rgb: NDArray[Any],
+    network: Network,
+    *,
+    size: Size = "auto",
+    vividness: float = DEFAULT_VIVIDNESS,
+    hints: Sequence[Hint] = (),
+) -> ColorPrediction:
+    """The colours that a network proposes for a picture; everything as for `colorize`."""
+    check_numbers(rgb, vividness, hints)
     L = working_lightness(rgb, size, network.card)
     hint_ab, mask = hint_planes(hints, rgb.shape[:2], L.shape)
-    ab = guess_chroma(network, L, hint_ab, mask, vividness)
-    return compose_upsampled(rgb, ab, method=upsampling)
+    ab, confidence = _prediction(network, L[None], hint_ab[None], mask[None], vividness)
+    ab = with_hints(ab[0], L, hint_ab, mask)
+    return ColorPrediction(L, ab, None if confidence is None else confidence[0, 0])
 
 
 def working_lightness(rgb: NDArray[Any], size: Size, card: ModelCard) -> NDArray[np.float32]:
@@ -141,11 +203,26 @@ def guess_chroma(
     Returns (h/k, w/k, 2) float32 in CIELAB units.
     """
     ab = network_chroma(network, L[None], hint_ab[None], mask[None], vividness)[0]
+    return with_hints(ab, L, hint_ab, mask)
+
+
+def with_hints(
+    ab: NDArray[np.float32],
+    L: NDArray[np.float32],
+    hint_ab: NDArray[np.float32],
+    mask: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """A network's colours with what is missing at the hinted places spread over their like.
+
+    ab: (h/k, w/k, 2), of the network that has seen the hints. The others as for `guess_chroma`.
+    Returns (h/k, w/k, 2) float32 in CIELAB units.
+    """
     if mask.any():
         shape = (ab.shape[0], ab.shape[1])
         covered = shrink(mask, shape)
         asked = shrink(hint_ab, shape) / np.maximum(covered, 1e-6)[..., None]
-        ab = ab + spread_correction(asked - ab, covered > 0, shrink(L, shape))
+        missing = np.asarray(asked - ab, np.float32)
+        ab = np.add(ab, spread_correction(missing, covered > 0, shrink(L, shape)))
     return np.ascontiguousarray(ab, dtype=np.float32)
 
 
@@ -161,14 +238,26 @@ def network_chroma(
     L: (N, h, w). hint_ab: (N, h, w, 2). mask: (N, h, w), 0 or 1.
     Returns (N, h/k, w/k, 2) float32 in CIELAB units. Raises ModelError when the network fails.
     """
+    return _prediction(network, L, hint_ab, mask, vividness)[0]
+
+
+def _prediction(
+    network: Network,
+    L: NDArray[np.float32],
+    hint_ab: NDArray[np.float32],
+    mask: NDArray[np.float32],
+    vividness: float,
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """ab as `network_chroma` returns it, and the confidence (N, 1, h/k, w/k), if there is one."""
     gain = network.card.chroma_gain * vividness
     # The network hears the asked colours divided by the gain, so that an object which it colours
     # after a hint comes out in the asked colour, not in a more vivid one. Far below 1 that would
     # ask for colours that do not exist.
     heard = np.clip(hint_ab / max(gain, _MIN_HINT_GAIN), -_AB_LIMIT, _AB_LIMIT)
     planes = np.concatenate([L[:, None], heard.transpose(0, 3, 1, 2), mask[:, None]], axis=1)
-    ab = network(np.ascontiguousarray(planes, dtype=np.float32)).ab
-    return np.ascontiguousarray(gain * ab.transpose(0, 2, 3, 1), dtype=np.float32)
+    ab, confidence = network(np.ascontiguousarray(planes, dtype=np.float32))
+    vivid = np.ascontiguousarray(gain * ab.transpose(0, 2, 3, 1), dtype=np.float32)
+    return vivid, confidence
 
 
 def hint_planes(
@@ -206,10 +295,8 @@ def check_numbers(rgb: NDArray[Any], vividness: float, hints: Sequence[Hint]) ->
         raise InputError(f"the vividness is {vividness}; it must be a number of at least 0.")
     height, width = rgb.shape[:2]
     for hint in hints:
-        if not (0 <= hint.x <= width - 1 and 0 <= hint.y <= height - 1 and hint.radius >= 0):
+        if not (0 <= hint.x <= width - 1 and 0 <= hint.y <= height - 1):
             raise InputError(
-                f"{hint} lies outside the picture of {width} x {height} px, or its radius is "
-                "negative. Give pixels counted from the upper left corner."
+                f"{hint} lies outside the picture of {width} x {height} px. Give pixels counted "
+                "from the upper left corner."
             )
-        if not all(0 <= value <= 255 for value in hint.rgb):
-            raise InputError(f"the colour of {hint} is no sRGB colour; give three of 0 to 255.")

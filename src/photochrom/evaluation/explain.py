@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.bins import ColorBins
+from photochrom.color.compose import compose_upsampled
 from photochrom.engine import Network
 from photochrom.errors import OutputError
 from photochrom.evaluation.dataset import as_rgb, grey_of
@@ -29,7 +30,7 @@ from photochrom.evaluation.views import (
     sheet,
 )
 from photochrom.imageio import Picture, write
-from photochrom.pipeline import Size, colorize, hint_planes, working_lightness
+from photochrom.pipeline import Size, predict
 
 SHEET_NAME = "sheet.png"
 """Of all views together, in a folder."""
@@ -80,22 +81,19 @@ def explain(rgb: NDArray[np.uint8], network: Network, size: Size = "auto") -> Ex
     """Colour a photograph and keep what is needed to look into it.
 
     rgb: (H, W, 3) uint8, with or without colours; larger ones are shrunk. size: working size as in
-    ``photochrom image``. Raises InputError or ModelError as `colorize` does.
+    ``photochrom image``. Raises InputError or ModelError as `predict` does.
     """
     scale = _LARGEST_PX / max(rgb.shape[:2])
     if scale < 1:
         shape = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
         rgb = np.asarray(cv2.resize(rgb, shape, interpolation=cv2.INTER_AREA), np.uint8)
     grey = grey_of(rgb)
-    L = working_lightness(grey, size, network.card)
-    hint_ab, mask = hint_planes((), grey.shape, L.shape)
-    planes = np.concatenate([L[None], hint_ab.transpose(2, 0, 1), mask[None]])
-    confidence = network(np.ascontiguousarray(planes[None], np.float32)).confidence
+    guess = predict(grey, network, size=size)
     return Explained(
         true=rgb if colorfulness(rgb) >= GREY_COLORFULNESS else None,
         grey=grey,
-        colored=colorize(grey, model=network, size=size),
-        doubt=None if confidence is None else 1.0 - confidence[0, 0],
+        colored=compose_upsampled(grey, guess.ab),
+        doubt=None if guess.confidence is None else 1.0 - guess.confidence,
     )
 
 
