@@ -17,6 +17,7 @@ from photochrom import batch
 from photochrom.batch import Job, Outcome, Settings, color_files, plan
 from photochrom.errors import InputError, ModelError
 from photochrom.imageio import read
+from photochrom.pipeline import colorize
 
 
 @pytest.fixture(scope="module")
@@ -179,8 +180,6 @@ def test_an_output_that_is_the_input_is_refused(album: Path, tiny: Path) -> None
 def test_whatever_goes_wrong_with_a_picture_concerns_it_alone(
     album: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
 ) -> None:
-    colorize = batch.run.colorize
-
     def failing_once(*_: Any, **__: Any) -> NDArray[Any]:
         monkeypatch.setattr(batch.run, "colorize", colorize)
         raise error
@@ -229,7 +228,7 @@ def test_pictures_in_flight_give_the_same_results(album: Path, tiny: Path, tmp_p
 
 def test_stopping_early_leaves_whole_files(album: Path, tiny: Path, tmp_path: Path) -> None:
     jobs = plan([album], tmp_path / "out")
-    some = color_files(jobs, Settings(model=tiny, device="cpu"), in_flight=2)
+    some: Any = color_files(jobs, Settings(model=tiny, device="cpu"), in_flight=2)
     while next(some).status != "coloured":
         pass
     some.close()

@@ -127,6 +127,11 @@ def cut(path: Path) -> Path:
     return path
 
 
+def empty(path: Path) -> Path:
+    path.touch()
+    return path
+
+
 def sound(path: Path) -> Path:
     film = make_film(path.with_name("film.mkv"), Film(frames=2, audio="flac"))
     with av.open(str(film)) as source, av.open(str(path), "w", format="matroska") as container:
@@ -141,7 +146,7 @@ def sound(path: Path) -> Path:
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "truncated": (lambda p: cut(make_film(p, Film(frames=72))), "breaks off at"),
     "without its table": (lambda p: cut(make_film(p, MP4)), "cut off"),
-    "empty": (lambda p: (p.touch(), p)[1], "0 bytes"),
+    "empty": (empty, "0 bytes"),
     "sound alone": (sound, "no moving picture"),
     "12 bits": (lambda p: make_film(p, Film(frames=1, pix_fmt="yuv420p12le")), "10 bits first"),
     "HDR": (

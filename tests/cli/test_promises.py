@@ -66,7 +66,7 @@ def pixels_of(path: Path) -> Array:
             return np.asarray(image)
     if path.suffix == ".tif":
         return np.asarray(tifffile.imread(path))
-    samples = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    samples = np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))
     return np.asarray(samples if samples.ndim == 2 else samples[..., ::-1])
 
 
@@ -82,14 +82,14 @@ def test_lightness_depth_and_size_stay(
     tmp_path: Path, tiny: str, grey_scene: Array, name: str, vividness: str
 ) -> None:
     save, dtype, anywhere, average = FILES[name]
-    steps = np.linspace(0, np.iinfo(dtype).max, 120 * 32).astype(dtype).reshape(32, 120)
+    steps: Array = np.linspace(0, np.iinfo(dtype).max, 120 * 32).astype(dtype).reshape(32, 120)
     scale = np.iinfo(dtype).max // 255
     photo, out = tmp_path / name, tmp_path / "out"
     save(photo, np.vstack([grey_scene.astype(dtype) * scale, steps]))
     arguments = ["image", str(photo), "-o", str(out), "--model", tiny, "--device", "cpu"]
     assert main([*arguments, "--vividness", vividness]) == 0
     before, after = pixels_of(photo), pixels_of(out / name)
-    assert (after.dtype, after.shape) == (dtype, (122, 120, 3))
+    assert (after.dtype, after.shape) == (np.dtype(dtype), (122, 120, 3))
     assert np.ptp(after.astype(int), axis=-1).max() > 0.1 * np.iinfo(dtype).max  # has colour
     moved = np.abs(lightness(after) - lightness(before))
     assert moved.max() <= anywhere
@@ -123,7 +123,7 @@ def test_metadata_and_profile_stay_and_the_grey_thumbnail_goes(
 ) -> None:
     profile = fixtures.imageio.profile("RGB", 2.2)
     photo = tmp_path / f"photo.{name.lower()}"
-    options = {"lossless": True} if name == "WEBP" else {}
+    options: dict[str, Any] = {"lossless": True} if name == "WEBP" else {}
     rgb = Image.fromarray(np.dstack([grey_scene] * 3))
     rgb.save(
         photo, name, exif=exif_with_thumbnail(), icc_profile=profile, dpi=(600, 600), **options
@@ -145,7 +145,7 @@ def test_metadata_and_profile_stay_and_the_grey_thumbnail_goes(
 @pytest.mark.parametrize("name", ["cut.png", "cut.tif", "cut.webp"])
 def test_transparency_stays(tmp_path: Path, tiny: str, grey_scene: Array, name: str) -> None:
     alpha = np.tile(np.arange(120, dtype=np.uint8), (90, 1))
-    options = {"lossless": True, "exact": True} if name.endswith("webp") else {}
+    options: dict[str, Any] = {"lossless": True, "exact": True} if name.endswith("webp") else {}
     Image.fromarray(np.dstack([*[grey_scene] * 3, alpha])).save(tmp_path / name, **options)
     out = tmp_path / "out"
     assert main(["image", str(tmp_path / name), "-o", str(out), "--model", tiny]) == 0

@@ -21,7 +21,7 @@ from photochrom.color.luminance import lightness
     ],
 )
 def test_working_shape_keeps_aspect_in_multiples(picture, size, multiple, expected):
-    assert working_shape(*picture, size, multiple) == expected
+    assert working_shape(picture[0], picture[1], size, multiple) == expected
 
 
 @given(

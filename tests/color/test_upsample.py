@@ -88,7 +88,7 @@ def test_guided_chroma_follows_an_edge_of_the_photograph():
 
 def test_an_unknown_method_is_named(ab_small):
     with pytest.raises(ValueError, match="'nearest'"):
-        upsample_chroma(ab_small, np.zeros((40, 40), np.float32), "nearest")
+        upsample_chroma(ab_small, np.zeros((40, 40), np.float32), "nearest")  # type: ignore[arg-type]
 
 
 def photo_lab():

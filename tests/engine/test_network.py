@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,9 @@ def test_an_unavailable_device_names_the_available_ones(tiny: Path) -> None:
 def test_auto_takes_the_device_expected_to_be_fastest(
     monkeypatch: pytest.MonkeyPatch, present: tuple[str, ...], bf16: bool, chosen: str
 ) -> None:
-    table = {n: d._replace(is_available=lambda n=n: n in present) for n, d in DEVICES.items()}
+    table = {
+        n: d._replace(is_available=partial(present.__contains__, n)) for n, d in DEVICES.items()
+    }
     monkeypatch.setattr(devices, "DEVICES", table)
     monkeypatch.setattr(devices, "cpu_has_bf16", lambda: bf16)
     assert choose_device("auto").name == chosen

@@ -47,7 +47,7 @@ def test_a_folder_gets_every_view_and_a_sheet_of_all(
 
 def test_a_grey_photo_has_no_colours_of_its_own_to_show(photo: Path, tmp_path: Path) -> None:
     grey = tmp_path / "grey.png"
-    cv2.imwrite(str(grey), cv2.imread(str(photo), cv2.IMREAD_GRAYSCALE))
+    cv2.imwrite(str(grey), np.asarray(cv2.imread(str(photo), cv2.IMREAD_GRAYSCALE)))
     model = tiny_model(tmp_path / "tiny.onnx")
     arguments = ["explain", str(grey), "--model", str(model)]
     assert main(arguments) == OK

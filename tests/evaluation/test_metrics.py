@@ -141,5 +141,5 @@ def test_blotchiness_hardly_depends_on_the_size() -> None:
 
 def test_the_l1_of_ab_is_in_the_units_of_pix2pix() -> None:
     truth = np.zeros((4, 4, 3), np.float32)
-    off = truth + np.float32([9.0, 11.0, 22.0])  # lightness does not count
+    off = truth + np.array([9.0, 11.0, 22.0], np.float32)  # lightness does not count
     assert metrics.ab_l1(off, truth) == pytest.approx(15.0)

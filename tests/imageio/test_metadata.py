@@ -97,7 +97,7 @@ def test_orientation_is_applied_once(
     name = {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:].upper())
     tag = Image.Exif()
     tag[ORIENTATION] = orientation
-    options = {"exif": tag.tobytes()}
+    options: dict[str, Any] = {"exif": tag.tobytes()}
     if suffix in (".jpg", ".webp"):
         options["quality"] = 95
     stored = Image.fromarray(scene)

@@ -210,7 +210,7 @@ def test_a_channel_that_is_not_transparency_is_left_out_and_said(
     samples = rng.integers(0, np.iinfo(depth).max, (7, 9, 4), dtype=depth)
     samples = samples if colors == "rgb" else samples[..., :2]
     stored = samples if planes == "contig" else np.moveaxis(samples, -1, 0)
-    options = {"extrasamples": ["unspecified"], "planarconfig": planes}
+    options: dict[str, Any] = {"extrasamples": ["unspecified"], "planarconfig": planes}
     tifffile.imwrite(tmp_path / "a.tif", stored, photometric=colors, **options)
     picture = read(tmp_path / "a.tif")
     np.testing.assert_array_equal(picture.pixels, np.squeeze(samples[..., :-1]))
@@ -230,7 +230,7 @@ def test_sixteen_bit_tiff_of_grey_with_alpha(
     if alpha == "assocalpha":
         samples[..., 0] = np.rint(grey * (opacity / 65535))
     stored = samples if planes == "contig" else np.moveaxis(samples, -1, 0)
-    options = {"extrasamples": [alpha], "planarconfig": planes}
+    options: dict[str, Any] = {"extrasamples": [alpha], "planarconfig": planes}
     tifffile.imwrite(tmp_path / "a.tif", stored, photometric=photometric, **options)
     picture = read(tmp_path / "a.tif")
     expected = 65535 - grey if photometric == "miniswhite" else grey

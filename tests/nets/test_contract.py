@@ -18,7 +18,8 @@ from photochrom.nets.mobilenet import MobileNetEncoder
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
 from photochrom.training.export import export
-from photochrom.training.recipe.recipe import DataRecipe, NetRecipe, Recipe, Stage
+from photochrom.training.recipe.recipe import DataRecipe, NetRecipe, Recipe
+from photochrom.training.recipe.stage import Stage
 from photochrom.training.recipe.toml import to_table
 from photochrom.training.weights import load_start
 

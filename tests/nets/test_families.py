@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -91,7 +92,7 @@ def test_published_bins_are_those_of_the_authors() -> None:
 class TestSpectralNorm:
     def test_the_largest_singular_value_becomes_one(self) -> None:
         torch.manual_seed(0)
-        layer = with_spectral(nn.Conv2d(6, 10, 3), "spectral")
+        layer: Any = with_spectral(nn.Conv2d(6, 10, 3), "spectral")
         with torch.no_grad():
             layer.get_parameter("parametrizations.weight.original").mul_(7)
         for _ in range(60):
@@ -103,7 +104,7 @@ class TestSpectralNorm:
 
     def test_a_shortened_vector_changes_nothing(self) -> None:
         """An average of weights over time shortens it."""
-        layer = with_spectral(nn.Conv2d(6, 10, 3), "spectral").eval()
+        layer: Any = with_spectral(nn.Conv2d(6, 10, 3), "spectral").eval()
         before = layer.weight.detach().clone()
         state = layer.state_dict()
         state["parametrizations.weight.0.u"] *= 0.3

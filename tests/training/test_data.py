@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from fixtures.training import drawn_folder, drawn_photo, no_file_beyond
 
+from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError, OutputError
 from photochrom.training.data import augment, hints
 from photochrom.training.data import photo_cache as data
@@ -245,7 +246,7 @@ def test_a_carried_field_is_dense_and_partly_wrong(rng: np.random.Generator) -> 
 
 def test_ageing_keeps_the_scene_but_not_the_tones(rng: np.random.Generator) -> None:
     rgb = drawn_photo(1)
-    plain = augment.rgb_to_lab(rgb.astype(np.float32) / 255)[..., 0]
+    plain = rgb_to_lab(rgb.astype(np.float32) / 255)[..., 0]
     aged = [augment.age(rgb, rng) for _ in range(12)]
     for L in aged:
         assert L.shape == plain.shape

@@ -139,7 +139,8 @@ def test_between_gpus_batch_norms_are_synchronised_but_not_those_of_the_average(
 def test_the_others_wait_for_hours_while_the_first_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
     told: dict[str, Any] = {}
     monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setattr(ranks, "rendezvous", lambda *_, **__: iter([(dist.HashStore(), 0, 2)]))
+    store = dist.HashStore()  # type: ignore[attr-defined]
+    monkeypatch.setattr(ranks, "rendezvous", lambda *_, **__: iter([(store, 0, 2)]))
     monkeypatch.setattr(dist, "init_process_group", lambda _backend, **given: told.update(given))
     assert Ranks().count == 2
     assert told["timeout"] >= timedelta(hours=12)

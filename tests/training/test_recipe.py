@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_environment_variables_stand_for_folders(
 
 def test_every_range_belongs_to_a_number_and_holds_its_default() -> None:
     for kind, ranges in RANGES.items():
-        fields = {field.name: field.default for field in dataclasses.fields(kind)}
+        fields: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(kind)}
         for key, (low, high) in ranges.items():
             values = fields[key] if isinstance(fields[key], tuple) else (fields[key],)
             assert all(low <= value <= high for value in values), key

@@ -22,10 +22,12 @@ from photochrom.training.checkpoint import Position
 from photochrom.training.interrupts import Stopped
 from photochrom.training.loop import Trainer
 from photochrom.training.recipe.builtin import recipe_path
-from photochrom.training.recipe.recipe import Recipe, Stage
+from photochrom.training.recipe.recipe import Recipe
+from photochrom.training.recipe.stage import Stage
 from photochrom.training.recipe.toml import load_recipe
 from photochrom.training.reports.pace import seconds_left
 from photochrom.training.reports.validation import LossLog
+from photochrom.training.step import StageStep
 
 SMOKE = recipe_path("smoke")
 KILLED = """
@@ -167,7 +169,7 @@ def test_divergence_is_told_and_a_lower_learning_rate_goes_on(
     trainer = trainer_of(smoke(photos), tmp_path)
     trainer.resume()
     with monkeypatch.context() as patch:
-        patch.setattr(loop.StageStep, "__call__", lambda *_: {"gradient_norm": float("nan")})
+        patch.setattr(StageStep, "__call__", lambda *_: {"gradient_norm": float("nan")})
         with pytest.raises(InputError, match="gradient_norm is nan at step 3"):
             trainer.run(lambda *_: None)
     assert (tmp_path / "checkpoint.pt").read_bytes() == saved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -22,7 +23,6 @@ from fixtures.film import (
 )
 
 from photochrom.errors import OutputError
-from photochrom.video.io import mux as joining
 from photochrom.video.io.encoder import Encoding
 from photochrom.video.io.mux import check_carried, join
 from photochrom.video.io.probe import probe
@@ -35,7 +35,7 @@ MP4 = Film(
     times=tuple(1000 * i for i in range(24)),
     options=(("qp", "0"),),
 )
-CARRYING = {
+CARRYING: dict[str, Any] = {
     "audio": "aac",
     "chapters": True,
     "metadata": (("title", "Nächte"), ("comment", "from the attic")),
@@ -57,7 +57,7 @@ def joined(
     source: str = ".mkv",
     target: str = "",
     encoding: Encoding = LOSSLESS,
-    **part: float,
+    **part: Any,
 ) -> tuple[Path, Path]:
     """Source and joined film."""
     path = folder / f"source{source}"
@@ -169,7 +169,7 @@ def test_shape_turn_range_and_rate_are_kept(tmp_path: Path) -> None:
     for name in (*same, "rate", "frames", "time_base"):
         assert getattr(after, name) == getattr(before, name), name
     _, mkv = joined(tmp_path, film, source=".mp4", target=".mkv")
-    assert (probe(mkv).rotation, probe(mkv).rate) == (90, 24)
+    assert (probe(mkv).rotation, probe(mkv).rate) == (90, Fraction(24))
     assert probe(mkv).full_range
 
 
@@ -250,7 +250,7 @@ def test_an_interrupted_join_leaves_nothing_behind(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(joining.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OutputError if isinstance(error, Exception) else KeyboardInterrupt):
         join(segments, info, out, overwrite=True)
     assert out.read_bytes() == b"old"

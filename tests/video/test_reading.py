@@ -65,7 +65,7 @@ def test_a_film_says_what_it_is(tmp_path: Path) -> None:
     )
     info = probe(make_film(tmp_path / "a.mkv", film))
     assert (info.height, info.width, info.bits) == (64, 96, 8)
-    assert (info.full_range, info.matrix, info.rate) == (True, "bt709", 24)
+    assert (info.full_range, info.matrix, info.rate) == (True, "bt709", Fraction(24))
     assert (info.primaries, info.transfer, info.matrix_code) == (1, 1, 1)
     assert info.sample_aspect == Fraction(4, 3)
     assert info.streams == ("audio: aac, eng", "subtitle: srt, deu")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from fixtures.film import MILLISECONDS, Film, decoded, luma, make_film, neutral, write_segments
 
 from photochrom.errors import OutputError
-from photochrom.video.io.encoder import CODECS, Encoding, FilmWriter
+from photochrom.video.io.encoder import CODECS, Codec, Encoding, FilmWriter
 from photochrom.video.io.frame import Frame
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import read_frames
@@ -119,15 +120,13 @@ def test_stretches_of_one_film_have_the_same_parameters_and_bytes(tmp_path: Path
         ({"codec": "prores", "preset": "fast"}, "none"),
     ],
 )
-def test_settings_that_a_codec_does_not_have_are_refused(
-    values: dict[str, object], word: str
-) -> None:
+def test_settings_that_a_codec_does_not_have_are_refused(values: dict[str, Any], word: str) -> None:
     with pytest.raises(OutputError, match=word):
         Encoding(**values)
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_every_codec_has_its_own_defaults(codec: str) -> None:
+def test_every_codec_has_its_own_defaults(codec: Codec) -> None:
     assert Encoding(codec).options()
 
 

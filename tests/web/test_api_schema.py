@@ -66,8 +66,8 @@ def test_whatever_is_asked_of_a_picture_is_answered_as_described(
     picture_id = program.picture()
     work_off(app, app.config["STUDIO"], tmp_path)
     config = f'[parameters]\n"path.picture_id" = "{picture_id}"\n'
-    options = ("--phases=coverage,fuzzing", "--max-examples=6", "--include-path-regex={")
-    options += ("--exclude-method=DELETE",)
+    options = ["--phases=coverage,fuzzing", "--max-examples=6", "--include-path-regex={"]
+    options.append("--exclude-method=DELETE")
     schemathesis(address, program.token, tmp_path, *options, config=config)
     told = program.call("GET", f"/pictures/{picture_id}").get_json()
     assert told["revision"] > 1, "it was never changed, so little was tried"

@@ -173,7 +173,9 @@ def forms(app: Flask) -> list[str]:
 
 
 @pytest.mark.parametrize("token", [None, "", "forged", "theirs"])
-def test_no_form_is_taken_without_its_token(app: Flask, member: FlaskClient, token: str) -> None:
+def test_no_form_is_taken_without_its_token(
+    app: Flask, member: FlaskClient, token: str | None
+) -> None:
     given = csrf_token(sign_up(app, "eve@example.org")) if token == "theirs" else token
     fields = {} if given is None else {"csrf_token": given}
     addresses = forms(app)

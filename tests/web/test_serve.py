@@ -58,7 +58,7 @@ def test_events_come_while_it_is_coloured(studio: Studio, grey_scene: NDArray[np
 
 def test_a_gigabyte_is_refused_without_a_byte_of_it(studio: Studio) -> None:
     place = urlsplit(studio.address)
-    with socket.create_connection((place.hostname, place.port), timeout=10) as connection:
+    with socket.create_connection((place.hostname, place.port or 0), timeout=10) as connection:
         connection.sendall(
             b"POST /pictures HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n"
             b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
@@ -68,7 +68,7 @@ def test_a_gigabyte_is_refused_without_a_byte_of_it(studio: Studio) -> None:
 
 def test_another_name_for_this_machine_is_not_answered(studio: Studio) -> None:
     place = urlsplit(studio.address)
-    with socket.create_connection((place.hostname, place.port), timeout=10) as connection:
+    with socket.create_connection((place.hostname, place.port or 0), timeout=10) as connection:
         connection.sendall(b"GET /library HTTP/1.1\r\nHost: evil.example\r\n\r\n")
         assert b" 400 " in connection.recv(4096).partition(b"\r\n")[0]
 
@@ -109,7 +109,7 @@ def test_a_name_of_several_addresses_is_answered(
 ) -> None:
     resolve = socket.getaddrinfo
 
-    def of_two(host: object, port: object, *rest: Any, **more: Any) -> list[Any]:
+    def of_two(host: Any, port: Any, *rest: Any, **more: Any) -> list[Any]:
         hosts = ("127.0.0.1", "127.0.0.2") if host == "localhost" else (host,)
         return [found for one in hosts for found in resolve(one, port, *rest, **more)]
 

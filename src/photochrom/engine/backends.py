@@ -40,7 +40,7 @@ def start(content: bytes, device: Device, threads: int | None, source: str) -> t
 def _start_onnxruntime(
     content: bytes, device: Device, threads: int | None, source: str
 ) -> tuple[Run, str]:
-    import onnxruntime as ort  # type: ignore[import-untyped]
+    import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what goes wrong arrives as an exception

@@ -29,7 +29,7 @@ class Device(NamedTuple):
 
 def _has_provider(provider: str) -> Callable[[], bool]:
     def is_available() -> bool:
-        import onnxruntime  # type: ignore[import-untyped]  # slow, so only here
+        import onnxruntime  # slow, so only here
 
         return provider in onnxruntime.get_available_providers()
 
