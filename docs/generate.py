@@ -1,4 +1,4 @@
-"""Write the pages that repeat what the code says: cli.md, models.md, recipes.md, studio.md.
+"""Write the pages that repeat what the code says: see `PAGES`.
 
 ``python docs/generate.py`` writes them, ``--check`` only tells (exit code 1) which are out of date.
 """
@@ -19,6 +19,7 @@ import click
 from photochrom.cli.app import app
 from photochrom.engine import find
 from photochrom.engine.card import ModelCard, read_card
+from photochrom.imageio import FORMATS
 from photochrom.training.recipe import builtin as shipped
 from photochrom.training.recipe import recipe as recipe_module
 from photochrom.training.recipe import stage as stage_module
@@ -115,6 +116,26 @@ def model_section(card: ModelCard, size_bytes: int) -> str:
     return "\n".join(lines)
 
 
+def formats_page() -> str:
+    """Every picture format, from the table that reads and writes them."""
+    rows = []
+    for row in FORMATS.values():
+        results = [row.result_format(transparent=clear).name for clear in (False, True)]
+        if row.encode is None:
+            kept = ("no", "", "", " or, where transparent, ".join(dict.fromkeys(results)))
+        else:
+            quality = "yes, without loss" if row.quality is None else f"yes, quality {row.quality}"
+            bits = "8 or 16" if row.deep else "8"
+            kept = (quality, bits, "yes" if row.alpha else "no", results[0])
+        rows.append((row.name, ", ".join(f"`{suffix}`" for suffix in row.suffixes), *kept))
+    head = ("format", "endings", "written", "bits per channel", "transparency", "coloured as")
+    words = (
+        "All of them are read, with up to 16 bits per channel, and known by their content, "
+        "whatever a file is called. HEIC needs the extra `formats`.\n"
+    )
+    return "\n".join([NOTE, "# Picture formats\n", words, table(head, rows)])
+
+
 def recipes_page() -> str:
     """Every key of a training recipe, from the dataclasses that read it."""
     sections = [
@@ -206,6 +227,7 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
+    "formats.md": formats_page,
     "models.md": models_page,
     "recipes.md": recipes_page,
     "studio.md": studio_page,

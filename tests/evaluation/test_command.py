@@ -19,7 +19,7 @@ from photochrom.cli import FAILED, OK, USAGE, main
 from photochrom.errors import InputError, MissingDependencyError, OutputError
 from photochrom.evaluation import outputs
 from photochrom.evaluation.card_metrics import read_card_metrics
-from photochrom.imageio.reading import DECODERS
+from photochrom.imageio import FORMATS
 
 posix = pytest.mark.skipif(os.name != "posix", reason="names elsewhere are always text")
 ODD_NAME = "b & <i>c.png"
@@ -186,7 +186,7 @@ def test_a_format_that_needs_an_extra_costs_only_its_pictures(
     def needy(*_: Any) -> None:
         raise MissingDependencyError("pip install photochrom[formats]")
 
-    monkeypatch.setitem(DECODERS, "PNG", needy)
+    monkeypatch.setitem(FORMATS, "PNG", dataclasses.replace(FORMATS["PNG"], decode=needy))
     Image.new("RGB", (64, 64), (200, 80, 20)).save(photos / "z.jpg")
     assert run(photos, model) == FAILED
     assert "photochrom[formats]" in capsys.readouterr().err

@@ -65,7 +65,7 @@ def test_lossless_formats_return_every_sample(
 def test_lightness_is_kept(tmp_path: Path, astronaut: NDArray[np.uint8], suffix: str) -> None:
     write(tmp_path / f"a{suffix}", Picture(astronaut))
     error = np.abs(lightness(read(tmp_path / f"a{suffix}").pixels) - lightness(astronaut))
-    if suffix == ".jpg":  # JPEG's own rounding: see DEFAULT_QUALITY
+    if suffix == ".jpg":  # JPEG's own rounding: see FORMATS
         assert error.mean() < 0.3
         assert np.mean(error > 0.5) < 0.15
         assert error.max() < 3.0

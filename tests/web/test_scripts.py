@@ -13,7 +13,7 @@ from flask import Flask, render_template
 
 from photochrom.web import pwa as shell
 from photochrom.web.pictures.names import title_of
-from photochrom.web.storage import SUFFIX_OF_TYPE
+from photochrom.web.storage import kept_suffixes
 
 __all__ = ["app", "empty_database", "make_app"]
 
@@ -78,7 +78,7 @@ def test_names_are_shown_without_their_endings(name: str, title: str) -> None:
 
 
 def test_every_kind_that_is_kept_is_offered_and_named_without_its_ending() -> None:
-    for suffix in SUFFIX_OF_TYPE.values():
+    for suffix in kept_suffixes().values():
         assert title_of(f"a{suffix}") == "a"
 
 
@@ -88,7 +88,7 @@ def test_scripts_send_what_the_studio_takes_and_phones_offer_their_gallery(
     with app.test_request_context():
         page = render_template("pictures/_add.html")
     taken = re.findall(r'data-taken="([^"]*)"', page)[0].split(",")
-    assert {*SUFFIX_OF_TYPE, *SUFFIX_OF_TYPE.values(), ".jpeg", ".heif", ".vob"} <= set(taken)
+    assert {*kept_suffixes(), *kept_suffixes().values(), ".jpeg", ".heif", ".vob"} <= set(taken)
     assert not {".jxl", ".jp2", "image/*"} & set(taken)
     offered = re.findall(r'accept="([^"]*)" id="choose"', page)[0].split(",")
     assert {"image/*", "video/*"} <= set(offered)

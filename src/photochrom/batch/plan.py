@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from photochrom.errors import InputError, PhotochromError
-from photochrom.imageio import READ_SUFFIXES, WRITE_SUFFIXES, is_picture_name, output_name
+from photochrom.imageio import format_of_name, is_picture_name, output_name, write_suffixes
 
 MARK = ".color"
 """What a coloured picture has before its suffix: ``NAME.color.jpg``."""
@@ -21,6 +23,8 @@ class Job:
 
     source: Path
     target: Path
+    transparent_target: Path | None = None
+    """Where the result goes instead, if the picture has transparency that `target` cannot hold."""
     problem: PhotochromError | None = None
     """Why it cannot be coloured, where that is known before it is read."""
 
@@ -34,16 +38,16 @@ def plan(paths: Sequence[Path], out: Path | None = None, *, recursive: bool = Fa
     out: None puts results beside the inputs as ``NAME.color.EXT``. A name that ends like a picture
         is the result of the only input. Anything else is a folder, in which results have the
         inputs' names and, below a given folder, their places. An input whose format cannot be
-        written keeps its whole name before the new suffix (``scan.heic.color.jpg``), so that a
-        ``scan.jpg`` beside it has another result.
+        written keeps its whole name before the new suffix (``scan.heic.color.jpg``, or ``.png``
+        where it turns out transparent), so that a ``scan.jpg`` beside it has another result.
     Raises InputError when ``out`` names a file and there is more than one input, or a file of a
     format that cannot be written.
     """
     if out is not None and _is_file_name(out):
-        if out.suffix.lower() not in WRITE_SUFFIXES:
+        if out.suffix.lower() not in write_suffixes():
             raise InputError(
                 f"the output {out} is of a format that cannot be written; "
-                f"use one of {', '.join(sorted(WRITE_SUFFIXES))}."
+                f"use one of {', '.join(write_suffixes())}."
             )
         if len(paths) != 1 or is_folder(paths[0]):
             raise InputError(
@@ -53,7 +57,7 @@ def plan(paths: Sequence[Path], out: Path | None = None, *, recursive: bool = Fa
         jobs = [Job(paths[0], out)]
     else:
         jobs = [job for path in paths for job in _jobs(path, out, recursive=recursive)]
-    return list(_without_clashes(jobs))
+    return list(_without_shared(list(_without_clashes(jobs))))
 
 
 def is_folder(path: Path) -> bool:
@@ -67,13 +71,13 @@ def is_folder(path: Path) -> bool:
 
 
 def _is_file_name(out: Path) -> bool:
-    return out.suffix.lower() in READ_SUFFIXES and not is_folder(out)
+    return format_of_name(out) is not None and not is_folder(out)
 
 
 def _jobs(path: Path, out: Path | None, *, recursive: bool) -> Iterator[Job]:
     """The jobs of one argument."""
     if not is_folder(path):
-        yield Job(path, _target(path, path.name, out))
+        yield _job(path, path.name, out)
         return
     found = False
     for job in _jobs_below(path, path, out, recursive=recursive):
@@ -103,7 +107,7 @@ def _jobs_below(top: Path, folder: Path, out: Path | None, *, recursive: bool) -
         if entry.is_dir(follow_symlinks=False):
             subfolders.append(source)
         elif _is_input(source.relative_to(top)) and not is_folder(source):
-            yield Job(source, _target(source, source.relative_to(top), out))
+            yield _job(source, source.relative_to(top), out)
     for subfolder in subfolders if recursive else ():
         if out is None or _absolute(subfolder) != _absolute(out):
             yield from _jobs_below(top, subfolder, out, recursive=True)
@@ -113,11 +117,14 @@ def _is_input(place: Path) -> bool:
     return is_picture_name(str(place)) and not place.stem.lower().endswith(MARK)
 
 
-def _target(source: Path, place: str | Path, out: Path | None) -> Path:
-    """Where the result of a file goes; ``place`` is its path inside the folder that was given."""
-    if out is None:
-        return source.with_name(output_name(source.name, mark=MARK))
-    return (out / place).with_name(output_name(source.name))
+def _job(source: Path, place: str | Path, out: Path | None) -> Job:
+    """The job of a file; ``place`` is its path inside the folder that was given."""
+    mark, beside = (MARK, source) if out is None else ("", out / place)
+    target, transparent_target = (
+        beside.with_name(output_name(source.name, mark=mark, transparent=transparent))
+        for transparent in (False, True)
+    )
+    return Job(source, target, None if transparent_target == target else transparent_target)
 
 
 def _without_clashes(jobs: Iterable[Job]) -> Iterator[Job]:
@@ -148,8 +155,18 @@ def _without_clashes(jobs: Iterable[Job]) -> Iterator[Job]:
             yield job
 
 
+def _without_shared(jobs: Sequence[Job]) -> Iterator[Job]:
+    """The jobs, without the places for transparent results that something else has or may have."""
+    ways = (way for job in jobs for way in (job.source, job.target, job.transparent_target))
+    count = Counter(_absolute(way) for way in ways if way is not None)
+    for job in jobs:
+        way = job.transparent_target
+        shared = way is not None and count[_absolute(way)] > 1
+        yield dataclasses.replace(job, transparent_target=None) if shared else job
+
+
 def _failed(source: Path, message: str) -> Job:
-    return Job(source, source, InputError(message))
+    return Job(source, source, problem=InputError(message))
 
 
 @lru_cache(maxsize=1024)

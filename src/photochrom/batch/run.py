@@ -17,7 +17,7 @@ from photochrom.batch.plan import Job, is_folder
 from photochrom.color.tone import tone
 from photochrom.engine import Network, load, local
 from photochrom.errors import OutputError, PhotochromError
-from photochrom.imageio import DEFAULT_MAX_PIXELS, keeps_depth, read, write
+from photochrom.imageio import DEFAULT_MAX_PIXELS, is_transparent, keeps_depth, read, write
 from photochrom.pipeline import Hint, NetworkSettings, colorize
 from photochrom.processors import thread_count
 
@@ -118,8 +118,12 @@ def _known_outcome(job: Job, settings: Settings) -> Outcome | None:
     """The outcome of a job that need not be started."""
     if job.problem is not None:
         return Outcome(job, "failed", str(job.problem))
-    if not settings.overwrite and _is_file(job.target) and _is_file(job.source):
-        return Outcome(job, "finished", f"{job.target} exists; --overwrite colours it again")
+    if settings.overwrite or not _is_file(job.source):
+        return None
+    for target in (job.target, job.transparent_target):
+        if target is not None and _is_file(target):
+            job = dataclasses.replace(job, target=target)
+            return Outcome(job, "finished", f"{target} exists; --overwrite colours it again")
     return None
 
 
@@ -163,6 +167,9 @@ def _colored(job: Job, settings: Settings, network: Future[Network]) -> Outcome:
     picture = read(job.source, max_pixels=settings.max_pixels)
     if not settings.force and tone(picture.pixels) == "colour":
         return Outcome(job, "in colour", f"{job.source} is in colour already; --force colours it")
+    if job.transparent_target is not None and is_transparent(picture):
+        job = dataclasses.replace(job, target=job.transparent_target)
+        _check_place(job, settings)
     ready = network.result()
     try:
         rgb = colorize(

@@ -24,7 +24,7 @@ class PictureSet(ABC):
     def __init__(self, path: Path, names: Sequence[str]) -> None:
         """path: where the set lies; names: of its pictures, sorted. InputError where none."""
         if not names:
-            known = ", ".join(sorted(imageio.READ_SUFFIXES))
+            known = ", ".join(imageio.read_suffixes())
             raise InputError(f"{path} holds no picture; photochrom reads {known}")
         self.path = path
         self.names = tuple(sorted(names))

@@ -6,31 +6,44 @@ them back into a file as atomically as the file system allows.
 
 from __future__ import annotations
 
+from photochrom.imageio.formats import (
+    FORMATS,
+    HEAD_BYTES,
+    Format,
+    format_of_name,
+    is_picture_name,
+    output_name,
+    read_suffixes,
+    recognize,
+    write_suffixes,
+)
 from photochrom.imageio.picture import (
     DEFAULT_MAX_PIXELS,
-    READ_SUFFIXES,
-    WRITE_SUFFIXES,
     Metadata,
     Picture,
     eight_bit_rgb,
-    is_picture_name,
-    output_name,
+    is_transparent,
 )
 from photochrom.imageio.reading import decode, read
-from photochrom.imageio.writing import DEFAULT_QUALITY, keeps_depth, write
+from photochrom.imageio.writing import keeps_depth, write
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
-    "DEFAULT_QUALITY",
-    "READ_SUFFIXES",
-    "WRITE_SUFFIXES",
+    "FORMATS",
+    "HEAD_BYTES",
+    "Format",
     "Metadata",
     "Picture",
     "decode",
     "eight_bit_rgb",
+    "format_of_name",
     "is_picture_name",
+    "is_transparent",
     "keeps_depth",
     "output_name",
     "read",
+    "read_suffixes",
+    "recognize",
     "write",
+    "write_suffixes",
 ]

@@ -144,12 +144,3 @@ def _by_pillow(picture: Encodable, name: str, **options: Any) -> bytes:
     image = Image.fromarray(np.ascontiguousarray(samples))
     image.save(buffer, name, icc_profile=picture.icc or icc.srgb_bytes(), **options)
     return buffer.getvalue()
-
-
-ENCODERS: dict[str, Encoder] = {
-    "JPEG": encode_jpeg,
-    "PNG": encode_png,
-    "TIFF": encode_tiff,
-    "WebP": encode_webp,
-    "AVIF": encode_avif,
-}

@@ -1,9 +1,8 @@
-"""What a picture is inside photochrom, and which file formats it can come from and go to."""
+"""What a picture is inside photochrom."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -14,33 +13,6 @@ from photochrom.imageio.convert import to_depth
 DEFAULT_MAX_PIXELS = 250_000_000
 """Largest picture that is decoded without being asked for: beyond every camera and most scans,
 yet far below the bombs that decode a few kilobytes to tens of gigabytes."""
-
-FORMAT_OF_SUFFIX = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jpe": "JPEG",
-    ".jfif": "JPEG",
-    ".png": "PNG",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WebP",
-    ".avif": "AVIF",
-    ".heic": "HEIC",
-    ".heif": "HEIC",
-    ".gif": "GIF",
-    ".bmp": "BMP",
-}
-"""The format that a file name promises. Reading trusts the content, writing the name."""
-
-WRITE_FORMATS = frozenset({"JPEG", "PNG", "TIFF", "WebP", "AVIF"})
-ALPHA_FORMATS = frozenset({"PNG", "TIFF", "WebP", "AVIF"})
-DEEP_FORMATS = frozenset({"PNG", "TIFF"})
-"""Formats that are written with 16 bits when the picture has them."""
-
-READ_SUFFIXES: frozenset[str] = frozenset(FORMAT_OF_SUFFIX)
-WRITE_SUFFIXES: frozenset[str] = frozenset(
-    suffix for suffix, name in FORMAT_OF_SUFFIX.items() if name in WRITE_FORMATS
-)
 
 
 @dataclass(frozen=True)
@@ -72,7 +44,7 @@ class Picture:
     pixels: (H, W) grey or (H, W, 3) sRGB-encoded, uint8 [0, 255] or uint16 [0, 65535]; the EXIF
         orientation has been applied.
     alpha: (H, W), same dtype, not premultiplied; None where the file has none.
-    format: "JPEG", "PNG", "TIFF", "WebP", "AVIF", "HEIC", "GIF", "BMP"; by the file's content.
+    format: name of its file's format, by the content: a key of `photochrom.imageio.FORMATS`.
     notes: sentences about what was in the file and is not in here, to be told to the user.
     """
 
@@ -100,22 +72,6 @@ def eight_bit_rgb(picture: Picture) -> NDArray[np.uint8]:
     return np.repeat(pixels[..., None], 3, axis=-1) if pixels.ndim == 2 else pixels
 
 
-def is_picture_name(name: str) -> bool:
-    """Whether a file of this name (or path) may be a picture; hidden ones are not looked at."""
-    path = PurePath(name)
-    hidden = path.name.startswith(".") or "__MACOSX" in path.parts
-    return path.suffix.lower() in READ_SUFFIXES and not hidden
-
-
-def output_name(name: str, *, mark: str = "") -> str:
-    """The file name of a coloured version of ``name``, with ``mark`` before its suffix.
-
-    The format stays, or becomes the nearest that can be written: JPEG for HEIC (a camera's
-    photograph), else PNG. Then the whole old name comes before the new suffix, so that "a.heic"
-    and "a.jpg" have different results.
-    """
-    path = PurePath(name)
-    if path.suffix.lower() in WRITE_SUFFIXES:
-        return f"{path.stem}{mark}{path.suffix}"
-    suffix = ".jpg" if FORMAT_OF_SUFFIX.get(path.suffix.lower()) == "HEIC" else ".png"
-    return f"{name}{mark}{suffix}"
+def is_transparent(picture: Picture) -> bool:
+    """Whether some pixel is not opaque, as far as 8 bits tell."""
+    return picture.alpha is not None and bool(to_depth(picture.alpha.min(), np.uint8) < 255)

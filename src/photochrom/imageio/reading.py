@@ -12,24 +12,10 @@ from numpy.typing import NDArray
 
 from photochrom.errors import InputError, PhotochromError
 from photochrom.imageio import convert, decoders, exif, icc, xmp
-from photochrom.imageio.decoders import Decoded, Decoder
-from photochrom.imageio.heif_decoders import decode_avif, decode_heic
-from photochrom.imageio.picture import DEFAULT_MAX_PIXELS, FORMAT_OF_SUFFIX, Metadata, Picture
-from photochrom.imageio.tiff_decoder import decode_tiff
+from photochrom.imageio.decoders import Decoded
+from photochrom.imageio.formats import FORMATS, HEAD_BYTES, Format, format_of_name, recognize
+from photochrom.imageio.picture import DEFAULT_MAX_PIXELS, Metadata, Picture
 
-DECODERS: dict[str, Decoder] = {
-    "JPEG": decoders.decode_jpeg,
-    "PNG": decoders.decode_png,
-    "TIFF": decode_tiff,
-    "WebP": decoders.decode_webp,
-    "AVIF": decode_avif,
-    "HEIC": decode_heic,
-    "GIF": decoders.decode_gif,
-    "BMP": decoders.decode_bmp,
-}
-_HEIF_BRANDS = frozenset(
-    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif"}
-)
 _BYTES_PER_PIXEL = 16
 _SPARE_BYTES = 1 << 26
 """No honest file is larger than 16 bytes per pixel and 64 MiB of metadata."""
@@ -58,16 +44,18 @@ def decode(data: bytes, name: str, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> P
 
 
 def _decoded(data: bytes, path: Path, mode: int | None, max_pixels: int) -> Picture:
-    name = _format_of(path, data)
+    found = _format_of(path, data)
     try:
-        return _picture(DECODERS[name](data, max_pixels), name, mode)
+        return _picture(found.decode(data, max_pixels), found.name, mode)
     except PhotochromError as error:
         raise type(error)(f"cannot read {path}: {error}") from error
     except MemoryError as error:
         raise InputError(f"cannot read {path}: not enough memory for its pixels") from error
     except Exception as error:  # what decoders raise on damaged data is unbounded
         reason = str(error) or type(error).__name__
-        raise InputError(f"cannot read {path}: the {name} data are damaged ({reason})") from error
+        raise InputError(
+            f"cannot read {path}: the {found.name} data are damaged ({reason})"
+        ) from error
 
 
 def _file_bytes(path: Path, max_pixels: int) -> tuple[bytes, int]:
@@ -91,34 +79,16 @@ def _file_bytes(path: Path, max_pixels: int) -> tuple[bytes, int]:
         raise InputError(f"cannot read {path}: {reason}") from error
 
 
-def _format_of(path: Path, data: bytes) -> str:
+def _format_of(path: Path, data: bytes) -> Format:
     """The format by the first bytes. Raises InputError for anything that is no known picture."""
-    head = data[:16]
-    if head[:3] == b"\xff\xd8\xff":
-        return "JPEG"
-    if head[:8] == b"\x89PNG\r\n\x1a\n":
-        return "PNG"
-    if head[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"):
-        return "TIFF"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WebP"
-    if head[:6] in (b"GIF87a", b"GIF89a"):
-        return "GIF"
-    if head[:2] == b"BM":
-        return "BMP"
-    if head[4:8] == b"ftyp":
-        brands = {
-            data[at : at + 4] for at in (8, *range(16, min(int.from_bytes(head[:4], "big"), 64), 4))
-        }
-        if brands & {b"avif", b"avis"}:
-            return "AVIF"
-        if brands & _HEIF_BRANDS:
-            return "HEIC"
+    found = recognize(data[:HEAD_BYTES])
+    if found is not None:
+        return found
     if not data:
         raise InputError(f"cannot read {path}: the file is empty")
-    promised = FORMAT_OF_SUFFIX.get(path.suffix.lower())
-    what = f"it is not a {promised} file" if promised else "it is not a picture"
-    known = ", ".join(DECODERS)
+    promised = format_of_name(path)
+    what = f"it is not a {promised.name} file" if promised else "it is not a picture"
+    known = ", ".join(FORMATS)
     raise InputError(f"cannot read {path}: {what}, whatever its name says; known are {known}")
 
 

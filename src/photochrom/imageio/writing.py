@@ -8,24 +8,10 @@ import numpy as np
 
 from photochrom.atomic import check_target, write_atomically
 from photochrom.errors import OutputError
-from photochrom.imageio import containers, convert, exif, icc, xmp
-from photochrom.imageio.encoders import ENCODERS, Encodable
-from photochrom.imageio.picture import (
-    ALPHA_FORMATS,
-    DEEP_FORMATS,
-    FORMAT_OF_SUFFIX,
-    WRITE_SUFFIXES,
-    Picture,
-)
-
-DEFAULT_QUALITY = {"JPEG": 98, "AVIF": 100}
-"""Quality of the lossy formats, 0 to 100, chosen by what they do to L* (4:4:4, detailed photos).
-
-JPEG 95 / 97 / 98 / 100: |dL*| 0.36 / 0.22 / 0.19 / 0.15 on average and above 0.5 in 25 / 9 / 6 /
-2.5 % of the pixels, at 0.47 / 0.58 / 0.64 / 0.99 bytes per pixel. No JPEG keeps every pixel within
-0.5: the rounding of its three transforms alone passes it. AVIF 100 keeps photographs within it, in
-0.74 bytes per pixel (of all RGB values, 0.04 % move by up to 0.67); AVIF 98 has up to 1.5.
-"""
+from photochrom.imageio import convert, exif, icc, xmp
+from photochrom.imageio.encoders import Encodable
+from photochrom.imageio.formats import FORMATS, Format, format_of_name, write_suffixes
+from photochrom.imageio.picture import Picture, is_transparent
 
 
 def write(
@@ -39,7 +25,7 @@ def write(
     """Write a picture; the suffix decides the format. Old or whole new content, never a part.
 
     overwrite: replace an existing file; otherwise it is an error.
-    quality: 0 to 100, for JPEG and AVIF (default: DEFAULT_QUALITY); the others lose nothing.
+    quality: 0 to 100, for formats with loss (default: `Format.quality`); the others lose nothing.
     generator: who made the colours ("photochrom-base 0.1.0 (photochrom 0.1.0)"); recorded in the
         metadata together with IPTC's mark for pictures made with a trained model.
 
@@ -47,18 +33,19 @@ def write(
     sRGB. 16 bits stay 16 in PNG and TIFF. Raises OutputError; the earlier file is then intact.
     """
     path = Path(path)
-    name = FORMAT_OF_SUFFIX.get(path.suffix.lower(), "")
-    if name not in ENCODERS:
+    target = format_of_name(path)
+    if target is None or target.encode is None:
         raise OutputError(
             f"cannot write {path}: {path.suffix or 'a name without suffix'} is no format that can "
-            f"be written; use one of {', '.join(sorted(WRITE_SUFFIXES))}"
+            f"be written; use one of {', '.join(write_suffixes())}"
         )
-    quality = DEFAULT_QUALITY.get(name, 100) if quality is None else quality
+    if quality is None:
+        quality = 100 if target.quality is None else target.quality
     if not 0 <= quality <= 100:
         raise OutputError(f"cannot write {path}: quality {quality} is not between 0 and 100")
     check_target(path, overwrite=overwrite)
     try:
-        data = ENCODERS[name](_encodable(picture, name, generator), quality)
+        data = target.encode(_encodable(picture, target, generator), quality)
     except MemoryError as error:
         raise OutputError(f"cannot write {path}: not enough memory to encode it") from error
     except (ValueError, OSError, OverflowError) as error:
@@ -68,24 +55,24 @@ def write(
 
 def keeps_depth(path: Path, picture: Picture) -> bool:
     """Whether a file of this name has as many bits per channel as the one the picture is from."""
-    return not _is_deep(picture) or FORMAT_OF_SUFFIX.get(path.suffix.lower()) in DEEP_FORMATS
+    target = format_of_name(path)
+    return not _is_deep(picture) or (target is not None and target.deep)
 
 
 def _is_deep(picture: Picture) -> bool:
     return picture.pixels.dtype == np.uint16 and picture.metadata.bits > 8
 
 
-def _encodable(picture: Picture, name: str, generator: str | None) -> Encodable:
+def _encodable(picture: Picture, target: Format, generator: str | None) -> Encodable:
     """The picture in the depth and profile that the file will have. Raises ValueError."""
     metadata = picture.metadata
-    dtype = np.uint16 if _is_deep(picture) and name in DEEP_FORMATS else np.uint8
+    dtype = np.uint16 if _is_deep(picture) and target.deep else np.uint8
     color, alpha = picture.pixels, picture.alpha
     if alpha is not None:
-        alpha = convert.to_depth(alpha, dtype)
-        if name not in ALPHA_FORMATS:
-            if alpha.min() < np.iinfo(dtype).max:
-                raise ValueError(f"{name} holds no transparency; write .png, .tif, .webp or .avif")
-            alpha = None
+        if not target.alpha and is_transparent(picture):
+            able = ", ".join(row.suffix for row in FORMATS.values() if row.alpha)
+            raise ValueError(f"{target.name} holds no transparency; write one of {able}")
+        alpha = convert.to_depth(alpha, dtype) if target.alpha else None
     profile = None if metadata.icc is None else icc.parse(metadata.icc)
     if profile is not None:
         if color.ndim == 2:
@@ -96,13 +83,13 @@ def _encodable(picture: Picture, name: str, generator: str | None) -> Encodable:
     block, packet = metadata.exif, metadata.xmp
     if generator is not None:
         packet = xmp.mark_generated(packet, generator)
-        block = None if block is None else _marked(block, name, generator)
+        block = None if block is None else _marked(block, target, generator)
     embedded = metadata.icc if profile is not None else None
     return Encodable(color, alpha, block, packet, embedded, metadata.dpi)
 
 
-def _marked(block: bytes, name: str, generator: str) -> bytes:
-    """The EXIF block with the generator's name; without, if JPEG has no room for it. XMP has it."""
+def _marked(block: bytes, target: Format, generator: str) -> bytes:
+    """The EXIF block with the generator's name; without, if there is no room for it. XMP has it."""
     marked = exif.with_software(block, generator)
-    fits = name != "JPEG" or len(marked) <= containers.JPEG_EXIF_BYTES
+    fits = target.max_exif_bytes is None or len(marked) <= target.max_exif_bytes
     return marked if fits else block

@@ -26,9 +26,9 @@ from markupsafe import Markup
 
 from photochrom.web.database import MAX_NAME
 from photochrom.web.i18n import _
-from photochrom.web.pictures.names import ENDINGS, title_of
+from photochrom.web.pictures.names import file_endings, title_of
 from photochrom.web.settings import current_settings
-from photochrom.web.storage import SUFFIX_OF_TYPE
+from photochrom.web.storage import kept_suffixes
 
 STATIC: Final = Path(__file__).parent / "static"
 ICON_SIZES: Final = (192, 512)
@@ -49,7 +49,7 @@ def init_shell(app: Flask) -> None:
         service_worker_url=service_worker_url,
         title_of=title_of,
         max_name=MAX_NAME,
-        taken_files=",".join((*SUFFIX_OF_TYPE, *ENDINGS)),
+        taken_files=",".join((*kept_suffixes(), *file_endings())),
         day_of=day_of,
     )
 

@@ -21,13 +21,13 @@ from photochrom.batch import made_by
 from photochrom.color.compose import compose_upsampled
 from photochrom.engine import Network
 from photochrom.errors import InputError, OutputError
-from photochrom.imageio import decode, eight_bit_rgb, write
+from photochrom.imageio import FORMATS, decode, eight_bit_rgb, is_transparent, write
 from photochrom.web.database import Picture
 from photochrom.web.i18n import _
 from photochrom.web.pictures.edits import Wishes, checked_wishes, chroma
 from photochrom.web.pictures.thumbnails import SCREEN_PX, THUMB_PX, jpeg, shrunk
 from photochrom.web.settings import WebSettings
-from photochrom.web.storage import SUFFIX_OF_TYPE, Storage, save
+from photochrom.web.storage import Storage, save
 
 if TYPE_CHECKING:
     from photochrom.video.io.frame import FilmInfo
@@ -100,16 +100,9 @@ def _color_photo(order: Order, storage: Storage, network: Network, settings: Web
     small = eight_bit_rgb(dataclasses.replace(result, pixels=shrunk(rgb, SCREEN_PX), alpha=None))
     save(storage.preview(order.picture_id, order.revision), jpeg(small))
     save(storage.thumb(order.picture_id), jpeg(np.asarray(shrunk(small, THUMB_PX), np.uint8)))
-    suffix = _photo_suffix(order.media_type, transparent=picture.alpha is not None)
+    suffix = FORMATS[picture.format].result_format(transparent=is_transparent(picture)).suffix
     path = storage.new_result(order.picture_id, order.revision, suffix)
     write(path, result, overwrite=True, generator=made_by(network))
-
-
-def _photo_suffix(media_type: str, *, transparent: bool) -> str:
-    """The original's format, or the nearest that can be written."""
-    if media_type in ("image/gif", "image/bmp") or (media_type == "image/heic" and transparent):
-        return ".png"
-    return ".jpg" if media_type == "image/heic" else SUFFIX_OF_TYPE[media_type]
 
 
 def _bytes_of(path: Path, name: str) -> bytes:

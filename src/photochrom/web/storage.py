@@ -16,18 +16,11 @@ from pathlib import Path
 from typing import IO, Final
 
 from photochrom.atomic import remove_leftovers, write_atomically
+from photochrom.imageio import FORMATS
 from photochrom.web.errors import NotFound, TooLarge
 from photochrom.web.i18n import _
 
-SUFFIX_OF_TYPE: Final = {
-    "image/jpeg": ".jpg",
-    "image/png": ".png",
-    "image/tiff": ".tif",
-    "image/webp": ".webp",
-    "image/avif": ".avif",
-    "image/heic": ".heic",
-    "image/gif": ".gif",
-    "image/bmp": ".bmp",
+_FILM_SUFFIXES: Final = {
     "video/mp4": ".mp4",
     "video/quicktime": ".mov",
     "video/x-matroska": ".mkv",
@@ -38,13 +31,26 @@ SUFFIX_OF_TYPE: Final = {
     "video/x-ms-wmv": ".wmv",
     "video/ogg": ".ogv",
 }
-"""Every kind of file that is kept, by the media type that its content was found to have."""
-TYPE_OF_SUFFIX: Final = {suffix: kind for kind, suffix in SUFFIX_OF_TYPE.items()}
-
-_RESULTS: Final = (".jpg", ".png", ".tif", ".webp", ".avif", ".mp4", ".mov", ".mkv")
+"""Of the films that are kept, by the media type that their content was found to have."""
+_FILM_RESULTS: Final = (".mp4", ".mov", ".mkv")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{16}")
 _CHUNK: Final = 1 << 20
 _REVISION: Final = re.compile(r"(?:result|preview|side)-(\d+)\.[a-z0-9]+")
+
+
+def kept_suffixes() -> dict[str, str]:
+    """Every kind of file that is kept: suffix by media type."""
+    return {row.media_type: row.suffix for row in FORMATS.values()} | _FILM_SUFFIXES
+
+
+def kept_type(suffix: str) -> str:
+    """The media type of a kept file, by the suffix of its name."""
+    return next(kind for kind, known in kept_suffixes().items() if known == suffix)
+
+
+def _result_suffixes() -> tuple[str, ...]:
+    written = (row.suffix for row in FORMATS.values() if row.encode is not None)
+    return (*written, *_FILM_RESULTS)
 
 
 class Storage:
@@ -91,17 +97,17 @@ class Storage:
 
     def original(self, picture_id: str, media_type: str) -> Path:
         """The file as it was sent."""
-        return self.folder(picture_id) / f"original{SUFFIX_OF_TYPE[media_type]}"
+        return self.folder(picture_id) / f"original{kept_suffixes()[media_type]}"
 
     def result(self, picture_id: str, revision: int) -> Path | None:
         """The coloured file of a revision; None where it is not finished."""
         stem = self.folder(picture_id) / f"result-{revision}"
-        paths = (stem.with_suffix(suffix) for suffix in _RESULTS)
+        paths = (stem.with_suffix(suffix) for suffix in _result_suffixes())
         return next((path for path in paths if path.is_file()), None)
 
     def new_result(self, picture_id: str, revision: int, suffix: str) -> Path:
         """The name that a revision's coloured file gets once it is whole."""
-        assert suffix in _RESULTS, suffix
+        assert suffix in _result_suffixes(), suffix
         return self.folder(picture_id) / f"result-{revision}{suffix}"
 
     def preview(self, picture_id: str, revision: int) -> Path:

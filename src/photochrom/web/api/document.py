@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, TypeAlias
 
 from photochrom import __version__
+from photochrom.imageio import FORMATS
 from photochrom.web.api.fields import MAX_PAGE, MAX_PER_PAGE, MAX_SEARCH
 from photochrom.web.database import MAX_NAME
 from photochrom.web.pictures.downloads import FORMS
@@ -107,20 +108,6 @@ _SCHEMAS: Final[Json] = {
         },
         "additionalProperties": False,
     },
-    "Upload": {
-        "type": "object",
-        "required": ["file"],
-        "properties": {
-            "file": {
-                "type": "string",
-                "contentMediaType": "application/octet-stream",
-                "description": "JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP, or a film.",
-            },
-            "size": {**_SIZE, "type": "integer"},
-            "vividness": _VIVIDNESS,
-        },
-        "additionalProperties": False,
-    },
     "Wishes": {
         "type": "object",
         "properties": {
@@ -182,8 +169,25 @@ def openapi() -> Json:
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": _SCHEMAS,
+            "schemas": {**_SCHEMAS, "Upload": _upload()},
         },
+    }
+
+
+def _upload() -> Json:
+    return {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {
+                "type": "string",
+                "contentMediaType": "application/octet-stream",
+                "description": f"{', '.join(FORMATS)}, or a film.",
+            },
+            "size": {**_SIZE, "type": "integer"},
+            "vividness": _VIVIDNESS,
+        },
+        "additionalProperties": False,
     }
 
 

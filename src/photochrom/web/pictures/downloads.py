@@ -26,7 +26,7 @@ from photochrom.web.pictures.names import title_of
 from photochrom.web.pictures.thumbnails import shrunk
 from photochrom.web.pictures.uploads import decoding, storage
 from photochrom.web.settings import current_settings
-from photochrom.web.storage import TYPE_OF_SUFFIX, Storage
+from photochrom.web.storage import Storage, kept_type
 
 FORMS: Final = ("colour", "side-by-side", "original")
 """What can be downloaded."""
@@ -72,7 +72,7 @@ def result_file(user: User, picture_id: str, form: str = "colour") -> HandedOut:
     if result is None:
         raise NotFound(_("It is not finished yet."))
     if form == "colour":
-        kind = TYPE_OF_SUFFIX[result.suffix]
+        kind = kept_type(result.suffix)
         return HandedOut(result, f"{stem}.color{result.suffix}", kind)
     if picture.kind == "film":
         pair = film_pair(picture)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
+from photochrom.imageio import read_suffixes
 from photochrom.web.database import MAX_NAME
 from photochrom.web.i18n import _
-from photochrom.web.storage import SUFFIX_OF_TYPE
+from photochrom.web.storage import kept_suffixes
 
-ENDINGS: Final = (
-    *SUFFIX_OF_TYPE.values(),
-    *(".jpeg", ".jpe", ".jfif", ".tiff", ".heif"),
-    *(".m4v", ".3gp", ".3g2", ".mpeg", ".mpe", ".m2v", ".vob", ".asf", ".ogm"),
-)
-"""Of the files that are taken in; what counts is their content, but scripts see only names."""
+_MORE_FILMS: Final = (".m4v", ".3gp", ".3g2", ".mpeg", ".mpe", ".m2v", ".vob", ".asf", ".ogm")
+
+
+def file_endings() -> tuple[str, ...]:
+    """Of the files that are taken in; what counts is their content, but scripts see only names."""
+    return tuple(dict.fromkeys((*kept_suffixes().values(), *read_suffixes(), *_MORE_FILMS)))
 
 
 def clean_name(name: str) -> str:
@@ -43,5 +44,5 @@ def name_of_file(path: str) -> str:
 
 def title_of(name: str) -> str:
     """A picture's name without the ending that only its file needs."""
-    ending = next((ending for ending in ENDINGS if name.lower().endswith(ending)), "")
+    ending = next((ending for ending in file_endings() if name.lower().endswith(ending)), "")
     return name[: len(name) - len(ending)] or name

@@ -16,22 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError, MissingDependencyError
-from photochrom.imageio import decode, eight_bit_rgb
+from photochrom.imageio import FORMATS, decode, eight_bit_rgb, recognize
 from photochrom.web.errors import Refused, TooLarge
 from photochrom.web.i18n import _
 from photochrom.web.pictures.thumbnails import screen_size
-
-PHOTO_TYPES: Final = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "TIFF": "image/tiff",
-    "WebP": "image/webp",
-    "AVIF": "image/avif",
-    "HEIC": "image/heic",
-    "GIF": "image/gif",
-    "BMP": "image/bmp",
-}
-"""Media type of each format that `photochrom.imageio` reads."""
 
 _FOREIGN: Final = (
     b"<script",
@@ -52,9 +40,6 @@ _FOREIGN: Final = (
 _PDF, _PDF_WITHIN = b"%PDF-", 1024
 _ZIP_END, _ZIP_ENTRY, _ZIP_WITHIN = b"PK\x05\x06", b"PK\x01\x02", 66_000
 _SCAN_BYTES: Final = 1 << 24
-_IMAGE_BRANDS: Final = frozenset(
-    {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-)
 _TS_PACKET: Final = 188
 
 
@@ -87,7 +72,7 @@ def check_upload(path: Path, name: str, max_pixels: int) -> Accepted:
                 name=name
             )
         )
-    film_type = _film_type(head)
+    film_type = _film_type(head) if recognize(head) is None else None
     if film_type is not None:
         return _film(path, name, film_type, max_pixels)
     return _photo(path, name, max_pixels)
@@ -114,7 +99,7 @@ def _photo(path: Path, name: str, max_pixels: int) -> Accepted:
     size = screen_size(height, width)
     if size != (height, width):
         screen = np.asarray(cv2.resize(screen, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
-    return Accepted("photo", PHOTO_TYPES[picture.format], width, height, screen)
+    return Accepted("photo", FORMATS[picture.format].media_type, width, height, screen)
 
 
 def _film(path: Path, name: str, media_type: str, max_pixels: int) -> Accepted:
@@ -131,12 +116,8 @@ def _film(path: Path, name: str, media_type: str, max_pixels: int) -> Accepted:
 
 
 def _film_type(head: bytes) -> str | None:
-    """The media type of a film, by its first bytes; None for anything else."""
+    """The media type of a film, by the first bytes of what is no picture; None: it is none."""
     if head[4:8] == b"ftyp":
-        length = min(int.from_bytes(head[:4], "big"), 256)
-        brands = {head[at : at + 4] for at in (8, *range(16, length, 4))}
-        if brands & _IMAGE_BRANDS:
-            return None
         return "video/quicktime" if head[8:12] == b"qt  " else "video/mp4"
     if head[4:8] in (b"moov", b"mdat", b"wide"):
         return "video/quicktime"
