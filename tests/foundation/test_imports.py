@@ -19,7 +19,7 @@ ROOMS = sorted(
     for path in PACKAGE.iterdir()
     if (path.suffix == ".py" or (path / "__init__.py").is_file()) and path.stem != "__init__"
 )
-TORCH_ROOMS = {"nets", "train"}
+TORCH_ROOMS = {"nets", "training"}
 
 
 def lint_imports(copy: Path) -> subprocess.CompletedProcess[str]:
@@ -67,10 +67,10 @@ def test_the_package_keeps_its_import_rules(copy: Path) -> None:
         ("engine", "import photochrom.pipeline", "Imports go one way"),
         ("errors", "import photochrom.color", "Imports go one way"),
         ("color", "import photochrom.imageio", "Imports go one way"),
-        ("evaluate", "import photochrom.training", "Imports go one way"),
+        ("evaluation", "import photochrom.training", "Imports go one way"),
         ("color", "import PIL.Image", "color/ knows neither files nor networks"),
         ("nets", "import photochrom.engine", "nets/ are definitions"),
-        ("train", "import onnxruntime", "training/ meets inference engines only behind engine/"),
+        ("training", "import onnxruntime", "training/ meets inference engines only behind engine/"),
         ("cli", "import numpy", "Nothing is computed in cli/"),
     ],
 )
@@ -83,7 +83,7 @@ def test_a_broken_rule_is_named(copy: Path, room: str, line: str, contract: str)
 
 
 @pytest.mark.parametrize("room", [room for room in ROOMS if room not in TORCH_ROOMS])
-def test_every_room_but_nets_and_train_is_kept_from_torch(copy: Path, room: str) -> None:
+def test_every_room_but_nets_and_training_is_kept_from_torch(copy: Path, room: str) -> None:
     intrude(copy, room, "import torch")
     assert lint_imports(copy).returncode == 1
 
