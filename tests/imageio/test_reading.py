@@ -22,7 +22,6 @@ from PIL import Image, ImageCms
 from photochrom.errors import InputError, MissingDependencyError
 from photochrom.imageio import (
     Picture,
-    decode,
     eight_bit_rgb,
     exif,
     is_picture_name,
@@ -430,10 +429,10 @@ def test_progressive_jpeg(tmp_path: Path, scene: NDArray[np.uint8]) -> None:
 
 def test_bytes_at_hand_are_read_like_a_file(tmp_path: Path, scene16: NDArray[np.uint16]) -> None:
     data = png_bytes(scene16, 2)
-    picture = decode(data, "album.zip/scene.png")
+    picture = read(data, name="album.zip/scene.png")
     np.testing.assert_array_equal(picture.pixels, read(put(tmp_path, "a.png", data)).pixels)
     with pytest.raises(InputError, match=r"album\.zip/scene\.png"):
-        decode(data[:50], "album.zip/scene.png")
+        read(data[:50], name="album.zip/scene.png")
 
 
 def test_eight_bit_rgb_rounds_and_repeats() -> None:

@@ -1,7 +1,7 @@
 """Pictures in and out of files: formats, orientation, profiles, bit depth, metadata.
 
 Knows nothing of how colours are guessed. ``read`` hands out upright sRGB pixels, ``write`` puts
-them back into a file as atomically as the file system allows.
+them back into a file as atomically as the file system allows; both take file objects, too.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from photochrom.imageio.picture import (
     eight_bit_rgb,
     is_transparent,
 )
-from photochrom.imageio.reading import decode, read
-from photochrom.imageio.writing import keeps_depth, write
+from photochrom.imageio.reading import Source, read
+from photochrom.imageio.writing import Target, keeps_depth, write
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -34,7 +34,8 @@ __all__ = [
     "Format",
     "Metadata",
     "Picture",
-    "decode",
+    "Source",
+    "Target",
     "eight_bit_rgb",
     "format_of_name",
     "is_picture_name",

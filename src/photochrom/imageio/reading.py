@@ -1,10 +1,11 @@
-"""From a file to an upright picture in sRGB."""
+"""From a file, or its bytes, to an upright picture in sRGB."""
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -15,46 +16,62 @@ from photochrom.imageio import convert, decoders, exif, icc, xmp
 from photochrom.imageio.decoders import Decoded
 from photochrom.imageio.formats import FORMATS, HEAD_BYTES, Format, format_of_name, recognize
 from photochrom.imageio.picture import DEFAULT_MAX_PIXELS, Metadata, Picture
+from photochrom.imageio.streams import mode_of_stream, name_of_stream, read_all
 
 _BYTES_PER_PIXEL = 16
 _SPARE_BYTES = 1 << 26
 """No honest file is larger than 16 bytes per pixel and 64 MiB of metadata."""
 
 
-def read(path: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]"
+"""What a picture can be read from: a path, the content of a file, or a binary file object."""
+
+
+def read(source: Source, *, name: str = "", max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     """Read a picture: upright, in sRGB, with 16 bits where the file has more than 8.
+
+    source: a path; the content of a file as bytes; or a file object open in binary mode, which is
+        read to its end from where it stands. It need not be seekable (a pipe, an upload), and is
+        not closed.
+    name: what messages call the picture. Default: the path, the file object's own name, or "the
+        picture".
+    max_pixels: larger pictures are refused before they are decoded.
 
     The format is told by the content, not the name. A damaged, truncated or animated file is
     refused; of a file with several pages the first is read and ``notes`` says so.
 
-    Raises InputError (the message names the file and what to do), or MissingDependencyError where
-    a format needs an optional package.
+    Raises InputError (the message names the file and what to do) for what cannot be read or is no
+    picture, and MissingDependencyError where a format needs an optional package.
     """
-    path = Path(path)
-    data, mode = _file_bytes(path, max_pixels)
-    return _decoded(data, path, mode, max_pixels)
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        data, mode = _file_bytes(path, max_pixels)
+        name = name or str(path)
+    elif isinstance(source, (bytes, bytearray, memoryview)):
+        data, mode, name = bytes(source), None, name or "the picture"
+    elif hasattr(source, "read"):
+        name = name or name_of_stream(source)
+        data, mode = _stream_bytes(source, name, max_pixels), mode_of_stream(source)
+    else:
+        raise InputError(
+            f"cannot read a picture from {type(source).__name__}; pass a path, bytes or a file "
+            "object open in binary mode"
+        )
+    return _decoded(data, name, mode, max_pixels)
 
 
-def decode(data: bytes, name: str, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
-    """Read a picture whose bytes are at hand, such as a member of a zip file.
-
-    name: of the picture, for messages. Otherwise as `read`.
-    """
-    return _decoded(data, Path(name), None, max_pixels)
-
-
-def _decoded(data: bytes, path: Path, mode: int | None, max_pixels: int) -> Picture:
-    found = _format_of(path, data)
+def _decoded(data: bytes, name: str, mode: int | None, max_pixels: int) -> Picture:
+    found = _format_of(name, data)
     try:
         return _picture(found.decode(data, max_pixels), found.name, mode)
     except PhotochromError as error:
-        raise type(error)(f"cannot read {path}: {error}") from error
+        raise type(error)(f"cannot read {name}: {error}") from error
     except MemoryError as error:
-        raise InputError(f"cannot read {path}: not enough memory for its pixels") from error
+        raise InputError(f"cannot read {name}: not enough memory for its pixels") from error
     except Exception as error:  # what decoders raise on damaged data is unbounded
         reason = str(error) or type(error).__name__
         raise InputError(
-            f"cannot read {path}: the {found.name} data are damaged ({reason})"
+            f"cannot read {name}: the {found.name} data are damaged ({reason})"
         ) from error
 
 
@@ -66,11 +83,8 @@ def _file_bytes(path: Path, max_pixels: int) -> tuple[bytes, int]:
             raise InputError(f"cannot read {path}: it is a folder")
         if not stat.S_ISREG(status.st_mode):
             raise InputError(f"cannot read {path}: it is not a regular file")
-        if status.st_size > max_pixels * _BYTES_PER_PIXEL + _SPARE_BYTES:
-            raise InputError(
-                f"cannot read {path}: {status.st_size / 1e6:.0f} MB cannot be a picture of at most "
-                f"{max_pixels / 1e6:g} megapixels; if it is one, pass a larger --max-megapixels"
-            )
+        if status.st_size > _max_bytes(max_pixels):
+            raise _too_long(str(path), f"{status.st_size / 1e6:.0f} MB", max_pixels)
         return path.read_bytes(), stat.S_IMODE(status.st_mode)
     except FileNotFoundError as error:
         raise InputError(f"cannot read {path}: no such file") from error
@@ -79,17 +93,41 @@ def _file_bytes(path: Path, max_pixels: int) -> tuple[bytes, int]:
         raise InputError(f"cannot read {path}: {reason}") from error
 
 
-def _format_of(path: Path, data: bytes) -> Format:
+def _stream_bytes(stream: IO[bytes], name: str, max_pixels: int) -> bytes:
+    """What is left of a stream that may be a picture."""
+    limit = _max_bytes(max_pixels)
+    try:
+        data = read_all(stream, limit)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot read {name}: {reason}") from error
+    if data is None:
+        raise _too_long(name, f"more than {limit / 1e6:.0f} MB", max_pixels)
+    return data
+
+
+def _max_bytes(max_pixels: int) -> int:
+    return max_pixels * _BYTES_PER_PIXEL + _SPARE_BYTES
+
+
+def _too_long(name: str, size: str, max_pixels: int) -> InputError:
+    return InputError(
+        f"cannot read {name}: {size} cannot be a picture of at most "
+        f"{max_pixels / 1e6:g} megapixels; if it is one, pass a larger --max-megapixels"
+    )
+
+
+def _format_of(name: str, data: bytes) -> Format:
     """The format by the first bytes. Raises InputError for anything that is no known picture."""
     found = recognize(data[:HEAD_BYTES])
     if found is not None:
         return found
     if not data:
-        raise InputError(f"cannot read {path}: the file is empty")
-    promised = format_of_name(path)
+        raise InputError(f"cannot read {name}: the file is empty")
+    promised = format_of_name(name)
     what = f"it is not a {promised.name} file" if promised else "it is not a picture"
     known = ", ".join(FORMATS)
-    raise InputError(f"cannot read {path}: {what}, whatever its name says; known are {known}")
+    raise InputError(f"cannot read {name}: {what}, whatever its name says; known are {known}")
 
 
 def _picture(decoded: Decoded, name: str, mode: int | None) -> Picture:

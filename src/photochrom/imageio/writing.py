@@ -1,8 +1,10 @@
-"""From a picture to a file."""
+"""From a picture to a file, or its bytes."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from pathlib import Path, PurePath
+from typing import IO, TypeAlias
 
 import numpy as np
 
@@ -12,45 +14,117 @@ from photochrom.imageio import convert, exif, icc, xmp
 from photochrom.imageio.encoders import Encodable
 from photochrom.imageio.formats import FORMATS, Format, format_of_name, write_suffixes
 from photochrom.imageio.picture import Picture, is_transparent
+from photochrom.imageio.streams import name_of_stream, write_all
+
+Target: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
+"""Where a picture can be written to: a path, or a binary file object."""
 
 
 def write(
-    path: str | Path,
+    target: Target,
     picture: Picture,
     *,
+    format_name: str = "",
     overwrite: bool = False,
     quality: int | None = None,
     generator: str | None = None,
 ) -> None:
-    """Write a picture; the suffix decides the format. Old or whole new content, never a part.
+    """Write a picture. To a path: old or whole new content, never a part.
 
-    overwrite: replace an existing file; otherwise it is an error.
+    target: a path; or a file object open in binary mode, which gets all bytes at once when they are
+        encoded. It need not be seekable (a pipe), is flushed, and is not closed.
+    format_name: a key of `FORMATS`, in any case, or a suffix of its files. Default: what the suffix
+        of the path (or of the file object's name) says; for a file object without any, the
+        picture's own format, or what `Format.result_format` says in its place.
+    overwrite: replace an existing file; otherwise it is an error. File objects are never asked.
     quality: 0 to 100, for formats with loss (default: `Format.quality`); the others lose nothing.
     generator: who made the colours ("photochrom-base 0.1.0 (photochrom 0.1.0)"); recorded in the
         metadata together with IPTC's mark for pictures made with a trained model.
 
     The pixels go back to the input's RGB profile if there is one, otherwise the file is tagged
-    sRGB. 16 bits stay 16 in PNG and TIFF. Raises OutputError; the earlier file is then intact.
+    sRGB. 16 bits stay 16 in PNG and TIFF. Raises OutputError; an earlier file is then intact, and
+    a file object has got nothing unless it failed itself.
     """
-    path = Path(path)
-    target = format_of_name(path)
-    if target is None or target.encode is None:
+    if isinstance(target, (str, os.PathLike)):
+        path = Path(target)
+        chosen = _format(str(path), format_name, None)
+        check_target(path, overwrite=overwrite)
+        data = _encoded(str(path), picture, chosen, quality, generator)
+        write_atomically(path, data, overwrite=overwrite, file_mode=picture.metadata.file_mode)
+        return
+    if not hasattr(target, "write"):
         raise OutputError(
-            f"cannot write {path}: {path.suffix or 'a name without suffix'} is no format that can "
+            f"cannot write a picture to {type(target).__name__}; pass a path or a file object open "
+            "in binary mode"
+        )
+    name = name_of_stream(target)
+    chosen = _format(name, format_name, picture)
+    data = _encoded(name, picture, chosen, quality, generator)
+    try:
+        write_all(target, data)
+    except (OSError, ValueError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OutputError(f"cannot write {name}: {reason}") from error
+
+
+def _format(name: str, format_name: str, picture: Picture | None) -> Format:
+    """The format to write; by ``picture`` where nothing else says it. Raises OutputError."""
+    suffix = PurePath(name).suffix
+    promised = format_of_name(name)
+    if format_name:
+        chosen = _format_called(name, format_name)
+        if promised not in (None, chosen):
+            raise OutputError(
+                f"cannot write {name} as {chosen.name}: its name ends in {suffix}; change one of "
+                "the two"
+            )
+    elif promised is None and picture is not None:
+        own = FORMATS.get(picture.format)
+        if own is None:
+            raise OutputError(
+                f"cannot write {name}: the picture's own format {picture.format!r} is unknown; "
+                "pass format_name"
+            )
+        chosen = own.result_format(transparent=is_transparent(picture))
+    elif promised is None or promised.encode is None:
+        raise OutputError(
+            f"cannot write {name}: {suffix or 'a name without suffix'} is no format that can "
             f"be written; use one of {', '.join(write_suffixes())}"
         )
+    else:
+        chosen = promised
+    return chosen
+
+
+def _format_called(name: str, format_name: str) -> Format:
+    """The writable format of this name or suffix."""
+    asked = format_name.lower()
+    writable = [row for row in FORMATS.values() if row.encode is not None]
+    for row in writable:
+        if asked == row.name.lower() or f".{asked.removeprefix('.')}" in row.suffixes:
+            return row
+    known = ", ".join(row.name for row in writable)
+    raise OutputError(
+        f"cannot write {name} as {format_name}: no format that can be written is called so; use "
+        f"one of {known}"
+    )
+
+
+def _encoded(
+    name: str, picture: Picture, target: Format, quality: int | None, generator: str | None
+) -> bytes:
+    """The content of the file. Raises OutputError."""
+    assert target.encode is not None
     if quality is None:
         quality = 100 if target.quality is None else target.quality
     if not 0 <= quality <= 100:
-        raise OutputError(f"cannot write {path}: quality {quality} is not between 0 and 100")
-    check_target(path, overwrite=overwrite)
+        raise OutputError(f"cannot write {name}: quality {quality} is not between 0 and 100")
     try:
-        data = target.encode(_encodable(picture, target, generator), quality)
+        return target.encode(_encodable(picture, target, generator), quality)
     except MemoryError as error:
-        raise OutputError(f"cannot write {path}: not enough memory to encode it") from error
+        raise OutputError(f"cannot write {name}: not enough memory to encode it") from error
     except (ValueError, OSError, OverflowError) as error:
-        raise OutputError(f"cannot write {path}: {error}") from error
-    write_atomically(path, data, overwrite=overwrite, file_mode=picture.metadata.file_mode)
+        raise OutputError(f"cannot write {name}: {error}") from error
 
 
 def keeps_depth(path: Path, picture: Picture) -> bool:

@@ -21,7 +21,7 @@ from photochrom.batch import made_by
 from photochrom.color.compose import compose_upsampled
 from photochrom.engine import Network
 from photochrom.errors import InputError, OutputError
-from photochrom.imageio import FORMATS, decode, eight_bit_rgb, is_transparent, write
+from photochrom.imageio import FORMATS, eight_bit_rgb, is_transparent, read, write
 from photochrom.web.database import Picture
 from photochrom.web.i18n import _
 from photochrom.web.pictures.edits import Wishes, checked_wishes, chroma
@@ -94,7 +94,7 @@ def color(
 def _color_photo(order: Order, storage: Storage, network: Network, settings: WebSettings) -> None:
     original = storage.original(order.picture_id, order.media_type)
     max_pixels = settings.max_picture_mp * 1_000_000
-    picture = decode(_bytes_of(original, order.name), order.name, max_pixels=max_pixels)
+    picture = read(_bytes_of(original, order.name), name=order.name, max_pixels=max_pixels)
     rgb = compose_upsampled(picture.pixels, chroma(network, picture.pixels, order.wishes))
     result = dataclasses.replace(picture, pixels=rgb)
     small = eight_bit_rgb(dataclasses.replace(result, pixels=shrunk(rgb, SCREEN_PX), alpha=None))

@@ -34,7 +34,7 @@ def decode(member: Member, recipe: DataRecipe) -> NDArray[np.uint8] | Unusable:
     try:
         content = member.read()
         if isinstance(content, bytes):
-            rgb = imageio.eight_bit_rgb(imageio.decode(content, member.name))
+            rgb = imageio.eight_bit_rgb(imageio.read(content, name=member.name))
         else:
             rgb = content
     except PhotochromError as error:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError, MissingDependencyError
-from photochrom.imageio import FORMATS, decode, eight_bit_rgb, recognize
+from photochrom.imageio import FORMATS, eight_bit_rgb, read, recognize
 from photochrom.web.errors import Refused, TooLarge
 from photochrom.web.i18n import _
 from photochrom.web.pictures.thumbnails import screen_size
@@ -80,13 +80,13 @@ def check_upload(path: Path, name: str, max_pixels: int) -> Accepted:
 
 def _photo(path: Path, name: str, max_pixels: int) -> Accepted:
     try:
-        picture = decode(path.read_bytes(), name, max_pixels=max_pixels)
+        picture = read(path.read_bytes(), name=name, max_pixels=max_pixels)
     except MissingDependencyError:
         raise Refused(
             _("“{name}” is of a kind that this studio cannot read.").format(name=name)
         ) from None
     except InputError as error:
-        words = str(error).removeprefix(f"cannot read {Path(name)}: ")
+        words = str(error).removeprefix(f"cannot read {name}: ")
         if "megapixels allowed" in words:
             raise TooLarge(
                 _("“{name}” has more than {limit} megapixels.").format(
