@@ -1,4 +1,4 @@
-"""Has any pixel or any film frame changed? Hashes of what the command line and the door make.
+"""Has any pixel or any film frame changed? Hashes of all that comes out.
 
     python benchmarks/output_hashes.py > before.json            with the older sources or packages
     python benchmarks/output_hashes.py --compare before.json    exit code 1 if anything differs
@@ -6,7 +6,7 @@
 Colours the shipped examples, the photographs that scikit-image brings along (8 and 16 bit, grey,
 with transparency, with hints, more and less vivid, each shipped model) and a film of two shots that
 is made here, by `photochrom image` and `photochrom film`; what the command line has no option for
-(the ways of upsampling) by `photochrom.colorize`. What is hashed are decoded pixels and decoded
+(the ways of upsampling) by `colorize` in Python. What is hashed are decoded pixels and decoded
 frames with their times, so that another order of metadata in a file changes nothing.
 
 --source CHECKOUT runs the sources of another checkout, --python that of another environment; this
@@ -76,11 +76,13 @@ for name in sys.argv[1:]:
 print(json.dumps({"photochrom": photochrom.__version__, "python": platform.python_version(),
                   "packages": found, "file": photochrom.__file__}))
 """
-DOOR = """
+COLORIZE = """
 import sys
 import numpy as np
-from photochrom import colorize
-colorize = getattr(colorize, "colorize", colorize)  # a module until 0.1, the function since
+try:
+    from photochrom.pipeline import colorize
+except ImportError:  # where it was at first
+    from photochrom.colorize import colorize
 source, target, upsampling = sys.argv[1:]
 np.save(target, colorize(np.load(source), upsampling=upsampling, device="cpu"))
 """
@@ -135,7 +137,7 @@ def main() -> int:
         folder = Path(temporary)
         for name, digests in (
             *photo_hashes(tool, folder / "photos"),
-            *door_hashes(tool, folder / "door"),
+            *array_hashes(tool, folder / "arrays"),
             *film_hashes(tool, folder / "films"),
         ):
             hashes[name] = digests
@@ -286,8 +288,8 @@ def write_deep(path: Path, pixels: NDArray[np.uint16]) -> None:
         raise SystemExit(f"{path} could not be written")
 
 
-def door_hashes(tool: Tool, folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Arrays by `photochrom.colorize`, in each way of upsampling."""
+def array_hashes(tool: Tool, folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Arrays by `colorize` in Python, in each way of upsampling."""
     folder.mkdir()
     photo = np.asarray(Image.open(ROOT / "examples" / "palace.jpg"))
     arrays: dict[str, NDArray[Any]] = {
@@ -300,7 +302,7 @@ def door_hashes(tool: Tool, folder: Path) -> Iterator[tuple[str, list[str]]]:
         np.save(source, array)
         for upsampling in ("bicubic", "guided"):
             note(f"{name}, {upsampling}")
-            tool.run("-c", DOOR, source, target, upsampling)
+            tool.run("-c", COLORIZE, source, target, upsampling)
             yield f"colorize, {name}, {upsampling}", [array_hash(np.load(target))]
 
 
