@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from photochrom.engine import DEFAULT_MODEL
-from photochrom.errors import InputError, OutputError
 from photochrom.evaluation.bench import Cold, launched
-from photochrom.video.io.container import av, film_stream, opened, words
-from photochrom.video.io.encoder import KINDS, Encoding
+from photochrom.video.io.encoder import Encoding
 from photochrom.video.io.probe import probe
+from photochrom.video.io.transcode import transcode
 
 _PLAIN = "import sys; from photochrom.evaluation.bench_film import plain; plain(*sys.argv[1:])"
 
@@ -68,32 +67,7 @@ def plain(source: str, target: str, count: str) -> None:
 
     count: a file that the number of frames is written to.
     """
-    encoding = Encoding()
-    kind = KINDS[encoding.codec]
-    info = probe(source)
-    frames = 0
-    with opened(info.path) as container, av.open(f"file:{target}", "w") as out:
-        stream = film_stream(container)
-        if stream is None:
-            raise InputError(f"{source} has no moving picture")
-        stream.thread_type = "AUTO"
-        encoder = out.add_stream(
-            kind.encoder,
-            rate=info.rate or 25,
-            options=encoding.options(),
-            width=info.width + info.width % 2,
-            height=info.height + info.height % 2,
-            pix_fmt="yuv420p" if info.bits == 8 else "yuv420p10le",
-            time_base=info.time_base,
-        )
-        try:
-            for frame in container.decode(stream):
-                frame.pict_type = 0
-                out.mux(encoder.encode(frame))
-                frames += 1
-            out.mux(encoder.encode(None))
-        except av.FFmpegError as error:
-            raise OutputError(f"cannot encode {source} again: {words(error)}") from error
+    frames = transcode(source, target, Encoding())
     Path(count).write_text(str(frames), encoding="ascii")
 
 

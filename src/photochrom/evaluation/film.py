@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +28,10 @@ from photochrom.evaluation.lpips import Lpips
 from photochrom.evaluation.metrics import psnr
 from photochrom.pipeline import DEFAULT_VIVIDNESS, Size
 from photochrom.video.guess import network_guess
-from photochrom.video.io.container import av, film_stream, opened, plane_codes, words
-from photochrom.video.io.frame import FilmInfo
-from photochrom.video.io.probe import MATRIX_CODES, probe
+from photochrom.video.io.pictures import Planes420, planes_420, rgb_from_420
+from photochrom.video.io.probe import probe
 from photochrom.video.temporal.smoothing import DEFAULT_STEADY, Small, steady_chroma
 from photochrom.video.yuv import FilmPlanes
-
-if TYPE_CHECKING:
-    from av.video.frame import VideoFrame
 
 TRUE, PER_FRAME, STEADY = "true", "per frame", "steady"
 """The three films that are measured."""
@@ -117,13 +112,12 @@ def evaluate_film(
     shape = working_shape(info.height, info.width, short_px, card.multiple)
     guess = network_guess(network, settings.vividness)
     guesses: deque[NDArray[np.float32]] = deque()
-    waiting: deque[tuple[VideoFrame, NDArray[np.uint8]]] = deque()
+    waiting: deque[Planes420] = deque()
 
     def smalls() -> Iterator[Small]:
-        for index, frame in enumerate(islice(_frames(info), settings.limit)):
-            luma = np.ascontiguousarray(plane_codes(frame.planes[0], np.dtype(np.uint8)))
-            small = Small(index, planes.lightness(luma, shape))
-            waiting.append((frame, luma))
+        for index, true in enumerate(islice(planes_420(info), settings.limit)):
+            small = Small(index, planes.lightness(true.luma, shape))
+            waiting.append(true)
             yield small
 
     def noted(
@@ -139,10 +133,12 @@ def evaluate_film(
     frames = 0
     with closing(steady_chroma(smalls(), noted, steady=settings.steady)) as colors:
         for index, ab in colors:
-            (frame, luma), single = waiting.popleft(), guesses.popleft()
-            pictures = {TRUE: _rgb(frame, info)}
+            true, single = waiting.popleft(), guesses.popleft()
+            luma = true.luma
+            pictures = {TRUE: rgb_from_420(true, info)}
             for name, chroma in ((PER_FRAME, single), (STEADY, ab)):
-                pictures[name] = _rgb(_frame(luma, planes.chroma(luma, chroma), info), info)
+                colored = Planes420(luma, planes.chroma(luma, chroma))
+                pictures[name] = rgb_from_420(colored, info)
             motion = None if before is None else Correspondence(before, luma)
             perceived = lpips if index % settings.lpips_every == 0 else None
             for name, meter in meters.items():
@@ -226,37 +222,3 @@ class _Meter:
             float(np.mean(values)) if values else None for values in (self._psnr, self._lpips)
         )
         return FilmScores(self._consistency.value, warp, single, perceived)
-
-
-def _frames(info: FilmInfo) -> Iterator[VideoFrame]:
-    """The film's frames as 8-bit 4:2:0, as players get them; the luma of such films untouched."""
-    with opened(info.path) as container:
-        film = film_stream(container)
-        if film is None:  # `probe` has found one
-            raise InputError(f"{info.path} holds no film.")
-        try:
-            for frame in container.decode(film):
-                yield frame.reformat(format="yuv420p")
-        except av.FFmpegError as error:
-            raise InputError(f"cannot decode {info.path}: {words(error)}") from error
-
-
-def _frame(luma: NDArray[np.uint8], chroma: NDArray[np.uint8], info: FilmInfo) -> VideoFrame:
-    """A 4:2:0 frame of a luma plane and (h, w, 2) of U and V."""
-    frame = av.VideoFrame(info.width, info.height, "yuv420p")
-    for plane, codes in zip(frame.planes, (luma, chroma[..., 0], chroma[..., 1])):
-        lines = np.zeros((codes.shape[0], plane.line_size), np.uint8)
-        lines[:, : codes.shape[1]] = codes
-        plane.update(lines.tobytes())
-    return frame
-
-
-def _rgb(frame: VideoFrame, info: FilmInfo) -> NDArray[np.uint8]:
-    """(H, W, 3) sRGB; every film by the same conversion."""
-    picture = frame.reformat(
-        format="rgb24",
-        src_colorspace=MATRIX_CODES[info.matrix],
-        src_color_range=2 if info.full_range else 1,
-        dst_color_range=2,
-    )
-    return np.asarray(picture.to_ndarray(), np.uint8)

@@ -7,7 +7,6 @@ import dataclasses
 import tempfile
 import time
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -142,8 +141,7 @@ def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
 
 def _running_times(info: FilmInfo) -> Iterator[int]:
     """Times of the preview's frames, evenly, in the film's time base."""
-    rate = info.rate or Fraction(25)
     number = 0
     while True:
-        yield info.start_pts + round(number / rate / info.time_base)
+        yield info.start_pts + round(number / info.nominal_rate / info.time_base)
         number += 1

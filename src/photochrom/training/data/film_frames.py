@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from photochrom.color.luminance import lightness
 from photochrom.errors import InputError
-from photochrom.video.io.container import av, film_stream, opened, words
 from photochrom.video.io.frame import FilmInfo
-from photochrom.video.io.orientation import orientation
-from photochrom.video.io.probe import MATRIX_CODES, probe
+from photochrom.video.io.pictures import rgb_frames
+from photochrom.video.io.probe import probe
 from photochrom.video.temporal.shots import ShotFinder
 
 _SHORT_SIDE = 512
@@ -31,12 +30,13 @@ def drawn_frames(path: Path, per_s: float) -> Iterator[Numbered]:
     The draw depends on the film's name and ``per_s`` alone. Of a shot's last, begun second the
     same share is drawn, of every shot at least one frame.
     Yields (index, (h, w, 3) uint8 sRGB), in order, the short side at most 512 px. Memory does not
-    grow with the film's length. Raises InputError for a film that cannot be read or has no colour.
+    grow with the film's length. Raises InputError for a film that has no colour, is interlaced,
+    cut off, or cannot be read.
     """
     info = probe(path)
     if info.monochrome:
         raise InputError(f"{path} has no colours to learn from; take a film in colour")
-    rate = float(info.rate or 25)
+    rate = float(info.nominal_rate)
     random = np.random.default_rng(
         int.from_bytes(hashlib.sha1(path.name.encode()).digest()[:8], "big")
     )
@@ -60,7 +60,7 @@ def _shots(info: FilmInfo) -> Iterator[tuple[bool, Numbered]]:
     """Every frame, and whether a shot begins with it."""
     finder = ShotFinder()
     waiting: deque[Numbered] = deque()
-    for index, rgb in enumerate(_frames(info)):
+    for index, rgb in enumerate(rgb_frames(info, _SHORT_SIDE)):
         waiting.append((index, rgb))
         scale = _SHOT_PX / max(rgb.shape[:2])
         size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
@@ -69,28 +69,3 @@ def _shots(info: FilmInfo) -> Iterator[tuple[bool, Numbered]]:
             yield begins, waiting.popleft()
     for begins in finder.finish():
         yield begins, waiting.popleft()
-
-
-def _frames(info: FilmInfo) -> Iterator[NDArray[np.uint8]]:
-    """Upright RGB frames of at most `_SHORT_SIDE`."""
-    scale = min(1.0, _SHORT_SIDE / min(info.height, info.width))
-    seen = orientation(info.path, info.rotation, info.mirrored)
-    with opened(info.path) as container:
-        stream = film_stream(container)
-        if stream is None:  # `probe` has found one
-            raise InputError(f"{info.path} holds no film")
-        stream.thread_type = "AUTO"
-        try:
-            for frame in container.decode(stream):
-                small = frame.reformat(
-                    width=max(1, round(info.width * scale)),
-                    height=max(1, round(info.height * scale)),
-                    format="rgb24",
-                    src_colorspace=None if info.rgb else MATRIX_CODES[info.matrix],
-                    src_color_range=2 if info.full_range or info.rgb else 1,
-                    dst_color_range=2,
-                    interpolation="AREA",
-                )
-                yield seen.upright(np.asarray(small.to_ndarray(), np.uint8))
-        except av.FFmpegError as error:
-            raise InputError(f"cannot decode {info.path}: {words(error)}") from error

@@ -94,7 +94,7 @@ def video_packets(
     `delay` frames before its own place in order; the first ones' lie before the film's start.
     """
     base = info.time_base
-    step = max(1, round(1 / (info.rate or 25) / base))
+    step = max(1, round(1 / info.nominal_rate / base))
     off = round(shift_s / base) - info.start_pts + lead(info)
     waiting: list[int] = []
     origin: int | None = None

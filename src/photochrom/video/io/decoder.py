@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,25 @@ _ORDER_IN_THE_FRAMES = {"h264", "hevc", "vvc"}
 """Codecs of which libav does not find out the order of showing without decoding."""
 
 
+@contextmanager
+def open_decoder(info: FilmInfo) -> Iterator[Decoder]:
+    """A decoder of the film file. Raises InputError where it is no film any more."""
+    with opened(info.path) as container:
+        stream = film_stream(container)
+        if stream is None:
+            raise InputError(f"{info.path} has changed: it has no moving picture any more")
+        yield Decoder(info, container, stream)
+
+
+def check_complete(info: FilmInfo) -> None:
+    """Raise InputError where the file breaks off, with the second at which it does.
+
+    All of it is read, but nothing decoded: a film may still not decode.
+    """
+    with open_decoder(info) as decoder:
+        decoder.check_packets()
+
+
 @dataclass
 class Decoder:
     """Decodes, and watches whether the file goes on as long as its header says."""
@@ -60,6 +80,16 @@ class Decoder:
         when_decoded = name in _SAY_WHEN_DECODED
         self._in_disorder = when_decoded and codec in _ORDER_IN_THE_FRAMES
         self._seekable = name in _SAY_WHEN_SHOWN or (when_decoded and not self._in_disorder)
+
+    def check_packets(self) -> None:
+        """Go through all packets without decoding them. Raises InputError as decoding does."""
+        try:
+            for packet in self._packets():
+                if packet.pts is not None:
+                    self._previous = max(packet.pts, self._previous or packet.pts)
+        except av.FFmpegError as error:
+            raise self._broken(words(error)) from error
+        self._check_end()
 
     def frames_from(self, pts: int | None) -> Iterator[VideoFrame]:
         """Decoded frames, `pts` as they are shown, beginning at that time or before.
@@ -113,10 +143,7 @@ class Decoder:
     def _decoded(self) -> Iterator[VideoFrame]:
         some = False
         try:
-            for packet in self.container.demux(*_timed(self.container)):
-                self._look_at(packet)
-                if packet.stream.index != self.stream.index:
-                    continue
+            for packet in self._packets():
                 try:
                     frames = self.stream.decode(packet)
                 except av.InvalidDataError:
@@ -133,12 +160,16 @@ class Decoder:
         if some:  # else it was sought behind the last key frame
             self._check_end()
 
-    def _look_at(self, packet: Packet[Any]) -> None:
-        if packet.is_corrupt:
-            raise self._broken("the data stops in the middle of a frame")
-        if packet.pts is not None and packet.time_base:
-            end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-            self._reached_s = max(self._reached_s, end_s)
+    def _packets(self) -> Iterator[Packet[Any]]:
+        """The film's own packets. Those of the other streams also say how far the file goes."""
+        for packet in self.container.demux(*_timed(self.container)):
+            if packet.is_corrupt:
+                raise self._broken("the data stops in the middle of a frame")
+            if packet.pts is not None and packet.time_base:
+                end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                self._reached_s = max(self._reached_s, end_s)
+            if packet.stream.index == self.stream.index:
+                yield packet
 
     def _check_end(self) -> None:
         """Raise InputError if every stream ended well before the file's own duration."""
@@ -155,8 +186,8 @@ class Decoder:
     def _broken(self, reason: str) -> InputError:
         at_s = 0.0 if self._previous is None else self.info.seconds(self._previous)
         return InputError(
-            f"{self.info.path} breaks off at {at_s:.1f} s: {reason}; copy it again, or colour the "
-            f"part before with --to {int(at_s * 10) / 10:g}"
+            f"{self.info.path} breaks off at {at_s:.1f} s: {reason}; copy it again, or take the "
+            f"part before (`photochrom film` has --to {int(at_s * 10) / 10:g} for it)"
         )
 
 

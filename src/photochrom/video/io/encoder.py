@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from fractions import Fraction
 from math import ceil
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +29,6 @@ X264_PRESETS = (
     *("medium", "slow", "slower", "veryslow", "placebo"),
 )
 _LEAD_S = 3600
-_RATE_UNKNOWN = Fraction(25)
 
 
 @dataclass(frozen=True)
@@ -146,7 +144,7 @@ class FilmWriter:
             )
             stream = self._container.add_stream(
                 kind.encoder,
-                rate=info.rate or _RATE_UNKNOWN,
+                rate=info.nominal_rate,
                 options=self.encoding.options(),
                 time_base=info.time_base,
                 width=self._width,

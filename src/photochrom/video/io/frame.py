@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 Matrix = Literal["bt601", "bt709"]
 """How luma is mixed from R', G', B': ITU-R BT.601 (standard definition) or BT.709."""
 
+DEFAULT_RATE = Fraction(25)
+"""Frames per second that a film is taken to have where its file does not say."""
+
 UNSPECIFIED = 2
 """The code for "not said" of ITU-T H.273 colour primaries, transfer and matrix."""
 
@@ -74,6 +77,11 @@ class FilmInfo:
     matrix_code: int = UNSPECIFIED
     start_pts: int = 0
     mirrored: bool = False
+
+    @property
+    def nominal_rate(self) -> Fraction:
+        """Frames per second: the file's own, or `DEFAULT_RATE` where that is unknown."""
+        return self.rate or DEFAULT_RATE
 
     def seconds(self, pts: int) -> float:
         """Seconds from the film's first frame, as `--from`, `--to` and `--hint` count them."""

@@ -61,6 +61,17 @@ def probe(path: str | Path) -> FilmInfo:
         return _describe_film(path, container, stream, frames, others)
 
 
+def frame_size(path: Path) -> tuple[int, int]:
+    """(height, width) in px of a film's frames, as the file says before any of them is decoded.
+
+    (0, 0) where it does not say. Raises InputError where it cannot be read.
+    """
+    with opened(path) as container:
+        stream = film_stream(container)
+        context = None if stream is None else stream.codec_context
+        return (0, 0) if context is None else (context.height, context.width)
+
+
 def describe(stream: Stream) -> str:
     """A stream in words: "subtitle: subrip, eng"."""
     context: CodecContext | None = stream.codec_context  # none for fonts and the like

@@ -1,4 +1,8 @@
-"""From a film file to its frames: the luma plane as the file has it, one frame after the other."""
+"""From a film file to its frames, one after the other: the one loop that everything reads with.
+
+A film that is cut off or interlaced is refused by it in the same words, whether it is to be
+coloured, measured or learnt from.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,8 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError
-from photochrom.video.io.container import (
-    VideoStream,
-    av,
-    film_stream,
-    opened,
-    plane_codes,
-)
-from photochrom.video.io.decoder import Decoder
+from photochrom.video.io.container import VideoStream, av, plane_codes
+from photochrom.video.io.decoder import open_decoder
 from photochrom.video.io.frame import FilmInfo, Frame
 from photochrom.video.io.probe import MATRIX_CODES
 
@@ -38,28 +36,49 @@ def read_frames(
     end_s: float | None = None,
     deinterlace: bool = False,
 ) -> Iterator[Frame]:
+    """The frames of a film with their luma; which ones, and what is raised: `decoded_frames`.
+
+    Luma of YUV and grey films is the untouched Y plane; RGB ones are converted (swscale, the
+    range 16 to 235, `FilmInfo.matrix`).
+    """
+    frames = decoded_frames(info, start_s=start_s, end_s=end_s, deinterlace=deinterlace)
+    for pts, frame in frames:
+        yield Frame(pts, luma_plane(frame, info), max(0, frame.duration or 0))
+
+
+def decoded_frames(
+    info: FilmInfo,
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    deinterlace: bool = False,
+) -> Iterator[tuple[int, VideoFrame]]:
     """The frames of a film from `start_s` up to, not including, `end_s`, in order of time.
+
+    Yields (pts, frame) with the time of `Frame.pts`. Memory does not grow with the film's length.
 
     start_s, end_s: seconds from the film's first frame (`FilmInfo.seconds`); None: all of it. The
         frames and their times are the same whether reading starts there or at the beginning.
     deinterlace: make one progressive frame of each interlaced one (bwdif); the luma is then
         computed. An interlaced film is refused without it: its lines would be coloured as a comb.
-    Luma of YUV and grey films is the untouched Y plane; RGB ones are converted (swscale, the
-    range 16 to 235, `FilmInfo.matrix`). Memory does not grow with the film's length.
-
-    Raises InputError for interlaced films, times outside of the film, and files that break off
-    or do not decode, with the second where that happens.
+    Raises InputError for interlaced films, times outside of the film, frames of another size than
+    the first, and files that break off or do not decode, with the second where that happens.
     """
     if info.interlaced and not deinterlace:
         raise InputError(
             f"{info.path} is interlaced (two half pictures in each frame); pass --deinterlace to "
-            "make whole frames of them"
+            "`photochrom film`, or make whole frames of it first (ffmpeg: -vf bwdif)"
         )
     if start_s is not None and end_s is not None and end_s <= start_s:
         raise InputError(f"nothing of {info.path} lies between {start_s:g} s and {end_s:g} s")
     found = False
     for pts, frame in _in_time(info, start_s, end_s):
-        yield Frame(pts, luma_of(frame, info), max(0, frame.duration or 0))
+        if (frame.height, frame.width) != (info.height, info.width):
+            raise InputError(
+                f"{info.path} changes its size from {info.width} x {info.height} to "
+                f"{frame.width} x {frame.height}; cut it into films of one size"
+            )
+        yield pts, frame
         found = True
     if not found:
         raise InputError(f"{info.path} has no frame from {start_s or 0:g} s on; it is shorter")
@@ -107,13 +126,9 @@ def _in_time(
     last = inf if end_s is None else _pts_at(info, end_s)
     # A deinterlacer looks at the frame before as well.
     earlier = round(_DEINTERLACE_S / info.time_base) if info.interlaced else 0
-    with opened(info.path) as container:
-        stream = film_stream(container)
-        if stream is None:
-            raise InputError(f"{info.path} has changed: it has no moving picture any more")
-        decoder = Decoder(info, container, stream)
+    with open_decoder(info) as decoder:
         frames = decoder.frames_from(first - earlier if first > info.start_pts else None)
-        for frame in _deinterlaced(frames, stream, info) if info.interlaced else frames:
+        for frame in _deinterlaced(frames, decoder.stream, info) if info.interlaced else frames:
             pts = frame.pts
             if pts is None or pts < first:
                 continue
@@ -122,16 +137,8 @@ def _in_time(
             yield pts, frame
 
 
-def luma_of(frame: VideoFrame, info: FilmInfo) -> NDArray[Any]:
-    """The luma plane: (H, W) uint8, or uint16 for 10 bits, code values in the film's range.
-
-    Raises InputError where the frame's size is not the film's.
-    """
-    if (frame.height, frame.width) != (info.height, info.width):
-        raise InputError(
-            f"{info.path} changes its size from {info.width} x {info.height} to "
-            f"{frame.width} x {frame.height}; cut it into films of one size"
-        )
+def luma_plane(frame: VideoFrame, info: FilmInfo) -> NDArray[Any]:
+    """The luma plane: (H, W) uint8, or uint16 for 10 bits, code values in the film's range."""
     name = frame.format.name
     if not name.startswith(("yuv4", "yuvj4", "gray", "nv")):
         frame = _as_planes(frame, info)

@@ -32,8 +32,6 @@ _EVERY = 12
 _CARRIED_SIZE = 4
 """Px of the network's picture per px of what is carried."""
 
-_RATE_UNKNOWN = 25.0
-
 
 class _Look(NamedTuple):
     """A frame of a shot."""
@@ -69,7 +67,7 @@ def reaching_back(
 
 def _shot_up_to(pts: int, info: FilmInfo, converter: Converter, deinterlace: bool) -> list[_Look]:
     """The frames of a shot from its first one up to this."""
-    rate = float(info.rate or _RATE_UNKNOWN)
+    rate = float(info.nominal_rate)
     for look in _LOOKS:
         start_s = info.seconds(pts) - (look + 0.5) / rate
         frames = read_frames(info, start_s=start_s, deinterlace=deinterlace)

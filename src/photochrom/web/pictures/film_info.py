@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import islice
 from pathlib import Path
 
@@ -9,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.errors import InputError
-from photochrom.video.io.container import av, film_stream, opened
-from photochrom.video.io.orientation import display_of, orientation
-from photochrom.video.io.probe import probe
+from photochrom.video.io.decoder import check_complete
+from photochrom.video.io.orientation import orientation
+from photochrom.video.io.pictures import rgb_frames
+from photochrom.video.io.probe import frame_size, probe
 from photochrom.video.io.reader import read_frames
 from photochrom.video.yuv import FilmPlanes
 from photochrom.web.errors import TooLarge
@@ -21,22 +22,24 @@ from photochrom.web.pictures.thumbnails import SCREEN_PX, shrunk
 
 _INTO_S = 1.0
 """Films begin black: the picture is from a little later."""
+_INTO_FRAMES = 12
+"""Of a preview, likewise."""
 
 
 def look_at(path: Path, max_pixels: int) -> tuple[int, int, NDArray[np.uint8]]:
     """Height and width (px, as shown) of a film, and a grey frame (h, w, 3) uint8 for the screen.
 
     max_pixels: of a frame; larger ones are not decoded.
-    Raises InputError for what is no film that can be coloured; the message names ``path``.
+    Raises InputError for what is no film that can be coloured, also for one that is cut off; the
+    message names ``path``.
     """
     _check_frame_size(path, max_pixels)
     info = probe(path)
+    check_complete(info)
     seen = orientation(path, info.rotation, info.mirrored)
     into_s = _INTO_S if (info.duration_s or 0.0) > 2 * _INTO_S else None
     frames = read_frames(info, start_s=into_s, deinterlace=info.interlaced)
-    frame = next(iter(frames), None)
-    if frame is None:
-        raise InputError(f"{path} has no frames")
+    frame = next(frames)
     planes = FilmPlanes(info.height, info.width, info.bits, info.full_range, info.matrix)
     grey = seen.upright(planes.grey(frame.luma))
     height, width = grey.shape
@@ -46,27 +49,19 @@ def look_at(path: Path, max_pixels: int) -> tuple[int, int, NDArray[np.uint8]]:
 
 def _check_frame_size(path: Path, max_pixels: int) -> None:
     """By what the file says of itself, before memory is taken for a frame."""
-    with opened(path) as container:
-        stream = film_stream(container)
-        context = None if stream is None else stream.codec_context
-        if context is not None and context.width * context.height > max_pixels:
-            raise TooLarge(
-                _("The frames of this film have more than {limit} megapixels.").format(
-                    limit=max_pixels // 1_000_000
-                )
+    height, width = frame_size(path)
+    if height * width > max_pixels:
+        raise TooLarge(
+            _("The frames of this film have more than {limit} megapixels.").format(
+                limit=max_pixels // 1_000_000
             )
+        )
 
 
 def colored_frame(preview: Path) -> NDArray[np.uint8]:
     """A frame of a preview film, its coloured half: (H, W, 3) uint8. Raises InputError."""
-    with opened(preview) as container:
-        stream = film_stream(container)
-        try:
-            frames = [] if stream is None else list(islice(container.decode(stream), 12))
-        except av.FFmpegError as error:
-            raise InputError(f"cannot read {preview}: {error.strerror}") from error
-    if not frames:
-        raise InputError(f"{preview} has no frames")
-    rgb = frames[-1].to_ndarray(format="rgb24")
-    seen = orientation(preview, *display_of(frames[-1]))
-    return np.asarray(seen.upright(rgb[:, rgb.shape[1] // 2 :]), np.uint8)
+    info = probe(preview)
+    rgb = deque(islice(rgb_frames(info), _INTO_FRAMES), maxlen=1).pop()
+    way = orientation(preview, info.rotation, info.mirrored)
+    coded = way.coded(rgb)
+    return np.asarray(way.upright(coded[:, coded.shape[1] // 2 :]), np.uint8)
