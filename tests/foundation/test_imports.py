@@ -72,6 +72,8 @@ def test_the_package_keeps_its_import_rules(copy: Path) -> None:
         ("nets", "import photochrom.engine", "nets/ are definitions"),
         ("training", "import onnxruntime", "training/ meets inference engines only behind engine/"),
         ("cli", "import numpy", "Nothing is computed in cli/"),
+        ("evaluation", "import av", "Only video/io/ meets PyAV"),
+        ("video/temporal", "import av", "Only video/io/ meets PyAV"),
     ],
 )
 def test_a_broken_rule_is_named(copy: Path, room: str, line: str, contract: str) -> None:

@@ -25,7 +25,7 @@ from photochrom.locks import sole
 from photochrom.processors import available
 from photochrom.video.converter import Converter, Reel, decoded
 from photochrom.video.guess import network_guess
-from photochrom.video.io.container import av
+from photochrom.video.io.container import AV_VERSION
 from photochrom.video.io.encoder import Encoding
 from photochrom.video.io.frame import FilmInfo, Frame
 from photochrom.video.io.mux import check_carried, join
@@ -121,7 +121,7 @@ def manifest(info: FilmInfo, network: Network, settings: FilmSettings) -> dict[s
     return {
         "film": fingerprint(info.path),
         "photochrom": __version__,
-        "av": av.__version__,
+        "av": AV_VERSION,
         "model": f"{network.card.title} {fingerprint(Path(network.source))}",
         "engine": network.device,
         "processors": available(),

@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 from photochrom.atomic import check_target, remove_leftovers, write_atomically
 from photochrom.errors import InputError, OutputError
 from photochrom.locks import sole
-from photochrom.video.io.container import av
 from photochrom.video.io.encoder import Encoding, FilmWriter
 from photochrom.video.io.frame import FilmInfo, Frame
 
@@ -153,9 +152,7 @@ class SegmentFile:
     def abandon(self) -> None:
         """Remove it unless it is finished."""
         if self._writer is not None:
-            # The error that brought us here is the one to be told.
-            with contextlib.suppress(av.FFmpegError, OSError):
-                self._writer.__exit__(InterruptedError, None, None)
+            self._writer.abandon()
             with contextlib.suppress(OSError):
                 self._path.unlink()
             self._writer = None

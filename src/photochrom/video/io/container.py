@@ -30,6 +30,8 @@ __all__ = [
     "words",
 ]
 
+AV_VERSION = av.__version__
+"""Of PyAV, whose wheels bring libav and the encoders along."""
 METADATA_ERRORS = "surrogateescape"
 """Old files carry titles in other encodings than UTF-8; their bytes go through unchanged."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from math import ceil
@@ -202,6 +203,11 @@ class FilmWriter:
             self._container.close()
         except (av.FFmpegError, ValueError) as error:
             raise self._refused(error) from error
+
+    def abandon(self) -> None:
+        """Close the file as it is, unfinished; that it cannot even be closed is no news then."""
+        with contextlib.suppress(av.FFmpegError, OSError):
+            self._container.close()
 
     def __enter__(self) -> FilmWriter:
         return self
