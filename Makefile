@@ -12,11 +12,12 @@ setup:  ## An environment with every extra, and the wheels that the packaging te
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(EDITABLE) '.[dev,evaluate,fast,formats,train,video,web]'
 	$(BIN)/python -m pip wheel --quiet --constraint constraints.txt --wheel-dir $(VENV)/wheelhouse . hatchling
 
-check:  ## Lint, format, types, import rules.
+check:  ## Lint, format, types, import rules, commit subjects.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/check_commits.py
 
 test:  ## All tests, in two halves beside each other.
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-colouring test-training-and-studio
