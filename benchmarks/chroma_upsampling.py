@@ -118,21 +118,33 @@ def table(title: str, rows: dict[str, list[PairScores]]) -> str:
         f"{'method':14}" + "".join(f"{head:>10}" for head in heads),
     ]
     for method, scores in rows.items():
-        pairs = list(zip(scores, reference, strict=True))
         lpips, closer = "-", "-"
-        if all(score.lpips is not None for score in scores):
-            lpips = f"{statistics.fmean(score.lpips or 0.0 for score in scores):.4f}"
-            closer = f"{statistics.fmean((s.lpips or 0) < (r.lpips or 0) for s, r in pairs):.0%}"
+        if all("lpips" in score.values for score in scores):
+            lpips, closer = (
+                f"{mean(scores, 'lpips'):.4f}",
+                f"{wins(scores, reference, 'lpips'):.0%}",
+            )
         cells = (
             lpips,
             closer,
-            f"{statistics.fmean(score.ciede2000 for score in scores):.3f}",
-            f"{statistics.fmean(s.ciede2000 < r.ciede2000 for s, r in pairs):.0%}",
-            f"{statistics.fmean(score.psnr for score in scores):.2f}",
-            f"{statistics.fmean(score.colourfulness for score in scores):.1f}",
+            f"{mean(scores, 'ciede2000'):.3f}",
+            f"{wins(scores, reference, 'ciede2000'):.0%}",
+            f"{mean(scores, 'psnr'):.2f}",
+            f"{mean(scores, 'colourfulness'):.1f}",
         )
         lines.append(f"{method:14}" + "".join(f"{cell:>10}" for cell in cells))
     return "\n".join(lines) + "\n"
+
+
+def mean(scores: list[PairScores], metric: str) -> float:
+    """Over the pictures."""
+    return statistics.fmean(score.values[metric] for score in scores)
+
+
+def wins(scores: list[PairScores], reference: list[PairScores], metric: str) -> float:
+    """In which share of the pictures a metric, lower being better, is below the reference's."""
+    pairs = zip(scores, reference, strict=True)
+    return statistics.fmean(ours.values[metric] < other.values[metric] for ours, other in pairs)
 
 
 if __name__ == "__main__":

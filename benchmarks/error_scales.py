@@ -93,10 +93,10 @@ def table(scores: dict[str, list[PairScores]]) -> str:
     count = len(next(iter(scores.values())))
     lines = [f"{count} pictures\n{'':20}{'PSNR':>8}{'CIEDE2000':>11}{'LPIPS':>9}"]
     for row, measured in scores.items():
-        distances = [score.lpips for score in measured if score.lpips is not None]
+        distances = [score.values["lpips"] for score in measured if "lpips" in score.values]
         lpips = f"{statistics.fmean(distances):.4f}" if distances else "-"
-        psnr = statistics.fmean(score.psnr for score in measured)
-        ciede = statistics.fmean(score.ciede2000 for score in measured)
+        psnr = statistics.fmean(score.values["psnr"] for score in measured)
+        ciede = statistics.fmean(score.values["ciede2000"] for score in measured)
         lines.append(f"{row:20}{psnr:8.2f}{ciede:11.2f}{lpips:>9}")
     return "\n".join(lines) + "\n"
 

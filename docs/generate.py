@@ -19,6 +19,7 @@ import click
 from photochrom.cli.app import app
 from photochrom.engine import find
 from photochrom.engine.card import ModelCard, read_card
+from photochrom.evaluation.metric_table import METRICS
 from photochrom.imageio import FORMATS
 from photochrom.training.recipe import builtin as shipped
 from photochrom.training.recipe import recipe as recipe_module
@@ -27,9 +28,9 @@ from photochrom.training.recipe.recipe import NetRecipe
 from photochrom.web import settings as web_settings
 
 DOCS = Path(__file__).parent
-SETTINGS_BEGIN = "<!-- Made by `make docs`; do not edit. -->"
-SETTINGS_END = "<!-- End of what is made. -->"
-NOTE = "<!-- Made by `make docs`; do not edit. -->\n"
+PART_BEGIN = "<!-- Made by `make docs`; do not edit. -->"
+PART_END = "<!-- End of what is made. -->"
+NOTE = f"{PART_BEGIN}\n"
 
 
 def cli_page() -> str:
@@ -190,18 +191,31 @@ def recipe_section(name: str) -> str:
 
 
 def studio_page() -> str:
-    """The studio's page as it is, with the table of settings between its marks made anew."""
-    page = (DOCS / "studio.md").read_text(encoding="utf-8")
+    """The studio's page as it is, with the table of settings made anew."""
     tree = ast.parse(inspect.getsource(web_settings))
     node = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "WebSettings")
     rows = [
         (f"`{name}`", "" if default == "`()`" else re.sub(r"Path\('(.*)'\)", r"\1", default), text)
         for name, _kind, default, text in fields(node)
     ]
-    before, _mark, rest = page.partition(SETTINGS_BEGIN)
-    after = rest.partition(SETTINGS_END)[2]
-    made = table(("setting", "default", "what"), rows)
-    return f"{before}{SETTINGS_BEGIN}\n\n{made}\n{SETTINGS_END}{after}"
+    return with_part("studio.md", table(("setting", "default", "what"), rows))
+
+
+def metrics_page() -> str:
+    """The page of metrics as it is, with their table made anew."""
+    better = {"higher": "higher", "lower": "lower", "truth": "as the truth"}
+    rows = [
+        (m.label, m.show_range(), better[m.better], m.summary, m.source) for m in METRICS.values()
+    ]
+    return with_part("metrics.md", table(("metric", "range", "better", "in short", "source"), rows))
+
+
+def with_part(name: str, made: str) -> str:
+    """A page that is written by hand, with what stands between its marks made anew."""
+    page = (DOCS / name).read_text(encoding="utf-8")
+    before, _mark, rest = page.partition(PART_BEGIN)
+    after = rest.partition(PART_END)[2]
+    return f"{before}{PART_BEGIN}\n\n{made}\n{PART_END}{after}"
 
 
 def fields(node: ast.ClassDef) -> Iterator[tuple[str, str, str, str]]:
@@ -228,6 +242,7 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "formats.md": formats_page,
+    "metrics.md": metrics_page,
     "models.md": models_page,
     "recipes.md": recipes_page,
     "studio.md": studio_page,

@@ -7,7 +7,7 @@ import json
 import os
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -183,7 +183,7 @@ def test_a_format_that_needs_an_extra_costs_only_its_pictures(
 ) -> None:
     (photos / "a.png").rename(photos / "a.heic")
 
-    def needy(*_: Any) -> None:
+    def needy(*_: Any) -> NoReturn:
         raise MissingDependencyError("pip install photochrom[formats]")
 
     monkeypatch.setitem(FORMATS, "PNG", dataclasses.replace(FORMATS["PNG"], decode=needy))

@@ -143,3 +143,31 @@ def test_the_l1_of_ab_is_in_the_units_of_pix2pix() -> None:
     truth = np.zeros((4, 4, 3), np.float32)
     off = truth + np.array([9.0, 11.0, 22.0], np.float32)  # lightness does not count
     assert metrics.ab_l1(off, truth) == pytest.approx(15.0)
+
+
+def test_hue_errors_are_colours_of_another_name_among_coloured_pixels() -> None:
+    truth = lab_pixels((50, 20, 0), (50, 20, 0), (50, 20, 0), (50, 0, 13), (50, 0, 11))
+    #                   76° away,  74° away,        grey: none,  opposite,   true is no colour
+    turned = [(10 * np.cos(np.radians(d)), 10 * np.sin(np.radians(d))) for d in (76, 74)]
+    prediction = lab_pixels(
+        (50, *turned[0]), (50, *turned[1]), (50, -5.9, 0), (50, 0, -7), (50, 0, -40)
+    )
+    assert metrics.hue_error(prediction, truth) == pytest.approx(2 / 4)
+    assert metrics.hue_error(truth, truth) == 0
+    assert np.isnan(metrics.hue_error(prediction[:, 4:], truth[:, 4:]))
+
+
+def test_left_grey_are_vivid_pixels_without_colour() -> None:
+    truth = lab_pixels((50, 12, 16.5), (50, -21, 0), (50, 0, 80), (50, 0, 19))
+    prediction = lab_pixels((50, 3, 4), (50, 5, 4), (50, 0, -30), (50, 0, 0))  # 5, 6.4, 30, -
+    assert metrics.left_grey(prediction, truth) == pytest.approx(1 / 3)
+    assert np.isnan(metrics.left_grey(prediction[:, 3:], truth[:, 3:]))
+
+
+def test_the_brown_bias_is_the_mean_tint_of_what_is_grey_in_life() -> None:
+    truth = lab_pixels((50, 0, 1), (50, 3, -2), (50, 0, 4.1), (50, 30, 30))
+    prediction = lab_pixels((50, 0, 9), (50, 0, 3), (50, 0, 90), (50, 0, -90))
+    assert metrics.brown_bias(prediction, truth) == pytest.approx((9 + 3) / 2 - (1 - 2) / 2)
+    blue = lab_pixels((50, 0, -9), (50, 0, -3), (50, 0, 0), (50, 0, 0))
+    assert metrics.brown_bias(blue, truth) == pytest.approx(6 - 0.5)
+    assert np.isnan(metrics.brown_bias(prediction[:, 2:], truth[:, 2:]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shlex
 import subprocess
@@ -12,9 +11,10 @@ from types import ModuleType
 
 import click
 import pytest
+from fixtures.docs import load_generator
 
 from photochrom.cli.app import app
-from photochrom.evaluation.report import METRICS
+from photochrom.evaluation.metric_table import METRICS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -30,12 +30,7 @@ PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md"), ROOT / "examples" / "REA
 @pytest.fixture(scope="module")
 def generate() -> ModuleType:
     """docs/generate.py as a module."""
-    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_generator()
 
 
 def test_the_generated_pages_are_up_to_date() -> None:
@@ -69,7 +64,7 @@ def test_every_recipe_key_is_explained_or_plain(generate: ModuleType) -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_every_metric_of_a_report_is_explained(metric: str) -> None:
     page = (DOCS / "metrics.md").read_text(encoding="utf-8")
-    assert f"| {METRICS[metric].heading} |" in page
+    assert f"| {METRICS[metric].label} |" in page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

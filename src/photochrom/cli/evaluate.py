@@ -20,8 +20,9 @@ from photochrom.cli.evaluation_options import (
 )
 from photochrom.cli.options import FiniteRange, device_option, size_option, vividness_option
 from photochrom.cli.table import aligned
+from photochrom.evaluation.metric_table import picture_metrics
 from photochrom.evaluation.options import Settings
-from photochrom.evaluation.report import PICTURE_METRICS, to_table
+from photochrom.evaluation.report import to_table
 from photochrom.video.temporal.smoothing import DEFAULT_STEADY
 
 _DEFAULT = Settings()
@@ -70,7 +71,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--contact-sheet", type=_FILE, help="Write a PNG with many results side by side.")
 @click.option(
     "--sort-by",
-    type=click.Choice(PICTURE_METRICS),
+    type=click.Choice(picture_metrics()),
     default=_DEFAULT.sort_by,
     show_default=True,
     help="Metric of the first model that orders gallery and contact sheet.",

@@ -13,25 +13,14 @@ from photochrom.errors import InputError
 from photochrom.evaluation.cost import count_macs, milliseconds
 from photochrom.evaluation.dataset import center_crop, grey_of, open_pictures
 from photochrom.evaluation.methods import network_method
+from photochrom.evaluation.metric_table import METRICS
 from photochrom.evaluation.options import Settings
 from photochrom.evaluation.outputs import Results, gallery_page, results_json
-from photochrom.evaluation.report import GREY, METRICS, TRUE, Estimate, Report, Row
+from photochrom.evaluation.report import GREY, TRUE, Estimate, Report, Row
 from photochrom.evaluation.run import Method
 
 JSON_NAME, TABLE_NAME, GALLERY_NAME = "compare.json", "compare.md", "gallery.html"
 """What a comparison leaves in its folder."""
-
-TABLE_METRICS = (
-    "psnr",
-    "ssim",
-    "ciede2000",
-    "lpips",
-    "ab_l1",
-    "auc_rebalanced",
-    "colourfulness",
-    "blotchiness",
-)
-"""The columns of the table; the JSON has all metrics."""
 
 COST_HEADINGS = {
     "parameters": "parameters, M",
@@ -127,12 +116,8 @@ def to_rows(report: Report, costs: Mapping[str, Cost], *, intervals: bool) -> li
     intervals: each value as ``23.71 [23.50, 23.93]``, for a page; else as ``23.71 ±0.22``, half of
     the interval, for a terminal.
     """
-    metrics = [metric for metric in TABLE_METRICS if _measured(report, metric)]
-    head = ["method"]
-    for metric in metrics:
-        info = METRICS[metric]
-        head.append(info.heading + (f", {info.unit}" if info.unit else ""))
-    lines = [[*head, *COST_HEADINGS.values()]]
+    metrics = [key for key, metric in METRICS.items() if metric.compared and _measured(report, key)]
+    lines = [["method", *map(report.heading, metrics), *COST_HEADINGS.values()]]
     for row in (*report.rows, report.truth):
         shown = costs[row.method].show() if row.method in costs else {}
         cost_cells = [shown.get(key, "") for key in COST_HEADINGS]

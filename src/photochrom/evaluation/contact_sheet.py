@@ -65,7 +65,7 @@ def contact_sheet(samples: Sequence[Sample], *, columns: int | None = None) -> b
 def _label(sample: Sample) -> str:
     # The font that Pillow carries has no Greek letters.
     methods = list(sample.scores)[1:]
-    figures = [f"dE {sample.scores[method].ciede2000:.1f}" for method in methods]
+    figures = [f"dE {sample.scores[method].values['ciede2000']:.1f}" for method in methods]
     return "  ".join([PurePosixPath(sample.name).name, *figures])
 
 

@@ -6,15 +6,13 @@ import base64
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from math import isfinite
 from string import Template
 
-from photochrom.evaluation.report import METRICS, Estimate, Report, Row
+from photochrom.evaluation.metric_table import METRICS, captions
+from photochrom.evaluation.report import Estimate, Report, Row
 from photochrom.evaluation.run import Evaluation, Sample
 
-CAPTION_METRICS = ("psnr", "ciede2000", "lpips", "colourfulness")
-"""The figures under each picture, where measured."""
-
-_SHORT = {"psnr": "PSNR", "ciede2000": "ΔE", "lpips": "LPIPS", "colourfulness": "CF"}
 _FIGURE_PX = 190
 
 
@@ -90,10 +88,11 @@ def _article(
 def _caption(method: str, row: Row | None, index: int) -> str:
     figures = []
     if row is not None:
-        for metric in CAPTION_METRICS:
-            if metric in row.pictures:
-                value = METRICS[metric].show(row.pictures[metric][index])
-                figures.append(f"<span>{_SHORT[metric]} {value}</span>")
+        for metric, short in captions().items():
+            values = row.pictures.get(metric)
+            if values is not None and isfinite(values[index]):
+                shown = METRICS[metric].show(values[index])
+                figures.append(f"<span>{escape(short)} {shown}</span>")
     return f"<b>{escape(method)}</b><br>{' · '.join(figures)}"
 
 
@@ -101,12 +100,11 @@ def _table(report: Report, figures: Mapping[str, Mapping[str, str]]) -> str:
     rows = (*report.rows, report.truth)
     head = "".join(f"<th>{escape(row.method)}</th>" for row in rows)
     body = []
-    for metric, info in METRICS.items():
+    for metric in METRICS:
         cells = "".join(f"<td>{_cell(metric, row.estimates[metric])}</td>" for row in report.rows)
         true = report.truth.estimates.get(metric)
         cells += f"<td>{_cell(metric, true)}</td>" if true is not None else "<td></td>"
-        unit = f", {info.unit}" if info.unit else ""
-        body.append(f"<tr><th>{escape(info.heading + unit)}</th>{cells}</tr>")
+        body.append(f"<tr><th>{escape(report.heading(metric))}</th>{cells}</tr>")
     for heading, texts in figures.items():
         cells = "".join(f"<td>{escape(texts.get(row.method, ''))}</td>" for row in rows)
         body.append(f"<tr><th>{escape(heading)}</th>{cells}</tr>")
@@ -123,7 +121,7 @@ def _cell(metric: str, estimate: Estimate | None) -> str:
 def _sorter(ranks: Mapping[str, Sequence[int]], chosen: str, method: str) -> str:
     options = "".join(
         f'<option value="{_attribute(m)}"{" selected" if m == chosen else ""}>'
-        f"{escape(METRICS[m].heading)}</option>"
+        f"{escape(METRICS[m].label)}</option>"
         for m in ranks
     )
     return f"<label>Worst to best by <select>{options}</select> of {escape(method)}</label>"

@@ -1,5 +1,6 @@
 """What a number in a report means: one function per metric, with formula, range and source.
 
+Which of them a report shows, and how, :data:`photochrom.evaluation.metric_table.METRICS` says.
 Every function takes pictures of one size as (H, W, 3) uint8, sRGB-encoded, or what is derived from
 them (CIELAB, colour bins). scikit-image computes what it has (SSIM, CIEDE2000); the rest is here.
 LPIPS needs a network and lives in :mod:`photochrom.evaluation.lpips`.
@@ -27,6 +28,16 @@ PRIOR_SIGMA = 5.0
 
 GREY_COLORFULNESS = 0.1
 """A picture below this has no colour of its own."""
+
+HUE_CHROMA, LEFT_GREY_CHROMA, NEUTRAL_CHROMA = 12.0, 20.0, 4.0
+"""True chroma, CIELAB units: above the first a pixel has a hue that a person names; above the
+second nobody takes it for grey; below the third everybody does."""
+
+GREY_CHROMA = 6.0
+"""A predicted colour below this chroma looks grey."""
+
+WRONG_HUE_DEGREES = 75.0
+"""A colour whose hue is farther off is another colour: green for brown, blue for red."""
 
 _ROUNDING_MSE = 1.0 / 12.0
 _BLOTCH_SIDE = 256
@@ -147,6 +158,56 @@ def blotchiness(lab: NDArray[np.float32]) -> float:
         covariance = mean(L * c) - mean_L * mean_c
         left += mean(c * c) - mean_c**2 - covariance**2 / (variance_L + _BLOTCH_EPSILON)
     return float(np.mean(np.sqrt(np.maximum(left, 0.0))))
+
+
+def hue_error(prediction_lab: NDArray[np.float32], truth_lab: NDArray[np.float32]) -> float:
+    """Share of the coloured pixels that are given another colour, [0, 1]; lower is better.
+
+    Of the pixels with a true chroma ``C* = hypot(a*, b*)`` above 12, those whose colour has a
+    chroma above 6 and a hue angle ``h = atan2(b*, a*)`` more than 75° away: a green horse, a blue
+    face. Grey has none, so read it beside :func:`left_grey`. Ours; thresholds in the constants of
+    this module.
+
+    prediction_lab, truth_lab: (H, W, 3) float32. Returns nan where no pixel has such a true chroma.
+    """
+    ab, true_ab = (lab[..., 1:].astype(np.float64) for lab in (prediction_lab, truth_lab))
+    chroma, true_chroma = np.linalg.norm(ab, axis=-1), np.linalg.norm(true_ab, axis=-1)
+    alike = (ab * true_ab).sum(axis=-1) >= np.cos(np.radians(WRONG_HUE_DEGREES)) * (
+        chroma * true_chroma
+    )
+    return _share((chroma > GREY_CHROMA) & ~alike, true_chroma > HUE_CHROMA)
+
+
+def left_grey(prediction_lab: NDArray[np.float32], truth_lab: NDArray[np.float32]) -> float:
+    """Share of the vivid pixels that stay grey, [0, 1]; lower is better, grey has 1.
+
+    Of the pixels with a true chroma above 20, those whose colour has a chroma below 6. Ours.
+
+    prediction_lab, truth_lab: (H, W, 3) float32. Returns nan where no pixel has such a true chroma.
+    """
+    chroma, true_chroma = (
+        np.linalg.norm(lab[..., 1:], axis=-1) for lab in (prediction_lab, truth_lab)
+    )
+    return _share(chroma < GREY_CHROMA, true_chroma > LEFT_GREY_CHROMA)
+
+
+def brown_bias(prediction_lab: NDArray[np.float32], truth_lab: NDArray[np.float32]) -> float:
+    """How far what is grey in life is tinted, CIELAB units of b*; 0 is none, lower is better.
+
+    ``|mean b* − mean true b*|`` over the pixels with a true chroma below 4: the brown (or blue)
+    wash over walls, streets and snow. Ours.
+
+    prediction_lab, truth_lab: (H, W, 3) float32. Returns nan where no pixel is that grey.
+    """
+    neutral = np.linalg.norm(truth_lab[..., 1:], axis=-1) < NEUTRAL_CHROMA
+    if not neutral.any():
+        return float("nan")
+    b, true_b = prediction_lab[..., 2][neutral], truth_lab[..., 2][neutral]
+    return abs(float(np.mean(b, dtype=np.float64) - np.mean(true_b, dtype=np.float64)))
+
+
+def _share(hit: NDArray[np.bool_], among: NDArray[np.bool_]) -> float:
+    return float(hit[among].mean()) if among.any() else float("nan")
 
 
 def pixel_accuracy(

@@ -12,6 +12,7 @@ from photochrom import __version__
 from photochrom.atomic import write_atomically
 from photochrom.evaluation.contact_sheet import contact_sheet, spread
 from photochrom.evaluation.gallery import gallery_html, leading_row
+from photochrom.evaluation.metric_table import METRICS, captions
 from photochrom.evaluation.options import Settings
 from photochrom.evaluation.report import Report, picture_values, to_json
 from photochrom.evaluation.run import Evaluation, Method
@@ -82,9 +83,14 @@ def gallery_page(results: Results, figures: Mapping[str, Mapping[str, str]] | No
         f"photochrom {__version__}"
     ]
     if results.report is not None:
+        legend = (
+            f"{short}: {METRICS[metric].heading}"
+            for metric, short in captions().items()
+            if not METRICS[metric].label.startswith(short)
+        )
         facts.append(
             "Each value with the interval that holds it in 95 % of bootstrap data sets. "
-            "ΔE: mean CIEDE2000; CF: colourfulness."
+            f"{'; '.join(legend)}."
         )
     return gallery_html(
         results.evaluation,

@@ -2,69 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError
+from photochrom.evaluation.metric_table import METRICS
 
 GREY = "grey"
 """Name of the floor: the grey picture itself as the prediction."""
 
 TRUE = "true"
 """Name of the true pictures: among the thumbnails, and as the report's last row."""
-
-
-@dataclass(frozen=True)
-class MetricInfo:
-    """How a metric is shown: its heading, decimals, unit, and which way is better."""
-
-    heading: str
-    decimals: int
-    better: Literal["higher", "lower", "truth"]
-    unit: str = ""
-
-    def show(self, value: float) -> str:
-        """The value in this metric's decimals, without its unit."""
-        return f"{value:.{self.decimals}f}"
-
-
-METRICS: Mapping[str, MetricInfo] = {
-    "psnr": MetricInfo("PSNR", 2, "higher", "dB"),
-    "ssim": MetricInfo("SSIM", 4, "higher"),
-    "ciede2000": MetricInfo("CIEDE2000", 2, "lower"),
-    "lpips": MetricInfo("LPIPS (squeeze)", 4, "lower"),
-    "ab_l1": MetricInfo("L1 of ab, ×100/110", 2, "lower"),
-    "auc": MetricInfo("raw accuracy AuC", 1, "higher", "%"),
-    "auc_rebalanced": MetricInfo("AuC, class-rebalanced", 1, "higher", "%"),
-    "colourfulness": MetricInfo("colourfulness", 1, "truth"),
-    "colourfulness_percent": MetricInfo("colourfulness, share of true", 1, "truth", "%"),
-    "delta_colourfulness": MetricInfo("ΔCF", 1, "lower"),
-    "colourfulness_ddcolor": MetricInfo("colourfulness (DDColor's)", 1, "truth"),
-    "delta_colourfulness_ddcolor": MetricInfo("ΔCF (DDColor's)", 1, "lower"),
-    "blotchiness": MetricInfo("blotchiness", 2, "truth"),
-}
-"""The metrics of a report, in order."""
-
-PICTURE_METRICS = (
-    "psnr",
-    "ssim",
-    "ciede2000",
-    "lpips",
-    "ab_l1",
-    "auc",
-    "auc_rebalanced",
-    "colourfulness",
-    "colourfulness_ddcolor",
-    "blotchiness",
-)
-"""The metrics that a single picture has too."""
-
-TRUTH_METRICS = ("colourfulness", "colourfulness_ddcolor", "blotchiness")
-"""The metrics that the true picture has by itself."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +38,8 @@ class Row:
     """One method's figures.
 
     estimates: by metric; None where it was not measured. pictures: per metric of a single picture
-    (P,), in the order of the scores; a metric that was not measured is missing.
+    (P,), in the order of the scores, nan where a picture has nothing to measure; a metric that was
+    not measured is missing.
     """
 
     method: str
@@ -104,7 +57,8 @@ class Report:
     def order(self, metric: str, row: Row) -> list[int]:
         """Indices of the pictures from worst to best by one row's metric.
 
-        For the colourfulness, worst is farthest from the true picture's.
+        For a metric whose best is the true picture's value, worst is farthest from it. Pictures
+        that have nothing to measure come last.
         Raises InputError where the metric was not measured picture by picture.
         """
         if metric not in row.pictures:
@@ -117,13 +71,26 @@ class Report:
             badness = np.abs(badness - self.truth.pictures[metric])
         return [int(i) for i in np.argsort(-badness, kind="stable")]
 
+    def heading(self, metric: str) -> str:
+        """A metric's heading; with the number of pictures where some have nothing to measure."""
+        heading = METRICS[metric].heading
+        values = self.rows[0].pictures.get(metric)
+        if values is None or np.isfinite(values).all():
+            return heading
+        return f"{heading} ({np.isfinite(values).sum()} of {len(values)} pictures)"
+
 
 def to_json(report: Report) -> dict[str, object]:
     """The report as JSON-ready data: what the metrics are, and the rows, the truth last."""
     return {
         "metrics": {
-            key: {"heading": info.heading, "unit": info.unit, "better": info.better}
-            for key, info in METRICS.items()
+            key: {
+                "heading": metric.label,
+                "unit": metric.unit,
+                "better": metric.better,
+                "range": [limit if math.isfinite(limit) else None for limit in metric.range],
+            }
+            for key, metric in METRICS.items()
         },
         "rows": [
             {
@@ -138,10 +105,16 @@ def to_json(report: Report) -> dict[str, object]:
     }
 
 
-def picture_values(report: Report, index: int) -> dict[str, dict[str, float]]:
-    """One picture's values, by row and metric. index: its place among the scores."""
+def picture_values(report: Report, index: int) -> dict[str, dict[str, float | None]]:
+    """One picture's values, by row and metric; None where it has nothing to measure.
+
+    index: its place among the scores.
+    """
     return {
-        row.method: {key: float(values[index]) for key, values in row.pictures.items()}
+        row.method: {
+            key: float(values[index]) if np.isfinite(values[index]) else None
+            for key, values in row.pictures.items()
+        }
         for row in (*report.rows, report.truth)
     }
 
@@ -149,9 +122,7 @@ def picture_values(report: Report, index: int) -> dict[str, dict[str, float]]:
 def to_table(report: Report) -> list[list[str]]:
     """The report as cells of text: a line per metric, a column per method."""
     lines = [["", *(row.method for row in report.rows), report.truth.method]]
-    for metric, info in METRICS.items():
-        heading = info.heading + (f", {info.unit}" if info.unit else "")
-        lines.append([heading, *_cells(report, metric)])
+    lines += ([report.heading(metric), *_cells(report, metric)] for metric in METRICS)
     return lines
 
 

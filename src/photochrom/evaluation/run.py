@@ -69,7 +69,7 @@ class Evaluation:
     def colorless(self) -> int:
         """How many of the measured true pictures are grey themselves."""
         return sum(
-            next(iter(sample.scores.values())).true_colourfulness < GREY_COLORFULNESS
+            next(iter(sample.scores.values())).true_values["colourfulness"] < GREY_COLORFULNESS
             for sample in self.samples
             if sample.scores
         )

@@ -5,7 +5,7 @@ Nothing here knows models or files; whatever makes predictions can be measured.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,14 @@ from numpy.typing import NDArray
 from photochrom.color.bins import ColorBins
 from photochrom.errors import InputError
 from photochrom.evaluation import metrics
+from photochrom.evaluation.metric_table import (
+    METRICS,
+    NetworkMetric,
+    PairMetric,
+    PictureMetric,
+    Pixels,
+    RebalancedMetric,
+)
 
 if TYPE_CHECKING:
     from photochrom.evaluation.lpips import Lpips
@@ -22,33 +30,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PairScores:
-    """One prediction measured against one true picture; units as in :mod:`.metrics`.
+    """One prediction measured against one true picture; what each metric is: `METRICS`.
 
-    lpips is None where it was not measured. true_colourfulness and true_blotchiness belong to the
-    true picture.
+    values: of the prediction, by metric; nan where this picture has nothing to measure; a metric
+    whose network is missing is not there. true_values: of the true picture, by the metrics that a
+    picture has by itself.
     share_per_bin: (Q,) float64, the share of pixels whose true colour falls into a colour bin;
-    sum 1. accuracy_per_bin: the same weighted by the pixels' accuracy. Together they make the AuC,
-    plain and class-rebalanced, of any set of pictures.
+    sum 1. sums_per_bin: (Q,) by rebalanced metric, the same weighted by the pixels' value.
+    Together they make the metric, plain or rebalanced, of any set of pictures.
     """
 
-    psnr: float
-    ssim: float
-    ciede2000: float
-    lpips: float | None
-    ab_l1: float
-    blotchiness: float
-    true_blotchiness: float
-    colourfulness: float
-    colourfulness_ddcolor: float
-    true_colourfulness: float
-    true_colourfulness_ddcolor: float
+    values: Mapping[str, float]
+    true_values: Mapping[str, float]
     share_per_bin: NDArray[np.float64]
-    accuracy_per_bin: NDArray[np.float64]
-
-    @property
-    def auc(self) -> float:
-        """Raw accuracy AuC of this picture, [0, 1]."""
-        return float(self.accuracy_per_bin.sum())
+    sums_per_bin: Mapping[str, NDArray[np.float64]]
 
 
 class PairMeter:
@@ -73,43 +68,45 @@ class PairMeter:
         """
         for picture in (truth, *predictions):
             _check_picture(picture, truth.shape)
-        truth_lab = metrics.lab_of(truth)
-        bin_index = metrics.nearest_bin(truth_lab, self.bins).ravel()
+        true = Pixels(truth)
+        bin_index = metrics.nearest_bin(true.lab, self.bins).ravel()
         share = np.bincount(bin_index, minlength=len(self.bins)) / bin_index.size
-        colourfulness = metrics.colorfulness(truth)
-        colourfulness_ddcolor = metrics.colorfulness_ddcolor(truth)
-        blotchiness = metrics.blotchiness(truth_lab)
-        distances = self._lpips(predictions, truth)
+        true_values = {
+            key: metric.function(true)
+            for key, metric in METRICS.items()
+            if isinstance(metric, PictureMetric)
+        }
+        networks = self._by_network(predictions, truth)
         scores = []
-        for prediction, distance in zip(predictions, distances, strict=True):
-            lab = metrics.lab_of(prediction)
-            accuracy = metrics.pixel_accuracy(lab, truth_lab).ravel()
-            scores.append(
-                PairScores(
-                    psnr=metrics.psnr(prediction, truth),
-                    ssim=metrics.ssim(prediction, truth),
-                    ciede2000=metrics.ciede2000(lab, truth_lab),
-                    lpips=distance,
-                    ab_l1=metrics.ab_l1(lab, truth_lab),
-                    blotchiness=metrics.blotchiness(lab),
-                    true_blotchiness=blotchiness,
-                    colourfulness=metrics.colorfulness(prediction),
-                    colourfulness_ddcolor=metrics.colorfulness_ddcolor(prediction),
-                    true_colourfulness=colourfulness,
-                    true_colourfulness_ddcolor=colourfulness_ddcolor,
-                    share_per_bin=share,
-                    accuracy_per_bin=np.bincount(bin_index, accuracy, len(self.bins))
-                    / bin_index.size,
-                )
-            )
+        for index, ours in enumerate(map(Pixels, predictions)):
+            values: dict[str, float] = {}
+            sums: dict[str, NDArray[np.float64]] = {}
+            for key, metric in METRICS.items():
+                match metric:
+                    case PairMetric():
+                        values[key] = metric.function(ours, true)
+                    case PictureMetric():
+                        values[key] = metric.function(ours)
+                    case NetworkMetric() if key in networks:
+                        values[key] = float(networks[key][index])
+                    case RebalancedMetric():
+                        pixels = metric.function(ours, true).ravel()
+                        sums[key] = np.bincount(bin_index, pixels, len(self.bins)) / pixels.size
+            scores.append(PairScores(values, true_values, share, sums))
         return scores
 
-    def _lpips(
+    def _by_network(
         self, predictions: Sequence[NDArray[np.uint8]], truth: NDArray[np.uint8]
-    ) -> list[float | None]:
+    ) -> dict[str, NDArray[np.float32]]:
+        """What the LPIPS network measures, (N,) by metric; empty without the network."""
         if self.lpips is None or not predictions:
-            return [None] * len(predictions)
-        return [float(d) for d in self.lpips.distances(truth, np.stack(predictions))]
+            return {}
+        stacked = np.stack(predictions)
+        return {
+            key: metric.function(self.lpips, truth, stacked)
+            for key, metric in METRICS.items()
+            if isinstance(metric, NetworkMetric)
+        }
 
 
 def evaluate_pairs(

@@ -22,8 +22,9 @@ from photochrom.atomic import write_atomically
 from photochrom.engine import Network
 from photochrom.errors import InputError, requires_extra
 from photochrom.evaluation.dataset import PictureSet, grey_of
+from photochrom.evaluation.metric_table import METRICS
 from photochrom.evaluation.options import Settings
-from photochrom.evaluation.report import METRICS, TRUTH_METRICS, Estimate, Row
+from photochrom.evaluation.report import Estimate, Row
 from photochrom.evaluation.run import Method, evaluate_pictures
 from photochrom.evaluation.scores import PairMeter
 from photochrom.evaluation.summary import summarize
@@ -120,7 +121,7 @@ def turning_point(moments: Sequence[Moment]) -> TurningPoint:
         "lpips" if all(moment.value("lpips") is not None for moment in moments) else "ciede2000"
     )
     picked = min(before, key=lambda index: moments[index].value(metric) or 0.0)
-    why = f"the lowest {METRICS[metric].heading}"
+    why = f"the lowest {METRICS[metric].label}"
     if overshoot is None:
         why += "; colours never exceed the true photographs'"
     else:
@@ -133,12 +134,12 @@ def turning_point(moments: Sequence[Moment]) -> TurningPoint:
 def to_rows(moments: Sequence[Moment], found: TurningPoint) -> list[list[str]]:
     """The table as text, with the true photographs' own figures last."""
     metrics = [m for m in FIGURES if moments[0].value(m) is not None]
-    rows = [["checkpoint", "images", *(METRICS[m].heading for m in metrics), ""]]
+    rows = [["checkpoint", "images", *(METRICS[m].label for m in metrics), ""]]
     for index, moment in enumerate(moments):
         cells = [_shown(moment.row.estimates[m], m) for m in metrics]
         rows.append([moment.name, str(moment.images), *cells, _mark(index, moment, found)])
     truth = moments[0].truth.estimates
-    cells = [_shown(truth.get(m), m) if m in TRUTH_METRICS else "" for m in metrics]
+    cells = [_shown(truth.get(m), m) for m in metrics]
     return [*rows, ["true", "", *cells, ""]]
 
 
@@ -198,13 +199,13 @@ def _plot(moments: Sequence[Moment], found: TurningPoint) -> bytes:
         low, high = [e.low for e in figures], [e.high for e in figures]
         axes.fill_between(images, low, high, color="#2864b4", alpha=0.12, linewidth=0)
         truth = moments[0].truth.estimates.get(metric)
-        if metric in TRUTH_METRICS and truth is not None:
+        if truth is not None:
             axes.axhline(truth.value, color="#8a8a92", linestyle="--", linewidth=1)
             axes.annotate(
                 "true photos", (images[0], truth.value), fontsize=7, va="bottom", color="#63636b"
             )
         axes.axvline(images[found.picked], color="#d9822b", linewidth=1)
-        axes.set_title(METRICS[metric].heading, fontsize=10)
+        axes.set_title(METRICS[metric].label, fontsize=10)
         axes.set_xlabel("images seen, thousands", fontsize=8)
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
