@@ -1,66 +1,67 @@
-"""One run for one output: a second one would write into the first one's unfinished work."""
+"""Locks on files, which the system opens again when their holder dies, however it dies."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from photochrom.errors import OutputError
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+_POLL_S = 0.05
+_GRACE_S = 0.2
+"""Whoever holds an output removes the file of its lock at the end: time to try the next one."""
 
 
 @contextlib.contextmanager
-def sole(target: Path) -> Iterator[None]:
-    """Hold an output for the time of a ``with`` block; the system frees it when a run is killed.
+def file_lock(path: Path, wait_s: float) -> Iterator[bool]:
+    """Hold the lock on ``path`` during the block; gives False if another kept it for so long.
 
+    The file is made where there is none, and may stay. Raises OSError where that is impossible.
+    """
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=wait_s, poll_interval=_POLL_S)
+        held = True
+    except Timeout:
+        held = False
+    try:
+        yield held
+    finally:
+        if held:
+            lock.release()
+
+
+@contextlib.contextmanager
+def output_lock(target: Path) -> Iterator[None]:
+    """One run for one output: a second one would write into the first one's unfinished work.
+
+    Holds the output for the time of a ``with`` block; afterwards nothing of the lock is left.
     Raises OutputError where another run holds it, or where nothing can be written.
     """
-    path = lock_file(target)
-    try:
-        held = _hold(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from None
-    if held is None:
-        raise OutputError(
-            f"another run is colouring {target}; wait for it, stop it, or name another output"
-        )
-    try:
-        yield
-    finally:
-        # Removed while it is held, so that nobody else's is; Windows wants it closed first.
-        with contextlib.suppress(OSError):
-            path.unlink()
-        os.close(held)
-        if sys.platform == "win32":
-            with contextlib.suppress(OSError):
-                path.unlink()
-
-
-def lock_file(target: Path) -> Path:
-    """The file that is held."""
-    return target.with_name(f".{target.name}.photochrom-lock")
-
-
-def _hold(path: Path) -> int | None:
-    """The file, open and locked; None where another process has it."""
-    while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    path = output_lock_file(target)
+    with contextlib.ExitStack() as stack:
         try:
-            if sys.platform == "win32":
-                msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-            else:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(file)
-            return None
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file), path.stat()):
-                return file
-        os.close(file)  # its holder has just removed it: it protects nothing
+            held = stack.enter_context(file_lock(path, _GRACE_S))
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror or error}") from None
+        if not held:
+            raise OutputError(
+                f"another run is colouring {target}; wait for it, stop it, or name another output"
+            )
+        try:
+            yield
+        finally:
+            # Removed while it is held, so that nobody else's is. Windows removes no open file;
+            # there, filelock does it on release.
+            if sys.platform != "win32":
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+def output_lock_file(target: Path) -> Path:
+    """The file whose lock is held for an output."""
+    return target.with_name(f".{target.name}.photochrom-lock")

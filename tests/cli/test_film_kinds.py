@@ -14,7 +14,7 @@ from fixtures.film import Film, decoded, make_film, payloads
 from fixtures.model import tiny_model
 
 from photochrom.cli import main
-from photochrom.locks import lock_file, sole
+from photochrom.locks import output_lock, output_lock_file
 from photochrom.video.film import color_film
 from photochrom.video.io.encoder import CODECS, Codec, Encoding
 from photochrom.video.io.probe import probe
@@ -171,11 +171,11 @@ def test_a_second_run_on_the_same_output_is_refused(
     tmp_path: Path, tiny: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, target = make_film(tmp_path / "in.mkv", Film(frames=3)), tmp_path / "out.mkv"
-    with sole(target):
+    with output_lock(target):
         assert main(["film", str(source), "-o", str(target), "--overwrite", *tiny]) == 1
         assert "another run is colouring" in capsys.readouterr().err
-        assert lock_file(target).exists()
-    lock_file(target).touch()  # of a run that was killed
+        assert output_lock_file(target).exists()
+    output_lock_file(target).touch()  # of a run that was killed
     assert main(["film", str(source), "-o", str(target), *tiny]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.mkv"]
 
@@ -213,5 +213,5 @@ def test_ctrl_c_stops_all_films_and_keeps_what_is_finished(tmp_path: Path, tiny:
     assert not any(target.exists() for _, target in films)
     assert any(list(parts_folder(target).glob("*.json")) for _, target in films)
     for source, target in films:
-        assert not lock_file(target).exists()
+        assert not output_lock_file(target).exists()
         assert color_film(source, target, replace(settings, resume=True)).frames == 30

@@ -27,7 +27,7 @@ def test_whole_numbers_are_metrics_too() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (card_with(color="red"), "unknown keys colour; known are name, version"),
+        (card_with(color="red"), "unknown keys color; known are name, version"),
         (card_with(licence=None), "lacks licence"),
         (card_with(size="256"), "size is '256', but should be int"),
         (card_with(parameters=True), "parameters is True"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from photochrom import __version__
+from photochrom.atomic import remove_leftovers, write_atomically
 from photochrom.errors import ModelError, OutputError
 
 MAX_BYTES = 2 * 1024**3
@@ -23,8 +24,6 @@ def download(url: str, checksum: str, target: Path) -> bytes:
     Returns the content. Raises ModelError when the file cannot be fetched or kept, or is not
     what the checksum says; then nothing is left behind.
     """
-    from photochrom.atomic import remove_leftovers, write_atomically  # brings all decoders
-
     content = b"".join(_received(url))
     actual = hashlib.sha256(content).hexdigest()
     if actual != checksum:

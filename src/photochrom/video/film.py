@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from photochrom import __version__
 from photochrom.engine import Network, load, local
-from photochrom.locks import sole
+from photochrom.locks import output_lock
 from photochrom.processors import available
 from photochrom.video.converter import Converter, Reel, decoded
 from photochrom.video.guess import network_guess
@@ -79,7 +79,7 @@ def color_film(
     network = load(local(settings.model), device=settings.device, threads=settings.threads)
     converter = Converter(info, network.card, settings.size)
     pinned = pinned_in_shots(info, converter, settings)
-    with sole(target):
+    with output_lock(target):
         parts = open_parts(
             target,
             manifest(info, network, settings),

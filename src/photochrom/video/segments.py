@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from photochrom.atomic import check_target, remove_leftovers, write_atomically
 from photochrom.errors import InputError, OutputError
-from photochrom.locks import sole
+from photochrom.locks import output_lock
 from photochrom.video.io.encoder import Encoding, FilmWriter
 from photochrom.video.io.frame import FilmInfo, Frame
 
@@ -165,7 +165,7 @@ def parts_folder(target: Path) -> Path:
 
 def forget_parts(target: Path) -> None:
     """Tidy up after a run that was killed between the completion of its film and its own end."""
-    with contextlib.suppress(OutputError), sole(target):
+    with contextlib.suppress(OutputError), output_lock(target):
         Parts(parts_folder(target)).remove()
 
 

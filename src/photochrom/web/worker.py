@@ -22,6 +22,7 @@ from flask import Flask
 
 from photochrom.engine import Network, load, local
 from photochrom.errors import InputError, MissingDependencyError, OutputError, PhotochromError
+from photochrom.locks import file_lock
 from photochrom.pipeline import colorize
 from photochrom.web import jobs
 from photochrom.web.app import create_app
@@ -29,7 +30,6 @@ from photochrom.web.cleanup import sweep
 from photochrom.web.database import db, is_outage, new_id, upgrade_database
 from photochrom.web.errors import SettingsError
 from photochrom.web.i18n import _
-from photochrom.web.lock import held
 from photochrom.web.logs import start_logs
 from photochrom.web.render import Order, Stopped, color
 from photochrom.web.settings import WebSettings
@@ -213,7 +213,7 @@ def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:
     """
     start_logs(logging.WARNING if settings.local else logging.INFO)
     app = create_app(settings)
-    with held(settings.data_dir / "worker.lock", _WAIT_FOR_LOCK_S) as alone:
+    with file_lock(settings.data_dir / "worker.lock", _WAIT_FOR_LOCK_S) as alone:
         if not alone:
             raise SettingsError(
                 f"another worker is at work on {settings.data_dir}; one is enough. Stop it, or "
@@ -238,7 +238,7 @@ def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:
 
 def migrate(app: Flask, settings: WebSettings) -> None:
     """Bring the database up to date; web and worker may start at the same moment."""
-    with held(settings.data_dir / "migrate.lock", _WAIT_FOR_LOCK_S):
+    with file_lock(settings.data_dir / "migrate.lock", _WAIT_FOR_LOCK_S):
         upgrade_database(app)
 
 
