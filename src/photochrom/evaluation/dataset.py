@@ -69,7 +69,7 @@ class ZipPictures(PictureSet):
             data = self._zip.read(name)
         except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(f"cannot read {name} in {self.path}: {error}") from error
-        return imageio.eight_bit_rgb(imageio.decode(data, f"{self.path}/{name}"))
+        return imageio.eight_bit_rgb(imageio.read(data, name=f"{self.path}/{name}"))
 
 
 def open_pictures(path: Path) -> PictureSet:
