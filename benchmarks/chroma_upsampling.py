@@ -29,9 +29,8 @@ from photochrom.color.luminance import lightness
 from photochrom.color.space import rgb_to_lab
 from photochrom.color.upsample import upsample_chroma
 from photochrom.engine import Network, load
-from photochrom.engine.find import cache_dir
 from photochrom.evaluation.dataset import grey_of, open_pictures
-from photochrom.evaluation.lpips import Lpips, find_weights
+from photochrom.evaluation.lpips import load_lpips
 from photochrom.evaluation.scores import PairMeter, PairScores
 from photochrom.pipeline import guess_chroma, hint_planes
 
@@ -63,8 +62,7 @@ REFERENCE = "bicubic"
 def main() -> None:
     """Measure and write one table per source of chroma and working size."""
     arguments = parsed()
-    weights = find_weights(arguments.lpips_weights, cache_dir())
-    meter = PairMeter(Lpips.load(weights) if weights else None)
+    meter = PairMeter(load_lpips(arguments.lpips_weights))
     network = load(arguments.model) if arguments.model else None
     pictures = open_pictures(arguments.pictures)
     scores: dict[tuple[str, int], dict[str, list[PairScores]]] = defaultdict(

@@ -25,9 +25,8 @@ from numpy.typing import NDArray
 from photochrom.color.compose import compose
 from photochrom.color.luminance import lightness
 from photochrom.engine import DEFAULT_MODEL, load
-from photochrom.engine.find import cache_dir
 from photochrom.evaluation.dataset import center_crop, grey_of, open_pictures
-from photochrom.evaluation.lpips import Lpips, find_weights
+from photochrom.evaluation.lpips import load_lpips
 from photochrom.evaluation.metrics import lab_of
 from photochrom.evaluation.scores import PairMeter, PairScores
 from photochrom.pipeline import colorize
@@ -42,8 +41,7 @@ GREYEST = 1e-3
 def main() -> None:
     """Measure every correction on every picture, and write the means."""
     arguments = parsed()
-    weights = find_weights(arguments.lpips_weights, cache_dir())
-    meter = PairMeter(Lpips.load(weights) if weights else None)
+    meter = PairMeter(load_lpips(arguments.lpips_weights))
     network = load(arguments.model)
     pictures = open_pictures(arguments.pictures)
     scores: dict[str, list[PairScores]] = defaultdict(list)

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photochrom.cli import FAILED, OK
-from photochrom.cli.evaluation_options import (
+from photochrom.cli.evaluation_progress import load_meter, run_evaluation
+from photochrom.cli.options import (
     crop_option,
     data_option,
+    device_option,
     limit_option,
     lpips_option,
-    measure,
-    pair_meter,
+    overwrite_option,
     seed_option,
+    size_option,
     thumbnail_option,
+    vividness_option,
 )
-from photochrom.cli.options import device_option, size_option, vividness_option
+from photochrom.cli.progress import message_console
 from photochrom.cli.table import aligned
 from photochrom.errors import requires_extra
 from photochrom.evaluation.options import Settings
@@ -51,7 +54,7 @@ _INSTEAD = ", or export the runs where they were trained and compare the .onnx f
 @crop_option
 @lpips_option
 @thumbnail_option
-@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+@overwrite_option
 def compare(
     runs: tuple[str, ...],
     data: Path,
@@ -67,8 +70,6 @@ def compare(
     has the figures with their 95 % intervals, parameters, multiplications, the speed of training,
     and milliseconds per photo; on the page each photo is a row, each method a column.
     """
-    from rich.console import Console
-
     with requires_extra("evaluate", "comparing"):
         from photochrom.evaluation.compare import (
             check_folder,
@@ -78,13 +79,13 @@ def compare(
             write_comparison,
         )
 
-    messages = Console(stderr=True, highlight=False, soft_wrap=True)
+    messages = message_console()
     settings = Settings(**choices)
     check_folder(out, overwrite=overwrite)
-    meter = pair_meter(lpips_weights, messages)
+    meter = load_meter(lpips_weights, messages)
     contenders = [_contender(run, out / "models", messages) for run in runs]
     methods = methods_of(contenders, settings)
-    results = measure(methods, data, meter, settings, messages, thumbnails=True)
+    results = run_evaluation(methods, data, meter, settings, messages, thumbnails=True)
     costs = costs_of(contenders, methods, results)
     if results.report is not None:
         click.echo(aligned(to_rows(results.report, costs, intervals=False)))

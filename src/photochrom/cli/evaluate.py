@@ -8,17 +8,21 @@ from typing import Any
 import click
 
 from photochrom.cli import FAILED, OK
-from photochrom.cli.evaluation_options import (
+from photochrom.cli.evaluation_progress import load_meter, run_evaluation
+from photochrom.cli.options import (
+    FiniteRange,
     crop_option,
     data_option,
+    device_option,
     limit_option,
     lpips_option,
-    measure,
-    pair_meter,
+    overwrite_option,
     seed_option,
+    size_option,
     thumbnail_option,
+    vividness_option,
 )
-from photochrom.cli.options import FiniteRange, device_option, size_option, vividness_option
+from photochrom.cli.progress import message_console
 from photochrom.cli.table import aligned
 from photochrom.evaluation.metric_table import picture_metrics
 from photochrom.evaluation.options import Settings
@@ -89,7 +93,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     is_flag=True,
     help="The pictures have no true colours (old photographs): colour and show, measure nothing.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+@overwrite_option
 def evaluate(
     models: tuple[str, ...],
     data: Path | None,
@@ -109,8 +113,6 @@ def evaluate(
     grey picture itself as the answer) and with 95 % bootstrap intervals. A picture that cannot be
     read is named and left out; the exit code is then 1.
     """
-    from rich.console import Console
-
     from photochrom.atomic import check_target
     from photochrom.engine import DEFAULT_MODEL
     from photochrom.evaluation import outputs
@@ -128,22 +130,22 @@ def evaluate(
         raise click.UsageError("--no-truth measures nothing; add --gallery or --contact-sheet.")
     for path, _ in wanted:
         check_target(path, overwrite=overwrite)
-    messages = Console(stderr=True, highlight=False, soft_wrap=True)
+    messages = message_console()
     settings = Settings(**choices)
     if data is None:
         if no_truth or any(path is not None for path in (gallery, contact_sheet, settings.crop)):
             raise click.UsageError("--film goes without gallery, sheet, crop and --no-truth.")
         from photochrom.cli.evaluate_film import measure_films
 
-        lpips = pair_meter(lpips_weights, messages).lpips
+        lpips = load_meter(lpips_weights, messages).lpips
         measure_films(models, films, settings, steady, lpips, json, messages, overwrite=overwrite)
         return OK
-    meter = None if no_truth else pair_meter(lpips_weights, messages)
+    meter = None if no_truth else load_meter(lpips_weights, messages)
     if settings.sort_by == "lpips" and meter is not None and meter.lpips is None:
         raise click.UsageError("--sort-by lpips needs LPIPS; name its weights.")
     thumbnails = gallery is not None or contact_sheet is not None
     methods = load_methods(models or (DEFAULT_MODEL,), settings)
-    results = measure(methods, data, meter, settings, messages, thumbnails=thumbnails)
+    results = run_evaluation(methods, data, meter, settings, messages, thumbnails=thumbnails)
     if results.report is not None:
         click.echo(aligned(to_table(results.report)))
     for path, write in wanted:

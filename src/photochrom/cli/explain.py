@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photochrom.cli import OK
-from photochrom.cli.options import device_option, model_option, size_option
+from photochrom.cli.options import device_option, model_option, overwrite_option, size_option
 from photochrom.errors import requires_extra
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 )
 @size_option
 @device_option
-@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+@overwrite_option
 def explain(
     photo: Path,
     model: str,

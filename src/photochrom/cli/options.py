@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from photochrom.engine import DEFAULT_MODEL, DEVICE_NAMES
 from photochrom.errors import InputError
+from photochrom.evaluation.options import Settings as EvaluationSettings
 from photochrom.pipeline import DEFAULT_VIVIDNESS, parse_color
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 2048
+
+_EVALUATION = EvaluationSettings()
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 class FiniteRange(click.FloatRange):
@@ -76,4 +82,59 @@ device_option = click.option(
     default="auto",
     show_default=True,
     help="Where the network runs; auto takes the fastest that is installed.",
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="TOML file with settings, in a table [web].",
+)
+
+
+def data_option(*, required: bool) -> Callable[[_Command], _Command]:
+    """``--data``, the colour pictures to measure on."""
+    return click.option(
+        "--data",
+        required=required,
+        type=click.Path(path_type=Path),
+        metavar="FOLDER|ZIP",
+        help="Colour pictures: a folder with its subfolders, or a zip file.",
+    )
+
+
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=_EVALUATION.limit,
+    help="Take this many pictures, drawn at random by --seed; all unless given.",
+)
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=_EVALUATION.seed,
+    show_default=True,
+    help="Of the draw of pictures and of the bootstrap intervals.",
+)
+crop_option = click.option(
+    "--crop",
+    type=click.IntRange(min=32),
+    default=_EVALUATION.crop,
+    metavar="PX",
+    help="First bring the short side to this many px and take the centre square (published "
+    "figures: 256).",
+)
+lpips_option = click.option(
+    "--lpips-weights",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="LPIPS (squeeze) as safetensors; else the file that PHOTOCHROM_LPIPS names, else "
+    "lpips-squeeze.safetensors in the cache. Without any, LPIPS is not measured.",
+)
+thumbnail_option = click.option(
+    "--thumbnail",
+    "thumbnail_px",
+    type=click.IntRange(min=16),
+    default=_EVALUATION.thumbnail_px,
+    show_default=True,
+    metavar="PX",
+    help="Longest side of the pictures in the gallery.",
 )

@@ -12,6 +12,7 @@ import click
 from photochrom.batch import Outcome, Status
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
 _SUMMARY: dict[Status, str] = {
@@ -77,6 +78,13 @@ class Reporter:
             click.echo(line, err=True)
         else:
             self._bar[0].console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def message_console() -> Console:
+    """Where the commands that measure speak to people: stderr, lines unbroken."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def printable(text: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from photochrom.cli.options import config_option
 from photochrom.errors import requires_extra
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
@@ -30,11 +31,7 @@ DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
     is_flag=True,
     help="For one person on this machine: no accounts, and only this machine is answered.",
 )
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="TOML file with settings, in a table [web].",
-)
+@config_option
 @click.option("--no-worker", is_flag=True, help="Only answer; `photochrom worker` colours.")
 def serve(host: str, port: int, local: bool, config: Path | None, no_worker: bool) -> None:
     """Run the studio: pictures coloured in a browser, with accounts, jobs and links to share.

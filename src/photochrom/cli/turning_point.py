@@ -8,14 +8,17 @@ from typing import Any
 import click
 
 from photochrom.cli import OK
-from photochrom.cli.evaluation_options import (
+from photochrom.cli.evaluation_progress import load_meter
+from photochrom.cli.options import (
     crop_option,
     data_option,
+    device_option,
     lpips_option,
-    pair_meter,
+    overwrite_option,
     seed_option,
+    size_option,
 )
-from photochrom.cli.options import device_option, size_option
+from photochrom.cli.progress import message_console
 from photochrom.cli.table import aligned
 from photochrom.errors import requires_extra
 from photochrom.evaluation.options import Settings
@@ -44,7 +47,7 @@ _PHOTOS = 50
 @device_option
 @crop_option
 @lpips_option
-@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+@overwrite_option
 def turning_point(
     run: Path,
     data: Path,
@@ -62,40 +65,33 @@ def turning_point(
     """
     with requires_extra("train", "looking into a run"):
         from photochrom.training.finished_run import kept_checkpoints, load_run, run_facts
-    from rich.console import Console
     from rich.progress import Progress
 
-    from photochrom.atomic import check_target
     from photochrom.evaluation import turning_point as room
     from photochrom.evaluation.dataset import open_pictures
 
     folder = out or run
-    kept = kept_checkpoints(run)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in (room.CSV_NAME, room.PLOT_NAME, room.SHEET_NAME):
-        check_target(folder / name, overwrite=overwrite)
-    messages = Console(stderr=True, highlight=False, soft_wrap=True)
+    checkpoints = kept_checkpoints(run)
+    room.check_folder(folder, overwrite=overwrite)
+    messages = message_console()
     settings = Settings(**choices)
-    meter = pair_meter(lpips_weights, messages)
+    meter = load_meter(lpips_weights, messages)
     pictures = open_pictures(data)
-    names = pictures.sample(settings.limit, settings.seed)
-    with Progress(console=messages) as progress:
-        task = progress.add_task("checkpoints", total=len(kept) * len(names))
-
-        def moment(path: Path) -> room.Moment:
-            """One checkpoint, measured; its network is gone before the next is loaded."""
-            images, network = run_facts(path).images, load_run(path, settings.device)
-            return room.measure_moment(
-                path.stem, images, network, pictures, names, meter, settings,
-                advance=lambda: progress.advance(task),
-            )  # fmt: skip
-
-        moments = [moment(path) for path in kept]
+    with Progress(console=messages) as bars:
+        task = bars.add_task("checkpoints", total=None)
+        moments = room.measure_moments(
+            checkpoints,
+            lambda path: (run_facts(path).images, load_run(path, settings.device)),
+            pictures,
+            meter,
+            settings,
+            progress=lambda done, total: bars.update(task, completed=done, total=total),
+        )
     found = room.turning_point(moments)
     click.echo(aligned(room.to_rows(moments, found)))
     written = room.write_turning_point(folder, moments, found, pictures, overwrite=overwrite)
     for file in written:
         messages.print(f"wrote {file}", markup=False)
-    messages.print(f"picked {kept[found.picked]}: {found.why}", markup=False)
-    messages.print(f"photochrom export {kept[found.picked]} MODEL.onnx", markup=False)
+    messages.print(f"picked {checkpoints[found.picked]}: {found.why}", markup=False)
+    messages.print(f"photochrom export {checkpoints[found.picked]} MODEL.onnx", markup=False)
     return OK

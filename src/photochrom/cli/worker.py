@@ -6,15 +6,12 @@ from pathlib import Path
 
 import click
 
+from photochrom.cli.options import config_option
 from photochrom.errors import requires_extra
 
 
 @click.command()
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="TOML file with settings, in a table [web].",
-)
+@config_option
 @click.option("--with-parent", is_flag=True, hidden=True)
 def worker(config: Path | None, with_parent: bool) -> None:
     """Colour the pictures of a studio that runs with `photochrom serve --no-worker`.

@@ -15,9 +15,9 @@ from photochrom.evaluation.dataset import center_crop, grey_of, open_pictures
 from photochrom.evaluation.methods import network_method
 from photochrom.evaluation.metric_table import METRICS
 from photochrom.evaluation.options import Settings
-from photochrom.evaluation.outputs import Results, gallery_page, results_json
+from photochrom.evaluation.outputs import gallery_page, results_json
 from photochrom.evaluation.report import GREY, TRUE, Estimate, Report, Row
-from photochrom.evaluation.run import Method
+from photochrom.evaluation.run import Method, Results
 
 JSON_NAME, TABLE_NAME, GALLERY_NAME = "compare.json", "compare.md", "gallery.html"
 """What a comparison leaves in its folder."""

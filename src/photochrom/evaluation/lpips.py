@@ -21,6 +21,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from photochrom.engine import cache_dir
 from photochrom.errors import InputError, ModelError, requires_extra
 
 WEIGHTS_VARIABLE = "PHOTOCHROM_LPIPS"
@@ -52,6 +53,16 @@ def find_weights(explicit: Path | None, cache: Path) -> Path | None:
         return path
     cached = cache / WEIGHTS_NAME
     return cached if cached.is_file() else None
+
+
+def load_lpips(explicit: Path | None = None) -> Lpips | None:
+    """LPIPS from the weights that `find_weights` finds; None where there are none.
+
+    explicit: a file that was named. Raises ModelError where it, or the one that is named by
+    ``PHOTOCHROM_LPIPS``, is not there or not what it should be.
+    """
+    weights = find_weights(explicit, cache_dir())
+    return None if weights is None else Lpips.load(weights)
 
 
 class Lpips:

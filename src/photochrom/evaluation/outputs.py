@@ -13,20 +13,8 @@ from photochrom.atomic import write_atomically
 from photochrom.evaluation.contact_sheet import contact_sheet, spread
 from photochrom.evaluation.gallery import gallery_html, leading_row
 from photochrom.evaluation.metric_table import METRICS, captions
-from photochrom.evaluation.options import Settings
-from photochrom.evaluation.report import Report, picture_values, to_json
-from photochrom.evaluation.run import Evaluation, Method
-
-
-@dataclasses.dataclass(frozen=True)
-class Results:
-    """One evaluation with all that its outputs tell about it. report: None without truth."""
-
-    data: Path
-    settings: Settings
-    methods: Sequence[Method]
-    evaluation: Evaluation
-    report: Report | None
+from photochrom.evaluation.report import picture_values, to_json
+from photochrom.evaluation.run import Results
 
 
 def write_json(path: Path, results: Results, *, overwrite: bool) -> None:

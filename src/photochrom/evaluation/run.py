@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,11 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom.errors import InputError, MissingDependencyError
-from photochrom.evaluation.dataset import PictureSet, as_rgb, center_crop, grey_of
+from photochrom.evaluation.dataset import PictureSet, as_rgb, center_crop, grey_of, open_pictures
 from photochrom.evaluation.metrics import GREY_COLORFULNESS
 from photochrom.evaluation.options import Settings
-from photochrom.evaluation.report import GREY, TRUE
+from photochrom.evaluation.report import GREY, TRUE, Report
 from photochrom.evaluation.scores import PairMeter, PairScores
+from photochrom.evaluation.summary import summarize
 
 _WORKERS = 2
 _WAITING = 4
@@ -73,6 +76,60 @@ class Evaluation:
             for sample in self.samples
             if sample.scores
         )
+
+
+@dataclass(frozen=True)
+class Results:
+    """One evaluation with all that its outputs say about it. report: None without truth."""
+
+    data: Path
+    settings: Settings
+    methods: Sequence[Method]
+    evaluation: Evaluation
+    report: Report | None
+
+
+def evaluate(
+    methods: Sequence[Method],
+    data: Path,
+    meter: PairMeter | None,
+    settings: Settings,
+    *,
+    thumbnails: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Results:
+    """Measure methods on a data set and sum up: what `photochrom evaluate` does.
+
+    data: a folder or zip file of colour pictures. meter: None where the pictures have no true
+    colour. thumbnails: whether outputs will show the pictures. progress: called with the numbers of
+    pictures that are done and that there are, first with none done.
+
+    Raises InputError where no picture can be measured, ModelError where a method fails.
+    """
+    pictures = open_pictures(data)
+    names = pictures.sample(settings.limit, settings.seed)
+    done = count(1)
+    progress(0, len(names))
+    evaluation = evaluate_pictures(
+        pictures,
+        names,
+        methods,
+        meter,
+        settings,
+        thumbnails=thumbnails,
+        advance=lambda: progress(next(done), len(names)),
+    )
+    if not evaluation.samples:
+        name, reason = next(iter(evaluation.failures.items()))
+        raise InputError(
+            f"none of the {len(names)} pictures of {data} could be measured; {name}: {reason}"
+        )
+    report = None
+    if meter is not None:
+        report = summarize(
+            evaluation.scores(), meter.bins, seed=settings.seed, resamples=settings.resamples
+        )
+    return Results(data, settings, methods, evaluation, report)
 
 
 def evaluate_pictures(

@@ -13,12 +13,13 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.atomic import write_atomically
+from photochrom.atomic import check_target, write_atomically
 from photochrom.engine import Network
 from photochrom.errors import InputError, requires_extra
 from photochrom.evaluation.dataset import PictureSet, grey_of
@@ -82,7 +83,42 @@ class TurningPoint:
     why: str
 
 
-def measure_moment(
+def check_folder(folder: Path, *, overwrite: bool) -> None:
+    """Make the folder; raise OutputError where its files could not be written later."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (CSV_NAME, PLOT_NAME, SHEET_NAME):
+        check_target(folder / name, overwrite=overwrite)
+
+
+def measure_moments(
+    checkpoints: Sequence[Path],
+    load: Callable[[Path], tuple[int, Network]],
+    pictures: PictureSet,
+    meter: PairMeter,
+    settings: Settings,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Moment]:
+    """Measure the networks of checkpoints on the same pictures, one after the other.
+
+    load: the images seen until a checkpoint, and its network, which is gone before the next is
+    loaded. progress: called with the numbers of colourings that are done and that there are.
+    Raises InputError where no picture can be measured, ModelError.
+    """
+    names = pictures.sample(settings.limit, settings.seed)
+    total, done = len(checkpoints) * len(names), count(1)
+    progress(0, total)
+
+    def moment(checkpoint: Path) -> Moment:
+        images, network = load(checkpoint)
+        return _measure(
+            checkpoint.stem, images, network, pictures, names, meter, settings,
+            advance=lambda: progress(next(done), total),
+        )  # fmt: skip
+
+    return [moment(checkpoint) for checkpoint in checkpoints]
+
+
+def _measure(
     name: str,
     images: int,
     network: Network,
@@ -90,9 +126,8 @@ def measure_moment(
     names: Sequence[str],
     meter: PairMeter,
     settings: Settings,
-    advance: Callable[[], None] = lambda: None,
+    advance: Callable[[], None],
 ) -> Moment:
-    """Measure a checkpoint's network on these pictures. Raises InputError, ModelError."""
     color = partial(colorize, model=network, size=settings.size, vividness=settings.vividness)
     method = Method(name, color)
     evaluation = evaluate_pictures(

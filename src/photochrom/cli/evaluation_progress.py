@@ -1,0 +1,73 @@
+"""What people see while models are measured on photographs; and LPIPS, or why it is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from photochrom.cli.progress import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from photochrom.evaluation.options import Settings
+    from photochrom.evaluation.run import Method, Results
+    from photochrom.evaluation.scores import PairMeter
+
+
+def load_meter(lpips_weights: Path | None, messages: Console) -> PairMeter:
+    """The measuring instrument, with LPIPS where its weights are at hand; says where not."""
+    from photochrom.engine import cache_dir
+    from photochrom.evaluation.lpips import WEIGHTS_NAME, WEIGHTS_VARIABLE, load_lpips
+    from photochrom.evaluation.scores import PairMeter
+
+    lpips = load_lpips(lpips_weights)
+    if lpips is None:
+        messages.print(
+            f"LPIPS is not measured: there is no {cache_dir() / WEIGHTS_NAME}. Name the weights "
+            f"with --lpips-weights or {WEIGHTS_VARIABLE}.",
+            markup=False,
+        )
+    return PairMeter(lpips)
+
+
+def run_evaluation(
+    methods: Sequence[Method],
+    data: Path,
+    meter: PairMeter | None,
+    settings: Settings,
+    messages: Console,
+    *,
+    thumbnails: bool,
+) -> Results:
+    """Evaluate under a progress bar and say what could not be measured.
+
+    Arguments and errors as :func:`photochrom.evaluation.run.evaluate`.
+    """
+    from rich.progress import Progress
+
+    from photochrom.evaluation.run import evaluate
+
+    for method in methods:
+        messages.print(f"{method.name}: {method.facts['device']}", markup=False)
+    with Progress(console=messages) as bars:
+        task = bars.add_task("pictures", total=None)
+        results = evaluate(
+            methods,
+            data,
+            meter,
+            settings,
+            thumbnails=thumbnails,
+            progress=lambda done, total: bars.update(task, completed=done, total=total),
+        )
+    evaluation = results.evaluation
+    for name, reason in evaluation.failures.items():
+        messages.print(printable(f"left out: {name}: {reason}"), markup=False)
+    messages.print(f"{len(evaluation.samples)} pictures, {len(evaluation.failures)} left out")
+    if grey := evaluation.colorless():
+        messages.print(
+            f"{grey} of the pictures have no colour themselves; they are measured all the same. "
+            "For old photographs without a truth: photochrom evaluate --no-truth.",
+        )
+    return results
