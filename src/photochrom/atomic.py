@@ -50,7 +50,7 @@ def write_atomically(
     """
     mode = 0o666 if file_mode is None else (file_mode & 0o666) | stat.S_IRUSR | stat.S_IWUSR
     with (
-        replacing(path, overwrite=overwrite) as temporary,
+        replacement_file(path, overwrite=overwrite) as temporary,
         open(temporary, "xb", opener=lambda p, flags: os.open(p, flags, mode)) as file,
     ):
         file.write(data)
@@ -59,7 +59,7 @@ def write_atomically(
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
+def replacement_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """For what is written bit by bit: the name of a temporary file, which becomes ``path``.
 
     The block writes the file and syncs it to the disk; where it ends without an error, the file

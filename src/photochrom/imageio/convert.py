@@ -21,7 +21,7 @@ from photochrom.imageio.icc import (
     is_srgb,
     is_srgb_curve,
     keeps_neutral,
-    mixing,
+    mixing_matrix,
     srgb,
 )
 from photochrom.processors import thread_count
@@ -88,7 +88,7 @@ def _convert(
     """Curves, matrix, inverse curves; in strips, on two threads or more."""
     step = 257 if rgb.dtype == np.uint8 else 1
     decode = [curve[::step].astype(np.float32) for curve in source.curves]
-    mix = mixing(source, target).astype(np.float32)
+    mix = mixing_matrix(source, target).astype(np.float32)
     # The inverse curves are tabulated over the square root of the linear value, which spreads
     # dark values about as evenly as the codes themselves: the error stays below a 16-bit code.
     linear = np.linspace(0.0, 1.0, CODES) ** 2
@@ -112,7 +112,7 @@ def _convert(
     return out
 
 
-def through_littlecms(image: Image.Image, data: bytes) -> Image.Image:
+def littlecms_to_srgb(image: Image.Image, data: bytes) -> Image.Image:
     """Convert an 8-bit picture of any profile to sRGB, relative colorimetric with black point
     compensation. Raises ValueError if the profile is damaged or of another colour space.
     """
@@ -134,5 +134,5 @@ def through_littlecms(image: Image.Image, data: bytes) -> Image.Image:
 
 def tables_to_srgb(samples: NDArray[np.uint8], data: bytes) -> NDArray[Any]:
     """Convert (H, W) or (H, W, 3) 8-bit pixels of a profile of look-up tables to sRGB."""
-    image = through_littlecms(Image.fromarray(samples), data)
+    image = littlecms_to_srgb(Image.fromarray(samples), data)
     return np.asarray(image)

@@ -52,7 +52,7 @@ _METADATA_CHUNKS = _TEXT_CHUNKS | {b"iCCP", b"eXIf"}
 
 
 @dataclass
-class Decoded:
+class StoredPicture:
     """samples: (H, W) grey or (H, W, 3) RGB in the file's own colour space, uint8 or uint16.
 
     alpha: (H, W) of the same dtype. gamma: exponent of a file that names one instead of a profile.
@@ -70,7 +70,7 @@ class Decoded:
     notes: tuple[str, ...] = ()
 
 
-Decoder = Callable[[bytes, int], Decoded]
+Decoder = Callable[[bytes, int], StoredPicture]
 """The file's bytes and the largest number of pixels allowed, to samples."""
 
 
@@ -86,7 +86,7 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         )
 
 
-def decode_jpeg(data: bytes, max_pixels: int) -> Decoded:
+def decode_jpeg(data: bytes, max_pixels: int) -> StoredPicture:
     """JPEG: grey, YCbCr, RGB, CMYK, YCCK with 8 bits; baseline or progressive."""
     header = containers.jpeg_header(data)
     check_size(header.width, header.height, max_pixels)
@@ -110,7 +110,7 @@ def decode_jpeg(data: bytes, max_pixels: int) -> Decoded:
         samples = _decode_jpeg_samples(data, space, header.scan)
     else:
         raise InputError(f"it is a JPEG of {header.components} components; 1, 3 or 4 are supported")
-    return Decoded(samples, alpha, header.exif, packet, profile, header.dpi, notes=notes)
+    return StoredPicture(samples, alpha, header.exif, packet, profile, header.dpi, notes=notes)
 
 
 def _is_someones_text(comment: bytes) -> bool:
@@ -135,11 +135,11 @@ def _decode_jpeg_samples(data: bytes, space: str, scan: int) -> NDArray[Any]:
     return np.asarray(samples[..., 0] if space == "GRAY" else samples)
 
 
-def decode_png(data: bytes, max_pixels: int) -> Decoded:
+def decode_png(data: bytes, max_pixels: int) -> StoredPicture:
     """PNG with 1 to 16 bits, all colour types; an animated one is refused."""
     chunks, metadata = _png_facts(data, max_pixels)
     if b"acTL" in chunks:
-        raise _animated("PNG")
+        raise _animation_error("PNG")
     data = containers.png_without_chunks(data, metadata)
     depth, color_type = chunks[b"IHDR"][8:10]
     if depth == 16:
@@ -150,22 +150,22 @@ def decode_png(data: bytes, max_pixels: int) -> Decoded:
         samples, alpha, _, _ = from_pillow(PngImagePlugin.PngImageFile(io.BytesIO(data)), None)
     if color_type == 0 and b"tRNS" in chunks:
         alpha = _alpha_of_key(samples, chunks[b"tRNS"], depth)
-    decoded = Decoded(samples, alpha, chunks.get(b"eXIf"), chunks.get(b"xmp"))
+    stored = StoredPicture(samples, alpha, chunks.get(b"eXIf"), chunks.get(b"xmp"))
     if any(map(_is_someones_chunk, metadata)):
-        decoded.notes = ("its text chunks are not kept; EXIF and XMP are",)
+        stored.notes = ("its text chunks are not kept; EXIF and XMP are",)
     if b"iCCP" in chunks:
         _, _, packed = chunks[b"iCCP"].partition(b"\x00")
-        decoded.icc = _unpacked(packed[1:])
+        stored.icc = _decompress(packed[1:])
     elif b"gAMA" in chunks and b"sRGB" not in chunks:
         (gamma,) = struct.unpack_from(">I", chunks[b"gAMA"])
         # 1/2.2 (45455) is what nearly every encoder writes when it means sRGB.
         if gamma and not 43_000 < gamma < 48_000:
-            decoded.gamma = 100_000 / gamma
+            stored.gamma = 100_000 / gamma
     if b"pHYs" in chunks:
         x, y, unit = struct.unpack_from(">IIB", chunks[b"pHYs"])
         if unit == 1 and x and y:
-            decoded.dpi = (x * 0.0254, y * 0.0254)
-    return decoded
+            stored.dpi = (x * 0.0254, y * 0.0254)
+    return stored
 
 
 def _png_facts(data: bytes, max_pixels: int) -> tuple[dict[bytes, bytes], list[containers.Chunk]]:
@@ -208,10 +208,10 @@ def _international_text(data: bytes) -> bytes:
     _, _, rest = data.partition(b"\x00")
     compressed = rest[:1] == b"\x01"
     text = rest[2:].split(b"\x00", 2)[-1]
-    return _unpacked(text) if compressed else text
+    return _decompress(text) if compressed else text
 
 
-def _unpacked(packed: bytes) -> bytes:
+def _decompress(packed: bytes) -> bytes:
     return zlib.decompressobj().decompress(packed, _MAX_UNPACKED_BYTES)
 
 
@@ -249,7 +249,7 @@ def _from_cmyk(image: Image.Image, profile: bytes | None) -> tuple[NDArray[Any],
     notes: tuple[str, ...] = ()
     try:
         if profile is not None and icc.color_space(profile) == "CMYK":
-            return np.asarray(convert.through_littlecms(image, profile)), ()
+            return np.asarray(convert.littlecms_to_srgb(image, profile)), ()
     except ValueError:
         notes = ("its ICC profile is damaged and was left out",)
     notes += ("CMYK without a profile: colours and tones were converted by the plain formula",)
@@ -261,15 +261,15 @@ def _palette_is_grey(image: Image.Image) -> bool:
     return bool((palette == palette[:, :1]).all())
 
 
-def _animated(name: str) -> InputError:
+def _animation_error(name: str) -> InputError:
     return InputError(f"it is an animated {name}; save the frame you want as a still picture")
 
 
-def still(image: ImageFile.ImageFile, name: str, max_pixels: int) -> Decoded:
+def decode_still(image: ImageFile.ImageFile, name: str, max_pixels: int) -> StoredPicture:
     """Decode what Pillow has opened; refuse animations."""
     check_size(image.width, image.height, max_pixels)
     if getattr(image, "is_animated", False):
-        raise _animated(name)
+        raise _animation_error(name)
     info = image.info
     samples, alpha, profile, notes = from_pillow(image, info.get("icc_profile"))
     if _is_someones_text(info.get("comment", b"")):
@@ -279,22 +279,22 @@ def still(image: ImageFile.ImageFile, name: str, max_pixels: int) -> Decoded:
         packet = packet.encode()
     if dpi is not None:
         dpi = (float(dpi[0]), float(dpi[1])) if dpi[0] > 0 and dpi[1] > 0 else None
-    return Decoded(samples, alpha, block, packet, profile, dpi, notes=notes)
+    return StoredPicture(samples, alpha, block, packet, profile, dpi, notes=notes)
 
 
-def decode_webp(data: bytes, max_pixels: int) -> Decoded:
+def decode_webp(data: bytes, max_pixels: int) -> StoredPicture:
     """WebP, lossy or lossless; an animated one is refused."""
-    return still(WebPImagePlugin.WebPImageFile(io.BytesIO(data)), "WebP", max_pixels)
+    return decode_still(WebPImagePlugin.WebPImageFile(io.BytesIO(data)), "WebP", max_pixels)
 
 
-def decode_gif(data: bytes, max_pixels: int) -> Decoded:
+def decode_gif(data: bytes, max_pixels: int) -> StoredPicture:
     """GIF with one frame."""
-    return still(GifImagePlugin.GifImageFile(io.BytesIO(data)), "GIF", max_pixels)
+    return decode_still(GifImagePlugin.GifImageFile(io.BytesIO(data)), "GIF", max_pixels)
 
 
-def decode_bmp(data: bytes, max_pixels: int) -> Decoded:
+def decode_bmp(data: bytes, max_pixels: int) -> StoredPicture:
     """Windows bitmap."""
-    return still(BmpImagePlugin.BmpImageFile(io.BytesIO(data)), "BMP", max_pixels)
+    return decode_still(BmpImagePlugin.BmpImageFile(io.BytesIO(data)), "BMP", max_pixels)
 
 
 def widen(samples: NDArray[Any], bits: int) -> NDArray[Any]:
@@ -304,6 +304,6 @@ def widen(samples: NDArray[Any], bits: int) -> NDArray[Any]:
     return np.asarray(stretched.astype(np.uint16))
 
 
-def first_of(count: int, what: str) -> tuple[str, ...]:
+def first_only_note(count: int, what: str) -> tuple[str, ...]:
     """The note for a file of which only the first picture was read; none if it has one."""
     return () if count < 2 else (f"the file holds {count} {what}; only the first was read",)

@@ -40,7 +40,7 @@ class Encodable:
     dpi: tuple[float, float] | None
 
     @property
-    def stacked(self) -> NDArray[Any]:
+    def channels(self) -> NDArray[Any]:
         """(H, W, C): grey or RGB, then alpha if there is one."""
         color = self.color if self.color.ndim == 3 else self.color[..., None]
         if self.alpha is None:
@@ -75,7 +75,7 @@ def encode_jpeg(picture: Encodable, quality: int) -> bytes:
 
 def encode_png(picture: Encodable, quality: int) -> bytes:
     """PNG with 8 or 16 bits. OpenCV has no PNG of grey with alpha: that becomes RGB with alpha."""
-    samples = picture.stacked
+    samples = picture.channels
     if samples.shape[2] == 2:
         samples = samples[..., [0, 0, 0, 1]]
     elif samples.shape[2] == 3:
@@ -104,7 +104,7 @@ def encode_png(picture: Encodable, quality: int) -> bytes:
 
 def encode_tiff(picture: Encodable, quality: int) -> bytes:
     """TIFF with 8 or 16 bits, Deflate. 16-bit grey with alpha becomes RGB: few programs read it."""
-    samples = picture.stacked
+    samples = picture.channels
     if samples.shape[2] == 2 and samples.dtype == np.uint16:
         samples = samples[..., [0, 0, 0, 1]]
     return tiff.encode(
@@ -120,16 +120,20 @@ def encode_webp(picture: Encodable, quality: int) -> bytes:
     """WebP, lossless."""
     if max(picture.color.shape[:2]) > 16383:
         raise ValueError("WebP holds at most 16383 pixels a side; write .jpg, .png or .tif")
-    return _by_pillow(picture, "WEBP", lossless=True, exact=True, quality=0, method=_WEBP_METHOD)
+    return _encode_with_pillow(
+        picture, "WEBP", lossless=True, exact=True, quality=0, method=_WEBP_METHOD
+    )
 
 
 def encode_avif(picture: Encodable, quality: int) -> bytes:
     """AVIF, 4:4:4, 8 bits."""
-    return _by_pillow(picture, "AVIF", quality=quality, subsampling="4:4:4", speed=_AVIF_SPEED)
+    return _encode_with_pillow(
+        picture, "AVIF", quality=quality, subsampling="4:4:4", speed=_AVIF_SPEED
+    )
 
 
-def _by_pillow(picture: Encodable, name: str, **options: Any) -> bytes:
-    samples = picture.stacked
+def _encode_with_pillow(picture: Encodable, name: str, **options: Any) -> bytes:
+    samples = picture.channels
     if samples.shape[2] < 3:  # neither format has a grey form with a profile or with alpha
         samples = samples[..., [0, 0, 0, 1][: samples.shape[2] + 2]]
     block = picture.exif

@@ -9,27 +9,27 @@ from PIL import AvifImagePlugin
 
 from photochrom.errors import InputError, requires_extra
 from photochrom.imageio.decoders import (
-    Decoded,
+    StoredPicture,
     check_size,
-    first_of,
+    decode_still,
+    first_only_note,
     opencv_samples,
-    still,
     widen,
 )
 
 
-def decode_avif(data: bytes, max_pixels: int) -> Decoded:
+def decode_avif(data: bytes, max_pixels: int) -> StoredPicture:
     """AVIF; 10 and 12 bits are kept as 16."""
     _refuse_hdr(data)
-    decoded = still(AvifImagePlugin.AvifImageFile(io.BytesIO(data)), "AVIF", max_pixels)
+    stored = decode_still(AvifImagePlugin.AvifImageFile(io.BytesIO(data)), "AVIF", max_pixels)
     bits = _av1_bits(data)
     if bits > 8:
         samples, alpha = opencv_samples(data)
-        if samples.dtype != np.uint16 or samples.shape[:2] != decoded.samples.shape[:2]:
+        if samples.dtype != np.uint16 or samples.shape[:2] != stored.samples.shape[:2]:
             raise InputError(f"its {bits} bits per channel cannot be decoded; save it as PNG")
-        decoded.samples = widen(samples, bits)
-        decoded.alpha = None if alpha is None else widen(alpha, bits)
-    return decoded
+        stored.samples = widen(samples, bits)
+        stored.alpha = None if alpha is None else widen(alpha, bits)
+    return stored
 
 
 def _av1_bits(data: bytes) -> int:
@@ -46,7 +46,7 @@ def _refuse_hdr(data: bytes) -> None:
         raise InputError("it is an HDR picture (PQ or HLG); save it in a standard dynamic range")
 
 
-def decode_heic(data: bytes, max_pixels: int) -> Decoded:
+def decode_heic(data: bytes, max_pixels: int) -> StoredPicture:
     """HEIC, the first picture; needs the extra "formats". libheif applies the rotation itself."""
     with requires_extra("formats", "reading HEIC"):
         import pillow_heif
@@ -63,12 +63,12 @@ def decode_heic(data: bytes, max_pixels: int) -> Decoded:
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
         alpha = np.ascontiguousarray(pixels[..., -1])
         pixels = pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
-    return Decoded(
+    return StoredPicture(
         np.ascontiguousarray(pixels),
         alpha,
         info.get("exif"),
         info.get("xmp"),
         info.get("icc_profile"),
         orientation=1,
-        notes=first_of(len(container), "pictures"),
+        notes=first_only_note(len(container), "pictures"),
     )

@@ -127,7 +127,7 @@ def _curve(tag: bytes) -> NDArray[np.float64]:
 def is_srgb(profile: Profile) -> bool:
     """Whether the pixels can be taken as sRGB as they are."""
     if profile.to_xyz is not None:
-        difference = mixing(profile, srgb()) - np.eye(3)
+        difference = mixing_matrix(profile, srgb()) - np.eye(3)
         if np.abs(difference).max() > _SAME_MATRIX:
             return False
     return all(is_srgb_curve(curve) for curve in profile.curves)
@@ -144,12 +144,12 @@ def holds_srgb(profile: Profile) -> bool:
     if profile.to_xyz is None:
         return False
     corners = np.stack(np.meshgrid(*[[0.0, 1.0]] * 3), -1).reshape(-1, 3)
-    linear = corners @ mixing(srgb(), profile).T
+    linear = corners @ mixing_matrix(srgb(), profile).T
     curves_ok = all(np.all(np.diff(c) >= 0) and c[-1] > 0.999 for c in profile.curves)
     return bool(curves_ok and linear.min() > -2e-3 and linear.max() < 1 + 2e-3)
 
 
-def mixing(source: Profile, target: Profile) -> NDArray[np.float64]:
+def mixing_matrix(source: Profile, target: Profile) -> NDArray[np.float64]:
     """(3, 3) from linear values of one RGB profile to those of another. Raises ValueError."""
     if source.to_xyz is None or target.to_xyz is None:
         raise ValueError("a grey profile has no matrix")
@@ -167,4 +167,6 @@ def keeps_neutral(profile: Profile) -> bool:
     same = all(np.array_equal(profile.curves[0], curve) for curve in profile.curves)
     if profile.to_xyz is None:
         return same
-    return same and bool(np.abs(mixing(profile, srgb()).sum(axis=1) - 1).max() < _SAME_MATRIX)
+    return same and bool(
+        np.abs(mixing_matrix(profile, srgb()).sum(axis=1) - 1).max() < _SAME_MATRIX
+    )

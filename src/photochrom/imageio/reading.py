@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from photochrom.errors import InputError, PhotochromError
 from photochrom.imageio import convert, decoders, exif, icc, xmp
-from photochrom.imageio.decoders import Decoded
+from photochrom.imageio.decoders import StoredPicture
 from photochrom.imageio.formats import FORMATS, HEAD_BYTES, Format, format_of_name, recognize
 from photochrom.imageio.picture import DEFAULT_MAX_PIXELS, Metadata, Picture
-from photochrom.imageio.streams import mode_of_stream, name_of_stream, read_all
+from photochrom.imageio.streams import read_all, stream_mode, stream_name
 
 _BYTES_PER_PIXEL = 16
 _SPARE_BYTES = 1 << 26
@@ -50,20 +50,20 @@ def read(source: Source, *, name: str = "", max_pixels: int = DEFAULT_MAX_PIXELS
     elif isinstance(source, (bytes, bytearray, memoryview)):
         data, mode, name = bytes(source), None, name or "the picture"
     elif hasattr(source, "read"):
-        name = name or name_of_stream(source)
-        data, mode = _stream_bytes(source, name, max_pixels), mode_of_stream(source)
+        name = name or stream_name(source)
+        data, mode = _stream_bytes(source, name, max_pixels), stream_mode(source)
     else:
         raise InputError(
             f"cannot read a picture from {type(source).__name__}; pass a path, bytes or a file "
             "object open in binary mode"
         )
-    return _decoded(data, name, mode, max_pixels)
+    return _decode(data, name, mode, max_pixels)
 
 
-def _decoded(data: bytes, name: str, mode: int | None, max_pixels: int) -> Picture:
-    found = _format_of(name, data)
+def _decode(data: bytes, name: str, mode: int | None, max_pixels: int) -> Picture:
+    found = _recognized_format(name, data)
     try:
-        return _picture(found.decode(data, max_pixels), found.name, mode)
+        return _upright_picture(found.decode(data, max_pixels), found.name, mode)
     except PhotochromError as error:
         raise type(error)(f"cannot read {name}: {error}") from error
     except MemoryError as error:
@@ -84,7 +84,7 @@ def _file_bytes(path: Path, max_pixels: int) -> tuple[bytes, int]:
         if not stat.S_ISREG(status.st_mode):
             raise InputError(f"cannot read {path}: it is not a regular file")
         if status.st_size > _max_bytes(max_pixels):
-            raise _too_long(str(path), f"{status.st_size / 1e6:.0f} MB", max_pixels)
+            raise _size_error(str(path), f"{status.st_size / 1e6:.0f} MB", max_pixels)
         return path.read_bytes(), stat.S_IMODE(status.st_mode)
     except FileNotFoundError as error:
         raise InputError(f"cannot read {path}: no such file") from error
@@ -102,7 +102,7 @@ def _stream_bytes(stream: IO[bytes], name: str, max_pixels: int) -> bytes:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {name}: {reason}") from error
     if data is None:
-        raise _too_long(name, f"more than {limit / 1e6:.0f} MB", max_pixels)
+        raise _size_error(name, f"more than {limit / 1e6:.0f} MB", max_pixels)
     return data
 
 
@@ -110,14 +110,14 @@ def _max_bytes(max_pixels: int) -> int:
     return max_pixels * _BYTES_PER_PIXEL + _SPARE_BYTES
 
 
-def _too_long(name: str, size: str, max_pixels: int) -> InputError:
+def _size_error(name: str, size: str, max_pixels: int) -> InputError:
     return InputError(
         f"cannot read {name}: {size} cannot be a picture of at most "
         f"{max_pixels / 1e6:g} megapixels; if it is one, pass a larger --max-megapixels"
     )
 
 
-def _format_of(name: str, data: bytes) -> Format:
+def _recognized_format(name: str, data: bytes) -> Format:
     """The format by the first bytes. Raises InputError for anything that is no known picture."""
     found = recognize(data[:HEAD_BYTES])
     if found is not None:
@@ -130,27 +130,27 @@ def _format_of(name: str, data: bytes) -> Format:
     raise InputError(f"cannot read {name}: {what}, whatever its name says; known are {known}")
 
 
-def _picture(decoded: Decoded, name: str, mode: int | None) -> Picture:
-    samples, alpha, notes = decoded.samples, decoded.alpha, decoded.notes
+def _upright_picture(stored: StoredPicture, name: str, mode: int | None) -> Picture:
+    samples, alpha, notes = stored.samples, stored.alpha, stored.notes
     bits = 8 if samples.dtype == np.uint8 else 16
-    pixels, profile, remarks = _to_srgb(decoded)
+    pixels, profile, remarks = _to_srgb(stored)
     notes += remarks
-    block = decoded.exif
+    block = stored.exif
     if block is not None:
         block = block.removeprefix(b"Exif\x00\x00")
-    turn, dpi = decoded.orientation or 1, decoded.dpi
+    turn, dpi = stored.orientation or 1, stored.dpi
     try:
         if block is not None:
-            if decoded.orientation is None:
+            if stored.orientation is None:
                 turn = exif.orientation(block)
             dpi = dpi or exif.resolution(block)
             block = exif.upright(block, sides_swapped=turn > 4)
     except ValueError:
         block, notes = None, (*notes, decoders.EXIF_DAMAGED)
-    packet = decoded.xmp
+    packet = stored.xmp
     if turn != 1:
-        pixels = _turned(pixels, turn)
-        alpha = None if alpha is None else _turned(alpha, turn)
+        pixels = _rotate(pixels, turn)
+        alpha = None if alpha is None else _rotate(alpha, turn)
         dpi = (dpi[1], dpi[0]) if dpi is not None and turn > 4 else dpi
     if packet is not None:
         packet = xmp.upright(packet)
@@ -160,11 +160,11 @@ def _picture(decoded: Decoded, name: str, mode: int | None) -> Picture:
     return Picture(np.ascontiguousarray(pixels), alpha, metadata, name, notes)
 
 
-def _to_srgb(decoded: Decoded) -> tuple[NDArray[Any], bytes | None, tuple[str, ...]]:
+def _to_srgb(stored: StoredPicture) -> tuple[NDArray[Any], bytes | None, tuple[str, ...]]:
     """Return sRGB pixels, the profile to return to when writing, and notes."""
-    samples, data = decoded.samples, decoded.icc
-    if decoded.gamma is not None:
-        return convert.to_srgb(samples, icc.gamma_profile(decoded.gamma)), None, ()
+    samples, data = stored.samples, stored.icc
+    if stored.gamma is not None:
+        return convert.to_srgb(samples, icc.gamma_profile(stored.gamma)), None, ()
     if data is None:
         return samples, None, ()
     try:
@@ -173,7 +173,7 @@ def _to_srgb(decoded: Decoded) -> tuple[NDArray[Any], bytes | None, tuple[str, .
         if space not in ("RGB", "GRAY"):
             raise InputError(f"its ICC profile is for {space} pixels, which it does not have")
         if profile is None:
-            return _through_tables(samples, data, space), None, ()
+            return _convert_tables(samples, data, space), None, ()
     except ValueError:
         note = "its ICC profile is damaged and was left out; the pixels were taken as sRGB"
         return samples, None, (note,)
@@ -184,7 +184,7 @@ def _to_srgb(decoded: Decoded) -> tuple[NDArray[Any], bytes | None, tuple[str, .
     return convert.to_srgb(samples, profile), keep, ()
 
 
-def _through_tables(samples: NDArray[Any], data: bytes, space: str) -> NDArray[Any]:
+def _convert_tables(samples: NDArray[Any], data: bytes, space: str) -> NDArray[Any]:
     if samples.dtype != np.uint8:
         raise InputError(
             "its ICC profile is made of look-up tables, which is supported for 8 bits only; "
@@ -195,7 +195,7 @@ def _through_tables(samples: NDArray[Any], data: bytes, space: str) -> NDArray[A
     return convert.tables_to_srgb(samples, data)
 
 
-def _turned(plane: NDArray[Any], orientation: int) -> NDArray[Any]:
+def _rotate(plane: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Apply an EXIF orientation, 2 to 8 (CIPA DC-008, tag 0112)."""
     if orientation in (5, 7):
         plane = cv2.transpose(plane)

@@ -14,7 +14,7 @@ from typing import IO, Any
 _CHUNK_BYTES = 1 << 20
 
 
-def name_of_stream(stream: IO[Any]) -> str:
+def stream_name(stream: IO[Any]) -> str:
     """What messages call it: its own name, such as "<stdin>", or "the stream"."""
     name = getattr(stream, "name", None)
     return name if isinstance(name, str) and name else "the stream"
@@ -57,7 +57,7 @@ def write_all(stream: IO[Any], data: bytes) -> None:
         flush()
 
 
-def mode_of_stream(stream: IO[Any]) -> int | None:
+def stream_mode(stream: IO[Any]) -> int | None:
     """Permission bits of the file that a stream is; None where it is no file on a disk."""
     if not isinstance(stream, (io.FileIO, io.BufferedReader, io.BufferedRandom)):
         return None

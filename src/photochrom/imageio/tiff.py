@@ -102,7 +102,7 @@ def _compress(strip: NDArray[Any], order: str) -> bytes:
     return zlib.compress(difference.tobytes(), 3)
 
 
-def exif_of(data: bytes) -> bytes | None:
+def read_exif(data: bytes) -> bytes | None:
     """Collect what a TIFF file says about the photograph into an EXIF block of its own.
 
     Returns None if it says nothing. Raises ValueError if the directories are damaged.
@@ -124,18 +124,18 @@ def exif_of(data: bytes) -> bytes | None:
     if not set(tree) - silent and exif.orientation(data) == 1:
         return None
     block = bytearray((b"II*\x00" if directory.order == "<" else b"MM\x00*") + bytes(4))
-    offset = _append(block, directory.order, tree)
+    offset = _append_directory(block, directory.order, tree)
     struct.pack_into(directory.order + "I", block, 4, offset)
     return bytes(block)
 
 
-def _append(block: bytearray, order: str, tree: dict[int, Any]) -> int:
+def _append_directory(block: bytearray, order: str, tree: dict[int, Any]) -> int:
     """Append a directory with all it points to; return the directory's offset."""
     records = bytearray(struct.pack(order + "H", len(tree)))
     for tag in sorted(tree):
         value = tree[tag]
         if isinstance(value, dict):
-            offset = _append(block, order, value)
+            offset = _append_directory(block, order, value)
             records += struct.pack(order + "HHII", tag, LONG, 1, offset)
             continue
         field = value.data
@@ -149,13 +149,13 @@ def _append(block: bytearray, order: str, tree: dict[int, Any]) -> int:
     return offset
 
 
-def xmp_of(directory: exif.Directory) -> bytes | None:
+def read_xmp(directory: exif.Directory) -> bytes | None:
     """The XMP packet of a TIFF file's first directory."""
     value = directory.values.get(XMP_TAG)
     return None if value is None else value.data
 
 
-def icc_of(directory: exif.Directory) -> bytes | None:
+def read_icc(directory: exif.Directory) -> bytes | None:
     """The ICC profile of a TIFF file's first directory."""
     value = directory.values.get(ICC_TAG)
     return None if value is None else value.data

@@ -20,9 +20,9 @@ from photochrom.errors import InputError, MissingDependencyError, requires_extra
 from photochrom.imageio import exif, tiff
 from photochrom.imageio.decoders import (
     EXIF_DAMAGED,
-    Decoded,
+    StoredPicture,
     check_size,
-    first_of,
+    first_only_note,
     from_pillow,
     opencv_samples,
     widen,
@@ -64,7 +64,7 @@ class _Layout(NamedTuple):
         return (grey and self.channels > 1) or (self.photometric == _RGB and self.channels > 2)
 
 
-def decode_tiff(data: bytes, max_pixels: int) -> Decoded:
+def decode_tiff(data: bytes, max_pixels: int) -> StoredPicture:
     """TIFF with 1 to 16 bits: grey, palette, RGB, CMYK; the first page of several."""
     if data[2:4] in (b"+\x00", b"\x00+"):
         raise InputError("it is a BigTIFF; save it as an ordinary TIFF")
@@ -80,13 +80,13 @@ def decode_tiff(data: bytes, max_pixels: int) -> Decoded:
     orientation = exif.first_integer(directory, exif.ORIENTATION)
     if orientation not in (None, 1):
         data = _without_orientation(data, directory)
-    notes = first_of(_pages(data), "pages")
+    notes = first_only_note(_pages(data), "pages")
     try:
-        block = tiff.exif_of(data)
+        block = tiff.read_exif(data)
     except ValueError:
         block, notes = None, (*notes, EXIF_DAMAGED)
         data = _without_exif(data, directory)
-    profile = tiff.icc_of(directory)
+    profile = tiff.read_icc(directory)
     if layout.is_deep:
         samples, alpha = _deep_samples(data, layout)
     else:
@@ -95,11 +95,11 @@ def decode_tiff(data: bytes, max_pixels: int) -> Decoded:
     if layout.has_unknown_channel:
         alpha = None
         notes += ("a channel beside its colours is not transparency and was left out",)
-    return Decoded(
+    return StoredPicture(
         samples,
         alpha,
         block,
-        tiff.xmp_of(directory),
+        tiff.read_xmp(directory),
         profile,
         exif.resolution(data),
         orientation=orientation if orientation in range(1, 9) else 1,

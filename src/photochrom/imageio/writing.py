@@ -14,7 +14,7 @@ from photochrom.imageio import convert, exif, icc, xmp
 from photochrom.imageio.encoders import Encodable
 from photochrom.imageio.formats import FORMATS, Format, format_of_name, write_suffixes
 from photochrom.imageio.picture import Picture, is_transparent
-from photochrom.imageio.streams import name_of_stream, write_all
+from photochrom.imageio.streams import stream_name, write_all
 
 Target: TypeAlias = "str | os.PathLike[str] | IO[bytes]"
 """Where a picture can be written to: a path, or a binary file object."""
@@ -47,9 +47,9 @@ def write(
     """
     if isinstance(target, (str, os.PathLike)):
         path = Path(target)
-        chosen = _format(str(path), format_name, None)
+        chosen = _choose_format(str(path), format_name, None)
         check_target(path, overwrite=overwrite)
-        data = _encoded(str(path), picture, chosen, quality, generator)
+        data = _encode(str(path), picture, chosen, quality, generator)
         write_atomically(path, data, overwrite=overwrite, file_mode=picture.metadata.file_mode)
         return
     if not hasattr(target, "write"):
@@ -57,9 +57,9 @@ def write(
             f"cannot write a picture to {type(target).__name__}; pass a path or a file object open "
             "in binary mode"
         )
-    name = name_of_stream(target)
-    chosen = _format(name, format_name, picture)
-    data = _encoded(name, picture, chosen, quality, generator)
+    name = stream_name(target)
+    chosen = _choose_format(name, format_name, picture)
+    data = _encode(name, picture, chosen, quality, generator)
     try:
         write_all(target, data)
     except (OSError, ValueError, TypeError) as error:
@@ -67,12 +67,12 @@ def write(
         raise OutputError(f"cannot write {name}: {reason}") from error
 
 
-def _format(name: str, format_name: str, picture: Picture | None) -> Format:
+def _choose_format(name: str, format_name: str, picture: Picture | None) -> Format:
     """The format to write; by ``picture`` where nothing else says it. Raises OutputError."""
     suffix = PurePath(name).suffix
     promised = format_of_name(name)
     if format_name:
-        chosen = _format_called(name, format_name)
+        chosen = _format_by_name(name, format_name)
         if promised not in (None, chosen):
             raise OutputError(
                 f"cannot write {name} as {chosen.name}: its name ends in {suffix}; change one of "
@@ -96,12 +96,12 @@ def _format(name: str, format_name: str, picture: Picture | None) -> Format:
     return chosen
 
 
-def _format_called(name: str, format_name: str) -> Format:
+def _format_by_name(name: str, format_name: str) -> Format:
     """The writable format of this name or suffix."""
-    asked = format_name.lower()
+    wanted = format_name.lower()
     writable = [row for row in FORMATS.values() if row.encode is not None]
     for row in writable:
-        if asked == row.name.lower() or f".{asked.removeprefix('.')}" in row.suffixes:
+        if wanted == row.name.lower() or f".{wanted.removeprefix('.')}" in row.suffixes:
             return row
     known = ", ".join(row.name for row in writable)
     raise OutputError(
@@ -110,7 +110,7 @@ def _format_called(name: str, format_name: str) -> Format:
     )
 
 
-def _encoded(
+def _encode(
     name: str, picture: Picture, target: Format, quality: int | None, generator: str | None
 ) -> bytes:
     """The content of the file. Raises OutputError."""
@@ -157,12 +157,12 @@ def _encodable(picture: Picture, target: Format, generator: str | None) -> Encod
     block, packet = metadata.exif, metadata.xmp
     if generator is not None:
         packet = xmp.mark_generated(packet, generator)
-        block = None if block is None else _marked(block, target, generator)
+        block = None if block is None else _mark_exif(block, target, generator)
     embedded = metadata.icc if profile is not None else None
     return Encodable(color, alpha, block, packet, embedded, metadata.dpi)
 
 
-def _marked(block: bytes, target: Format, generator: str) -> bytes:
+def _mark_exif(block: bytes, target: Format, generator: str) -> bytes:
     """The EXIF block with the generator's name; without, if there is no room for it. XMP has it."""
     marked = exif.with_software(block, generator)
     fits = target.max_exif_bytes is None or len(marked) <= target.max_exif_bytes

@@ -12,7 +12,7 @@ from pathlib import Path
 from av.container import OutputContainer
 from av.stream import Stream
 
-from photochrom.atomic import check_target, replacing
+from photochrom.atomic import check_target, replacement_file
 from photochrom.errors import OutputError
 from photochrom.video.io.concat import Stretches, look_at, video_packets
 from photochrom.video.io.container import (
@@ -85,7 +85,7 @@ def join(
     )
     options = timescale(info) if name in ("mp4", "mov") else {}
     try:
-        with replacing(out, overwrite=overwrite) as temporary, opened(info.path) as source:
+        with replacement_file(out, overwrite=overwrite) as temporary, opened(info.path) as source:
             with av.open(
                 f"file:{temporary}",
                 "w",
