@@ -1,5 +1,59 @@
-"""Black-and-white photographs and films in colour, on your own machine."""
+"""Black-and-white photographs and films in colour, on your own machine.
+
+    from photochrom import colorize
+
+    colorize("grandmother.jpg").save("grandmother.color.jpg")
+
+All public names are here; they are imported when they are first used.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from photochrom import errors
+    from photochrom.api.catalog import models
+    from photochrom.api.colorizer import Colorizer, colorize
+    from photochrom.imageio import Picture, read, write
+    from photochrom.pipeline import Hint
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Colorizer",
+    "Hint",
+    "Picture",
+    "colorize",
+    "errors",
+    "models",
+    "read",
+    "write",
+]
+
+_HOMES = {
+    "Colorizer": "photochrom.api.colorizer",
+    "Hint": "photochrom.pipeline",
+    "Picture": "photochrom.imageio",
+    "colorize": "photochrom.api.colorizer",
+    "models": "photochrom.api.catalog",
+    "read": "photochrom.imageio",
+    "write": "photochrom.imageio",
+}
+"""Where each public name is. No module of this package may be called as one of them: importing it
+would put it in the name's place."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "errors":
+        return import_module("photochrom.errors")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'photochrom' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value  # found without this function from now on
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -24,7 +24,7 @@ from photochrom.imageio.picture import (
     eight_bit_rgb,
     is_transparent,
 )
-from photochrom.imageio.reading import Source, read
+from photochrom.imageio.reading import Source, from_pil, read
 from photochrom.imageio.writing import Target, keeps_depth, write
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Target",
     "eight_bit_rgb",
     "format_of_name",
+    "from_pil",
     "is_picture_name",
     "is_transparent",
     "keeps_depth",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from photochrom.imageio.convert import to_depth
+
+if TYPE_CHECKING:
+    from photochrom.imageio.writing import Target
 
 DEFAULT_MAX_PIXELS = 250_000_000
 """Largest picture that is decoded without being asked for: beyond every camera and most scans,
@@ -46,6 +50,8 @@ class Picture:
     alpha: (H, W), same dtype, not premultiplied; None where the file has none.
     format: name of its file's format, by the content: a key of `photochrom.imageio.FORMATS`.
     notes: sentences about what was in the file and is not in here, to be told to the user.
+    generator: who made the colours ("photochrom-base 0.2.0 (photochrom 0.2.0)"), written into files
+        together with IPTC's mark for pictures made with a trained model; None: nobody did.
     """
 
     pixels: NDArray[Any]
@@ -53,6 +59,7 @@ class Picture:
     metadata: Metadata = field(default_factory=Metadata)
     format: str = "PNG"
     notes: tuple[str, ...] = ()
+    generator: str | None = None
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype
@@ -64,6 +71,26 @@ class Picture:
             raise ValueError(
                 f"alpha must be {shape[:2]} {dtype}, got {self.alpha.shape} {self.alpha.dtype}"
             )
+
+    def save(
+        self,
+        target: Target,
+        *,
+        format_name: str = "",
+        overwrite: bool = False,
+        quality: int | None = None,
+    ) -> None:
+        """Write the picture to a path or into a file object; everything as for `write`."""
+        from photochrom.imageio.writing import write  # which is about pictures
+
+        write(target, self, format_name=format_name, overwrite=overwrite, quality=quality)
+
+    def to_pil(self) -> Image.Image:
+        """The pixels as an image of Pillow: 8 bits, sRGB; L, LA, RGB or RGBA."""
+        planes = to_depth(self.pixels, np.uint8)
+        if self.alpha is not None:
+            planes = np.dstack([planes, to_depth(self.alpha, np.uint8)])
+        return Image.fromarray(np.ascontiguousarray(planes))
 
 
 def eight_bit_rgb(picture: Picture) -> NDArray[np.uint8]:

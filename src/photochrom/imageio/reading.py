@@ -10,6 +10,7 @@ from typing import IO, Any, TypeAlias
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from photochrom.errors import InputError, PhotochromError
 from photochrom.imageio import convert, decoders, exif, icc, xmp
@@ -58,6 +59,26 @@ def read(source: Source, *, name: str = "", max_pixels: int = DEFAULT_MAX_PIXELS
             "object open in binary mode"
         )
     return _decode(data, name, mode, max_pixels)
+
+
+def from_pil(image: Image.Image) -> Picture:
+    """A picture that Pillow has opened or made, in sRGB by the profile in its ``info``.
+
+    Its pixels stay where they are: an EXIF orientation is not applied. 16-bit grey stays 16-bit.
+    Raises InputError for modes without a known white (F, I), and for damaged files.
+    """
+    profile: bytes | None = image.info.get("icc_profile")
+    try:
+        if image.mode.startswith("I;16"):
+            decoded = Decoded(np.asarray(image).astype(np.uint16), icc=profile)
+        else:
+            samples, alpha, profile, notes = decoders.from_pillow(image, profile)
+            decoded = Decoded(samples, alpha, icc=profile, notes=notes)
+        return _upright_picture(decoded, "PNG", None)
+    except InputError as error:
+        raise InputError(f"cannot read the Pillow image: {error}") from error
+    except (OSError, SyntaxError) as error:  # decoded only now, and the file is damaged
+        raise InputError(f"cannot read the Pillow image: {error}") from error
 
 
 def _decode(data: bytes, name: str, mode: int | None, max_pixels: int) -> Picture:

@@ -38,13 +38,13 @@ def write(
         picture's own format, or what `Format.result_format` says in its place.
     overwrite: replace an existing file; otherwise it is an error. File objects are never asked.
     quality: 0 to 100, for formats with loss (default: `Format.quality`); the others lose nothing.
-    generator: who made the colours ("photochrom-base 0.1.0 (photochrom 0.1.0)"); recorded in the
-        metadata together with IPTC's mark for pictures made with a trained model.
+    generator: who made the colours, in place of ``picture.generator``.
 
     The pixels go back to the input's RGB profile if there is one, otherwise the file is tagged
     sRGB. 16 bits stay 16 in PNG and TIFF. Raises OutputError; an earlier file is then intact, and
     a file object has got nothing unless it failed itself.
     """
+    generator = generator or picture.generator
     if isinstance(target, (str, os.PathLike)):
         path = Path(target)
         chosen = _choose_format(str(path), format_name, None)

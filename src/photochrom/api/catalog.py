@@ -1,0 +1,22 @@
+"""The models that came with photochrom."""
+
+from __future__ import annotations
+
+from photochrom.engine import ModelCard, card_of, shipped
+
+
+def models() -> dict[str, ModelCard]:
+    """The shipped models.
+
+    Returns:
+        By name, as `colorize` and the others take it, what each says about itself: version, working
+        size in px, licence, training data, metrics, number of parameters.
+
+    Raises:
+        ModelError: A shipped file is damaged.
+
+    Examples:
+        >>> list(models())
+        ['photochrom-base', 'photochrom-faces', ...]
+    """
+    return {name: card_of(name) for name in shipped()}

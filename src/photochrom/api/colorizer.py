@@ -1,0 +1,367 @@
+"""Colouring pictures of any kind: `colorize`, and `Colorizer` for many of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom import pipeline
+from photochrom.api.kinds import unpacked
+from photochrom.batch import made_by
+from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
+from photochrom.errors import InputError, PhotochromError
+from photochrom.imageio import Picture, Source, read
+from photochrom.pipeline import DEFAULT_VIVIDNESS, ColorPrediction, Hint, NetworkSettings, Size
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from photochrom.api.kinds import Tensor
+
+_Code = TypeVar("_Code", bound=np.generic)
+_Source = TypeVar("_Source", bound="Source | Picture")
+_Tensor = TypeVar("_Tensor", bound="Tensor")
+_Own = TypeVar("_Own", bound="Image.Image | NDArray[Any] | Tensor")
+
+_TAKEN = (
+    "a path, the bytes of a file, an open file, what photochrom.read returns, a Pillow image, a "
+    "NumPy array, a torch tensor, or a list of them"
+)
+
+
+class Colorizer:
+    """A model that is ready to colour: a session for many pictures.
+
+    It can be shared between threads, and pickled: a worker process loads the model for itself.
+
+    Examples:
+        >>> color = Colorizer("photochrom-faces", vividness=1.2)
+        >>> color("scan.tif").save("scan.color.tif")
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = DEFAULT_MODEL,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        size: Size = "auto",
+        vividness: float = DEFAULT_VIVIDNESS,
+    ) -> None:
+        """Load a model.
+
+        Args:
+            model: A shipped name (see `models`), the path of an `.onnx` file, or an address with
+                its checksum: `https://host/file.onnx#sha256=...`, `hf:owner/repo/file.onnx#...`.
+            device: Where it runs: "auto", "cpu", "cuda", "coreml", "directml" or "openvino".
+            threads: Of the processor; None lets the engine choose.
+            size: Working size of the network, px of the short side, or "auto": the one that the
+                model likes best.
+            vividness: Factor on the colours: 0 is grey, 1 as the model means it.
+
+        Raises:
+            ModelError: The model is unknown or damaged, or the device is not available.
+        """
+        place = model if isinstance(model, str) else Path(model)
+        self._settings = NetworkSettings(place, device, threads, size, vividness)
+        self._lock = Lock()
+        # By process: a fork has its parent's network, but not the threads that run it. It keeps it
+        # all the same, since a network that is given up waits for its threads.
+        self._networks: dict[int, Network] = {}
+        self._network()
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model says about itself."""
+        return self._network().card
+
+    @property
+    def device(self) -> str:
+        """Where it runs, in words: "CPU, ONNX Runtime 1.31.1"."""
+        return self._network().device
+
+    # fmt: off
+    @overload
+    def __call__(
+        self, source: Source | Picture, *, hints: Sequence[Hint] = ...,
+        size: Size | None = ..., vividness: float | None = ...,
+    ) -> Picture: ...
+    @overload
+    def __call__(
+        self, source: Image.Image, *, hints: Sequence[Hint] = ...,
+        size: Size | None = ..., vividness: float | None = ...,
+    ) -> Image.Image: ...
+    @overload
+    def __call__(
+        self, source: NDArray[_Code], *, hints: Sequence[Hint] = ...,
+        size: Size | None = ..., vividness: float | None = ...,
+    ) -> NDArray[_Code]: ...
+    @overload
+    def __call__(
+        self, source: list[_Source], *,
+        size: Size | None = ..., vividness: float | None = ...,
+    ) -> list[Picture]: ...
+    @overload
+    def __call__(
+        self, source: list[_Own], *,
+        size: Size | None = ..., vividness: float | None = ...,
+    ) -> list[_Own]: ...
+    @overload
+    def __call__(
+        self, source: _Tensor, *, hints: Sequence[Hint] = ...,
+        size: Size | None = ..., vividness: float | None = ...,
+    ) -> _Tensor: ...
+    # fmt: on
+    def __call__(
+        self,
+        source: Any,
+        *,
+        hints: Sequence[Hint] = (),
+        size: Size | None = None,
+        vividness: float | None = None,
+    ) -> Any:
+        """Colour a picture, or a list of them.
+
+        Args:
+            source: As for `colorize`.
+            hints: Colours that are known of some places; for one picture.
+            size: In place of the session's.
+            vividness: In place of the session's.
+
+        Returns:
+            As `colorize`.
+
+        Raises:
+            InputError: As `colorize`.
+        """
+        if isinstance(source, list):
+            _refuse_hints(hints, len(source))
+            return [self(item, size=size, vividness=vividness) for item in source]
+        network, chosen = self._network(), self._chosen(size, vividness)
+        color = partial(
+            pipeline.colorize,
+            model=network,
+            size=chosen.size,
+            vividness=chosen.vividness,
+            hints=hints,
+        )
+        own = unpacked(source)
+        if own is not None:
+            _refuse_hints(hints, len(own.pictures))
+            return own.pack([color(pixels) for pixels in own.pictures])
+        picture = _picture(source)
+        with _named(source):
+            colored = color(picture.pixels)
+        return dataclasses.replace(picture, pixels=colored, generator=made_by(network))
+
+    def predict(
+        self,
+        source: Source | Picture | Image.Image | NDArray[Any] | Tensor,
+        *,
+        hints: Sequence[Hint] = (),
+        size: Size | None = None,
+        vividness: float | None = None,
+    ) -> ColorPrediction:
+        """What the network makes of one picture, as arrays and at its own size.
+
+        Args:
+            source: A picture as for `colorize`; of tensors, a single one.
+            hints: Colours that are known of some places.
+            size: In place of the session's.
+            vividness: In place of the session's.
+
+        Returns:
+            A named tuple. `L`: (h, w) float32 in [0, 100], the lightness that the network saw.
+            `ab`: (h/k, w/k, 2) float32 in CIELAB units, the colours that it proposes.
+            `confidence`: (h/k, w/k) float32 in [0, 1], or None for a network that gives none.
+
+        Raises:
+            InputError: As `colorize`.
+        """
+        own = unpacked(source)
+        pictures = [_picture(source).pixels] if own is None else own.pictures
+        if len(pictures) != 1:
+            raise InputError(f"predict takes one picture, not a batch of {len(pictures)}.")
+        chosen = self._chosen(size, vividness)
+        with _named(source):
+            return pipeline.predict(
+                pictures[0],
+                self._network(),
+                size=chosen.size,
+                vividness=chosen.vividness,
+                hints=hints,
+            )
+
+    def __getstate__(self) -> NetworkSettings:
+        return self._settings
+
+    def __setstate__(self, settings: NetworkSettings) -> None:
+        self._settings = settings
+        self._lock = Lock()
+        self._networks = {}
+
+    def __repr__(self) -> str:
+        chosen = self._settings
+        return (
+            f"Colorizer({str(chosen.model)!r}, device={chosen.device!r}, size={chosen.size!r}, "
+            f"vividness={chosen.vividness!r})"
+        )
+
+    def _chosen(self, size: Size | None, vividness: float | None) -> NetworkSettings:
+        session = self._settings
+        return dataclasses.replace(
+            session,
+            size=session.size if size is None else size,
+            vividness=session.vividness if vividness is None else vividness,
+        )
+
+    def _network(self) -> Network:
+        """The network of this process, loaded when it is first needed."""
+        process = os.getpid()
+        with self._lock:
+            if process not in self._networks:
+                chosen = self._settings
+                network = load(chosen.model, device=chosen.device, threads=chosen.threads)
+                self._networks[process] = network
+            return self._networks[process]
+
+
+# fmt: off
+@overload
+def colorize(
+    source: Source | Picture, *, model: str | os.PathLike[str] = ..., device: str = ...,
+    size: Size = ..., vividness: float = ..., hints: Sequence[Hint] = ...,
+) -> Picture: ...
+@overload
+def colorize(
+    source: Image.Image, *, model: str | os.PathLike[str] = ..., device: str = ...,
+    size: Size = ..., vividness: float = ..., hints: Sequence[Hint] = ...,
+) -> Image.Image: ...
+@overload
+def colorize(
+    source: NDArray[_Code], *, model: str | os.PathLike[str] = ..., device: str = ...,
+    size: Size = ..., vividness: float = ..., hints: Sequence[Hint] = ...,
+) -> NDArray[_Code]: ...
+@overload
+def colorize(
+    source: list[_Source], *, model: str | os.PathLike[str] = ..., device: str = ...,
+    size: Size = ..., vividness: float = ...,
+) -> list[Picture]: ...
+@overload
+def colorize(
+    source: list[_Own], *, model: str | os.PathLike[str] = ..., device: str = ...,
+    size: Size = ..., vividness: float = ...,
+) -> list[_Own]: ...
+@overload
+def colorize(
+    source: _Tensor, *, model: str | os.PathLike[str] = ..., device: str = ...,
+    size: Size = ..., vividness: float = ..., hints: Sequence[Hint] = ...,
+) -> _Tensor: ...
+# fmt: on
+def colorize(
+    source: Any,
+    *,
+    model: str | os.PathLike[str] = DEFAULT_MODEL,
+    device: str = "auto",
+    size: Size = "auto",
+    vividness: float = DEFAULT_VIVIDNESS,
+    hints: Sequence[Hint] = (),
+) -> Any:
+    """Colour a black-and-white picture, or a list of them.
+
+    The lightness of every pixel stays the picture's own; colours that are there (a sepia tone, say)
+    are ignored. The model stays loaded for the next call; for several models at once, or options
+    that stay, make a `Colorizer`.
+
+    Args:
+        source: A path, the bytes of a file, or a file that is open for reading; what `read`
+            returns. Or a Pillow image. Or a NumPy array: (H, W) grey or (H, W, 3) RGB. Or a torch
+            tensor on any device: (C, H, W) or (N, C, H, W), 1 or 3 channels. Arrays and tensors are
+            sRGB-encoded: uint8, uint16, or floating in [0, 1]. Or a list of any one of these.
+        model: A shipped name (see `models`), the path of an `.onnx` file, or an address with its
+            checksum: `https://host/file.onnx#sha256=...`, `hf:owner/repo/file.onnx#sha256=...`.
+        device: Where it runs: "auto", "cpu", "cuda", "coreml", "directml" or "openvino".
+        size: Working size of the network, px of the short side, or "auto": the one that the model
+            likes best, or the picture's own where that is smaller.
+        vividness: Factor on the colours: 0 is grey, 1 as the model means it. Hints keep theirs.
+        hints: Colours that are known of some places; where they overlap, the later one counts. For
+            one picture.
+
+    Returns:
+        For a file a `Picture`: pixels in full depth and all metadata, with `.save()` and
+        `.to_pil()`. For a Pillow image another one, RGB or RGBA with 8 bits, sRGB; its EXIF data
+        are kept, and its orientation is not applied. For an array (H, W, 3) and for a tensor
+        (3, H, W) or (N, 3, H, W) of the same dtype, range and device; no gradients flow. For a list
+        a list.
+
+    Raises:
+        InputError: The picture cannot be read, has another shape or type, holds values outside of
+            its range (NaN, too); a hint or number makes no sense.
+        ModelError: The model is unknown or damaged, or the device is not available.
+
+    Examples:
+        >>> colorize("grandmother.jpg").save("grandmother.color.jpg")
+        >>> colorize("cup.jpg", hints=[Hint(120, 200, "#c81e1e", radius=8)]).to_pil().show()
+        >>> rgb = colorize(grey)  # a NumPy array gives a NumPy array
+    """
+    session = _session(model if isinstance(model, str) else Path(model), device)
+    return session(source, hints=hints, size=size, vividness=vividness)
+
+
+_sessions: dict[int, tuple[object, Colorizer]] = {}
+"""The session of the latest `colorize`, by process (see `Colorizer`)."""
+
+
+def _session(model: str | Path, device: str) -> Colorizer:
+    """The session of the call before, where it was for the same model and device."""
+    key = (model, device, _state_of(model))
+    latest = _sessions.get(os.getpid())
+    if latest is None or latest[0] != key:
+        latest = _sessions[os.getpid()] = (key, Colorizer(model, device=device))
+    return latest[1]
+
+
+def _state_of(model: str | Path) -> tuple[int, int] | None:
+    """Time and size of a model's file, which may be written anew; None for other names."""
+    try:
+        state = os.stat(model)  # noqa: PTH116
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size
+
+
+def _picture(source: Any) -> Picture:
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)) or hasattr(
+        source, "read"
+    ):
+        return read(source)
+    raise InputError(f"a value of type {type(source).__name__} is no picture; give {_TAKEN}.")
+
+
+@contextmanager
+def _named(source: object) -> Iterator[None]:
+    """Errors about a file name it."""
+    try:
+        yield
+    except PhotochromError as error:
+        if not isinstance(source, (str, os.PathLike)):
+            raise
+        raise type(error)(f"cannot colour {os.fspath(source)}: {error}") from error
+
+
+def _refuse_hints(hints: Sequence[Hint], pictures: int) -> None:
+    if hints and pictures != 1:
+        raise InputError(
+            f"hints are of one picture, and {pictures} are given; colour them one by one."
+        )
