@@ -70,10 +70,10 @@ def from_pil(image: Image.Image) -> Picture:
     profile: bytes | None = image.info.get("icc_profile")
     try:
         if image.mode.startswith("I;16"):
-            decoded = Decoded(np.asarray(image).astype(np.uint16), icc=profile)
+            decoded = StoredPicture(np.asarray(image).astype(np.uint16), icc=profile)
         else:
             samples, alpha, profile, notes = decoders.from_pillow(image, profile)
-            decoded = Decoded(samples, alpha, icc=profile, notes=notes)
+            decoded = StoredPicture(samples, alpha, icc=profile, notes=notes)
         return _upright_picture(decoded, "PNG", None)
     except InputError as error:
         raise InputError(f"cannot read the Pillow image: {error}") from error
