@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import ast
+import dataclasses
 import inspect
 import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import click
 
@@ -22,9 +24,10 @@ from photochrom.engine.card import ModelCard, read_card
 from photochrom.evaluation.metric_table import METRICS
 from photochrom.imageio import FORMATS
 from photochrom.training.recipe import builtin as shipped
-from photochrom.training.recipe import recipe as recipe_module
-from photochrom.training.recipe import stage as stage_module
-from photochrom.training.recipe.recipe import NetRecipe
+from photochrom.training.recipe.number_types import UNBOUNDED, Range
+from photochrom.training.recipe.recipe import NetRecipe, Recipe
+from photochrom.training.recipe.schema import Key, table_keys
+from photochrom.training.recipe.stage import Losses
 from photochrom.web import settings as web_settings
 
 DOCS = Path(__file__).parent
@@ -148,31 +151,73 @@ def recipes_page() -> str:
         "# Keys of a training recipe\n",
         "Any of them can be set for one run: `photochrom train RECIPE --set stages.0.minutes=5`.\n",
     ]
-    modules = (recipe_module, stage_module)
-    body = [node for m in modules for node in ast.parse(inspect.getsource(m)).body]
-    classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
-    choices = {
-        target.id: ast.unparse(node.value).removeprefix("Literal[").removesuffix("]")
-        for node in body
-        if isinstance(node, ast.Assign) and "Literal[" in ast.unparse(node.value)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    todo = [("", "", classes.pop("Recipe"))]
+    todo: list[tuple[str, str, type]] = [("", "", Recipe)]
     while todo:
-        prefix, brackets, node = todo.pop(0)
+        prefix, brackets, kind = todo.pop(0)
         sections.append(f"## `{brackets.format(prefix)}`\n" if prefix else "## Top level\n")
-        sections.append(" ".join((ast.get_docstring(node) or "").split()) + "\n")
+        sections.append(" ".join((inspect.getdoc(kind) or "").split()) + "\n")
         rows = []
-        for name, kind, default, text in fields(node):
-            inner = next((known for known in classes if known in kind), None)
+        texts = {name: text for name, _kind, _default, text in fields(class_node(kind))}
+        for name, key in table_keys(kind).items():
+            inner, is_list = inner_table(key.kind)
             if inner is None:
-                rows.append((f"`{name}`", f"`{choices.get(kind, kind)}`", default, text))
+                what = key.doc or texts[name]
+                rows.append((f"`{name}`", *key_type(key.kind), default_text(key), what))
             else:
-                brackets = "[[{}]]" if kind.startswith("tuple") else "[{}]"
-                todo.append((f"{prefix}.{name}".lstrip("."), brackets, classes.pop(inner)))
-        sections.append(table(("key", "type", "default", "what"), rows))
+                brackets = "[[{}]]" if is_list else "[{}]"
+                todo.append((f"{prefix}.{name}".lstrip("."), brackets, inner))
+        sections.append(table(("key", "type", "range", "default", "what"), rows))
     return "\n".join(sections)
+
+
+def class_node(kind: type) -> ast.ClassDef:
+    """The class as it is written."""
+    (node,) = ast.parse(inspect.getsource(kind)).body
+    assert isinstance(node, ast.ClassDef)
+    return node
+
+
+def inner_table(kind: Any) -> tuple[type | None, bool]:
+    """The class of a table inside a table, and whether it comes as a list; None for a value."""
+    arguments = get_args(kind)
+    is_list = get_origin(kind) is tuple
+    inner = arguments[0] if is_list else kind
+    is_table = isinstance(inner, type) and (dataclasses.is_dataclass(inner) or inner is Losses)
+    return (inner, is_list) if is_table else (None, False)
+
+
+def key_type(kind: Any) -> tuple[str, str]:
+    """The type of a recipe's key, and the range of its numbers."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return f"`{arguments[0].__name__}`", range_text(arguments[1])
+    if origin is Literal:
+        return f"`{', '.join(map(repr, arguments))}`", ""
+    if origin is tuple:
+        inner, bounds = key_type(arguments[0])
+        count = "" if arguments[-1] is Ellipsis else f"{len(arguments)} "
+        return f"list of {count}{inner}", bounds
+    return "`str`" if kind is str else "`bool`" if kind is bool else "table", ""
+
+
+def range_text(bounds: Range) -> str:
+    """In words; bounds that only keep nonsense away are left out."""
+    if bounds.high < UNBOUNDED:
+        return f"{bounds.low:.10g} to {bounds.high:.10g}"
+    return "any whole number" if bounds.low < -UNBOUNDED else f"at least {bounds.low:.10g}"
+
+
+def default_text(key: Key) -> str:
+    """The default of a recipe's key as TOML has it; empty for none."""
+    if key.required:
+        return "required"
+    if isinstance(key.default, bool):
+        return f"`{str(key.default).lower()}`"
+    if isinstance(key.default, tuple):
+        return f"`{list(key.default)}`"
+    if isinstance(key.default, str):
+        return f'`"{key.default}"`' if key.default else ""
+    return f"`{key.default}`" if isinstance(key.default, int | float) else ""
 
 
 def recipe_section(name: str) -> str:

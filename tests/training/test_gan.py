@@ -20,8 +20,7 @@ from photochrom.training.data.loader import Batch, BatchMaker
 from photochrom.training.data.photo_cache import PhotoSet
 from photochrom.training.distributed import Ranks
 from photochrom.training.losses.gan import GAN_LOSSES, gradient_penalty
-from photochrom.training.losses.inputs import Views
-from photochrom.training.losses.terms import compose
+from photochrom.training.losses.inputs import LossInputs, compose
 from photochrom.training.models import Players
 from photochrom.training.optimizers import lr_share
 from photochrom.training.recipe.recipe import AugmentRecipe, DataRecipe, HintRecipe, Recipe
@@ -69,20 +68,19 @@ def weights(module: nn.Module) -> Tensor:
 def test_both_sides_lose_less_when_they_are_right(mode: str) -> None:
     loss = GAN_LOSSES[mode]  # type: ignore[index]
     low, high = torch.full((2, 1, 3, 3), -0.5), torch.full((2, 1, 3, 3), 0.5)
-    assert loss.true(high) < loss.true(low)
-    assert loss.colored(low) < loss.colored(high)
-    assert loss.network(high) < loss.network(low)
-    assert loss.told(low) < loss.told(high)
+    assert loss.real(high) < loss.real(low)
+    assert loss.fake(low) < loss.fake(high)
+    assert loss.generator(high) < loss.generator(low)
+    assert loss.log_score(low) < loss.log_score(high)
 
 
 def test_cross_entropy_at_a_coin_toss_is_the_logarithm_of_two() -> None:
     loss = GAN_LOSSES["bce"]
     undecided = torch.zeros(1, 1, 2, 2)
-    assert loss.weight * (loss.true(undecided) + loss.colored(undecided)) == pytest.approx(
-        np.log(2)
-    )
-    assert loss.told(undecided) == 0.5
-    assert loss.true(torch.full((1, 1, 1, 1), -200.0)) == pytest.approx(200.0)  # no overflow
+    loss_D = loss.discriminator_weight * (loss.real(undecided) + loss.fake(undecided))
+    assert loss_D == pytest.approx(np.log(2))
+    assert loss.log_score(undecided) == 0.5
+    assert loss.real(torch.full((1, 1, 1, 1), -200.0)) == pytest.approx(200.0)  # no overflow
 
 
 class _Slope(Critic):
@@ -250,13 +248,13 @@ def test_true_and_coloured_pictures_are_made_smaller_alike(side: int, loss_side:
     random = torch.Generator().manual_seed(0)
     ab = 20 * torch.randn(1, 2, side, side, generator=random)
     L = torch.full((1, 1, side, side), 60.0)
-    views = Views(stage, L, ab, ab)
+    inputs = LossInputs(stage, L, ab, ab)
     if side < loss_side:  # larger: between the network's colours, a straight line
         size = (loss_side, loss_side)
         larger = F.interpolate(ab, size=size, mode="bilinear", align_corners=False)
-        assert torch.equal(views.rgb, compose(torch.full((1, 1, *size), 60.0), larger))
+        assert torch.equal(inputs.rgb, compose(torch.full((1, 1, *size), 60.0), larger))
     else:
-        torch.testing.assert_close(views.rgb, views.true_rgb)
+        torch.testing.assert_close(inputs.rgb, inputs.true_rgb)
 
 
 def test_noise_is_a_function_of_seed_and_step(players: Players, photos: PhotoSet) -> None:

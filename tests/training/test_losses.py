@@ -11,11 +11,12 @@ from photochrom.color.bins import ColorBins
 from photochrom.color.space import rgb_to_lab
 from photochrom.nets.vgg import VGG19Features
 from photochrom.training.losses import terms as losses
+from photochrom.training.losses.inputs import compose
 
 
 def test_l1_is_quadratic_below_beta_and_linear_above() -> None:
     zero = torch.zeros(1, 2, 4, 4)
-    small, large = (losses.l1(zero + e, zero, beta=20.0).item() for e in (2.0, 60.0))
+    small, large = (losses.smooth_l1(zero + e, zero, beta=20.0).item() for e in (2.0, 60.0))
     assert small == pytest.approx(2.0**2 / 2 / 20 / 5)
     assert large == pytest.approx((60 - 10) / 5)
 
@@ -25,27 +26,29 @@ def test_rare_colours_weigh_more_in_the_classification() -> None:
     prior = np.full(len(bins), 1e-4)
     common = int(np.argmin((bins.centres**2).sum(axis=1)))
     prior[common] = 1 - prior.sum() + prior[common]
-    loss = losses.BinClassification(bins, prior, torch.device("cpu"))
+    classes = losses.ClassWeights(bins, prior, torch.device("cpu"))
     logits = torch.zeros(1, len(bins), 2, 2)
     grey, red = torch.zeros(1, 2, 2, 2), torch.full((1, 2, 2, 2), 50.0)
-    assert loss(logits, red) > 10 * loss(logits, grey)
+    loss = losses.class_cross_entropy
+    assert loss(logits, red, classes) > 10 * loss(logits, grey, classes)
 
 
 def test_classification_is_lowest_at_the_true_colour() -> None:
     bins = ColorBins.in_gamut()
     uniform = np.full(len(bins), 1 / len(bins))
-    loss = losses.BinClassification(bins, uniform, torch.device("cpu"))
+    classes = losses.ClassWeights(bins, uniform, torch.device("cpu"))
     target = torch.tensor([30.0, -20.0]).view(1, 2, 1, 1)
     index, weight = bins.soft_encode(target, axis=1)
     right = torch.full((1, len(bins), 1, 1), -20.0).scatter(1, index, weight.log())
     wrong = right.roll(3, dims=1)
-    assert loss(right, target) < loss(wrong, target)
+    loss = losses.class_cross_entropy
+    assert loss(right, target, classes) < loss(wrong, target, classes)
 
 
 def test_compose_lets_the_gradient_back_from_outside_the_gamut() -> None:
     L = torch.full((1, 1, 2, 2), 50.0)
     ab = torch.full((1, 2, 2, 2), 100.0, requires_grad=True)
-    rgb = losses.compose(L, ab)
+    rgb = compose(L, ab)
     assert rgb.max() <= 1
     assert rgb.min() >= 0
     torch.autograd.backward([rgb.square().sum()])
@@ -57,7 +60,7 @@ def test_pictures_are_composed_on_the_device_of_their_tensors() -> None:
     """Needs no GPU: fake tensors carry shapes and devices, and refuse to mix devices."""
     with FakeTensorMode():
         L, ab = torch.rand(1, 1, 8, 8, device="cuda"), torch.rand(1, 2, 8, 8, device="cuda")
-        rgb = losses.compose(L, ab)
+        rgb = compose(L, ab)
         assert rgb.device.type == "cuda"
         assert rgb_to_lab(rgb, axis=1).device.type == "cuda"
 
@@ -77,7 +80,7 @@ def test_perceptual_loss_is_zero_for_equal_pictures_and_grows_with_the_differenc
     weights = {f"{k}.weight": torch.randn(*s, 3, 3) * 0.05 for k, s in layers.items()}
     weights |= {f"{k}.bias": torch.zeros(s[0]) for k, s in layers.items()}
     vgg = VGG19Features(weights)
-    truth = torch.rand(1, 3, 32, 32)
-    near, far = (truth + e * torch.randn_like(truth) for e in (0.01, 0.2))
-    assert losses.perceptual(vgg, truth, truth) == 0
-    assert 0 < losses.perceptual(vgg, near, truth) < losses.perceptual(vgg, far, truth)
+    rgb = torch.rand(1, 3, 32, 32)
+    truth, near, far = (vgg(rgb + e * torch.randn_like(rgb)) for e in (0.0, 0.01, 0.2))
+    assert losses.perceptual(truth, truth) == 0
+    assert 0 < losses.perceptual(near, truth) < losses.perceptual(far, truth)

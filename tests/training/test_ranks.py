@@ -126,7 +126,7 @@ def test_between_gpus_batch_norms_are_synchronised_but_not_those_of_the_average(
     (tmp_path / "r.toml").write_text(RECIPE.replace('norm = "none"', 'norm = "batch"'))
     recipe = load_recipe(tmp_path / "r.toml", [f"stages.0.gan_mode={mode}"])
     monkeypatch.setattr(
-        Ranks, "synchronise", lambda self, net: nn.SyncBatchNorm.convert_sync_batchnorm(net)
+        Ranks, "synchronize", lambda self, net: nn.SyncBatchNorm.convert_sync_batchnorm(net)
     )
     players = Players.of(recipe, Ranks())
     assert synchronized(players.net)

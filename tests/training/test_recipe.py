@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import typing
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+import torch
 
 from photochrom.errors import RecipeError
 from photochrom.training.recipe.builtin import recipe_names, recipe_path
-from photochrom.training.recipe.ranges import RANGES
+from photochrom.training.recipe.number_types import Range
 from photochrom.training.recipe.recipe import Recipe
+from photochrom.training.recipe.schema import table_keys
+from photochrom.training.recipe.stage import Losses
 from photochrom.training.recipe.toml import from_table, load_recipe, to_table
 
 RECIPES = sorted(recipe_names())
@@ -75,12 +80,56 @@ def test_environment_variables_stand_for_folders(
     assert load_recipe(path, ["data.cache=$ALBUMS/cache"]).data.cache == "/albums/cache"
 
 
-def test_every_range_belongs_to_a_number_and_holds_its_default() -> None:
-    for kind, ranges in RANGES.items():
-        fields: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(kind)}
-        for key, (low, high) in ranges.items():
-            values = fields[key] if isinstance(fields[key], tuple) else (fields[key],)
-            assert all(low <= value <= high for value in values), key
+def numbers(kind: type) -> Iterator[tuple[str, Any, Any]]:
+    """Dotted name, type and default of each number among a recipe's keys, in lists too."""
+    for name, key in table_keys(kind).items():
+        is_list = typing.get_origin(key.kind) is tuple
+        inner = typing.get_args(key.kind)[0] if is_list else key.kind
+        if dataclasses.is_dataclass(inner) or inner is Losses:
+            yield from ((f"{name}.{n}", *rest) for n, *rest in numbers(typing.cast(type, inner)))
+            continue
+        number = typing.get_args(inner)[0] if typing.get_origin(inner) is Annotated else inner
+        if number in (int, float):
+            defaults = key.default if isinstance(key.default, tuple) else (key.default,)
+            yield from ((name, inner, default) for default in defaults)
+
+
+def test_every_number_of_a_recipe_has_a_range_that_holds_its_default() -> None:
+    found = list(numbers(Recipe))
+    assert {"seed", "data.split_seed", "stages.betas", "stages.losses.l1_beta"} <= {
+        name for name, *_ in found
+    }
+    for name, kind, default in found:
+        assert typing.get_origin(kind) is Annotated, f"{name} has no range"
+        (bounds,) = (part for part in typing.get_args(kind) if isinstance(part, Range))
+        assert bounds.low <= default <= bounds.high, name
+
+
+def test_keys_of_earlier_versions_still_load(tmp_path: Path) -> None:
+    """As in files, with --set, and in checkpoints; a key under both names is refused."""
+    old = "losses = { l1 = 0.5, colourfulness = 0.1 }"
+    path = write(tmp_path, MINIMAL + old)
+    recipe = load_recipe(path)
+    assert recipe.stages[0].losses == Losses(l1=0.5, colorfulness=0.1)
+    for key in ("colourfulness", "colorfulness"):
+        changed = load_recipe(path, [f"stages.0.losses.{key}=0.3"])
+        assert changed.stages[0].losses["colorfulness"] == 0.3
+    whole = load_recipe(path, ["stages.0.losses={colourfulness=0.2}"])
+    assert whole.stages[0].losses == Losses(colorfulness=0.2)
+    table = to_table(recipe)
+    losses = table["stages"][0]["losses"]
+    losses["colourfulness"] = losses.pop("colorfulness")
+    assert from_table(table) == recipe
+    path = write(tmp_path, MINIMAL + old.replace("l1", "colorfulness"))
+    with pytest.raises(RecipeError, match="colourfulness is the old name of colorfulness, which"):
+        load_recipe(path)
+
+
+def test_a_recipe_of_a_checkpoint_is_made_of_plain_values(tmp_path: Path) -> None:
+    table = to_table(load_recipe(write(tmp_path, MINIMAL)))
+    assert type(table["stages"][0]["losses"]) is dict
+    torch.save(table, tmp_path / "table.pt")
+    assert torch.load(tmp_path / "table.pt", weights_only=True) == table
 
 
 def test_set_changes_one_value(tmp_path: Path) -> None:
@@ -107,11 +156,15 @@ def test_set_changes_one_value(tmp_path: Path) -> None:
         ("budget_images=5", "budget_images is 5, and no stage has a share"),
         ("seed=-1", "seed must be between 0"),
         ("seed=4294967296", "seed must be between 0 and 4294967295, got 4294967296"),
-        ("stages.0.losses.perceptual=1", "vgg_weights"),
+        ("stages.0.losses.perceptual=1", "losses.perceptual sees features of VGG-19.*vgg_weights"),
+        ("stages.0.losses.l1=0", "all losses of a stage are 0"),
+        ("stages.0.losses.l2=-1", "stages.0.losses.l2 must be between 0"),
+        ("stages.0.losses.lambda_l1=1", "losses.l1 and losses.lambda_l1 are the same loss"),
+        ("stages.0.losses.l3=1", "unknown key .stages.0.losses.l3.; known keys here: l1, l1_beta"),
         ("nonsense", "key=value"),
         ("stages.0.batch=0", "stages.0.batch must be between 1"),
         ("stages.0.lr=nan", "stages.0.lr must be between 0"),
-        ("stages.0.betas=[0.9, 1.0]", "stages.0.betas must be between"),
+        ("stages.0.betas=[0.9, 1.0]", "stages.0.betas.1 must be between"),
         ("data.validation=0", "data.validation must be between 1"),
         ("data.sources=[]", "data.sources is empty"),
         ("monitor.log_steps=0", "monitor.log_steps"),

@@ -74,7 +74,6 @@ def train(
     """
     with requires_extra("train", "training"):
         from photochrom.training.recipe.builtin import list_recipes, recipe_path
-        from photochrom.training.recipe.toml import load_recipe
     if listed:
         click.echo(list_recipes())
         return OK
@@ -85,6 +84,8 @@ def train(
         sources = json.dumps([str(path) for path in data], ensure_ascii=False)
         # The recipe's own words tell of other photos.
         overrides = ('export.training_data=""', *overrides, f"data.sources={sources}")
+    with requires_extra("train", "training"):
+        from photochrom.training.recipe.toml import load_recipe
     loaded = load_recipe(recipe_path(recipe), overrides)
     if prior is not None:
         return _count_bins(loaded, prior)

@@ -54,7 +54,7 @@ class Players:
         average = copy.deepcopy(net).eval().requires_grad_(False)
         critic = build_critic(recipe.critic.name, recipe.critic.options).to(device)
         ranks.match(critic)
-        if not any(s.losses.gan and s.gan_mode == "wgan-gp" for s in recipe.stages):
+        if not any(s.adversarial and s.gan_mode == "wgan-gp" for s in recipe.stages):
             # A gradient penalty differentiates twice, which synchronised batch norms cannot.
             critic = ranks.synchronize(critic)
         return cls(ranks.synchronize(net), average, critic, load_vgg(recipe, device))

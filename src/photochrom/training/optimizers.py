@@ -24,7 +24,7 @@ class Optimizers:
         """Raises RecipeError when the stage leaves the network nothing to learn."""
         self._stage = stage
         self._of = {"net": _build(stage, _net_groups(stage, net), stage.betas, stage.weight_decay)}
-        if stage.losses.gan:
+        if stage.adversarial:
             group = {"params": list(critic.parameters()), "peak": stage.critic_lr}
             self._of["critic"] = _build(stage, [group], stage.critic_betas, _CRITIC_DECAY)
 

@@ -1,4 +1,9 @@
-"""One training step: what the network and its critic learn from its batches, under one stage."""
+"""One training step: what generator and discriminator learn from some batches, under one stage.
+
+G is the network that colours, D the discriminator (the recipe's critic). As Goodfellow et al.
+(NeurIPS 2014) have it: first D learns to tell real from fake, then G learns to deceive it, and
+whatever else the stage's losses ask of G.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +11,19 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from photochrom.errors import RecipeError
 from photochrom.training.data.bin_prior import bin_prior, load_prior
 from photochrom.training.data.loader import Batch, SavedBatch
 from photochrom.training.data.photo_cache import PhotoSet
 from photochrom.training.distributed import Ranks
-from photochrom.training.losses import terms as losses
-from photochrom.training.losses.gan import Adversary
-from photochrom.training.losses.inputs import Views
+from photochrom.training.losses.gan import GAN_LOSSES, gradient_penalty, score_pair
+from photochrom.training.losses.inputs import LossInputs
+from photochrom.training.losses.terms import LOSSES, ClassWeights, Sees
 from photochrom.training.models import Players, autocast_dtype
 from photochrom.training.optimizers import Optimizers, frozen_norms, update_average
 from photochrom.training.recipe.recipe import Recipe
@@ -26,15 +31,6 @@ from photochrom.training.recipe.stage import Stage
 
 _SEEDS = 1_000_003
 _MOST_SEED = 2**62
-
-
-class _Look(NamedTuple):
-    """What the network made of a batch, and the truth."""
-
-    ab: Tensor
-    logits: Tensor | None
-    true_ab: Tensor
-    views: Views
 
 
 class StageStep:
@@ -52,13 +48,13 @@ class StageStep:
         self._dtype = autocast_dtype(recipe.precision, ranks.device)
         self._optimizers = Optimizers(stage, players.net, players.critic)
         self._frozen_norms = tuple(frozen_norms(players.net).values())
-        self._adversary = Adversary(players.critic, stage, self._autocast)
-        self._classes: losses.BinClassification | None = None
+        self._gan = GAN_LOSSES[stage.gan_mode]
+        self._classes: ClassWeights | None = None
         bins = players.net.bins
-        if stage.losses.classes and bins is not None:
+        if stage.losses.active("logits") and bins is not None:
             file = recipe.classes_prior
             prior = load_prior(Path(file), bins) if file else bin_prior(bins, photos, recipe.seed)
-            self._classes = losses.BinClassification(bins, prior, ranks.device)
+            self._classes = ClassWeights(bins, prior, ranks.device)
 
     def state_dict(self) -> dict[str, Any]:
         """State of the optimizers, for the checkpoint."""
@@ -69,119 +65,155 @@ class StageStep:
         self._optimizers.load_state_dict(state)
 
     def __call__(
-        self, batches: Sequence[Batch | SavedBatch], done: float, step: int
+        self, batches: Sequence[Batch | SavedBatch], share: float, step: int
     ) -> dict[str, float]:
         """Learn from the batches, as from one.
 
-        done: share of the stage, sets the learning rate. step: number of the step in the run.
-        Returns every loss by name, the norm of the network's gradient before clipping, and the
-        critic's mean scores D_x and D_Gz (probabilities where it learns by cross-entropy).
+        share: of the stage that is over, sets the learning rate. step: its number in the run.
+        Returns every loss by name, the norm of G's gradient before clipping, and D's mean scores
+        D_x and D_Gz (probabilities where it learns by cross-entropy).
         """
         # Noise is a function of seed and step alone, so that a resumed run has the same.
         torch.manual_seed(self._seed + step)
-        self._optimizers.set_rates(done)
-        gan = self._stage.losses.gan > 0
-        alone = gan and done < self._stage.critic_alone
-        every = self._stage.critic_steps if gan else 1
-        net_learns = not alone and step % every == every - 1
-        self._players.net.train(not alone)
+        self._optimizers.set_rates(share)
+        update_D = self._stage.adversarial
+        D_alone = update_D and share < self._stage.critic_alone
+        period = self._stage.critic_steps if update_D else 1
+        update_G = not D_alone and step % period == period - 1
+        self._players.net.train(not D_alone)
         for norm in self._frozen_norms:
             norm.eval()
-        # One batch is looked at once; several are, to save memory, once for each who learns.
-        look = self._look(batches[0], net_learns) if len(batches) == 1 else None
-        values: dict[str, Tensor] = {}
-        if gan:
-            seen = [look] if look else (self._look(batch, False) for batch in batches)
-            values |= self._critic_step(seen, 1 / len(batches))
-            if net_learns and self._stage.generator_waits:
-                loss = self._ranks.mean(values["loss_D"])
-                net_learns = loss.item() < self._stage.generator_waits
-        if net_learns:
-            seen = [look] if look else (self._look(batch, True) for batch in batches)
-            values |= self._net_step(seen, 1 / len(batches), step)
-        told = self._ranks.mean(torch.stack(list(values.values())))
-        return dict(zip(values, told.tolist(), strict=True))
+        # One batch is coloured once, for both; several are, to save memory, once for each.
+        once = [self._forward(batches[0], gradient=update_G)] if len(batches) == 1 else None
+        logs: dict[str, Tensor] = {}
+        # (1) update D: real pictures from the photos, fake ones from G
+        if update_D:
+            inputs = once or (self._forward(batch, gradient=False) for batch in batches)
+            logs |= self._update_discriminator(inputs, 1 / len(batches))
+            update_G = update_G and self._is_ready(logs["loss_D"])
+        # (2) update G: by what the updated D says of its pictures, and by the other losses
+        if update_G:
+            inputs = once or (self._forward(batch, gradient=True) for batch in batches)
+            logs |= self._update_generator(inputs, 1 / len(batches), step)
+        means = self._ranks.mean(torch.stack(list(logs.values())))
+        return dict(zip(logs, means.tolist(), strict=True))
 
-    def _look(self, batch: Batch | SavedBatch, learning: bool) -> _Look:
+    def _is_ready(self, loss_D: Tensor) -> bool:
+        """Whether D has learned enough for G to learn from it; NoGAN's generator waits for that."""
+        limit = self._stage.generator_waits
+        return not limit or self._ranks.mean(loss_D).item() < limit
+
+    def _forward(self, batch: Batch | SavedBatch, gradient: bool) -> LossInputs:
+        """What G makes of a batch, or made of it beforehand, beside the truth."""
         device = self._ranks.device
         inputs, L, true_ab, *saved = (t.to(device, non_blocking=True) for t in batch)
         if saved:
-            ab, logits = saved[0], None
-        else:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-            with torch.set_grad_enabled(learning), self._autocast():
-                ab, logits = self._players.net(inputs)
-        ab = ab.float()
-        return _Look(ab, logits, true_ab, Views(self._stage, L, true_ab, ab))
+            return LossInputs(self._stage, L, true_ab, saved[0].float())
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        with torch.set_grad_enabled(gradient), self._autocast():
+            ab, logits = self._players.net(inputs)
+        return LossInputs(self._stage, L, true_ab, ab.float(), logits)
 
-    def _critic_step(self, looks: Iterable[_Look], share: float) -> dict[str, Tensor]:
-        optimizer = self._optimizers["critic"]
+    def _update_discriminator(
+        self, batches: Iterable[LossInputs], batch_share: float
+    ) -> dict[str, Tensor]:
+        """One step of D's optimizer. batch_share: what each batch counts."""
+        D, optimizer, gan = self._players.critic, self._optimizers["critic"], self._gan
         optimizer.zero_grad()
-        told = [self._adversary.learn(k.views.true_lab, k.views.lab, share) for k in looks]
-        self._ranks.average_gradients(self._players.critic.parameters())
+        D.train().requires_grad_(True)
+        logs = []
+        for batch in batches:
+            real, fake = batch.real, batch.fake.detach()
+            with self._autocast():
+                scores_real, scores_fake = score_pair(D, real, fake)
+            scores_real, scores_fake = scores_real.float(), scores_fake.float()
+            loss_D_real, loss_D_fake = gan.real(scores_real), gan.fake(scores_fake)
+            loss_D = gan.discriminator_weight * (loss_D_real + loss_D_fake)
+            log = {"loss_D_real": loss_D_real, "loss_D_fake": loss_D_fake}
+            if self._stage.gan_mode == "wgan-gp":
+                log["loss_D_penalty"] = gradient_penalty(D, real, fake)
+                loss_D = loss_D + self._stage.lambda_gp * log["loss_D_penalty"]
+            torch.autograd.backward([batch_share * loss_D])
+            log |= {"loss_D": loss_D}
+            log |= {"D_x": gan.log_score(scores_real), "D_Gz": gan.log_score(scores_fake)}
+            logs.append({name: value.detach() for name, value in log.items()})
+        D.requires_grad_(False)
+        self._ranks.average_gradients(D.parameters())
         optimizer.step()
-        self._ranks.average_statistics(self._players.critic)
-        return _means(told)
+        self._ranks.average_statistics(D)
+        return _means(logs)
 
-    def _net_step(self, looks: Iterable[_Look], share: float, step: int) -> dict[str, Tensor]:
-        net, optimizer = self._players.net, self._optimizers["net"]
+    def _update_generator(
+        self, batches: Iterable[LossInputs], batch_share: float, step: int
+    ) -> dict[str, Tensor]:
+        """One step of G's optimizer, and of its average. batch_share: what each batch counts."""
+        G, optimizer = self._players.net, self._optimizers["net"]
         optimizer.zero_grad()
-        told = []
-        for look in looks:
-            terms = self._terms(look)
-            total = torch.stack([weight * value for weight, value in terms.values()]).sum()
-            torch.autograd.backward([total if share == 1.0 else share * total])
-            values = {key: value.detach() for key, (_, value) in terms.items()}
-            told.append(values | {"loss_G": total.detach()})
-        self._ranks.average_gradients(net.parameters())
-        norm = nn.utils.clip_grad_norm_(net.parameters(), self._stage.gradient_clip or math.inf)
+        logs = []
+        for batch in batches:
+            losses = self._generator_losses(batch)
+            loss_G = torch.stack([weight * value for weight, value in losses.values()]).sum()
+            torch.autograd.backward([batch_share * loss_G])
+            log = {name: value.detach() for name, (_, value) in losses.items()}
+            logs.append(log | {"loss_G": loss_G.detach()})
+        self._ranks.average_gradients(G.parameters())
+        norm = nn.utils.clip_grad_norm_(G.parameters(), self._stage.gradient_clip or math.inf)
         optimizer.step()
-        self._ranks.average_statistics(net)
+        self._ranks.average_statistics(G)
         # A young run is averaged over a shorter memory, or the start would linger in it.
         decay = min(self._stage.ema, (1 + step) / (10 + step))
-        update_average(self._players.average, net, decay)
-        return _means(told) | {"gradient_norm": norm}
+        update_average(self._players.average, G, decay)
+        return _means(logs) | {"gradient_norm": norm}
 
-    def _terms(self, look: _Look) -> dict[str, tuple[float, Tensor]]:
-        """Every loss of the stage by name, with its weight."""
-        weights, ab = self._stage.losses, look.ab
-        true_ab = F.interpolate(look.true_ab, size=ab.shape[2:], mode="area")
-        terms: dict[str, tuple[float, Tensor]] = {}
-        if weights.l1:
-            terms["loss_G_L1"] = (weights.l1, losses.l1(ab, true_ab, weights.l1_beta))
-        if weights.lambda_l1:
-            terms["loss_G_L1"] = (1.0, weights.lambda_l1 * losses.pix2pix_l1(ab, true_ab))
-        if weights.l2:
-            terms["loss_G_L2"] = (weights.l2, losses.l2(ab, true_ab))
-        if self._classes is not None and look.logits is not None:
-            terms["loss_G_classes"] = (weights.classes, self._classes(look.logits, true_ab))
-        return terms | self._terms_of_pictures(look.views)
+    def _generator_losses(self, batch: LossInputs) -> dict[str, tuple[float, Tensor]]:
+        """Weight and value of each loss of the stage, by its column in the logs."""
+        weights, losses = self._stage.losses, {}
+        for name in weights.active():
+            loss, weight = LOSSES[name], weights[name]
+            value = self._value(name, batch)
+            if loss.weighted_log:
+                weight, value = 1.0, weight * value
+            losses[f"loss_G_{loss.log_name}"] = (weight, value)
+        return losses
 
-    def _terms_of_pictures(self, views: Views) -> dict[str, tuple[float, Tensor]]:
-        """The losses that look at the coloured picture."""
-        weights, vgg = self._stage.losses, self._players.vgg
-        terms: dict[str, tuple[float, Tensor]] = {}
-        if weights.perceptual and vgg is not None:
-            rgb, true_rgb = views.rgb, views.true_rgb
+    def _value(self, name: str, batch: LossInputs) -> Tensor:
+        loss, arguments = LOSSES[name], self._arguments(LOSSES[name].sees, batch)
+        # VGG's features, and what is computed of them, may be of less precision than all else.
+        with self._autocast(loss.sees == "features"):
+            value = loss.function(*arguments, **self._stage.losses.options(name))
+        return value.float()
+
+    def _arguments(self, sees: Sees, batch: LossInputs) -> tuple[Any, ...]:
+        """What a loss is computed from, as `Sees` describes it."""
+        if sees == "ab":
+            return batch.ab, batch.true_ab
+        if sees == "logits":
+            return batch.logits, batch.true_ab, self._classes
+        if sees == "features":
+            return self._features(batch.rgb, batch.true_rgb)
+        if sees == "scores":
             with self._autocast():
-                value = losses.perceptual(vgg, rgb, true_rgb)
-            terms["loss_G_perceptual"] = (weights.perceptual, value.float())
-        if weights.gan:
-            terms["loss_G_GAN"] = (weights.gan, self._adversary.judge(views.lab))
-        if weights.colourfulness:
-            shortfall = losses.colorfulness_shortfall(views.rgb, views.true_rgb)
-            terms["loss_G_colourfulness"] = (weights.colourfulness, shortfall)
-        return terms
+                scores = self._players.critic(batch.fake)
+            return scores.float(), self._gan
+        return batch.rgb, batch.true_rgb
 
-    def _autocast(self) -> torch.autocast:
-        kind = self._ranks.device.type
-        on = self._dtype is not None
-        return torch.autocast(kind, dtype=self._dtype or torch.bfloat16, enabled=on)
+    def _features(self, rgb: Tensor, true_rgb: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        vgg = self._players.vgg
+        if vgg is None:
+            raise RecipeError(f"stage {self._stage.name!r}: a loss needs vgg_weights; set them")
+        with self._autocast():
+            with torch.no_grad():
+                true_features = vgg(true_rgb)
+            return vgg(rgb), true_features
+
+    def _autocast(self, enabled: bool = True) -> torch.autocast:
+        kind, dtype = self._ranks.device.type, self._dtype
+        return torch.autocast(kind, dtype=dtype or torch.bfloat16, enabled=enabled and bool(dtype))
 
 
-def _means(told: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    by_name = defaultdict(list)
-    for values in told:
-        for key, value in values.items():
-            by_name[key].append(value)
-    return {key: torch.stack(values).mean() for key, values in by_name.items()}
+def _means(logs: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    values = defaultdict(list)
+    for log in logs:
+        for name, value in log.items():
+            values[name].append(value)
+    return {name: torch.stack(tensors).mean() for name, tensors in values.items()}

@@ -41,14 +41,14 @@ def check_stages(recipe: Recipe, net: ColorNet) -> None:
                 f"stage {stage.name!r}: crop {stage.crop} must be a multiple of {multiple} for the "
                 f"network {recipe.net.name!r}"
             )
-        if stage.losses.classes and net.bins is None:
+        if net.bins is None and (names := stage.losses.active("logits")):
             raise RecipeError(
                 f"stage {stage.name!r}: the network {recipe.net.name!r} has no classification "
-                "head; set losses.classes = 0"
+                f"head; set losses.{names[0]} = 0"
             )
         check_parts(stage.renew, "renew", stage, net)
         learning(stage, net)
-    uses_classes = any(stage.losses.classes for stage in recipe.stages)
+    uses_classes = any(stage.losses.active("logits") for stage in recipe.stages)
     if recipe.classes_prior and uses_classes and net.bins is not None:
         load_prior(Path(recipe.classes_prior), net.bins)
 
@@ -76,11 +76,11 @@ def load_start(net: ColorNet, recipe: NetRecipe) -> None:
 
 
 def load_vgg(recipe: Recipe, device: torch.device) -> VGG19Features | None:
-    """The judge of the perceptual loss; None where no stage of the recipe has that loss.
+    """The network of perceptual losses; None where no stage of the recipe has such a loss.
 
     Raises ModelError when its file is missing, damaged or of another layout.
     """
-    if not any(stage.losses.perceptual for stage in recipe.stages):
+    if not any(stage.losses.active("features") for stage in recipe.stages):
         return None
     vgg = VGG19Features(_safetensors(recipe.vgg_weights, "vgg_weights")).to(device)
     return vgg.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -21,7 +21,7 @@ from photochrom.errors import InputError
 from photochrom.imageio import Picture, write
 from photochrom.nets.contract import ColorNet
 from photochrom.training.data.loader import BatchMaker, SavedBatch, stream
-from photochrom.training.losses.terms import compose
+from photochrom.training.losses.inputs import compose
 from photochrom.training.recipe.stage import Stage
 
 

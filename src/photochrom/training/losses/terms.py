@@ -1,6 +1,14 @@
-"""The losses, each with its source; their weights are in the recipe."""
+"""The generator's losses: one row of `LOSSES` each.
+
+A row is all that there is to a loss. The recipe's keys with their ranges, the training step, the
+columns of the logs and docs/recipes.md are made from it.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -10,35 +18,82 @@ from torch import Tensor
 
 from photochrom.color.bins import ColorBins
 from photochrom.color.colorfulness import colorfulness
-from photochrom.color.space import lab_to_rgb
 from photochrom.nets.contract import AB_SCALE
-from photochrom.nets.vgg import VGG19Features
+from photochrom.training.losses.gan import GanLoss
+from photochrom.training.recipe.number_types import UNBOUNDED, Range
 
 _L1_UNIT = 5.0
+_COLORFULNESS_UNIT = 10.0
 _PRIOR_UNIFORM = 0.5
+_WEIGHTS = Range(0.0, UNBOUNDED)
+
+Sees = Literal["ab", "logits", "features", "scores", "rgb"]
+"""What a loss is computed from; the arguments that its function gets, all of one batch:
+
+* ab: (ab, true_ab), (N, 2, h, w) CIELAB units each, at the size of the network's output;
+* logits: (logits, true_ab, classes), (N, Q, h, w) over the network's colour bins; as above; and
+  their `ClassWeights`. Only networks that classify have them;
+* features: (features, true_features), lists of VGG-19's (N, C, h, w), of the pictures under rgb.
+  The recipe has to name vgg_weights;
+* scores: (scores, gan), the discriminator's (N, 1, h, w) of the generated pictures, and the
+  `GanLoss` of the stage. A stage with such a loss trains the discriminator beside the generator;
+* rgb: (rgb, true_rgb), (N, 3, s, s) sRGB in [0, 1] at the stage's loss_side.
+"""
 
 
-def l1(ab: Tensor, target: Tensor, beta: float) -> Tensor:
+class LossNumber(NamedTuple):
+    """A number that recipes set under ``losses``. doc: what it is, with its unit."""
+
+    default: float
+    range: Range
+    doc: str
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One loss.
+
+    function: takes what ``sees`` names, and the options by name; returns a scalar.
+    unit: of its value. doc: what it is, and where it comes from.
+    log_name: its column in the logs is ``loss_G_`` and this; of losses with the same one a stage
+        has at most one.
+    range: of its weight, which is the recipe's ``losses.NAME``. default: the weight where a recipe
+        says nothing. weighted_log: whether the logs show it multiplied with its weight.
+    options: by name; in recipes ``losses.NAME_OPTION``.
+    """
+
+    function: Callable[..., Tensor]
+    sees: Sees
+    unit: str
+    doc: str
+    log_name: str
+    range: Range = _WEIGHTS
+    default: float = 0.0
+    weighted_log: bool = False
+    options: Mapping[str, LossNumber] = field(default_factory=dict)
+
+
+def smooth_l1(ab: Tensor, true_ab: Tensor, beta: float) -> Tensor:
     """Smooth L1 (Huber 1964) on ab, in units of 5 CIELAB units. (N, 2, h, w) both.
 
     beta: the error up to which it is quadratic, CIELAB units. A small one finds the median of the
     possible colours, which is often grey; a large one their mean.
     """
-    return F.smooth_l1_loss(ab, target, beta=beta) / _L1_UNIT
+    return F.smooth_l1_loss(ab, true_ab, beta=beta) / _L1_UNIT
 
 
-def pix2pix_l1(ab: Tensor, target: Tensor) -> Tensor:
+def pix2pix_l1(ab: Tensor, true_ab: Tensor) -> Tensor:
     """Mean |Δab| / 110: the L1 of Isola et al. (CVPR 2017) on colours in [-1, 1]."""
-    return F.l1_loss(ab, target) / AB_SCALE
+    return F.l1_loss(ab, true_ab) / AB_SCALE
 
 
-def l2(ab: Tensor, target: Tensor) -> Tensor:
+def l2(ab: Tensor, true_ab: Tensor) -> Tensor:
     """Mean squared error of ab / 110, the baseline of Zhang et al. (ECCV 2016)."""
-    return F.mse_loss(ab / AB_SCALE, target / AB_SCALE)
+    return F.mse_loss(ab / AB_SCALE, true_ab / AB_SCALE)
 
 
-class BinClassification:
-    """Cross-entropy over the colour bins with class rebalancing.
+class ClassWeights:
+    """Colour bins, and how much each counts in a classification: rare ones more.
 
     Source: Zhang et al. (ECCV 2016): weights ∝ 1 / ((1 − λ) p + λ / Q), λ = 0.5, mean 1 under p.
     """
@@ -47,40 +102,115 @@ class BinClassification:
         """prior: (Q,) share of each bin in the data, sums to 1."""
         weights = 1.0 / ((1 - _PRIOR_UNIFORM) * prior + _PRIOR_UNIFORM / len(bins))
         weights /= (weights * prior).sum()
-        self._bins = bins
-        self._weights = torch.tensor(weights, dtype=torch.float32, device=device)
-
-    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        """logits: (N, Q, h, w). target: (N, 2, h, w) ab. Every other row and column counts."""
-        logits, target = logits[:, :, ::2, ::2], target[:, :, ::2, ::2]
-        index, weight = self._bins.soft_encode(target, axis=1)
-        log_p = F.log_softmax(logits.float(), dim=1).gather(1, index)
-        rebalance = self._weights[index[:, :1]]
-        loss: Tensor = -(rebalance * weight * log_p).sum(dim=1).mean()
-        return loss
+        self.bins = bins
+        self.weights = torch.tensor(weights, dtype=torch.float32, device=device)
+        """(Q,)"""
 
 
-def compose(L: Tensor, ab: Tensor) -> Tensor:
-    """L (N, 1, H, W), ab (N, 2, H, W) → sRGB (N, 3, H, W) in [0, 1].
+def class_cross_entropy(logits: Tensor, true_ab: Tensor, classes: ClassWeights) -> Tensor:
+    """Cross-entropy against the softly encoded true colour, rebalanced: Zhang et al. (ECCV 2016).
 
-    Clipped with a slope: outside the gamut the gradient still leads back.
+    logits: (N, Q, h, w). true_ab: (N, 2, h, w). Every other row and column counts.
     """
-    rgb = lab_to_rgb(torch.cat([L, ab], dim=1), axis=1)
-    return rgb + (rgb.clamp(0.0, 1.0) - rgb).detach()
+    logits, true_ab = logits[:, :, ::2, ::2], true_ab[:, :, ::2, ::2]
+    index, weight = classes.bins.soft_encode(true_ab, axis=1)
+    log_p = F.log_softmax(logits.float(), dim=1).gather(1, index)
+    rebalance = classes.weights[index[:, :1]]
+    loss: Tensor = -(rebalance * weight * log_p).sum(dim=1).mean()
+    return loss
 
 
-def perceptual(vgg: VGG19Features, rgb: Tensor, target: Tensor) -> Tensor:
-    """Mean over VGG layers of ‖f − f*‖₁ / ‖f*‖₁. (N, 3, H, W) sRGB [0, 1] both."""
-    with torch.no_grad():
-        wanted = vgg(target)
-    terms = [(f - w).abs().mean() / w.abs().mean() for f, w in zip(vgg(rgb), wanted, strict=True)]
-    return torch.stack(terms).mean()
+def perceptual(features: Sequence[Tensor], true_features: Sequence[Tensor]) -> Tensor:
+    """Mean over layers of ‖f − f*‖₁ / ‖f*‖₁, after Johnson et al. (ECCV 2016). (N, C, h, w)."""
+    pairs = zip(features, true_features, strict=True)
+    return torch.stack([(f - true).abs().mean() / true.abs().mean() for f, true in pairs]).mean()
 
 
-def colorfulness_shortfall(rgb: Tensor, target: Tensor) -> Tensor:
+def adversarial(scores: Tensor, gan: GanLoss) -> Tensor:
+    """The generator's side of the GAN. scores: (N, 1, h, w)."""
+    return gan.generator(scores)
+
+
+def colorfulness_shortfall(rgb: Tensor, true_rgb: Tensor) -> Tensor:
     """How much less colourful each picture is than its truth, mean over the batch, units of 10.
 
     (N, 3, H, W) sRGB [0, 1] both. Being more colourful than the truth costs nothing.
     """
-    lacking = colorfulness(target * 255.0) - colorfulness(rgb * 255.0)
-    return F.relu(lacking).mean() / 10.0
+    shortfall = colorfulness(true_rgb * 255.0) - colorfulness(rgb * 255.0)
+    return F.relu(shortfall).mean() / _COLORFULNESS_UNIT
+
+
+LOSSES: dict[str, Loss] = {
+    "l1": Loss(
+        smooth_l1,
+        sees="ab",
+        unit="5 CIELAB units",
+        doc="Smooth L1 on ab (Huber 1964).",
+        log_name="L1",
+        default=1.0,
+        options={
+            "beta": LossNumber(
+                20.0,
+                Range(0.0, UNBOUNDED),
+                "The ab error up to which the smooth L1 is quadratic, CIELAB units.",
+            )
+        },
+    ),
+    "lambda_l1": Loss(
+        pix2pix_l1,
+        sees="ab",
+        unit="110 CIELAB units",
+        doc="pix2pix's λ: weight of mean |Δab| / 110 (Isola et al., CVPR 2017). Logged with its "
+        "weight, as its authors do; set l1 to 0 beside it.",
+        log_name="L1",
+        weighted_log=True,
+    ),
+    "l2": Loss(
+        l2,
+        sees="ab",
+        unit="(110 CIELAB units)²",
+        doc="Mean squared error of ab / 110 (Zhang et al., ECCV 2016).",
+        log_name="L2",
+    ),
+    "classes": Loss(
+        class_cross_entropy,
+        sees="logits",
+        unit="nats",
+        doc="Cross-entropy against softly encoded colour bins, rebalanced (Zhang et al., ECCV "
+        "2016); for networks that classify.",
+        log_name="classes",
+    ),
+    "perceptual": Loss(
+        perceptual,
+        sees="features",
+        unit="share of the true features",
+        doc="Relative error of VGG-19 features of the coloured picture (after Johnson et al., ECCV "
+        "2016); wants vgg_weights.",
+        log_name="perceptual",
+    ),
+    "gan": Loss(
+        adversarial,
+        sees="scores",
+        unit="that of gan_mode",
+        doc="What the critic says of the coloured picture, in the stage's gan_mode.",
+        log_name="GAN",
+    ),
+    "colorfulness": Loss(
+        colorfulness_shortfall,
+        sees="rgb",
+        unit="10 units of colourfulness",
+        doc="Shortfall of the picture's colourfulness (Hasler and Süsstrunk 2003), per picture.",
+        log_name="colourfulness",
+    ),
+}
+"""Every loss by its key in recipes, in the order in which they are added up."""
+
+
+def loss_numbers() -> dict[str, LossNumber]:
+    """What recipes set under ``losses``: the weight of every loss, and behind it its options."""
+    numbers = {}
+    for name, loss in LOSSES.items():
+        numbers[name] = LossNumber(loss.default, loss.range, f"{loss.doc} Unit: {loss.unit}.")
+        for option, number in loss.options.items():
+            numbers[f"{name}_{option}"] = number
+    return numbers

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from photochrom.errors import RecipeError
-from photochrom.training.recipe.toml import read_table
+from photochrom.training.recipe.file import read_table
 
 _FOLDER = Path(__file__).parents[1] / "recipes"
 _ENDING = ".toml"

@@ -9,9 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from photochrom.errors import RecipeError
+from photochrom.training.recipe.number_types import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    Range,
+    Share,
+)
 from photochrom.training.recipe.stage import Stage
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -31,26 +38,26 @@ class DataRecipe:
     here as in all file names."""
     kind: SourceKind = "auto"
     """What the sources are; auto: each is recognised by its layout."""
-    frames_per_s: float = 10.0
+    frames_per_s: Annotated[float, Range(1e-3, 1e3)] = 10.0
     """Frames that are drawn at random from each second of each shot of a film."""
     cache: str = "cache"
     """Folder for the decoded pictures (uint8, memory-mapped); relative to the run's folder. Runs
     may share one."""
-    short_side: int = 192
+    short_side: Annotated[int, Range(16, 100_000)] = 192
     """Pictures are kept in the cache with at most this short side, px."""
-    validation: int = 200
+    validation: PositiveInt = 200
     """Number of pictures held out: of the data set's own validation part where it has one, else
     chosen by a hash of their names, all of a person together."""
     validation_list: str = ""
     """Text file with the names of the pictures to hold out instead, one a line; under data.limit
     those of them that it draws."""
-    split_seed: int = 0
+    split_seed: Annotated[int, Range(-(2**63), 2**63 - 1)] = 0
     """Another number holds out other pictures, and draws others under data.limit."""
-    limit: int = 0
+    limit: NonNegativeInt = 0
     """Use at most this many pictures (0: all), drawn by a hash of their names; of films and tar
     files, which are read from the beginning, the first. Of a data set's own validation part as many
     again, or data.validation where that is more."""
-    grey_below: float = 2.0
+    grey_below: NonNegativeFloat = 2.0
     """A picture whose mean |ab| is below this is grey and dropped, CIELAB units."""
 
     def __post_init__(self) -> None:
@@ -85,13 +92,13 @@ class CriticRecipe:
 class HintRecipe:
     """How often a person's points, or colours carried along a film, are imitated."""
 
-    points: float = 0.15
+    points: Share = 0.15
     """Share of samples with a few points of true colour."""
-    point_p: float = 0.125
+    point_p: Annotated[float, Range(1e-3, 1.0)] = 0.125
     """Parameter of the geometric distribution of the number of points."""
-    full: float = 0.01
+    full: Share = 0.01
     """Share of samples that see the whole true colour."""
-    field: float = 0.1
+    field: Share = 0.1
     """Share of samples with a dense, partly wrong colour field (as carried by motion)."""
 
     def __post_init__(self) -> None:
@@ -103,11 +110,11 @@ class HintRecipe:
 class AugmentRecipe:
     """Geometry of the crops and the imitation of old photographs."""
 
-    zoom_out: float = 1.0
+    zoom_out: Annotated[float, Range(0.01, 1.0)] = 1.0
     """The largest view: the crop's side as a share of the picture's short side."""
-    zoom_in: float = 0.6
+    zoom_in: Annotated[float, Range(0.01, 1.0)] = 0.6
     """The closest view, likewise."""
-    old: float = 0.25
+    old: Share = 0.25
     """Share of samples whose input is made to look like an old photograph."""
 
     def __post_init__(self) -> None:
@@ -121,13 +128,13 @@ class AugmentRecipe:
 class Monitor:
     """What is written while training."""
 
-    log_steps: int = 25
+    log_steps: PositiveInt = 25
     """A row of losses, each a mean, every so many steps."""
-    checkpoint_minutes: float = 2.0
-    validate_minutes: float = 10.0
-    epoch_images: int = 0
+    checkpoint_minutes: NonNegativeFloat = 2.0
+    validate_minutes: NonNegativeFloat = 10.0
+    epoch_images: NonNegativeInt = 0
     """Pictures in an epoch of the table of losses; 0: as many as there are to train on."""
-    grid: int = 12
+    grid: NonNegativeInt = 12
     """Number of fixed validation photos in the PNG grid."""
 
 
@@ -138,12 +145,12 @@ class Export:
     model: str = ""
     """Name of the model; empty: the recipe's name."""
     version: str = "0.1.0"
-    size: int = 192
+    size: PositiveInt = 192
     """Default working size, px of the short side."""
     licence: str = "Apache-2.0"
     training_data: str = ""
     """What it learned from; empty: the names of data.sources."""
-    chroma_gain: float = 1.0
+    chroma_gain: Annotated[float, Range(0.01, 99.0)] = 1.0
     """Factor on the network's chroma at vividness 1."""
 
 
@@ -161,11 +168,11 @@ class Recipe:
     """What it costs to train, in words."""
     outcome: str = ""
     """What came out when it was last trained, in words."""
-    seed: int = 0
+    seed: Annotated[int, Range(0, 2**32 - 1)] = 0
     precision: Precision = "auto"
-    budget_images: int = 100_000
+    budget_images: PositiveInt = 100_000
     """What the stages' shares are shares of: one number makes recipes comparable."""
-    rounds: int = 1
+    rounds: Annotated[int, Range(1, 99)] = 1
     """How often the repeated stages are gone through; their shares are divided by it."""
     vgg_weights: str = ""
     """Safetensors file of VGG-19 up to relu3_1, for the perceptual loss."""
@@ -188,7 +195,8 @@ class Recipe:
                     f"stage {stage.name!r}: set exactly one of images (now {stage.images}), "
                     f"minutes (now {stage.minutes}) and share (now {stage.share})"
                 )
-            if stage.losses.perceptual > 0 and not self.vgg_weights:
+            if (names := stage.losses.active("features")) and not self.vgg_weights:
                 raise RecipeError(
-                    f"stage {stage.name!r} uses the perceptual loss: set vgg_weights to the file"
+                    f"stage {stage.name!r}: losses.{names[0]} sees features of VGG-19; set "
+                    "vgg_weights to its file"
                 )

@@ -2,46 +2,75 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from photochrom.errors import RecipeError
+from photochrom.training.losses.gan import GanMode
+from photochrom.training.losses.terms import LOSSES, Sees, loss_numbers
+from photochrom.training.recipe.number_types import (
+    AdamBeta,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    Range,
+    Share,
+)
 
-GanMode = Literal["hinge", "bce", "wgan-gp"]
 CriticView = Literal["small", "crop"]
 Optimizer = Literal["adamw", "adam"]
 Schedule = Literal["cosine", "constant"]
 
 
-@dataclass(frozen=True)
-class Losses:
-    """Weights of the losses; a loss of weight 0 is not computed."""
+class Losses(Mapping[str, float]):
+    """Weights of the losses, and their options; a loss of weight 0 is not computed.
 
-    l1: float = 1.0
-    """Smooth L1 on ab, in units of 5 CIELAB units."""
-    l1_beta: float = 20.0
-    """The ab error up to which the smooth L1 is quadratic, CIELAB units."""
-    lambda_l1: float = 0.0
-    """pix2pix's λ: weight of mean |Δab| / 110. Told with its weight, as its authors do; set l1 to
-    0 beside it."""
-    l2: float = 0.0
-    """Mean squared error of ab / 110."""
-    classes: float = 0.0
-    """Cross-entropy against softly encoded colour bins, rebalanced."""
-    perceptual: float = 0.0
-    """Relative error of VGG-19 features of the coloured picture."""
-    gan: float = 0.0
-    """What the critic says, in the stage's gan_mode."""
-    colourfulness: float = 0.0
-    """Shortfall of the picture's colourfulness, per picture, in units of 10."""
+    The keys are those of `LOSSES`: NAME for a loss's weight, NAME_OPTION for its options.
+    """
 
-    def __post_init__(self) -> None:
-        if self.l1 and self.lambda_l1:
-            raise RecipeError("losses.l1 and losses.lambda_l1 are the same loss; set one of them 0")
-        learning = (self.l1, self.lambda_l1, self.l2, self.classes, self.perceptual, self.gan,
-                    self.colourfulness)  # fmt: skip
-        if not any(learning):
+    def __init__(self, **numbers: float) -> None:
+        """numbers: those that are not the default's.
+
+        Raises RecipeError for unknown ones, for losses that are the same, and where all are 0.
+        """
+        known = loss_numbers()
+        for name in numbers.keys() - known.keys():
+            raise RecipeError(f"there is no losses.{name}; known ones: {', '.join(known)}")
+        self._numbers = {name: numbers.get(name, known[name].default) for name in known}
+        active = self.active()
+        if not active:
             raise RecipeError("all losses of a stage are 0: it would learn nothing")
+        for name, other in itertools.combinations(active, 2):
+            if LOSSES[name].log_name == LOSSES[other].log_name:
+                raise RecipeError(
+                    f"losses.{name} and losses.{other} are the same loss; set one of them 0"
+                )
+
+    def __getitem__(self, name: str) -> float:
+        return self._numbers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __repr__(self) -> str:
+        return f"Losses({', '.join(f'{name}={value}' for name, value in self.items())})"
+
+    def active(self, *sees: Sees) -> list[str]:
+        """Names of the losses that have a weight; of those alone that see one of these."""
+        return [
+            name
+            for name, loss in LOSSES.items()
+            if self._numbers.get(name) and (not sees or loss.sees in sees)
+        ]
+
+    def options(self, name: str) -> dict[str, float]:
+        """The options of a loss, as its function takes them."""
+        return {option: self._numbers[f"{name}_{option}"] for option in LOSSES[name].options}
 
 
 @dataclass(frozen=True)
@@ -49,22 +78,22 @@ class Stage:
     """One stretch of training; its schedule runs over its images or minutes."""
 
     name: str
-    images: int = 0
+    images: NonNegativeInt = 0
     """Length in pictures seen; or"""
-    minutes: float = 0.0
+    minutes: NonNegativeFloat = 0.0
     """length in minutes of training; or"""
-    share: float = 0.0
+    share: Share = 0.0
     """length as a share of the recipe's budget_images. Exactly one of the three is set."""
     repeated: bool = False
     """Whether the stage is one of those that the recipe's rounds repeat."""
-    crop: int = 128
+    crop: PositiveInt = 128
     """Side of the square crops, px; a multiple of the network's multiple."""
-    batch: int = 32
+    batch: PositiveInt = 32
     """Pictures that are computed together, in each of the processes."""
-    accumulate: int = 1
+    accumulate: PositiveInt = 1
     """Batches whose gradients are added up to one step: as a bigger batch, in less memory."""
-    lr: float = 1e-3
-    encoder_lr: float = 3e-4
+    lr: NonNegativeFloat = 1e-3
+    encoder_lr: NonNegativeFloat = 3e-4
     """Learning rate of the pretrained encoder."""
     train_encoder: bool = True
     """Whether the pretrained encoder learns."""
@@ -75,50 +104,55 @@ class Stage:
     net.encoder_weights, or at random."""
     schedule: Schedule = "cosine"
     """What the learning rate does after the warm-up: falls to final_lr, or stays."""
-    final_lr: float = 0.02
+    final_lr: Share = 0.02
     """Learning rate at the end of the cosine, as a share of the first."""
-    warmup: float = 0.02
+    warmup: Share = 0.02
     """Share of the stage in which the learning rate rises from 0."""
     optimizer: Optimizer = "adamw"
     """Of the network and of the critic. adam has no weight decay."""
-    betas: tuple[float, float] = (0.9, 0.99)
-    weight_decay: float = 0.01
-    gradient_clip: float = 1.0
+    betas: tuple[AdamBeta, AdamBeta] = (0.9, 0.99)
+    weight_decay: NonNegativeFloat = 0.01
+    gradient_clip: NonNegativeFloat = 1.0
     """Largest norm of the network's gradient; 0: any."""
-    ema: float = 0.999
+    ema: Share = 0.999
     """Decay of the averaged weights, per step; 0: no averaging."""
     gan_mode: GanMode = "hinge"
     """hinge, bce (cross-entropy, as pix2pix and NoGAN) or wgan-gp."""
     critic_view: CriticView = "small"
     """What the critic sees: the crop at loss_side, its colours inside the gamut, or the crop as the
     network made it."""
-    critic_lr: float = 2e-4
-    critic_betas: tuple[float, float] = (0.0, 0.9)
+    critic_lr: NonNegativeFloat = 2e-4
+    critic_betas: tuple[AdamBeta, AdamBeta] = (0.0, 0.9)
     """Adam's betas of the critic."""
-    critic_alone: float = 0.0
+    critic_alone: Share = 0.0
     """NoGAN: share of the stage, from its beginning, in which only the critic learns."""
-    critic_steps: int = 1
+    critic_steps: PositiveInt = 1
     """Steps of the critic for each one of the network."""
-    saved_pictures: int = 0
+    saved_pictures: NonNegativeInt = 0
     """NoGAN: the critic, alone for the whole stage, learns from so many pictures that the network
     coloured beforehand, kept in the run's folder; 0: from what is coloured on the way."""
-    generator_waits: float = 0.0
+    generator_waits: NonNegativeFloat = 0.0
     """NoGAN: the network learns only after steps in which loss_D was below this; 0: always."""
-    lambda_gp: float = 10.0
+    lambda_gp: NonNegativeFloat = 10.0
     """wgan-gp: weight of the gradient penalty."""
-    loss_side: int = 64
+    loss_side: Annotated[int, Range(8, 100_000)] = 64
     """Side at which the perceptual and adversarial losses look at the crop, px."""
-    keep_every_images: int = 0
+    keep_every_images: NonNegativeInt = 0
     """Averaged weights are kept in the run's folder every so many pictures, for
     ``photochrom turning-point``; 0: not."""
     losses: Losses = field(default_factory=Losses)
 
     def __post_init__(self) -> None:
-        if self.saved_pictures and (self.critic_alone < 1 or not self.losses.gan):
+        if self.saved_pictures and (self.critic_alone < 1 or not self.adversarial):
             raise RecipeError(
                 f"stage {self.name!r}: saved_pictures are for a critic alone; set critic_alone = 1 "
                 "and losses.gan above 0"
             )
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether a critic learns beside the network."""
+        return bool(self.losses.active("scores"))
 
     @property
     def step_images(self) -> int:

@@ -1,26 +1,20 @@
-"""Recipes from TOML files and from checkpoints; unknown keys and senseless values are refused."""
+"""Recipes from TOML files and from checkpoints: files found, shares and rounds written out."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 import os
-import sys
-import typing
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 from photochrom.engine import find
 from photochrom.errors import RecipeError
-from photochrom.training.recipe.ranges import RANGES
+from photochrom.training.recipe.file import OLD_KEYS, read_table, read_value, rename_old_keys
 from photochrom.training.recipe.recipe import Recipe
+from photochrom.training.recipe.schema import build
 from photochrom.training.recipe.stage import Stage
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 _FILE_KEYS = frozenset(
     {
@@ -34,8 +28,6 @@ _FILE_KEYS = frozenset(
 )
 _LENGTHS = ("stages.images", "stages.minutes", "stages.share")
 _BUDGET = "budget_images"
-
-_T = TypeVar("_T")
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -51,13 +43,13 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises RecipeError for a missing file, broken TOML, unknown keys, wrong types, values out of
     range, and for a budget or rounds in which no stage has a part.
     """
-    table = read_table(path)
+    table = rename_old_keys(read_table(path))
     budget = _BUDGET in table and not _has_shares(table)
     given: set[str] = set()
     for override in overrides:
         given.add(_apply(table, override, given))
     table.setdefault("name", path.stem)
-    recipe: Recipe = _build(Recipe, table, "")
+    recipe = build(Recipe, table)
     if (budget or _BUDGET in given) and not _has_shares(table):
         raise RecipeError(
             f"{_BUDGET} is {recipe.budget_images}, and no stage has a share of it: set share in "
@@ -71,28 +63,24 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     return _measured(_resolve(recipe, path.parent.resolve()))
 
 
-def read_table(path: Path) -> dict[str, Any]:
-    """A recipe as it is written in its file, with nothing looked up.
-
-    Raises RecipeError for a missing file and broken TOML.
-    """
-    try:
-        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is not valid TOML: {error}") from error
-    return table
-
-
 def to_table(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain tables, for checkpoints; :func:`from_table` is the way back."""
-    return dataclasses.asdict(recipe)
+    table: dict[str, Any] = _plain(recipe)
+    return table
 
 
 def from_table(table: Mapping[str, Any]) -> Recipe:
     """Rebuild a recipe from :func:`to_table`."""
-    return _build(Recipe, table, "")
+    return build(Recipe, rename_old_keys(table))
+
+
+def _plain(value: Any) -> Any:
+    """A value without our own classes: a checkpoint holds plain values alone."""
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 
 def _apply(table: dict[str, Any], override: str, given: Set[str]) -> str:
@@ -100,13 +88,10 @@ def _apply(table: dict[str, Any], override: str, given: Set[str]) -> str:
     key, equals, text = override.partition("=")
     if not equals:
         raise RecipeError(f"--set wants key=value, got {override!r}")
-    try:
-        value = tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    key = key.strip()
+    key, value = key.strip(), read_value(text)
     *parents, last = key.split(".")
     plain = ".".join(part for part in (*parents, last) if not part.isdigit())
+    last, value = OLD_KEYS.get(plain, last), rename_old_keys(value, plain)
     if plain in _FILE_KEYS:
         value = value if _is_model_name(value) else _from_here(value)
     node: Any = table
@@ -158,64 +143,6 @@ def _index(part: str, node: Sequence[Any], key: str) -> int:
     if not part.isdigit() or int(part) >= len(node):
         raise RecipeError(f"--set {key}: {part!r} is not one of the entries 0..{len(node) - 1}")
     return int(part)
-
-
-def _build(kind: type[_T], table: Any, where: str) -> _T:
-    if not isinstance(table, Mapping):
-        raise RecipeError(f"{where or 'the recipe'} must be a table, got {table!r}")
-    types = typing.get_type_hints(kind)
-    fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    for key in table:
-        if key not in fields:
-            raise RecipeError(
-                f"unknown key {f'{where}.{key}' if where else key!r}; "
-                f"known keys here: {', '.join(fields)}"
-            )
-    missing = [
-        name
-        for name, f in fields.items()
-        if name not in table
-        and f.default is dataclasses.MISSING
-        and f.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise RecipeError(f"{where or 'the recipe'} lacks {', '.join(missing)}")
-    values = {
-        key: _value(types[key], value, f"{where}.{key}" if where else key)
-        for key, value in table.items()
-    }
-    for key, (low, high) in RANGES.get(kind, {}).items():
-        given = values.get(key, ())
-        for number in given if isinstance(given, tuple) else (given,):
-            if not low <= number <= high:  # also refuses nan
-                raise RecipeError(
-                    f"{where}.{key}".lstrip(".")
-                    + f" must be between {low:.10g} and {high:.10g}, got {number}"
-                )
-    return kind(**values)
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    origin = typing.get_origin(kind)
-    if dataclasses.is_dataclass(kind):
-        return _build(typing.cast(type, kind), value, where)
-    if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise RecipeError(f"{where} must be a list, got {value!r}")
-        args = typing.get_args(kind)
-        if args[-1] is not Ellipsis and len(args) != len(value):
-            raise RecipeError(f"{where} must have {len(args)} entries, got {value!r}")
-        inner = args[0]
-        return tuple(_value(inner, v, f"{where}.{i}") for i, v in enumerate(value))
-    if origin is Literal:
-        if value not in typing.get_args(kind):
-            raise RecipeError(f"{where} must be one of {typing.get_args(kind)}, got {value!r}")
-        return value
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind in (int, float, str, bool) and type(value) is not kind:
-        raise RecipeError(f"{where} must be {kind.__name__}, got {value!r}")
-    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _resolve(recipe: Recipe, folder: Path) -> Recipe:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from photochrom.errors import InputError
 from photochrom.nets.critics import build_critic
 from photochrom.training import checkpoint
-from photochrom.training.losses.inputs import shown_lab
+from photochrom.training.losses.inputs import in_gamut_lab
 from photochrom.training.recipe.stage import Stage
 from photochrom.training.recipe.toml import from_table
 
@@ -34,7 +34,7 @@ def critic_maps(path: Path, pictures: Sequence[NDArray[np.uint8]]) -> CriticMaps
     """
     _, table, state = checkpoint.load(path)
     recipe = from_table(table)
-    judged = [stage for stage in recipe.stages if stage.losses.gan]
+    judged = [stage for stage in recipe.stages if stage.adversarial]
     if not judged or "critic" not in state:
         return None
     critic = build_critic(recipe.critic.name, recipe.critic.options).eval()
@@ -57,4 +57,4 @@ def _seen(rgb: NDArray[np.uint8], stage: Stage) -> torch.Tensor:
     size = (max(short, round(rgb.shape[1] * scale)), max(short, round(rgb.shape[0] * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = np.asarray(cv2.resize(rgb, size, interpolation=method), np.float32) / 255.0
-    return shown_lab(torch.from_numpy(small).permute(2, 0, 1)[None])
+    return in_gamut_lab(torch.from_numpy(small).permute(2, 0, 1)[None])

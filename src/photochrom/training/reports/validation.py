@@ -20,7 +20,7 @@ from photochrom.color.space import rgb_to_lab
 from photochrom.imageio import Picture, write
 from photochrom.nets.contract import ColorNet
 from photochrom.training.data.photo_cache import PhotoSet
-from photochrom.training.losses.terms import compose
+from photochrom.training.losses.inputs import compose
 from photochrom.training.reports.plots import ColorCounts
 
 _VALIDATION_SIDE = 192
