@@ -94,7 +94,7 @@ def models_page() -> str:
         "# Models\n",
         "What each shipped model says about itself: the card that travels inside its file.\n",
     ]
-    for name in find.shipped():
+    for name in find.shipped_models():
         path, content = find.read_model(name)
         sections.append(model_section(read_card(content, path.name), len(content)))
     return "\n".join(sections)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom import batch
-from photochrom.batch import Job, Outcome, Settings, color_files, plan
+from photochrom.batch import BatchOptions, Job, Outcome, color_files, plan
 from photochrom.errors import InputError, ModelError
 from photochrom.imageio import read
 from photochrom.pipeline import colorize
@@ -42,7 +42,7 @@ def album(tmp_path: Path, grey_scene: NDArray[np.uint8], scene: NDArray[np.uint8
 def colored(paths: Path | list[Path], tiny: Path, **settings: Any) -> dict[str, Outcome]:
     """Outcomes by the name of the input."""
     jobs = plan([paths] if isinstance(paths, Path) else paths)
-    outcomes = color_files(jobs, Settings(model=tiny, device="cpu", **settings))
+    outcomes = color_files(jobs, BatchOptions(model=tiny, device="cpu", **settings))
     return {outcome.job.source.name: outcome for outcome in outcomes}
 
 
@@ -127,7 +127,7 @@ def test_depth_that_the_result_cannot_hold_is_told(
 ) -> None:
     Image.fromarray(grey_scene.astype(np.uint16) * 257).save(tmp_path / "deep.png")
     jobs = plan([tmp_path / "deep.png"], tmp_path / target)
-    (outcome,) = color_files(jobs, Settings(model=tiny, device="cpu"))
+    (outcome,) = color_files(jobs, BatchOptions(model=tiny, device="cpu"))
     assert outcome.status == "coloured"
     assert ["more than 8 bits" in note for note in outcome.notes] == [True] * notes
 
@@ -140,7 +140,7 @@ def test_a_larger_picture_than_allowed_is_refused(album: Path, tiny: Path) -> No
 def test_a_folder_that_cannot_be_made_is_told(album: Path, tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     jobs = plan([album / "good.jpg"], tmp_path / "file" / "deep")
-    (outcome,) = color_files(jobs, Settings(model=tiny))
+    (outcome,) = color_files(jobs, BatchOptions(model=tiny))
     assert (outcome.status, "cannot be made" in outcome.message) == ("failed", True)
 
 
@@ -154,7 +154,7 @@ def test_a_closed_folder_is_told_before_the_work(
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path / "closed")
     monkeypatch.setattr(batch.run, "read", lambda *_, **__: pytest.fail("it was read"))
     jobs = plan([album / "good.jpg"], tmp_path / place)
-    (outcome,) = color_files(jobs, Settings(model=tiny, device="cpu"))
+    (outcome,) = color_files(jobs, BatchOptions(model=tiny, device="cpu"))
     assert (outcome.status, said in outcome.message) == ("failed", True)
 
 
@@ -162,7 +162,7 @@ def test_an_output_that_is_the_input_is_refused(album: Path, tiny: Path) -> None
     (album / "link.jpg").hardlink_to(album / "good.jpg")
     before = (album / "good.jpg").read_bytes()
     job = Job(album / "good.jpg", album / "link.jpg")
-    (outcome,) = color_files([job], Settings(model=tiny, overwrite=True))
+    (outcome,) = color_files([job], BatchOptions(model=tiny, overwrite=True))
     assert (outcome.status, "is the input" in outcome.message) == ("failed", True)
     assert (album / "good.jpg").read_bytes() == before
 
@@ -187,7 +187,7 @@ def test_whatever_goes_wrong_with_a_picture_concerns_it_alone(
     monkeypatch.setattr(batch.run, "colorize", failing_once)
     paths = [album / "good.jpg", album / "good.png"]
     jobs = plan(paths)
-    settings = Settings(model=tiny, device="cpu")
+    settings = BatchOptions(model=tiny, device="cpu")
     first, second = color_files(jobs, settings, in_flight=1)
     assert (first.status, message in first.message) == ("failed", True), first.message
     assert second.status == "coloured"
@@ -217,7 +217,7 @@ def test_pictures_in_flight_give_the_same_results(album: Path, tiny: Path, tmp_p
     results = []
     for in_flight in (1, 3):
         jobs = plan([album], tmp_path / str(in_flight))
-        settings = Settings(model=tiny, device="cpu")
+        settings = BatchOptions(model=tiny, device="cpu")
         outcomes = list(color_files(jobs, settings, in_flight=in_flight))
         assert len(outcomes) == len(jobs)
         results.append(
@@ -228,7 +228,7 @@ def test_pictures_in_flight_give_the_same_results(album: Path, tiny: Path, tmp_p
 
 def test_stopping_early_leaves_whole_files(album: Path, tiny: Path, tmp_path: Path) -> None:
     jobs = plan([album], tmp_path / "out")
-    some: Any = color_files(jobs, Settings(model=tiny, device="cpu"), in_flight=2)
+    some: Any = color_files(jobs, BatchOptions(model=tiny, device="cpu"), in_flight=2)
     while next(some).status != "coloured":
         pass
     some.close()

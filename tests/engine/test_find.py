@@ -33,7 +33,7 @@ def shelf(tmp_path: Path) -> Path:
 
 
 def test_shipped_models_are_those_of_the_table(shelf: Path) -> None:
-    assert find.shipped(shelf) == ("photochrom-base", "photochrom-small")
+    assert find.shipped_models(shelf) == ("photochrom-base", "photochrom-small")
 
 
 def test_a_shipped_model_is_found_by_name(shelf: Path) -> None:
@@ -57,7 +57,7 @@ def test_an_unknown_name_is_told_when_nothing_is_shipped(tmp_path: Path) -> None
 
 
 def test_every_shipped_model_is_whole_and_has_its_card_page() -> None:
-    for name in find.shipped():
+    for name in find.shipped_models():
         path, _ = find.read_model(name)
         assert path.with_suffix(".md").is_file()
 
@@ -117,7 +117,7 @@ def test_an_address_is_fetched_once_and_then_kept(server: tuple[str, type[_Serve
     assert first == second == (first[0], CONTENT)
     assert first[0].is_relative_to(find.cache_dir())
     assert handler.seen == ["/a/net.onnx"]
-    assert find.local(address) == first[0]
+    assert find.local_model(address) == first[0]
 
 
 def test_a_signed_address_is_known_again_by_its_path(server: tuple[str, type[_Server]]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from fixtures.model import CARD, STRIDE, WEIGHTS, card_with, tiny_model
 from numpy.typing import NDArray
 
-from photochrom.engine import Network, available_devices, card_of, devices, load
+from photochrom.engine import Network, available_devices, devices, load, model_card
 from photochrom.engine.devices import DEVICES, choose_device, cpu_has_bf16
 from photochrom.errors import InputError, ModelError
 
@@ -141,7 +141,7 @@ def test_directml_runs_one_picture_at_a_time(
 
 
 def test_a_card_is_read_without_an_engine(tiny: Path) -> None:
-    assert card_of(tiny) == CARD
+    assert model_card(tiny) == CARD
 
 
 def test_a_card_with_an_unknown_key_stops_the_model(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom.cli import FAILED, OK, main
-from photochrom.engine import card_of
+from photochrom.engine import model_card
 from photochrom.evaluation.cost import count_macs, milliseconds
 from photochrom.evaluation.run import Method
 
@@ -97,7 +97,7 @@ def test_a_comparison_is_not_replaced_unasked_and_names_are_told_apart(
 def test_multiplications_are_those_of_the_networks_products(tmp_path: Path) -> None:
     model = tiny_model(tmp_path / "tiny.onnx")
     # 1x1 convolutions at a quarter of 256: four channels to two, and two to one.
-    assert count_macs(model, card_of(model)) == 64 * 64 * (4 * 2 + 2 * 1)
+    assert count_macs(model, model_card(model)) == 64 * 64 * (4 * 2 + 2 * 1)
 
 
 def test_the_time_of_a_photo_is_a_median_over_the_photos() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from photochrom.batch.plan import Job, plan
-from photochrom.batch.run import DEFAULT_JOBS, Outcome, Settings, Status, color_files, made_by
+from photochrom.batch.run import DEFAULT_JOBS, BatchOptions, Outcome, Status, color_files, made_by
 
 __all__ = [
     "DEFAULT_JOBS",
+    "BatchOptions",
     "Job",
     "Outcome",
-    "Settings",
     "Status",
     "color_files",
     "made_by",

@@ -85,7 +85,7 @@ def _jobs(path: Path, out: Path | None, *, recursive: bool) -> Iterator[Job]:
         yield job
     if not found:
         more = "" if recursive else " Subfolders are looked into with --recursive."
-        yield _failed(path, f"there are no pictures in the folder {path}.{more}")
+        yield _failed_job(path, f"there are no pictures in the folder {path}.{more}")
 
 
 def _jobs_below(top: Path, folder: Path, out: Path | None, *, recursive: bool) -> Iterator[Job]:
@@ -97,7 +97,7 @@ def _jobs_below(top: Path, folder: Path, out: Path | None, *, recursive: bool) -
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        yield _failed(folder, f"the folder {folder} cannot be read: {error.strerror}.")
+        yield _failed_job(folder, f"the folder {folder} cannot be read: {error.strerror}.")
         return
     subfolders = []
     for entry in found:
@@ -109,7 +109,7 @@ def _jobs_below(top: Path, folder: Path, out: Path | None, *, recursive: bool) -
         elif _is_input(source.relative_to(top)) and not is_folder(source):
             yield _job(source, source.relative_to(top), out)
     for subfolder in subfolders if recursive else ():
-        if out is None or _absolute(subfolder) != _absolute(out):
+        if out is None or _absolute_path(subfolder) != _absolute_path(out):
             yield from _jobs_below(top, subfolder, out, recursive=True)
 
 
@@ -130,22 +130,22 @@ def _job(source: Path, place: str | Path, out: Path | None) -> Job:
 def _without_clashes(jobs: Iterable[Job]) -> Iterator[Job]:
     """The jobs, those without a place of their own for the result marked as problems."""
     jobs = list(jobs)
-    sources = {_absolute(job.source) for job in jobs}
+    sources = {_absolute_path(job.source) for job in jobs}
     taken: dict[str, Path] = {}
     for job in jobs:
-        target = _absolute(job.target)
+        target = _absolute_path(job.target)
         if job.problem is not None:
             yield job
-        elif target in taken and _absolute(taken[target]) == _absolute(job.source):
+        elif target in taken and _absolute_path(taken[target]) == _absolute_path(job.source):
             continue  # the same picture was given twice
         elif target in taken:
-            yield _failed(
+            yield _failed_job(
                 job.source,
                 f"{job.source} would be written to {job.target} like {taken[target]}. "
                 "Colour it on its own, with -o.",
             )
         elif target in sources:
-            yield _failed(
+            yield _failed_job(
                 job.source,
                 f"{job.source} would be written over the input {job.target}. "
                 "Give another folder to -o.",
@@ -158,23 +158,23 @@ def _without_clashes(jobs: Iterable[Job]) -> Iterator[Job]:
 def _without_shared(jobs: Sequence[Job]) -> Iterator[Job]:
     """The jobs, without the places for transparent results that something else has or may have."""
     ways = (way for job in jobs for way in (job.source, job.target, job.transparent_target))
-    count = Counter(_absolute(way) for way in ways if way is not None)
+    count = Counter(_absolute_path(way) for way in ways if way is not None)
     for job in jobs:
         way = job.transparent_target
-        shared = way is not None and count[_absolute(way)] > 1
+        shared = way is not None and count[_absolute_path(way)] > 1
         yield dataclasses.replace(job, transparent_target=None) if shared else job
 
 
-def _failed(source: Path, message: str) -> Job:
+def _failed_job(source: Path, message: str) -> Job:
     return Job(source, source, problem=InputError(message))
 
 
 @lru_cache(maxsize=1024)
-def _resolved(folder: Path) -> str:
+def _real_folder(folder: Path) -> str:
     # Path.resolve stops at links that go round in circles; reading such a path tells of them.
     return os.path.normcase(os.path.realpath(folder))
 
 
-def _absolute(path: Path) -> str:
+def _absolute_path(path: Path) -> str:
     """The path without links in its folders, which are looked up once each."""
-    return os.path.join(_resolved(path.parent), os.path.normcase(path.name))  # noqa: PTH118
+    return os.path.join(_real_folder(path.parent), os.path.normcase(path.name))  # noqa: PTH118

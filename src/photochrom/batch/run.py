@@ -15,7 +15,7 @@ from photochrom import __version__
 from photochrom.atomic import check_target, remove_leftovers
 from photochrom.batch.plan import Job, is_folder
 from photochrom.color.tone import tone
-from photochrom.engine import Network, load, local
+from photochrom.engine import Network, load, local_model
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.imageio import DEFAULT_MAX_PIXELS, is_transparent, keeps_depth, read, write
 from photochrom.pipeline import Hint, NetworkSettings, colorize
@@ -34,7 +34,7 @@ _DEPTH_LOST = "it has more than 8 bits per channel, its result has 8; .png and .
 
 
 @dataclass(frozen=True)
-class Settings(NetworkSettings):
+class BatchOptions(NetworkSettings):
     """How files are coloured."""
 
     hints: tuple[Hint, ...] = ()
@@ -63,7 +63,7 @@ class Outcome:
 
 
 def color_files(
-    jobs: Sequence[Job], settings: Settings, *, in_flight: int = DEFAULT_JOBS
+    jobs: Sequence[Job], options: BatchOptions, *, in_flight: int = DEFAULT_JOBS
 ) -> Iterator[Outcome]:
     """Colour files and tell what became of each, as they are done.
 
@@ -74,13 +74,13 @@ def color_files(
     """
     waiting = []
     for job in jobs:
-        known = _known_outcome(job, settings)
+        known = _known_outcome(job, options)
         if known is None:
             waiting.append(job)
         else:
             yield known
     if waiting:
-        yield from _in_threads(waiting, settings, in_flight)
+        yield from _color_in_threads(waiting, options, in_flight)
 
 
 def made_by(network: Network) -> str:
@@ -88,18 +88,21 @@ def made_by(network: Network) -> str:
     return f"{network.card.title} (photochrom {__version__})"
 
 
-def _in_threads(jobs: Sequence[Job], settings: Settings, in_flight: int) -> Iterator[Outcome]:
-    model = local(settings.model)  # a download belongs to this thread, where Ctrl-C can stop it
+def _color_in_threads(
+    jobs: Sequence[Job], options: BatchOptions, in_flight: int
+) -> Iterator[Outcome]:
+    # A download belongs to this thread, where Ctrl-C can stop it.
+    model = local_model(options.model)
     for folder in {job.target.parent for job in jobs}:
         remove_leftovers(folder)
     pool = ThreadPoolExecutor(in_flight + 1)
     try:
-        network = pool.submit(load, model, device=settings.device, threads=settings.threads)
+        network = pool.submit(load, model, device=options.device, threads=options.threads)
         todo = iter(jobs)
         running: set[Future[Outcome]] = set()
         while True:
             for job in todo:
-                running.add(pool.submit(_outcome, job, settings, network))
+                running.add(pool.submit(_outcome, job, options, network))
                 if len(running) == in_flight:
                     break
             if not running:
@@ -114,11 +117,11 @@ def _in_threads(jobs: Sequence[Job], settings: Settings, in_flight: int) -> Iter
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _known_outcome(job: Job, settings: Settings) -> Outcome | None:
+def _known_outcome(job: Job, options: BatchOptions) -> Outcome | None:
     """The outcome of a job that need not be started."""
     if job.problem is not None:
         return Outcome(job, "failed", str(job.problem))
-    if settings.overwrite or not _is_file(job.source):
+    if options.overwrite or not _is_file(job.source):
         return None
     for target in (job.target, job.transparent_target):
         if target is not None and _is_file(target):
@@ -135,19 +138,19 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _outcome(job: Job, settings: Settings, network: Future[Network]) -> Outcome:
+def _outcome(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome:
     """Colour one file; whatever goes wrong concerns this file alone."""
     start = time.perf_counter()
     try:
-        outcome = _colored(job, settings, network)
+        outcome = _color(job, options, network)
     except PhotochromError as error:
         outcome = Outcome(job, "failed", str(error))
     except Exception as error:  # noqa: BLE001  # told, and a night's work goes on
-        outcome = Outcome(job, "failed", _told(job, error))
+        outcome = Outcome(job, "failed", _failure_message(job, error))
     return dataclasses.replace(outcome, seconds=time.perf_counter() - start)
 
 
-def _told(job: Job, error: Exception) -> str:
+def _failure_message(job: Job, error: Exception) -> str:
     """What people can make of an error that is none of ours."""
     if isinstance(error, MemoryError) or "Insufficient memory" in str(error):  # OpenCV's own error
         return (
@@ -162,22 +165,22 @@ def _told(job: Job, error: Exception) -> str:
     )
 
 
-def _colored(job: Job, settings: Settings, network: Future[Network]) -> Outcome:
-    _check_place(job, settings)
-    picture = read(job.source, max_pixels=settings.max_pixels)
-    if not settings.force and tone(picture.pixels) == "colour":
+def _color(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome:
+    _check_place(job, options)
+    picture = read(job.source, max_pixels=options.max_pixels)
+    if not options.force and tone(picture.pixels) == "colour":
         return Outcome(job, "in colour", f"{job.source} is in colour already; --force colours it")
     if job.transparent_target is not None and is_transparent(picture):
         job = dataclasses.replace(job, target=job.transparent_target)
-        _check_place(job, settings)
+        _check_place(job, options)
     ready = network.result()
     try:
         rgb = colorize(
             picture.pixels,
             model=ready,
-            size=settings.size,
-            vividness=settings.vividness,
-            hints=settings.hints,
+            size=options.size,
+            vividness=options.vividness,
+            hints=options.hints,
         )
     except PhotochromError as error:
         raise type(error)(f"cannot colour {job.source}: {error}") from error
@@ -185,7 +188,7 @@ def _colored(job: Job, settings: Settings, network: Future[Network]) -> Outcome:
     write(
         job.target,
         dataclasses.replace(picture, pixels=rgb),
-        overwrite=settings.overwrite,
+        overwrite=options.overwrite,
         generator=made_by(ready),
     )
     height, width = picture.pixels.shape[:2]
@@ -199,7 +202,7 @@ def _colored(job: Job, settings: Settings, network: Future[Network]) -> Outcome:
     )
 
 
-def _check_place(job: Job, settings: Settings) -> None:
+def _check_place(job: Job, options: BatchOptions) -> None:
     """Raise OutputError before any work is done, where the result could not be kept."""
     folder = job.target.parent
     if not is_folder(folder):  # it is made once there is something to put into it
@@ -209,7 +212,7 @@ def _check_place(job: Job, settings: Settings) -> None:
                 f"the folder {folder} cannot be made: {above} is not writable. Give another to -o."
             )
         return
-    check_target(job.target, overwrite=settings.overwrite)
+    check_target(job.target, overwrite=options.overwrite)
     if job.target.exists() and job.source.exists() and job.target.samefile(job.source):
         raise OutputError(
             f"{job.target} is the input {job.source} itself. Give another output to -o."

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from photochrom.batch import DEFAULT_JOBS, Job, Outcome, Settings, color_files, plan
+from photochrom.batch import DEFAULT_JOBS, BatchOptions, Job, Outcome, color_files, plan
 from photochrom.cli import FAILED, OK
 from photochrom.cli.options import (
     FiniteRange,
@@ -23,7 +23,7 @@ from photochrom.cli.progress import Reporter
 from photochrom.errors import InputError
 from photochrom.pipeline import Hint
 
-_DEFAULT = Settings()
+_DEFAULT = BatchOptions()
 _NUMBER = r"(\d+(?:\.\d*)?)"
 _HINT = re.compile(rf"{_NUMBER},{_NUMBER},([^,]+)(?:,{_NUMBER})?")
 _MEGA = 1_000_000
@@ -109,7 +109,7 @@ def image(
         raise click.UsageError(str(error)) from None
     if hints and len(planned) > 1:
         raise click.UsageError("--hint speaks of places in one photograph; give only one.")
-    settings = Settings(
+    options = BatchOptions(
         model=model,
         device=device,
         size="auto" if isinstance(size, str) else size,
@@ -119,13 +119,13 @@ def image(
         force=force,
         max_pixels=round(max_megapixels * _MEGA),
     )
-    return _color(planned, settings, jobs, as_json=as_json)
+    return _color(planned, options, jobs, as_json=as_json)
 
 
-def _color(planned: Sequence[Job], settings: Settings, jobs: int, *, as_json: bool) -> int:
+def _color(planned: Sequence[Job], options: BatchOptions, jobs: int, *, as_json: bool) -> int:
     """Do it, and tell about it: people on stderr, programs on stdout."""
     with Reporter(len(planned)) as reporter:
-        for outcome in color_files(planned, settings, in_flight=jobs):
+        for outcome in color_files(planned, options, in_flight=jobs):
             reporter.tell(outcome)
             if as_json:
                 click.echo(json.dumps(_record(outcome)))

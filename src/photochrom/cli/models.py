@@ -14,9 +14,9 @@ from photochrom.engine import (
     DEVICES,
     ModelCard,
     cache_dir,
-    card_of,
     choose_device,
-    shipped,
+    model_card,
+    shipped_models,
 )
 
 
@@ -26,10 +26,10 @@ from photochrom.engine import (
 def models(model: str | None, as_json: bool) -> int:
     """Show the models and devices that can be used; or the card of one model."""
     if model is not None:
-        card = card_of(model)
+        card = model_card(model)
         click.echo(card.to_json() if as_json else aligned(_facts(card)))
         return OK
-    cards = {name: card_of(name) for name in shipped()}
+    cards = {name: model_card(name) for name in shipped_models()}
     available = {name: device.is_available() for name, device in DEVICES.items()}
     automatic = choose_device("auto").name
     if as_json:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from photochrom.engine.card import CARD_KEY, ModelCard
 from photochrom.engine.contract import Prediction
 from photochrom.engine.devices import DEVICE_NAMES, DEVICES, available_devices, choose_device
-from photochrom.engine.find import DEFAULT_MODEL, cache_dir, local, shipped
-from photochrom.engine.network import Network, card_of, load
+from photochrom.engine.find import DEFAULT_MODEL, cache_dir, local_model, shipped_models
+from photochrom.engine.network import Network, load, model_card
 
 __all__ = [
     "CARD_KEY",
@@ -18,9 +18,9 @@ __all__ = [
     "Prediction",
     "available_devices",
     "cache_dir",
-    "card_of",
     "choose_device",
     "load",
-    "local",
-    "shipped",
+    "local_model",
+    "model_card",
+    "shipped_models",
 ]

@@ -55,7 +55,7 @@ def _start_onnxruntime(
     try:
         session = ort.InferenceSession(content, options, providers=[device.provider])
     except Exception as error:  # ONNX Runtime raises a class of its own for each status
-        raise ModelError(_refused(source, device.title, "ONNX Runtime", error)) from error
+        raise ModelError(_load_failure(source, device.title, "ONNX Runtime", error)) from error
     if session.get_providers()[0] != device.provider:
         raise ModelError(
             f"ONNX Runtime lists {device.name!r} but cannot start it (it would run on "
@@ -74,7 +74,7 @@ def _start_onnxruntime(
                 answer = session.run(names, {INPUT: inputs})
             return dict(zip(names, answer, strict=True))
         except Exception as error:
-            raise ModelError(_failed(source, inputs, error)) from error
+            raise ModelError(_run_failure(source, inputs, error)) from error
 
     return run, f"{device.title}, ONNX Runtime {ort.__version__}"
 
@@ -95,7 +95,7 @@ def _start_openvino(content: bytes, threads: int | None, source: str) -> tuple[R
         compiled = core.compile_model(model, "CPU", settings)
         request = compiled.create_infer_request()
     except Exception as error:  # OpenVINO raises plain RuntimeErrors
-        raise ModelError(_refused(source, "CPU", "OpenVINO", error)) from error
+        raise ModelError(_load_failure(source, "CPU", "OpenVINO", error)) from error
     check_tensors(_openvino_tensors(model.inputs), _openvino_tensors(model.outputs), source)
     names = [output.get_any_name() for output in model.outputs]
     one_at_a_time = Lock()
@@ -105,7 +105,7 @@ def _start_openvino(content: bytes, threads: int | None, source: str) -> tuple[R
             try:
                 answer = request.infer([np.ascontiguousarray(inputs)])
             except RuntimeError as error:
-                raise ModelError(_failed(source, inputs, error)) from error
+                raise ModelError(_run_failure(source, inputs, error)) from error
             return {name: np.array(answer[index]) for index, name in enumerate(names)}
 
     precision = "bfloat16" if has_bf16 else "float32"
@@ -123,14 +123,14 @@ def _openvino_tensors(ports: Any) -> list[Tensor]:
     ]
 
 
-def _refused(source: str, device: str, engine: str, error: Exception) -> str:
+def _load_failure(source: str, device: str, engine: str, error: Exception) -> str:
     return (
         f"{source} does not load on {device} with {engine}: {_first_line(error)}. The file may be "
         "damaged or made for another version; download or export it again, or try another --device."
     )
 
 
-def _failed(source: str, inputs: NDArray[np.float32], error: Exception) -> str:
+def _run_failure(source: str, inputs: NDArray[np.float32], error: Exception) -> str:
     height, width = inputs.shape[2:]
     return (
         f"{source} failed on a picture of {width} x {height}: {_first_line(error)}. "

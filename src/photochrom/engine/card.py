@@ -85,10 +85,12 @@ class ModelCard:
         missing = [name for name in required if name not in values]
         if missing:
             raise ModelError(f"the model card lacks {', '.join(missing)}. Export the model again.")
-        return cls(**{n: _typed(n, str(fields[n].type), value) for n, value in values.items()})
+        return cls(
+            **{n: _field_value(n, str(fields[n].type), value) for n, value in values.items()}
+        )
 
 
-def _typed(name: str, kind: str, value: Any) -> Any:
+def _field_value(name: str, kind: str, value: Any) -> Any:
     """The value as the field's type; ModelError where it is something else."""
     if kind == "str" and isinstance(value, str):
         return value
@@ -97,7 +99,9 @@ def _typed(name: str, kind: str, value: Any) -> Any:
     if kind == "float" and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     if kind == "dict[str, float]" and isinstance(value, dict):
-        return {key: _typed(f"{name}.{key}", "float", number) for key, number in value.items()}
+        return {
+            key: _field_value(f"{name}.{key}", "float", number) for key, number in value.items()
+        }
     raise ModelError(
         f"the model card's {name} is {value!r}, but should be {kind}. Export the model again."
     )

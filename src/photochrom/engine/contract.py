@@ -44,11 +44,13 @@ def check_tensors(inputs: Sequence[Tensor], outputs: Sequence[Tensor], source: s
     """Raise ModelError unless a network's inputs and outputs are those of the contract."""
     given = [tensor.name for tensor in inputs]
     if given != [INPUT]:
-        raise ModelError(_broken(source, f"its inputs are {given}, not ['{INPUT}']"))
+        raise ModelError(_contract_breach(source, f"its inputs are {given}, not ['{INPUT}']"))
     names = [tensor.name for tensor in outputs]
     if AB not in names or not {*names} <= {AB, CONFIDENCE}:
         raise ModelError(
-            _broken(source, f"its outputs are {names}, not ['{AB}'] or ['{AB}', '{CONFIDENCE}']")
+            _contract_breach(
+                source, f"its outputs are {names}, not ['{AB}'] or ['{AB}', '{CONFIDENCE}']"
+            )
         )
     for tensor in (*inputs, *outputs):
         channels = _CHANNELS[tensor.name]
@@ -59,7 +61,7 @@ def check_tensors(inputs: Sequence[Tensor], outputs: Sequence[Tensor], source: s
                 f"{tensor.name} is {kind} of shape {list(tensor.shape)}, not float32 "
                 f"(N, {channels}, height, width)"
             )
-            raise ModelError(_broken(source, what))
+            raise ModelError(_contract_breach(source, what))
 
 
 def check_inputs(inputs: NDArray[np.float32], multiple: int) -> None:
@@ -79,19 +81,21 @@ def check_inputs(inputs: NDArray[np.float32], multiple: int) -> None:
         )
 
 
-def checked_prediction(outputs: dict[str, NDArray[Any]], count: int, source: str) -> Prediction:
+def check_prediction(outputs: dict[str, NDArray[Any]], count: int, source: str) -> Prediction:
     """The engine's answer for ``count`` pictures; ModelError where it is not a usable one."""
     ab, confidence = outputs[AB], outputs.get(CONFIDENCE)
     if ab.ndim != 4 or ab.shape[:2] != (count, 2) or 0 in ab.shape:
-        raise ModelError(_broken(source, f"{AB} came out in shape {ab.shape}"))
+        raise ModelError(_contract_breach(source, f"{AB} came out in shape {ab.shape}"))
     if confidence is not None and confidence.shape != (count, 1, *ab.shape[2:]):
-        raise ModelError(_broken(source, f"{CONFIDENCE} came out in shape {confidence.shape}"))
+        raise ModelError(
+            _contract_breach(source, f"{CONFIDENCE} came out in shape {confidence.shape}")
+        )
     if not np.isfinite(ab).all():
-        raise ModelError(_broken(source, f"{AB} contains values that are no numbers"))
+        raise ModelError(_contract_breach(source, f"{AB} contains values that are no numbers"))
     return Prediction(ab, confidence)
 
 
-def _broken(source: str, what: str) -> str:
+def _contract_breach(source: str, what: str) -> str:
     return (
         f"{source} does not keep the contract of a colouring network: {what}. "
         "Export it again with `photochrom export`."

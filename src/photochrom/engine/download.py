@@ -24,7 +24,7 @@ def download(url: str, checksum: str, target: Path) -> bytes:
     Returns the content. Raises ModelError when the file cannot be fetched or kept, or is not
     what the checksum says; then nothing is left behind.
     """
-    content = b"".join(_received(url))
+    content = b"".join(_fetch(url))
     actual = hashlib.sha256(content).hexdigest()
     if actual != checksum:
         raise ModelError(
@@ -43,7 +43,7 @@ def download(url: str, checksum: str, target: Path) -> bytes:
     return content
 
 
-def _received(url: str) -> Iterator[bytes]:
+def _fetch(url: str) -> Iterator[bytes]:
     """The body of the answer, in pieces."""
     import http.client  # slow to import, and hardly ever needed
     import urllib.error
@@ -52,7 +52,7 @@ def _received(url: str) -> Iterator[bytes]:
     request = urllib.request.Request(url, headers={"User-Agent": f"photochrom/{__version__}"})
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
-            yield from _limited(answer, url)
+            yield from _limit_size(answer, url)
     except urllib.error.HTTPError as error:
         error.close()
         raise ModelError(
@@ -67,7 +67,7 @@ def _received(url: str) -> Iterator[bytes]:
         ) from None
 
 
-def _limited(answer: Any, url: str) -> Iterator[bytes]:
+def _limit_size(answer: Any, url: str) -> Iterator[bytes]:
     received = 0
     while chunk := answer.read(_CHUNK_BYTES):
         received += len(chunk)

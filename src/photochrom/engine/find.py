@@ -23,7 +23,7 @@ _NAME_LENGTH = 80
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def shipped(directory: Path = SHIPPED_DIR) -> tuple[str, ...]:
+def shipped_models(directory: Path = SHIPPED_DIR) -> tuple[str, ...]:
     """Names of the models that came with the package, in the order of their table."""
     return tuple(_checksums(directory))
 
@@ -39,24 +39,24 @@ def read_model(model: str | Path, *, shipped_dir: Path = SHIPPED_DIR) -> tuple[P
     text = str(model)
     if isinstance(model, str):
         if text.startswith(_ADDRESSES):
-            return _downloaded(text)
+            return _fetch(text)
         sums = _checksums(shipped_dir)
         if text in sums:
             path = shipped_dir / f"{text}.onnx"
-            return path, _checked(_read(path), sums[text], path)
+            return path, _verify(_read(path), sums[text], path)
     path = Path(model)
     if path.suffix == ".onnx" or len(path.parts) > 1 or _is_file(path):
         return path, _read(path)
-    raise ModelError(f"there is no model called {text!r}; {_known(text, shipped_dir)}")
+    raise ModelError(f"there is no model called {text!r}; {_alternatives(text, shipped_dir)}")
 
 
-def local(model: str | Path) -> str | Path:
+def local_model(model: str | Path) -> str | Path:
     """The model on this machine: an address is fetched into the cache, others stay as they are.
 
     Raises ModelError when it cannot be fetched.
     """
     if isinstance(model, str) and model.startswith(_ADDRESSES):
-        return _downloaded(model)[0]
+        return _fetch(model)[0]
     return model
 
 
@@ -74,7 +74,7 @@ def cache_dir() -> Path:
     return Path(base) / "photochrom"
 
 
-def _downloaded(address: str) -> tuple[Path, bytes]:
+def _fetch(address: str) -> tuple[Path, bytes]:
     """A model by address, from the cache when it is there and whole."""
     location, _, fragment = address.partition("#")
     checksum = fragment.removeprefix("sha256=").lower()
@@ -133,7 +133,7 @@ def _read(path: Path) -> bytes:
         raise ModelError(f"the model file {path} cannot be read: {error.strerror}.") from None
 
 
-def _checked(content: bytes, checksum: str, path: Path) -> bytes:
+def _verify(content: bytes, checksum: str, path: Path) -> bytes:
     if hashlib.sha256(content).hexdigest() != checksum:
         raise ModelError(
             f"{path} is not the file that was shipped (its SHA-256 differs from {_TABLE}). "
@@ -142,8 +142,8 @@ def _checked(content: bytes, checksum: str, path: Path) -> bytes:
     return content
 
 
-def _known(name: str, directory: Path) -> str:
-    names = shipped(directory)
+def _alternatives(name: str, directory: Path) -> str:
+    names = shipped_models(directory)
     if not names:
         return "this copy of photochrom ships none. Give a path or an address of a .onnx file."
     close = difflib.get_close_matches(name, names, n=1)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from photochrom.engine.backends import Run, start
 from photochrom.engine.card import ModelCard, read_card
-from photochrom.engine.contract import Prediction, check_inputs, checked_prediction
+from photochrom.engine.contract import Prediction, check_inputs, check_prediction
 from photochrom.engine.devices import choose_device
 from photochrom.engine.find import DEFAULT_MODEL, read_model
 
@@ -34,7 +34,7 @@ class Network:
         Raises InputError for other arrays, ModelError when the network fails.
         """
         check_inputs(inputs, self.card.multiple)
-        return checked_prediction(self._run(inputs), len(inputs), self.source)
+        return check_prediction(self._run(inputs), len(inputs), self.source)
 
     def __repr__(self) -> str:
         return f"<Network {self.card.title} on {self.device}>"
@@ -57,7 +57,7 @@ def load(
     return Network(card, where, str(path), run)
 
 
-def card_of(name_or_path: str | Path) -> ModelCard:
+def model_card(name_or_path: str | Path) -> ModelCard:
     """The card of a model, without loading the model into an engine. Raises ModelError."""
     path, content = read_model(name_or_path)
     return read_card(content, str(path))

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from photochrom.atomic import check_target, write_atomically
-from photochrom.engine import card_of, load
+from photochrom.engine import load, model_card
 from photochrom.errors import InputError
 from photochrom.evaluation.cost import count_macs, milliseconds
 from photochrom.evaluation.dataset import center_crop, grey_of, open_pictures
@@ -99,7 +99,7 @@ def costs_of(
     greys = [grey_of(photo if crop is None else center_crop(photo, crop)) for photo in photos]
     costs = {}
     for contender, ms in zip(contenders, milliseconds(methods, greys), strict=True):
-        card = card_of(contender.model)
+        card = model_card(contender.model)
         costs[contender.name] = Cost(
             card.parameters,
             count_macs(contender.model, card),

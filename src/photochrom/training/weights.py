@@ -64,7 +64,7 @@ def load_start(net: ColorNet, recipe: NetRecipe) -> None:
         net.load_encoder(_tensors(recipe.encoder_weights, "net.encoder_weights"))
     if recipe.start_from:
         path = Path(recipe.start_from)
-        if recipe.start_from in find.shipped():
+        if recipe.start_from in find.shipped_models():
             path, _ = find.read_model(recipe.start_from)
         weights = _onnx_weights(path) if path.suffix == ".onnx" else _load_measured(path)[2]
         # Counters of seen batches are not exported, and nothing depends on them.

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom import __version__
-from photochrom.engine import Network, load, local
+from photochrom.engine import Network, load, local_model
 from photochrom.locks import output_lock
 from photochrom.processors import available
 from photochrom.video.converter import Converter, Reel, decoded
@@ -76,7 +76,7 @@ def color_film(
     check_output(source, target, overwrite=settings.overwrite)
     info = probe(source)
     notes = check_carried(info, target, settings.encoding.codec)
-    network = load(local(settings.model), device=settings.device, threads=settings.threads)
+    network = load(local_model(settings.model), device=settings.device, threads=settings.threads)
     converter = Converter(info, network.card, settings.size)
     pinned = pinned_in_shots(info, converter, settings)
     with output_lock(target):

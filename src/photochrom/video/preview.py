@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from photochrom import __version__
-from photochrom.engine import load, local
+from photochrom.engine import load, local_model
 from photochrom.errors import InputError, OutputError
 from photochrom.video.converter import Converter, Reel, decoded, side_by_side
 from photochrom.video.guess import network_guess
@@ -52,7 +52,7 @@ def preview_film(
     wide = dataclasses.replace(info, width=2 * (info.width // 2 * 2))
     if info.width < 2:
         raise InputError(f"{source} is {info.width} px wide; that is too narrow for a preview")
-    network = load(local(settings.model), device=settings.device, threads=settings.threads)
+    network = load(local_model(settings.model), device=settings.device, threads=settings.threads)
     converter = Converter(info, network.card, settings.size)
     pinned = pinned_in_shots(info, converter, settings)
     guess = network_guess(network, settings.vividness)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from photochrom import __version__
 from photochrom.color.compose import compose_upsampled
-from photochrom.engine import load, local
+from photochrom.engine import load, local_model
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio import Picture, write
 from photochrom.video.converter import Converter, Decoded, decoded
@@ -39,7 +39,7 @@ def write_stills(
     ModelError.
     """
     info = probe(source)
-    network = load(local(settings.model), device=settings.device, threads=settings.threads)
+    network = load(local_model(settings.model), device=settings.device, threads=settings.threads)
     converter = Converter(info, network.card, settings.size)
     pinned = pinned_colors(info, converter, settings.hints, settings.keyframes)
     guess = network_guess(network, settings.vividness)

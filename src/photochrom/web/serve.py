@@ -19,7 +19,7 @@ from typing import Any, Final
 from flask import Flask
 from waitress.server import create_server
 
-from photochrom.engine import card_of
+from photochrom.engine import model_card
 from photochrom.web.app import create_app
 from photochrom.web.errors import SettingsError
 from photochrom.web.logs import start_logs
@@ -56,7 +56,7 @@ def serve(
             "that. Leave --host away, or --local"
         )
     start_logs(logging.WARNING if settings.local else logging.INFO)
-    card_of(settings.model)  # a wrong name is told now, not at the first picture
+    model_card(settings.model)  # a wrong name is told now, not at the first picture
     app = create_app(settings)
     migrate(app, settings)
     with _stopping_by_signal(), contextlib.ExitStack() as stack:

@@ -20,7 +20,7 @@ from typing import IO, Final
 import numpy as np
 from flask import Flask
 
-from photochrom.engine import Network, load, local
+from photochrom.engine import Network, load, local_model
 from photochrom.errors import InputError, MissingDependencyError, OutputError, PhotochromError
 from photochrom.locks import file_lock
 from photochrom.pipeline import colorize
@@ -220,7 +220,7 @@ def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:
                 "name another data_dir"
             )
         migrate(app, settings)
-        network = load(local(settings.model), device=settings.device)
+        network = load(local_model(settings.model), device=settings.device)
         _warm_up(network)
         worker = Worker(app, settings, network)
 

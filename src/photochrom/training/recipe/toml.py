@@ -136,7 +136,7 @@ def _from_here(value: Any) -> Any:
 
 def _is_model_name(value: Any) -> bool:
     """Whether this names a shipped model; files have a folder or an ending."""
-    return isinstance(value, str) and value in find.shipped()
+    return isinstance(value, str) and value in find.shipped_models()
 
 
 def _index(part: str, node: Sequence[Any], key: str) -> int:

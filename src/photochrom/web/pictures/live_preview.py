@@ -17,7 +17,7 @@ from flask import current_app
 from numpy.typing import NDArray
 
 from photochrom.color.compose import compose_upsampled
-from photochrom.engine import Network, load, local
+from photochrom.engine import Network, load, local_model
 from photochrom.pipeline import Hint
 from photochrom.web.database import Picture, User
 from photochrom.web.errors import NotFound, Refused, TooMany
@@ -59,7 +59,7 @@ class Trials:
         settings = current_settings()
         with self._lock:
             if self._network is None:
-                self._network = load(local(settings.model), device=settings.device)
+                self._network = load(local_model(settings.model), device=settings.device)
             return self._network
 
     def warm_up(self) -> None:

@@ -18,7 +18,7 @@ from flask import (
 from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from photochrom.engine import card_of
+from photochrom.engine import model_card
 from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.database import Picture
 from photochrom.web.error_pages import wants_json
@@ -236,7 +236,7 @@ def shared(token: str) -> Answer:
 @cache
 def _own_size_px(model: str) -> int:
     """The working size of a model. Finding it reads the whole file, which no page can wait for."""
-    return card_of(model).size
+    return model_card(model).size
 
 
 def _link_address(token: str) -> str:
