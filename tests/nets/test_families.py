@@ -80,7 +80,7 @@ def test_annealed_mean_of_the_network_is_that_of_the_bins() -> None:
 
 
 def test_published_bins_are_those_of_the_authors() -> None:
-    bins = ColorBins.published().centres
+    bins = ColorBins.zhang().centres
     assert bins.shape == (313, 2)
     assert len({*map(tuple, bins.tolist())}) == 313
     assert bins[0].tolist() == [-90.0, 50.0]

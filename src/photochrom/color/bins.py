@@ -57,7 +57,7 @@ class ColorBins:
         return cls(np.stack([a[inside], b[inside]], axis=-1).astype(np.float32))
 
     @classmethod
-    def published(cls) -> ColorBins:
+    def zhang(cls) -> ColorBins:
         """The 313 bins of Zhang et al., in their order: by a, then by b."""
         centres = [(a, b) for a, low, high in _PUBLISHED_ROWS for b in range(low, high + 1, 10)]
         return cls(np.array(centres, dtype=np.float32))

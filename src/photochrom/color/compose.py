@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from photochrom.color.fit import shrink_lightness
-from photochrom.color.gamut import brought_inside, f_to_linear, lab_to_f, outside_gamut
+from photochrom.color.gamut import f_to_linear, lab_to_f, move_into_gamut, outside_gamut
 from photochrom.color.luminance import check_picture, strip_lightness
 from photochrom.color.space import linear_to_srgb
 from photochrom.color.strips import Strips, over_strips, rows_per_strip
@@ -110,7 +110,7 @@ class _Composer:
         self._scratch = np.empty(3 * pixels, np.float32)
         self._linear = np.empty(3 * pixels, np.float32)
         self._encoder = _Encoder(pixels, dtype)
-        self._outside: list[_Outside] = []
+        self._outside: list[_OutOfGamut] = []
 
     def compose(self, L: NDArray[np.float32], ab: NDArray[np.float32], rgb: NDArray[Any]) -> None:
         """L: (n, W). ab: (2, n, W). Writes rgb: (n, W, 3), uint8, uint16 or float32."""
@@ -121,7 +121,7 @@ class _Composer:
         f_to_linear(f, out=linear, scratch=scratch)
         where = outside_gamut(linear)
         if where.size:
-            self._outside.append(_Outside(rgb, where, np.take(f, where, axis=1)))
+            self._outside.append(_OutOfGamut(rgb, where, np.take(f, where, axis=1)))
         codes = self._encoder.encode(linear)
         cv2.merge([plane.reshape(L.shape) for plane in codes], rgb)
         if sum(o.where.size for o in self._outside) >= _OUTSIDE_AT_ONCE:
@@ -131,7 +131,7 @@ class _Composer:
         """Write the colours outside sRGB that have been collected."""
         if not self._outside:
             return
-        linear = brought_inside(np.concatenate([o.f for o in self._outside], axis=1))
+        linear = move_into_gamut(np.concatenate([o.f for o in self._outside], axis=1))
         codes = _Encoder(linear.shape[1], self._outside[0].rgb.dtype).encode(linear).T
         start = 0
         for rgb, where, _ in self._outside:
@@ -140,7 +140,7 @@ class _Composer:
         self._outside.clear()
 
 
-class _Outside(NamedTuple):
+class _OutOfGamut(NamedTuple):
     rgb: NDArray[Any]
     """(n, W, 3), where the colours go."""
     where: NDArray[np.intp]

@@ -67,7 +67,7 @@ def outside_gamut(linear: Planes) -> NDArray[np.intp]:
     return np.flatnonzero(outside[0] | outside[1] | outside[2])
 
 
-def brought_inside(f: Planes) -> Planes:
+def move_into_gamut(f: Planes) -> Planes:
     """The most colourful colours inside sRGB that have the lightness and hue of those given.
 
     f: (3, k) as from `lab_to_f`, colours outside sRGB. Returns (3, k) linear RGB in [0, 1].

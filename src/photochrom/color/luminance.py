@@ -56,9 +56,9 @@ def check_picture(picture: NDArray[Any]) -> None:
 def strip_lightness(rows: NDArray[Any]) -> NDArray[np.float32]:
     """L* of some rows of a picture (see `lightness`), in the calling thread."""
     if rows.ndim == 2 and rows.dtype.kind == "u":
-        return _look_up(rows, _lightness_of_code(rows.dtype.name))
+        return _apply_table(rows, _lightness_of_code(rows.dtype.name))
     if rows.dtype.kind == "u":
-        linear = _look_up(rows, _linear_of_code(rows.dtype.name))
+        linear = _apply_table(rows, _linear_of_code(rows.dtype.name))
     else:
         linear = srgb_to_linear(rows.astype(np.float32, copy=False))
     if rows.ndim == 2:
@@ -67,7 +67,7 @@ def strip_lightness(rows: NDArray[Any]) -> NDArray[np.float32]:
     return luminance_to_lightness(np.asarray(y, np.float32).reshape(rows.shape[:2]))
 
 
-def _look_up(codes: NDArray[Any], table: NDArray[np.float32]) -> NDArray[np.float32]:
+def _apply_table(codes: NDArray[Any], table: NDArray[np.float32]) -> NDArray[np.float32]:
     if codes.dtype == np.uint8:
         return np.asarray(cv2.LUT(np.ascontiguousarray(codes), table), np.float32)
     # Every code is in the table; "clip" is the mode that needs no copy of the indices.

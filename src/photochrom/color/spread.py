@@ -48,7 +48,7 @@ def spread_correction(
     grid = np.zeros((h, w, slices, 3), np.float32)
     grid[rows, columns, below] += value * (1.0 - above_share)[..., None]
     grid[rows, columns, below + 1] += value * above_share[..., None]
-    grid = _blurred(grid, REACH * math.sqrt(h * w))
+    grid = _blur(grid, REACH * math.sqrt(h * w))
 
     sums = grid[rows, columns, below] * (1.0 - above_share)[..., None]
     sums += grid[rows, columns, below + 1] * above_share[..., None]
@@ -58,7 +58,7 @@ def spread_correction(
     return np.where(known[..., None], correction, spread).astype(np.float32)
 
 
-def _blurred(grid: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
+def _blur(grid: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
     """The grid (h, w, slices, 3) under a Gaussian whose peak, not whose sum, is 1."""
     h, w, slices, channels = grid.shape
     kernel = cv2.getGaussianKernel(2 * math.ceil(3 * sigma_px) + 1, sigma_px, cv2.CV_32F)

@@ -33,7 +33,7 @@ def over_strips(height: int, width: int, work: Callable[[Strips], None]) -> None
     """
     rows = rows_per_strip(height, width)
     starts = range(0, height, rows)
-    shared = _Shared((start, min(start + rows, height)) for start in starts)
+    shared = _StripQueue((start, min(start + rows, height)) for start in starts)
     threads = min(thread_count(_MAX_THREADS), len(starts))
     if threads == 1:
         work(shared)
@@ -48,7 +48,7 @@ def rows_per_strip(height: int, width: int) -> int:
     return min(height, STRIP_ROWS, max(1, STRIP_PIXELS // width))
 
 
-class _Shared:
+class _StripQueue:
     """Hands out each strip to exactly one of several threads."""
 
     def __init__(self, strips: Strips) -> None:

@@ -72,7 +72,7 @@ class UpsampledChroma:
         ab = np.ascontiguousarray(np.moveaxis(ab_small, -1, 0), dtype=np.float32)
         self._slope: Surface | None = None
         if method == "bicubic":
-            self._offset = Surface(_back_projected(ab, shape), shape)
+            self._offset = Surface(_back_project(ab, shape), shape)
         elif method == "guided":
             middle = _middle_shape(ab, shape)
             slope, offset = _guided_coefficients(ab, lightness_at(middle))
@@ -90,7 +90,7 @@ class UpsampledChroma:
         return ab
 
 
-def _back_projected(ab: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+def _back_project(ab: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
     """The small map whose interpolation to ``shape``, averaged again, comes close to ``ab``.
 
     ab: (2, h, w). Sides that do not grow are left alone.
@@ -120,7 +120,7 @@ def _guided_coefficients(
     ab: (2, h, w). L: (H, W), the guide at the middle size. Returns slope, offset: (2, H, W).
     """
     height, width = L.shape
-    target = Surface(_back_projected(ab, (height, width)), (height, width)).rows(0, height)
+    target = Surface(_back_project(ab, (height, width)), (height, width)).rows(0, height)
     mean_L = _box(L)
     variance = _box(L * L) - mean_L * mean_L
     slope, offset = np.empty_like(target), np.empty_like(target)

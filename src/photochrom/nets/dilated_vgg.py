@@ -63,7 +63,7 @@ class DilatedVGG(ColorNet):
             *_convs(4 * width, 4 * width, 2, 1),
         )
         if head == "classes":
-            self.bins = ColorBins.published() if bins == "published" else ColorBins.in_gamut()
+            self.bins = ColorBins.zhang() if bins == "published" else ColorBins.in_gamut()
             self.register_buffer("centres", torch.from_numpy(self.bins.centres.copy()))
         self.head = nn.Conv2d(4 * width, 2 if self.bins is None else len(self.bins), 1)
 
