@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from photochrom.engine import ModelCard, card_of, shipped
+from photochrom.engine import ModelCard, model_card, shipped_models
 
 
 def models() -> dict[str, ModelCard]:
@@ -19,4 +19,4 @@ def models() -> dict[str, ModelCard]:
         >>> list(models())
         ['photochrom-base', 'photochrom-faces', ...]
     """
-    return {name: card_of(name) for name in shipped()}
+    return {name: model_card(name) for name in shipped_models()}
