@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from photochrom import errors
     from photochrom.api.catalog import models
     from photochrom.api.colorizer import Colorizer, colorize
+    from photochrom.api.evaluate import evaluate
+    from photochrom.api.folder import folder
     from photochrom.imageio import Picture, read, write
     from photochrom.pipeline import Hint
 
@@ -27,6 +29,8 @@ __all__ = [
     "Picture",
     "colorize",
     "errors",
+    "evaluate",
+    "folder",
     "models",
     "read",
     "write",
@@ -37,6 +41,8 @@ _HOMES = {
     "Hint": "photochrom.pipeline",
     "Picture": "photochrom.imageio",
     "colorize": "photochrom.api.colorizer",
+    "evaluate": "photochrom.api.evaluate",
+    "folder": "photochrom.api.folder",
     "models": "photochrom.api.catalog",
     "read": "photochrom.imageio",
     "write": "photochrom.imageio",

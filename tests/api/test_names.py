@@ -17,6 +17,8 @@ PUBLIC = [
     "Picture",
     "colorize",
     "errors",
+    "evaluate",
+    "folder",
     "models",
     "read",
     "write",

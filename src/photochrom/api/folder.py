@@ -1,0 +1,84 @@
+"""Colouring a folder of pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from photochrom.api.progress import Progress, progress_of
+from photochrom.batch import DEFAULT_JOBS, Outcome, Settings, color_files, plan
+from photochrom.engine import DEFAULT_MODEL
+from photochrom.errors import InputError
+from photochrom.imageio import DEFAULT_MAX_PIXELS
+from photochrom.pipeline import DEFAULT_VIVIDNESS, Size
+
+
+def folder(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    recursive: bool = False,
+    overwrite: bool = False,
+    force: bool = False,
+    progress: bool | Progress = False,
+    model: str | os.PathLike[str] = DEFAULT_MODEL,
+    device: str = "auto",
+    threads: int | None = None,
+    size: Size = "auto",
+    vividness: float = DEFAULT_VIVIDNESS,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    in_flight: int = DEFAULT_JOBS,
+) -> list[Outcome]:
+    """Colour the pictures of a folder into another one, as `photochrom image` does.
+
+    A picture that fails does not stop the others. What is finished is left alone, so the same call
+    goes on after a break; so are pictures that are in colour already.
+
+    Args:
+        source: Folder of pictures.
+        target: Folder for the results, made where it is missing; they have the pictures' names.
+        recursive: Look into subfolders, too; results have the same places in the target.
+        overwrite: Colour again what is finished.
+        force: Colour also what is in colour already.
+        progress: Called with the numbers of pictures that are done and of all; or True for a bar
+            on stderr.
+        model: As for `colorize`.
+        device: As for `colorize`.
+        threads: Of the processor, for the network; None lets the engine choose.
+        size: As for `colorize`.
+        vividness: As for `colorize`.
+        max_pixels: Larger pictures are refused.
+        in_flight: Pictures that are worked on at the same time. More need more memory.
+
+    Returns:
+        What became of each picture: `job.source`, `job.target`, `status` ("coloured", "finished"
+        before, "in colour", "failed"), `message` (why it failed or was left alone), `notes`,
+        `seconds`.
+
+    Raises:
+        InputError: There is no such folder, or no picture in it.
+        ModelError: The model cannot be used.
+    """
+    place = Path(source)
+    if not place.is_dir():
+        raise InputError(f"{place} is no folder; to colour a single picture, call colorize.")
+    jobs = plan([place], Path(target), recursive=recursive)
+    if len(jobs) == 1 and jobs[0].source == place and jobs[0].problem is not None:
+        raise jobs[0].problem
+    settings = Settings(
+        model=model if isinstance(model, str) else Path(model),
+        device=device,
+        threads=threads,
+        size=size,
+        vividness=vividness,
+        overwrite=overwrite,
+        force=force,
+        max_pixels=max_pixels,
+    )
+    outcomes: list[Outcome] = []
+    with progress_of(progress, place.name) as report:
+        report(0, len(jobs))
+        for outcome in color_files(jobs, settings, in_flight=in_flight):
+            outcomes.append(outcome)
+            report(len(outcomes), len(jobs))
+    return outcomes
