@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from photochrom import pipeline
 from photochrom.api.kinds import unpacked
-from photochrom.batch import made_by
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
 from photochrom.errors import InputError, PhotochromError
 from photochrom.imageio import Picture, Source, read
@@ -161,7 +160,7 @@ class Colorizer:
         picture = _picture(source)
         with _named(source):
             colored = color(picture.pixels)
-        return dataclasses.replace(picture, pixels=colored, generator=made_by(network))
+        return dataclasses.replace(picture, pixels=colored, generator=network.card.signature)
 
     def predict(
         self,

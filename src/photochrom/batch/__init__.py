@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from photochrom.batch.plan import Job, plan
-from photochrom.batch.run import DEFAULT_JOBS, BatchOptions, Outcome, Status, color_files, made_by
+from photochrom.batch.run import DEFAULT_JOBS, BatchOptions, Outcome, Status, color_files
 
 __all__ = [
     "DEFAULT_JOBS",
@@ -12,6 +12,5 @@ __all__ = [
     "Outcome",
     "Status",
     "color_files",
-    "made_by",
     "plan",
 ]

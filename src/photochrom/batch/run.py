@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from photochrom import __version__
 from photochrom.atomic import check_target, remove_leftovers
 from photochrom.batch.plan import Job, is_folder
 from photochrom.color.tone import tone
@@ -81,11 +80,6 @@ def color_files(
             yield known
     if waiting:
         yield from _color_in_threads(waiting, options, in_flight)
-
-
-def made_by(network: Network) -> str:
-    """Who made the colours, as coloured files say it in their metadata."""
-    return f"{network.card.title} (photochrom {__version__})"
 
 
 def _color_in_threads(
@@ -189,7 +183,7 @@ def _color(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome
         job.target,
         dataclasses.replace(picture, pixels=rgb),
         overwrite=options.overwrite,
-        generator=made_by(ready),
+        generator=ready.card.signature,
     )
     height, width = picture.pixels.shape[:2]
     return Outcome(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from photochrom import __version__
 from photochrom.errors import ModelError
 
 CARD_KEY = "photochrom.card"
@@ -53,8 +54,15 @@ class ModelCard:
 
     @property
     def title(self) -> str:
-        """Name and version, as written into coloured files: ``photochrom-base 0.1.0``."""
+        """Name and version: ``photochrom-base 0.1.0``."""
         return f"{self.name} {self.version}"
+
+    @property
+    def signature(self) -> str:
+        """Who made the colours, as coloured files say it in their metadata:
+        ``photochrom-base 0.1.0 (photochrom 0.1.0)``.
+        """
+        return f"{self.title} (photochrom {__version__})"
 
     def to_json(self) -> str:
         """The card as one JSON object."""

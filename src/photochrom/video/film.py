@@ -96,7 +96,7 @@ def color_film(
             start_s=settings.start_s,
             end_s=settings.end_s,
             overwrite=settings.overwrite,
-            comment=f"In colours by {network.card.title} (photochrom {__version__})",
+            comment=f"In colours by {network.card.signature}",
         )
         parts.remove()
     return FilmOutcome(

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from photochrom import __version__
 from photochrom.engine import load, local_model
 from photochrom.errors import InputError, OutputError
 from photochrom.video.converter import Converter, Reel, decoded, side_by_side
@@ -89,7 +88,7 @@ def preview_film(
             alone,
             target,
             overwrite=settings.overwrite,
-            comment=f"Preview, in colours by {network.card.title} (photochrom {__version__})",
+            comment=f"Preview, in colours by {network.card.signature}",
         )
     return FilmOutcome(
         source,

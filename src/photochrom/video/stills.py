@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from photochrom import __version__
 from photochrom.color.compose import compose_upsampled
 from photochrom.engine import load, local_model
 from photochrom.errors import InputError, OutputError
@@ -59,7 +58,7 @@ def write_stills(
                 path,
                 Picture(compose_upsampled(converter.grey(item.frame), ab)),
                 overwrite=settings.overwrite,
-                generator=f"{network.card.title} (photochrom {__version__})",
+                generator=network.card.signature,
             )
             written.append(path)
     return written

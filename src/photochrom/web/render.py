@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.batch import made_by
 from photochrom.color.compose import compose_upsampled
 from photochrom.engine import Network
 from photochrom.errors import InputError, OutputError
@@ -102,7 +101,7 @@ def _color_photo(order: Order, storage: Storage, network: Network, settings: Web
     save(storage.thumb(order.picture_id), jpeg(np.asarray(shrunk(small, THUMB_PX), np.uint8)))
     suffix = FORMATS[picture.format].result_format(transparent=is_transparent(picture)).suffix
     path = storage.new_result(order.picture_id, order.revision, suffix)
-    write(path, result, overwrite=True, generator=made_by(network))
+    write(path, result, overwrite=True, generator=network.card.signature)
 
 
 def _bytes_of(path: Path, name: str) -> bytes:
