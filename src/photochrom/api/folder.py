@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from photochrom.api.progress import Progress, progress_of
-from photochrom.batch import DEFAULT_JOBS, Outcome, Settings, color_files, plan
+from photochrom.batch import DEFAULT_JOBS, BatchOptions, Outcome, color_files, plan
 from photochrom.engine import DEFAULT_MODEL
 from photochrom.errors import InputError
 from photochrom.imageio import DEFAULT_MAX_PIXELS
@@ -65,7 +65,7 @@ def folder(
     jobs = plan([place], Path(target), recursive=recursive)
     if len(jobs) == 1 and jobs[0].source == place and jobs[0].problem is not None:
         raise jobs[0].problem
-    settings = Settings(
+    options = BatchOptions(
         model=model if isinstance(model, str) else Path(model),
         device=device,
         threads=threads,
@@ -78,7 +78,7 @@ def folder(
     outcomes: list[Outcome] = []
     with progress_of(progress, place.name) as report:
         report(0, len(jobs))
-        for outcome in color_files(jobs, settings, in_flight=in_flight):
+        for outcome in color_files(jobs, options, in_flight=in_flight):
             outcomes.append(outcome)
             report(len(outcomes), len(jobs))
     return outcomes
