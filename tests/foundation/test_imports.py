@@ -75,6 +75,8 @@ def test_the_package_keeps_its_import_rules(copy: Path) -> None:
         ("cli", "import numpy", "Nothing is computed in cli/"),
         ("evaluation", "import av", "Only video/io/ meets PyAV"),
         ("video/temporal", "import av", "Only video/io/ meets PyAV"),
+        ("video/io", "import photochrom.video.temporal.shots", "video/io/ knows nothing"),
+        ("video/temporal", "import photochrom.video.converter", "video/temporal/ knows no film"),
     ],
 )
 def test_a_broken_rule_is_named(copy: Path, room: str, line: str, contract: str) -> None:

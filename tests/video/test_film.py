@@ -23,24 +23,20 @@ from fixtures.film import ORDERLESS, Film, decoded, luma, make_film, payloads
 from fixtures.model import tiny_model
 
 from photochrom.color.tone import tone
-from photochrom.engine import load
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio import Picture, read, write
-from photochrom.video.converter import Converter
-from photochrom.video.converter import decoded as decoded_frames
 from photochrom.video.film import color_film
-from photochrom.video.guess import network_guess
 from photochrom.video.io.encoder import Encoding
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import read_frames
-from photochrom.video.keyframes import pinned_colors
 from photochrom.video.options import FilmHint, FilmProgress, FilmSettings, KeyFrame
 from photochrom.video.preview import preview_film
 from photochrom.video.segments import UnusablePartsError, parts_folder
+from photochrom.video.session import open_session
 from photochrom.video.stills import keyframes_in, write_stills
-from photochrom.video.temporal.backward import reaching_back
 from photochrom.video.temporal.propagation import Pinned
 from photochrom.video.temporal.smoothing import steady_chroma
+from photochrom.video.user_colors import propagate_to_shot_starts, user_colors_by_shot
 
 LOSSLESS = Encoding("ffv1")
 
@@ -321,10 +317,8 @@ def test_what_is_said_does_not_reach_back_over_a_cut(
 ) -> None:
     film = Film(frames=70, grain=2, cut_at=30)
     info = probe(make_film(tmp_path / "cut.mkv", film))
-    converter = Converter(info, load(settings.model).card, settings.size)
     still = KeyFrame(2.5, blue_still(tmp_path / "still.png", film, 60))
-    pinned = pinned_colors(info, converter, (), (still,))
-    reached = reaching_back(info, converter, pinned, deinterlace=False)
+    reached = user_colors_by_shot(open_session(info, replace(settings, keyframes=(still,))))
     assert [(pts, reached[pts].said) for pts in sorted(reached)] == [
         (1500, False), (2000, False), (2500, True)
     ]  # fmt: skip
@@ -335,23 +329,22 @@ def test_of_two_words_in_a_shot_the_earlier_one_holds_until_the_later(
 ) -> None:
     film = Film(frames=60, grain=2)
     info = probe(make_film(tmp_path / "in.mkv", film))
-    converter = Converter(info, load(settings.model).card, settings.size)
+    session = open_session(info, settings)
+    shape = session.converter.working
     times = [frame.pts for frame in read_frames(info)]
     first, second = (
         Pinned(
             times[i],
-            np.full((*converter.working, 2), ab, np.float32),
-            np.ones(converter.working, "f"),
+            np.full((*shape, 2), ab, np.float32),
+            np.ones(shape, "f"),
         )
         for i, ab in ((10, (0.0, -40.0)), (50, (50.0, 30.0)))
     )
-    pinned = reaching_back(
-        info, converter, {times[10]: first, times[50]: second}, deinterlace=False
-    )
+    pinned = propagate_to_shot_starts(session, {times[10]: first, times[50]: second})
     assert {pts for pts in pinned if pinned[pts].said} == {times[10], times[50]}
-    smalls = [item.small for item in decoded_frames(read_frames(info), converter)]
-    guess = network_guess(load(settings.model))
-    a = [float(ab[4:, 12:, 0].mean()) for _, ab in steady_chroma(smalls, guess, pinned=pinned)]
+    smalls = [item.small for item in session.frames()]
+    colors = steady_chroma(smalls, session.guess, pinned=pinned)
+    a = [float(frame.ab[4:, 12:, 0].mean()) for frame in colors]
     assert max(a[:26]) < 10
     assert min(a[50:]) > 40
 
@@ -412,6 +405,15 @@ def test_every_shot_has_its_still_which_gives_its_colours_back(
     assert keyframe == KeyFrame(0.167, still)
     with pytest.raises(InputError, match="no stills"):
         keyframes_in(tmp_path)
+
+
+def test_stills_are_from_a_little_into_each_shot(tmp_path: Path, settings: FilmSettings) -> None:
+    two = make_film(tmp_path / "two.mkv", Film(frames=60, grain=2, cut_at=30))
+    stills = write_stills(two, tmp_path / "two", settings)
+    assert [still.name for still in stills] == ["0h00m00.167s.png", "0h00m01.417s.png"]
+    short = make_film(tmp_path / "short.mkv", Film(frames=3))
+    (last,) = write_stills(short, tmp_path / "short", settings)
+    assert last.name == "0h00m00.083s.png"
 
 
 def test_a_preview_shows_both_side_by_side(tmp_path: Path, settings: FilmSettings) -> None:

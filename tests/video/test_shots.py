@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from photochrom.video.temporal.shots import DECISION_FRAMES, SHORTEST_SHOT, ShotFinder
+from photochrom.video.temporal.shots import DECISION_FRAMES, SHORTEST_SHOT, ShotFinder, with_shots
 
 Film = list[NDArray[np.float32]]
 
@@ -80,6 +82,25 @@ def test_decisions_come_a_few_frames_late() -> None:
     assert decided == [0] * (DECISION_FRAMES - 1 + 1) + [1] * (20 - DECISION_FRAMES)
     assert len(finder.finish()) == DECISION_FRAMES
     assert finder.finish() == []
+
+
+def test_frames_are_handed_on_with_their_decisions() -> None:
+    film = still(0, 20) + still(1, 11)
+    taken = 0
+
+    def source() -> Iterator[tuple[int, NDArray[np.float32]]]:
+        nonlocal taken
+        for number, L in enumerate(film):
+            taken += 1
+            yield number, L
+
+    numbers, begins = [], []
+    for (number, _), begin in with_shots(source(), lambda frame: frame[1]):
+        assert taken - number <= DECISION_FRAMES + 1
+        numbers.append(number)
+        begins.append(begin)
+    assert numbers == list(range(31))
+    assert [number for number in numbers if begins[number]] == starts(film) == [0, 20]
 
 
 @pytest.mark.parametrize("frames", [0, 1, 2, 5])

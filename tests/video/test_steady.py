@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError, ModelError
+from photochrom.pipeline import with_hints
 from photochrom.video.converter import Decoded, Reel
 from photochrom.video.io.frame import Frame
 from photochrom.video.temporal.propagation import Pinned
@@ -53,10 +54,11 @@ class Guesser:
     def __call__(self, L: Planes, hint_ab: Planes, mask: Planes) -> Planes:
         assert L.shape == mask.shape
         assert hint_ab.shape == (*L.shape, 2)
-        self.hints.append((hint_ab[0], mask[0]))
+        self.hints.append((hint_ab, mask))
         cast = self._flicker * (1 if len(self.hints) % 2 else -1)
-        small = cv2.resize(L[0] - 50, (W // 4, H // 4), interpolation=cv2.INTER_AREA)
-        return np.stack([small, np.full_like(small, cast)], axis=-1)[None].astype(np.float32)
+        small = cv2.resize(L - 50, (W // 4, H // 4), interpolation=cv2.INTER_AREA)
+        ab = np.stack([small, np.full_like(small, cast)], axis=-1).astype(np.float32)
+        return with_hints(ab, L, hint_ab, mask)
 
 
 def colored(
@@ -66,9 +68,10 @@ def colored(
     pinned: dict[int, Pinned] | None = None,
 ) -> list[Planes]:
     results = list(steady_chroma(smalls, guess, steady=steady, pinned=pinned or {}))
-    assert [pts for pts, _ in results] == [small.pts for small in smalls]
-    assert all(ab.shape == (H // 4, W // 4, 2) and ab.dtype == np.float32 for _, ab in results)
-    return [ab for _, ab in results]
+    assert [frame.pts for frame in results] == [small.pts for small in smalls]
+    assert all(frame.ab.shape == (H // 4, W // 4, 2) for frame in results)
+    assert all(frame.ab.dtype == np.float32 for frame in results)
+    return [frame.ab for frame in results]
 
 
 def test_flicker_goes_and_detail_stays() -> None:
@@ -94,19 +97,21 @@ def test_without_steadiness_every_frame_is_the_networks_guess() -> None:
     smalls, guess = pan(7), Guesser()
     steady = colored(smalls, guess, steady=0.0)
     other = Guesser()
-    nothing = np.zeros((1, H, W, 2), np.float32)
+    nothing = np.zeros((H, W, 2), np.float32)
     for small, ab in zip(smalls, steady):
-        np.testing.assert_array_equal(ab, other(small.L[None], nothing, nothing[..., 0])[0])
+        np.testing.assert_array_equal(ab, other(small.L, nothing, nothing[..., 0]))
 
 
 def test_nothing_is_carried_over_a_cut() -> None:
     def guess(L: Planes, _hint_ab: Planes, _mask: Planes) -> Planes:
         color = (40.0, 0.0) if L.mean() > 40 else (0.0, -40.0)
-        return np.full((1, H // 4, W // 4, 2), color, np.float32)
+        return np.full((H // 4, W // 4, 2), color, np.float32)
 
     before = [Small(i, texture(1)) for i in range(23)]
     behind = [Small(23 + i, texture(2) * np.float32(0.5)) for i in range(20)]
-    results = dict(steady_chroma([*before, *behind], guess))
+    frames = list(steady_chroma([*before, *behind], guess))
+    assert [frame.pts for frame in frames if frame.begins_shot] == [0, 23]
+    results = {frame.pts: frame.ab for frame in frames}
     assert all((results[i] == (40.0, 0.0)).all() for i in range(23))
     assert all((results[i] == (0.0, -40.0)).all() for i in range(23, 43))
 
@@ -121,11 +126,11 @@ def test_a_moving_thing_leaves_no_colour_behind() -> None:
         return L
 
     def guess(L: Planes, _hint_ab: Planes, _mask: Planes) -> Planes:
-        red = cv2.resize((L[0] < 27).astype(np.float32) * 50, (W // 4, H // 4), None, 0, 0, 3)
-        return np.stack([red, 0 * red], axis=-1)[None].astype(np.float32)
+        red = cv2.resize((L < 27).astype(np.float32) * 50, (W // 4, H // 4), None, 0, 0, 3)
+        return np.stack([red, 0 * red], axis=-1).astype(np.float32)
 
     smalls = [Small(i, frame(i)) for i in range(24)]
-    for small, (_, ab) in zip(smalls, steady_chroma(smalls, guess)):
+    for small, (_, ab, _) in zip(smalls, steady_chroma(smalls, guess)):
         left = 3 * small.pts
         behind, inside = (left - 8) // 4, slice((left + 8) // 4, (left + 16) // 4)
         assert ab[7:9, inside, 0].min() > 30
@@ -142,8 +147,8 @@ def test_no_more_frames_are_held_than_promised() -> None:
             taken += 1
             yield small
 
-    for index, _ in steady_chroma(source(), Guesser()):
-        assert taken - index <= HELD
+    for frame in steady_chroma(source(), Guesser()):
+        assert taken - frame.pts <= HELD
 
 
 def test_the_same_frames_give_the_same_colours() -> None:

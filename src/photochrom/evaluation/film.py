@@ -26,8 +26,7 @@ from photochrom.errors import InputError
 from photochrom.evaluation.flicker import ColorConsistency, Correspondence
 from photochrom.evaluation.lpips import Lpips
 from photochrom.evaluation.metrics import psnr
-from photochrom.pipeline import DEFAULT_VIVIDNESS, Size
-from photochrom.video.guess import network_guess
+from photochrom.pipeline import DEFAULT_VIVIDNESS, Size, guess_chroma
 from photochrom.video.io.pictures import Planes420, planes_420, rgb_from_420
 from photochrom.video.io.probe import probe
 from photochrom.video.temporal.smoothing import DEFAULT_STEADY, Small, steady_chroma
@@ -110,7 +109,6 @@ def evaluate_film(
     smallest = min(card.size, info.height, info.width)
     short_px = smallest if settings.size == "auto" else settings.size
     shape = working_shape(info.height, info.width, short_px, card.multiple)
-    guess = network_guess(network, settings.vividness)
     guesses: deque[NDArray[np.float32]] = deque()
     waiting: deque[Planes420] = deque()
 
@@ -120,19 +118,19 @@ def evaluate_film(
             waiting.append(true)
             yield small
 
-    def noted(
+    def guess(
         L: NDArray[np.float32], hint_ab: NDArray[np.float32], mask: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """The guess, which is asked for once for each frame; it is the film frame by frame."""
-        ab = guess(L, hint_ab, mask)
-        guesses.append(ab[0])
+        """The network's, asked for once for each frame; these are the film frame by frame."""
+        ab = guess_chroma(network, L, hint_ab, mask, settings.vividness)
+        guesses.append(ab)
         return ab
 
     meters = {name: _Meter() for name in (TRUE, PER_FRAME, STEADY)}
     before: NDArray[np.uint8] | None = None
     frames = 0
-    with closing(steady_chroma(smalls(), noted, steady=settings.steady)) as colors:
-        for index, ab in colors:
+    with closing(steady_chroma(smalls(), guess, steady=settings.steady)) as colors:
+        for index, ab, _ in colors:
             true, single = waiting.popleft(), guesses.popleft()
             luma = true.luma
             pictures = {TRUE: rgb_from_420(true, info)}

@@ -20,18 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom import __version__
-from photochrom.engine import Network, load, local_model
+from photochrom.engine import Network
 from photochrom.locks import output_lock
 from photochrom.processors import available
-from photochrom.video.converter import Converter, Reel, decoded
-from photochrom.video.guess import network_guess
+from photochrom.video.converter import Reel
 from photochrom.video.io.container import AV_VERSION
 from photochrom.video.io.encoder import Encoding
 from photochrom.video.io.frame import FilmInfo, Frame
 from photochrom.video.io.mux import check_carried, join
 from photochrom.video.io.probe import probe
-from photochrom.video.io.reader import read_frames
-from photochrom.video.keyframes import ShotWatch, carried_on
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
 from photochrom.video.segments import (
     Parts,
@@ -42,10 +39,11 @@ from photochrom.video.segments import (
     fingerprint,
     open_parts,
 )
-from photochrom.video.temporal.backward import pinned_in_shots
+from photochrom.video.session import FilmSession, open_session
 from photochrom.video.temporal.propagation import Pinned
 from photochrom.video.temporal.smoothing import LOOKAHEAD, steady_chroma
 from photochrom.video.threads import ReadAhead, WorkBehind
+from photochrom.video.user_colors import carried_on, user_colors_by_shot
 
 WARM_UP = 100
 """Frames before a segment that are gone through for its colours; older ones hardly count."""
@@ -76,9 +74,8 @@ def color_film(
     check_output(source, target, overwrite=settings.overwrite)
     info = probe(source)
     notes = check_carried(info, target, settings.encoding.codec)
-    network = load(local_model(settings.model), device=settings.device, threads=settings.threads)
-    converter = Converter(info, network.card, settings.size)
-    pinned = pinned_in_shots(info, converter, settings)
+    session = open_session(info, settings)
+    network, given = session.network, user_colors_by_shot(session)
     with output_lock(target):
         parts = open_parts(
             target,
@@ -86,7 +83,7 @@ def color_film(
             resume=settings.resume,
             overwrite=settings.overwrite,
         )
-        job = _Job(info, network, settings, converter, pinned, parts, progress)
+        job = _Job(session, given, parts, progress)
         resumed = job.done
         job.run()
         left = join(
@@ -146,18 +143,13 @@ class _Job:
 
     def __init__(
         self,
-        info: FilmInfo,
-        network: Network,
-        settings: FilmSettings,
-        converter: Converter,
-        pinned: Mapping[int, Pinned],
+        session: FilmSession,
+        given: Mapping[int, Pinned],
         parts: Parts,
         progress: Progress | None,
     ) -> None:
-        self._info, self._settings, self._converter = info, settings, converter
-        self._guess = network_guess(network, settings.vividness)
-        self._device = network.device
-        self._pinned, self._parts, self._progress = pinned, parts, progress
+        self._session, self._pinned, self._parts = session, given, parts
+        self._info, self._settings, self._progress = session.info, session.settings, progress
         self.done = sum(segment.frames for segment in parts.finished)
         """Frames that are finished or on their way to the encoder."""
         self._resumed = self.done
@@ -165,18 +157,15 @@ class _Job:
         self._files = contextlib.ExitStack()
         self._carried = parts.carried()
         """Colours at the end of the segment before, where a person has given some in its shot."""
-        self._total = frames_expected(info, settings)
+        self._total = frames_expected(session.info, session.settings)
 
     def run(self) -> None:
         """Colour what is not finished yet."""
-        settings, start_s = self._settings, self._settings.start_s
+        start_s = self._settings.start_s
         done = self._parts.finished[-1] if self._parts.finished else None
         if done is not None:
             start_s = self._info.seconds(done.restart_pts)
-        frames = read_frames(
-            self._info, start_s=start_s, end_s=settings.end_s, deinterlace=settings.deinterlace
-        )
-        ahead = ReadAhead(decoded(frames, self._converter), _HELD)
+        ahead = ReadAhead(self._session.frames(start_s, self._settings.end_s), _HELD)
         with self._files, ahead as items, WorkBehind(_HELD) as behind:
             reel = Reel(items, WARM_UP, WARM_UP + _BEFORE_WARM_UP)
             if done is not None:
@@ -200,14 +189,20 @@ class _Job:
         count, before = self._settings.segment_frames, reel.latest_pts
         pinned = dict(self._pinned)
         if self._carried is not None and before is not None:
-            pinned |= carried_on(self._carried, before, self._converter.working)
-        shots = ShotWatch(reel.stretch(count + LOOKAHEAD))
-        colors = steady_chroma(shots, self._guess, steady=self._settings.steady, pinned=pinned)
+            pinned |= carried_on(self._carried, before, self._session.converter.working)
+        colors = steady_chroma(
+            reel.stretch(count + LOOKAHEAD),
+            self._session.guess,
+            steady=self._settings.steady,
+            pinned=pinned,
+        )
         file = SegmentFile(self._parts, self._info, encoding_of(self._settings))
         self._files.callback(file.abandon)
         frames = 0
         with contextlib.closing(colors):
-            for pts, ab in colors:
+            for pts, ab, begins_shot in colors:
+                if begins_shot:
+                    shot_start = pts
                 if pts < first:
                     continue
                 item = reel.take()
@@ -215,17 +210,19 @@ class _Job:
                 frames += 1
                 self.done += 1
                 if self._progress is not None:
-                    done = FilmProgress(self.done, self._resumed, self._total, self._device)
+                    done = FilmProgress(
+                        self.done, self._resumed, self._total, self._session.network.device
+                    )
                     self._progress(done)
                 if frames == count or reel.at(0) is None:
                     break
-        self._carried = ab if shots.hold(pinned, pts) else None
+        self._carried = ab if any(shot_start <= given <= pts for given in pinned) else None
         segment = Segment(self._number, frames, last_pts=pts, restart_pts=reel.earliest_pts)
         behind.do(partial(file.finish, segment, self._carried))
         self._number += 1
 
     def _write(self, file: SegmentFile, frame: Frame, ab: NDArray[np.float32]) -> None:
-        file.write(frame, self._converter.chroma(frame, ab))
+        file.write(frame, self._session.converter.chroma(frame, ab))
 
 
 def frames_expected(info: FilmInfo, settings: FilmSettings) -> int | None:

@@ -10,20 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from photochrom.engine import load, local_model
 from photochrom.errors import InputError, OutputError
-from photochrom.video.converter import Converter, Reel, decoded, side_by_side
-from photochrom.video.guess import network_guess
+from photochrom.video.converter import Reel, side_by_side
 from photochrom.video.io.encoder import FilmWriter
 from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.mux import check_carried, join
 from photochrom.video.io.probe import probe
-from photochrom.video.io.reader import read_frames
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
 from photochrom.video.segments import check_output
-from photochrom.video.temporal.backward import pinned_in_shots
+from photochrom.video.session import open_session
 from photochrom.video.temporal.smoothing import steady_chroma
 from photochrom.video.threads import ReadAhead
+from photochrom.video.user_colors import user_colors_by_shot
 
 PREVIEW_PLACES = 4
 _HELD = 8
@@ -51,10 +49,9 @@ def preview_film(
     wide = dataclasses.replace(info, width=2 * (info.width // 2 * 2))
     if info.width < 2:
         raise InputError(f"{source} is {info.width} px wide; that is too narrow for a preview")
-    network = load(local_model(settings.model), device=settings.device, threads=settings.threads)
-    converter = Converter(info, network.card, settings.size)
-    pinned = pinned_in_shots(info, converter, settings)
-    guess = network_guess(network, settings.vividness)
+    session = open_session(info, settings)
+    network, converter = session.network, session.converter
+    pinned = user_colors_by_shot(session)
     places = preview_places(info, settings, seconds)
     done = 0
     with _scratch_folder() as folder:
@@ -62,19 +59,18 @@ def preview_film(
         with FilmWriter(stretch, wide, settings.encoding) as writer:
             times = _running_times(info)
             for place in places:
-                frames = read_frames(
-                    info, start_s=place.start_s, end_s=place.end_s, deinterlace=settings.deinterlace
-                )
-                with ReadAhead(decoded(frames, converter), _HELD) as items:
+                with ReadAhead(session.frames(place.start_s, place.end_s), _HELD) as items:
                     reel = Reel(items, 1, 1)
                     # No place has this many frames: it ends where its frames do.
                     smalls = reel.stretch(1 << 31)
-                    steadied = steady_chroma(smalls, guess, steady=settings.steady, pinned=pinned)
+                    steadied = steady_chroma(
+                        smalls, session.guess, steady=settings.steady, pinned=pinned
+                    )
                     with contextlib.closing(steadied) as colors:
-                        for _, ab in colors:
+                        for steady in colors:
                             frame = reel.take().frame
                             frame, chroma = side_by_side(
-                                frame, converter.chroma(frame, ab), converter.planes.neutral
+                                frame, converter.chroma(frame, steady.ab), converter.planes.neutral
                             )
                             writer.write(dataclasses.replace(frame, pts=next(times)), chroma)
                             done += 1

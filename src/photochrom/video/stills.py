@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from photochrom.color.compose import compose_upsampled
-from photochrom.engine import load, local_model
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio import Picture, write
-from photochrom.video.converter import Converter, Decoded, decoded
-from photochrom.video.guess import network_guess
+from photochrom.video.converter import Decoded
 from photochrom.video.io.probe import probe
-from photochrom.video.io.reader import read_frames
-from photochrom.video.keyframes import pinned_colors
 from photochrom.video.options import FilmProgress, FilmSettings, KeyFrame, Progress
-from photochrom.video.temporal.propagation import guess_one
-from photochrom.video.temporal.shots import DECISION_FRAMES, ShotFinder
+from photochrom.video.session import open_session
+from photochrom.video.temporal.propagation import guess_frame
+from photochrom.video.temporal.shots import with_shots
 from photochrom.video.threads import ReadAhead
+from photochrom.video.user_colors import user_colors
 
 SUFFIX = ".png"
 _INTO_SHOT = 4
@@ -37,28 +34,22 @@ def write_stills(
     Raises InputError, OutputError (also for a still that is there, without overwriting),
     ModelError.
     """
-    info = probe(source)
-    network = load(local_model(settings.model), device=settings.device, threads=settings.threads)
-    converter = Converter(info, network.card, settings.size)
-    pinned = pinned_colors(info, converter, settings.hints, settings.keyframes)
-    guess = network_guess(network, settings.vividness)
+    session = open_session(probe(source), settings)
+    pinned = user_colors(session)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from None
-    frames = read_frames(
-        info, start_s=settings.start_s, end_s=settings.end_s, deinterlace=settings.deinterlace
-    )
     written = []
-    with ReadAhead(decoded(frames, converter), _HELD) as items:
-        for item in _one_per_shot(_told(items, progress, network.device)):
-            ab = guess_one(guess, item.small.L, pinned.get(item.small.pts))
-            path = folder / still_name(info.seconds(item.frame.pts))
+    with ReadAhead(session.frames(settings.start_s, settings.end_s), _HELD) as items:
+        for item in _one_per_shot(_reported(items, progress, session.network.device)):
+            ab = guess_frame(session.guess, item.small.L, pinned.get(item.small.pts))
+            path = folder / still_name(session.info.seconds(item.frame.pts))
             write(
                 path,
-                Picture(compose_upsampled(converter.grey(item.frame), ab)),
+                Picture(compose_upsampled(session.converter.grey(item.frame), ab)),
                 overwrite=settings.overwrite,
-                generator=network.card.signature,
+                generator=session.network.card.signature,
             )
             written.append(path)
     return written
@@ -95,24 +86,22 @@ def keyframes_in(folder: Path) -> tuple[KeyFrame, ...]:
     return tuple(frames)
 
 
-def _one_per_shot(items: Iterator[Decoded]) -> Iterator[Decoded]:
-    """A frame of each shot, some frames after its beginning."""
-    finder = ShotFinder()
-    recent: deque[Decoded] = deque(maxlen=DECISION_FRAMES + 2)
-    for item in items:
-        recent.append(item)
-        for begins in finder.feed(item.small.L):
-            if begins:
-                # The latest frame is `DECISION_FRAMES` behind the one decided upon, or nearly.
-                yield recent[max(0, len(recent) - 1 - (DECISION_FRAMES - _INTO_SHOT))]
-    kept = list(recent)
-    left = finder.finish()
-    for place, begins in enumerate(left):
-        if begins:
-            yield kept[min(len(kept) - len(left) + place + _INTO_SHOT, len(kept) - 1)]
+def _one_per_shot(items: Iterable[Decoded]) -> Iterator[Decoded]:
+    """A frame of each shot, `_INTO_SHOT` frames after its beginning, or the film's last one."""
+    left: int | None = None
+    item: Decoded | None = None
+    for item, begins in with_shots(items, lambda item: item.small.L):
+        left = _INTO_SHOT if begins else None if left is None else left - 1
+        if left == 0:
+            yield item
+            left = None
+    if item is not None and left is not None:
+        yield item
 
 
-def _told(items: Iterator[Decoded], progress: Progress | None, device: str) -> Iterator[Decoded]:
+def _reported(
+    items: Iterable[Decoded], progress: Progress | None, device: str
+) -> Iterator[Decoded]:
     for number, item in enumerate(items, start=1):
         if progress is not None:
             progress(FilmProgress(number, 0, None, device))

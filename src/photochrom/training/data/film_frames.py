@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +12,9 @@ from numpy.typing import NDArray
 
 from photochrom.color.luminance import lightness
 from photochrom.errors import InputError
-from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.pictures import rgb_frames
 from photochrom.video.io.probe import probe
-from photochrom.video.temporal.shots import ShotFinder
+from photochrom.video.temporal.shots import with_shots
 
 _SHORT_SIDE = 512
 _SHOT_PX = 96
@@ -41,7 +39,8 @@ def drawn_frames(path: Path, per_s: float) -> Iterator[Numbered]:
         int.from_bytes(hashlib.sha1(path.name.encode()).digest()[:8], "big")
     )
     second: list[Numbered] = []
-    for begins, frame in _shots(info):
+    frames = enumerate(rgb_frames(info, _SHORT_SIDE))
+    for frame, begins in with_shots(frames, _thumbnail_lightness):
         if begins or len(second) >= rate:
             yield from _drawn(second, per_s / rate, random)
             second = []
@@ -56,16 +55,9 @@ def _drawn(second: list[Numbered], share: float, random: np.random.Generator) ->
             yield second[int(place)]
 
 
-def _shots(info: FilmInfo) -> Iterator[tuple[bool, Numbered]]:
-    """Every frame, and whether a shot begins with it."""
-    finder = ShotFinder()
-    waiting: deque[Numbered] = deque()
-    for index, rgb in enumerate(rgb_frames(info, _SHORT_SIDE)):
-        waiting.append((index, rgb))
-        scale = _SHOT_PX / max(rgb.shape[:2])
-        size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
-        small = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
-        for begins in finder.feed(lightness(small)):
-            yield begins, waiting.popleft()
-    for begins in finder.finish():
-        yield begins, waiting.popleft()
+def _thumbnail_lightness(frame: Numbered) -> NDArray[np.float32]:
+    """Lightness of a small picture of a frame, which is enough to find shots."""
+    _, rgb = frame
+    scale = _SHOT_PX / max(rgb.shape[:2])
+    size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
+    return lightness(np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8))

@@ -7,18 +7,21 @@ into view of the same thing takes the same colour.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.fit import shrink
-from photochrom.color.spread import spread_correction
-from photochrom.video.guess import Guess
 from photochrom.video.temporal.optical_flow import Carrier, moved
 
-Planes = NDArray[np.float32]
+Planes: TypeAlias = NDArray[np.float32]
+Guess: TypeAlias = Callable[[Planes, Planes, Planes], Planes]
+"""A network as films ask it, frame by frame: L (h, w), hint ab (h, w, 2), which is 0 where there is
+no hint, and mask (h, w) to ab (h', w', 2), CIELAB units. See `pipeline.guess_chroma`."""
 
 PINNED_WEIGHT = 400.0
 """Guesses that a pinned colour outweighs."""
@@ -57,23 +60,11 @@ class Pinned:
         return replace(self, ab=ab, mask=np.maximum(self.mask, other.mask))
 
 
-def guess_one(guess: Guess, L: Planes, pinned: Pinned | None) -> Planes:
-    """The guess for one frame, with the given colours where they are given.
-
-    L: (h, w). Returns (h', w', 2). What the network leaves of the difference is spread over its
-    like, as for photographs.
-    """
-    if pinned is None or not pinned.mask.any():
-        nothing = np.zeros((1, *L.shape, 2), np.float32)
-        plain: Planes = guess(L[None], nothing, nothing[..., 0])[0]
-        return plain
-    given = pinned.ab * pinned.mask[..., None]
-    ab = guess(L[None], given[None], pinned.mask[None])[0]
-    shape = (ab.shape[0], ab.shape[1])
-    cover = shrink(pinned.mask, shape)
-    asked = shrink(given, shape) / np.maximum(cover, 1e-6)[..., None]
-    ab = ab + spread_correction(asked - ab, cover > 0, shrink(L, shape))
-    return np.where((cover > 0)[..., None], asked, ab).astype(np.float32)
+def guess_frame(guess: Guess, L: Planes, pinned: Pinned | None) -> Planes:
+    """The guess for one frame, which hears the given colours. L: (h, w). Returns (h', w', 2)."""
+    if pinned is None:
+        return guess(L, np.zeros((*L.shape, 2), np.float32), np.zeros(L.shape, np.float32))
+    return guess(L, pinned.ab * pinned.mask[..., None], pinned.mask)
 
 
 def pinned_weight(plain: Planes, hinted: Planes, pinned: Pinned) -> Planes:

@@ -8,10 +8,14 @@ in motion does not; after a flash the old picture comes back, after a cut it doe
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 DECISION_FRAMES = 8
 """Frames after a frame that are looked at before it is decided upon."""
@@ -23,6 +27,23 @@ _LEAST_DIFFERENCE = 6.0
 _TIMES_THE_USUAL = 3.0
 _FLASH_FRAMES = 4
 _COMES_BACK = 0.6
+
+
+def with_shots(
+    frames: Iterable[T], lightness: Callable[[T], NDArray[np.float32]]
+) -> Iterator[tuple[T, bool]]:
+    """Every frame, and whether a shot begins with it (with the first one, one does).
+
+    lightness: of a frame, as for `ShotFinder.feed`. `DECISION_FRAMES` more frames are held.
+    """
+    finder = ShotFinder()
+    undecided: deque[T] = deque()
+    for frame in frames:
+        undecided.append(frame)
+        for begins in finder.feed(lightness(frame)):
+            yield undecided.popleft(), begins
+    for begins in finder.finish():
+        yield undecided.popleft(), begins
 
 
 class ShotFinder:

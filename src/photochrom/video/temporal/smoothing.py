@@ -22,10 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError
-from photochrom.video.guess import Guess
 from photochrom.video.temporal.optical_flow import Carrier, Motion, MotionFinder
-from photochrom.video.temporal.propagation import Pinned, PinnedColors, guess_one, pinned_weight
-from photochrom.video.temporal.shots import DECISION_FRAMES, ShotFinder
+from photochrom.video.temporal.propagation import (
+    Guess,
+    Pinned,
+    PinnedColors,
+    guess_frame,
+    pinned_weight,
+)
+from photochrom.video.temporal.shots import DECISION_FRAMES, with_shots
 from photochrom.video.threads import ReadAhead
 
 DEFAULT_STEADY = 0.8
@@ -58,6 +63,16 @@ class Small:
     """Time of the frame, by which it is known; it rises from frame to frame."""
     L: Planes
     """(h, w), [0, 100]; h and w multiples of the card's, equal for all frames."""
+
+
+class SteadyColors(NamedTuple):
+    """The colours of one frame."""
+
+    pts: int
+    ab: Planes
+    """(h', w', 2) float32, CIELAB units."""
+    begins_shot: bool
+    """Whether nothing is carried to it from the frames before."""
 
 
 class Average(NamedTuple):
@@ -106,33 +121,41 @@ def steady_chroma(
     *,
     steady: float = DEFAULT_STEADY,
     pinned: Mapping[int, Pinned] = _NOTHING_PINNED,
-) -> Generator[tuple[int, Planes]]:
+) -> Generator[SteadyColors]:
     """Chroma of a film's frames: exactly one for each, in their order.
 
     smalls: the frames in their order. A part of a film comes out as in the whole, up to what no eye
         sees, when some hundred frames before it and `LOOKAHEAD` after it are passed as well.
-    guess: see `Guess`; called with one frame at a time.
+    guess: see `Guess`.
     steady: [0, 1]; 0 is the guess of every frame by itself.
     pinned: colours that a person gave, by the times of their frames; they hold through the rest of
         the shot, and reach back fewer than `LOOKAHEAD` frames (`reaching` brings them farther).
-    Yields (pts, ab (h', w', 2) float32 in CIELAB units). Holds at most `HELD` frames; the same
-    frames give the same result. Above 0, frames are taken and guessed in threads of its own, which
-    end with the generator: close it when you leave it early. Raises InputError where steady is
-    outside [0, 1].
+    Holds at most `HELD` frames; the same frames give the same result. Above 0, frames are taken and
+    guessed in threads of its own, which end with the generator: close it when you leave it early.
+    Raises InputError where steady is outside [0, 1].
     """
     if not 0.0 <= steady <= 1.0:
         raise InputError(f"the steadiness is {steady}; it must be a number from 0 to 1.")
     if steady == 0.0:
-        return ((s.pts, guess_one(guess, s.L, pinned.get(s.pts))) for s in smalls)
+        return _single(smalls, guess, pinned)
     return _steadied(smalls, guess, pinned, steady * LONGEST_MEMORY)
+
+
+def _single(
+    smalls: Iterable[Small], guess: Guess, pinned: Mapping[int, Pinned]
+) -> Generator[SteadyColors]:
+    """Every frame by itself."""
+    for small in smalls:
+        ab = guess_frame(guess, small.L, pinned.get(small.pts))
+        yield SteadyColors(small.pts, ab, begins_shot=True)
 
 
 def _steadied(
     smalls: Iterable[Small], guess: Guess, pinned: Mapping[int, Pinned], memory: float
-) -> Generator[tuple[int, Planes]]:
+) -> Generator[SteadyColors]:
     """Motion and guesses in threads of their own: none of the three fills the processor."""
     with (
-        ReadAhead(_moving(_with_shots(smalls)), _QUEUED) as moving,
+        ReadAhead(_moving(with_shots(smalls, _lightness)), _QUEUED) as moving,
         ReadAhead(_guessed(moving, guess, pinned), _QUEUED) as steps,
     ):
         yield from _merged(steps, memory)
@@ -151,16 +174,8 @@ class _Step:
     """The network's guess."""
 
 
-def _with_shots(smalls: Iterable[Small]) -> Iterator[tuple[Small, bool]]:
-    """Every frame, and whether a shot begins with it."""
-    finder = ShotFinder()
-    waiting: deque[Small] = deque()
-    for small in smalls:
-        waiting.append(small)
-        for begins in finder.feed(small.L):
-            yield waiting.popleft(), begins
-    for begins in finder.finish():
-        yield waiting.popleft(), begins
+def _lightness(small: Small) -> Planes:
+    return small.L
 
 
 def _moving(frames: Iterable[tuple[Small, bool]]) -> Iterator[tuple[Small, Motion | None]]:
@@ -189,16 +204,16 @@ def _guessed(
                 held.carry(onward, small.L)
         said = pinned.get(small.pts)
         heard = said if held is None else held.at(small.pts, said)
-        ab = guess_one(guess, small.L, heard)
+        ab = guess_frame(guess, small.L, heard)
         shape = (ab.shape[0], ab.shape[1])
         weight = np.ones(shape, np.float32)
         if said is not None and heard is not None:
-            weight = pinned_weight(guess_one(guess, small.L, None), ab, heard)
+            weight = pinned_weight(guess_frame(guess, small.L, None), ab, heard)
             held = PinnedColors(heard, small.L, shape)
         yield _Step(small.pts, *carriers, Average(ab, weight))
 
 
-def _merged(steps: Iterable[_Step], memory: float) -> Iterator[tuple[int, Planes]]:
+def _merged(steps: Iterable[_Step], memory: float) -> Iterator[SteadyColors]:
     """Past and future of every frame, merged by trust."""
     source = iter(steps)
     window: deque[_Step] = deque()
@@ -214,7 +229,8 @@ def _merged(steps: Iterable[_Step], memory: float) -> Iterator[tuple[int, Planes
             past = now.fresh
         else:
             past = past.carried(now.onward).with_guess(now.fresh, memory)
-        yield now.pts, _together(past, now.fresh, ahead, memory)
+        ab = _together(past, now.fresh, ahead, memory)
+        yield SteadyColors(now.pts, ab, begins_shot=now.onward is None)
 
 
 def _looked_ahead(window: deque[_Step], memory: float) -> Ahead | None:

@@ -1,9 +1,10 @@
-"""Colours that a person gives to single frames: by points, or by coloured stills."""
+"""Colours that a person gives to single frames, by points or by coloured stills, and what they are
+in earlier frames of the same shots.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -18,33 +19,54 @@ from photochrom.video.converter import Converter
 from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.reader import pts_near
 from photochrom.video.options import FilmHint, KeyFrame
+from photochrom.video.session import FilmSession
+from photochrom.video.temporal.backward import ShotFrame, propagate_backward
+from photochrom.video.temporal.optical_flow import lightness_codes
 from photochrom.video.temporal.propagation import Pinned
-from photochrom.video.temporal.shots import ShotFinder
-from photochrom.video.temporal.smoothing import Small
+from photochrom.video.temporal.shots import with_shots
 
+FARTHEST = 1000
+"""Frames that are looked back over at most, for the beginning of a shot."""
+
+_REACHES = (32, 128, 512, FARTHEST)
 _ASPECT_SLACK = 0.02
 _HINT_RADIUS = 0.01
 """Of a hinted place, as a share of the short side: a point is lost on the way to the next frame."""
 
 
-def pinned_colors(
-    info: FilmInfo,
-    converter: Converter,
-    hints: Sequence[FilmHint],
-    keyframes: Sequence[KeyFrame],
+def user_colors_by_shot(session: FilmSession) -> dict[int, Pinned]:
+    """`user_colors`, and what they are in earlier frames of the same shots.
+
+    Raises InputError as `user_colors` does, and where the film cannot be read.
+    """
+    return propagate_to_shot_starts(session, user_colors(session))
+
+
+def propagate_to_shot_starts(
+    session: FilmSession, given: Mapping[int, Pinned]
 ) -> dict[int, Pinned]:
-    """What a person said, by the time of the frame nearest to the time that was named.
+    """Colours by their frames' times, and what they are in earlier frames of the shots."""
+    propagated: dict[int, Pinned] = {}
+    for pts in sorted(given, reverse=True):
+        shot = _shot_up_to(pts, session)
+        for earlier in propagate_backward(given[pts], shot, propagated):
+            later = propagated.get(earlier.pts)
+            propagated[earlier.pts] = earlier if later is None else earlier.over(later)
+    return {**propagated, **given}
+
+
+def user_colors(session: FilmSession) -> dict[int, Pinned]:
+    """The hints and key frames of the settings, by the time of the frame nearest to theirs.
 
     Where a still and hints concern the same frame, the hints count in their places.
     Raises InputError for times and places outside of the film, and for stills that do not fit.
     """
-    if not hints and not keyframes:
-        return {}
+    info, converter = session.info, session.converter
     pinned: dict[int, Pinned] = {}
-    for still in keyframes:
+    for still in session.settings.keyframes:
         pts = pts_near(info, still.time_s)
         pinned[pts] = _pinned_still(pts, still, converter)
-    for pts, said in _by_frame(hints, info).items():
+    for pts, said in _by_frame(session.settings.hints, info).items():
         ab, mask = _pinned_places(said, converter)
         if pts in pinned:
             ab = np.where(mask[..., None] > 0, ab, pinned[pts].ab)
@@ -63,29 +85,23 @@ def carried_on(ab: NDArray[np.float32], pts: int, working: tuple[int, int]) -> d
     return {pts: Pinned(pts, full, np.ones((h, w), np.float32))}
 
 
-class ShotWatch:
-    """Hands frames on and remembers where shots begin among them."""
-
-    def __init__(self, smalls: Iterable[Small]) -> None:
-        self._smalls = smalls
-        self._finder = ShotFinder()
-        self._times: list[int] = []
-        self._begins: list[bool] = []
-
-    def __iter__(self) -> Iterator[Small]:
-        for small in self._smalls:
-            self._times.append(small.pts)
-            self._begins += self._finder.feed(small.L)
-            yield small
-        self._begins += self._finder.finish()
-
-    def hold(self, pinned: Mapping[int, Pinned], pts: int) -> bool:
-        """Whether a person has given colours in the shot of this frame, or before it in it."""
-        if not self._times:
-            return False
-        known = self._begins[: bisect_right(self._times, pts)]
-        begin = self._times[max((place for place, new in enumerate(known) if new), default=0)]
-        return any(begin <= given <= pts for given in pinned)
+def _shot_up_to(pts: int, session: FilmSession) -> list[ShotFrame]:
+    """The frames of a shot from its first one up to this."""
+    info = session.info
+    shot: list[ShotFrame] = []
+    for reach in _REACHES:
+        start_s = info.seconds(pts) - (reach + 0.5) / float(info.nominal_rate)
+        shot, found_cut = [], start_s <= 0
+        smalls = (item.small for item in session.frames(start_s))
+        for small, begins in with_shots(smalls, lambda small: small.L):
+            if begins and shot:
+                shot, found_cut = [], True
+            shot.append(ShotFrame(small.pts, lightness_codes(small.L)))
+            if small.pts >= pts:
+                break
+        if found_cut:
+            break
+    return shot
 
 
 def _by_frame(hints: Sequence[FilmHint], info: FilmInfo) -> dict[int, list[FilmHint]]:
