@@ -29,7 +29,7 @@ from photochrom.color.luminance import lightness
 from photochrom.color.space import rgb_to_lab
 from photochrom.color.upsample import upsample_chroma
 from photochrom.engine import Network, load
-from photochrom.evaluation.dataset import grey_of, open_pictures
+from photochrom.evaluation.dataset import open_pictures, to_grey
 from photochrom.evaluation.lpips import load_lpips
 from photochrom.evaluation.scores import PairMeter, PairScores
 from photochrom.pipeline import guess_chroma, hint_planes
@@ -70,7 +70,7 @@ def main() -> None:
     )
     for name in pictures.sample(arguments.limit, seed=0):
         truth = pictures.read(name)
-        grey = grey_of(truth)
+        grey = to_grey(truth)
         L = lightness(grey)
         for source, size, ab in chroma_maps(truth, grey, arguments.size, network):
             colored = [compose(L, upsample(ab, L), np.uint8) for upsample in METHODS.values()]

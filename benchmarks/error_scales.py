@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from photochrom.color.compose import compose
 from photochrom.color.luminance import lightness
 from photochrom.engine import DEFAULT_MODEL, load
-from photochrom.evaluation.dataset import center_crop, grey_of, open_pictures
+from photochrom.evaluation.dataset import center_crop, open_pictures, to_grey
 from photochrom.evaluation.lpips import load_lpips
-from photochrom.evaluation.metrics import lab_of
+from photochrom.evaluation.metrics import to_lab
 from photochrom.evaluation.scores import PairMeter, PairScores
 from photochrom.pipeline import colorize
 
@@ -47,9 +47,9 @@ def main() -> None:
     scores: dict[str, list[PairScores]] = defaultdict(list)
     for name in pictures.sample(arguments.limit, seed=0):
         truth = center_crop(pictures.read(name), SIDE)
-        grey = grey_of(truth)
-        guess = lab_of(colorize(grey, model=network))[..., 1:]
-        corrected = dict(corrections(guess, lab_of(truth)[..., 1:]))
+        grey = to_grey(truth)
+        guess = to_lab(colorize(grey, model=network))[..., 1:]
+        corrected = dict(corrections(guess, to_lab(truth)[..., 1:]))
         L = lightness(grey)
         colored = [compose(L, ab, np.uint8) for ab in corrected.values()]
         for row, score in zip(corrected, meter.measure(colored, truth), strict=True):

@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from photochrom.engine import DEFAULT_MODEL
-from photochrom.evaluation.bench import drawn_picture
+from photochrom.evaluation.bench import synthetic_picture
 
 SHOT_S = 4
 ONCE_S = 60
@@ -58,7 +58,7 @@ def make_long_film(path: Path, width: int, height: int, rate: int, minutes: int)
         for index in range(ONCE_S * rate):
             shot, frame = divmod(index, SHOT_S * rate)
             if frame == 0:
-                wide = drawn_picture(2.0 * width * height / 1e6)[..., 0]
+                wide = synthetic_picture(2.0 * width * height / 1e6)[..., 0]
                 scene = np.rot90(wide, 2 * (shot % 2)) if shot % 3 else 255 - wide
                 scene = cv2.resize(scene, (2 * width, 2 * height))
             x, y = round(frame / (SHOT_S * rate) * width), round(frame / SHOT_S / rate * height / 4)

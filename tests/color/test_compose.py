@@ -103,7 +103,7 @@ def test_no_chroma_gives_the_grey_codes_back(dtype):
     assert off.max() <= (0 if dtype == np.uint8 else 3)
 
 
-def drawn_picture(shape, dtype):
+def synthetic_picture(shape, dtype):
     rng = np.random.default_rng(1)
     top = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1
     return (rng.random(shape) * top).astype(dtype)
@@ -115,7 +115,7 @@ def drawn_picture(shape, dtype):
 def test_fused_path_equals_the_separate_steps_without_seams(dtype, channels, method):
     height, width = 150, 331  # several strips, the last one short
     assert height * width > 2 * STRIP_PIXELS
-    picture = drawn_picture((height, width, *channels), dtype)
+    picture = synthetic_picture((height, width, *channels), dtype)
     ab = np.random.default_rng(2).normal(0, 30, (9, 14, 2)).astype(np.float32)
     L = lightness(picture)
     separate = compose(L, upsample_chroma(ab, L, method), dtype)
@@ -126,7 +126,7 @@ def test_fused_path_equals_the_separate_steps_without_seams(dtype, channels, met
 
 
 def test_the_lightness_that_the_network_has_seen_can_be_the_guide():
-    picture = drawn_picture((200, 300), np.uint8)
+    picture = synthetic_picture((200, 300), np.uint8)
     ab = np.random.default_rng(2).normal(0, 15, (12, 16, 2)).astype(np.float32)
     computed = compose_upsampled(picture, ab, method="guided")
     guide = shrink_lightness(picture, (48, 64))
@@ -140,13 +140,13 @@ def test_pictures_smaller_than_the_chroma_map_and_single_pixels_work():
 
 
 def test_a_wide_picture_of_one_row_per_strip_works():
-    picture = drawn_picture((3, STRIP_PIXELS + 5), np.uint8)
+    picture = synthetic_picture((3, STRIP_PIXELS + 5), np.uint8)
     rgb = compose_upsampled(picture, np.zeros((2, 9, 2), np.float32))
     assert (rgb == picture[..., None]).all()
 
 
 def test_rows_of_a_larger_array_can_be_coloured():
-    picture = drawn_picture((90, 80), np.uint8)
+    picture = synthetic_picture((90, 80), np.uint8)
     ab = np.random.default_rng(3).normal(0, 20, (4, 5, 2)).astype(np.float32)
     view = picture[::2, ::2]
     assert (compose_upsampled(view, ab) == compose_upsampled(view.copy(), ab)).all()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from photochrom.color.luminance import lightness
 from photochrom.errors import InputError
-from photochrom.evaluation.dataset import as_rgb, center_crop, grey_of, open_pictures
+from photochrom.evaluation.dataset import center_crop, grey_to_rgb, open_pictures, to_grey
 
 FILES = ("b.png", "a.png", "below/c.png")
 
@@ -78,7 +78,7 @@ def test_grey_and_deep_pictures_come_as_8_bit_rgb(
     Image.fromarray(grey_scene.astype(np.uint16) * 257).save(tmp_path / "deep.png")
     pictures = open_pictures(tmp_path)
     for name in pictures.names:
-        assert (pictures.read(name) == as_rgb(grey_scene)).all()
+        assert (pictures.read(name) == grey_to_rgb(grey_scene)).all()
 
 
 def test_a_sample_repeats_with_its_seed(folder: Path) -> None:
@@ -102,14 +102,14 @@ def test_the_grey_photograph_has_the_lightness_of_the_colour_picture(
     photo: NDArray[np.uint8],
 ) -> None:
     """Within half a grey level, which is at most 0.27 L*."""
-    error = np.abs(lightness(grey_of(photo)) - lightness(photo))
+    error = np.abs(lightness(to_grey(photo)) - lightness(photo))
     assert error.max() < 0.28
     assert error.mean() < 0.12
 
 
 def test_a_grey_picture_stays_as_it_is() -> None:
     codes = np.arange(256, dtype=np.uint8)[None]
-    assert (grey_of(as_rgb(codes)) == codes).all()
+    assert (to_grey(grey_to_rgb(codes)) == codes).all()
 
 
 @pytest.mark.parametrize("shape", [(90, 120), (120, 90), (64, 64), (30, 41)])

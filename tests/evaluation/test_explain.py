@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from photochrom.cli import FAILED, OK, main
 from photochrom.color.bins import ColorBins
 from photochrom.color.space import rgb_to_lab
-from photochrom.evaluation.explain import Judgement
+from photochrom.evaluation.explain import CriticJudgement
 from photochrom.evaluation.views import balance_view, bins_view, channel_view, map_view
 from photochrom.imageio import read
 from photochrom.nets import build
@@ -114,6 +114,6 @@ def test_maps_go_from_black_to_bright_and_from_red_over_white_to_blue() -> None:
 
 def test_scores_without_bounds_are_shown_around_their_common_middle() -> None:
     real, fake = np.full((2, 2), 3.0, np.float32), np.full((2, 2), -1.0, np.float32)
-    assert Judgement(real, fake, probability=False).scale() == (1.0, 2.0)
-    assert Judgement(None, fake, probability=False).scale() == (0.0, 1.0)
-    assert Judgement(real, fake, probability=True).scale() == (0.5, 0.5)
+    assert CriticJudgement(real, fake, probability=False).scale() == (1.0, 2.0)
+    assert CriticJudgement(None, fake, probability=False).scale() == (0.0, 1.0)
+    assert CriticJudgement(real, fake, probability=True).scale() == (0.5, 0.5)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from photochrom.color.bins import ColorBins
 from photochrom.errors import InputError
-from photochrom.evaluation.dataset import as_rgb, grey_of
+from photochrom.evaluation.dataset import grey_to_rgb, to_grey
 from photochrom.evaluation.metric_table import METRICS, PictureMetric, RebalancedMetric
 from photochrom.evaluation.report import Report, picture_values, to_json, to_table
 from photochrom.evaluation.scores import PairMeter, PairScores, evaluate_pairs
@@ -29,7 +29,7 @@ def truths(scene: Picture) -> list[Picture]:
 
 def faded(truth: Picture) -> Picture:
     """Half of the true colour."""
-    grey = as_rgb(grey_of(truth)).astype(np.uint16)
+    grey = grey_to_rgb(to_grey(truth)).astype(np.uint16)
     return ((grey + truth) // 2).astype(np.uint8)
 
 
@@ -37,7 +37,7 @@ def faded(truth: Picture) -> Picture:
 def report(truths: list[Picture]) -> Report:
     """Grey, half coloured and truth itself as methods."""
     methods: dict[str, Callable[[Picture], Picture]] = {
-        "grey": lambda truth: as_rgb(grey_of(truth)),
+        "grey": lambda truth: grey_to_rgb(to_grey(truth)),
         "faded": faded,
         "perfect": lambda truth: truth,
     }
@@ -118,7 +118,7 @@ def test_lpips_without_a_network_is_not_measured(report: Report) -> None:
 
 
 def test_colourless_truths_have_no_share_of_colour(truths: list[Picture]) -> None:
-    grey = [as_rgb(grey_of(truth)) for truth in truths]
+    grey = [grey_to_rgb(to_grey(truth)) for truth in truths]
     report = summarize({"m": evaluate_pairs(zip(truths, grey, strict=True))}, ColorBins.in_gamut())
     assert report.rows[0].estimates["colourfulness_percent"] is None
 
@@ -169,7 +169,7 @@ def patches(*colors: tuple[int, int, int]) -> Picture:
 
 def test_a_picture_without_such_pixels_counts_as_not_measured() -> None:
     vivid, grey = patches((200, 60, 40), (128, 128, 128)), patches((90, 90, 90), (140, 140, 140))
-    pairs = [(as_rgb(grey_of(vivid)), vivid), *[(grey, grey)] * 3]
+    pairs = [(grey_to_rgb(to_grey(vivid)), vivid), *[(grey, grey)] * 3]
     report = summarize({"m": evaluate_pairs(pairs)}, ColorBins.in_gamut())
     assert value(report, 0, "left_grey") == 100  # not 25: three of the four have nothing vivid
     estimate = report.rows[0].estimates["left_grey"]

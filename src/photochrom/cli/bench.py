@@ -11,7 +11,7 @@ import click
 
 from photochrom.cli import OK
 from photochrom.cli.options import FiniteRange, model_option
-from photochrom.cli.table import aligned
+from photochrom.cli.table import align_columns
 from photochrom.engine import DEVICES
 from photochrom.evaluation.bench import (
     DEFAULT_MEGAPIXELS,
@@ -86,7 +86,7 @@ def bench(
             click.echo(f"{measurement.megapixels:g} MP on {measurement.device}: done", err=True)
         rows.append(_row(measurement))
     if not as_json:
-        click.echo(aligned(rows))
+        click.echo(align_columns(rows))
     return OK
 
 
@@ -124,7 +124,7 @@ def _tell_film(measured: FilmMeasurement, as_json: bool) -> None:
         )
     size = f"{measured.width} x {measured.height}, {measured.frames} frames"
     click.echo(f"{measured.film}: {size}, {measured.times_plain:.2f} times as long as plain")
-    click.echo(aligned(rows))
+    click.echo(align_columns(rows))
 
 
 def _record(measurement: Measurement) -> dict[str, object]:

@@ -22,7 +22,7 @@ from photochrom.cli.options import (
     vividness_option,
 )
 from photochrom.cli.progress import message_console
-from photochrom.cli.table import aligned
+from photochrom.cli.table import align_columns
 from photochrom.errors import requires_extra
 from photochrom.evaluation.options import Settings
 
@@ -73,8 +73,8 @@ def compare(
     with requires_extra("evaluate", "comparing"):
         from photochrom.evaluation.compare import (
             check_folder,
-            costs_of,
-            methods_of,
+            contender_costs,
+            contender_methods,
             to_rows,
             write_comparison,
         )
@@ -84,11 +84,11 @@ def compare(
     check_folder(out, overwrite=overwrite)
     meter = load_meter(lpips_weights, messages)
     contenders = [_contender(run, out / "models", messages) for run in runs]
-    methods = methods_of(contenders, settings)
+    methods = contender_methods(contenders, settings)
     results = run_evaluation(methods, data, meter, settings, messages, thumbnails=True)
-    costs = costs_of(contenders, methods, results)
+    costs = contender_costs(contenders, methods, results)
     if results.report is not None:
-        click.echo(aligned(to_rows(results.report, costs, intervals=False)))
+        click.echo(align_columns(to_rows(results.report, costs, intervals=False)))
     for path in write_comparison(out, results, costs, overwrite=overwrite):
         messages.print(f"wrote {path}", markup=False)
     return FAILED if results.evaluation.failures else OK

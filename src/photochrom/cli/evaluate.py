@@ -23,7 +23,7 @@ from photochrom.cli.options import (
     vividness_option,
 )
 from photochrom.cli.progress import message_console
-from photochrom.cli.table import aligned
+from photochrom.cli.table import align_columns
 from photochrom.evaluation.metric_table import picture_metrics
 from photochrom.evaluation.options import Settings
 from photochrom.evaluation.report import to_table
@@ -147,7 +147,7 @@ def evaluate(
     methods = load_methods(models or (DEFAULT_MODEL,), settings)
     results = run_evaluation(methods, data, meter, settings, messages, thumbnails=thumbnails)
     if results.report is not None:
-        click.echo(aligned(to_table(results.report)))
+        click.echo(align_columns(to_table(results.report)))
     for path, write in wanted:
         write(path, results, overwrite=overwrite)
         messages.print(f"wrote {path}", markup=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from photochrom.cli.table import aligned
+from photochrom.cli.table import align_columns
 from photochrom.evaluation.options import Settings
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def measure_films(
             task = progress.add_task(film.name.replace("[", "\\["), total=settings.limit)
             advance = partial(progress.advance, task)
             reports.append(evaluate_film(film, network, choices, lpips, advance))
-    click.echo(aligned(to_table(reports)))
+    click.echo(align_columns(to_table(reports)))
     if json is not None:
         write_json(json, reports, choices, network.card.title, overwrite=overwrite)
         messages.print(f"wrote {json}", markup=False)

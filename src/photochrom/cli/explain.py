@@ -12,7 +12,7 @@ from photochrom.cli.options import device_option, model_option, overwrite_option
 from photochrom.errors import requires_extra
 
 if TYPE_CHECKING:
-    from photochrom.evaluation.explain import Explained, Judgement
+    from photochrom.evaluation.explain import CriticJudgement, Explanation
     from photochrom.pipeline import Size
 
 
@@ -62,10 +62,10 @@ def explain(
     rgb = eight_bit_rgb(read(photo))
     judgement = None
     if run is None:
-        explained = take_apart(rgb, load(model, device=device), size)
+        explanation = take_apart(rgb, load(model, device=device), size)
     else:
-        explained, judgement = _by_run(run, rgb, size, device)
-    rows = views(explained, judgement)
+        explanation, judgement = _by_run(run, rgb, size, device)
+    rows = views(explanation, judgement)
     for row in rows:
         for view in row:
             click.echo(f"{view.title:34}{view.note}")
@@ -74,20 +74,24 @@ def explain(
     return OK
 
 
-def _by_run(run: Path, rgb: Any, size: Size, device: str) -> tuple[Explained, Judgement | None]:
+def _by_run(
+    run: Path, rgb: Any, size: Size, device: str
+) -> tuple[Explanation, CriticJudgement | None]:
     """The photo by a run's network, and the judgement of its critic where it has one."""
     with requires_extra("train", "looking into a run"):
         from photochrom.training.finished_run import find_checkpoint, load_run
         from photochrom.training.reports.critic_maps import critic_maps
-    from photochrom.evaluation.explain import Judgement
+    from photochrom.evaluation.explain import CriticJudgement
     from photochrom.evaluation.explain import explain as take_apart
 
     checkpoint = find_checkpoint(run)
-    explained = take_apart(rgb, load_run(checkpoint, device), size)
-    pictures = [picture for picture in (explained.true, explained.colored) if picture is not None]
+    explanation = take_apart(rgb, load_run(checkpoint, device), size)
+    pictures = [
+        picture for picture in (explanation.true, explanation.colored) if picture is not None
+    ]
     judged = critic_maps(checkpoint, pictures)
     if judged is None:
         click.echo(f"{checkpoint} has no critic: there is no map of real and coloured", err=True)
-        return explained, None
-    true = None if explained.true is None else judged.maps[0]
-    return explained, Judgement(true, judged.maps[-1], judged.probability)
+        return explanation, None
+    true = None if explanation.true is None else judged.maps[0]
+    return explanation, CriticJudgement(true, judged.maps[-1], judged.probability)

@@ -8,7 +8,7 @@ import json
 import click
 
 from photochrom.cli import OK
-from photochrom.cli.table import aligned
+from photochrom.cli.table import align_columns
 from photochrom.engine import (
     DEFAULT_MODEL,
     DEVICES,
@@ -27,7 +27,7 @@ def models(model: str | None, as_json: bool) -> int:
     """Show the models and devices that can be used; or the card of one model."""
     if model is not None:
         card = model_card(model)
-        click.echo(card.to_json() if as_json else aligned(_facts(card)))
+        click.echo(card.to_json() if as_json else align_columns(_facts(card)))
         return OK
     cards = {name: model_card(name) for name in shipped_models()}
     available = {name: device.is_available() for name, device in DEVICES.items()}
@@ -47,13 +47,15 @@ def models(model: str | None, as_json: bool) -> int:
         )
         return OK
     click.echo("Models (--model; an .onnx file or an address works, too):")
-    click.echo(aligned([_model_row(n, card) for n, card in cards.items()], 2) or "  none shipped")
+    click.echo(
+        align_columns([_model_row(n, card) for n, card in cards.items()], 2) or "  none shipped"
+    )
     click.echo("\nDevices (--device):")
     rows = []
     for name, device in DEVICES.items():
         state = "available" if available[name] else f"not available: {device.install}"
         rows.append((name, device.title, state + (" (auto)" if name == automatic else "")))
-    click.echo(aligned(rows, 2))
+    click.echo(align_columns(rows, 2))
     click.echo(f"\nDownloaded models are kept in {cache_dir()}")
     return OK
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def aligned(rows: Sequence[Sequence[str]], indent: int = 0) -> str:
+def align_columns(rows: Sequence[Sequence[str]], indent: int = 0) -> str:
     """Rows as lines whose columns start below each other, two spaces apart."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (

@@ -19,7 +19,7 @@ from photochrom.cli.options import (
     size_option,
 )
 from photochrom.cli.progress import message_console
-from photochrom.cli.table import aligned
+from photochrom.cli.table import align_columns
 from photochrom.errors import requires_extra
 from photochrom.evaluation.options import Settings
 
@@ -88,7 +88,7 @@ def turning_point(
             progress=lambda done, total: bars.update(task, completed=done, total=total),
         )
     found = room.turning_point(moments)
-    click.echo(aligned(room.to_rows(moments, found)))
+    click.echo(align_columns(room.to_rows(moments, found)))
     written = room.write_turning_point(folder, moments, found, pictures, overwrite=overwrite)
     for file in written:
         messages.print(f"wrote {file}", markup=False)

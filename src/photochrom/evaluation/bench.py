@@ -51,7 +51,7 @@ print(json.dumps([code, time.perf_counter() - start, cpu, peak]))
 """
 
 
-class Cold(NamedTuple):
+class ProcessCost(NamedTuple):
     """A fresh process for one picture."""
 
     seconds: float
@@ -72,7 +72,7 @@ class Measurement:
     """The device as people say it."""
     warm_s: dict[str, float]
     """Seconds by stage."""
-    cold: Cold
+    cold: ProcessCost
     """The whole of a fresh process."""
 
     @property
@@ -97,15 +97,15 @@ def bench(
     with tempfile.TemporaryDirectory(prefix="photochrom-bench-") as folder:
         for size in megapixels:
             source = Path(folder) / f"{size:g}mp.jpg"
-            write(source, Picture(drawn_picture(size), format="JPEG"))
+            write(source, Picture(synthetic_picture(size), format="JPEG"))
             for device in devices or available_devices():
-                cold = _cold(source, model, device, repeats)
+                cold = _cold_cost(source, model, device, repeats)
                 network = load(model, device=device)
-                warm_s = _warm(source, network, repeats)
+                warm_s = _warm_seconds(source, network, repeats)
                 yield Measurement(size, device, network.device, warm_s, cold)
 
 
-def drawn_picture(megapixels: float) -> NDArray[np.uint8]:
+def synthetic_picture(megapixels: float) -> NDArray[np.uint8]:
     """A grey picture with shapes of all sizes and film grain: (H, W, 3) uint8, 4 : 3.
 
     Octaves of smoothed noise whose contrast falls with their size, as in photographs.
@@ -121,7 +121,7 @@ def drawn_picture(megapixels: float) -> NDArray[np.uint8]:
     return np.repeat(grey[..., None], 3, axis=-1)
 
 
-def _warm(source: Path, network: Network, repeats: int) -> dict[str, float]:
+def _warm_seconds(source: Path, network: Network, repeats: int) -> dict[str, float]:
     """Median seconds of each stage."""
     _stages(source, network)
     runs = [_stages(source, network) for _ in range(repeats)]
@@ -132,39 +132,39 @@ def _stages(source: Path, network: Network) -> dict[str, float]:
     """Colour a picture as ``photochrom image`` does, and time each stage."""
     seconds: dict[str, float] = {}
 
-    def timed(stage: str, call: Callable[[], T]) -> T:
+    def time_stage(stage: str, call: Callable[[], T]) -> T:
         start = time.perf_counter()
         result = call()
         seconds[stage] = time.perf_counter() - start
         return result
 
-    picture = timed("decode", lambda: read(source))
+    picture = time_stage("decode", lambda: read(source))
     pixels = picture.pixels
-    timed("tone", lambda: tone(pixels))
-    L = timed("fit", lambda: working_lightness(pixels, "auto", network.card))
+    time_stage("tone", lambda: tone(pixels))
+    L = time_stage("fit", lambda: working_lightness(pixels, "auto", network.card))
     no_hints = hint_planes((), pixels.shape[:2], L.shape)
-    ab = timed("network", lambda: guess_chroma(network, L, *no_hints))
-    rgb = timed("compose", lambda: compose_upsampled(pixels, ab))
+    ab = time_stage("network", lambda: guess_chroma(network, L, *no_hints))
+    rgb = time_stage("compose", lambda: compose_upsampled(pixels, ab))
     target = source.with_suffix(".warm.jpg")
-    timed("encode", lambda: write(target, replace(picture, pixels=rgb), overwrite=True))
+    time_stage("encode", lambda: write(target, replace(picture, pixels=rgb), overwrite=True))
     return seconds
 
 
-def _cold(source: Path, model: str | Path, device: str, repeats: int) -> Cold:
+def _cold_cost(source: Path, model: str | Path, device: str, repeats: int) -> ProcessCost:
     """Fresh processes: median of the times, largest of the peaks."""
     target = source.with_suffix(".cold.jpg")
     command = [sys.executable, "-m", "photochrom", "image", str(source), "-o", str(target)]
     command += ["--model", str(model), "--device", device, "--jobs", "1", "--overwrite"]
-    seconds, cpu_s, peaks_mb = zip(*(launched(command) for _ in range(repeats)), strict=True)
-    told = None not in cpu_s
-    return Cold(
+    seconds, cpu_s, peaks_mb = zip(*(measure_process(command) for _ in range(repeats)), strict=True)
+    known = None not in cpu_s
+    return ProcessCost(
         statistics.median(seconds),
-        statistics.median(cpu_s) if told else None,
-        max(peaks_mb) if told else None,
+        statistics.median(cpu_s) if known else None,
+        max(peaks_mb) if known else None,
     )
 
 
-def launched(command: Sequence[str]) -> Cold:
+def measure_process(command: Sequence[str]) -> ProcessCost:
     """Run a command in a fresh process and measure it. Raises PhotochromError where it fails."""
     answer = subprocess.run(
         [sys.executable, "-c", _LAUNCHER, *command],
@@ -179,4 +179,4 @@ def launched(command: Sequence[str]) -> Cold:
             f"the measured process ended with {code}: {answer.stderr.strip() or 'no message'}"
         )
     unit = 1 if sys.platform == "darwin" else 1024
-    return Cold(seconds, cpu_s, None if peak is None else peak * unit / 1e6)
+    return ProcessCost(seconds, cpu_s, None if peak is None else peak * unit / 1e6)

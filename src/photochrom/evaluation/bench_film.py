@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from photochrom.engine import DEFAULT_MODEL
-from photochrom.evaluation.bench import Cold, launched
+from photochrom.evaluation.bench import ProcessCost, measure_process
 from photochrom.video.io.encoder import Encoding
 from photochrom.video.io.probe import probe
 from photochrom.video.io.transcode import transcode
@@ -29,8 +29,8 @@ class FilmMeasurement:
     height: int
     width: int
     frames: int
-    plain: Cold
-    color: Cold
+    plain: ProcessCost
+    color: ProcessCost
 
     @property
     def times_plain(self) -> float:
@@ -54,8 +54,8 @@ def bench_film(
         color += ["--model", str(model), "--device", device, "--overwrite"]
         plain_runs, color_runs = [], []
         for _ in range(repeats):
-            plain_runs.append(launched(plainly))
-            color_runs.append(launched(color))
+            plain_runs.append(measure_process(plainly))
+            color_runs.append(measure_process(color))
         frames = int(count.read_text(encoding="ascii"))
     return FilmMeasurement(
         str(film), info.height, info.width, frames, _median(plain_runs), _median(color_runs)
@@ -71,10 +71,10 @@ def plain(source: str, target: str, count: str) -> None:
     Path(count).write_text(str(frames), encoding="ascii")
 
 
-def _median(runs: list[Cold]) -> Cold:
+def _median(runs: list[ProcessCost]) -> ProcessCost:
     cpu_s = [run.cpu_s for run in runs if run.cpu_s is not None]
     peaks_mb = [run.peak_mb for run in runs if run.peak_mb is not None]
-    return Cold(
+    return ProcessCost(
         statistics.median(run.seconds for run in runs),
         statistics.median(cpu_s) if cpu_s else None,
         max(peaks_mb) if peaks_mb else None,

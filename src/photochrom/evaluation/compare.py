@@ -11,7 +11,7 @@ from photochrom.atomic import check_target, write_atomically
 from photochrom.engine import load, model_card
 from photochrom.errors import InputError
 from photochrom.evaluation.cost import count_macs, milliseconds
-from photochrom.evaluation.dataset import center_crop, grey_of, open_pictures
+from photochrom.evaluation.dataset import center_crop, open_pictures, to_grey
 from photochrom.evaluation.methods import network_method
 from photochrom.evaluation.metric_table import METRICS
 from photochrom.evaluation.options import Settings
@@ -72,23 +72,23 @@ class Cost:
         }
 
 
-def methods_of(contenders: Sequence[Contender], settings: Settings) -> list[Method]:
+def contender_methods(contenders: Sequence[Contender], settings: Settings) -> list[Method]:
     """One method per contender, under its own name.
 
     Raises InputError where two have the same name or one has the name of a fixed row, ModelError
     for a model that does not load.
     """
     names = [contender.name for contender in contenders]
-    taken = {name for name in names if names.count(name) > 1 or name in (GREY, TRUE)}
-    if taken:
-        raise InputError(f"two columns would be called {', '.join(sorted(taken))}; rename a run")
+    clashes = {name for name in names if names.count(name) > 1 or name in (GREY, TRUE)}
+    if clashes:
+        raise InputError(f"two columns would be called {', '.join(sorted(clashes))}; rename a run")
     return [
         network_method(contender.name, load(contender.model, device=settings.device), settings)
         for contender in contenders
     ]
 
 
-def costs_of(
+def contender_costs(
     contenders: Sequence[Contender], methods: Sequence[Method], results: Results
 ) -> dict[str, Cost]:
     """What each contender costs, by name; the times are taken on a few of the photos."""
@@ -96,7 +96,7 @@ def costs_of(
     names = [sample.name for sample in results.evaluation.samples[:_TIMED_PHOTOS]]
     crop = results.settings.crop
     photos = [pictures.read(name) for name in names]
-    greys = [grey_of(photo if crop is None else center_crop(photo, crop)) for photo in photos]
+    greys = [to_grey(photo if crop is None else center_crop(photo, crop)) for photo in photos]
     costs = {}
     for contender, ms in zip(contenders, milliseconds(methods, greys), strict=True):
         card = model_card(contender.model)
@@ -116,16 +116,18 @@ def to_rows(report: Report, costs: Mapping[str, Cost], *, intervals: bool) -> li
     intervals: each value as ``23.71 [23.50, 23.93]``, for a page; else as ``23.71 ±0.22``, half of
     the interval, for a terminal.
     """
-    metrics = [key for key, metric in METRICS.items() if metric.compared and _measured(report, key)]
+    metrics = [
+        key for key, metric in METRICS.items() if metric.compared and _is_measured(report, key)
+    ]
     lines = [["method", *map(report.heading, metrics), *COST_HEADINGS.values()]]
     for row in (*report.rows, report.truth):
-        shown = costs[row.method].show() if row.method in costs else {}
-        cost_cells = [shown.get(key, "") for key in COST_HEADINGS]
+        figures = costs[row.method].show() if row.method in costs else {}
+        cost_cells = [figures.get(key, "") for key in COST_HEADINGS]
         lines.append([row.method, *_cells(row, metrics, intervals), *cost_cells])
     return lines
 
 
-def _measured(report: Report, metric: str) -> bool:
+def _is_measured(report: Report, metric: str) -> bool:
     return any(row.estimates.get(metric) is not None for row in report.rows)
 
 

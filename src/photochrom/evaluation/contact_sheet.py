@@ -21,7 +21,7 @@ _PAPER = (24, 24, 26)
 _INK = (225, 225, 228)
 
 
-def spread(order: Sequence[int], count: int) -> list[int]:
+def evenly_spaced(order: Sequence[int], count: int) -> list[int]:
     """At most ``count`` indices, evenly spaced from the first (worst) to the last (best)."""
     if len(order) <= count:
         return list(order)
@@ -51,12 +51,12 @@ def contact_sheet(samples: Sequence[Sample], *, columns: int | None = None) -> b
         for position, (method, webp) in enumerate(sample.thumbnails.items()):
             x = left + position * (TILE_PX + _GAP_PX)
             if index < columns:
-                draw.text((x, _GAP_PX), _fitted(method), _INK, font)
+                draw.text((x, _GAP_PX), _shorten(method), _INK, font)
             with Image.open(io.BytesIO(webp)) as picture:
                 tile = picture.convert("RGB")
             tile.thumbnail((TILE_PX, TILE_PX), Image.Resampling.LANCZOS)
             sheet.paste(tile, (x, top + TILE_PX - tile.height))
-        draw.text((left, top + TILE_PX + 1), _fitted(_label(sample)), _INK, font)
+        draw.text((left, top + TILE_PX + 1), _shorten(_label(sample)), _INK, font)
     file = io.BytesIO()
     sheet.save(file, "PNG")
     return file.getvalue()
@@ -69,5 +69,5 @@ def _label(sample: Sample) -> str:
     return "  ".join([PurePosixPath(sample.name).name, *figures])
 
 
-def _fitted(text: str, characters: int = 60) -> str:
+def _shorten(text: str, characters: int = 60) -> str:
     return text if len(text) <= characters else text[: characters - 1] + "…"

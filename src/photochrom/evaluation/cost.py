@@ -37,16 +37,16 @@ def count_macs(name_or_path: str | Path, card: ModelCard) -> int:
     nodes = [node for node in model.graph.node if node.op_type in _COUNTED]
     stored = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
     wanted = {name for node in nodes for name in (*node.input[:2], node.output[0])} - set(stored)
-    given = model.graph.input[0].name
+    input_name = model.graph.input[0].name
     outputs = {output.name for output in model.graph.output}
-    asked = sorted(wanted - {given})
-    hidden = [name for name in asked if name not in outputs]
+    requested = sorted(wanted - {input_name})
+    hidden = [name for name in requested if name not in outputs]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in hidden)
     side = -(-MACS_SIDE_PX // card.multiple) * card.multiple
     picture = np.zeros((1, 4, side, side), np.float32)
-    shapes = stored | {given: list(picture.shape)}
-    values = _session(model, path).run(asked, {given: picture})
-    shapes |= {name: list(value.shape) for name, value in zip(asked, values, strict=True)}
+    shapes = stored | {input_name: list(picture.shape)}
+    values = _session(model, path).run(requested, {input_name: picture})
+    shapes |= {name: list(value.shape) for name, value in zip(requested, values, strict=True)}
     return sum(_macs(node, shapes) for node in nodes)
 
 
@@ -86,7 +86,7 @@ def milliseconds(methods: Sequence[Method], photos: Sequence[NDArray[np.uint8]])
     for at, grey in enumerate(photos):
         for _ in range(_TRIES):
             for row, method in enumerate(methods):
-                began = time.perf_counter()
+                start = time.perf_counter()
                 method.color(grey)
-                best[row, at] = min(best[row, at], time.perf_counter() - began)
+                best[row, at] = min(best[row, at], time.perf_counter() - start)
     return [1e3 * float(ms) for ms in np.median(best, axis=1)]

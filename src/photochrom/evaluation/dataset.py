@@ -97,7 +97,7 @@ def center_crop(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return square
 
 
-def grey_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def to_grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The black-and-white photograph of a colour picture: its own L*, in the nearest grey.
 
     rgb: (H, W, 3) uint8, sRGB-encoded. Returns (H, W) uint8: what a model is given to colour, and,
@@ -108,6 +108,6 @@ def grey_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.rint(np.interp(lightness(rgb), L_of_code, codes)).astype(np.uint8)
 
 
-def as_rgb(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def grey_to_rgb(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A grey picture, (H, W), as (H, W, 3) with equal channels."""
     return np.repeat(grey[..., None], 3, axis=-1)

@@ -19,8 +19,8 @@ from photochrom.color.bins import ColorBins
 from photochrom.color.compose import compose_upsampled
 from photochrom.engine import Network
 from photochrom.errors import OutputError
-from photochrom.evaluation.dataset import as_rgb, grey_of
-from photochrom.evaluation.metrics import GREY_COLORFULNESS, colorfulness, lab_of
+from photochrom.evaluation.dataset import grey_to_rgb, to_grey
+from photochrom.evaluation.metrics import GREY_COLORFULNESS, colorfulness, to_lab
 from photochrom.evaluation.views import (
     View,
     balance_view,
@@ -39,7 +39,7 @@ _LARGEST_PX = 1024
 
 
 @dataclass(frozen=True)
-class Explained:
+class Explanation:
     """A photograph and what a model made of it, at most 1024 px long.
 
     true: (H, W, 3) uint8, or None where the photograph has no colours. grey: (H, W) uint8.
@@ -54,7 +54,7 @@ class Explained:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class CriticJudgement:
     """What a critic says: maps of the true (where there is one) and the coloured picture.
 
     Each (h, w) float32: a probability that the patch is real, or a score without bounds.
@@ -77,7 +77,7 @@ class Judgement:
         return middle, max(float(np.abs(m - middle).max()) for m in maps)
 
 
-def explain(rgb: NDArray[np.uint8], network: Network, size: Size = "auto") -> Explained:
+def explain(rgb: NDArray[np.uint8], network: Network, size: Size = "auto") -> Explanation:
     """Colour a photograph and keep what is needed to look into it.
 
     rgb: (H, W, 3) uint8, with or without colours; larger ones are shrunk. size: working size as in
@@ -87,9 +87,9 @@ def explain(rgb: NDArray[np.uint8], network: Network, size: Size = "auto") -> Ex
     if scale < 1:
         shape = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
         rgb = np.asarray(cv2.resize(rgb, shape, interpolation=cv2.INTER_AREA), np.uint8)
-    grey = grey_of(rgb)
+    grey = to_grey(rgb)
     guess = predict(grey, network, size=size)
-    return Explained(
+    return Explanation(
         true=rgb if colorfulness(rgb) >= GREY_COLORFULNESS else None,
         grey=grey,
         colored=compose_upsampled(grey, guess.ab),
@@ -97,22 +97,22 @@ def explain(rgb: NDArray[np.uint8], network: Network, size: Size = "auto") -> Ex
     )
 
 
-def views(explained: Explained, judgement: Judgement | None) -> list[list[View]]:
+def views(explanation: Explanation, judgement: CriticJudgement | None) -> list[list[View]]:
     """Rows of views: the photograph, where it has colours, and what the model made of it."""
     bins = ColorBins.in_gamut()
     rows = []
-    if explained.true is not None:
+    if explanation.true is not None:
         true_map = None if judgement is None else judgement.true
-        rows.append(list(_row("true", explained.true, bins, judgement, true_map)))
+        rows.append(list(_row("true", explanation.true, bins, judgement, true_map)))
     colored_map = None if judgement is None else judgement.colored
-    rows.append(list(_row("coloured", explained.colored, bins, judgement, colored_map)))
+    rows.append(list(_row("coloured", explanation.colored, bins, judgement, colored_map)))
     # Last, so that what both rows have stands below each other: L is the photograph's, the doubts
     # are the model's.
-    lightness = channel_view(lab_of(as_rgb(explained.grey)), 0)
+    lightness = channel_view(to_lab(grey_to_rgb(explanation.grey)), 0)
     rows[0].append(View("L", "L", "what the network sees", lightness))
-    if explained.doubt is not None:
-        note = f"mean {explained.doubt.mean():.2f} of the largest"
-        doubt = map_view(explained.doubt, (lightness.shape[0], lightness.shape[1]))
+    if explanation.doubt is not None:
+        note = f"mean {explanation.doubt.mean():.2f} of the largest"
+        doubt = map_view(explanation.doubt, (lightness.shape[0], lightness.shape[1]))
         rows[-1].append(View("entropy", "entropy: black is sure", note, doubt))
     return rows
 
@@ -121,10 +121,10 @@ def _row(
     which: str,
     rgb: NDArray[np.uint8],
     bins: ColorBins,
-    judgement: Judgement | None,
+    judgement: CriticJudgement | None,
     patches: NDArray[np.float32] | None,
 ) -> Iterator[View]:
-    lab = lab_of(rgb)
+    lab = to_lab(rgb)
     yield View(f"{which}-rgb", f"{which}: RGB", f"colourfulness {colorfulness(rgb):.1f}", rgb)
     for channel, name in ((1, "a"), (2, "b")):
         values = lab[..., channel]

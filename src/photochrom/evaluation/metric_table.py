@@ -31,7 +31,7 @@ class Pixels:
     @cached_property
     def lab(self) -> NDArray[np.float32]:
         """(H, W, 3) float32, CIELAB; computed once for all metrics."""
-        return metrics.lab_of(self.rgb)
+        return metrics.to_lab(self.rgb)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,7 @@ def check_installed() -> None:
     _skimage("metrics")
 
 
-def lab_of(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+def to_lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """CIELAB of an 8-bit picture. rgb: (H, W, 3) uint8. Returns (H, W, 3) float32."""
     return rgb_to_lab(rgb.astype(np.float32) / np.float32(255.0))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from photochrom import __version__
 from photochrom.atomic import write_atomically
-from photochrom.evaluation.contact_sheet import contact_sheet, spread
+from photochrom.evaluation.contact_sheet import contact_sheet, evenly_spaced
 from photochrom.evaluation.gallery import gallery_html, leading_row
 from photochrom.evaluation.metric_table import METRICS, captions
 from photochrom.evaluation.report import picture_values, to_json
@@ -96,5 +96,5 @@ def write_contact_sheet(path: Path, results: Results, *, overwrite: bool) -> Non
     order: Sequence[int] = range(len(samples))
     if report is not None:
         order = report.order(results.settings.sort_by, leading_row(report))
-    chosen = [samples[i] for i in spread(order, results.settings.sheet_pictures)]
+    chosen = [samples[i] for i in evenly_spaced(order, results.settings.sheet_pictures)]
     write_atomically(path, contact_sheet(chosen), overwrite=overwrite)

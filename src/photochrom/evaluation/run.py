@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom.errors import InputError, MissingDependencyError
-from photochrom.evaluation.dataset import PictureSet, as_rgb, center_crop, grey_of, open_pictures
+from photochrom.evaluation.dataset import (
+    PictureSet,
+    center_crop,
+    grey_to_rgb,
+    open_pictures,
+    to_grey,
+)
 from photochrom.evaluation.metrics import GREY_COLORFULNESS
 from photochrom.evaluation.options import Settings
 from photochrom.evaluation.report import GREY, TRUE, Report
@@ -166,12 +172,12 @@ def evaluate_pictures(
                 return failed
             if settings.crop is not None:
                 truth = center_crop(truth, settings.crop)
-            grey = grey_of(truth)
+            grey = to_grey(truth)
             colored = {method.name: method.color(grey) for method in methods}
-            predictions = {GREY: as_rgb(grey), **colored}
+            predictions = {GREY: grey_to_rgb(grey), **colored}
             return pool.submit(_sample, name, truth, predictions, meter, thumbnail_px)
 
-        for name, sample in zip(names, _ahead(map(start, names)), strict=True):
+        for name, sample in zip(names, _prefetch(map(start, names)), strict=True):
             try:
                 samples.append(sample.result())
             except (InputError, MissingDependencyError) as error:
@@ -180,7 +186,7 @@ def evaluate_pictures(
     return Evaluation(samples, failures)
 
 
-def _ahead(futures: Iterable[Future[Sample]]) -> Iterator[Future[Sample]]:
+def _prefetch(futures: Iterable[Future[Sample]]) -> Iterator[Future[Sample]]:
     """The same futures, in order, with a few under way before the first is handed out."""
     waiting: deque[Future[Sample]] = deque()
     for future in futures:

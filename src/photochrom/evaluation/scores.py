@@ -76,7 +76,7 @@ class PairMeter:
             for key, metric in METRICS.items()
             if isinstance(metric, PictureMetric)
         }
-        networks = self._by_network(predictions, truth)
+        networks = self._network_values(predictions, truth)
         scores = []
         for index, ours in enumerate(map(Pixels, predictions)):
             values: dict[str, float] = {}
@@ -95,7 +95,7 @@ class PairMeter:
             scores.append(PairScores(values, true_values, share, sums))
         return scores
 
-    def _by_network(
+    def _network_values(
         self, predictions: Sequence[NDArray[np.uint8]], truth: NDArray[np.uint8]
     ) -> dict[str, NDArray[np.float32]]:
         """What the LPIPS network measures, (N,) by metric; empty without the network."""

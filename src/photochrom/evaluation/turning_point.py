@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from photochrom.atomic import check_target, write_atomically
 from photochrom.engine import Network
 from photochrom.errors import InputError, requires_extra
-from photochrom.evaluation.dataset import PictureSet, grey_of
+from photochrom.evaluation.dataset import PictureSet, to_grey
 from photochrom.evaluation.metric_table import METRICS
 from photochrom.evaluation.options import Settings
 from photochrom.evaluation.report import Estimate, Row
@@ -139,7 +139,7 @@ def _measure(
         evaluation.scores(), meter.bins, seed=settings.seed, resamples=settings.resamples
     )
     shown = [sample.name for sample in evaluation.samples[:_SHOWN_PHOTOS]]
-    looks = {photo: method.color(grey_of(pictures.read(photo))) for photo in shown}
+    looks = {photo: method.color(to_grey(pictures.read(photo))) for photo in shown}
     return Moment(name, images, report.rows[1], report.truth, looks)
 
 

@@ -49,10 +49,10 @@ def bins_view(lab: NDArray[np.float32], bins: ColorBins) -> tuple[NDArray[np.uin
     thousand has.
     """
     index = nearest_bin(lab, bins)
-    moved = lab.copy()
-    moved[..., 1:] = bins.centres[index]
+    quantized = lab.copy()
+    quantized[..., 1:] = bins.centres[index]
     share = np.bincount(index.ravel(), minlength=len(bins)) / index.size
-    return _to_rgb(moved), int((share >= 1e-3).sum())
+    return _to_rgb(quantized), int((share >= 1e-3).sum())
 
 
 def map_view(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.uint8]:
