@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from photochrom.cli import FAILED, OK, main
 from photochrom.evaluation.report import Estimate, Row
-from photochrom.evaluation.turning_point import Moment, turning_point
+from photochrom.evaluation.turning_point import CheckpointScores, turning_point
 from photochrom.evaluation.views import View, sheet
 from photochrom.imageio import read
 from photochrom.nets import build
@@ -23,7 +23,9 @@ from photochrom.training.recipe.builtin import recipe_path
 from photochrom.training.recipe.toml import load_recipe, to_table
 
 
-def moment(number: int, lpips: float | None, colourfulness: float, blotchiness: float) -> Moment:
+def checkpoint_scores(
+    number: int, lpips: float | None, colourfulness: float, blotchiness: float
+) -> CheckpointScores:
     def row(name: str, **values: float | None) -> Row:
         return Row(
             name, {k: None if v is None else Estimate(v, v, v) for k, v in values.items()}, {}
@@ -31,38 +33,40 @@ def moment(number: int, lpips: float | None, colourfulness: float, blotchiness: 
 
     ours = row("x", lpips=lpips, ciede2000=9.0 - number, colourfulness=colourfulness,
                blotchiness=blotchiness)  # fmt: skip
-    return Moment(f"step-{number}", number, ours, row("true", colourfulness=40, blotchiness=6), {})
+    return CheckpointScores(
+        f"step-{number}", number, ours, row("true", colourfulness=40, blotchiness=6), {}
+    )
 
 
 def test_the_nearest_to_the_true_photos_before_the_overshoot_is_picked() -> None:
-    found = turning_point(
+    point = turning_point(
         [
-            moment(1, 0.20, 20, 3),
-            moment(2, 0.16, 28, 4),
-            moment(3, 0.17, 33, 5),
-            moment(4, 0.15, 38, 6.5),  # nearer still, but blotchier than life
+            checkpoint_scores(1, 0.20, 20, 3),
+            checkpoint_scores(2, 0.16, 28, 4),
+            checkpoint_scores(3, 0.17, 33, 5),
+            checkpoint_scores(4, 0.15, 38, 6.5),  # nearer still, but blotchier than life
         ]
     )
-    assert (found.picked, found.overshoot) == (1, 3)
-    assert "blotchiness exceeds the true photographs' from step-4" in found.why
+    assert (point.best, point.overshoot) == (1, 3)
+    assert "blotchiness exceeds the true photographs' from step-4" in point.reason
 
 
 def test_without_an_overshoot_the_best_of_all_is_picked() -> None:
-    found = turning_point([moment(1, 0.2, 20, 3), moment(2, 0.15, 39, 5.9)])
-    assert (found.picked, found.overshoot) == (1, None)
-    assert "never exceed" in found.why
+    point = turning_point([checkpoint_scores(1, 0.2, 20, 3), checkpoint_scores(2, 0.15, 39, 5.9)])
+    assert (point.best, point.overshoot) == (1, None)
+    assert "never exceed" in point.reason
 
 
 def test_where_all_overshoot_the_best_is_picked_and_that_is_said() -> None:
-    found = turning_point([moment(1, 0.3, 41, 3), moment(2, 0.2, 45, 5)])
-    assert (found.picked, found.overshoot) == (1, 0)
-    assert "although colourfulness exceeds" in found.why
+    point = turning_point([checkpoint_scores(1, 0.3, 41, 3), checkpoint_scores(2, 0.2, 45, 5)])
+    assert (point.best, point.overshoot) == (1, 0)
+    assert "although colourfulness exceeds" in point.reason
 
 
 def test_without_lpips_the_colour_difference_decides() -> None:
-    found = turning_point([moment(1, None, 20, 3), moment(2, None, 21, 3)])
-    assert found.picked == 1
-    assert "CIEDE2000" in found.why
+    point = turning_point([checkpoint_scores(1, None, 20, 3), checkpoint_scores(2, None, 21, 3)])
+    assert point.best == 1
+    assert "CIEDE2000" in point.reason
 
 
 def test_kept_checkpoints_are_measured_drawn_and_shown(

@@ -74,7 +74,7 @@ def bench(
         from photochrom.evaluation.bench_film import bench_film
 
         for device in devices or ("auto",):
-            _tell_film(bench_film(film, model=model, device=device, repeats=repeats), as_json)
+            _print_film(bench_film(film, model=model, device=device, repeats=repeats), as_json)
         return OK
     rows: list[tuple[str, ...]] = [("MP", "engine", *STAGES, "warm", "cold", "CPU", "peak MB")]
     for measurement in measure(
@@ -104,26 +104,26 @@ def _row(measurement: Measurement) -> tuple[str, ...]:
     )
 
 
-def _tell_film(measured: FilmMeasurement, as_json: bool) -> None:
+def _print_film(measurement: FilmMeasurement, as_json: bool) -> None:
     if as_json:
-        record = dataclasses.asdict(measured)
+        record = dataclasses.asdict(measurement)
         del record["color"]
-        runs = {"plain": measured.plain._asdict(), "colour": measured.color._asdict()}
-        click.echo(json.dumps({**record, **runs, "times_plain": measured.times_plain}))
+        runs = {"plain": measurement.plain._asdict(), "colour": measurement.color._asdict()}
+        click.echo(json.dumps({**record, **runs, "times_plain": measurement.times_plain}))
         return
     rows: list[tuple[str, ...]] = [("", "seconds", "fps", "CPU", "peak MB")]
-    for name, run in (("plain", measured.plain), ("in colour", measured.color)):
+    for name, run in (("plain", measurement.plain), ("in colour", measurement.color)):
         rows.append(
             (
                 name,
                 f"{run.seconds:.1f}",
-                f"{measured.frames / run.seconds:.1f}",
+                f"{measurement.frames / run.seconds:.1f}",
                 "?" if run.cpu_s is None else f"{run.cpu_s:.1f}",
                 "?" if run.peak_mb is None else f"{run.peak_mb:.0f}",
             )
         )
-    size = f"{measured.width} x {measured.height}, {measured.frames} frames"
-    click.echo(f"{measured.film}: {size}, {measured.times_plain:.2f} times as long as plain")
+    size = f"{measurement.width} x {measurement.height}, {measurement.frames} frames"
+    click.echo(f"{measurement.film}: {size}, {measurement.times_plain:.2f} times as long as plain")
     click.echo(align_columns(rows))
 
 

@@ -83,7 +83,7 @@ def compare(
     settings = Settings(**choices)
     check_folder(out, overwrite=overwrite)
     meter = load_meter(lpips_weights, messages)
-    contenders = [_contender(run, out / "models", messages) for run in runs]
+    contenders = [_parse_contender(run, out / "models", messages) for run in runs]
     methods = contender_methods(contenders, settings)
     results = run_evaluation(methods, data, meter, settings, messages, thumbnails=True)
     costs = contender_costs(contenders, methods, results)
@@ -94,21 +94,21 @@ def compare(
     return FAILED if results.evaluation.failures else OK
 
 
-def _contender(given: str, models: Path, messages: Console) -> Contender:
+def _parse_contender(argument: str, models: Path, messages: Console) -> Contender:
     """A run, exported; or a model as it is."""
     from photochrom.evaluation.compare import Contender
 
-    named, equals, rest = given.partition("=")
+    name, equals, rest = argument.partition("=")
     # "=" may stand in an address or a path; a name comes without either's marks.
-    if not equals or any(mark in named for mark in "/\\:#"):
-        named, rest = "", given
+    if not equals or any(mark in name for mark in "/\\:#"):
+        name, rest = "", argument
     path = Path(rest)
     if path.suffix != ".pt" and not path.is_dir():
-        return Contender(named or path.stem, rest)
+        return Contender(name or path.stem, rest)
     with requires_extra("train", "comparing runs", _INSTEAD):
         from photochrom.training.finished_run import exported, run_facts
     facts = run_facts(path)
-    name = named or (path.resolve().name if path.is_dir() else path.stem)
+    name = name or (path.resolve().name if path.is_dir() else path.stem)
     messages.print(f"{name}: {facts.images} images, {facts.checkpoint}", markup=False)
     model = exported(facts.checkpoint, models, name)
     return Contender(name, str(model), facts.images, facts.images_per_s)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photochrom.cli.progress import printable
+from photochrom.cli.progress import escape_unprintable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,7 +63,7 @@ def run_evaluation(
         )
     evaluation = results.evaluation
     for name, reason in evaluation.failures.items():
-        messages.print(printable(f"left out: {name}: {reason}"), markup=False)
+        messages.print(escape_unprintable(f"left out: {name}: {reason}"), markup=False)
     messages.print(f"{len(evaluation.samples)} pictures, {len(evaluation.failures)} left out")
     if grey := evaluation.colorless():
         messages.print(

@@ -52,7 +52,7 @@ def explain(
     """
     from photochrom.atomic import check_target
     from photochrom.engine import load
-    from photochrom.evaluation.explain import explain as take_apart
+    from photochrom.evaluation.explain import explain as explain_photo
     from photochrom.evaluation.explain import views, write_views
     from photochrom.imageio import eight_bit_rgb, read
 
@@ -62,9 +62,9 @@ def explain(
     rgb = eight_bit_rgb(read(photo))
     judgement = None
     if run is None:
-        explanation = take_apart(rgb, load(model, device=device), size)
+        explanation = explain_photo(rgb, load(model, device=device), size)
     else:
-        explanation, judgement = _by_run(run, rgb, size, device)
+        explanation, judgement = _explain_by_run(run, rgb, size, device)
     rows = views(explanation, judgement)
     for row in rows:
         for view in row:
@@ -74,7 +74,7 @@ def explain(
     return OK
 
 
-def _by_run(
+def _explain_by_run(
     run: Path, rgb: Any, size: Size, device: str
 ) -> tuple[Explanation, CriticJudgement | None]:
     """The photo by a run's network, and the judgement of its critic where it has one."""
@@ -82,16 +82,16 @@ def _by_run(
         from photochrom.training.finished_run import find_checkpoint, load_run
         from photochrom.training.reports.critic_maps import critic_maps
     from photochrom.evaluation.explain import CriticJudgement
-    from photochrom.evaluation.explain import explain as take_apart
+    from photochrom.evaluation.explain import explain as explain_photo
 
     checkpoint = find_checkpoint(run)
-    explanation = take_apart(rgb, load_run(checkpoint, device), size)
+    explanation = explain_photo(rgb, load_run(checkpoint, device), size)
     pictures = [
         picture for picture in (explanation.true, explanation.colored) if picture is not None
     ]
-    judged = critic_maps(checkpoint, pictures)
-    if judged is None:
+    judgements = critic_maps(checkpoint, pictures)
+    if judgements is None:
         click.echo(f"{checkpoint} has no critic: there is no map of real and coloured", err=True)
         return explanation, None
-    true = None if explanation.true is None else judged.maps[0]
-    return explanation, CriticJudgement(true, judged.maps[-1], judged.probability)
+    true = None if explanation.true is None else judgements.maps[0]
+    return explanation, CriticJudgement(true, judgements.maps[-1], judgements.probability)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from photochrom.cli.progress import printable
+from photochrom.cli.progress import escape_unprintable
 from photochrom.video.options import FilmOutcome, FilmProgress
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ class FilmBars:
         """One line, above the bars."""
         with self._lock:
             if self._bars is not None and not self._bars.finished:
-                self._bars.console.print(printable(text), markup=False, highlight=False)
+                self._bars.console.print(escape_unprintable(text), markup=False, highlight=False)
             else:
-                click.echo(printable(text), err=True)
+                click.echo(escape_unprintable(text), err=True)
 
 
 class FilmReporter:

@@ -126,7 +126,7 @@ def _color(planned: Sequence[Job], options: BatchOptions, jobs: int, *, as_json:
     """Do it, and tell about it: people on stderr, programs on stdout."""
     with Reporter(len(planned)) as reporter:
         for outcome in color_files(planned, options, in_flight=jobs):
-            reporter.tell(outcome)
+            reporter.report(outcome)
             if as_json:
                 click.echo(json.dumps(_record(outcome)))
     return FAILED if reporter.counts["failed"] else OK

@@ -24,9 +24,9 @@ _SUMMARY: dict[Status, str] = {
 
 
 class Reporter:
-    """Tells about outcomes line by line, with a progress bar where a person watches many.
+    """Reports outcomes line by line, with a progress bar where a person watches many.
 
-    A context manager; on leaving it, a summary is told.
+    A context manager; on leaving it, a summary is printed.
     """
 
     def __init__(self, total: int) -> None:
@@ -51,29 +51,29 @@ class Reporter:
             self._bar[0].stop()
         if self._total > 1 and self.counts:
             parts = [f"{self.counts[s]} {text}" for s, text in _SUMMARY.items() if self.counts[s]]
-            self._say(f"{', '.join(parts)}.")
+            self._print(f"{', '.join(parts)}.")
         if kind is KeyboardInterrupt and self._total > 1:
-            self._say("Finished pictures are kept; the same call goes on with the others.")
+            self._print("Finished pictures are kept; the same call goes on with the others.")
 
-    def tell(self, outcome: Outcome) -> None:
+    def report(self, outcome: Outcome) -> None:
         """Say what became of one picture."""
         self.counts[outcome.status] += 1
         if outcome.device and outcome.device != self._device:
             self._device = outcome.device
-            self._say(f"{outcome.model} on {outcome.device}")
+            self._print(f"{outcome.model} on {outcome.device}")
         if outcome.status == "coloured":
-            self._say(f"{outcome.job.source} -> {outcome.job.target} ({outcome.seconds:.1f} s)")
+            self._print(f"{outcome.job.source} -> {outcome.job.target} ({outcome.seconds:.1f} s)")
         else:
-            said = "Error" if outcome.status == "failed" else "Skipped"
-            self._say(f"{said}: {outcome.message}")
+            prefix = "Error" if outcome.status == "failed" else "Skipped"
+            self._print(f"{prefix}: {outcome.message}")
         for note in outcome.notes:
-            self._say(f"  note: {note}")
+            self._print(f"  note: {note}")
         if self._bar is not None:
             bar, task = self._bar
             bar.advance(task)
 
-    def _say(self, text: str) -> None:
-        line = printable(text)
+    def _print(self, text: str) -> None:
+        line = escape_unprintable(text)
         if self._bar is None:
             click.echo(line, err=True)
         else:
@@ -87,7 +87,7 @@ def message_console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def printable(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """The text with what would move the cursor escaped: file names may contain anything."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 

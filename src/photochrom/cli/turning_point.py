@@ -79,7 +79,7 @@ def turning_point(
     pictures = open_pictures(data)
     with Progress(console=messages) as bars:
         task = bars.add_task("checkpoints", total=None)
-        moments = room.measure_moments(
+        scores = room.measure_checkpoints(
             checkpoints,
             lambda path: (run_facts(path).images, load_run(path, settings.device)),
             pictures,
@@ -87,11 +87,10 @@ def turning_point(
             settings,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
         )
-    found = room.turning_point(moments)
-    click.echo(align_columns(room.to_rows(moments, found)))
-    written = room.write_turning_point(folder, moments, found, pictures, overwrite=overwrite)
-    for file in written:
+    point = room.turning_point(scores)
+    click.echo(align_columns(room.to_rows(scores, point)))
+    for file in room.write_turning_point(folder, scores, point, pictures, overwrite=overwrite):
         messages.print(f"wrote {file}", markup=False)
-    messages.print(f"picked {checkpoints[found.picked]}: {found.why}", markup=False)
-    messages.print(f"photochrom export {checkpoints[found.picked]} MODEL.onnx", markup=False)
+    messages.print(f"picked {checkpoints[point.best]}: {point.reason}", markup=False)
+    messages.print(f"photochrom export {checkpoints[point.best]} MODEL.onnx", markup=False)
     return OK

@@ -18,7 +18,10 @@ from photochrom.video.io.encoder import Encoding
 from photochrom.video.io.probe import probe
 from photochrom.video.io.transcode import transcode
 
-_PLAIN = "import sys; from photochrom.evaluation.bench_film import plain; plain(*sys.argv[1:])"
+_PLAIN = (
+    "import sys; from photochrom.evaluation.bench_film import transcode_and_count as run; "
+    "run(*sys.argv[1:])"
+)
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,12 @@ def bench_film(
     with tempfile.TemporaryDirectory(prefix="photochrom-bench-") as folder:
         out = str(Path(folder) / "out.mkv")
         count = Path(folder) / "frames.txt"
-        plainly = [sys.executable, "-c", _PLAIN, str(film), out, str(count)]
+        plain_command = [sys.executable, "-c", _PLAIN, str(film), out, str(count)]
         color = [sys.executable, "-m", "photochrom", "film", str(film), "-o", out]
         color += ["--model", str(model), "--device", device, "--overwrite"]
         plain_runs, color_runs = [], []
         for _ in range(repeats):
-            plain_runs.append(measure_process(plainly))
+            plain_runs.append(measure_process(plain_command))
             color_runs.append(measure_process(color))
         frames = int(count.read_text(encoding="ascii"))
     return FilmMeasurement(
@@ -62,7 +65,7 @@ def bench_film(
     )
 
 
-def plain(source: str, target: str, count: str) -> None:
+def transcode_and_count(source: str, target: str, count: str) -> None:
     """Decode a film and encode it as `photochrom film` does, with nothing in between.
 
     count: a file that the number of frames is written to.

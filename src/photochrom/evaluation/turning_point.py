@@ -39,29 +39,29 @@ CSV_NAME, PLOT_NAME, SHEET_NAME = "turning-point.csv", "turning-point.png", "tur
 FIGURES = ("colourfulness", "lpips", "ciede2000", "blotchiness")
 """The columns, where measured."""
 
-_SHOWN_PHOTOS, _SHOWN_MOMENTS = 4, 7
+_PREVIEW_PHOTOS, _PREVIEW_CHECKPOINTS = 4, 7
 _DPI = 110
 
 
 @dataclass(frozen=True)
-class Moment:
+class CheckpointScores:
     """One checkpoint. name: of its file; images: seen until then; row, truth: its figures.
 
-    looks: a few photos by name, coloured, (H, W, 3) uint8 each.
+    previews: a few photos by name, coloured, (H, W, 3) uint8 each.
     """
 
     name: str
     images: int
     row: Row
     truth: Row
-    looks: Mapping[str, NDArray[np.uint8]]
+    previews: Mapping[str, NDArray[np.uint8]]
 
     def value(self, metric: str) -> float | None:
         """One figure; None where it was not measured."""
         estimate = self.row.estimates.get(metric)
         return None if estimate is None else estimate.value
 
-    def overshoots(self) -> str | None:
+    def overshooting_metric(self) -> str | None:
         """The first figure that lies above the true photographs', if one does."""
         for metric in ("colourfulness", "blotchiness"):
             truth = self.truth.estimates[metric]
@@ -73,14 +73,14 @@ class Moment:
 
 @dataclass(frozen=True)
 class TurningPoint:
-    """picked, overshoot: indices of moments; overshoot is None where colours never do so.
+    """best, overshoot: indices of checkpoints; overshoot is None where colours never do so.
 
-    why: in words.
+    reason: in words.
     """
 
-    picked: int
+    best: int
     overshoot: int | None
-    why: str
+    reason: str
 
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:
@@ -90,32 +90,33 @@ def check_folder(folder: Path, *, overwrite: bool) -> None:
         check_target(folder / name, overwrite=overwrite)
 
 
-def measure_moments(
-    checkpoints: Sequence[Path],
+def measure_checkpoints(
+    paths: Sequence[Path],
     load: Callable[[Path], tuple[int, Network]],
     pictures: PictureSet,
     meter: PairMeter,
     settings: Settings,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Moment]:
+) -> list[CheckpointScores]:
     """Measure the networks of checkpoints on the same pictures, one after the other.
 
-    load: the images seen until a checkpoint, and its network, which is gone before the next is
-    loaded. progress: called with the numbers of colourings that are done and that there are.
+    paths: of the checkpoints, in the order of training. load: the images seen until a checkpoint,
+    and its network, which is gone before the next is loaded. progress: called with the numbers of
+    colourings that are done and that there are.
     Raises InputError where no picture can be measured, ModelError.
     """
     names = pictures.sample(settings.limit, settings.seed)
-    total, done = len(checkpoints) * len(names), count(1)
+    total, done = len(paths) * len(names), count(1)
     progress(0, total)
 
-    def moment(checkpoint: Path) -> Moment:
-        images, network = load(checkpoint)
+    def measure(path: Path) -> CheckpointScores:
+        images, network = load(path)
         return _measure(
-            checkpoint.stem, images, network, pictures, names, meter, settings,
+            path.stem, images, network, pictures, names, meter, settings,
             advance=lambda: progress(next(done), total),
         )  # fmt: skip
 
-    return [moment(checkpoint) for checkpoint in checkpoints]
+    return [measure(path) for path in paths]
 
 
 def _measure(
@@ -127,7 +128,7 @@ def _measure(
     meter: PairMeter,
     settings: Settings,
     advance: Callable[[], None],
-) -> Moment:
+) -> CheckpointScores:
     color = partial(colorize, model=network, size=settings.size, vividness=settings.vividness)
     method = Method(name, color)
     evaluation = evaluate_pictures(
@@ -138,60 +139,66 @@ def _measure(
     report = summarize(
         evaluation.scores(), meter.bins, seed=settings.seed, resamples=settings.resamples
     )
-    shown = [sample.name for sample in evaluation.samples[:_SHOWN_PHOTOS]]
-    looks = {photo: method.color(to_grey(pictures.read(photo))) for photo in shown}
-    return Moment(name, images, report.rows[1], report.truth, looks)
+    shown = [sample.name for sample in evaluation.samples[:_PREVIEW_PHOTOS]]
+    previews = {photo: method.color(to_grey(pictures.read(photo))) for photo in shown}
+    return CheckpointScores(name, images, report.rows[1], report.truth, previews)
 
 
-def turning_point(moments: Sequence[Moment]) -> TurningPoint:
-    """The best moment before colours overshoot.
+def turning_point(checkpoints: Sequence[CheckpointScores]) -> TurningPoint:
+    """The best checkpoint before colours overshoot.
 
-    moments: at least one, in the order of training. By LPIPS; by CIEDE2000 where LPIPS was not
-    measured. Where all of them overshoot, the best of all is picked, and why says so.
+    checkpoints: at least one, in the order of training. By LPIPS; by CIEDE2000 where LPIPS was not
+    measured. Where all of them overshoot, the best of all is picked, and the reason says so.
     """
-    past = [index for index, moment in enumerate(moments) if moment.overshoots()]
+    past = [
+        index for index, checkpoint in enumerate(checkpoints) if checkpoint.overshooting_metric()
+    ]
     overshoot = past[0] if past else None
-    before = range(len(moments)) if not past or past[0] == 0 else range(past[0])
+    before = range(len(checkpoints)) if not past or past[0] == 0 else range(past[0])
     metric = (
-        "lpips" if all(moment.value("lpips") is not None for moment in moments) else "ciede2000"
+        "lpips"
+        if all(checkpoint.value("lpips") is not None for checkpoint in checkpoints)
+        else "ciede2000"
     )
-    picked = min(before, key=lambda index: moments[index].value(metric) or 0.0)
-    why = f"the lowest {METRICS[metric].label}"
+    best = min(before, key=lambda index: checkpoints[index].value(metric) or 0.0)
+    reason = f"the lowest {METRICS[metric].label}"
     if overshoot is None:
-        why += "; colours never exceed the true photographs'"
+        reason += "; colours never exceed the true photographs'"
     else:
-        first = moments[overshoot]
-        beyond = f"{first.overshoots()} exceeds the true photographs' from {first.name} on"
-        why += f", although {beyond}" if overshoot == 0 else f" before {beyond}"
-    return TurningPoint(picked, overshoot, why)
+        first = checkpoints[overshoot]
+        beyond = f"{first.overshooting_metric()} exceeds the true photographs' from {first.name} on"
+        reason += f", although {beyond}" if overshoot == 0 else f" before {beyond}"
+    return TurningPoint(best, overshoot, reason)
 
 
-def to_rows(moments: Sequence[Moment], found: TurningPoint) -> list[list[str]]:
+def to_rows(checkpoints: Sequence[CheckpointScores], point: TurningPoint) -> list[list[str]]:
     """The table as text, with the true photographs' own figures last."""
-    metrics = [m for m in FIGURES if moments[0].value(m) is not None]
+    metrics = [m for m in FIGURES if checkpoints[0].value(m) is not None]
     rows = [["checkpoint", "images", *(METRICS[m].label for m in metrics), ""]]
-    for index, moment in enumerate(moments):
-        cells = [_shown(moment.row.estimates[m], m) for m in metrics]
-        rows.append([moment.name, str(moment.images), *cells, _mark(index, moment, found)])
-    truth = moments[0].truth.estimates
-    cells = [_shown(truth.get(m), m) for m in metrics]
+    for index, checkpoint in enumerate(checkpoints):
+        cells = [_show(checkpoint.row.estimates[m], m) for m in metrics]
+        rows.append(
+            [checkpoint.name, str(checkpoint.images), *cells, _mark(index, checkpoint, point)]
+        )
+    truth = checkpoints[0].truth.estimates
+    cells = [_show(truth.get(m), m) for m in metrics]
     return [*rows, ["true", "", *cells, ""]]
 
 
-def _mark(index: int, moment: Moment, found: TurningPoint) -> str:
-    if index == found.picked:
+def _mark(index: int, checkpoint: CheckpointScores, point: TurningPoint) -> str:
+    if index == point.best:
         return "picked"
-    return "overshoots" if moment.overshoots() else ""
+    return "overshoots" if checkpoint.overshooting_metric() else ""
 
 
-def _shown(estimate: Estimate | None, metric: str) -> str:
+def _show(estimate: Estimate | None, metric: str) -> str:
     return "" if estimate is None else estimate.show(metric)
 
 
 def write_turning_point(
     folder: Path,
-    moments: Sequence[Moment],
-    found: TurningPoint,
+    checkpoints: Sequence[CheckpointScores],
+    point: TurningPoint,
     pictures: PictureSet,
     *,
     overwrite: bool,
@@ -201,45 +208,47 @@ def write_turning_point(
     pictures: those that were measured on. Raises OutputError where one cannot be written.
     """
     paths = [folder / name for name in (CSV_NAME, PLOT_NAME, SHEET_NAME)]
-    write_atomically(paths[0], _csv(moments, found).encode(), overwrite=overwrite)
-    write_atomically(paths[1], _plot(moments, found), overwrite=overwrite)
-    look = sheet(_look(moments, found, pictures))
-    write(paths[2], Picture(look), overwrite=overwrite)
+    write_atomically(paths[0], _csv(checkpoints, point).encode(), overwrite=overwrite)
+    write_atomically(paths[1], _plot(checkpoints, point), overwrite=overwrite)
+    preview = sheet(_preview_rows(checkpoints, point, pictures))
+    write(paths[2], Picture(preview), overwrite=overwrite)
     return paths
 
 
-def _csv(moments: Sequence[Moment], found: TurningPoint) -> str:
+def _csv(checkpoints: Sequence[CheckpointScores], point: TurningPoint) -> str:
     text = io.StringIO(newline="")
-    metrics = [m for m in FIGURES if moments[0].value(m) is not None]
+    metrics = [m for m in FIGURES if checkpoints[0].value(m) is not None]
     columns = [f"{m}{end}" for m in metrics for end in ("", "_low", "_high")]
     writer = csv.writer(text)
     writer.writerow(["checkpoint", "images", *columns, "overshoots", "picked"])
-    for index, moment in enumerate(moments):
-        figures = [moment.row.estimates[m] for m in metrics]
+    for index, checkpoint in enumerate(checkpoints):
+        figures = [checkpoint.row.estimates[m] for m in metrics]
         cells = [f"{v:.6g}" for e in figures if e for v in (e.value, e.low, e.high)]
-        marks = [moment.overshoots() or "", int(index == found.picked)]
-        writer.writerow([moment.name, moment.images, *cells, *marks])
+        marks = [checkpoint.overshooting_metric() or "", int(index == point.best)]
+        writer.writerow([checkpoint.name, checkpoint.images, *cells, *marks])
     return text.getvalue()
 
 
-def _plot(moments: Sequence[Moment], found: TurningPoint) -> bytes:
+def _plot(checkpoints: Sequence[CheckpointScores], point: TurningPoint) -> bytes:
     with requires_extra("evaluate", "the plot"):
         from matplotlib.figure import Figure
-    metrics = [m for m in FIGURES if moments[0].value(m) is not None]
-    images = np.array([moment.images for moment in moments]) / 1e3
+    metrics = [m for m in FIGURES if checkpoints[0].value(m) is not None]
+    images = np.array([checkpoint.images for checkpoint in checkpoints]) / 1e3
     figure = Figure(figsize=(4.2 * len(metrics), 3.2), layout="constrained")
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics):
-        figures = [e for moment in moments if (e := moment.row.estimates[metric]) is not None]
+        figures = [
+            e for checkpoint in checkpoints if (e := checkpoint.row.estimates[metric]) is not None
+        ]
         axes.plot(images, [e.value for e in figures], marker="o", ms=3, color="#2864b4")
         low, high = [e.low for e in figures], [e.high for e in figures]
         axes.fill_between(images, low, high, color="#2864b4", alpha=0.12, linewidth=0)
-        truth = moments[0].truth.estimates.get(metric)
+        truth = checkpoints[0].truth.estimates.get(metric)
         if truth is not None:
             axes.axhline(truth.value, color="#8a8a92", linestyle="--", linewidth=1)
             axes.annotate(
                 "true photos", (images[0], truth.value), fontsize=7, va="bottom", color="#63636b"
             )
-        axes.axvline(images[found.picked], color="#d9822b", linewidth=1)
+        axes.axvline(images[point.best], color="#d9822b", linewidth=1)
         axes.set_title(METRICS[metric].label, fontsize=10)
         axes.set_xlabel("images seen, thousands", fontsize=8)
         axes.tick_params(labelsize=7)
@@ -249,16 +258,22 @@ def _plot(moments: Sequence[Moment], found: TurningPoint) -> bytes:
     return data.getvalue()
 
 
-def _look(moments: Sequence[Moment], found: TurningPoint, pictures: PictureSet) -> list[list[View]]:
+def _preview_rows(
+    checkpoints: Sequence[CheckpointScores], point: TurningPoint, pictures: PictureSet
+) -> list[list[View]]:
     """A row for each photo: some of the checkpoints, the picked one among them, and the truth."""
-    places = np.linspace(0, len(moments) - 1, min(len(moments), _SHOWN_MOMENTS)).round().astype(int)
-    shown = sorted({*places.tolist(), found.picked})
+    places = (
+        np.linspace(0, len(checkpoints) - 1, min(len(checkpoints), _PREVIEW_CHECKPOINTS))
+        .round()
+        .astype(int)
+    )
+    shown = sorted({*places.tolist(), point.best})
     rows = []
-    for photo in moments[0].looks:
+    for photo in checkpoints[0].previews:
         row = []
         for index in shown:
-            moment = moments[index]
-            note = _mark(index, moment, found)
-            row.append(View("", f"{moment.images} images", note, moment.looks[photo]))
+            checkpoint = checkpoints[index]
+            note = _mark(index, checkpoint, point)
+            row.append(View("", f"{checkpoint.images} images", note, checkpoint.previews[photo]))
         rows.append([*row, View("", "true", "", pictures.read(photo))])
     return rows

@@ -14,7 +14,7 @@ from fixtures.model import tiny_model
 
 from photochrom.engine import load
 from photochrom.errors import InputError
-from photochrom.evaluation.bench_film import plain
+from photochrom.evaluation.bench_film import transcode_and_count
 from photochrom.evaluation.film import FilmMeasuring, evaluate_film
 from photochrom.training.data.film_frames import drawn_frames
 from photochrom.video.film import color_film
@@ -52,7 +52,9 @@ def train(path: Path, _model: Path) -> None:
 
 
 def bench(path: Path, _model: Path) -> None:
-    plain(str(path), str(path.with_name("out.mkv")), str(path.with_name("frames.txt")))
+    transcode_and_count(
+        str(path), str(path.with_name("out.mkv")), str(path.with_name("frames.txt"))
+    )
 
 
 def studio(path: Path, _model: Path) -> None:
