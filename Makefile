@@ -5,7 +5,7 @@ VENV ?= .venv
 EDITABLE ?= -e
 BIN = $(VENV)/bin
 
-.PHONY: setup check test test-colouring test-training-and-studio docs pictures
+.PHONY: setup check test test-colouring test-training-and-studio test-fast test-long test-hosts docs pictures
 
 setup:  ## An environment with every extra, and the wheels that the packaging test installs from.
 	$(PYTHON) -m venv $(VENV)
@@ -19,14 +19,23 @@ check:  ## Lint, format, types, import rules, commit subjects.
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tools/check_commits.py
 
-test:  ## All tests, in two halves beside each other.
+test:  ## What CI runs: all tests but the long ones and those of other hosts, in two halves beside each other.
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-colouring test-training-and-studio
 
 test-colouring:
-	@$(BIN)/python -m pytest --ignore=tests/training --ignore=tests/web
+	@$(BIN)/python -m pytest -m "not long and not hosts" --ignore=tests/training --ignore=tests/web
 
 test-training-and-studio:
-	@$(BIN)/python -m pytest tests/training tests/web
+	@$(BIN)/python -m pytest -m "not long and not hosts" tests/training tests/web
+
+test-fast:  ## A minute's worth of tests, for each change.
+	@$(BIN)/python -m pytest -m "not slow and not long and not hosts"
+
+test-long:  ## What takes longer than CI may; the skipped are listed.
+	@$(BIN)/python -m pytest -m long
+
+test-hosts:  ## What needs programs of the system: Chromium, PostgreSQL, Redis; the skipped are listed.
+	@$(BIN)/python -m pytest -m hosts
 
 docs:  ## Rewrite the pages that repeat what the code says.
 	$(BIN)/python docs/generate.py

@@ -16,6 +16,8 @@ from fixtures.browser import PASSWORD, Visit, cat, chromium, portrait, studio, v
 from fixtures.film import Film, make_film
 from PIL import Image
 
+pytestmark = pytest.mark.hosts
+
 __all__ = ["cat", "chromium", "portrait", "studio", "visit"]
 
 Open: TypeAlias = "Callable[..., Visit]"

@@ -32,6 +32,8 @@ from photochrom.web import create_app
 from photochrom.web.database import Base, db, upgrade_database
 from photochrom.web.settings import WebSettings
 
+pytestmark = pytest.mark.hosts
+
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
