@@ -21,14 +21,12 @@ from flask.testing import FlaskClient
 from numpy.typing import NDArray
 from PIL import Image
 
-from photochrom.engine import load
 from photochrom.imageio import Picture as Pixels
 from photochrom.imageio import read, write
-from photochrom.pipeline import Hint
 from photochrom.web.cleanup import STRAY_S, sweep
 from photochrom.web.database import MAX_NAME, Picture, Share, db, now
-from photochrom.web.pictures import service
-from photochrom.web.pictures.edits import VERSIONS, Wishes, asked_of_network, chroma
+from photochrom.web.pictures.edits import Edit
+from photochrom.web.pictures.library import list_pictures
 from photochrom.web.pictures.names import name_of_file
 from photochrom.web.pictures.uploads import decoding
 from photochrom.web.settings import WebSettings
@@ -288,7 +286,7 @@ def test_a_change_that_somebody_else_made_first_is_told(member: FlaskClient, don
     assert "changed elsewhere" in again.get_json()["error"]
 
 
-WISHES = [
+BAD_EDITS = [
     {"hints": [[1, 2]]},
     {"hints": [[1, 2, "red"]]},
     {"hints": [[-1, 2, "#ff0000"]]},
@@ -309,40 +307,28 @@ WISHES = [
 ]
 
 
-def test_wishes_without_sense_are_refused(member: FlaskClient, done: str) -> None:
-    for wishes, verb in itertools.product(WISHES, ("edit", "preview")):
-        answer = ask(member, f"{done}/{verb}", wishes)
-        assert answer.status_code == 400, wishes
+def test_edits_without_sense_are_refused(member: FlaskClient, done: str) -> None:
+    for edit, verb in itertools.product(BAD_EDITS, ("edit", "preview")):
+        answer = ask(member, f"{done}/{verb}", edit)
+        assert answer.status_code == 400, edit
         assert answer.get_json()["error"]
     assert member.get(f"{done}/state").get_json()["revision"] == 1
 
 
-def test_versions_differ_as_the_model_sees_them(astronaut: NDArray[np.uint8]) -> None:
-    grey = np.asarray(Image.fromarray(astronaut).convert("L"))
-    network = load(device="cpu")
-    colors = []
-    for number in range(len(VERSIONS)):
-        ab = chroma(network, grey, Wishes(variant=number))
-        colors.append(np.asarray(Image.fromarray(ab[..., 0]).resize((64, 64))))
-    for one, other in itertools.combinations(colors, 2):
-        assert np.abs(one - other).mean() > 0.5
+def test_an_edit_that_is_kept_is_the_edit_that_was_sent(app: Flask, done: str) -> None:
+    edit = Edit.parse(120, 160, hints=[[3, 4.5, "#C1272d"]], size=128, vividness=2, variant=2)
+    picture = row_of(app, done)
+    for name, value in edit.columns().items():
+        setattr(picture, name, value)
+    assert Edit.of(picture) == edit
+    assert Edit.of(picture, size=None, variant=0) == replace(edit, size=None, variant=0)
+    assert picture.hints == [[3.0, 4.5, "#c1272d"]]
 
 
-def test_what_a_person_says_counts_more_than_a_version(grey_scene: NDArray[np.uint8]) -> None:
-    network = load(device="cpu")
-    said = Hint(60, 50, (20, 200, 40))
-    for number in range(len(VERSIONS)):
-        _size, hints = asked_of_network(
-            network, grey_scene, replace(Wishes(), hints=(said,), variant=number)
-        )
-        assert hints[-1] == said
-        assert len(hints) <= 5
-
-
-def test_versions_are_shown(member: FlaskClient, done: str) -> None:
-    told = member.get(f"{done}/variants").get_json()["variants"]
-    assert [version["n"] for version in told] == [0, 1, 2, 3]
-    pictures = [member.get(version["url"]).data for version in told]
+def test_variants_are_shown(member: FlaskClient, done: str) -> None:
+    variants = member.get(f"{done}/variants").get_json()["variants"]
+    assert [variant["n"] for variant in variants] == [0, 1, 2, 3]
+    pictures = [member.get(variant["url"]).data for variant in variants]
     assert len(set(pictures)) >= 3
     assert member.get(f"{done}/variants/4.jpg").status_code == 404
 
@@ -356,15 +342,15 @@ def test_the_library_is_searched_and_paged(app: Flask, member: FlaskClient, phot
                 Picture(user_id=user.id, name=f"beach {number}", media_type="image/jpeg", hints=[])
             )
         db.session.commit()
-        assert service.list_pictures(user).pages == 2
-        assert service.list_pictures(user, "BEACH 1").total == 11
-        assert service.list_pictures(user, "%").total == 1  # a letter like others
-        assert service.list_pictures(user, "_").total == 0
-        last = service.list_pictures(user, page=99)
+        assert list_pictures(user).pages == 2
+        assert list_pictures(user, "BEACH 1").total == 11
+        assert list_pictures(user, "%").total == 1  # a letter like others
+        assert list_pictures(user, "_").total == 0
+        last = list_pictures(user, page=99)
         assert (last.page, len(last.items), last.has_next) == (2, 7, False)
         db.session.add(Picture(user_id=user.id, name="Öl und Ähre", media_type="", hints=[]))
         db.session.commit()
-        assert service.list_pictures(user, "öL UND ähRE").total == 1
+        assert list_pictures(user, "öL UND ähRE").total == 1
     page = member.get("/library?q=Oma")
     assert b"100% Oma" in page.data
     assert b"beach" not in page.data

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.color.compose import compose_upsampled
 from photochrom.engine import Network
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio import FORMATS, eight_bit_rgb, is_transparent, read, write
 from photochrom.web.database import Picture
 from photochrom.web.i18n import _
-from photochrom.web.pictures.edits import Wishes, checked_wishes, chroma
+from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.thumbnails import SCREEN_PX, THUMB_PX, jpeg, shrunk
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage, save
@@ -57,21 +56,18 @@ class Order:
     kind: str
     name: str
     media_type: str
-    wishes: Wishes
+    edit: Edit
 
     @classmethod
     def of(cls, picture: Picture) -> Order:
         """What a row asks for."""
-        wishes = checked_wishes(
-            picture.height,
-            picture.width,
-            hints=picture.hints,
-            size=picture.size,
-            vividness=picture.vividness,
-            variant=picture.variant,
-        )
         return cls(
-            picture.id, picture.revision, picture.kind, picture.name, picture.media_type, wishes
+            picture.id,
+            picture.revision,
+            picture.kind,
+            picture.name,
+            picture.media_type,
+            Edit.of(picture),
         )
 
 
@@ -94,7 +90,7 @@ def _color_photo(order: Order, storage: Storage, network: Network, settings: Web
     original = storage.original(order.picture_id, order.media_type)
     max_pixels = settings.max_picture_mp * 1_000_000
     picture = read(_bytes_of(original, order.name), name=order.name, max_pixels=max_pixels)
-    rgb = compose_upsampled(picture.pixels, chroma(network, picture.pixels, order.wishes))
+    rgb = order.edit.colorize(picture.pixels, network)
     result = dataclasses.replace(picture, pixels=rgb)
     small = eight_bit_rgb(dataclasses.replace(result, pixels=shrunk(rgb, SCREEN_PX), alpha=None))
     save(storage.preview(order.picture_id, order.revision), jpeg(small))
@@ -121,12 +117,11 @@ def _color_film(order: Order, storage: Storage, settings: WebSettings, go_on: Go
 
     source = storage.original(order.picture_id, order.media_type)
     info = probe(source)
-    wishes = order.wishes
     chosen = FilmSettings(
         model=settings.model,
         device=settings.device,
-        size="auto" if wishes.size is None else wishes.size,
-        vividness=wishes.vividness,
+        size="auto" if order.edit.size is None else order.edit.size,
+        vividness=order.edit.vividness,
         deinterlace=info.interlaced,
         resume=True,
     )

@@ -23,7 +23,7 @@ from photochrom.engine import model_card
 from photochrom.web.app import create_app
 from photochrom.web.errors import SettingsError
 from photochrom.web.logs import start_logs
-from photochrom.web.pictures.live_preview import trials
+from photochrom.web.pictures.live_preview import current_previewer
 from photochrom.web.settings import CONFIG, PREFIX, WebSettings
 from photochrom.web.worker import migrate
 
@@ -161,7 +161,7 @@ class _Worker:
 def _warm_up(app: Flask) -> None:
     """Load the network of previews, so that the first hint is as quick as the next."""
     with app.app_context():
-        trials().warm_up()
+        current_previewer().warm_up()
 
 
 def _port_of(server: Any) -> int:

@@ -19,6 +19,7 @@ from photochrom.atomic import remove_leftovers, write_atomically
 from photochrom.imageio import FORMATS
 from photochrom.web.errors import NotFound, TooLarge
 from photochrom.web.i18n import _
+from photochrom.web.settings import current_settings
 
 _FILM_SUFFIXES: Final = {
     "video/mp4": ".mp4",
@@ -175,6 +176,11 @@ class Storage:
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < limit:
                     path.unlink()
+
+
+def current_storage() -> Storage:
+    """The files of the app that is answering."""
+    return Storage(current_settings().data_dir)
 
 
 def save(path: Path, data: bytes) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint, abort, flash, redirect, render_template, session
 from flask_wtf import FlaskForm
-from sqlalchemy import func, select
+from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from photochrom.web.accounts import service, tokens
 from photochrom.web.accounts.forms import ChangePassword, DeleteAccount, NewToken
 from photochrom.web.accounts.login import begin_session, login_required, this_user
 from photochrom.web.accounts.passwords import is_password
-from photochrom.web.database import Picture, Token, db
+from photochrom.web.database import Token, db
 from photochrom.web.errors import Refused
 from photochrom.web.i18n import _
+from photochrom.web.pictures.library import used_bytes
 from photochrom.web.security import limiter, login_rate, user_key
 from photochrom.web.settings import current_settings
 
@@ -118,14 +119,13 @@ def revoke_token(number: int) -> Page:
 def _page(sent: FlaskForm | None = None, secret: str = "") -> str:
     """The account page, with the form that was sent and refused, if one was."""
     user = this_user()
-    stored = db.session.scalar(select(func.sum(Picture.bytes)).filter_by(user_id=user.id))
     forms = {kind: kind(formdata=None) for kind in (ChangePassword, DeleteAccount, NewToken)}
     if sent is not None:
         forms[type(sent)] = sent
     return render_template(
         "accounts/account.html",
         user=user,
-        stored=int(stored or 0),
+        stored=used_bytes(user.id),
         quota=current_settings().quota_mb * 1_000_000,
         tokens=list(db.session.scalars(select(Token).filter_by(user_id=user.id))),
         secret=secret,

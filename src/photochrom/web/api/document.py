@@ -10,16 +10,11 @@ from typing import Any, Final, TypeAlias
 
 from photochrom import __version__
 from photochrom.imageio import FORMATS
+from photochrom.variants import MAX_SIZE_PX, VARIANTS
 from photochrom.web.api.fields import MAX_PAGE, MAX_PER_PAGE, MAX_SEARCH
 from photochrom.web.database import MAX_NAME
 from photochrom.web.pictures.downloads import FORMS
-from photochrom.web.pictures.edits import (
-    MAX_HINTS,
-    MAX_SIZE_PX,
-    MAX_VIVIDNESS,
-    MIN_SIZE_PX,
-    VERSIONS,
-)
+from photochrom.web.pictures.edits import MAX_HINTS, MAX_VIVIDNESS, MIN_SIZE_PX
 
 Json: TypeAlias = "dict[str, Any]"
 
@@ -56,7 +51,7 @@ _HINTS: Final[Json] = {
 _VARIANT: Final[Json] = {
     "type": "integer",
     "minimum": 0,
-    "maximum": len(VERSIONS) - 1,
+    "maximum": len(VARIANTS) - 1,
     "description": "Which of the plausible versions: 0 as the model likes it, 1 seen in more "
     "detail, 2 warmer and 3 cooler where the network is least sure.",
 }

@@ -13,8 +13,15 @@ from photochrom.web.api.fields import form_fields, json_fields, query_fields
 from photochrom.web.database import Picture
 from photochrom.web.errors import LoginNeeded, Refused
 from photochrom.web.i18n import _
-from photochrom.web.pictures import service
 from photochrom.web.pictures.downloads import result_file
+from photochrom.web.pictures.edits import edit_picture
+from photochrom.web.pictures.library import (
+    delete_picture,
+    get_picture,
+    list_pictures,
+    rename_picture,
+)
+from photochrom.web.pictures.uploads import create_picture
 from photochrom.web.security import UPLOADS, csrf, limiter, upload_rate
 from photochrom.web.settings import current_settings
 
@@ -61,11 +68,11 @@ def create() -> tuple[Response, int, dict[str, str]]:
     """Take a picture or film; it is coloured as soon as it is its turn."""
     user = this_caller()
     query_fields()
-    wishes = form_fields("size", "vividness")
+    values = form_fields("size", "vividness")
     files = request.files.getlist("file")
     if len(files) != 1 or set(request.files) != {"file"}:
         raise Refused(_("Send one file, as the part “file” of a multipart form."))
-    picture = service.create_picture(user, files[0].filename or "", files[0].stream, **wishes)
+    picture = create_picture(user, files[0].filename or "", files[0].stream, **values)
     return jsonify(_told(picture)), 201, {"Location": _address(picture)}
 
 
@@ -73,7 +80,7 @@ def create() -> tuple[Response, int, dict[str, str]]:
 def listing() -> Response:
     """The user's pictures, the newest first."""
     user = this_caller()
-    page = service.list_pictures(user, **query_fields("search", "page", "per_page"))
+    page = list_pictures(user, **query_fields("search", "page", "per_page"))
     return jsonify(
         {
             "pictures": [_told(picture) for picture in page.items],
@@ -89,7 +96,7 @@ def show(picture_id: str) -> Response:
     """How far a picture is."""
     user = this_caller()
     query_fields()
-    return jsonify(_told(service.get_picture(user, picture_id)))
+    return jsonify(_told(get_picture(user, picture_id)))
 
 
 @blueprint.patch("/pictures/<picture_id>")
@@ -97,21 +104,14 @@ def edit(picture_id: str) -> Response:
     """Change what is asked of a picture; what is not named stays as it is."""
     user = this_caller()
     query_fields()
-    picture = service.get_picture(user, picture_id)
-    wishes = json_fields("hints", "size", "vividness", "variant", "name", "revision")
-    name = wishes.pop("name", None)
-    revision = wishes.pop("revision", picture.revision)
-    if wishes:
-        asked = {
-            "hints": picture.hints,
-            "size": picture.size,
-            "vividness": picture.vividness,
-            "variant": picture.variant,
-            **wishes,
-        }
-        picture = service.edit_picture(user, picture_id, expected_revision=revision, **asked)
+    picture = get_picture(user, picture_id)
+    changes = json_fields("hints", "size", "vividness", "variant", "name", "revision")
+    name = changes.pop("name", None)
+    revision = changes.pop("revision", picture.revision)
+    if changes:
+        picture = edit_picture(user, picture_id, changes, expected_revision=revision)
     if name is not None:
-        picture = service.rename_picture(user, picture_id, name)
+        picture = rename_picture(user, picture_id, name)
     return jsonify(_told(picture))
 
 
@@ -120,7 +120,7 @@ def delete(picture_id: str) -> tuple[str, int]:
     """Remove a picture and all its files."""
     user = this_caller()
     query_fields()
-    service.delete_picture(user, picture_id)
+    delete_picture(user, picture_id)
     return "", 204
 
 

@@ -1,222 +1,180 @@
-"""What a person may ask of a picture, checked; and several plausible versions of it.
-
-A black-and-white picture does not tell what was red and what was green, so there is more than one
-honest answer. A version is the network's own answer to a somewhat different question: seen in
-more detail, or told that the thing of which it is least sure has a warm, or a cool, colour.
-"""
+"""What a person asks of a picture: hints, variant, strength and detail of its colours."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeGuard
 
-import cv2
-import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import update
 
 from photochrom.engine import Network
-from photochrom.pipeline import (
-    DEFAULT_VIVIDNESS,
-    Hint,
-    Size,
-    guess_chroma,
-    hint_planes,
-    parse_color,
-    working_lightness,
-)
-from photochrom.web.errors import Refused
+from photochrom.pipeline import DEFAULT_VIVIDNESS, Hint
+from photochrom.variants import MAX_SIZE_PX, VARIANTS, colorize_variant
+from photochrom.web import jobs
+from photochrom.web.database import Picture, User, db
+from photochrom.web.errors import Conflict, Refused
 from photochrom.web.i18n import _
+from photochrom.web.pictures.library import get_picture
 
 MIN_SIZE_PX: Final = 32
-MAX_SIZE_PX: Final = 1024
-"""The render factors that are taken; a larger one would hold up everybody."""
+"""The least render factor that is taken; the largest is `MAX_SIZE_PX`, as a larger one would hold
+up everybody."""
 MAX_VIVIDNESS: Final = 3.0
 MAX_HINTS: Final = 200
-
-Spot: TypeAlias = "list[Any]"
-"""[x, y, "#rrggbb"]: px of the upright original, and the colour there."""
 
 _COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 @dataclass(frozen=True)
-class Version:
-    """One way to ask the network."""
-
-    size_factor: float = 1.0
-    """On the working size."""
-    seed: tuple[int, int, int] | None = None
-    """sRGB colour of the places of which the network is least sure."""
-
-
-VERSIONS: Final = (
-    Version(),
-    Version(size_factor=2.0),
-    Version(seed=(176, 84, 64)),
-    Version(seed=(70, 106, 166)),
-)
-"""By their number in ``Picture.variant``: as the model likes it; seen in more detail; with a warm
-and with a cool colour at the place of doubt."""
-
-_SEED_RADIUS: Final = 0.03
-"""Of the place that a version colours, as a share of the mean side."""
-_SHADOW_L, _SHINE_L = 22.0, 88.0
-"""Darker and lighter places show no colour anyway."""
-_MARGIN: Final = 0.12
-_SEEDS: Final = 4
-_APART: Final = 0.15
-"""Of two places, as a share of the mean side."""
-_AS_DOUBTFUL: Final = 0.25
-"""How much surer than at the first place the network may be at the others, of all its doubt."""
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What is asked of a picture."""
+class Edit:
+    """What is asked of a picture. `Edit.parse` and `Edit.of` check it."""
 
     size: int | None = None
+    """Render factor: the short side that the network sees, px; None: the model's own."""
     vividness: float = DEFAULT_VIVIDNESS
     hints: tuple[Hint, ...] = ()
     variant: int = 0
+    """Its place in `VARIANTS`."""
+
+    @classmethod
+    def parse(
+        cls,
+        height: int,
+        width: int,
+        *,
+        hints: object = (),
+        size: object = None,
+        vividness: object = DEFAULT_VIVIDNESS,
+        variant: object = 0,
+    ) -> Edit:
+        """The edit that a browser or program sends for a picture of this size.
+
+        hints: [[x, y, "#rrggbb"], …], in px of the upright original.
+        Raises Refused for what makes no sense, naming it.
+        """
+        if not isinstance(hints, Sequence) or isinstance(hints, str) or len(hints) > MAX_HINTS:
+            raise Refused(_("Hints are a list of at most {most}.").format(most=MAX_HINTS))
+        return cls(
+            _parse_size(size),
+            _parse_vividness(vividness),
+            tuple(_parse_hint(hint, height, width) for hint in hints),
+            _parse_variant(variant),
+        )
+
+    @classmethod
+    def of(cls, picture: Picture, **changes: object) -> Edit:
+        """The edit that a picture has, but for some changes, named as its columns are.
+
+        Raises Refused for changes that make no sense.
+        """
+        values = {
+            "hints": picture.hints,
+            "size": picture.size,
+            "vividness": picture.vividness,
+            "variant": picture.variant,
+            **changes,
+        }
+        return cls.parse(picture.height, picture.width, **values)
+
+    def columns(self) -> dict[str, Any]:
+        """The values of a picture's row."""
+        hints = [[hint.x, hint.y, "#{:02x}{:02x}{:02x}".format(*hint.rgb)] for hint in self.hints]
+        return {
+            "hints": hints,
+            "size": self.size,
+            "vividness": self.vividness,
+            "variant": self.variant,
+        }
+
+    def colorize(self, rgb: NDArray[Any], network: Network) -> NDArray[Any]:
+        """A picture, (H, W) or (H, W, 3), in the colours asked for: (H, W, 3) of its dtype."""
+        return colorize_variant(
+            rgb,
+            VARIANTS[self.variant],
+            network,
+            size="auto" if self.size is None else self.size,
+            vividness=self.vividness,
+            hints=self.hints,
+        )
 
 
-def checked_wishes(
-    height: int,
-    width: int,
+def edit_picture(
+    user: User,
+    picture_id: str,
+    changes: Mapping[str, object],
     *,
-    hints: object = (),
-    size: object = None,
-    vividness: object = DEFAULT_VIVIDNESS,
-    variant: object = 0,
-) -> Wishes:
-    """The wishes that a browser or program sent for a picture of this size.
+    expected_revision: object = None,
+) -> Picture:
+    """Ask for other colours; the picture is coloured anew as its next revision.
 
-    Raises Refused for what makes no sense, naming it.
+    changes: as for `Edit.of`; what is not named stays as it is.
+    expected_revision: the revision that the person saw; None: whatever it is.
+    Raises NotFound, Refused, Conflict where the picture has changed since it was seen.
     """
-    if size is not None and not (
-        isinstance(size, int) and not isinstance(size, bool) and MIN_SIZE_PX <= size <= MAX_SIZE_PX
-    ):
+    picture = get_picture(user, picture_id)
+    if expected_revision is not None and expected_revision != picture.revision:
+        raise Conflict(_("This picture was changed elsewhere. Load the page again."))
+    edit = Edit.of(picture, **changes)
+    if picture.kind == "film" and (edit.hints or edit.variant):
+        raise Refused(_("Films take neither hints nor versions."))
+    revision = picture.revision
+    db.session.rollback()
+    changed = db.session.execute(
+        update(Picture)
+        .where(Picture.id == picture_id, Picture.user_id == user.id, Picture.revision == revision)
+        .values(
+            **edit.columns(),
+            revision=revision + 1,
+            state="waiting",
+            problem=None,
+            progress=0.0,
+            attempts=0,
+            claimed_by=None,
+        )
+        .returning(Picture.id)
+        .execution_options(synchronize_session=False)
+    ).first()
+    db.session.commit()
+    if changed is None:
+        raise Conflict(_("This picture was changed elsewhere. Load the page again."))
+    picture = get_picture(user, picture_id)
+    jobs.enqueue(jobs.job_of(picture))
+    return picture
+
+
+def _parse_size(value: object) -> int | None:
+    if value is None:
+        return None
+    if not _is_whole(value, MIN_SIZE_PX, MAX_SIZE_PX):
         raise Refused(
             _("The render factor must be a whole number from {least} to {most}, or none.").format(
                 least=MIN_SIZE_PX, most=MAX_SIZE_PX
             )
         )
-    strength = _number(vividness)
-    if strength is None or not 0.0 <= strength <= MAX_VIVIDNESS:
+    return value
+
+
+def _parse_vividness(value: object) -> float:
+    number = _finite_number(value)
+    if number is None or not 0.0 <= number <= MAX_VIVIDNESS:
         raise Refused(_("The vividness must be from 0 to {most}.").format(most=MAX_VIVIDNESS))
-    if (
-        not isinstance(variant, int)
-        or isinstance(variant, bool)
-        or not 0 <= variant < len(VERSIONS)
-    ):
-        raise Refused(_("There are versions 0 to {last}.").format(last=len(VERSIONS) - 1))
-    if not isinstance(hints, Sequence) or isinstance(hints, str) or len(hints) > MAX_HINTS:
-        raise Refused(_("Hints are a list of at most {most}.").format(most=MAX_HINTS))
-    said = tuple(_hint(spot, height, width) for spot in hints)
-    return Wishes(size, strength, said, variant)
+    return number
 
 
-def spots(hints: Sequence[Hint]) -> list[Spot]:
-    """Hints as they are stored and sent."""
-    return [[hint.x, hint.y, "#{:02x}{:02x}{:02x}".format(*hint.rgb)] for hint in hints]
+def _parse_variant(value: object) -> int:
+    if not _is_whole(value, 0, len(VARIANTS) - 1):
+        raise Refused(_("There are versions 0 to {last}.").format(last=len(VARIANTS) - 1))
+    return value
 
 
-def asked_of_network(
-    network: Network, pixels: NDArray[Any], wishes: Wishes
-) -> tuple[Size, tuple[Hint, ...]]:
-    """The working size and the hints with which the network gives the version asked for.
-
-    pixels: the picture, (H, W) or (H, W, 3). The hints are in its pixels, as are those returned.
-    """
-    version = VERSIONS[wishes.variant]
-    size: Size = "auto" if wishes.size is None else wishes.size
-    if version.size_factor != 1.0:
-        chosen = network.card.size if wishes.size is None else wishes.size
-        most = min(MAX_SIZE_PX, max(*pixels.shape[:2], network.card.multiple))
-        size = max(1, min(round(chosen * version.size_factor), most))
-    if version.seed is None:
-        return size, wishes.hints
-    radius = _SEED_RADIUS * math.sqrt(pixels.shape[0] * pixels.shape[1])
-    places = places_of_doubt(network, pixels, size)
-    seeds = tuple(Hint(x, y, version.seed, radius) for x, y in places)
-    # What the person says comes later, and so counts where the two meet.
-    return size, (*seeds, *wishes.hints)
-
-
-def places_of_doubt(
-    network: Network, pixels: NDArray[Any], size: Size
-) -> list[tuple[float, float]]:
-    """Where the network is least sure of its colours: x and y in px of ``pixels``, apart.
-
-    By its own confidence, or where it gives none, by how faint its colour is; over places that
-    are neither black nor white and not at the border.
-    """
-    L = working_lightness(pixels, size, network.card)
-    ab, mask = hint_planes((), pixels.shape[:2], L.shape)
-    planes = np.concatenate([L[None], ab.transpose(2, 0, 1), mask[None]])[None]
-    prediction = network(np.ascontiguousarray(planes, dtype=np.float32))
-    if prediction.confidence is not None:
-        doubt = 1.0 - prediction.confidence[0, 0]
-    else:
-        doubt = 100.0 - np.hypot(prediction.ab[0, 0], prediction.ab[0, 1])
-    h, w = doubt.shape
-    small_L = cv2.resize(L, (w, h), interpolation=cv2.INTER_AREA)
-    doubt = cv2.GaussianBlur(np.asarray(doubt, np.float32), (0, 0), max(1.0, 0.03 * min(h, w)))
-    allowed = (small_L > _SHADOW_L) & (small_L < _SHINE_L)
-    top, left = int(_MARGIN * h), int(_MARGIN * w)
-    inside = np.zeros((h, w), np.bool_)
-    inside[top : h - top, left : w - left] = True
-    if (allowed & inside).any():
-        allowed &= inside
-    elif not allowed.any():
-        allowed = inside
-    left_over = np.where(allowed, doubt, -np.inf)
-    enough = float(left_over.max()) - _AS_DOUBTFUL * float(np.ptp(left_over[allowed]))
-    rows, columns = np.indices((h, w))
-    places: list[tuple[float, float]] = []
-    while len(places) < _SEEDS and left_over.max() >= enough:
-        row, column = (int(i) for i in np.unravel_index(int(np.argmax(left_over)), (h, w)))
-        places.append(_in_pixels(row, column, (h, w), pixels.shape[:2]))
-        near = np.hypot(rows - row, columns - column) < _APART * math.sqrt(h * w)
-        left_over[near] = -np.inf
-    return places
-
-
-def _in_pixels(
-    row: int, column: int, small: tuple[int, int], full: tuple[int, ...]
-) -> tuple[float, float]:
-    (h, w), (height, width) = small, full
-    x = min((column + 0.5) * width / w, width - 1.0)
-    y = min((row + 0.5) * height / h, height - 1.0)
-    return x, y
-
-
-def chroma(network: Network, pixels: NDArray[Any], wishes: Wishes) -> NDArray[np.float32]:
-    """The colours of a picture as they are asked for: (h, w, 2) float32, CIELAB units."""
-    size, hints = asked_of_network(network, pixels, wishes)
-    L = working_lightness(pixels, size, network.card)
-    hint_ab, mask = hint_planes(hints, pixels.shape[:2], L.shape)
-    return guess_chroma(network, L, hint_ab, mask, wishes.vividness)
-
-
-def _number(value: object) -> float | None:
-    """A finite number; a truth value is none."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _hint(spot: object, height: int, width: int) -> Hint:
-    if not isinstance(spot, Sequence) or isinstance(spot, str) or len(spot) != 3:
+def _parse_hint(value: object, height: int, width: int) -> Hint:
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 3:
         raise Refused(_("A hint is x, y and a colour such as #c1272d."))
-    x, y, color = _number(spot[0]), _number(spot[1]), spot[2]
+    x, y, color = _finite_number(value[0]), _finite_number(value[1]), value[2]
     if x is None or y is None or not (0 <= x <= width - 1 and 0 <= y <= height - 1):
         raise Refused(
             _("A hint lies outside of the picture, which has {width} × {height} pixels.").format(
@@ -225,4 +183,20 @@ def _hint(spot: object, height: int, width: int) -> Hint:
         )
     if not isinstance(color, str) or not _COLOR.fullmatch(color):
         raise Refused(_("The colour of a hint is written like #c1272d."))
-    return Hint(x, y, parse_color(color))
+    return Hint(x, y, color)
+
+
+def _is_whole(value: object, least: int, most: int) -> TypeGuard[int]:
+    """Whether it is a whole number in a range; a truth value is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _finite_number(value: object) -> float | None:
+    """A number as it came; None for others; a truth value is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -1,4 +1,4 @@
-"""Files that pages show or people keep: previews, thumbnails, versions, downloads."""
+"""Files that pages show or people keep: previews, thumbnails, variants, downloads."""
 
 from __future__ import annotations
 
@@ -7,79 +7,85 @@ from pathlib import Path
 from flask import Blueprint, Response, jsonify, request, send_file, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from photochrom.variants import VARIANTS
 from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.errors import NotFound
 from photochrom.web.i18n import _
-from photochrom.web.pictures import service
+from photochrom.web.pictures.downloads import film_to_show, result_file
+from photochrom.web.pictures.library import get_photo, get_picture
+from photochrom.web.pictures.live_preview import preview_variant
+from photochrom.web.pictures.share_links import shared
+from photochrom.web.storage import current_storage
 
 blueprint = Blueprint("picture_files", __name__)
 
 _DAY_S = 86_400
-_VERSION_NAMES = (
-    _("As it looks most likely"),
-    _("More small things"),
-    _("Something warmer"),
-    _("Something cooler"),
-)
+_VARIANT_TITLES = {
+    "likely": _("As it looks most likely"),
+    "detailed": _("More small things"),
+    "warm": _("Something warmer"),
+    "cool": _("Something cooler"),
+}
 
 
 @blueprint.get("/pictures/<picture_id>/variants")
 @login_required
-def variants(picture_id: str) -> AnyResponse:
-    """The versions to choose from."""
-    numbers = service.variants(this_user(), picture_id)
-    revision = service.get_picture(this_user(), picture_id).revision
-    told = [
+def variant_list(picture_id: str) -> AnyResponse:
+    """The variants to choose from."""
+    revision = get_photo(this_user(), picture_id).revision
+    variants = [
         {
             "n": n,
-            "name": _VERSION_NAMES[n],
-            "url": url_for("picture_files.variant", picture_id=picture_id, number=n, v=revision),
+            "name": _VARIANT_TITLES[variant.name],
+            "url": url_for(
+                "picture_files.variant_file", picture_id=picture_id, number=n, v=revision
+            ),
         }
-        for n in numbers
+        for n, variant in enumerate(VARIANTS)
     ]
-    return jsonify({"variants": told})
+    return jsonify({"variants": variants})
 
 
 @blueprint.get("/pictures/<picture_id>/variants/<int:number>.jpg")
 @login_required
-def variant(picture_id: str, number: int) -> AnyResponse:
-    """One of the versions, small."""
-    return preview_answer(service.variant_preview(this_user(), picture_id, number))
+def variant_file(picture_id: str, number: int) -> AnyResponse:
+    """One of the variants, small."""
+    return preview_answer(preview_variant(this_user(), picture_id, number))
 
 
 @blueprint.get("/pictures/<picture_id>/preview/<int:revision>.jpg")
 @login_required
 def preview_file(picture_id: str, revision: int) -> AnyResponse:
     """The colours at the size of a screen."""
-    picture = service.get_picture(this_user(), picture_id)
+    picture = get_picture(this_user(), picture_id)
     if revision != picture.done_revision:
         raise NotFound(_("It is not finished yet."))
-    return _shown(service.storage().preview(picture.id, revision), "image/jpeg", keep=True)
+    return _shown(current_storage().preview(picture.id, revision), "image/jpeg", keep=True)
 
 
 @blueprint.get("/pictures/<picture_id>/grey.jpg")
 @login_required
-def grey(picture_id: str) -> AnyResponse:
+def grey_file(picture_id: str) -> AnyResponse:
     """The original at the size of a screen."""
-    picture = service.get_picture(this_user(), picture_id)
-    return _shown(service.storage().grey(picture.id), "image/jpeg", keep=True)
+    picture = get_picture(this_user(), picture_id)
+    return _shown(current_storage().grey(picture.id), "image/jpeg", keep=True)
 
 
 @blueprint.get("/pictures/<picture_id>/thumb.jpg")
 @login_required
-def thumb(picture_id: str) -> AnyResponse:
+def thumbnail_file(picture_id: str) -> AnyResponse:
     """The small picture of the library: grey until it is coloured; v: the revision it shows."""
-    picture = service.get_picture(this_user(), picture_id)
+    picture = get_picture(this_user(), picture_id)
     keep = picture.state == "done" and request.args.get("v") == str(picture.done_revision)
-    return _shown(service.storage().thumb(picture.id), "image/jpeg", keep=keep)
+    return _shown(current_storage().thumb(picture.id), "image/jpeg", keep=keep)
 
 
 @blueprint.get("/pictures/<picture_id>/preview.mp4")
 @login_required
-def film_preview(picture_id: str) -> AnyResponse:
+def film_preview_file(picture_id: str) -> AnyResponse:
     """Some seconds of a film, before and after; or all of it, where there is no such preview."""
-    picture = service.get_picture(this_user(), picture_id)
-    path = service.film_to_show(picture)
+    picture = get_picture(this_user(), picture_id)
+    path = film_to_show(picture)
     if path is None:
         raise NotFound(_("There is no preview."))
     return _shown(path, "video/mp4")
@@ -90,15 +96,15 @@ def film_preview(picture_id: str) -> AnyResponse:
 def download(picture_id: str) -> AnyResponse:
     """The result, the pair, or the original, to keep."""
     form = request.args.get("form", "colour")
-    path, name, media_type = service.result_file(this_user(), picture_id, form)
+    path, name, media_type = result_file(this_user(), picture_id, form)
     return send_file(path, mimetype=media_type, as_attachment=True, download_name=name)
 
 
 @blueprint.get("/s/<token>/picture.jpg")
-def shared_picture(token: str) -> AnyResponse:
+def shared_file(token: str) -> AnyResponse:
     """The picture of a link, at the size of a screen."""
-    picture, _link = service.shared(token)
-    path = service.storage().preview(picture.id, picture.done_revision)
+    picture, _link = shared(token)
+    path = current_storage().preview(picture.id, picture.done_revision)
     return _shown(path, "image/jpeg")
 
 

@@ -6,7 +6,6 @@ from collections import deque
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,7 +43,7 @@ def look_at(path: Path, max_pixels: int) -> tuple[int, int, NDArray[np.uint8]]:
     grey = seen.upright(planes.grey(frame.luma))
     height, width = grey.shape
     small = shrunk(grey, SCREEN_PX)
-    return height, width, np.asarray(cv2.cvtColor(small, cv2.COLOR_GRAY2RGB), np.uint8)
+    return height, width, np.dstack([small] * 3)
 
 
 def _check_frame_size(path: Path, max_pixels: int) -> None:

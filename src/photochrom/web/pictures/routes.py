@@ -24,10 +24,19 @@ from photochrom.web.database import Picture
 from photochrom.web.error_pages import wants_json
 from photochrom.web.errors import Refused, StudioError
 from photochrom.web.i18n import _
-from photochrom.web.pictures import service
-from photochrom.web.pictures.edits import MIN_SIZE_PX
+from photochrom.web.pictures.downloads import film_pair, film_to_show, shows_colors
+from photochrom.web.pictures.edits import MIN_SIZE_PX, edit_picture
 from photochrom.web.pictures.events import events, state_of
 from photochrom.web.pictures.file_routes import preview_answer
+from photochrom.web.pictures.library import (
+    delete_picture,
+    get_picture,
+    list_pictures,
+    rename_picture,
+)
+from photochrom.web.pictures.live_preview import preview_edit
+from photochrom.web.pictures.share_links import revoke, share_of, share_picture, shared
+from photochrom.web.pictures.uploads import create_picture
 from photochrom.web.security import UPLOADS, limiter, upload_rate, user_key
 from photochrom.web.settings import current_settings
 
@@ -52,7 +61,7 @@ def library() -> Answer:
     """The user's pictures."""
     search = request.args.get("q", "").strip()
     number = request.args.get("page", 1, type=int)
-    page = service.list_pictures(this_user(), search, min(max(1, number), 1_000_000))
+    page = list_pictures(this_user(), search, min(max(1, number), 1_000_000))
     return render_template("pictures/library.html", page=page, search=search)
 
 
@@ -69,7 +78,7 @@ def create() -> Answer:
     problems: list[StudioError] = []
     for file in files:
         try:
-            accepted.append(service.create_picture(user, file.filename or "", file.stream))
+            accepted.append(create_picture(user, file.filename or "", file.stream))
         except StudioError as error:  # noqa: PERF203  # of a few files, each has its own reason
             problems.append(error)
     if not accepted:
@@ -104,8 +113,8 @@ def share_target() -> Answer:
 @login_required
 def show(picture_id: str) -> Answer:
     """One picture or film, with all that can be done to it."""
-    picture = service.get_picture(this_user(), picture_id)
-    link = service.share_of(picture)
+    picture = get_picture(this_user(), picture_id)
+    link = share_of(picture)
     sharing: dict[str, Any] = {
         "share_url": "" if link is None else _link_address(link.token),
         "share_until": None if link is None else link.expires_at,
@@ -116,8 +125,8 @@ def show(picture_id: str) -> Answer:
             "pictures/film.html",
             picture=picture,
             **sharing,
-            shown=service.film_to_show(picture) is not None,
-            pair=service.film_pair(picture) is not None,
+            shown=film_to_show(picture) is not None,
+            pair=film_pair(picture) is not None,
         )
     own_px = _own_size_px(current_settings().model)
     return render_template(
@@ -135,7 +144,7 @@ def show(picture_id: str) -> Answer:
 @login_required
 def state(picture_id: str) -> Answer:
     """How far it is."""
-    answer = jsonify(state_of(service.get_picture(this_user(), picture_id)))
+    answer = jsonify(state_of(get_picture(this_user(), picture_id)))
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
@@ -151,11 +160,9 @@ def live(picture_id: str) -> Answer:
 @login_required
 def edit(picture_id: str) -> Answer:
     """Other colours, please."""
-    user, asked = this_user(), _json("hints", "size", "vividness", "variant", "revision")
-    revision = asked.pop("revision", None)
-    if "size" not in asked:
-        asked["size"] = service.get_picture(user, picture_id).size
-    picture = service.edit_picture(user, picture_id, expected_revision=revision, **asked)
+    changes = _json("hints", "size", "vividness", "variant", "revision")
+    revision = changes.pop("revision", None)
+    picture = edit_picture(this_user(), picture_id, changes, expected_revision=revision)
     return jsonify(state_of(picture))
 
 
@@ -163,16 +170,16 @@ def edit(picture_id: str) -> Answer:
 @login_required
 def preview(picture_id: str) -> Answer:
     """What other colours would look like, at once."""
-    asked = _json("hints", "size", "vividness", "variant", "revision")
-    asked.pop("revision", None)
-    return preview_answer(service.preview_hint(this_user(), picture_id, **asked))
+    changes = _json("hints", "size", "vividness", "variant", "revision")
+    changes.pop("revision", None)
+    return preview_answer(preview_edit(this_user(), picture_id, changes))
 
 
 @blueprint.post("/pictures/<picture_id>/delete")
 @login_required
 def delete(picture_id: str) -> Answer:
     """Remove it for ever."""
-    service.delete_picture(this_user(), picture_id)
+    delete_picture(this_user(), picture_id)
     if wants_json():
         return jsonify({"deleted": picture_id})
     flash(_("The picture is deleted."), "info")
@@ -187,7 +194,7 @@ def rename(picture_id: str) -> Answer:
     if request.is_json:
         given = _json("name").get("name")
         name = given if isinstance(given, str) else ""
-    picture = service.rename_picture(this_user(), picture_id, name)
+    picture = rename_picture(this_user(), picture_id, name)
     if wants_json():
         return jsonify({"id": picture.id, "name": picture.name})
     return redirect(url_for("pictures.show", picture_id=picture_id), 303)
@@ -197,7 +204,7 @@ def rename(picture_id: str) -> Answer:
 @login_required
 def share(picture_id: str) -> Answer:
     """Make a link for others."""
-    link = service.share_picture(this_user(), picture_id)
+    link = share_picture(this_user(), picture_id)
     if wants_json():
         until = link.expires_at.isoformat()
         return jsonify({"url": _link_address(link.token), "expires_at": until})
@@ -208,22 +215,22 @@ def share(picture_id: str) -> Answer:
 @login_required
 def unshare(picture_id: str) -> Answer:
     """End the link."""
-    service.revoke(this_user(), picture_id)
+    revoke(this_user(), picture_id)
     if wants_json():
         return jsonify({"url": None})
     return redirect(url_for("pictures.show", picture_id=picture_id), 303)
 
 
 @blueprint.get("/s/<token>")
-def shared(token: str) -> Answer:
+def shared_page(token: str) -> Answer:
     """What anybody with a link sees: the picture, and nothing else of its owner's."""
-    picture, link = service.shared(token)
+    picture, link = shared(token)
     page = render_template(
         "pictures/shared.html",
         picture=picture,
         token=token,
         share_until=link.expires_at,
-        shown=service.shows_colors(picture),
+        shown=shows_colors(picture),
     )
     answer = Response(page, mimetype="text/html")
     # The address is the secret: it goes nowhere, and nobody lists it.
@@ -242,7 +249,7 @@ def _own_size_px(model: str) -> int:
 def _link_address(token: str) -> str:
     # Whoever asks is the owner, so the name by which they reach the studio is good for the link.
     here = current_settings().public_url or request.host_url
-    return here.rstrip("/") + url_for("pictures.shared", token=token)
+    return here.rstrip("/") + url_for("pictures.shared_page", token=token)
 
 
 def _json(*known: str) -> dict[str, Any]:

@@ -30,6 +30,11 @@ def shrunk(pixels: NDArray[Any], longest: int) -> NDArray[Any]:
     size = screen_size(height, width, longest)
     if size == (height, width):
         return pixels
+    return resize(pixels, size)
+
+
+def resize(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """A picture (H, W) or (H, W, C) at another height and width, px, of the same dtype."""
     return np.asarray(cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_AREA), pixels.dtype)
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +18,7 @@ from photochrom.errors import InputError, MissingDependencyError
 from photochrom.imageio import FORMATS, eight_bit_rgb, read, recognize
 from photochrom.web.errors import Refused, TooLarge
 from photochrom.web.i18n import _
-from photochrom.web.pictures.thumbnails import screen_size
+from photochrom.web.pictures.thumbnails import SCREEN_PX, shrunk
 
 _FOREIGN: Final = (
     b"<script",
@@ -95,10 +94,7 @@ def _photo(path: Path, name: str, max_pixels: int) -> Accepted:
             ) from None
         raise Refused(_("“{name}” cannot be used: {why}.").format(name=name, why=words)) from None
     height, width = picture.pixels.shape[:2]
-    screen = eight_bit_rgb(picture)
-    size = screen_size(height, width)
-    if size != (height, width):
-        screen = np.asarray(cv2.resize(screen, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+    screen = np.asarray(shrunk(eight_bit_rgb(picture), SCREEN_PX), np.uint8)
     return Accepted("photo", FORMATS[picture.format].media_type, width, height, screen)
 
 

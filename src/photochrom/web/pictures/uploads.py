@@ -7,28 +7,24 @@ import threading
 from pathlib import Path
 from typing import IO, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 
 from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db, new_id, now
 from photochrom.web.errors import QuotaExceeded
 from photochrom.web.i18n import _
-from photochrom.web.pictures.edits import checked_wishes
+from photochrom.web.pictures.edits import Edit
+from photochrom.web.pictures.library import used_bytes
 from photochrom.web.pictures.names import name_of_file
 from photochrom.web.pictures.thumbnails import THUMB_PX, jpeg, shrunk
 from photochrom.web.pictures.upload_check import Accepted, check_upload
 from photochrom.web.settings import current_settings
-from photochrom.web.storage import Storage, save
+from photochrom.web.storage import Storage, current_storage, save
 
 _MEGA: Final = 1_000_000
 
 decoding = threading.BoundedSemaphore(2)
 """Large pictures take much memory while they are looked at: only so many at once."""
-
-
-def storage() -> Storage:
-    """The files of the app that is answering."""
-    return Storage(current_settings().data_dir)
 
 
 def create_picture(
@@ -45,19 +41,20 @@ def create_picture(
     Returns the row, committed, in state "waiting".
     Raises Refused for what is no picture or film, TooLarge, QuotaExceeded.
     """
-    settings, files = current_settings(), storage()
+    settings, files = current_settings(), current_storage()
     name = name_of_file(filename)
-    checked_wishes(1, 1, size=size, vividness=vividness)
+    edit = Edit.parse(1, 1, size=size, vividness=vividness)
     with files.received(stream, settings.max_upload_mb * _MEGA) as path:
-        length = path.stat().st_size
-        _check_quota(user.id, length)
+        used = used_bytes(user.id)
+        db.session.rollback()
+        _check_quota(used + path.stat().st_size)
         with decoding:
             accepted = check_upload(path, name, settings.max_picture_mp * _MEGA)
         picture_id = new_id()
         try:
             _store(files, picture_id, path, accepted)
-            picture = _new_row(user.id, picture_id, name, accepted, files.size(picture_id))
-            picture.size, picture.vividness = size, vividness
+            size_bytes = files.size(picture_id)
+            picture = _new_row(user.id, picture_id, name, accepted, edit, size_bytes)
             job = jobs.job_of(picture)
             db.session.commit()
         except BaseException:
@@ -69,14 +66,13 @@ def create_picture(
     return picture
 
 
-def _check_quota(user_id: int, more: int) -> None:
-    quota = current_settings().quota_mb * _MEGA
-    used = db.session.scalar(select(func.sum(Picture.bytes)).filter_by(user_id=user_id)) or 0
-    db.session.rollback()
-    if int(used) + more > quota:
+def _check_quota(used: int) -> None:
+    """Raise QuotaExceeded if a user's files take more. used: bytes."""
+    quota = current_settings().quota_mb
+    if used > quota * _MEGA:
         raise QuotaExceeded(
             _("Your {quota} MB are used up. Delete pictures that you do not need.").format(
-                quota=current_settings().quota_mb
+                quota=quota
             )
         )
 
@@ -98,7 +94,9 @@ def _store(files: Storage, picture_id: str, path: Path, accepted: Accepted) -> N
             os.close(descriptor)
 
 
-def _new_row(user_id: int, picture_id: str, name: str, accepted: Accepted, size: int) -> Picture:
+def _new_row(
+    user_id: int, picture_id: str, name: str, accepted: Accepted, edit: Edit, size_bytes: int
+) -> Picture:
     """The row, in a transaction that no other upload of this user shares.
 
     The first statement writes to the user's row, so that uploads at the same time wait for each
@@ -114,22 +112,15 @@ def _new_row(user_id: int, picture_id: str, name: str, accepted: Accepted, size:
             name=name,
             kind=accepted.kind,
             media_type=accepted.media_type,
-            bytes=size,
+            bytes=size_bytes,
             width=accepted.width,
             height=accepted.height,
             created_at=now(),
             state="waiting",
-            hints=[],
-            variant=0,
             revision=1,
+            **edit.columns(),
         )
     )
     db.session.flush()
-    used = db.session.scalar(select(func.sum(Picture.bytes)).filter_by(user_id=user_id)) or 0
-    if int(used) > current_settings().quota_mb * _MEGA:
-        raise QuotaExceeded(
-            _("Your {quota} MB are used up. Delete pictures that you do not need.").format(
-                quota=current_settings().quota_mb
-            )
-        )
+    _check_quota(used_bytes(user_id))
     return picture

@@ -1,0 +1,152 @@
+"""Several plausible colourings of one picture.
+
+A black-and-white picture does not tell what was red and what was green, so there is more than one
+honest answer. A variant is the network's own answer to a somewhat different question: seen in
+more detail, or with a hint that what it is least sure of has a warm, or a cool, colour.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.engine import Network
+from photochrom.pipeline import DEFAULT_VIVIDNESS, Hint, Size, colorize, predict
+
+MAX_SIZE_PX: Final = 1024
+"""Working size up to which a variant in more detail goes, unless a larger one is asked for."""
+
+_SEED_RADIUS: Final = 0.03
+"""Of the place that a variant colours, as a share of the mean side."""
+_DARKEST_L, _LIGHTEST_L = 22.0, 88.0
+"""Darker and lighter places show no colour anyway."""
+_MARGIN: Final = 0.12
+"""At each border, as a share of the side: what matters in a photograph is rarely there."""
+_BLUR: Final = 0.03
+"""Sigma of the uncertainty's smoothing, as a share of the shorter side: a place, not a pixel."""
+_MAX_PLACES: Final = 4
+_MIN_DISTANCE: Final = 0.15
+"""Between two places, as a share of the mean side."""
+_UNCERTAINTY_RANGE: Final = 0.25
+"""How much surer than at the first place the network may be at the others, as a share of the range
+of its uncertainty over the picture."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to ask the network."""
+
+    name: str
+    """Also in the names of files."""
+    size_factor: float = 1.0
+    """On the working size."""
+    seed: tuple[int, int, int] | None = None
+    """sRGB colour, [0, 255], of the places of which the network is least sure."""
+
+
+VARIANTS: Final = (
+    Variant("likely"),
+    Variant("detailed", size_factor=2.0),
+    Variant("warm", seed=(176, 84, 64)),
+    Variant("cool", seed=(70, 106, 166)),
+)
+"""As the model has it; seen in more detail; with a warm and with a cool colour where it is least
+sure. The studio stores their positions here: add new ones at the end."""
+
+
+def colorize_variant(
+    rgb: NDArray[Any],
+    variant: Variant,
+    network: Network,
+    *,
+    size: Size = "auto",
+    vividness: float = DEFAULT_VIVIDNESS,
+    hints: Sequence[Hint] = (),
+) -> NDArray[Any]:
+    """Colour a picture as a variant has it; everything else as for `colorize`.
+
+    Hints count more than the variant. Returns (H, W, 3) sRGB-encoded, of the dtype of ``rgb``
+    (float32 for floating).
+    """
+    size = _variant_size(variant, network, rgb.shape[:2], size)
+    hints = (*_seeds(variant, network, rgb, size), *hints)  # where two meet, the later one counts
+    return colorize(rgb, model=network, size=size, vividness=vividness, hints=hints)
+
+
+def uncertain_places(
+    rgb: NDArray[Any], network: Network, size: Size = "auto"
+) -> list[tuple[float, float]]:
+    """Where the network is least sure of its colours.
+
+    By its own confidence, or where it gives none, by how faint its colour is; over places that
+    are neither black nor white and not at the border.
+    rgb, size: as for `colorize`. Returns x and y in px of ``rgb``, one to four places apart from
+    each other, the least sure first.
+    """
+    guess = predict(rgb, network, size=size)
+    uncertainty: NDArray[Any]
+    if guess.confidence is not None:
+        uncertainty = 1.0 - guess.confidence
+    else:
+        uncertainty = 100.0 - np.hypot(guess.ab[..., 0], guess.ab[..., 1])
+    h, w = uncertainty.shape
+    small_L = cv2.resize(guess.L, (w, h), interpolation=cv2.INTER_AREA)
+    sigma_px = max(1.0, _BLUR * min(h, w))
+    uncertainty = cv2.GaussianBlur(np.asarray(uncertainty, np.float32), (0, 0), sigma_px)
+    open_places = np.where(_candidates(np.asarray(small_L)), uncertainty, -np.inf)
+    finite = open_places[np.isfinite(open_places)]
+    least = float(finite.max()) - _UNCERTAINTY_RANGE * float(np.ptp(finite))
+    rows, columns = np.indices((h, w))
+    places: list[tuple[float, float]] = []
+    while len(places) < _MAX_PLACES and open_places.max() >= least:
+        row, column = (int(i) for i in np.unravel_index(int(np.argmax(open_places)), (h, w)))
+        places.append(_full_size_place(row, column, (h, w), rgb.shape[:2]))
+        near = np.hypot(rows - row, columns - column) < _MIN_DISTANCE * math.sqrt(h * w)
+        open_places[near] = -np.inf
+    return places
+
+
+def _variant_size(variant: Variant, network: Network, shape: tuple[int, ...], size: Size) -> Size:
+    """The working size; more detail than the picture has there is none."""
+    if variant.size_factor == 1.0:
+        return size
+    px = network.card.size if size == "auto" else size
+    most = min(max(MAX_SIZE_PX, px), max(*shape, network.card.multiple))
+    return max(1, min(round(px * variant.size_factor), most))
+
+
+def _seeds(variant: Variant, network: Network, rgb: NDArray[Any], size: Size) -> tuple[Hint, ...]:
+    """Hints of the variant's own colour, where the network is least sure."""
+    if variant.seed is None:
+        return ()
+    radius_px = _SEED_RADIUS * math.sqrt(rgb.shape[0] * rgb.shape[1])
+    places = uncertain_places(rgb, network, size)
+    return tuple(Hint(x, y, variant.seed, radius_px) for x, y in places)
+
+
+def _candidates(L: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where a colour would be seen: (h, w), of which at least one is true. L: (h, w), [0, 100]."""
+    h, w = L.shape
+    visible = (L > _DARKEST_L) & (L < _LIGHTEST_L)
+    top, left = int(_MARGIN * h), int(_MARGIN * w)
+    inside = np.zeros((h, w), np.bool_)
+    inside[top : h - top, left : w - left] = True
+    if (visible & inside).any():
+        return visible & inside
+    return visible if visible.any() else inside
+
+
+def _full_size_place(
+    row: int, column: int, small: tuple[int, int], full: tuple[int, ...]
+) -> tuple[float, float]:
+    """x and y in px of the picture of the centre of a small pixel."""
+    (h, w), (height, width) = small, full
+    x = min((column + 0.5) * width / w, width - 1.0)
+    y = min((row + 0.5) * height / h, height - 1.0)
+    return x, y
