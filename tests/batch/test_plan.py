@@ -10,6 +10,7 @@ import pytest
 
 from photochrom.batch import plan
 from photochrom.errors import InputError
+from photochrom.variants import VARIANTS
 
 
 @pytest.fixture
@@ -40,6 +41,35 @@ def test_results_go_beside_the_inputs(album: Path) -> None:
         "album/b.jpg": "album/b.color.jpg",
         "album/scan.heic": "album/scan.heic.color.jpg",
     }
+
+
+def test_variants_lie_beside_each_other(album: Path, tmp_path: Path) -> None:
+    jobs = plan([album / "b.jpg", album / "scan.heic"], variants=VARIANTS)
+    assert [(job.variant.name, job.target.name) for job in jobs[:4]] == [
+        ("likely", "b.color.jpg"),
+        ("detailed", "b.color.detailed.jpg"),
+        ("warm", "b.color.warm.jpg"),
+        ("cool", "b.color.cool.jpg"),
+    ]
+    assert jobs[6].target.name == "scan.heic.color.warm.jpg"
+    assert jobs[6].transparent_target == album / "scan.heic.color.warm.png"
+    last = plan([album / "b.jpg"], tmp_path / "one.png", variants=VARIANTS)[-1]
+    assert last.target == tmp_path / "one.cool.png"
+
+
+def test_variants_are_results_and_no_inputs(album: Path) -> None:
+    (album / "b.color.warm.jpg").touch()
+    (album / "b.warm.jpg").touch()
+    assert "album/b.color.warm.jpg" not in planned(album)
+    assert "album/b.warm.jpg" in planned(album)
+
+
+def test_a_variant_does_not_take_the_place_of_another_result(album: Path, tmp_path: Path) -> None:
+    (album / "b.warm.jpg").touch()
+    jobs = plan([album / "b.jpg", album / "b.warm.jpg"], tmp_path / "new", variants=VARIANTS)
+    (clash,) = [job for job in jobs if job.problem is not None]
+    assert (clash.source.name, clash.variant.name) == ("b.warm.jpg", "likely")
+    assert "b.warm.jpg like" in str(clash.problem)
 
 
 def test_what_a_mac_packs_beside_pictures_is_left_aside(album: Path) -> None:

@@ -17,7 +17,7 @@ from photochrom import batch
 from photochrom.batch import BatchOptions, Job, Outcome, color_files, plan
 from photochrom.errors import InputError, ModelError
 from photochrom.imageio import read
-from photochrom.pipeline import colorize
+from photochrom.variants import colorize_variant
 
 
 @pytest.fixture(scope="module")
@@ -181,10 +181,10 @@ def test_whatever_goes_wrong_with_a_picture_concerns_it_alone(
     album: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
 ) -> None:
     def failing_once(*_: Any, **__: Any) -> NDArray[Any]:
-        monkeypatch.setattr(batch.run, "colorize", colorize)
+        monkeypatch.setattr(batch.run, "colorize_variant", colorize_variant)
         raise error
 
-    monkeypatch.setattr(batch.run, "colorize", failing_once)
+    monkeypatch.setattr(batch.run, "colorize_variant", failing_once)
     paths = [album / "good.jpg", album / "good.png"]
     jobs = plan(paths)
     settings = BatchOptions(model=tiny, device="cpu")

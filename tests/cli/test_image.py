@@ -89,6 +89,27 @@ def test_a_hint_colours_its_place(photo_file: Path, tiny: str, tmp_path: Path) -
     assert abs(redness[5, 5]) < 5
 
 
+def test_variants_are_written_beside_each_other(
+    photo_file: Path, tiny: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hint = ["--hint", "60,45,#c02020,10"]  # one photograph, however many results
+    arguments = ["image", str(photo_file), "--model", tiny, "--variants", "--json", *hint]
+    assert main(arguments) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {r["variant"]: Path(r["output"]).name for r in records} == {
+        "likely": "photo.color.jpg",
+        "detailed": "photo.color.detailed.jpg",
+        "warm": "photo.color.warm.jpg",
+        "cool": "photo.color.cool.jpg",
+    }
+    pictures = {r["variant"]: np.asarray(Image.open(r["output"])).astype(int) for r in records}
+    warmth = {name: (rgb[..., 0] - rgb[..., 2]).mean() for name, rgb in pictures.items()}
+    assert warmth["warm"] > warmth["likely"] > warmth["cool"]
+    assert main(arguments) == 0
+    states = {json.loads(line)["status"] for line in capsys.readouterr().out.splitlines()}
+    assert states == {"finished"}
+
+
 def test_no_vividness_is_the_photo_itself(photo_file: Path, tiny: str, tmp_path: Path) -> None:
     out = tmp_path / "grey.png"
     arguments = ["image", str(photo_file), "--model", tiny, "-o", str(out), "--vividness", "0"]

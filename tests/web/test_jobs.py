@@ -165,7 +165,7 @@ def test_a_correction_meanwhile_replaces_the_result(
         if order.revision == 1:
             assert ask(app.test_client(), f"{url}/edit", {"vividness": 0.0}).status_code == 200
 
-    monkeypatch.setattr("photochrom.web.worker.colour", slowly)
+    monkeypatch.setattr("photochrom.web.worker.color", slowly)
     worker.work(id_of(url), 1)
     assert Storage(settings.data_dir).result(id_of(url), 1) is None
     assert client.get(f"{url}/state").get_json()["state"] == "waiting"
@@ -192,7 +192,7 @@ def test_a_picture_that_is_deleted_meanwhile_leaves_nothing(
         assert ask(app.test_client(), f"{url}/delete").status_code == 200
         color(order, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("photochrom.web.worker.colour", deleted)
+    monkeypatch.setattr("photochrom.web.worker.color", deleted)
     worker_of(app, settings).work(id_of(url), 1)
     assert client.get(url).status_code == 404
     assert not Storage(settings.data_dir).folder(id_of(url)).exists()
@@ -246,10 +246,10 @@ def test_a_picture_whose_end_cannot_be_written_down_is_tried_again(
             made.append(identity(Storage(settings.data_dir), urls[0]))
             stack.enter_context(away(app))
 
-        monkeypatch.setattr("photochrom.web.worker.colour", and_then_it_is_away)
+        monkeypatch.setattr("photochrom.web.worker.color", and_then_it_is_away)
         worker.work(id_of(urls[0]), 1)
         worker.work(id_of(urls[1]), 1)  # cannot even be claimed
-    monkeypatch.setattr("photochrom.web.worker.colour", color)
+    monkeypatch.setattr("photochrom.web.worker.color", color)
     with app.app_context():
         jobs.claim(id_of(urls[2]), 1, "another worker")
     assert client.get(f"{urls[0]}/state").get_json()["state"] == "working"
@@ -602,7 +602,7 @@ def test_a_mistake_of_ours_fails_one_picture_only(
             raise ZeroDivisionError(str(settings.data_dir))
         color(order, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("photochrom.web.worker.colour", broken)
+    monkeypatch.setattr("photochrom.web.worker.color", broken)
     color_all(app, settings)
     told = [client.get(f"{url}/state").get_json() for url in urls]
     assert [one["state"] for one in told] == ["failed", "done"]

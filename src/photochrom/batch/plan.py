@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,15 @@ from pathlib import Path
 
 from photochrom.errors import InputError, PhotochromError
 from photochrom.imageio import format_of_name, is_picture_name, output_name, write_suffixes
+from photochrom.variants import VARIANTS, Variant
 
 MARK = ".color"
 """What a coloured picture has before its suffix: ``NAME.color.jpg``."""
+
+_RESULT_STEM = re.compile(
+    rf".*{re.escape(MARK)}(\.({'|'.join(variant.name for variant in VARIANTS)}))?",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -27,9 +34,16 @@ class Job:
     """Where the result goes instead, if the picture has transparency that `target` cannot hold."""
     problem: PhotochromError | None = None
     """Why it cannot be coloured, where that is known before it is read."""
+    variant: Variant = VARIANTS[0]
 
 
-def plan(paths: Sequence[Path], out: Path | None = None, *, recursive: bool = False) -> list[Job]:
+def plan(
+    paths: Sequence[Path],
+    out: Path | None = None,
+    *,
+    recursive: bool = False,
+    variants: Sequence[Variant] = VARIANTS[:1],
+) -> list[Job]:
     """Turn files and folders into jobs.
 
     paths: files are taken whatever their name; of folders, the pictures in them (with
@@ -40,6 +54,8 @@ def plan(paths: Sequence[Path], out: Path | None = None, *, recursive: bool = Fa
         inputs' names and, below a given folder, their places. An input whose format cannot be
         written keeps its whole name before the new suffix (``scan.heic.color.jpg``, or ``.png``
         where it turns out transparent), so that a ``scan.jpg`` beside it has another result.
+    variants: each has a job and a result; all but the first of `VARIANTS` have their name before
+        the suffix (``NAME.color.warm.jpg``).
     Raises InputError when ``out`` names a file and there is more than one input, or a file of a
     format that cannot be written.
     """
@@ -57,6 +73,7 @@ def plan(paths: Sequence[Path], out: Path | None = None, *, recursive: bool = Fa
         jobs = [Job(paths[0], out)]
     else:
         jobs = [job for path in paths for job in _jobs(path, out, recursive=recursive)]
+    jobs = [_variant_job(job, variant) for job in jobs for variant in variants]
     return list(_without_shared(list(_without_clashes(jobs))))
 
 
@@ -114,7 +131,7 @@ def _jobs_below(top: Path, folder: Path, out: Path | None, *, recursive: bool) -
 
 
 def _is_input(place: Path) -> bool:
-    return is_picture_name(str(place)) and not place.stem.lower().endswith(MARK)
+    return is_picture_name(str(place)) and not _RESULT_STEM.fullmatch(place.stem)
 
 
 def _job(source: Path, place: str | Path, out: Path | None) -> Job:
@@ -125,6 +142,23 @@ def _job(source: Path, place: str | Path, out: Path | None) -> Job:
         for transparent in (False, True)
     )
     return Job(source, target, None if transparent_target == target else transparent_target)
+
+
+def _variant_job(job: Job, variant: Variant) -> Job:
+    """The same job for another variant, whose result lies beside."""
+    if variant == VARIANTS[0] or job.problem is not None:
+        return job
+    way = job.transparent_target
+    return Job(
+        job.source,
+        _variant_target(job.target, variant),
+        None if way is None else _variant_target(way, variant),
+        variant=variant,
+    )
+
+
+def _variant_target(target: Path, variant: Variant) -> Path:
+    return target.with_name(f"{target.stem}.{variant.name}{target.suffix}")
 
 
 def _without_clashes(jobs: Iterable[Job]) -> Iterator[Job]:
@@ -143,12 +177,14 @@ def _without_clashes(jobs: Iterable[Job]) -> Iterator[Job]:
                 job.source,
                 f"{job.source} would be written to {job.target} like {taken[target]}. "
                 "Colour it on its own, with -o.",
+                job.variant,
             )
         elif target in sources:
             yield _failed_job(
                 job.source,
                 f"{job.source} would be written over the input {job.target}. "
                 "Give another folder to -o.",
+                job.variant,
             )
         else:
             taken[target] = job.source
@@ -165,8 +201,8 @@ def _without_shared(jobs: Sequence[Job]) -> Iterator[Job]:
         yield dataclasses.replace(job, transparent_target=None) if shared else job
 
 
-def _failed_job(source: Path, message: str) -> Job:
-    return Job(source, source, problem=InputError(message))
+def _failed_job(source: Path, message: str, variant: Variant = VARIANTS[0]) -> Job:
+    return Job(source, source, problem=InputError(message), variant=variant)
 
 
 @lru_cache(maxsize=1024)

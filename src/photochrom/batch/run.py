@@ -17,8 +17,9 @@ from photochrom.color.tone import tone
 from photochrom.engine import Network, load, local_model
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.imageio import DEFAULT_MAX_PIXELS, is_transparent, keeps_depth, read, write
-from photochrom.pipeline import Hint, NetworkSettings, colorize
+from photochrom.pipeline import Hint, NetworkSettings
 from photochrom.processors import thread_count
+from photochrom.variants import colorize_variant
 
 Status: TypeAlias = Literal["coloured", "finished", "in colour", "failed"]
 """Coloured now; was finished before; had colours and was left alone; could not be coloured."""
@@ -169,9 +170,10 @@ def _color(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome
         _check_place(job, options)
     ready = network.result()
     try:
-        rgb = colorize(
+        rgb = colorize_variant(
             picture.pixels,
-            model=ready,
+            job.variant,
+            ready,
             size=options.size,
             vividness=options.vividness,
             hints=options.hints,

@@ -22,6 +22,7 @@ from photochrom.cli.options import (
 from photochrom.cli.progress import Reporter
 from photochrom.errors import InputError
 from photochrom.pipeline import Hint
+from photochrom.variants import VARIANTS
 
 _DEFAULT = BatchOptions()
 _NUMBER = r"(\d+(?:\.\d*)?)"
@@ -64,6 +65,13 @@ def _hints(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) 
     help="Say the colour of a place (px from the upper left): #RRGGBB or a CSS name. For one "
     "photograph; repeatable.",
 )
+@click.option(
+    "--variants",
+    is_flag=True,
+    help="Write several plausible versions: as the model has it; NAME.color.detailed.EXT, seen in "
+    "more detail; NAME.color.warm.EXT and NAME.color.cool.EXT, warmer and cooler where the model "
+    "is least sure.",
+)
 @device_option
 @click.option("--recursive", "-r", is_flag=True, help="Look into subfolders, too.")
 @click.option("--overwrite", is_flag=True, help="Colour again what is finished already.")
@@ -82,7 +90,7 @@ def _hints(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) 
     show_default=True,
     help="Refuse larger photographs.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per photograph.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per result.")
 def image(
     paths: tuple[Path, ...],
     out: Path | None,
@@ -90,6 +98,7 @@ def image(
     size: int | str,
     vividness: float,
     hints: tuple[Hint, ...],
+    variants: bool,
     device: str,
     recursive: bool,
     overwrite: bool,
@@ -104,10 +113,11 @@ def image(
     does not stop the others; the exit code is then 1.
     """
     try:
-        planned = plan(paths, out, recursive=recursive)
+        chosen = VARIANTS if variants else VARIANTS[:1]
+        planned = plan(paths, out, recursive=recursive, variants=chosen)
     except InputError as error:
         raise click.UsageError(str(error)) from None
-    if hints and len(planned) > 1:
+    if hints and len({job.source for job in planned}) > 1:
         raise click.UsageError("--hint speaks of places in one photograph; give only one.")
     options = BatchOptions(
         model=model,
@@ -139,6 +149,7 @@ def _record(outcome: Outcome) -> dict[str, object]:
         "input": str(outcome.job.source),
         "output": str(outcome.job.target) if outcome.status in ("coloured", "finished") else None,
         "status": outcome.status,
+        "variant": outcome.job.variant.name,
         "message": outcome.message,
         "notes": outcome.notes,
         "width": width,
