@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from photochrom.batch.pipe import PIPE, color_stream
 from photochrom.batch.plan import Job, plan
 from photochrom.batch.run import DEFAULT_JOBS, BatchOptions, Outcome, Status, color_files
 
 __all__ = [
     "DEFAULT_JOBS",
+    "PIPE",
     "BatchOptions",
     "Job",
     "Outcome",
     "Status",
     "color_files",
+    "color_stream",
     "plan",
 ]

@@ -16,10 +16,10 @@ from photochrom.batch.plan import Job, is_folder
 from photochrom.color.tone import tone
 from photochrom.engine import Network, load, local_model
 from photochrom.errors import OutputError, PhotochromError
-from photochrom.imageio import DEFAULT_MAX_PIXELS, is_transparent, keeps_depth, read, write
+from photochrom.imageio import DEFAULT_MAX_PIXELS, Picture, is_transparent, keeps_depth, read, write
 from photochrom.pipeline import Hint, NetworkSettings
 from photochrom.processors import thread_count
-from photochrom.variants import colorize_variant
+from photochrom.variants import VARIANTS, Variant, colorize_variant
 
 Status: TypeAlias = Literal["coloured", "finished", "in colour", "failed"]
 """Coloured now; was finished before; had colours and was left alone; could not be coloured."""
@@ -30,7 +30,7 @@ for pictures of 1 MP, no difference at 12 MP (2 cores). Every step already uses 
 more only need more memory."""
 
 _PATIENCE_S = 0.5
-_DEPTH_LOST = "it has more than 8 bits per channel, its result has 8; .png and .tif keep them"
+DEPTH_LOST = "it has more than 8 bits per channel, its result has 8; .png and .tif keep them"
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,33 @@ def color_files(
             yield known
     if waiting:
         yield from _color_in_threads(waiting, options, in_flight)
+
+
+def is_left_alone(picture: Picture, options: BatchOptions) -> bool:
+    """Whether a picture is in colour already, and is to stay as it is."""
+    return not options.force and tone(picture.pixels) == "colour"
+
+
+def color_picture(
+    picture: Picture,
+    options: BatchOptions,
+    network: Network,
+    name: str,
+    variant: Variant = VARIANTS[0],
+) -> Picture:
+    """The picture in colour, signed by the model. name: what messages call it."""
+    try:
+        rgb = colorize_variant(
+            picture.pixels,
+            variant,
+            network,
+            size=options.size,
+            vividness=options.vividness,
+            hints=options.hints,
+        )
+    except PhotochromError as error:
+        raise type(error)(f"cannot colour {name}: {error}") from error
+    return dataclasses.replace(picture, pixels=rgb, generator=network.card.signature)
 
 
 def _color_in_threads(
@@ -163,35 +190,20 @@ def _failure_message(job: Job, error: Exception) -> str:
 def _color(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome:
     _check_place(job, options)
     picture = read(job.source, max_pixels=options.max_pixels)
-    if not options.force and tone(picture.pixels) == "colour":
+    if is_left_alone(picture, options):
         return Outcome(job, "in colour", f"{job.source} is in colour already; --force colours it")
     if job.transparent_target is not None and is_transparent(picture):
         job = dataclasses.replace(job, target=job.transparent_target)
         _check_place(job, options)
     ready = network.result()
-    try:
-        rgb = colorize_variant(
-            picture.pixels,
-            job.variant,
-            ready,
-            size=options.size,
-            vividness=options.vividness,
-            hints=options.hints,
-        )
-    except PhotochromError as error:
-        raise type(error)(f"cannot colour {job.source}: {error}") from error
+    colored = color_picture(picture, options, ready, str(job.source), job.variant)
     _make_folder(job.target.parent)
-    write(
-        job.target,
-        dataclasses.replace(picture, pixels=rgb),
-        overwrite=options.overwrite,
-        generator=ready.card.signature,
-    )
+    write(job.target, colored, overwrite=options.overwrite)
     height, width = picture.pixels.shape[:2]
     return Outcome(
         job,
         "coloured",
-        notes=picture.notes + (() if keeps_depth(job.target, picture) else (_DEPTH_LOST,)),
+        notes=picture.notes + (() if keeps_depth(job.target, picture) else (DEPTH_LOST,)),
         size=(height, width),
         model=ready.card.title,
         device=ready.device,

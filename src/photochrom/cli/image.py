@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import click
 
-from photochrom.batch import DEFAULT_JOBS, BatchOptions, Job, Outcome, color_files, plan
+from photochrom.batch import (
+    DEFAULT_JOBS,
+    PIPE,
+    BatchOptions,
+    Job,
+    Outcome,
+    color_files,
+    color_stream,
+    plan,
+)
 from photochrom.cli import FAILED, OK
 from photochrom.cli.options import (
     FiniteRange,
@@ -21,6 +32,7 @@ from photochrom.cli.options import (
 )
 from photochrom.cli.progress import Reporter
 from photochrom.errors import InputError
+from photochrom.imageio import FORMATS
 from photochrom.pipeline import Hint
 from photochrom.variants import VARIANTS
 
@@ -28,6 +40,8 @@ _DEFAULT = BatchOptions()
 _NUMBER = r"(\d+(?:\.\d*)?)"
 _HINT = re.compile(rf"{_NUMBER},{_NUMBER},([^,]+)(?:,{_NUMBER})?")
 _MEGA = 1_000_000
+_FORMAT_OF_FILES = "--format is of standard output; a file has the format of its name."
+_WRITABLE = [name.lower() for name, row in FORMATS.items() if row.encode is not None]
 
 
 def _hints(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[Hint, ...]:
@@ -43,15 +57,20 @@ def _hints(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) 
 
 
 @click.command()
-@click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH..."
-)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="PATH...")
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
-    help="Folder for the results, or the file for a single one. Without it, they go beside the "
-    "photographs as NAME.color.EXT.",
+    type=click.Path(),
+    help="Folder for the results, or the file for a single one, or - for standard output. Without "
+    "it, they go beside the photographs as NAME.color.EXT.",
+)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(_WRITABLE, case_sensitive=False),
+    help="Format of what goes to standard output.  [default: that of the photograph, or the "
+    "nearest that can be written]",
 )
 @model_option
 @size_option
@@ -92,8 +111,9 @@ def _hints(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) 
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per result.")
 def image(
-    paths: tuple[Path, ...],
-    out: Path | None,
+    paths: tuple[str, ...],
+    out: str | None,
+    format_name: str | None,
     model: str,
     size: int | str,
     vividness: float,
@@ -110,15 +130,9 @@ def image(
     """Colour photographs: files or whole folders.
 
     What is finished is skipped, so the same call goes on after a break. A photograph that fails
-    does not stop the others; the exit code is then 1.
+    does not stop the others; the exit code is then 1. A PATH of - is standard input, from which the
+    result goes to standard output, or to the file that -o names.
     """
-    try:
-        chosen = VARIANTS if variants else VARIANTS[:1]
-        planned = plan(paths, out, recursive=recursive, variants=chosen)
-    except InputError as error:
-        raise click.UsageError(str(error)) from None
-    if hints and len({job.source for job in planned}) > 1:
-        raise click.UsageError("--hint speaks of places in one photograph; give only one.")
     options = BatchOptions(
         model=model,
         device=device,
@@ -129,7 +143,55 @@ def image(
         force=force,
         max_pixels=round(max_megapixels * _MEGA),
     )
+    if PIPE in paths or out == PIPE:
+        if variants:
+            raise click.UsageError(f"--variants are several results, {PIPE} is one.")
+        return _color_stream(paths, out, format_name, options, as_json=as_json)
+    if format_name is not None:
+        raise click.UsageError(_FORMAT_OF_FILES)
+    try:
+        planned = plan(
+            [Path(path) for path in paths],
+            None if out is None else Path(out),
+            recursive=recursive,
+            variants=VARIANTS if variants else VARIANTS[:1],
+        )
+    except InputError as error:
+        raise click.UsageError(str(error)) from None
+    if hints and len({job.source for job in planned}) > 1:
+        raise click.UsageError("--hint speaks of places in one photograph; give only one.")
     return _color(planned, options, jobs, as_json=as_json)
+
+
+def _color_stream(
+    paths: Sequence[str],
+    out: str | None,
+    format_name: str | None,
+    options: BatchOptions,
+    *,
+    as_json: bool,
+) -> int:
+    """One photograph from standard input, or to standard output."""
+    if len(paths) != 1:
+        raise click.UsageError(f"{PIPE} is one photograph; give no other PATH beside it.")
+    source: Path | IO[bytes] = sys.stdin.buffer if paths[0] == PIPE else Path(paths[0])
+    target: Path | IO[bytes]
+    if out is None or out == PIPE:
+        target = sys.stdout.buffer
+        if as_json:
+            raise click.UsageError("--json would be in the midst of the photograph; name a file.")
+        if sys.stdout.isatty():
+            raise click.UsageError("a terminal shows no photographs; send it into a file.")
+    else:
+        target = Path(out)
+        if format_name is not None:
+            raise click.UsageError(_FORMAT_OF_FILES)
+    outcome = color_stream(source, target, options, format_name=format_name or "")
+    with Reporter(1) as reporter:
+        reporter.tell(outcome)
+    if as_json:
+        click.echo(json.dumps(_record(outcome)))
+    return OK
 
 
 def _color(planned: Sequence[Job], options: BatchOptions, jobs: int, *, as_json: bool) -> int:

@@ -24,7 +24,7 @@ from photochrom.imageio.picture import (
     eight_bit_rgb,
     is_transparent,
 )
-from photochrom.imageio.reading import Source, from_pil, read
+from photochrom.imageio.reading import Source, from_pil, read, read_content
 from photochrom.imageio.writing import Target, keeps_depth, write
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "keeps_depth",
     "output_name",
     "read",
+    "read_content",
     "read_suffixes",
     "recognize",
     "write",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -44,21 +44,37 @@ def read(source: Source, *, name: str = "", max_pixels: int = DEFAULT_MAX_PIXELS
     Raises InputError (the message names the file and what to do) for what cannot be read or is no
     picture, and MissingDependencyError where a format needs an optional package.
     """
+    content = read_content(source, name=name, max_pixels=max_pixels)
+    return _decode(content.data, content.name, content.mode, max_pixels)
+
+
+class Content(NamedTuple):
+    """A file that may be a picture, undecoded."""
+
+    data: bytes
+    name: str
+    """What messages call it."""
+    mode: int | None
+    """Permission bits of a file on a disk."""
+
+
+def read_content(
+    source: Source, *, name: str = "", max_pixels: int = DEFAULT_MAX_PIXELS
+) -> Content:
+    """The bytes that `read` decodes. Raises InputError for what is too long for a picture, too."""
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         data, mode = _file_bytes(path, max_pixels)
-        name = name or str(path)
-    elif isinstance(source, (bytes, bytearray, memoryview)):
-        data, mode, name = bytes(source), None, name or "the picture"
-    elif hasattr(source, "read"):
+        return Content(data, name or str(path), mode)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return Content(bytes(source), name or "the picture", None)
+    if hasattr(source, "read"):
         name = name or stream_name(source)
-        data, mode = _stream_bytes(source, name, max_pixels), stream_mode(source)
-    else:
-        raise InputError(
-            f"cannot read a picture from {type(source).__name__}; pass a path, bytes or a file "
-            "object open in binary mode"
-        )
-    return _decode(data, name, mode, max_pixels)
+        return Content(_stream_bytes(source, name, max_pixels), name, stream_mode(source))
+    raise InputError(
+        f"cannot read a picture from {type(source).__name__}; pass a path, bytes or a file object "
+        "open in binary mode"
+    )
 
 
 def from_pil(image: Image.Image) -> Picture:

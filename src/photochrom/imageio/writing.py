@@ -127,10 +127,16 @@ def _encode(
         raise OutputError(f"cannot write {name}: {error}") from error
 
 
-def keeps_depth(path: Path, picture: Picture) -> bool:
-    """Whether a file of this name has as many bits per channel as the one the picture is from."""
-    target = format_of_name(path)
-    return not _is_deep(picture) or (target is not None and target.deep)
+def keeps_depth(target: Target, picture: Picture, *, format_name: str = "") -> bool:
+    """Whether `write` to this target keeps the bits per channel of the picture's own file.
+
+    Raises OutputError where no format is known for the target.
+    """
+    if not _is_deep(picture):
+        return True
+    if isinstance(target, (str, os.PathLike)):
+        return _choose_format(os.fspath(target), format_name, None).deep
+    return _choose_format(stream_name(target), format_name, picture).deep
 
 
 def _is_deep(picture: Picture) -> bool:

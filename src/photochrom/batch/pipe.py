@@ -1,0 +1,79 @@
+"""Colouring one picture from a stream or into one: a part of somebody's pipe."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import IO
+
+from photochrom.atomic import check_target
+from photochrom.batch.plan import Job
+from photochrom.batch.run import (
+    DEPTH_LOST,
+    BatchOptions,
+    Outcome,
+    color_picture,
+    is_left_alone,
+)
+from photochrom.engine import load, local_model
+from photochrom.errors import OutputError
+from photochrom.imageio import Picture, keeps_depth, read, read_content, write
+from photochrom.imageio.streams import stream_name, write_all
+
+PIPE = "-"
+"""What stands for standard input as a source, and for standard output as a target."""
+
+
+def color_stream(
+    source: Path | IO[bytes],
+    target: Path | IO[bytes],
+    options: BatchOptions,
+    *,
+    format_name: str = "",
+) -> Outcome:
+    """Colour a picture that comes from a stream or goes into one; the other may be a file.
+
+    A picture that is in colour already goes into a stream as it is, and is not written to a file.
+    format_name: of the result, as for `photochrom.imageio.write`; empty: what the target's name
+        says, else the picture's own. options.overwrite: of a target that is a file.
+    Raises InputError, OutputError and ModelError; nothing has gone into the stream then.
+    """
+    start = time.perf_counter()
+    job = Job(_path(source), _path(target))
+    if isinstance(target, Path):
+        check_target(target, overwrite=options.overwrite)
+    content = read_content(source, max_pixels=options.max_pixels)
+    picture = read(content.data, name=content.name, max_pixels=options.max_pixels)
+    if is_left_alone(picture, options):
+        if not isinstance(target, Path):
+            _pass_on(picture, content.data, target, format_name)
+        return Outcome(job, "in colour", f"{content.name} is in colour already; --force colours it")
+    network = load(local_model(options.model), device=options.device, threads=options.threads)
+    colored = color_picture(picture, options, network, content.name)
+    write(target, colored, format_name=format_name, overwrite=options.overwrite)
+    height, width = picture.pixels.shape[:2]
+    kept = keeps_depth(target, picture, format_name=format_name)
+    return Outcome(
+        job,
+        "coloured",
+        notes=picture.notes + (() if kept else (DEPTH_LOST,)),
+        size=(height, width),
+        model=network.card.title,
+        device=network.device,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _path(place: Path | IO[bytes]) -> Path:
+    return place if isinstance(place, Path) else Path(PIPE)
+
+
+def _pass_on(picture: Picture, data: bytes, target: IO[bytes], format_name: str) -> None:
+    """A picture that is left alone: its own bytes, unless another format is asked for."""
+    if format_name:
+        write(target, picture, format_name=format_name)
+        return
+    try:
+        write_all(target, data)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot write {stream_name(target)}: {error}") from error
