@@ -188,7 +188,7 @@ def _color_stream(
             raise click.UsageError(_FORMAT_OF_FILES)
     outcome = color_stream(source, target, options, format_name=format_name or "")
     with Reporter(1) as reporter:
-        reporter.tell(outcome)
+        reporter.report(outcome)
     if as_json:
         click.echo(json.dumps(_record(outcome)))
     return OK
