@@ -26,7 +26,7 @@ from photochrom.color.tone import tone
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio import Picture, read, write
 from photochrom.video.film import color_film
-from photochrom.video.io.encoder import Encoding
+from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import read_frames
 from photochrom.video.options import FilmHint, FilmProgress, FilmSettings, KeyFrame
@@ -209,7 +209,7 @@ import sys
 from pathlib import Path
 from photochrom.video.film import color_film
 from photochrom.video.options import FilmSettings, FilmHint
-from photochrom.video.io.encoder import Encoding
+from photochrom.video.io.codecs import Encoding
 
 model, source, target = sys.argv[1:]
 settings = FilmSettings(

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from photochrom.errors import InputError
 from photochrom.training.data.film_frames import drawn_frames
 from photochrom.video.converter import Converter
+from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.container import av
-from photochrom.video.io.encoder import Encoding
 from photochrom.video.io.orientation import orientation
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import read_frames

@@ -12,7 +12,8 @@ import pytest
 from fixtures.film import MILLISECONDS, Film, decoded, luma, make_film, neutral, write_segments
 
 from photochrom.errors import OutputError
-from photochrom.video.io.encoder import CODECS, Codec, Encoding, FilmWriter
+from photochrom.video.io.codecs import CODECS, Encoding
+from photochrom.video.io.encoder import FilmWriter
 from photochrom.video.io.frame import Frame
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import read_frames
@@ -126,7 +127,7 @@ def test_settings_that_a_codec_does_not_have_are_refused(values: dict[str, Any],
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_every_codec_has_its_own_defaults(codec: Codec) -> None:
+def test_every_codec_has_its_own_defaults(codec: str) -> None:
     assert Encoding(codec).options()
 
 

@@ -20,7 +20,7 @@ from photochrom.cli.options import (
 )
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.video.film import color_film
-from photochrom.video.io.encoder import CODECS, KINDS, Codec, Encoding
+from photochrom.video.io.codecs import CODECS, CONTAINERS, Encoding
 from photochrom.video.options import FilmHint, FilmOutcome, FilmSettings, KeyFrame, Progress
 from photochrom.video.parallel import Work, color_several
 from photochrom.video.preview import PREVIEW_PLACES, preview_film
@@ -28,8 +28,10 @@ from photochrom.video.segments import forget_parts
 from photochrom.video.stills import keyframes_in, write_stills
 
 _DEFAULT = FilmSettings()
-_CRF = ", ".join(f"{kind.crf} for {codec}" for codec, kind in KINDS.items() if kind.crf is not None)
-_PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in KINDS.items() if kind.preset)
+_CRF = ", ".join(
+    f"{kind.crf} for {codec}" for codec, kind in CODECS.items() if kind.crf is not None
+)
+_PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in CODECS.items() if kind.preset)
 
 
 @click.command()
@@ -38,19 +40,19 @@ _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in KINDS.items(
     "-o",
     "--out",
     type=click.Path(path_type=Path),
-    help="The film to write (.mp4, .mov, .mkv, .webm), or a folder. Without it, beside the film as "
-    "NAME.color.EXT.",
+    help=f"The film to write ({', '.join(CONTAINERS)}), or a folder. Without it, beside the film "
+    "as NAME.color.EXT.",
 )
 @click.option(
     "--codec",
-    type=click.Choice(CODECS),
+    type=click.Choice(tuple(CODECS)),
     default=_DEFAULT.encoding.codec,
     show_default=True,
-    help="h264 plays everywhere; prores is for editing; ffv1 loses nothing (into .mkv).",
+    help="; ".join(f"{codec} {kind.summary}" for codec, kind in CODECS.items()) + ".",
 )
 @click.option(
     "--crf",
-    type=click.IntRange(min=0, max=63),
+    type=click.IntRange(min=0, max=max(kind.crf_max for kind in CODECS.values())),
     help=f"Constant quality, smaller is better. Unless given: {_CRF}.",
 )
 @click.option(
@@ -128,7 +130,7 @@ _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in KINDS.items(
 def film(
     films: tuple[Path, ...],
     out: Path | None,
-    codec: Codec,
+    codec: str,
     crf: int | None,
     preset: str | None,
     steady: float,

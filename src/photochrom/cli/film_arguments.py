@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from photochrom.cli.options import color
-from photochrom.video.io.mux import CONTAINERS
+from photochrom.video.io.codecs import CONTAINERS
 from photochrom.video.options import FilmHint, KeyFrame
 
 _NUMBER = r"(\d+(?:\.\d*)?)"

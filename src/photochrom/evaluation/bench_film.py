@@ -14,7 +14,7 @@ from pathlib import Path
 
 from photochrom.engine import DEFAULT_MODEL
 from photochrom.evaluation.bench import ProcessCost, measure_process
-from photochrom.video.io.encoder import Encoding
+from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.probe import probe
 from photochrom.video.io.transcode import transcode
 

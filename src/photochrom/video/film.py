@@ -24,8 +24,8 @@ from photochrom.engine import Network
 from photochrom.locks import output_lock
 from photochrom.processors import available
 from photochrom.video.converter import Reel
+from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.container import AV_VERSION
-from photochrom.video.io.encoder import Encoding
 from photochrom.video.io.frame import FilmInfo, Frame
 from photochrom.video.io.mux import check_carried, join
 from photochrom.video.io.probe import probe

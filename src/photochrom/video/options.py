@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from photochrom.pipeline import NetworkSettings
-from photochrom.video.io.encoder import Encoding
+from photochrom.video.io.codecs import Encoding
 from photochrom.video.temporal.smoothing import DEFAULT_STEADY
 
 SEGMENT_FRAMES = 1500

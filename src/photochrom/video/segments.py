@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from photochrom.atomic import check_target, remove_leftovers, write_atomically
 from photochrom.errors import InputError, OutputError
 from photochrom.locks import output_lock
-from photochrom.video.io.encoder import Encoding, FilmWriter
+from photochrom.video.io.codecs import Encoding
+from photochrom.video.io.encoder import FilmWriter
 from photochrom.video.io.frame import FilmInfo, Frame
 
 MANIFEST = "manifest.json"

@@ -18,8 +18,8 @@ from photochrom.evaluation.bench_film import transcode_and_count
 from photochrom.evaluation.film import FilmMeasuring, evaluate_film
 from photochrom.training.data.film_frames import drawn_frames
 from photochrom.video.film import color_film
+from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.decoder import check_complete
-from photochrom.video.io.encoder import Encoding
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmSettings
 from photochrom.web.pictures.film_info import look_at

@@ -13,8 +13,9 @@ from typing import Any
 from av.packet import Packet
 
 from photochrom.errors import InputError, OutputError
+from photochrom.video.io.codecs import CODECS
 from photochrom.video.io.container import VideoStream, av, film_stream, opened
-from photochrom.video.io.encoder import KINDS, Codec, lead
+from photochrom.video.io.encoder import lead
 from photochrom.video.io.frame import FilmInfo
 
 
@@ -22,7 +23,8 @@ from photochrom.video.io.frame import FilmInfo
 class Stretches:
     """What is true of all stretches of a film."""
 
-    codec: Codec
+    codec: str
+    """One of `CODECS`."""
     start_s: Fraction
     """As the stretches count it: `lead` after the film's first frame is 0."""
     delay: int
@@ -52,7 +54,7 @@ def _look_at_one(path: Path) -> tuple[Stretches, tuple[Any, ...]]:
                 raise OutputError(f"{path} is no stretch of film; colour it again")
             context = stream.codec_context
             begin, delay = _order(path, container.demux(stream))
-            first = Stretches(_codec_of(stream), begin, delay)
+            first = Stretches(_codec_name(stream), begin, delay)
             says = (context.name, context.width, context.height, context.pix_fmt)
             return first, (*says, bytes(context.extradata or b""))
     except (InputError, av.FFmpegError) as error:
@@ -79,12 +81,11 @@ def _order(path: Path, packets: Iterator[Packet[VideoStream]]) -> tuple[Fraction
     return begin, delay
 
 
-def _codec_of(stream: VideoStream) -> Codec:
+def _codec_name(stream: VideoStream) -> str:
     name = stream.codec_context.codec.canonical_name
-    for codec in KINDS:
-        if codec == name:
-            return codec
-    raise OutputError(f"{name} is no codec that photochrom writes")
+    if name not in CODECS:
+        raise OutputError(f"{name} is no codec that photochrom writes")
+    return name
 
 
 def video_packets(

@@ -4,122 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from photochrom.errors import OutputError
+from photochrom.video.io.codecs import CODECS, Encoding
 from photochrom.video.io.container import VideoStream, av, plane_codes, words
 from photochrom.video.io.frame import UNSPECIFIED, FilmInfo, Frame
 from photochrom.video.io.probe import MATRIX_CODES
 
-Codec = Literal["h264", "hevc", "av1", "prores", "ffv1"]
-CODECS: tuple[Codec, ...] = get_args(Codec)
-_SEGMENT_FORMAT = "nut"
-"""The container of a stretch: any time base, no table at the end."""
-_PRORES_FORMAT = "mov"
-"""Of ProRes alone, which NUT does not hold."""
-X264_PRESETS = (
-    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
-    *("medium", "slow", "slower", "veryslow", "placebo"),
-)
 _LEAD_S = 3600
-
-
-@dataclass(frozen=True)
-class _Kind:
-    encoder: str
-    crf: int | None
-    crf_max: int
-    preset: str | None
-    presets: tuple[str, ...]
-    even: bool  # its 4:2:0 has no odd sizes
-
-
-KINDS: dict[Codec, _Kind] = {
-    # 480p films with noise, 2 threads: ms of processor / kB of film per frame / PSNR of luma in dB
-    # superfast crf 19: 10 / 34 / 39.5; veryfast crf 18: 16 / 32 / 40.1; faster crf 19: 26 / 31 /
-    # 40.4; fast crf 19: 39 / 31 / 41.0. superfast makes the whole command at 1080p
-    # faster than veryfast does, for files 14 % larger and 0.4 dB less.
-    "h264": _Kind("libx264", 18, 51, "superfast", X264_PRESETS, even=True),
-    "hevc": _Kind("libx265", 21, 51, "fast", X264_PRESETS, even=True),
-    "av1": _Kind("libsvtav1", 26, 63, "8", tuple(map(str, range(14))), even=False),
-    "prores": _Kind("prores_ks", None, 0, None, (), even=False),
-    "ffv1": _Kind("ffv1", None, 0, None, (), even=False),
-}
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """How a film is encoded.
-
-    codec: h264 plays everywhere; hevc and av1 are smaller and slower; prores (HQ, 4:2:2) is for
-        editing; ffv1 loses nothing.
-    crf: constant quality, 0 (h264, hevc: without any loss) to 51, av1 to 63; None: the codec's
-        own (`KINDS`). prores and ffv1 have none.
-    preset: "ultrafast" to "placebo", av1 "0" (slow) to "13"; None: the codec's own.
-    threads: of the encoder, 0: as many as it likes. Another number can change a lossy result.
-    Raises OutputError for values that the codec does not have.
-    """
-
-    codec: Codec = "h264"
-    crf: int | None = None
-    preset: str | None = None
-    threads: int = 0
-
-    def __post_init__(self) -> None:
-        if self.codec not in KINDS:
-            raise OutputError(f"codec {self.codec!r} is unknown; use one of {', '.join(CODECS)}")
-        kind = KINDS[self.codec]
-        if self.crf is not None and (kind.crf is None or not 0 <= self.crf <= kind.crf_max):
-            asked = f"a number from 0 to {kind.crf_max}" if kind.crf is not None else "none"
-            raise OutputError(f"--crf {self.crf} does not go with {self.codec}; it takes {asked}")
-        if self.preset is not None and self.preset not in kind.presets:
-            asked = f"one of {', '.join(kind.presets)}" if kind.presets else "none"
-            raise OutputError(
-                f"--preset {self.preset} does not go with {self.codec}; it takes {asked}"
-            )
-
-    def options(self) -> dict[str, str]:
-        """The encoder's options; nothing is left to its own version's taste that we choose."""
-        kind = KINDS[self.codec]
-        crf, preset = (
-            str(self.crf if self.crf is not None else kind.crf),
-            self.preset or kind.preset,
-        )
-        if self.codec == "h264":
-            # qp 0 is without loss at 8 and at 10 bits, crf 0 at 8 bits only.
-            return {"preset": str(preset)} | ({"qp": "0"} if crf == "0" else {"crf": crf})
-        if self.codec == "hevc":
-            more = ":lossless=1" if crf == "0" else ""
-            pools = f":pools={self.threads}" if self.threads else ""
-            return {
-                "preset": str(preset),
-                "crf": crf,
-                "x265-params": f"log-level=none{more}{pools}",
-            }
-        if self.codec == "av1":
-            return {"preset": str(preset), "crf": crf}
-        if self.codec == "prores":
-            return {"profile": "hq", "vendor": "apl0"}
-        return {"level": "3", "slicecrc": "1"}
 
 
 class FilmWriter:
     """Writes a stretch of a film: `with FilmWriter(...) as writer: writer.write(frame, chroma)`.
 
-    The file (NUT, or MOV for ProRes, whatever its name) has the video alone, with the source's time
-    base, times (moved by `lead`), colour tags and pixel aspect; `joining.join` makes the
+    The file (in the codec's `segment_format`, whatever its name) has the video alone, with the
+    source's time base, times (moved by `lead`), colour tags and pixel aspect; `mux.join` makes the
     film of it. Two stretches of one film have the same codec parameters and each begins with a key
-    frame that nothing reaches over. 8-bit films become yuv420p, 10-bit ones yuv420p10, prores
-    always yuv422p10.
-    H.264 and HEVC have no odd sizes at 4:2:0: the last column or row is there twice then.
+    frame that nothing reaches over. 8-bit films have 8 bits and 10-bit ones 10, where the codec
+    does not always have 10. Where it has no odd sizes, the last column or row is there twice.
 
     Raises OutputError where the encoder refuses, or the disk does.
     """
@@ -127,24 +37,23 @@ class FilmWriter:
     def __init__(self, path: str | Path, info: FilmInfo, encoding: Encoding | None = None) -> None:
         self.path, self.info = Path(path), info
         self.encoding = encoding or Encoding()
-        kind = KINDS[self.encoding.codec]
-        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells its settings on stderr otherwise
-        self._deep = info.bits > 8 or self.encoding.codec == "prores"
-        self._rows_doubled = self.encoding.codec == "prores"
-        self._height = info.height + (info.height % 2 if kind.even else 0)
-        self._width = info.width + (info.width % 2 if kind.even else 0)
-        sampling = "yuv422p" if self._rows_doubled else "yuv420p"
-        self._format = sampling + ("10le" if self._deep else "")
+        codec = CODECS[self.encoding.codec]
+        for name, value in codec.environment.items():
+            os.environ.setdefault(name, value)
+        self._deep = info.bits > 8 or codec.ten_bits
+        self._rows_doubled = codec.sampling == "yuv422p"
+        self._height = info.height + (info.height % 2 if codec.even_sizes else 0)
+        self._width = info.width + (info.width % 2 if codec.even_sizes else 0)
+        self._format = codec.sampling + ("10le" if self._deep else "")
         try:
-            prores = self.encoding.codec == "prores"
             self._container = av.open(
                 f"file:{self.path}",
                 "w",
-                format=_PRORES_FORMAT if prores else _SEGMENT_FORMAT,
-                container_options=timescale(info) if prores else {},
+                format=codec.segment_format,
+                container_options=container_options(codec.segment_format, info),
             )
             stream = self._container.add_stream(
-                kind.encoder,
+                codec.encoder,
                 rate=info.nominal_rate,
                 options=self.encoding.options(),
                 time_base=info.time_base,
@@ -262,8 +171,10 @@ def lead(info: FilmInfo) -> int:
     return ceil(_LEAD_S / info.time_base)
 
 
-def timescale(info: FilmInfo) -> dict[str, str]:
-    """The option of MP4 and MOV that keeps the film's unit of time."""
+def container_options(container: str, info: FilmInfo) -> dict[str, str]:
+    """Options of a container: MP4 and MOV are to keep the film's unit of time."""
+    if container not in ("mp4", "mov"):
+        return {}
     return {"video_track_timescale": str(info.time_base.denominator)}
 
 

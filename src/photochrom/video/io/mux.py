@@ -14,6 +14,7 @@ from av.stream import Stream
 
 from photochrom.atomic import check_target, replacement_file
 from photochrom.errors import OutputError
+from photochrom.video.io.codecs import CODECS
 from photochrom.video.io.concat import Stretches, look_at, video_packets
 from photochrom.video.io.container import (
     METADATA_ERRORS,
@@ -25,10 +26,9 @@ from photochrom.video.io.container import (
     other_streams,
     words,
 )
-from photochrom.video.io.encoder import color_tags, lead, timescale
+from photochrom.video.io.encoder import color_tags, container_options, lead
 from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.passthrough import (
-    CONTAINERS,
     Part,
     check_carried,
     container_of,
@@ -40,7 +40,7 @@ from photochrom.video.io.passthrough import (
     takes,
 )
 
-__all__ = ["CONTAINERS", "check_carried", "join"]
+__all__ = ["check_carried", "join"]
 
 
 def join(
@@ -83,14 +83,13 @@ def join(
         end_s=inf if end_s is None else float(begin_s) + end_s,
         shift_s=first_s if cut or info.path in segments else Fraction(0),
     )
-    options = timescale(info) if name in ("mp4", "mov") else {}
     try:
         with replacement_file(out, overwrite=overwrite) as temporary, opened(info.path) as source:
             with av.open(
                 f"file:{temporary}",
                 "w",
                 format=name,
-                container_options=options,
+                container_options=container_options(name, info),
                 metadata_errors=METADATA_ERRORS,
             ) as film:
                 _write(film, segments, info, source, part, name, first, comment)
@@ -121,7 +120,7 @@ def _write(
         template = film_stream(container)
         if template is None or own is None:
             raise OutputError(f"{segments[0]} is no stretch of film; colour it again")
-        video = _video_stream(film, template, info, name)
+        video = _video_stream(film, template, info, name, first.codec)
         copy_words(own, video)
     for stream in others:
         if takes(name, stream):
@@ -146,17 +145,18 @@ def _write(
 
 
 def _video_stream(
-    film: OutputContainer, template: VideoStream, info: FilmInfo, name: str
+    film: OutputContainer, template: VideoStream, info: FilmInfo, name: str, codec: str
 ) -> VideoStream:
     stream = film.add_stream_from_template(template, opaque=True)
     context = stream.codec_context
-    for tag, code in color_tags(info).items():
-        setattr(context, tag, code)
+    for key, code in color_tags(info).items():
+        setattr(context, key, code)
     context.sample_aspect_ratio = info.sample_aspect
     if info.rate:
         context.framerate = info.rate  # Matroska writes it down as the usual distance
-    if template.codec_context.codec.canonical_name == "hevc" and name in ("mp4", "mov"):
-        context.codec_tag = "hvc1"  # Apple's players read no other
+    tag = CODECS[codec].tags.get(name)
+    if tag is not None:
+        context.codec_tag = tag
     stream.time_base = info.time_base
     if info.rotation or info.mirrored:
         stream.set_display_rotation(info.rotation, hflip=info.mirrored)

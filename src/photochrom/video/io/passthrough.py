@@ -15,27 +15,15 @@ from av.packet import Packet
 from av.stream import Stream
 
 from photochrom.errors import OutputError
+from photochrom.video.io.codecs import CODECS, CONTAINERS
 from photochrom.video.io.container import InputContainer, av, opened, other_streams
-from photochrom.video.io.encoder import KINDS, Codec
 from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.probe import describe
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
 
-CONTAINERS = {
-    ".mp4": "mp4",
-    ".m4v": "mp4",
-    ".mov": "mov",
-    ".mkv": "matroska",
-    ".webm": "webm",
-}
-"""Suffix of the film to write: libav's name of its format."""
 _HEARD_OR_READ = ("audio", "subtitle")
-_REFUSED = {("mov", "av1")}
-"""What libav says it could write, and then does not."""
-_SAYS_ASPECT = ("h264", "hevc")
-"""Codecs that tell the shape of the pixels themselves, where PyAV cannot make Matroska tell it."""
 _OWN_KEYS = {
     *("major_brand", "minor_version", "compatible_brands", "encoder"),
     *("duration", "bps", "number_of_frames", "number_of_bytes"),
@@ -43,7 +31,7 @@ _OWN_KEYS = {
 """What a container says of itself; the new one says it anew, of what it holds now."""
 
 
-def check_carried(info: FilmInfo, out: str | Path, codec: Codec) -> tuple[str, ...]:
+def check_carried(info: FilmInfo, out: str | Path, codec: str) -> tuple[str, ...]:
     """Find out, before any work, whether the film `out` can hold all that the source carries.
 
     Returns a sentence for each stream that will stay behind because no film of that kind holds
@@ -55,18 +43,20 @@ def check_carried(info: FilmInfo, out: str | Path, codec: Codec) -> tuple[str, .
     name = container_of(out)
     with _scratch(name) as container:
         try:
-            if (name, codec) in _REFUSED:
+            if name in CODECS[codec].not_in:
                 raise ValueError
-            container.add_stream(KINDS[codec].encoder)
+            container.add_stream(CODECS[codec].encoder)
         except ValueError as error:
             raise OutputError(
                 f"cannot write {out}: {name} does not hold {codec}; name a .mkv"
             ) from error
     left: list[str] = []
-    if info.sample_aspect != 1 and name in ("matroska", "webm") and codec not in _SAYS_ASPECT:
+    silent = name in ("matroska", "webm") and not CODECS[codec].tells_aspect
+    if info.sample_aspect != 1 and silent:
+        telling = " or ".join(other for other, row in CODECS.items() if row.tells_aspect)
         left.append(
             f"the shape of the pixels ({info.sample_aspect}) stays behind: {codec} in {name} does "
-            "not tell it; write h264 or hevc, or another container"
+            f"not tell it; write {telling}, or another container"
         )
     with opened(info.path) as source:
         others = other_streams(source)

@@ -8,8 +8,8 @@ from av.container import OutputContainer
 from av.video.frame import VideoFrame
 
 from photochrom.errors import OutputError
+from photochrom.video.io.codecs import CODECS, Encoding
 from photochrom.video.io.container import VideoStream, av, words
-from photochrom.video.io.encoder import KINDS, Encoding
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import decoded_frames
 
@@ -20,12 +20,11 @@ def transcode(source: str | Path, target: str | Path, encoding: Encoding) -> int
     Returns the number of frames. Raises InputError as `probe` and `decoded_frames` do, OutputError
     where the encoder refuses.
     """
-    kind = KINDS[encoding.codec]
     info = probe(source)
     count = 0
     with av.open(f"file:{target}", "w") as out:
         encoder = out.add_stream(
-            kind.encoder,
+            CODECS[encoding.codec].encoder,
             rate=info.nominal_rate,
             options=encoding.options(),
             width=info.width + info.width % 2,
