@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from photochrom.api.catalog import models
     from photochrom.api.colorizer import Colorizer, colorize
     from photochrom.api.evaluate import evaluate
+    from photochrom.api.film import film
     from photochrom.api.folder import folder
     from photochrom.imageio import Picture, read, write
     from photochrom.pipeline import Hint
@@ -30,6 +31,7 @@ __all__ = [
     "colorize",
     "errors",
     "evaluate",
+    "film",
     "folder",
     "models",
     "read",
@@ -42,6 +44,7 @@ _HOMES = {
     "Picture": "photochrom.imageio",
     "colorize": "photochrom.api.colorizer",
     "evaluate": "photochrom.api.evaluate",
+    "film": "photochrom.api.film",
     "folder": "photochrom.api.folder",
     "models": "photochrom.api.catalog",
     "read": "photochrom.imageio",

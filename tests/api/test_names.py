@@ -18,6 +18,7 @@ PUBLIC = [
     "colorize",
     "errors",
     "evaluate",
+    "film",
     "folder",
     "models",
     "read",

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from photochrom.errors import InputError, OutputError
-from photochrom.video.converter import Reel, side_by_side
+from photochrom.video.converter import side_by_side
+from photochrom.video.frames import steady_frames
 from photochrom.video.io.encoder import FilmWriter
 from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.mux import check_carried, join
@@ -19,12 +20,9 @@ from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
 from photochrom.video.segments import check_output
 from photochrom.video.session import open_session
-from photochrom.video.temporal.smoothing import steady_chroma
-from photochrom.video.threads import ReadAhead
 from photochrom.video.user_colors import user_colors_by_shot
 
 PREVIEW_PLACES = 4
-_HELD = 8
 
 
 class _Place(NamedTuple):
@@ -59,23 +57,16 @@ def preview_film(
         with FilmWriter(stretch, wide, settings.encoding) as writer:
             times = _running_times(info)
             for place in places:
-                with ReadAhead(session.frames(place.start_s, place.end_s), _HELD) as items:
-                    reel = Reel(items, 1, 1)
-                    # No place has this many frames: it ends where its frames do.
-                    smalls = reel.stretch(1 << 31)
-                    steadied = steady_chroma(
-                        smalls, session.guess, steady=settings.steady, pinned=pinned
-                    )
-                    with contextlib.closing(steadied) as colors:
-                        for steady in colors:
-                            frame = reel.take().frame
-                            frame, chroma = side_by_side(
-                                frame, converter.chroma(frame, steady.ab), converter.planes.neutral
-                            )
-                            writer.write(dataclasses.replace(frame, pts=next(times)), chroma)
-                            done += 1
-                            if progress is not None:
-                                progress(FilmProgress(done, 0, None, network.device))
+                steadied = steady_frames(session, pinned, place.start_s, place.end_s)
+                with contextlib.closing(steadied) as frames:
+                    for frame, ab in frames:
+                        both, chroma = side_by_side(
+                            frame, converter.chroma(frame, ab), converter.planes.neutral
+                        )
+                        writer.write(dataclasses.replace(both, pts=next(times)), chroma)
+                        done += 1
+                        if progress is not None:
+                            progress(FilmProgress(done, 0, None, network.device))
         alone = probe(stretch)
         alone = dataclasses.replace(alone, rotation=info.rotation, mirrored=info.mirrored)
         check_carried(alone, target, settings.encoding.codec)

@@ -1,0 +1,170 @@
+"""Colouring a film: into a file, or frame by frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.api.progress import Progress, progress_of
+from photochrom.engine import DEFAULT_MODEL
+from photochrom.errors import InputError, requires_extra
+from photochrom.pipeline import DEFAULT_VIVIDNESS, Hint, Size
+
+if TYPE_CHECKING:
+    from photochrom.video.options import FilmHint, FilmOutcome, FilmProgress
+
+_NO_HINTS: Mapping[float, Sequence[Hint]] = {}
+_NO_STILLS: Mapping[float, str | os.PathLike[str]] = {}
+
+
+# fmt: off
+@overload
+def film(
+    source: str | os.PathLike[str], target: None = ..., *,
+    start_s: float | None = ..., end_s: float | None = ..., deinterlace: bool = ...,
+    hints: Mapping[float, Sequence[Hint]] = ...,
+    stills: Mapping[float, str | os.PathLike[str]] = ..., steady: float | None = ...,
+    model: str | os.PathLike[str] = ..., device: str = ..., threads: int | None = ...,
+    size: Size = ..., vividness: float = ...,
+) -> Generator[tuple[float, NDArray[np.uint8]]]: ...
+@overload
+def film(
+    source: str | os.PathLike[str], target: str | os.PathLike[str], *,
+    start_s: float | None = ..., end_s: float | None = ..., deinterlace: bool = ...,
+    hints: Mapping[float, Sequence[Hint]] = ...,
+    stills: Mapping[float, str | os.PathLike[str]] = ..., steady: float | None = ...,
+    codec: str = ..., crf: int | None = ..., preset: str | None = ...,
+    overwrite: bool = ..., resume: bool = ..., progress: bool | Progress = ...,
+    model: str | os.PathLike[str] = ..., device: str = ..., threads: int | None = ...,
+    size: Size = ..., vividness: float = ...,
+) -> FilmOutcome: ...
+# fmt: on
+def film(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None = None,
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    deinterlace: bool = False,
+    hints: Mapping[float, Sequence[Hint]] = _NO_HINTS,
+    stills: Mapping[float, str | os.PathLike[str]] = _NO_STILLS,
+    steady: float | None = None,
+    codec: str | None = None,
+    crf: int | None = None,
+    preset: str | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: bool | Progress = False,
+    model: str | os.PathLike[str] = DEFAULT_MODEL,
+    device: str = "auto",
+    threads: int | None = None,
+    size: Size = "auto",
+    vividness: float = DEFAULT_VIVIDNESS,
+) -> Any:
+    """Colour a film steadily: into another file, or without a target frame by frame.
+
+    Needs `pip install 'photochrom[video]'`. Memory does not grow with the film's length.
+
+    Args:
+        source: The film.
+        target: The film to write (.mp4, .m4v, .mov, .mkv, .webm), with sound, subtitles, chapters
+            and times kept; it appears when it is complete. None: nothing is written, the frames
+            are handed out.
+        start_s: Where to begin, seconds from the film's first frame; None: there.
+        end_s: Where to end; None: with the film.
+        deinterlace: Make a whole picture of the two half ones in each frame of an interlaced film,
+            which is refused otherwise.
+        hints: Colours of places by the seconds of their frames; they hold through the shot. They
+            have no radius here.
+        stills: Coloured stills of frames, paths by the seconds of the frames; likewise.
+        steady: How far colours follow the motion, 0 (each frame by itself) to 1; None: the default
+            of `photochrom film`.
+        codec: "h264", "hevc", "av1", "prores" or "ffv1", of the target; None: h264, which plays
+            everywhere.
+        crf: Constant quality of the target, smaller is better; None: the codec's own.
+        preset: How much time the encoder takes; None: the codec's own.
+        overwrite: Replace the target, and begin anew where there is unfinished work.
+        resume: Go on where an earlier call for this target was stopped.
+        progress: With a target: called with the numbers of frames that are done and of all (None
+            where the film does not say); or True for a bar on stderr.
+        model: As for `colorize`.
+        device: As for `colorize`.
+        threads: Of the network, and of the encoder; None: each as it likes best.
+        size: As for `colorize`.
+        vividness: As for `colorize`.
+
+    Returns:
+        Without a target a generator of (seconds from the film's first frame, picture): (H, W, 3)
+        uint8, sRGB-encoded, upright. Close it when you leave it early. With a target what became of
+        the film: `frames`, `seconds`, `fps`, `model`, `device`, `notes` (what the target has not).
+
+    Raises:
+        InputError: The film cannot be read or breaks off, or something that was asked for makes no
+            sense; frame by frame also while they are taken.
+        OutputError: The target exists or cannot be written; what was finished then stays.
+        ModelError: The model cannot be used.
+        MissingDependencyError: The extra `video` is not installed.
+
+    Examples:
+        >>> film("old.mp4", "old.color.mp4", progress=True)
+        >>> for seconds, rgb in film("old.mp4"):
+        ...     print(f"{seconds:.2f} s: {rgb.shape}")
+    """
+    with requires_extra("video", "a film"):
+        from photochrom.video.film import color_film
+        from photochrom.video.frames import color_frames
+        from photochrom.video.options import FilmSettings, KeyFrame
+    settings = FilmSettings(
+        model=model if isinstance(model, str) else Path(model),
+        device=device,
+        threads=threads,
+        size=size,
+        vividness=vividness,
+        start_s=start_s,
+        end_s=end_s,
+        deinterlace=deinterlace,
+        hints=tuple(_film_hints(hints)),
+        keyframes=tuple(KeyFrame(time_s, Path(path)) for time_s, path in stills.items()),
+        overwrite=overwrite,
+        resume=resume,
+    )
+    if steady is not None:
+        settings = replace(settings, steady=steady)
+    if target is None:
+        of_target = {
+            "codec": codec,
+            "crf": crf,
+            "preset": preset,
+            "overwrite": overwrite or None,
+            "resume": resume or None,
+            "progress": progress or None,
+        }
+        given = [name for name, value in of_target.items() if value is not None]
+        if given:
+            raise InputError(f"without a target there is nothing for {', '.join(given)} to do.")
+        return color_frames(Path(source), settings)
+    encoding: dict[str, Any] = {"crf": crf, "preset": preset}
+    encoding |= {} if codec is None else {"codec": codec}
+    settings = replace(settings, encoding=replace(settings.encoding, **encoding))
+    with progress_of(progress, Path(source).name) as report:
+
+        def note(done: FilmProgress) -> None:
+            report(done.frames, done.total)
+
+        return color_film(Path(source), Path(target), settings, note)
+
+
+def _film_hints(hints: Mapping[float, Sequence[Hint]]) -> Iterator[FilmHint]:
+    from photochrom.video.options import FilmHint
+
+    for time_s, places in hints.items():
+        for hint in places:
+            if hint.radius:
+                raise InputError(f"{hint} has a radius; hints of films are points.")
+            yield FilmHint(time_s, hint.x, hint.y, hint.rgb)
