@@ -78,7 +78,7 @@ class Hint:
         if not sensible:
             raise InputError(
                 f"{self} is no place in a picture; x and y are pixels counted from the upper left "
-                "corner, the radius is a number of pixels of at least 0."
+                "corner, the radius is a number of pixels of at least 0"
             )
 
     @property
@@ -106,7 +106,7 @@ def parse_color(color: Color) -> tuple[int, int, int]:
         return red, green, blue
     raise InputError(
         f"{color!r} is no colour; write it like #c81e1e, or as a CSS name such as crimson, or as "
-        "three whole numbers from 0 to 255, such as (200, 30, 30)."
+        "three whole numbers from 0 to 255, such as (200, 30, 30)"
     )
 
 
@@ -182,7 +182,7 @@ def working_lightness(rgb: NDArray[Any], size: Size, card: ModelCard) -> NDArray
     height, width = rgb.shape[:2]
     short_px = min(card.size, height, width) if size == "auto" else size
     if short_px < 1:
-        raise InputError(f"the working size is {size} px; it must be at least 1, or 'auto'.")
+        raise InputError(f"the working size is {size} px; it must be at least 1, or 'auto'")
     small = shrink(rgb, working_shape(height, width, short_px, card.multiple))
     white = np.iinfo(rgb.dtype).max if rgb.dtype.kind == "u" else 1.0
     return lightness(small / np.float32(white))
@@ -288,15 +288,15 @@ def check_numbers(rgb: NDArray[Any], vividness: float, hints: Sequence[Hint]) ->
     check_picture(rgb)
     if rgb.dtype.kind == "f" and not (rgb.min() >= 0.0 and rgb.max() <= 1.0):
         raise InputError(
-            f"a floating picture must lie in [0, 1]; this one spans {rgb.min()} to {rgb.max()}. "
-            "Divide it by its white, or pass integers."
+            f"a floating picture must lie in [0, 1]; this one spans {rgb.min()} to {rgb.max()}; "
+            "divide it by its white, or pass integers"
         )
     if not (math.isfinite(vividness) and vividness >= 0.0):
-        raise InputError(f"the vividness is {vividness}; it must be a number of at least 0.")
+        raise InputError(f"the vividness is {vividness}; it must be a number of at least 0")
     height, width = rgb.shape[:2]
     for hint in hints:
         if not (0 <= hint.x <= width - 1 and 0 <= hint.y <= height - 1):
             raise InputError(
-                f"{hint} lies outside the picture of {width} x {height} px. Give pixels counted "
-                "from the upper left corner."
+                f"{hint} lies outside the picture of {width} x {height} px; give pixels counted "
+                "from the upper left corner"
             )

@@ -110,7 +110,7 @@ def test_one_file_can_be_given_its_result(album: Path, tmp_path: Path) -> None:
 
 def test_many_pictures_do_not_fit_into_one_file(album: Path, tmp_path: Path) -> None:
     for paths in ([album], [album / "b.jpg", album / "A.PNG"]):
-        with pytest.raises(InputError, match="Give a folder to -o"):
+        with pytest.raises(InputError, match="give a folder to -o"):
             plan(paths, tmp_path / "result.png")
 
 

@@ -172,7 +172,7 @@ def test_an_output_that_is_the_input_is_refused(album: Path, tiny: Path) -> None
     [
         (MemoryError(), "more memory"),
         (cv2.error("(-4:Insufficient memory) Failed to allocate 9 bytes"), "more memory"),
-        (OSError(5, "Input/output error"), "good.jpg could not be coloured: Input/output error."),
+        (OSError(5, "Input/output error"), "good.jpg could not be coloured: Input/output error"),
         (ZeroDivisionError("by zero"), "mistake in photochrom (ZeroDivisionError: by zero)"),
         (InputError("the hint is odd."), "good.jpg: the hint is odd."),
     ],

@@ -145,7 +145,7 @@ def test_folders_keep_their_structure(
         (["--device", "tpu"], "openvino"),
         (["--jobs", "0"], "jobs"),
         (["other.jpg", "--hint", "1,2,#ffffff"], "one photograph"),
-        (["other.jpg", "-o", "one.png"], "Give a folder to -o"),
+        (["other.jpg", "-o", "one.png"], "give a folder to -o"),
         (["-o", "one.heic"], "cannot be written; use one of"),
         (["--nonsense"], "--nonsense"),
     ],

@@ -196,7 +196,7 @@ def test_an_address_without_all_it_needs_is_refused(address: str, message: str) 
 def test_a_missing_page_and_a_silent_host_are_told(server: tuple[str, type[_Server]]) -> None:
     with pytest.raises(ModelError, match="answers 404"):
         find.read_model(f"{server[0]}/missing.onnx#sha256={SHA256}")
-    with pytest.raises(ModelError, match="Check the address and the network"):
+    with pytest.raises(ModelError, match="check the address and the network"):
         find.read_model(f"http://127.0.0.1:9/net.onnx#sha256={SHA256}")
 
 

@@ -157,7 +157,7 @@ def test_an_unknown_device_names_the_known_ones(tiny: Path) -> None:
 
 def test_an_unavailable_device_names_the_available_ones(tiny: Path) -> None:
     missing = next(name for name in DEVICES if name not in available_devices())
-    with pytest.raises(ModelError, match=r"is not available here .* Available are auto, cpu"):
+    with pytest.raises(ModelError, match=r"is not available here .* available are auto, cpu"):
         load(tiny, device=missing)
 
 

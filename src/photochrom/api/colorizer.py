@@ -189,7 +189,7 @@ class Colorizer:
         own = unpacked(source)
         pictures = [_picture(source).pixels] if own is None else own.pictures
         if len(pictures) != 1:
-            raise InputError(f"predict takes one picture, not a batch of {len(pictures)}.")
+            raise InputError(f"predict takes one picture, not a batch of {len(pictures)}")
         chosen = self._chosen(size, vividness)
         with _named(source):
             return pipeline.predict(
@@ -345,7 +345,7 @@ def _picture(source: Any) -> Picture:
         source, "read"
     ):
         return read(source)
-    raise InputError(f"a value of type {type(source).__name__} is no picture; give {_TAKEN}.")
+    raise InputError(f"a value of type {type(source).__name__} is no picture; give {_TAKEN}")
 
 
 @contextmanager
@@ -362,5 +362,5 @@ def _named(source: object) -> Iterator[None]:
 def _refuse_hints(hints: Sequence[Hint], pictures: int) -> None:
     if hints and pictures != 1:
         raise InputError(
-            f"hints are of one picture, and {pictures} are given; colour them one by one."
+            f"hints are of one picture, and {pictures} are given; colour them one by one"
         )

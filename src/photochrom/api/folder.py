@@ -61,7 +61,7 @@ def folder(
     """
     place = Path(source)
     if not place.is_dir():
-        raise InputError(f"{place} is no folder; to colour a single picture, call colorize.")
+        raise InputError(f"{place} is no folder; to colour a single picture, call colorize")
     jobs = plan([place], Path(target), recursive=recursive)
     if len(jobs) == 1 and jobs[0].source == place and jobs[0].problem is not None:
         raise jobs[0].problem

@@ -79,7 +79,7 @@ def _of_tensor(tensor: Any) -> Unpacked:
     shape = tuple(tensor.shape)
     if len(shape) not in (3, 4) or shape[-3] not in (1, 3) or 0 in shape:
         raise InputError(
-            f"a tensor must be (C, H, W) or (N, C, H, W) with 1 or 3 channels; this one is {shape}."
+            f"a tensor must be (C, H, W) or (N, C, H, W) with 1 or 3 channels; this one is {shape}"
         )
     plain = tensor.detach().cpu()
     if tensor.dtype.is_floating_point:

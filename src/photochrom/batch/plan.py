@@ -63,12 +63,12 @@ def plan(
         if out.suffix.lower() not in write_suffixes():
             raise InputError(
                 f"the output {out} is of a format that cannot be written; "
-                f"use one of {', '.join(write_suffixes())}."
+                f"use one of {', '.join(write_suffixes())}"
             )
         if len(paths) != 1 or is_folder(paths[0]):
             raise InputError(
-                f"the output {out} is one file, but there is more than one input. "
-                "Give a folder to -o."
+                f"the output {out} is one file, but there is more than one input; "
+                "give a folder to -o"
             )
         jobs = [Job(paths[0], out)]
     else:
@@ -101,7 +101,7 @@ def _jobs(path: Path, out: Path | None, *, recursive: bool) -> Iterator[Job]:
         found = True
         yield job
     if not found:
-        more = "" if recursive else " Subfolders are looked into with --recursive."
+        more = "" if recursive else "; --recursive looks into subfolders, too"
         yield _failed_job(path, f"there are no pictures in the folder {path}.{more}")
 
 
@@ -114,7 +114,7 @@ def _jobs_below(top: Path, folder: Path, out: Path | None, *, recursive: bool) -
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        yield _failed_job(folder, f"the folder {folder} cannot be read: {error.strerror}.")
+        yield _failed_job(folder, f"the folder {folder} cannot be read: {error.strerror}")
         return
     subfolders = []
     for entry in found:
@@ -175,15 +175,15 @@ def _without_clashes(jobs: Iterable[Job]) -> Iterator[Job]:
         elif target in taken:
             yield _failed_job(
                 job.source,
-                f"{job.source} would be written to {job.target} like {taken[target]}. "
-                "Colour it on its own, with -o.",
+                f"{job.source} would be written to {job.target} like {taken[target]}; "
+                "colour it on its own, with -o",
                 job.variant,
             )
         elif target in sources:
             yield _failed_job(
                 job.source,
-                f"{job.source} would be written over the input {job.target}. "
-                "Give another folder to -o.",
+                f"{job.source} would be written over the input {job.target}; "
+                "give another folder to -o",
                 job.variant,
             )
         else:

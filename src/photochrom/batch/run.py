@@ -176,14 +176,14 @@ def _failure_message(job: Job, error: Exception) -> str:
     """What people can make of an error that is none of ours."""
     if isinstance(error, MemoryError) or "Insufficient memory" in str(error):  # OpenCV's own error
         return (
-            f"{job.source} needs more memory than there is. Close other programs, or colour it "
-            "with --jobs 1."
+            f"{job.source} needs more memory than there is; close other programs, or colour it "
+            "with --jobs 1"
         )
     if isinstance(error, OSError):
-        return f"{job.source} could not be coloured: {error.strerror or error}."
+        return f"{job.source} could not be coloured: {error.strerror or error}"
     return (
         f"{job.source} could not be coloured, by a mistake in photochrom "
-        f"({type(error).__name__}: {error}). Please report it."
+        f"({type(error).__name__}: {error}); please report it"
     )
 
 
@@ -217,13 +217,13 @@ def _check_place(job: Job, options: BatchOptions) -> None:
         above = next((place for place in folder.parents if is_folder(place)), folder)
         if not os.access(above, os.W_OK):
             raise OutputError(
-                f"the folder {folder} cannot be made: {above} is not writable. Give another to -o."
+                f"the folder {folder} cannot be made: {above} is not writable; give another to -o"
             )
         return
     check_target(job.target, overwrite=options.overwrite)
     if job.target.exists() and job.source.exists() and job.target.samefile(job.source):
         raise OutputError(
-            f"{job.target} is the input {job.source} itself. Give another output to -o."
+            f"{job.target} is the input {job.source} itself; give another output to -o"
         )
 
 
@@ -232,9 +232,9 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise OutputError(
-            f"the folder {folder} cannot be made: a file has its name. Give another to -o."
+            f"the folder {folder} cannot be made: a file has its name; give another to -o"
         ) from None
     except OSError as error:
         raise OutputError(
-            f"the folder {folder} cannot be made: {error.strerror}. Give another to -o."
+            f"the folder {folder} cannot be made: {error.strerror}; give another to -o"
         ) from None

@@ -34,7 +34,7 @@ def compose(
     Returns (H, W, 3), sRGB-encoded: uint8 or uint16 over the whole range, or float32 in [0, 1].
     """
     if ab.shape != (*L.shape, 2):
-        raise InputError(f"Chroma of shape {ab.shape} does not fit lightness of {L.shape}.")
+        raise InputError(f"chroma of shape {ab.shape} does not fit lightness of {L.shape}")
     height, width = L.shape
     rgb = _empty_picture(height, width, dtype)
 
@@ -93,7 +93,7 @@ def compose_upsampled(
 
 def _empty_picture(height: int, width: int, dtype: DTypeLike) -> NDArray[Any]:
     if np.dtype(dtype) not in (np.uint8, np.uint16, np.float32):
-        raise ValueError(f"A picture is uint8, uint16 or float32, not {np.dtype(dtype)}.")
+        raise ValueError(f"a picture is uint8, uint16 or float32, not {np.dtype(dtype)}")
     return np.empty((height, width, 3), dtype)
 
 

@@ -23,7 +23,7 @@ def working_shape(height: int, width: int, size: int, multiple: int) -> tuple[in
     rounded to the nearest multiple of ``multiple``, at least one.
     """
     if min(height, width, size, multiple) < 1:
-        raise ValueError(f"Sizes must be at least 1: {height=}, {width=}, {size=}, {multiple=}.")
+        raise ValueError(f"sizes must be at least 1: {height=}, {width=}, {size=}, {multiple=}")
     scale = min(size / min(height, width), LONGEST_PER_SHORT * size / max(height, width))
     h, w = (max(1, round(side * scale / multiple)) * multiple for side in (height, width))
     return h, w

@@ -44,12 +44,12 @@ def lightness(picture: NDArray[Any]) -> NDArray[np.float32]:
 def check_picture(picture: NDArray[Any]) -> None:
     """Raise InputError unless the array is a picture that `lightness` understands."""
     if not (picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 3)):
-        raise InputError(f"A picture must be (H, W) or (H, W, 3); this one is {picture.shape}.")
+        raise InputError(f"a picture must be (H, W) or (H, W, 3); this one is {picture.shape}")
     if picture.size == 0:
-        raise InputError(f"The picture is empty: its shape is {picture.shape}.")
+        raise InputError(f"the picture is empty: its shape is {picture.shape}")
     if picture.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         raise InputError(
-            f"A picture must be uint8, uint16 or floating in [0, 1]; this one is {picture.dtype}."
+            f"a picture must be uint8, uint16 or floating in [0, 1]; this one is {picture.dtype}"
         )
 
 

@@ -68,7 +68,7 @@ class UpsampledChroma:
             size where that is smaller; it may answer with another size between the two.
         """
         if ab_small.ndim != 3 or ab_small.shape[2] != 2 or ab_small.size == 0:
-            raise InputError(f"A chroma map must be (h, w, 2); this one is {ab_small.shape}.")
+            raise InputError(f"a chroma map must be (h, w, 2); this one is {ab_small.shape}")
         ab = np.ascontiguousarray(np.moveaxis(ab_small, -1, 0), dtype=np.float32)
         self._slope: Surface | None = None
         if method == "bicubic":
@@ -78,7 +78,7 @@ class UpsampledChroma:
             slope, offset = _guided_coefficients(ab, lightness_at(middle))
             self._slope, self._offset = Surface(slope, shape), Surface(offset, shape)
         else:
-            raise ValueError(f"Unknown upsampling {method!r}; known are 'bicubic' and 'guided'.")
+            raise ValueError(f"unknown upsampling {method!r}; known are 'bicubic' and 'guided'")
 
     def rows(self, start: int, stop: int, L: NDArray[np.float32]) -> NDArray[np.float32]:
         """Planes a and b of some rows, (2, n, W) float32; L: (n, W) float32 of the same rows."""

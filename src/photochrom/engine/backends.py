@@ -59,7 +59,7 @@ def _start_onnxruntime(
     if session.get_providers()[0] != device.provider:
         raise ModelError(
             f"ONNX Runtime lists {device.name!r} but cannot start it (it would run on "
-            f"{session.get_providers()[0]}). Check its drivers and libraries, or use --device cpu."
+            f"{session.get_providers()[0]}); check its drivers and libraries, or use --device cpu"
         )
     check_tensors(
         [Tensor(t.name, t.type == "tensor(float)", t.shape) for t in session.get_inputs()],
@@ -125,16 +125,16 @@ def _openvino_tensors(ports: Any) -> list[Tensor]:
 
 def _load_failure(source: str, device: str, engine: str, error: Exception) -> str:
     return (
-        f"{source} does not load on {device} with {engine}: {_first_line(error)}. The file may be "
-        "damaged or made for another version; download or export it again, or try another --device."
+        f"{source} does not load on {device} with {engine}: {_first_line(error)}; the file may be "
+        "damaged or made for another version: download or export it again, or try another --device"
     )
 
 
 def _run_failure(source: str, inputs: NDArray[np.float32], error: Exception) -> str:
     height, width = inputs.shape[2:]
     return (
-        f"{source} failed on a picture of {width} x {height}: {_first_line(error)}. "
-        "Try a smaller --size or another --device."
+        f"{source} failed on a picture of {width} x {height}: {_first_line(error)}; "
+        "try a smaller --size or another --device"
     )
 
 

@@ -44,12 +44,12 @@ class ModelCard:
         if not (0 < self.multiple <= self.size):
             raise ModelError(
                 f"model card of {self.name!r}: size {self.size} and multiple {self.multiple} do "
-                "not go together; 0 < multiple <= size is needed. Export the model again."
+                "not go together (0 < multiple <= size is needed); export the model again"
             )
         if not 0.0 < self.chroma_gain < 100.0:
             raise ModelError(
                 f"model card of {self.name!r}: chroma_gain {self.chroma_gain} is not a positive "
-                "factor. Export the model again."
+                "factor; export the model again"
             )
 
     @property
@@ -75,24 +75,24 @@ class ModelCard:
             values = json.loads(text)
         except json.JSONDecodeError as error:
             raise ModelError(
-                f"the model card is not JSON ({error}). Export the model again."
+                f"the model card is not JSON ({error}); export the model again"
             ) from None
         if not isinstance(values, dict):
             raise ModelError(
-                f"the model card is a JSON {type(values).__name__}, not an object. "
-                "Export the model again."
+                f"the model card is a JSON {type(values).__name__}, not an object; "
+                "export the model again"
             )
         fields = {field.name: field for field in dataclasses.fields(cls)}
         unknown = sorted(set(values) - set(fields))
         if unknown:
             raise ModelError(
                 f"the model card has unknown keys {', '.join(unknown)}; known are "
-                f"{', '.join(fields)}. The model was made for another version of photochrom."
+                f"{', '.join(fields)}; the model was made for another version of photochrom"
             )
         required = [n for n, f in fields.items() if f.default is dataclasses.MISSING]
         missing = [name for name in required if name not in values]
         if missing:
-            raise ModelError(f"the model card lacks {', '.join(missing)}. Export the model again.")
+            raise ModelError(f"the model card lacks {', '.join(missing)}; export the model again")
         return cls(
             **{n: _field_value(n, str(fields[n].type), value) for n, value in values.items()}
         )
@@ -111,7 +111,7 @@ def _field_value(name: str, kind: str, value: Any) -> Any:
             key: _field_value(f"{name}.{key}", "float", number) for key, number in value.items()
         }
     raise ModelError(
-        f"the model card's {name} is {value!r}, but should be {kind}. Export the model again."
+        f"the model card's {name} is {value!r}, but should be {kind}; export the model again"
     )
 
 
@@ -125,13 +125,13 @@ def read_card(onnx_file: bytes, source: str) -> ModelCard:
         metadata = dict(_metadata(memoryview(onnx_file)))
     except (ValueError, IndexError, UnicodeDecodeError):
         raise ModelError(
-            f"{source} is damaged or is not an ONNX file ({len(onnx_file)} bytes). "
-            "Download or export it again."
+            f"{source} is damaged or is not an ONNX file ({len(onnx_file)} bytes); "
+            "download or export it again"
         ) from None
     if CARD_KEY not in metadata:
         raise ModelError(
             f"{source} carries no model card ({CARD_KEY} in its metadata), so it is not a "
-            "photochrom model. Make one with `photochrom export`."
+            "photochrom model; make one with `photochrom export`"
         )
     try:
         return ModelCard.from_json(metadata[CARD_KEY])

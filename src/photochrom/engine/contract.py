@@ -77,7 +77,7 @@ def check_inputs(inputs: NDArray[np.float32], multiple: int) -> None:
     ):
         raise InputError(
             f"the network's input is {inputs.dtype} of shape {inputs.shape}; it takes float32 "
-            f"(N, 4, height, width), height and width multiples of {multiple}."
+            f"(N, 4, height, width), height and width multiples of {multiple}"
         )
 
 
@@ -97,6 +97,6 @@ def check_prediction(outputs: dict[str, NDArray[Any]], count: int, source: str) 
 
 def _contract_breach(source: str, what: str) -> str:
     return (
-        f"{source} does not keep the contract of a colouring network: {what}. "
-        "Export it again with `photochrom export`."
+        f"{source} does not keep the contract of a colouring network: {what}; "
+        "export it again with `photochrom export`"
     )

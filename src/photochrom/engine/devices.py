@@ -102,12 +102,12 @@ def choose_device(name: str = "auto") -> Device:
             return DEVICES["openvino"]
         return DEVICES["cpu"]
     if name not in DEVICES:
-        raise ModelError(f"there is no device {name!r}; known are {', '.join(DEVICE_NAMES)}.")
+        raise ModelError(f"there is no device {name!r}; known are {', '.join(DEVICE_NAMES)}")
     device = DEVICES[name]
     if not device.is_available():
         raise ModelError(
-            f"the device {name!r} is not available here ({device.install}). "
-            f"Available are auto, {', '.join(available_devices())}."
+            f"the device {name!r} is not available here ({device.install}); "
+            f"available are auto, {', '.join(available_devices())}"
         )
     return device
 

@@ -28,8 +28,8 @@ def download(url: str, checksum: str, target: Path) -> bytes:
     actual = hashlib.sha256(content).hexdigest()
     if actual != checksum:
         raise ModelError(
-            f"{url} is not the file that was asked for: its SHA-256 is {actual}, not {checksum}. "
-            "Check the address and the checksum; nothing was kept."
+            f"{url} is not the file that was asked for: its SHA-256 is {actual}, not {checksum}; "
+            "check the address and the checksum (nothing was kept)"
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -37,8 +37,8 @@ def download(url: str, checksum: str, target: Path) -> bytes:
         write_atomically(target, content, overwrite=True)
     except (OSError, OutputError) as error:
         raise ModelError(
-            f"the model was fetched but cannot be kept: {error}. "
-            "Free some space or set PHOTOCHROM_CACHE to another folder."
+            f"the model was fetched but cannot be kept: {error}; "
+            "free some space or set PHOTOCHROM_CACHE to another folder"
         ) from None
     return content
 
@@ -56,14 +56,14 @@ def _fetch(url: str) -> Iterator[bytes]:
     except urllib.error.HTTPError as error:
         error.close()
         raise ModelError(
-            f"{url} cannot be fetched: the server answers {error.code} {error.reason}. "
-            "Check the address."
+            f"{url} cannot be fetched: the server answers {error.code} {error.reason}; "
+            "check the address"
         ) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise ModelError(
-            f"{url} cannot be fetched: {reason}. Check the address and the network; a model file "
-            "fetched by other means can be given by its path."
+            f"{url} cannot be fetched: {reason}; check the address and the network (a model file "
+            "fetched by other means can be given by its path)"
         ) from None
 
 
@@ -72,5 +72,5 @@ def _limit_size(answer: Any, url: str) -> Iterator[bytes]:
     while chunk := answer.read(_CHUNK_BYTES):
         received += len(chunk)
         if received > MAX_BYTES:
-            raise ModelError(f"{url} is larger than {MAX_BYTES >> 30} GiB, which no model is.")
+            raise ModelError(f"{url} is larger than {MAX_BYTES >> 30} GiB, which no model is")
         yield chunk

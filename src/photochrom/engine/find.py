@@ -81,7 +81,7 @@ def _fetch(address: str) -> tuple[Path, bytes]:
     if not fragment.startswith("sha256=") or not _SHA256.fullmatch(checksum):
         raise ModelError(
             f"{address}: a model from the network needs its checksum, so that it is the file you "
-            "mean. Add #sha256= and the 64 hex digits that its publisher (or sha256sum) gives."
+            "mean; add #sha256= and the 64 hex digits that its publisher (or sha256sum) gives"
         )
     url = _hub_url(location) if location.startswith("hf:") else location
     # Not the query: of a signed address it is long, and new every time.
@@ -128,16 +128,16 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise ModelError(f"there is no model file {path}; check the path.") from None
+        raise ModelError(f"there is no model file {path}; check the path") from None
     except OSError as error:
-        raise ModelError(f"the model file {path} cannot be read: {error.strerror}.") from None
+        raise ModelError(f"the model file {path} cannot be read: {error.strerror}") from None
 
 
 def _verify(content: bytes, checksum: str, path: Path) -> bytes:
     if hashlib.sha256(content).hexdigest() != checksum:
         raise ModelError(
-            f"{path} is not the file that was shipped (its SHA-256 differs from {_TABLE}). "
-            "Install photochrom again: pip install --force-reinstall photochrom"
+            f"{path} is not the file that was shipped (its SHA-256 differs from {_TABLE}); "
+            "install photochrom again: pip install --force-reinstall photochrom"
         )
     return content
 
@@ -145,7 +145,7 @@ def _verify(content: bytes, checksum: str, path: Path) -> bytes:
 def _alternatives(name: str, directory: Path) -> str:
     names = shipped_models(directory)
     if not names:
-        return "this copy of photochrom ships none. Give a path or an address of a .onnx file."
+        return "this copy of photochrom ships none: give a path or an address of a .onnx file"
     close = difflib.get_close_matches(name, names, n=1)
     guess = f"did you mean {close[0]!r}? " if close else ""
-    return f"{guess}Shipped are {', '.join(names)}; a path or an address of a .onnx file works too."
+    return f"{guess}shipped are {', '.join(names)}; a path or an address of a .onnx file works too"

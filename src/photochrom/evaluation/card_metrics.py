@@ -26,7 +26,7 @@ def read_card_metrics(path: Path) -> dict[str, float]:
         raise InputError(f"{path} is not what `photochrom evaluate --json` writes") from error
     if len(figures) != 1:
         raise InputError(
-            f"{path} holds figures of {len(figures)} models; a card needs those of one. Run "
+            f"{path} holds figures of {len(figures)} models; a card needs those of one; run "
             "photochrom evaluate with that --model alone"
         )
     return figures[0]

@@ -103,7 +103,7 @@ def evaluate_film(
     """
     info = probe(path)
     if info.monochrome:
-        raise InputError(f"{path} has no colours to compare with; take a film in colour.")
+        raise InputError(f"{path} has no colours to compare with; take a film in colour")
     planes = FilmPlanes(info.height, info.width, 8, info.full_range, info.matrix)
     card = network.card
     smallest = min(card.size, info.height, info.width)
@@ -146,8 +146,8 @@ def evaluate_film(
             advance()
     if frames < 2:
         raise InputError(
-            f"fewer than two frames of {path} were measured; flicker needs at least 2. Take a "
-            "longer film, or a larger --limit."
+            f"fewer than two frames of {path} were measured; flicker needs at least 2; take a "
+            "longer film, or a larger --limit"
         )
     return FilmReport(path, frames, {name: meter.scores() for name, meter in meters.items()})
 

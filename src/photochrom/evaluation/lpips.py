@@ -87,7 +87,7 @@ class Lpips:
         except Exception as error:  # ONNX Runtime raises a class of its own for each status
             raise ModelError(
                 "the LPIPS weights are not those of SqueezeNet 1.1 and its heads: their shapes do "
-                "not fit together. Make the file again as docs/metrics.md says."
+                "not fit together; make the file again as docs/metrics.md says"
             ) from error
 
     @classmethod

@@ -223,7 +223,7 @@ def check_output(source: Path, target: Path, *, overwrite: bool) -> None:
     """Raise OutputError, before any work is done, where the film could not be kept."""
     check_target(target, overwrite=overwrite)
     if target.exists() and source.exists() and target.samefile(source):
-        raise OutputError(f"{target} is the input itself. Give another output to -o.")
+        raise OutputError(f"{target} is the input itself; give another output to -o")
 
 
 def _check_same(before: Mapping[str, object], now: Mapping[str, object], target: Path) -> None:
@@ -235,8 +235,8 @@ def _check_same(before: Mapping[str, object], now: Mapping[str, object], target:
             f"{key} was {before.get(key)!r} and is {asked.get(key)!r}" for key in differing
         )
         raise UnusablePartsError(
-            f"the unfinished {target} was made otherwise ({told}). Give the same options to go on, "
-            "or --overwrite without --resume to begin anew."
+            f"the unfinished {target} was made otherwise ({told}); give the same options to go on, "
+            "or --overwrite without --resume to begin anew"
         )
 
 

@@ -80,8 +80,8 @@ def keyframes_in(folder: Path) -> tuple[KeyFrame, ...]:
             frames.append(KeyFrame(3600 * int(hours) + 60 * int(minutes) + float(rest), path))
     if not frames:
         raise InputError(
-            f"{folder} has no stills with a time for a name, such as {still_name(65.12)}. Make "
-            "them with --stills."
+            f"{folder} has no stills with a time for a name, such as {still_name(65.12)}; make "
+            "them with --stills"
         )
     return tuple(frames)
 

@@ -120,7 +120,7 @@ def _pinned_places(
         if not (0 <= hint.x <= width - 1 and 0 <= hint.y <= height - 1):
             raise InputError(
                 f"the hint at {hint.x:g}, {hint.y:g} lies outside the film of {width} x {height} "
-                "px. Give pixels counted from the upper left corner."
+                "px; give pixels counted from the upper left corner"
             )
     radius = _HINT_RADIUS * min(height, width)
     places = [Hint(hint.x, hint.y, hint.rgb, radius) for hint in hints]
@@ -133,7 +133,7 @@ def _pinned_still(pts: int, still: KeyFrame, converter: Converter) -> Pinned:
     if abs(rgb.shape[1] / rgb.shape[0] / (width / height) - 1.0) > _ASPECT_SLACK:
         raise InputError(
             f"{still.picture} is {rgb.shape[1]} x {rgb.shape[0]} px; a still of this film has the "
-            f"proportions of {width} x {height}. Make stills with --stills."
+            f"proportions of {width} x {height}; make stills with --stills"
         )
     small = shrink(rgb.astype(np.float32) / np.float32(255), converter.working)
     ab = np.ascontiguousarray(rgb_to_lab(small)[..., 1:], dtype=np.float32)

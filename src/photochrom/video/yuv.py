@@ -45,7 +45,7 @@ class FilmPlanes:
         full_range: codes run from 0 to the top; else Y' from 16 to 235 (of 8 bits) and so on.
         """
         if bits not in (8, 10):
-            raise ValueError(f"Films have 8 or 10 bits here, not {bits}.")
+            raise ValueError(f"films have 8 or 10 bits here, not {bits}")
         self.shape = (height, width)
         self.chroma_shape = ((height + 1) // 2, (width + 1) // 2)
         self.neutral = 1 << (bits - 1)
@@ -94,7 +94,7 @@ class FilmPlanes:
         """
         self._check(luma)
         if ab.ndim != 3 or ab.shape[2] != 2 or ab.size == 0:
-            raise InputError(f"a chroma map must be (h, w, 2); this one is {ab.shape}.")
+            raise InputError(f"a chroma map must be (h, w, 2); this one is {ab.shape}")
         h, w = self.chroma_shape
         half = np.asarray(cv2.resize(luma, (w, h), interpolation=cv2.INTER_AREA))
         nodes = _back_projected(ab, self.chroma_shape)
@@ -114,7 +114,7 @@ class FilmPlanes:
         if luma.shape != self.shape or luma.dtype != self._dtype:
             raise InputError(
                 f"a frame of this film is {self._dtype} of {self.shape}; "
-                f"this one is {luma.dtype} of {luma.shape}."
+                f"this one is {luma.dtype} of {luma.shape}"
             )
 
 

@@ -43,8 +43,8 @@ def orientation(path: Path, rotation: int, mirrored: bool) -> Orientation:
     """
     if rotation % 90:
         raise InputError(
-            f"{path} is to be shown turned by {rotation} degrees; only quarter turns are known. "
-            "Turn it first."
+            f"{path} is to be shown turned by {rotation} degrees; only quarter turns are known; "
+            "turn it first"
         )
     return Orientation(rotation // 90 % 4, mirrored)
 

@@ -90,7 +90,7 @@ def pts_near(info: FilmInfo, time_s: float) -> int:
     Raises InputError before the film's beginning and behind its end, and as `read_frames`.
     """
     if time_s < 0:
-        raise InputError(f"there is no frame of {info.path} at {time_s:g} s; it begins at 0 s.")
+        raise InputError(f"there is no frame of {info.path} at {time_s:g} s; it begins at 0 s")
     times = _times_around(info, time_s)
     seconds = [info.seconds(pts) for pts in times]
     if seconds[-1] < time_s:
@@ -98,7 +98,7 @@ def pts_near(info: FilmInfo, time_s: float) -> int:
         if time_s > seconds[-1] + last_s:
             raise InputError(
                 f"there is no frame of {info.path} at {time_s:g} s; its last one is at "
-                f"{seconds[-1]:.3f} s."
+                f"{seconds[-1]:.3f} s"
             )
     return min(times, key=lambda pts: abs(info.seconds(pts) - time_s))
 

@@ -135,7 +135,7 @@ def steady_chroma(
     Raises InputError where steady is outside [0, 1].
     """
     if not 0.0 <= steady <= 1.0:
-        raise InputError(f"the steadiness is {steady}; it must be a number from 0 to 1.")
+        raise InputError(f"the steadiness is {steady}; it must be a number from 0 to 1")
     if steady == 0.0:
         return _single(smalls, guess, pinned)
     return _steadied(smalls, guess, pinned, steady * LONGEST_MEMORY)
