@@ -147,7 +147,7 @@ def film(
         }
         given = [name for name, value in of_target.items() if value is not None]
         if given:
-            raise InputError(f"without a target there is nothing for {', '.join(given)} to do.")
+            raise InputError(f"without a target there is nothing for {', '.join(given)} to do")
         return color_frames(Path(source), settings)
     encoding: dict[str, Any] = {"crf": crf, "preset": preset}
     encoding |= {} if codec is None else {"codec": codec}
@@ -166,5 +166,5 @@ def _film_hints(hints: Mapping[float, Sequence[Hint]]) -> Iterator[FilmHint]:
     for time_s, places in hints.items():
         for hint in places:
             if hint.radius:
-                raise InputError(f"{hint} has a radius; hints of films are points.")
+                raise InputError(f"{hint} has a radius; hints of films are points")
             yield FilmHint(time_s, hint.x, hint.y, hint.rgb)
