@@ -27,6 +27,7 @@ from photochrom.cli.table import align_columns
 from photochrom.evaluation.metric_table import picture_metrics
 from photochrom.evaluation.options import Settings
 from photochrom.evaluation.report import to_table
+from photochrom.evaluation.skin import skin_table
 from photochrom.video.temporal.smoothing import DEFAULT_STEADY
 
 _DEFAULT = Settings()
@@ -68,6 +69,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @device_option
 @crop_option
 @lpips_option
+@click.option(
+    "--skin",
+    is_flag=True,
+    help="The pictures are portraits, each face upright and in the middle: measure skin by its "
+    "tone, too.",
+)
 @click.option("--json", type=_FILE, help="Write everything, each picture's values too, as JSON.")
 @click.option(
     "--gallery", type=_FILE, help="Write an HTML page: grey, ours, true; from worst to best."
@@ -128,13 +135,16 @@ def evaluate(
     wanted = [(path, write) for path, write in writers if path is not None]
     if no_truth and not wanted:
         raise click.UsageError("--no-truth measures nothing; add --gallery or --contact-sheet.")
+    if no_truth and choices["skin"]:
+        raise click.UsageError("--skin needs the true colours; leave out --no-truth.")
     for path, _ in wanted:
         check_target(path, overwrite=overwrite)
     messages = message_console()
     settings = Settings(**choices)
     if data is None:
-        if no_truth or any(path is not None for path in (gallery, contact_sheet, settings.crop)):
-            raise click.UsageError("--film goes without gallery, sheet, crop and --no-truth.")
+        pages = (gallery, contact_sheet, settings.crop)
+        if no_truth or settings.skin or any(path is not None for path in pages):
+            raise click.UsageError("--film goes without gallery, sheet, crop, --skin, --no-truth.")
         from photochrom.cli.evaluate_film import measure_films
 
         lpips = load_meter(lpips_weights, messages).lpips
@@ -148,6 +158,10 @@ def evaluate(
     results = run_evaluation(methods, data, meter, settings, messages, thumbnails=thumbnails)
     if results.report is not None:
         click.echo(align_columns(to_table(results.report)))
+    if results.skin:
+        click.echo(f"\n{align_columns(skin_table(results.skin))}")
+    elif settings.skin:
+        messages.print("Skin is not measured: no picture shows a face in its middle.")
     for path, write in wanted:
         write(path, results, overwrite=overwrite)
         messages.print(f"wrote {path}", markup=False)

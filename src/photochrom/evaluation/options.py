@@ -23,6 +23,8 @@ class Settings:
     """Where the network runs, as in ``photochrom image``."""
     crop: int | None = None
     """Bring the short side to this many px and take the centre square first; None: as it is."""
+    skin: bool = False
+    """Measure the skin in portraits by its tone, too."""
     resamples: int = 2000
     """Bootstrap data sets behind the 95 % intervals."""
     sort_by: str = "ciede2000"

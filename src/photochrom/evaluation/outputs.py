@@ -15,6 +15,7 @@ from photochrom.evaluation.gallery import gallery_html, leading_row
 from photochrom.evaluation.metric_table import METRICS, captions
 from photochrom.evaluation.report import picture_values, to_json
 from photochrom.evaluation.run import Results
+from photochrom.evaluation.skin import skin_json
 
 
 def write_json(path: Path, results: Results, *, overwrite: bool) -> None:
@@ -48,6 +49,8 @@ def results_json(results: Results) -> dict[str, object]:
     }
     if results.report is not None:
         content |= to_json(results.report)
+    if results.settings.skin:
+        content["skin"] = skin_json(results.skin)
     return content
 
 

@@ -27,6 +27,7 @@ from photochrom.evaluation.metrics import GREY_COLORFULNESS
 from photochrom.evaluation.options import Settings
 from photochrom.evaluation.report import GREY, TRUE, Report
 from photochrom.evaluation.scores import PairMeter, PairScores
+from photochrom.evaluation.skin import SkinRow, SkinScores, measure_skin, summarize_skin
 from photochrom.evaluation.summary import summarize
 
 _WORKERS = 2
@@ -53,7 +54,7 @@ class Sample:
 
     scores: by method, the grey floor first; empty where there is no truth.
     thumbnails: WebP files by method, the grey picture first and the true one last; empty where
-    none were asked for.
+    none were asked for. skin: by method; empty where the picture shows none, or none was asked for.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Sample:
     width: int
     scores: Mapping[str, PairScores]
     thumbnails: Mapping[str, bytes]
+    skin: Mapping[str, SkinScores] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,17 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Results:
-    """One evaluation with all that its outputs say about it. report: None without truth."""
+    """One evaluation with all that its outputs say about it.
+
+    report: None without truth. skin: its rows by method and tone; empty unless it was asked for.
+    """
 
     data: Path
     settings: Settings
     methods: Sequence[Method]
     evaluation: Evaluation
     report: Report | None
+    skin: Sequence[SkinRow] = ()
 
 
 def evaluate(
@@ -130,12 +136,13 @@ def evaluate(
         raise InputError(
             f"none of the {len(names)} pictures of {data} could be measured; {name}: {reason}"
         )
-    report = None
-    if meter is not None:
-        report = summarize(
-            evaluation.scores(), meter.bins, seed=settings.seed, resamples=settings.resamples
-        )
-    return Results(data, settings, methods, evaluation, report)
+    if meter is None:
+        return Results(data, settings, methods, evaluation, None)
+    seed, resamples = settings.seed, settings.resamples
+    report = summarize(evaluation.scores(), meter.bins, seed=seed, resamples=resamples)
+    faces = [sample.skin for sample in evaluation.samples if sample.skin]
+    skin = summarize_skin(faces, seed=seed, resamples=resamples)
+    return Results(data, settings, methods, evaluation, report, skin)
 
 
 def evaluate_pictures(
@@ -175,7 +182,9 @@ def evaluate_pictures(
             grey = to_grey(truth)
             colored = {method.name: method.color(grey) for method in methods}
             predictions = {GREY: grey_to_rgb(grey), **colored}
-            return pool.submit(_sample, name, truth, predictions, meter, thumbnail_px)
+            return pool.submit(
+                _sample, name, truth, predictions, meter, thumbnail_px, with_skin=settings.skin
+            )
 
         for name, sample in zip(names, _prefetch(map(start, names)), strict=True):
             try:
@@ -202,19 +211,24 @@ def _sample(
     predictions: Mapping[str, NDArray[np.uint8]],
     meter: PairMeter | None,
     thumbnail_px: int | None,
+    *,
+    with_skin: bool,
 ) -> Sample:
     """Measure one picture's predictions (with a meter) and shrink them (with a size)."""
+    skin: dict[str, SkinScores] = {}
     scores: dict[str, PairScores] = {}
     shown = dict(predictions)
     if meter is not None:
         measured = meter.measure(list(predictions.values()), truth)
         scores = dict(zip(predictions, measured, strict=True))
         shown[TRUE] = truth
+        if with_skin:
+            skin = measure_skin(predictions, truth)
     thumbnails: dict[str, bytes] = {}
     if thumbnail_px is not None:
         thumbnails = {key: _thumbnail(rgb, thumbnail_px) for key, rgb in shown.items()}
     height, width = truth.shape[:2]
-    return Sample(name, height, width, scores, thumbnails)
+    return Sample(name, height, width, scores, thumbnails, skin)
 
 
 def _thumbnail(rgb: NDArray[np.uint8], longest_px: int) -> bytes:
