@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from photochrom.errors import RecipeError
 from photochrom.nets.contract import ColorNet
 from photochrom.nets.dilated_vgg import DilatedVGG
+from photochrom.nets.lite_unet import LiteUNet
 from photochrom.nets.mobile_unet import MobileUNet
 from photochrom.nets.resnet_unet import ResNetUNet
 from photochrom.nets.unet import UNet
@@ -31,6 +32,10 @@ class NetSpec:
 
 
 NETS: dict[str, NetSpec] = {
+    "lite-unet": NetSpec(
+        build=LiteUNet,
+        summary="EfficientNet-Lite encoder, points of colour behind it, attention, two heads",
+    ),
     "mobile-unet": NetSpec(
         build=MobileUNet,
         summary="MobileNetV2 encoder, attention bottleneck, light dense decoder, two heads",

@@ -41,8 +41,8 @@ class ColorNet(nn.Module, ABC):
     hears_hints: bool = True
     """Whether hints change the colours; False: their channels are ignored."""
     measures_norms: bool = False
-    """Whether it has batch norms whose statistics are measured: before the first step (`settle`),
-    and for averaged weights, as the average of the statistics does not fit them."""
+    """Whether it has batch norms whose statistics are measured for averaged weights, as the average
+    of the statistics does not fit them."""
     bins: ColorBins | None = None
     """The colour bins of the logits; None for networks without a classification head."""
 
@@ -61,6 +61,23 @@ class ColorNet(nn.Module, ABC):
         one, RecipeError when the network has no encoder that could take any.
         """
         raise RecipeError("this network has no encoder that takes the weights of a classifier")
+
+    def own_names(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Weights of this network from a file, by the names that they have here.
+
+        A network whose weights were published under other names translates them.
+        """
+        return weights
+
+    def encoder_stages(self) -> Mapping[str, nn.Module]:
+        """The modules whose outputs are all that the decoder learns of a picture, by name of their
+        stage ("stride 32"); empty for networks without an encoder.
+        """
+        return {}
+
+    def is_settled(self) -> bool:
+        """Whether there is nothing that `settle` would set."""
+        return True
 
     def settle(self, x: Tensor) -> None:
         """Set what is new and depends on the pictures before the first step. x: as for forward."""

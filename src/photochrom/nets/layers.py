@@ -114,3 +114,40 @@ class SelfAttention(nn.Module):
         seen = (value @ share.transpose(1, 2)).reshape(x.shape)
         mixed: Tensor = x + self.gamma * seen
         return mixed
+
+
+class GlobalAttention(nn.Module):
+    """One pre-norm transformer block over all positions: distant parts agree on a colour.
+
+    (N, C, h, w) in and out. There is no position code: positions reach it through the features,
+    so any size works.
+    """
+
+    def __init__(self, channels: int, heads: int = 4) -> None:
+        super().__init__()
+        if channels % heads:
+            raise ValueError(f"attention over {channels} channels needs a multiple of {heads}")
+        self.heads = heads
+        self.norm1 = nn.LayerNorm(channels)
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.out = nn.Linear(channels, channels)
+        self.norm2 = nn.LayerNorm(channels)
+        self.mlp = nn.Sequential(
+            nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        tokens = x.flatten(2).transpose(1, 2)
+        qkv = self.qkv(self.norm1(tokens)).reshape(n, h * w, 3, self.heads, c // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        tokens = tokens + self.out(mixed.transpose(1, 2).reshape(n, h * w, c))
+        tokens = tokens + self.mlp(self.norm2(tokens))
+        picture: Tensor = tokens.transpose(1, 2).reshape(n, c, h, w)
+        return picture
+
+
+def double(x: Tensor) -> Tensor:
+    """(N, C, h, w) → (N, C, 2h, 2w), bilinear, with pixels as areas (corners not aligned)."""
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)

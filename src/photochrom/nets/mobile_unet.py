@@ -1,4 +1,4 @@
-"""The default network: MobileNetV2 encoder, attention bottleneck, light dense decoder.
+"""The network of photochrom-base up to 0.2: MobileNetV2 encoder, attention, light decoder.
 
 Two heads on the same features at a quarter of the input's size: a regression of ab (the colour
 that is used) and a classification over the colour bins (an extra teacher in training, and the
@@ -11,11 +11,11 @@ import copy
 from collections.abc import Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photochrom.color.bins import ColorBins
 from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, normalize
+from photochrom.nets.layers import GlobalAttention, double
 from photochrom.nets.mobilenet import FEATURE_CHANNELS, MobileNetEncoder
 
 
@@ -26,38 +26,6 @@ class _ConvBlock(nn.Sequential):
             nn.BatchNorm2d(outputs),
             nn.ReLU(inplace=True),
         )
-
-
-class GlobalAttention(nn.Module):
-    """One pre-norm transformer block over all positions: distant parts agree on a colour.
-
-    (N, C, h, w) in and out. There is no position code: positions reach it through the features,
-    so any size works.
-    """
-
-    def __init__(self, channels: int, heads: int = 4) -> None:
-        super().__init__()
-        if channels % heads:
-            raise ValueError(f"attention over {channels} channels needs a multiple of {heads}")
-        self.heads = heads
-        self.norm1 = nn.LayerNorm(channels)
-        self.qkv = nn.Linear(channels, 3 * channels)
-        self.out = nn.Linear(channels, channels)
-        self.norm2 = nn.LayerNorm(channels)
-        self.mlp = nn.Sequential(
-            nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        n, c, h, w = x.shape
-        tokens = x.flatten(2).transpose(1, 2)
-        qkv = self.qkv(self.norm1(tokens)).reshape(n, h * w, 3, self.heads, c // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = F.scaled_dot_product_attention(q, k, v)
-        tokens = tokens + self.out(mixed.transpose(1, 2).reshape(n, h * w, c))
-        tokens = tokens + self.mlp(self.norm2(tokens))
-        picture: Tensor = tokens.transpose(1, 2).reshape(n, c, h, w)
-        return picture
 
 
 class MobileUNet(ColorNet):
@@ -97,15 +65,18 @@ class MobileUNet(ColorNet):
         _, f4, f8, f16, f32 = self.encoder(normalize(x))
         scene = self.scene(f32.mean(dim=(2, 3)))[:, :, None, None]
         y = self.top(f32) + scene
-        y = self.attention(self.up16(torch.cat([_double(y), f16], dim=1)))
-        y = self.up8(torch.cat([_double(y), f8], dim=1))
-        y = self.up4(torch.cat([_double(y), f4], dim=1))
+        y = self.attention(self.up16(torch.cat([double(y), f16], dim=1)))
+        y = self.up8(torch.cat([double(y), f8], dim=1))
+        y = self.up4(torch.cat([double(y), f4], dim=1))
         refined: Tensor = self.refine(y)
         return refined
 
     def forward(self, x: Tensor) -> NetOutput:
         y = self.features(x)
         return NetOutput(self.regress(y) * AB_SCALE, self.classify(y))
+
+    def is_settled(self) -> bool:
+        return self.encoder.is_settled()
 
     def settle(self, x: Tensor) -> None:
         """See MobileNetEncoder.settle."""
@@ -119,13 +90,12 @@ class MobileUNet(ColorNet):
         plain.encoder, plain.measures_norms = self.encoder.folded(), False
         return plain
 
+    def encoder_stages(self) -> dict[str, nn.Module]:
+        return {**self.encoder.stages(), "scene": self.scene}
+
     def encoder_parameters(self) -> list[nn.Parameter]:
         return list(self.encoder.parameters())
 
     def load_encoder(self, weights: Mapping[str, Tensor]) -> None:
         """Take the tensors of a MobileNetV2 1.0 trained on ImageNet; see load_imagenet."""
         self.encoder.load_imagenet(weights)
-
-
-def _double(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)

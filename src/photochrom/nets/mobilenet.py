@@ -10,7 +10,7 @@ saturate and die. So it can be put back for training; folded again, nothing of i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from photochrom.errors import ModelError
+from photochrom.nets.norms import is_identity, make_identity, settle
 
 FEATURE_CHANNELS = (16, 24, 32, 96, 1280)
 """Channels of the features at strides 2, 4, 8, 16 and 32."""
@@ -35,7 +36,7 @@ class _Norm(nn.BatchNorm2d):
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, momentum=_MOMENTUM)
-        nn.init.constant_(self.running_var, 1.0 - self.eps)  # type: ignore[arg-type]
+        make_identity(self)
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *more: Any) -> None:
         if f"{prefix}running_mean" in state_dict:
@@ -138,23 +139,23 @@ class MobileNetEncoder(nn.Module):
             merged[key] = given
         self.load_state_dict(merged)
 
-    @torch.no_grad()
+    def stages(self) -> dict[str, nn.Module]:
+        """The modules that give the features at strides 4 to 32, by stride."""
+        ends = [before for before, block in pairwise(self.blocks) if block.stride == 2]
+        names = ("stride 4", "stride 8", "stride 16", "stride 32")
+        return dict(zip(names, [*ends[1:], self.last], strict=True))
+
+    def is_settled(self) -> bool:
+        """Whether no batch norm is new."""
+        return not any(is_identity(norm) for _, norm in self._normed_layers())
+
     def settle(self, x: Tensor) -> None:
-        """Give batch norms that are new the statistics of ``x``, and those as scale and shift too:
-        the features stay what the folded weights make of them, and training goes on with norms.
-        """
-        hooks = [
-            layer.c.register_forward_hook(partial(_take_statistics, layer.n))
-            for layer in self.modules()
-            if isinstance(layer, _Conv) and isinstance(layer.n, _BatchNorm) and _is_new(layer.n)
-        ]
-        if not hooks:
-            return
-        training = self.training
-        self.eval()(x)
-        self.train(training)
-        for hook in hooks:
-            hook.remove()
+        """Give batch norms that are new the statistics of ``x``; see `photochrom.nets.norms`."""
+        settle(self, self._normed_layers(), x)
+
+    def _normed_layers(self) -> list[tuple[nn.Module, _BatchNorm]]:
+        layers = [layer for layer in self.modules() if isinstance(layer, _Conv)]
+        return [(layer.c, layer.n) for layer in layers if isinstance(layer.n, _BatchNorm)]
 
     @torch.no_grad()
     def folded(self) -> MobileNetEncoder:
@@ -168,19 +169,3 @@ class MobileNetEncoder(nn.Module):
                 conv = fuse_conv_bn_eval(layer.c, layer.n)
             target.c.load_state_dict(conv.state_dict())
         return plain.eval()
-
-
-def _is_new(norm: _BatchNorm) -> bool:
-    return norm.running_mean is not None and not norm.running_mean.any()
-
-
-def _take_statistics(norm: _BatchNorm, _layer: nn.Module, _x: Any, y: Tensor) -> None:
-    var, mean = torch.var_mean(y.float(), dim=(0, 2, 3), correction=0)
-    for own, value in (
-        (norm.running_mean, mean),
-        (norm.running_var, var),
-        (norm.bias, mean),
-        (norm.weight, (var + norm.eps).sqrt()),
-    ):
-        assert own is not None, "batch norms of encoders keep statistics"
-        own.copy_(value)

@@ -67,6 +67,10 @@ class ResNetEncoder(nn.Module):
             features.append(y)
         return features
 
+    def stages(self) -> dict[str, nn.Module]:
+        """The modules that give the features at strides 4 to 32, by stride."""
+        return {f"stride {2 ** (i + 1)}": self.get_submodule(f"layer{i}") for i in range(1, 5)}
+
     def load_imagenet(self, weights: Mapping[str, Tensor]) -> None:
         """Take the weights of torchvision's classifier, trained on RGB.
 

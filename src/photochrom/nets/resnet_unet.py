@@ -86,6 +86,9 @@ class ResNetUNet(ColorNet):
         y = self.refine(torch.cat([self.full(y), given[:, :1]], dim=1))
         return NetOutput(torch.tanh(self.last(y)) * AB_SCALE, None)
 
+    def encoder_stages(self) -> dict[str, nn.Module]:
+        return self.encoder.stages()
+
     def encoder_parameters(self) -> list[nn.Parameter]:
         return list(self.encoder.parameters())
 

@@ -67,7 +67,7 @@ class Players:
         """Before the first step with new weights. inputs: batches of (N, 4, H, W), as in training;
         the first is enough.
         """
-        if self.net.measures_norms:
+        if not self.net.is_settled():
             batch = next(inputs).to(self._device)
             for net in (self.net, self.average):
                 net.settle(batch)
