@@ -13,6 +13,10 @@ from photochrom.errors import requires_extra
 @click.command(name="export")
 @click.argument("checkpoint", type=click.Path(dir_okay=False, path_type=Path))
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--recipe", metavar="RECIPE",
+    help="Of the network, for a .safetensors file: one that comes with photochrom, or a TOML file.",
+)  # fmt: skip
 @click.option("--full-precision", is_flag=True, help="Store fp32 weights (twice the size).")
 @click.option(
     "--size", type=click.IntRange(min=32), help="Default working size, px.  [default: the recipe's]"
@@ -29,6 +33,7 @@ from photochrom.errors import requires_extra
 def export(
     checkpoint: Path,
     out: Path,
+    recipe: str | None,
     full_precision: bool,
     size: int | None,
     chroma_gain: float | None,
@@ -37,15 +42,21 @@ def export(
 ) -> int:
     """Write the averaged network of CHECKPOINT to OUT, an ONNX file with its model card.
 
+    CHECKPOINT may also be a .safetensors file of a network's weights, with the --recipe that
+    describes the network.
+
     The file is run once and compared with the network in torch before it is kept.
     """
     with requires_extra("train", "exporting"):
         from photochrom.evaluation.card_metrics import read_card_metrics
         from photochrom.training.export import export as write
+        from photochrom.training.recipe.builtin import recipe_path
+        from photochrom.training.recipe.toml import read_recipe
 
     report = write(
         checkpoint,
         out,
+        recipe=read_recipe(recipe_path(recipe)) if recipe else None,
         half=not full_precision,
         metrics=read_card_metrics(metrics) if metrics else None,
         size=size,

@@ -40,6 +40,8 @@ class ColorNet(nn.Module, ABC):
     """Height and width of the input are multiples of this."""
     hears_hints: bool = True
     """Whether hints change the colours; False: their channels are ignored."""
+    hint_layers: tuple[str, ...] = ()
+    """Beginnings of the names of layers that see nothing but hints."""
     measures_norms: bool = False
     """Whether it has batch norms whose statistics are measured for averaged weights, as the average
     of the statistics does not fit them."""
@@ -70,8 +72,8 @@ class ColorNet(nn.Module, ABC):
         return weights
 
     def encoder_stages(self) -> Mapping[str, nn.Module]:
-        """The modules whose outputs are all that the decoder learns of a picture, by name of their
-        stage ("stride 32"); empty for networks without an encoder.
+        """The modules that give the encoder's features, by name of their stage ("stride 32"); empty
+        for networks without an encoder.
         """
         return {}
 

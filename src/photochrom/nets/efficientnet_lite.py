@@ -8,7 +8,6 @@ no squeeze and excitation, stem and head of one width. The layout is TensorFlow'
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
@@ -26,14 +25,16 @@ _LAYOUT = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80
            (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320))  # fmt: skip
 _SCALES = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
 """Width and depth of each size, as shares of size 0."""
-_BLOCK = re.compile(r"_blocks\.(\d+)\._(expand_conv|depthwise_conv|project_conv|bn0|bn1|bn2)\.(.+)")
-_PARTS = {
-    "expand_conv": "expand.conv", "bn0": "expand.norm",
-    "depthwise_conv": "depthwise.conv", "bn1": "depthwise.norm",
-    "project_conv": "project.conv", "bn2": "project.norm",
-    "_conv_stem": "stem.conv", "_bn0": "stem.norm", "_conv_head": "head.conv", "_bn1": "head.norm",
+_PUBLISHED = {
+    "stem.conv": "_conv_stem", "stem.norm": "_bn0", "head.conv": "_conv_head", "head.norm": "_bn1",
+    "expand.conv": "_expand_conv", "expand.norm": "_bn0",
+    "depthwise.conv": "_depthwise_conv", "depthwise.norm": "_bn1",
+    "project.conv": "_project_conv", "project.norm": "_bn2",
 }  # fmt: skip
+"""Layers and their names in the published files."""
 _CLASSIFIER = ("_fc.weight", "_fc.bias")
+_UNUSED = "num_batches_tracked"
+"""Counters of seen batches: nothing depends on them, and files of weights may lack them."""
 
 
 class SameConv2d(nn.Conv2d):
@@ -51,6 +52,8 @@ class SameConv2d(nn.Conv2d):
         super().__init__(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
         before = (kernel - 2) // 2
         after = kernel - 2 - before
+        # As the authors begin: the spread of a layer's gradients stays what it is.
+        nn.init.normal_(self.weight, 0.0, math.sqrt(2.0 * groups / (kernel * kernel * outputs)))
         self.margins = (before, after, before, after) if stride == 2 and kernel > 1 else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -162,39 +165,44 @@ class EfficientNetLite(nn.Module):
         weights: the classifier's tensors as published for PyTorch; its ``_fc`` head is left out.
         Raises ModelError when a tensor is missing, unknown, or of another shape.
         """
-        given = {
-            self.own_name(key): value for key, value in weights.items() if key not in _CLASSIFIER
-        }
-        stem = given.get("stem.conv.weight")
-        if stem is not None and stem.ndim == 4 and self.stem.conv.in_channels == 1:
-            given["stem.conv.weight"] = stem.sum(dim=1, keepdim=True)
-        own = self.state_dict()
-        # Counters of seen batches: nothing depends on them, and files of weights may lack them.
-        given = {k: v for k, v in own.items() if k.endswith("num_batches_tracked")} | given
-        for key, value in own.items():
-            if key not in given:
-                raise ModelError(f"the encoder weights lack {key!r}; expected EfficientNet-Lite")
-            if given[key].shape != value.shape:
-                raise ModelError(
-                    f"encoder weight {key!r} has shape {tuple(given[key].shape)}, expected "
-                    f"{tuple(value.shape)}; are they those of another size?"
-                )
-        if unknown := sorted(given.keys() - own.keys()):
+        names = self.published_names()
+        if unknown := sorted(weights.keys() - names.keys() - set(_CLASSIFIER)):
             raise ModelError(
                 f"the encoder weights have {unknown[0]!r} and {len(unknown) - 1} more that this "
                 "EfficientNet-Lite has not; are they those of another size?"
             )
-        self.load_state_dict(given)
+        state = self.state_dict()
+        for published, own in names.items():
+            expected = state[own].shape
+            if published not in weights:
+                if _UNUSED in own:
+                    continue
+                raise ModelError(
+                    f"the encoder weights lack {published!r}; expected EfficientNet-Lite"
+                )
+            given = weights[published]
+            if own == "stem.conv.weight" and given.ndim == 4 and expected[1] == 1:
+                given = given.sum(dim=1, keepdim=True)
+            if given.shape != expected:
+                raise ModelError(
+                    f"encoder weight {published!r} has shape {tuple(given.shape)}, expected "
+                    f"{tuple(expected)}; are they those of another size?"
+                )
+            state[own] = given
+        self.load_state_dict(state)
 
-    def own_name(self, published: str) -> str:
-        """The name that a tensor of the published files has here; other names as they are."""
-        if match := _BLOCK.fullmatch(published):
-            number, part, rest = match.groups()
-            late = int(number) - len(self.early)
-            block = f"early.{number}" if late < 0 else f"late.{late}"
-            return f"{block}.{_PARTS[part]}.{rest}"
-        layer, _, rest = published.partition(".")
-        return f"{_PARTS[layer]}.{rest}" if layer in _PARTS else published
+    def published_names(self) -> dict[str, str]:
+        """The names of all tensors here, by the names that they have in the published files."""
+        return {self._published(name): name for name in self.state_dict()}
+
+    def _published(self, own: str) -> str:
+        part, _, rest = own.partition(".")
+        number = ""
+        if part in ("early", "late"):
+            index, part, rest = rest.split(".", 2)
+            number = f"_blocks.{int(index) + (len(self.early) if own.startswith('late') else 0)}."
+        kind, value = rest.split(".")
+        return f"{number}{_PUBLISHED[f'{part}.{kind}']}.{value}"
 
 
 def _blocks(width: float, depth: float) -> Iterator[_InvertedResidual]:

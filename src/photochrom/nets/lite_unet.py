@@ -27,7 +27,6 @@ _HINTS_4, _HINTS_8 = 24, 48
 _LEAST_SHARE = 1e-6
 
 # Names in the files of the trial that the network comes from, and here.
-_PUBLISHED = re.compile(r"encoder\.(_.+)")
 _TRIAL = (
     (re.compile(r"(top|up16|up8|up4|refine)\.0\."), r"\1.conv."),
     (re.compile(r"(top|up16|up8|up4|refine)\.1\."), r"\1.norm."),
@@ -45,6 +44,7 @@ class LiteUNet(ColorNet):
 
     stride = 4
     multiple_of = 32
+    hint_layers = ("hints_", "add_")
 
     def __init__(
         self, encoder_size: int = 2, width_16: int = 256, width_8: int = 128, width_4: int = 64,
@@ -113,7 +113,7 @@ class LiteUNet(ColorNet):
         return plain
 
     def encoder_stages(self) -> dict[str, nn.Module]:
-        return {**self.encoder.stages(), "scene": self.scene}
+        return self.encoder.stages()
 
     def encoder_parameters(self) -> list[nn.Parameter]:
         return list(self.encoder.parameters())
@@ -124,15 +124,15 @@ class LiteUNet(ColorNet):
 
     def own_names(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Files of the trial name the encoder's tensors as they are published."""
-        return {self._own_name(name): tensor for name, tensor in weights.items()}
+        names = {f"encoder.{k}": f"encoder.{v}" for k, v in self.encoder.published_names().items()}
+        return {names.get(k, _own_name(k)): tensor for k, tensor in weights.items()}
 
-    def _own_name(self, name: str) -> str:
-        if match := _PUBLISHED.fullmatch(name):
-            return f"encoder.{self.encoder.own_name(match[1])}"
-        for pattern, own in _TRIAL:
-            if pattern.match(name):
-                return pattern.sub(own, name, count=1)
-        return name
+
+def _own_name(name: str) -> str:
+    for pattern, own in _TRIAL:
+        if pattern.match(name):
+            return pattern.sub(own, name, count=1)
+    return name
 
 
 def _normed(inputs: int, outputs: int, kernel: int = 3) -> NormedConv:

@@ -91,7 +91,7 @@ class MobileUNet(ColorNet):
         return plain
 
     def encoder_stages(self) -> dict[str, nn.Module]:
-        return {**self.encoder.stages(), "scene": self.scene}
+        return self.encoder.stages()
 
     def encoder_parameters(self) -> list[nn.Parameter]:
         return list(self.encoder.parameters())

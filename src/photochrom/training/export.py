@@ -21,10 +21,11 @@ from photochrom.engine.backends import start
 from photochrom.engine.card import CARD_KEY, ModelCard
 from photochrom.engine.contract import AB, CONFIDENCE
 from photochrom.engine.devices import DEVICES
-from photochrom.errors import ModelError
+from photochrom.errors import InputError, ModelError
+from photochrom.nets import build
 from photochrom.nets.contract import AB_SCALE, ColorNet, confidence
 from photochrom.training.recipe.recipe import Recipe
-from photochrom.training.weights import ONNX_HALF, load_average
+from photochrom.training.weights import ONNX_HALF, WEIGHTS_SUFFIX, load_average, load_weights
 
 _OPSET = 17
 _AGREEMENT = 1e-3
@@ -61,6 +62,7 @@ def export(
     checkpoint: Path,
     out: Path,
     *,
+    recipe: Recipe | None = None,
     half: bool = True,
     metrics: Mapping[str, float] | None = None,
     size: int | None = None,
@@ -69,6 +71,8 @@ def export(
 ) -> ExportReport:
     """Write a checkpoint's averaged network as ONNX, and prove that it agrees with torch.
 
+    checkpoint: a run's, or a .safetensors file of weights alone.
+    recipe: of the network in a file of weights; a checkpoint carries its own.
     half: store large weights as fp16 (they are widened again when the file is loaded).
     metrics, size, chroma_gain: for the card; size and gain default to the recipe's.
     overwrite: replace ``out`` if it exists.
@@ -77,7 +81,7 @@ def export(
     written; an earlier file is then intact.
     """
     check_target(out, overwrite=overwrite)
-    recipe, trained, position = load_average(checkpoint)
+    recipe, trained, origin = _load(checkpoint, recipe)
     net = trained.folded()
     multiple = net.multiple_of
     model = _trace(_Exported(net), multiple, two=net.bins is not None)
@@ -88,7 +92,7 @@ def export(
         multiple=multiple,
         licence=recipe.export.licence,
         training_data=recipe.export.training_data or _sources(recipe),
-        recipe=f"{recipe.name}, {position.images} image views",
+        recipe=f"{recipe.name}, {origin}",
         commit=_commit(),
         metrics=dict(metrics or {}),
         parameters=sum(p.numel() for p in net.parameters()),
@@ -117,6 +121,26 @@ def export(
     onnx.checker.check_model(model)
     write_atomically(out, model.SerializeToString(), overwrite=overwrite)
     return ExportReport(exact, stored, out.stat().st_size)
+
+
+def _load(path: Path, recipe: Recipe | None) -> tuple[Recipe, ColorNet, str]:
+    """The recipe, the trained network in eval mode, and what it learned from, for the card."""
+    alone = path.suffix == WEIGHTS_SUFFIX
+    if alone and recipe is None:
+        raise InputError(
+            f"{path} holds weights alone; name the recipe of their network by --recipe"
+        )
+    if recipe is None:
+        recipe, trained, position = load_average(path)
+        return recipe, trained, f"{position.images} image views"
+    if not alone:
+        raise InputError(
+            f"--recipe is for a {WEIGHTS_SUFFIX} file, which has none; leave it out, as "
+            f"{path} carries the recipe of its run"
+        )
+    net = build(recipe.net.name, recipe.net.options)
+    load_weights(net, path, "the weights")
+    return recipe, net.eval(), f"weights of {path.name}"
 
 
 def store_half(model: onnx.ModelProto) -> None:

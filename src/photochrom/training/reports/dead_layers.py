@@ -1,4 +1,4 @@
-"""Layers that have died: they answer the same whatever picture they are shown.
+"""Layers and stages that have died: they answer the same whatever picture they are shown.
 
 Too large a step can push a layer to where its activation is flat. No gradient comes through there,
 so it never returns, and the losses do not tell: the rest of the network learns on without it.
@@ -11,8 +11,55 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from photochrom.nets.contract import ColorNet
+
 _SAME = 1e-5
 """A channel whose values differ by no more than this share of the largest is constant."""
+
+
+class StageWatch:
+    """Watches what a network's encoder hands over while it is in the block; a context manager.
+
+    All pictures of the block are of one size. A stage of which no channel differs between them
+    tells the decoder nothing, however its layers differ from place to place (padding does that).
+    """
+
+    def __init__(self, net: ColorNet) -> None:
+        self._stages = net.encoder_stages()
+        self._seen: dict[str, int] = {}
+        self._least: dict[str, Tensor] = {}
+        self._most: dict[str, Tensor] = {}
+        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+
+    def __enter__(self) -> StageWatch:
+        for name, module in self._stages.items():
+            self._hooks.append(module.register_forward_hook(self._hook(name)))
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    def dead(self) -> list[str]:
+        """Names of the stages that answered the same to every picture, in the network's order; none
+        where there were fewer than two pictures.
+        """
+        return [
+            name
+            for name in self._stages
+            if self._seen.get(name, 0) > 1 and _same(self._least[name], self._most[name])
+        ]
+
+    def _hook(self, name: str) -> Any:
+        def look(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            least, most = output.detach().aminmax(dim=0)
+            if name in self._seen:
+                least = torch.minimum(least, self._least[name])
+                most = torch.maximum(most, self._most[name])
+            self._least[name], self._most[name] = least, most
+            self._seen[name] = self._seen.get(name, 0) + len(output)
+
+        return look
 
 
 class LayerWatch:
@@ -21,8 +68,13 @@ class LayerWatch:
     What all pictures of the block together do not move counts as dead.
     """
 
-    def __init__(self, net: nn.Module) -> None:
-        self._layers = [(n, m) for n, m in net.named_modules() if isinstance(m, nn.Conv2d)]
+    def __init__(self, net: nn.Module, without: tuple[str, ...] = ()) -> None:
+        """without: beginnings of the names of layers that are not watched."""
+        self._layers = [
+            (name, module)
+            for name, module in net.named_modules()
+            if isinstance(module, nn.Conv2d) and not name.startswith(without)
+        ]
         self._least: dict[str, Tensor] = {}
         self._most: dict[str, Tensor] = {}
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
@@ -43,8 +95,7 @@ class LayerWatch:
         return [name for name, _ in self._layers if name in self._most and self._is_dead(name)]
 
     def _is_dead(self, name: str) -> bool:
-        least, most = self._least[name], self._most[name]
-        return bool((most - least <= _SAME * torch.maximum(most.abs(), least.abs())).all())
+        return _same(self._least[name], self._most[name])
 
     def _hook(self, name: str) -> Any:
         def look(_layer: nn.Module, _inputs: Any, output: Tensor) -> None:
@@ -55,6 +106,10 @@ class LayerWatch:
             self._least[name], self._most[name] = least, most
 
         return look
+
+
+def _same(least: Tensor, most: Tensor) -> bool:
+    return bool((most - least <= _SAME * torch.maximum(most.abs(), least.abs())).all())
 
 
 def _range(output: Tensor) -> tuple[Tensor, Tensor]:
