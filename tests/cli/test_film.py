@@ -16,6 +16,8 @@ from fixtures.model import tiny_model
 from photochrom.cli import main
 from photochrom.video.segments import parts_folder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:

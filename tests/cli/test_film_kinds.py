@@ -22,6 +22,8 @@ from photochrom.video.options import FilmProgress, FilmSettings
 from photochrom.video.parallel import color_several
 from photochrom.video.segments import parts_folder
 
+pytestmark = pytest.mark.slow
+
 MP4 = Film(frames=4, encoder="libx264", format="mp4", options=(("qp", "0"),))
 INTERLACED = Film(frames=6, encoder="libx264", options=(("x264-params", "tff=1"), ("qp", "0")))
 KINDS = {

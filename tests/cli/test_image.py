@@ -13,6 +13,8 @@ from PIL import Image
 
 from photochrom.cli import main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:

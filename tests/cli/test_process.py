@@ -18,6 +18,8 @@ from PIL import Image
 
 from photochrom.imageio import Picture, write
 
+pytestmark = pytest.mark.slow
+
 PHOTOCHROM = [sys.executable, "-m", "photochrom"]
 TIMEOUT_S = 120
 

@@ -21,6 +21,8 @@ from photochrom.evaluation import outputs
 from photochrom.evaluation.card_metrics import read_card_metrics
 from photochrom.imageio import FORMATS
 
+pytestmark = pytest.mark.slow
+
 posix = pytest.mark.skipif(os.name != "posix", reason="names elsewhere are always text")
 ODD_NAME = "b & <i>c.png"
 

@@ -24,6 +24,8 @@ from photochrom.training.checkpoint import Position
 from photochrom.training.recipe.builtin import recipe_path
 from photochrom.training.recipe.toml import load_recipe, to_table
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def photo(tmp_path: Path, scene: NDArray[np.uint8]) -> Path:

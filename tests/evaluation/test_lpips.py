@@ -16,6 +16,8 @@ from photochrom.evaluation.report import Estimate
 from photochrom.evaluation.scores import PairMeter
 from photochrom.evaluation.summary import summarize
 
+pytestmark = pytest.mark.slow
+
 FIRES = {
     3: (64, 16, 64),
     4: (128, 16, 64),

@@ -17,6 +17,8 @@ from photochrom.evaluation.report import Report, picture_values, to_json, to_tab
 from photochrom.evaluation.scores import PairMeter, PairScores, evaluate_pairs
 from photochrom.evaluation.summary import summarize
 
+pytestmark = pytest.mark.slow
+
 Picture = NDArray[np.uint8]
 
 

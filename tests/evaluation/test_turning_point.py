@@ -22,6 +22,8 @@ from photochrom.training.checkpoint import Position
 from photochrom.training.recipe.builtin import recipe_path
 from photochrom.training.recipe.toml import load_recipe, to_table
 
+pytestmark = pytest.mark.slow
+
 
 def checkpoint_scores(
     number: int, lpips: float | None, colourfulness: float, blotchiness: float

@@ -12,6 +12,8 @@ import pytest
 
 import photochrom
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(photochrom.__file__).parent
 ROOMS = sorted(

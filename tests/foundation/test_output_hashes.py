@@ -18,9 +18,10 @@ from PIL import Image, PngImagePlugin
 
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "output_hashes.py"
 
-pytestmark = pytest.mark.skipif(
-    not PROGRAM.is_file(), reason="benchmarks/ is only in the repository"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not PROGRAM.is_file(), reason="benchmarks/ is only in the repository"),
+]
 
 
 @pytest.fixture(scope="module")

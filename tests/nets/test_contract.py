@@ -22,6 +22,8 @@ from photochrom.training.recipe.stage import Stage
 from photochrom.training.recipe.toml import to_table
 from photochrom.training.weights import load_start
 
+pytestmark = pytest.mark.slow
+
 
 class Variant(NamedTuple):
     """A row of the table and options that keep it small; what they turn on is in them."""

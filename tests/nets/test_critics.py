@@ -10,6 +10,8 @@ from photochrom.nets.contract import Critic
 from photochrom.nets.critics import CRITICS, build_critic
 from photochrom.nets.patchgan import Patch70Critic
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=[(name, given) for name in CRITICS for given in (True, False)], ids=str)
 def critic(request: pytest.FixtureRequest) -> Critic:

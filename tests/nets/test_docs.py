@@ -23,6 +23,8 @@ from photochrom.nets.critics import CRITICS, build_critic
 from photochrom.pipeline import colorize
 from photochrom.training.recipe.builtin import recipe_path
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
 ROWS = [
     tuple(cell.strip(" `") for cell in line.strip("|").split("|"))

@@ -19,6 +19,8 @@ from photochrom.nets.resnet import ResNetEncoder
 from photochrom.training.recipe.recipe import NetRecipe
 from photochrom.training.weights import load_start
 
+pytestmark = pytest.mark.slow
+
 
 def grey_input(side: int) -> torch.Tensor:
     x = torch.zeros(1, 4, side, side)

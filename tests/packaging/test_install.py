@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 WHEELHOUSE = Path(sys.prefix) / "wheelhouse"
 WHEEL_LIMIT_MB = 60
 
-pytestmark = pytest.mark.packaging
+pytestmark = [pytest.mark.packaging, pytest.mark.slow]
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> str:

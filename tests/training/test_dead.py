@@ -10,6 +10,8 @@ from photochrom.nets import build
 from photochrom.nets.contract import ColorNet
 from photochrom.training.reports.dead_layers import LayerWatch, StageWatch
 
+pytestmark = pytest.mark.slow
+
 
 def network() -> nn.Sequential:
     torch.manual_seed(0)

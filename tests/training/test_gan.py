@@ -27,6 +27,8 @@ from photochrom.training.recipe.recipe import AugmentRecipe, DataRecipe, HintRec
 from photochrom.training.recipe.stage import Losses, Stage
 from photochrom.training.step import StageStep
 
+pytestmark = pytest.mark.slow
+
 SIDE = 16
 PIX2PIX = Stage(
     "gan", images=8, crop=SIDE, batch=4, optimizer="adam", gan_mode="bce", critic_view="crop",

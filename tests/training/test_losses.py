@@ -13,6 +13,8 @@ from photochrom.nets.vgg import VGG19Features
 from photochrom.training.losses import terms as losses
 from photochrom.training.losses.inputs import compose
 
+pytestmark = pytest.mark.slow
+
 
 def test_l1_is_quadratic_below_beta_and_linear_above() -> None:
     zero = torch.zeros(1, 2, 4, 4)

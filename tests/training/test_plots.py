@@ -18,6 +18,8 @@ from photochrom.training.finished_run import training_speed
 from photochrom.training.reports.curves import read_curves
 from photochrom.training.reports.plots import ColorCounts, read_colors, read_run
 
+pytestmark = pytest.mark.slow
+
 LOSSES = """step,stage,loss_G_L1,loss_G,lr,images,images_per_s,D_x,D_Gz,loss_D
 10,first,1.0,1.5,0.001,100,10,,,
 20,first,0.9,1.4,0.001,200,20,,,

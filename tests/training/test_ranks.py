@@ -28,6 +28,8 @@ from photochrom.training.loop import Trainer
 from photochrom.training.models import Players
 from photochrom.training.recipe.toml import load_recipe
 
+pytestmark = pytest.mark.slow
+
 # Networks without batch norm: its statistics are those of one process's batch.
 RECIPE = """
 name = "ranks"

@@ -29,6 +29,8 @@ from photochrom.training.reports.pace import seconds_left
 from photochrom.training.reports.validation import LossLog
 from photochrom.training.step import StageStep
 
+pytestmark = pytest.mark.slow
+
 SMOKE = recipe_path("smoke")
 KILLED = """
 import os, signal, sys

@@ -26,6 +26,8 @@ from photochrom.training.recipe.recipe import NetRecipe
 from photochrom.training.recipe.toml import load_recipe
 from photochrom.training.weights import load_average, load_start
 
+pytestmark = pytest.mark.slow
+
 SMOKE = recipe_path("smoke")
 
 

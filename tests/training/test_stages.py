@@ -27,6 +27,8 @@ from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.toml import from_table, load_recipe, to_table
 from photochrom.training.weights import load_average
 
+pytestmark = pytest.mark.slow
+
 NOGAN = """
 name = "tiny-nogan"
 summary = "generator, critic on saved pictures, both"

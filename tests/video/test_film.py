@@ -38,6 +38,8 @@ from photochrom.video.temporal.propagation import Pinned
 from photochrom.video.temporal.smoothing import steady_chroma
 from photochrom.video.user_colors import propagate_to_shot_starts, user_colors_by_shot
 
+pytestmark = pytest.mark.slow
+
 LOSSLESS = Encoding("ffv1")
 
 

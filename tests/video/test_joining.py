@@ -28,6 +28,8 @@ from photochrom.video.io.mux import check_carried, join
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import read_frames
 
+pytestmark = pytest.mark.slow
+
 MP4 = Film(
     encoder="libx264",
     format="mp4",

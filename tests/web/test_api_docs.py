@@ -23,6 +23,8 @@ from fixtures.server import (
 )
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "api.md"
 CLIENT = ROOT / "examples" / "studio_client.py"

@@ -14,6 +14,8 @@ from fixtures.web import EMAIL, MakeApp, make_app
 from flask import Flask
 from waitress.server import create_server
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["make_app"]
 
 CHECKS = (

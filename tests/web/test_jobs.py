@@ -49,6 +49,8 @@ from photochrom.web.database import Picture, db
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["fixtures.web"]
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from fixtures.model import tiny_model
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "studio_load.py"
 
 

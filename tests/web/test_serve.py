@@ -24,6 +24,8 @@ from photochrom.cli import main
 from photochrom.web.serve import serve
 from photochrom.web.settings import WebSettings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
