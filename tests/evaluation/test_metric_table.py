@@ -86,6 +86,7 @@ def photos(tmp_path: Path, scene: NDArray[np.uint8]) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_new_row_is_in_table_json_gallery_and_sorting_of_an_evaluation(
     dummies: dict[str, Metric], photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_new_row_is_in_table_json_gallery_and_sorting_of_an_evaluation(
     assert content["rows"][0]["values"]["red_share"]["value"] == pytest.approx((first + other) / 2)
 
 
+@pytest.mark.slow
 def test_a_new_row_is_a_column_of_a_comparison_unless_it_says_no(
     dummies: dict[str, Metric], photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_new_row_is_a_column_of_a_comparison_unless_it_says_no(
     assert set(dummies) <= set(json.loads((out / "compare.json").read_text())["rows"][1]["values"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("dummies")
 def test_a_new_row_is_a_row_of_the_page_of_metrics() -> None:
     page = load_generator().metrics_page()

@@ -22,9 +22,10 @@ pytestmark = pytest.mark.slow
 Picture = NDArray[np.uint8]
 
 
-@pytest.fixture
-def truths(scene: Picture) -> list[Picture]:
+@pytest.fixture(scope="module")
+def truths(_scene: NDArray[np.float64]) -> list[Picture]:
     """Eight crops of the drawn landscape."""
+    scene = np.rint(_scene * 255).astype(np.uint8)
     corners = [(y, x) for y in (0, 14, 28, 42) for x in (0, 56)]
     return [np.ascontiguousarray(scene[y : y + 48, x : x + 64]) for y, x in corners]
 
@@ -35,7 +36,7 @@ def faded(truth: Picture) -> Picture:
     return ((grey + truth) // 2).astype(np.uint8)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def report(truths: list[Picture]) -> Report:
     """Grey, half coloured and truth itself as methods."""
     methods: dict[str, Callable[[Picture], Picture]] = {

@@ -127,6 +127,7 @@ def test_faces_of_one_lightness_have_no_slope_and_no_faces_no_rows() -> None:
     assert summarize_skin([], seed=0, resamples=20) == []
 
 
+@pytest.mark.slow
 def test_the_command_adds_a_table_and_the_json_its_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +148,7 @@ def test_the_command_adds_a_table_and_the_json_its_rows(
     assert main([*arguments, "--no-truth", "--gallery", str(tmp_path / "g.html")]) == USAGE
 
 
+@pytest.mark.slow
 def test_pictures_without_a_face_are_said_to_have_none(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

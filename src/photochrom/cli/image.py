@@ -44,7 +44,9 @@ _FORMAT_OF_FILES = "--format is of standard output; a file has the format of its
 _WRITABLE = [name.lower() for name, row in FORMATS.items() if row.encode is not None]
 
 
-def _hints(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[Hint, ...]:
+def _parse_hints(
+    _ctx: click.Context, _param: click.Parameter, values: Sequence[str]
+) -> tuple[Hint, ...]:
     """``X,Y,COLOR[,RADIUS]`` as hints."""
     hints = []
     for value in values:
@@ -79,7 +81,7 @@ def _hints(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) 
     "--hint",
     "hints",
     multiple=True,
-    callback=_hints,
+    callback=_parse_hints,
     metavar="X,Y,COLOR[,RADIUS]",
     help="Say the colour of a place (px from the upper left): #RRGGBB or a CSS name. For one "
     "photograph; repeatable.",
@@ -150,7 +152,7 @@ def image(
     if format_name is not None:
         raise click.UsageError(_FORMAT_OF_FILES)
     try:
-        planned = plan(
+        batch_jobs = plan(
             [Path(path) for path in paths],
             None if out is None else Path(out),
             recursive=recursive,
@@ -158,9 +160,9 @@ def image(
         )
     except InputError as error:
         raise click.UsageError(str(error)) from None
-    if hints and len({job.source for job in planned}) > 1:
+    if hints and len({job.source for job in batch_jobs}) > 1:
         raise click.UsageError("--hint speaks of places in one photograph; give only one.")
-    return _color(planned, options, jobs, as_json=as_json)
+    return _color(batch_jobs, options, jobs, as_json=as_json)
 
 
 def _color_stream(
@@ -194,10 +196,10 @@ def _color_stream(
     return OK
 
 
-def _color(planned: Sequence[Job], options: BatchOptions, jobs: int, *, as_json: bool) -> int:
-    """Do it, and tell about it: people on stderr, programs on stdout."""
-    with Reporter(len(planned)) as reporter:
-        for outcome in color_files(planned, options, in_flight=jobs):
+def _color(batch_jobs: Sequence[Job], options: BatchOptions, jobs: int, *, as_json: bool) -> int:
+    """Colour, and report: to people on stderr, to programs on stdout."""
+    with Reporter(len(batch_jobs)) as reporter:
+        for outcome in color_files(batch_jobs, options, in_flight=jobs):
             reporter.report(outcome)
             if as_json:
                 click.echo(json.dumps(_record(outcome)))

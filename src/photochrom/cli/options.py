@@ -33,7 +33,7 @@ class FiniteRange(click.FloatRange):
         return number
 
 
-def _working_size(_ctx: click.Context, _param: click.Parameter, value: str) -> int | str:
+def _parse_size(_ctx: click.Context, _param: click.Parameter, value: str) -> int | str:
     """A number of px, or "auto"."""
     if value == "auto":
         return value
@@ -62,7 +62,7 @@ model_option = click.option(
 )
 size_option = click.option(
     "--size",
-    callback=_working_size,
+    callback=_parse_size,
     metavar="PX|auto",
     default="auto",
     show_default=True,
