@@ -114,7 +114,7 @@ class TestContract:
         with torch.no_grad():
             plain = net.eval()(contract_input(side, side)).ab
             hinted = net(contract_input(side, side, 40.0)).ab
-        assert torch.equal(plain, hinted) is not net.hears_hints
+        assert torch.equal(plain, hinted) is not net.takes_hints
 
     def test_state_round_trips(self, net: ColorNet, variant: Variant) -> None:
         twin = build(variant.name, variant.options)

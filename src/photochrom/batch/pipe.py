@@ -46,7 +46,7 @@ def color_stream(
     picture = read(content.data, name=content.name, max_pixels=options.max_pixels)
     if is_left_alone(picture, options):
         if not isinstance(target, Path):
-            _pass_on(picture, content.data, target, format_name)
+            _write_unchanged(picture, content.data, target, format_name)
         return Outcome(job, "in colour", f"{content.name} is in colour already; --force colours it")
     network = load(local_model(options.model), device=options.device, threads=options.threads)
     colored = color_picture(picture, options, network, content.name)
@@ -68,7 +68,7 @@ def _path(place: Path | IO[bytes]) -> Path:
     return place if isinstance(place, Path) else Path(PIPE)
 
 
-def _pass_on(picture: Picture, data: bytes, target: IO[bytes], format_name: str) -> None:
+def _write_unchanged(picture: Picture, data: bytes, target: IO[bytes], format_name: str) -> None:
     """A picture that is left alone: its own bytes, unless another format is asked for."""
     if format_name:
         write(target, picture, format_name=format_name)

@@ -97,7 +97,7 @@ def _jobs(path: Path, out: Path | None, *, recursive: bool) -> Iterator[Job]:
         yield _job(path, path.name, out)
         return
     found = False
-    for job in _jobs_below(path, path, out, recursive=recursive):
+    for job in _folder_jobs(path, path, out, recursive=recursive):
         found = True
         yield job
     if not found:
@@ -105,7 +105,7 @@ def _jobs(path: Path, out: Path | None, *, recursive: bool) -> Iterator[Job]:
         yield _failed_job(path, f"there are no pictures in the folder {path}.{more}")
 
 
-def _jobs_below(top: Path, folder: Path, out: Path | None, *, recursive: bool) -> Iterator[Job]:
+def _folder_jobs(top: Path, folder: Path, out: Path | None, *, recursive: bool) -> Iterator[Job]:
     """The jobs of a folder inside ``top``, sorted by name, files before subfolders.
 
     A folder that cannot be read is one failed job; its neighbours are none the worse.
@@ -127,7 +127,7 @@ def _jobs_below(top: Path, folder: Path, out: Path | None, *, recursive: bool) -
             yield _job(source, source.relative_to(top), out)
     for subfolder in subfolders if recursive else ():
         if out is None or _absolute_path(subfolder) != _absolute_path(out):
-            yield from _jobs_below(top, subfolder, out, recursive=True)
+            yield from _folder_jobs(top, subfolder, out, recursive=True)
 
 
 def _is_input(place: Path) -> bool:

@@ -38,7 +38,7 @@ class ColorNet(nn.Module, ABC):
     """Input size / output size."""
     multiple_of: int
     """Height and width of the input are multiples of this."""
-    hears_hints: bool = True
+    takes_hints: bool = True
     """Whether hints change the colours; False: their channels are ignored."""
     hint_layers: tuple[str, ...] = ()
     """Beginnings of the names of layers that see nothing but hints."""
@@ -110,7 +110,7 @@ def normalize(x: Tensor) -> Tensor:
     return torch.cat([(L - L_CENTER) / L_SCALE, hints / AB_SCALE, mask], dim=1)
 
 
-def seen(x: Tensor, hints: bool) -> Tensor:
+def network_input(x: Tensor, hints: bool) -> Tensor:
     """What the first layer looks at: (N, 4, H, W) as normalised, or (N, 1, H, W) without hints."""
     return normalize(x) if hints else (x[:, :1] - L_CENTER) / L_SCALE
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photochrom.color.bins import ANNEALED_MEAN_TEMPERATURE, ColorBins
-from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, seen
+from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, network_input
 from photochrom.nets.layers import check_choice
 
 Head = Literal["classes", "regression"]
@@ -49,7 +49,7 @@ class DilatedVGG(ColorNet):
         check_choice("head", head, Head)
         check_choice("bins", bins, Bins)
         super().__init__()
-        self.hears_hints = hints
+        self.takes_hints = hints
         self.temperature = temperature
         blocks = []
         inputs = 4 if hints else 1
@@ -68,7 +68,7 @@ class DilatedVGG(ColorNet):
         self.head = nn.Conv2d(4 * width, 2 if self.bins is None else len(self.bins), 1)
 
     def forward(self, x: Tensor) -> NetOutput:
-        y = self.head(self.up(self.body(seen(x, self.hears_hints))))
+        y = self.head(self.up(self.body(network_input(x, self.takes_hints))))
         if self.bins is None:
             return NetOutput(y * AB_SCALE, None)
         share = torch.softmax(y.float() / self.temperature, dim=1)

@@ -69,7 +69,7 @@ class Patch70Critic(ScaledCritic):
         if width < 1 or layers < 1:
             raise ValueError("width and layers start at 1")
         widths = [width * min(2**i, 8) for i in range(layers + 1)]
-        body = _strided(3 if conditional else 2, widths[:-1], norm)
+        body = _strided_blocks(3 if conditional else 2, widths[:-1], norm)
         body += _block(widths[-2], widths[-1], norm, stride=1)
         body.append(with_spectral(nn.Conv2d(widths[-1], 1, 4, padding=1), norm))
         super().__init__(nn.Sequential(*body), conditional, init)
@@ -108,12 +108,12 @@ class ImageCritic(ScaledCritic):
         if width < 1 or layers < 1:
             raise ValueError("width and layers start at 1")
         widths = [width * min(2**i, 8) for i in range(layers)]
-        body = _strided(3 if conditional else 2, widths, norm)
+        body = _strided_blocks(3 if conditional else 2, widths, norm)
         body += [nn.AdaptiveAvgPool2d(1), with_spectral(nn.Conv2d(widths[-1], 1, 1), norm)]
         super().__init__(nn.Sequential(*body), conditional, init)
 
 
-def _strided(inputs: int, widths: list[int], norm: Norm) -> list[nn.Module]:
+def _strided_blocks(inputs: int, widths: list[int], norm: Norm) -> list[nn.Module]:
     """Convolutions that halve the size each; the first has no norm (Isola et al., §6.1)."""
     first = with_spectral(nn.Conv2d(inputs, widths[0], 4, 2, 1), norm)
     body: list[nn.Module] = [first, nn.LeakyReLU(0.2, inplace=True)]

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, seen
+from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, network_input
 from photochrom.nets.layers import Norm, SelfAttention, check_choice, norm_layer, with_spectral
 from photochrom.nets.mobilenet import FEATURE_CHANNELS, MobileNetEncoder
 from photochrom.nets.resnet import RESNET_CHANNELS, ResNetEncoder
@@ -52,7 +52,7 @@ class ResNetUNet(ColorNet):
                 "body to 'resnet'"
             )
         super().__init__()
-        self.hears_hints = hints
+        self.takes_hints = hints
         self.encoder: ResNetEncoder | MobileNetEncoder
         if body == "mobilenet":
             self.encoder, channels = MobileNetEncoder(), FEATURE_CHANNELS
@@ -75,9 +75,9 @@ class ResNetUNet(ColorNet):
         self.last = nn.Conv2d(widths[-1], 2, 1)
 
     def forward(self, x: Tensor) -> NetOutput:
-        given = seen(x, self.hears_hints)
+        given = network_input(x, self.takes_hints)
         y = given
-        if isinstance(self.encoder, MobileNetEncoder) and not self.hears_hints:
+        if isinstance(self.encoder, MobileNetEncoder) and not self.takes_hints:
             y = F.pad(given, (0, 0, 0, 0, 0, 3))  # its stem always has the channels of hints
         *skips, y = self.encoder(y)
         y = self.middle(y)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, seen
+from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, network_input
 from photochrom.nets.layers import (
     Init,
     Norm,
@@ -36,18 +36,18 @@ _SELF_ATTENTION_LEVEL = 4
 class AttentionGate(nn.Module):
     """A skip connection that passes only what the coarser features ask for (Oktay et al., fig. 2).
 
-    skip: (N, C, 2h, 2w); asked: (N, G, h, w). Returns the skip, each position scaled by [0, 1].
+    skip: (N, C, 2h, 2w); gating: (N, G, h, w). Returns the skip, each position scaled by [0, 1].
     """
 
-    def __init__(self, channels: int, asked_channels: int) -> None:
+    def __init__(self, channels: int, gating_channels: int) -> None:
         super().__init__()
         inner = max(channels // 2, 1)
         self.of_skip = nn.Conv2d(channels, inner, 2, stride=2, bias=False)
-        self.of_asked = nn.Conv2d(asked_channels, inner, 1)
+        self.of_asked = nn.Conv2d(gating_channels, inner, 1)
         self.open = nn.Conv2d(inner, 1, 1)
 
-    def forward(self, skip: Tensor, asked: Tensor) -> Tensor:
-        both = F.relu(self.of_skip(skip) + self.of_asked(asked))
+    def forward(self, skip: Tensor, gating: Tensor) -> Tensor:
+        both = F.relu(self.of_skip(skip) + self.of_asked(gating))
         share = torch.sigmoid(self.open(both))
         return skip * F.interpolate(share, scale_factor=2.0, mode="bilinear", align_corners=False)
 
@@ -76,7 +76,7 @@ class UNet(ColorNet):
         check_choice("attention", attention, Attention)
         super().__init__()
         self.multiple_of = 2**levels
-        self.hears_hints = hints
+        self.takes_hints = hints
         widths = [width * min(2**i, _WIDEST) for i in range(levels)]
         self.down = nn.ModuleList(
             _down(widths[i - 1] if i else (4 if hints else 1), widths[i], norm, i, i == levels - 1)
@@ -101,18 +101,18 @@ class UNet(ColorNet):
 
     def forward(self, x: Tensor) -> NetOutput:
         skips = []
-        y = seen(x, self.hears_hints)
+        y = network_input(x, self.takes_hints)
         for down in self.down:
             y = down(y)
             skips.append(y)
         skips.pop()
         for level in range(len(skips), 0, -1):
-            asked, y = y, self.up[level - 1](y)
+            gating, y = y, self.up[level - 1](y)
             if level == self._attentive:
                 y = self.attention(y)
             skip = skips[level - 1]
             if hasattr(self, "gates"):
-                skip = self.gates[level - 1](skip, asked)
+                skip = self.gates[level - 1](skip, gating)
             y = torch.cat([skip, y], dim=1)
         return NetOutput(torch.tanh(self.last(F.relu(y))) * AB_SCALE, None)
 
