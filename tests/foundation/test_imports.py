@@ -75,6 +75,7 @@ def test_the_package_keeps_its_import_rules(copy: Path) -> None:
         ("nets", "import photochrom.engine", "nets/ are definitions"),
         ("training", "import onnxruntime", "training/ meets inference engines only behind engine/"),
         ("cli", "import numpy", "Nothing is computed in cli/"),
+        ("cli", "import photochrom.evaluation.summary", "Nothing is computed in cli/"),
         ("web", "import photochrom.color", "web/ computes no colour"),
         ("web", "import cv2", "web/ computes no colour"),
         ("pipeline", "import photochrom.variants", "Imports go one way"),
