@@ -220,8 +220,8 @@ def with_hints(
     if mask.any():
         shape = (ab.shape[0], ab.shape[1])
         covered = shrink(mask, shape)
-        asked = shrink(hint_ab, shape) / np.maximum(covered, 1e-6)[..., None]
-        missing = np.asarray(asked - ab, np.float32)
+        hint_colors = shrink(hint_ab, shape) / np.maximum(covered, 1e-6)[..., None]
+        missing = np.asarray(hint_colors - ab, np.float32)
         ab = np.add(ab, spread_correction(missing, covered > 0, shrink(L, shape)))
     return np.ascontiguousarray(ab, dtype=np.float32)
 
@@ -250,11 +250,11 @@ def _prediction(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """ab as `network_chroma` returns it, and the confidence (N, 1, h/k, w/k), if there is one."""
     gain = network.card.chroma_gain * vividness
-    # The network hears the asked colours divided by the gain, so that an object which it colours
+    # The network gets the asked colours divided by the gain, so that an object which it colours
     # after a hint comes out in the asked colour, not in a more vivid one. Far below 1 that would
     # ask for colours that do not exist.
-    heard = np.clip(hint_ab / max(gain, _MIN_HINT_GAIN), -_AB_LIMIT, _AB_LIMIT)
-    planes = np.concatenate([L[:, None], heard.transpose(0, 3, 1, 2), mask[:, None]], axis=1)
+    scaled_hints = np.clip(hint_ab / max(gain, _MIN_HINT_GAIN), -_AB_LIMIT, _AB_LIMIT)
+    planes = np.concatenate([L[:, None], scaled_hints.transpose(0, 3, 1, 2), mask[:, None]], axis=1)
     ab, confidence = network(np.ascontiguousarray(planes, dtype=np.float32))
     vivid = np.ascontiguousarray(gain * ab.transpose(0, 2, 3, 1), dtype=np.float32)
     return vivid, confidence

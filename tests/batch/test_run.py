@@ -145,17 +145,22 @@ def test_a_folder_that_cannot_be_made_is_told(album: Path, tiny: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("place", "said"), [("closed", "permission denied"), ("closed/new/deep", "is not writable")]
+    ("place", "message"), [("closed", "permission denied"), ("closed/new/deep", "is not writable")]
 )
 def test_a_closed_folder_is_told_before_the_work(
-    album: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, said: str
+    album: Path,
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    message: str,
 ) -> None:
     (tmp_path / "closed").mkdir()
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path / "closed")
     monkeypatch.setattr(batch.run, "read", lambda *_, **__: pytest.fail("it was read"))
     jobs = plan([album / "good.jpg"], tmp_path / place)
     (outcome,) = color_files(jobs, BatchOptions(model=tiny, device="cpu"))
-    assert (outcome.status, said in outcome.message) == ("failed", True)
+    assert (outcome.status, message in outcome.message) == ("failed", True)
 
 
 def test_an_output_that_is_the_input_is_refused(album: Path, tiny: Path) -> None:

@@ -124,18 +124,18 @@ def test_a_hinted_place_has_the_colour_asked_for(vivid: Network, vividness: floa
     np.testing.assert_allclose(colored[250, 10], far, atol=1.0)
 
 
-def test_hints_are_heard_so_that_the_gain_brings_them_back(vivid: Network) -> None:
-    heard = []
+def test_hints_are_scaled_so_that_the_gain_brings_them_back(vivid: Network) -> None:
+    received = []
 
-    class Listening(Network):
+    class RecordingNetwork(Network):
         def __call__(self, inputs: NDArray[np.float32]) -> Any:
-            heard.append(inputs)
+            received.append(inputs)
             return vivid(inputs)
 
-    listening = Listening(vivid.card, "", "", lambda _: {})
+    recording = RecordingNetwork(vivid.card, "", "", lambda _: {})
     picture = np.full((64, 64), 128, np.uint8)
-    colorize(picture, model=listening, vividness=1.6, hints=[Hint(x=10, y=20, color=RED)])
-    (inputs,) = heard
+    colorize(picture, model=recording, vividness=1.6, hints=[Hint(x=10, y=20, color=RED)])
+    (inputs,) = received
     assert np.argwhere(inputs[0, 3]).tolist() == [[20, 10]]
     np.testing.assert_allclose(inputs[0, 1:3, 20, 10], RED_AB / 2.0, rtol=1e-5)
 

@@ -292,7 +292,7 @@ def test_a_preview_of_the_grey_picture_does_not_stay() -> None:
     assert b"Grandmother" in marked
 
 
-def test_captions_that_cannot_be_kept_are_told(tmp_path: Path, scene: NDArray[np.uint8]) -> None:
+def test_captions_that_cannot_be_kept_are_noted(tmp_path: Path, scene: NDArray[np.uint8]) -> None:
     jpeg = pillow_bytes(scene, "JPEG")
     caption = b"\x1c\x02\x78\x00\x0bGrandmother\x00"
     block = b"Photoshop 3.0\x00" + b"8BIM\x04\x04\x00\x00\x00\x00\x00\x10" + caption
@@ -303,7 +303,7 @@ def test_captions_that_cannot_be_kept_are_told(tmp_path: Path, scene: NDArray[np
 
 
 @pytest.mark.parametrize(
-    ("comment", "told"),
+    ("comment", "has_note"),
     [
         (b"Grandmother, 1923", True),
         (b"Created with GIMP", False),
@@ -312,18 +312,18 @@ def test_captions_that_cannot_be_kept_are_told(tmp_path: Path, scene: NDArray[np
     ],
 )
 @pytest.mark.parametrize("name", ["JPEG", "GIF"])
-def test_a_comment_that_cannot_be_kept_is_told(
-    tmp_path: Path, scene: NDArray[np.uint8], name: str, comment: bytes, told: bool
+def test_a_comment_that_cannot_be_kept_is_noted(
+    tmp_path: Path, scene: NDArray[np.uint8], name: str, comment: bytes, has_note: bool
 ) -> None:
     image = Image.fromarray(scene)
     image = image.quantize(16) if name == "GIF" else image
     (tmp_path / "a").write_bytes(pillow_bytes(image, name, comment=comment))
-    assert read(tmp_path / "a").notes == (("its comment is not kept",) if told else ())
+    assert read(tmp_path / "a").notes == (("its comment is not kept",) if has_note else ())
 
 
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "has_note"),
     [
         (b"tEXt", b"Description\x00Grandmother", True),
         (b"zTXt", b"Description\x00\x00" + zlib.compress(b"Grandmother"), True),
@@ -335,17 +335,17 @@ def test_a_comment_that_cannot_be_kept_is_told(
         (b"iTXt", b"Comment\x00\x00\x00\x00\x00Created with GIMP", False),
     ],
 )
-def test_text_chunks_that_cannot_be_kept_are_told(
+def test_text_chunks_that_cannot_be_kept_are_noted(
     tmp_path: Path,
     scene: NDArray[np.uint8],
     depth: type[Any],
     name: bytes,
     text: bytes,
-    told: bool,
+    has_note: bool,
 ) -> None:
     (tmp_path / "a.png").write_bytes(png_bytes(scene.astype(depth), 2, (name, text)))
     note = "its text chunks are not kept; EXIF and XMP are"
-    assert read(tmp_path / "a.png").notes == ((note,) if told else ())
+    assert read(tmp_path / "a.png").notes == ((note,) if has_note else ())
 
 
 def test_our_own_files_have_nothing_to_tell(tmp_path: Path, scene: NDArray[np.uint8]) -> None:
