@@ -24,7 +24,7 @@ from fixtures.film import (
 
 from photochrom.errors import OutputError
 from photochrom.video.io.codecs import CODECS, Encoding
-from photochrom.video.io.mux import check_carried, join
+from photochrom.video.io.mux import check_container, join_segments
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import read_frames
 
@@ -70,7 +70,7 @@ def joined(
         folder / f"parts{len(counts)}", info, encoding, counts or [film.frames], **part
     )
     out = folder / f"out{len(counts)}{target or source}"
-    join(segments, info, out, comment="coloured by a test", **part)
+    join_segments(segments, info, out, comment="coloured by a test", **part)
     return path, out
 
 
@@ -137,7 +137,7 @@ TIMED = {
 
 @pytest.mark.parametrize("encoding", [LOSSLESS, B_FRAMES, Encoding("hevc", preset="ultrafast")])
 @pytest.mark.parametrize(("film", "suffix"), TIMED.values(), ids=TIMED)
-def test_every_frame_keeps_its_time_in_one_stretch_or_many(
+def test_every_frame_keeps_its_time_in_one_segment_or_many(
     tmp_path: Path, film: Film, suffix: str, encoding: Encoding
 ) -> None:
     source, out = joined(tmp_path, film, [5, 10, 1, 8], source=suffix, encoding=encoding)
@@ -152,7 +152,7 @@ def test_every_frame_keeps_its_time_in_one_stretch_or_many(
 
 
 @pytest.mark.parametrize("film", [Film(), Film(pix_fmt="gray"), Film(pix_fmt="yuv420p10le")])
-def test_joined_stretches_have_the_frames_of_one(tmp_path: Path, film: Film) -> None:
+def test_joined_segments_have_the_frames_of_one(tmp_path: Path, film: Film) -> None:
     _, one = joined(tmp_path, film)
     _, many = joined(tmp_path, film, [7, 1, 16])
     for a, b, index in zip(decoded(one), decoded(many), range(24), strict=True):
@@ -208,22 +208,22 @@ def test_a_part_begins_at_zero_with_its_own_sound_and_chapters(tmp_path: Path) -
 def test_a_container_that_cannot_carry_all_is_refused_early(tmp_path: Path) -> None:
     info = probe(make_film(tmp_path / "a.mkv", FILMS[".mkv"]))
     with pytest.raises(OutputError, match=r"subtitle: srt, deu; write to a \.mkv"):
-        check_carried(info, tmp_path / "b.mp4", "h264")
+        check_container(info, tmp_path / "b.mp4", "h264")
     with pytest.raises(OutputError, match="does not hold h264"):
-        check_carried(info, tmp_path / "b.webm", "h264")
+        check_container(info, tmp_path / "b.webm", "h264")
     with pytest.raises(OutputError, match="does not hold av1"):
-        check_carried(info, tmp_path / "b.mov", "av1")
+        check_container(info, tmp_path / "b.mov", "av1")
     with pytest.raises(OutputError, match=r"no film that can be written; use one of \.mp4"):
-        check_carried(info, tmp_path / "b.avi", "h264")
-    assert check_carried(info, tmp_path / "b.mkv", "h264") == ()
+        check_container(info, tmp_path / "b.avi", "h264")
+    assert check_container(info, tmp_path / "b.mkv", "h264") == ()
 
 
 def test_what_stays_behind_is_told(tmp_path: Path) -> None:
     film = replace(FILMS[".mkv"], subtitle="", aspect=Fraction(4, 3), encoder="libx264")
     info = probe(make_film(tmp_path / "a.mkv", film))
-    (left,) = check_carried(info, tmp_path / "b.mp4", "h264")
+    (left,) = check_container(info, tmp_path / "b.mp4", "h264")
     assert "font.ttf" in left
-    (shape,) = check_carried(info, tmp_path / "b.mkv", "ffv1")
+    (shape,) = check_container(info, tmp_path / "b.mkv", "ffv1")
     assert "shape of the pixels (4/3)" in shape
 
 
@@ -233,9 +233,9 @@ def test_an_existing_film_stays_unless_told_otherwise(tmp_path: Path) -> None:
     out = tmp_path / "out.mkv"
     out.write_bytes(b"old")
     with pytest.raises(OutputError, match="--overwrite"):
-        join(segments, info, out)
+        join_segments(segments, info, out)
     assert out.read_bytes() == b"old"
-    join(segments, info, out, overwrite=True)
+    join_segments(segments, info, out, overwrite=True)
     assert len(decoded(out)) == 2
 
 
@@ -254,25 +254,25 @@ def test_an_interrupted_join_leaves_nothing_behind(
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OutputError if isinstance(error, Exception) else KeyboardInterrupt):
-        join(segments, info, out, overwrite=True)
+        join_segments(segments, info, out, overwrite=True)
     assert out.read_bytes() == b"old"
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_stretches_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
+def test_segments_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
     info = probe(make_film(tmp_path / "a.mkv", Film(frames=4)))
     (a,) = write_segments(tmp_path / "a", info, LOSSLESS, [4])
     (b,) = write_segments(tmp_path / "b", info, Encoding("h264", crf=30), [4])
     out = tmp_path / "out.mkv"
     with pytest.raises(OutputError, match="encoded differently"):
-        join([a, b], info, out)
+        join_segments([a, b], info, out)
     with pytest.raises(OutputError, match="out of order"):
-        join([a, a], info, out)
+        join_segments([a, a], info, out)
     (tmp_path / "cut.nut").write_bytes(a.read_bytes()[:40])
-    with pytest.raises(OutputError, match="no whole stretch"):
-        join([a, tmp_path / "cut.nut"], info, out)
-    with pytest.raises(OutputError, match="no stretch"):
-        join([], info, out)
+    with pytest.raises(OutputError, match="no whole segment"):
+        join_segments([a, tmp_path / "cut.nut"], info, out)
+    with pytest.raises(OutputError, match="no segment"):
+        join_segments([], info, out)
     assert not out.exists()
 
 
@@ -284,9 +284,9 @@ def test_a_coloured_film_can_be_read_again(tmp_path: Path) -> None:
         np.testing.assert_array_equal(before.luma, after.luma)
 
 
-def test_stretches_without_a_source_make_a_film_that_begins_at_zero(tmp_path: Path) -> None:
+def test_segments_without_a_source_make_a_film_that_begins_at_zero(tmp_path: Path) -> None:
     film = Film(time_base=MILLISECONDS, times=tuple(5000 + 40 * i for i in range(24)))
     info = probe(make_film(tmp_path / "a.mkv", film))
     (path,) = write_segments(tmp_path / "parts", info, B_FRAMES, [24])
-    join([path], probe(path), tmp_path / "b.mp4")
+    join_segments([path], probe(path), tmp_path / "b.mp4")
     assert [t for t, _, _ in decoded(tmp_path / "b.mp4")] == [Fraction(i, 25) for i in range(24)]

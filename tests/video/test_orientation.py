@@ -21,7 +21,7 @@ from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import read_frames
 from photochrom.video.options import FilmSettings
 from photochrom.video.preview import preview_film
-from photochrom.web.pictures.film_info import colored_frame, look_at
+from photochrom.web.pictures.film_info import colored_frame, inspect_film
 
 # Its grain tells top from bottom; the rest is the same upside down.
 FILM = Film(frames=4, grain=40, encoder="libx264", format="mp4", options=(("qp", "0"),))
@@ -54,7 +54,7 @@ def test_the_network_and_the_studio_see_the_same_upright_picture(
     wanted = as_shown(luma(FILM, 0), turned, mirrored)
     info = probe(path)
     grey = Converter(info, CARD, "auto").grey(next(read_frames(info)))
-    height, width, screen = look_at(path, 10**6)
+    height, width, screen = inspect_film(path, 10**6)
     assert (height, width) == wanted.shape
     np.testing.assert_array_equal(screen[..., 0], grey)
     assert apart(grey, wanted) < 0.05
@@ -83,8 +83,8 @@ def test_frames_to_learn_from_are_upright(tmp_path: Path, turned: int, mirrored:
 def test_what_is_made_upright_is_coded_again_as_it_was(turned: int, mirrored: bool) -> None:
     way = orientation(Path("a.mp4"), turned, mirrored)
     coded = luma(FILM, 3)
-    np.testing.assert_array_equal(way.coded(way.upright(coded)), coded)
-    assert way.shown(coded.shape) == way.upright(coded).shape
+    np.testing.assert_array_equal(way.to_coded(way.to_upright(coded)), coded)
+    assert way.shown_shape(coded.shape) == way.to_upright(coded).shape
 
 
 def test_what_is_no_quarter_turn_is_refused() -> None:

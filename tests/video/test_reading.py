@@ -16,7 +16,7 @@ from PIL import Image
 from photochrom.errors import InputError
 from photochrom.video.io.frame import Frame
 from photochrom.video.io.probe import probe
-from photochrom.video.io.reader import pts_near, read_frames
+from photochrom.video.io.reader import nearest_pts, read_frames
 
 LOSSLESS_MP4 = Film(
     frames=48,
@@ -140,7 +140,7 @@ def test_packets_are_not_taken_for_frames(tmp_path: Path, kind: str) -> None:
         np.testing.assert_array_equal(frame.luma, y)
     for start, frame in enumerate(whole):
         assert_same(list(read_frames(info, start_s=info.seconds(frame.pts))), whole[start:])
-        assert pts_near(info, info.seconds(frame.pts) + 0.004) == frame.pts
+        assert nearest_pts(info, info.seconds(frame.pts) + 0.004) == frame.pts
 
 
 def test_frames_of_an_avi_are_evenly_spaced_whatever_their_order(tmp_path: Path) -> None:
@@ -166,11 +166,11 @@ def test_the_frame_nearest_to_a_time_is_found_over_long_gaps(tmp_path: Path) -> 
     times = (0, 40, 5000, 30_000, 30_040)
     info = probe(make_film(tmp_path / "a.mkv", Film(5, time_base=MILLISECONDS, times=times)))
     asked_s = {0.019: 0, 0.03: 40, 2.5: 40, 2.53: 5000, 17.4: 5000, 17.6: 30_000, 30.07: 30_040}
-    assert {time_s: pts_near(info, time_s) for time_s in asked_s} == asked_s
+    assert {time_s: nearest_pts(info, time_s) for time_s in asked_s} == asked_s
     with pytest.raises(InputError, match=r"no frame of .* at 30\.2 s; its last one is at 30\.040"):
-        pts_near(info, 30.2)
+        nearest_pts(info, 30.2)
     with pytest.raises(InputError, match="at -1 s; it begins at 0 s"):
-        pts_near(info, -1.0)
+        nearest_pts(info, -1.0)
 
 
 def test_times_outside_of_the_film_are_refused(tmp_path: Path) -> None:

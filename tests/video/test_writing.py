@@ -1,4 +1,4 @@
-"""A stretch of film has the source's luma and times; the encoder's choices are checked early."""
+"""A segment of film has the source's luma and times; the encoder's choices are checked early."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_the_tags_go_with_the_film_and_the_matrix_is_always_named(tmp_path: Path
     assert probe(path).matrix_code == 6
 
 
-def test_stretches_of_one_film_have_the_same_parameters_and_bytes(tmp_path: Path) -> None:
+def test_segments_of_one_film_have_the_same_parameters_and_bytes(tmp_path: Path) -> None:
     info = probe(make_film(tmp_path / "a.mkv", Film()))
     encoding = Encoding(threads=2)
     once = write_segments(tmp_path / "once", info, encoding, [12, 12])

@@ -333,7 +333,7 @@ def test_a_film_waits_until_the_disk_has_space_and_goes_on(
         raise full
 
     with monkeypatch.context() as patched:
-        patched.setattr("photochrom.video.film.join", refuse)
+        patched.setattr("photochrom.video.film.join_segments", refuse)
         for wait_s in (60.0, 240.0):
             worker.work(id_of(url), 1)
             assert client.get(f"{url}/state").get_json()["state"] == "waiting"
@@ -371,7 +371,7 @@ def test_a_film_that_is_given_up_leaves_no_parts_and_no_advice_for_others(
         def refuse(*_args: object, problem: str = problem, **_kwargs: object) -> None:
             raise OutputError(problem)
 
-        monkeypatch.setattr("photochrom.video.film.join", refuse)
+        monkeypatch.setattr("photochrom.video.film.join_segments", refuse)
         for _ in range(jobs.MAX_ATTEMPTS):
             color_all(app, settings)
         state = client.get(f"{url}/state").get_json()
@@ -501,7 +501,9 @@ def test_a_film_whose_sound_nothing_holds_says_so(
 ) -> None:
     path = make_film(tmp_path / "film.mkv", Film(frames=6, audio="flac"))
     url = uploaded(client, path.read_bytes(), "wedding.mkv")
-    monkeypatch.setattr("photochrom.video.io.passthrough.takes", lambda _name, _stream: False)
+    monkeypatch.setattr(
+        "photochrom.video.io.passthrough.accepts_stream", lambda _name, _stream: False
+    )
     color_all(app, settings)
     told = client.get(f"{url}/state").get_json()
     assert told["state"] == "failed"

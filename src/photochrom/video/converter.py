@@ -28,25 +28,25 @@ class Converter:
         """size: as for photographs; "auto" is the card's, or the film's own where smaller."""
         self._orientation = orientation(info.path, info.rotation, info.mirrored)
         self.planes = FilmPlanes(info.height, info.width, info.bits, info.full_range, info.matrix)
-        self.shown_shape = self._orientation.shown((info.height, info.width))
+        self.shown_shape = self._orientation.shown_shape((info.height, info.width))
         """(height, width) of the picture as people see it, px."""
         short_px = min(card.size, *self.shown_shape) if size == "auto" else size
         self.working = working_shape(*self.shown_shape, short_px, card.multiple)
         """(height, width) that the network sees, upright."""
-        self._coded = self._orientation.shown(self.working)
+        self._coded = self._orientation.shown_shape(self.working)
 
     def small(self, frame: Frame) -> Small:
         """The frame at working size."""
         L = self.planes.lightness(frame.luma, self._coded)
-        return Small(frame.pts, self._orientation.upright(L))
+        return Small(frame.pts, self._orientation.to_upright(L))
 
     def chroma(self, frame: Frame, ab: NDArray[np.float32]) -> NDArray[Any]:
         """U and V codes for a frame. ab: (h', w', 2), upright."""
-        return self.planes.chroma(frame.luma, self._orientation.coded(ab))
+        return self.planes.chroma(frame.luma, self._orientation.to_coded(ab))
 
     def grey(self, frame: Frame) -> NDArray[np.uint8]:
         """The frame as an upright grey picture, (H, W) uint8."""
-        return self._orientation.upright(self.planes.grey(frame.luma))
+        return self._orientation.to_upright(self.planes.grey(frame.luma))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from photochrom.video.converter import Reel
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.container import AV_VERSION
 from photochrom.video.io.frame import FilmInfo, Frame
-from photochrom.video.io.mux import check_carried, join
+from photochrom.video.io.mux import check_container, join_segments
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
 from photochrom.video.segments import (
@@ -73,7 +73,7 @@ def color_film(
     source, target, settings = Path(source), Path(target), settings or FilmSettings()
     check_output(source, target, overwrite=settings.overwrite)
     info = probe(source)
-    notes = check_carried(info, target, settings.encoding.codec)
+    notes = check_container(info, target, settings.encoding.codec)
     session = open_session(info, settings)
     network, given = session.network, user_colors_by_shot(session)
     with output_lock(target):
@@ -86,7 +86,7 @@ def color_film(
         job = _Job(session, given, parts, progress)
         resumed = job.done
         job.run()
-        left = join(
+        left = join_segments(
             [parts.path(segment.number) for segment in parts.finished],
             info,
             target,

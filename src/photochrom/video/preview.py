@@ -15,7 +15,7 @@ from photochrom.video.converter import side_by_side
 from photochrom.video.frames import steady_frames
 from photochrom.video.io.encoder import FilmWriter
 from photochrom.video.io.frame import FilmInfo
-from photochrom.video.io.mux import check_carried, join
+from photochrom.video.io.mux import check_container, join_segments
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
 from photochrom.video.segments import check_output
@@ -69,8 +69,8 @@ def preview_film(
                             progress(FilmProgress(done, 0, None, network.device))
         alone = probe(stretch)
         alone = dataclasses.replace(alone, rotation=info.rotation, mirrored=info.mirrored)
-        check_carried(alone, target, settings.encoding.codec)
-        notes = join(
+        check_container(alone, target, settings.encoding.codec)
+        notes = join_segments(
             [stretch],
             alone,
             target,

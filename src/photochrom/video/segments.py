@@ -42,7 +42,7 @@ class UnusablePartsError(OutputError):
 
 @dataclass(frozen=True)
 class Segment:
-    """A finished stretch of frames."""
+    """Frames of a film that are finished."""
 
     number: int
     frames: int

@@ -17,7 +17,7 @@ from photochrom.imageio import eight_bit_rgb, read
 from photochrom.pipeline import Hint, hint_planes
 from photochrom.video.converter import Converter
 from photochrom.video.io.frame import FilmInfo
-from photochrom.video.io.reader import pts_near
+from photochrom.video.io.reader import nearest_pts
 from photochrom.video.options import FilmHint, KeyFrame
 from photochrom.video.session import FilmSession
 from photochrom.video.temporal.backward import ShotFrame, propagate_backward
@@ -64,7 +64,7 @@ def user_colors(session: FilmSession) -> dict[int, Pinned]:
     info, converter = session.info, session.converter
     pinned: dict[int, Pinned] = {}
     for still in session.settings.keyframes:
-        pts = pts_near(info, still.time_s)
+        pts = nearest_pts(info, still.time_s)
         pinned[pts] = _pinned_still(pts, still, converter)
     for pts, said in _by_frame(session.settings.hints, info).items():
         ab, mask = _pinned_places(said, converter)
@@ -105,7 +105,7 @@ def _shot_up_to(pts: int, session: FilmSession) -> list[ShotFrame]:
 
 
 def _by_frame(hints: Sequence[FilmHint], info: FilmInfo) -> dict[int, list[FilmHint]]:
-    near = {time_s: pts_near(info, time_s) for time_s in {hint.time_s for hint in hints}}
+    near = {time_s: nearest_pts(info, time_s) for time_s in {hint.time_s for hint in hints}}
     frames: dict[int, list[FilmHint]] = {}
     for hint in hints:
         frames.setdefault(near[hint.time_s], []).append(hint)

@@ -141,13 +141,13 @@ def _film_target(order: Order, storage: Storage, info: FilmInfo, chosen: FilmSet
 
     Raises InputError where none does.
     """
-    from photochrom.video.io.mux import check_carried
+    from photochrom.video.io.mux import check_container
 
     own = [info.path.suffix] if info.path.suffix in _OWN_SUFFIXES else []
     for suffix in dict.fromkeys((*own, *_FILM_SUFFIXES)):
         target = storage.new_result(order.picture_id, order.revision, suffix)
         with contextlib.suppress(OutputError):
-            check_carried(info, target, chosen.encoding.codec)
+            check_container(info, target, chosen.encoding.codec)
             return target
     raise InputError(
         _("No film that the studio writes holds the sound or the subtitles of “{name}”.").format(

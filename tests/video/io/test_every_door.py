@@ -22,7 +22,7 @@ from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.decoder import check_complete
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmSettings
-from photochrom.web.pictures.film_info import look_at
+from photochrom.web.pictures.film_info import inspect_film
 
 H264 = Film(frames=96, encoder="libx264", options=(("bf", "3"), ("g", "12"), ("qp", "0")))
 WHOLE = {
@@ -58,7 +58,7 @@ def bench(path: Path, _model: Path) -> None:
 
 
 def studio(path: Path, _model: Path) -> None:
-    look_at(path, 10**6)
+    inspect_film(path, 10**6)
 
 
 Door = Callable[[Path, Path], None]
@@ -103,7 +103,7 @@ def test_an_interlaced_film_is_refused_with_what_to_do(
 
 
 def test_the_studio_makes_whole_frames_of_an_interlaced_film(tmp_path: Path) -> None:
-    _, _, screen = look_at(make_film(tmp_path / "in.mkv", INTERLACED), 10**6)
+    _, _, screen = inspect_film(make_film(tmp_path / "in.mkv", INTERLACED), 10**6)
     apart = screen[..., 0] / 255 * 219 + 16 - luma(INTERLACED, 0).astype(float)
     assert np.abs(apart).mean() < 6  # the noise between the lines, not a comb
 

@@ -1,4 +1,4 @@
-"""The encoded stretches of a film: whether they fit together, and their packets in one row."""
+"""The encoded segments of a film: whether they fit together, and their packets in one row."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from av.packet import Packet
 
 from photochrom.errors import InputError, OutputError
 from photochrom.video.io.codecs import CODECS
-from photochrom.video.io.container import VideoStream, av, film_stream, opened
-from photochrom.video.io.encoder import lead
+from photochrom.video.io.container import VideoStream, av, film_stream, open_container
+from photochrom.video.io.encoder import lead_ticks
 from photochrom.video.io.frame import FilmInfo
 
 
 @dataclass(frozen=True)
-class Stretches:
-    """What is true of all stretches of a film."""
+class SegmentFormat:
+    """What is true of all segments of a film."""
 
     codec: str
     """One of `CODECS`."""
     start_s: Fraction
-    """As the stretches count it: `lead` after the film's first frame is 0."""
+    """As the segments count it: `lead_ticks` after the film's first frame is 0."""
     delay: int
     """Frames that the decoder holds back to put them in order."""
 
 
-def look_at(segments: Sequence[Path]) -> Stretches:
-    """Raise OutputError unless all stretches have one and the same codec parameters."""
-    first, says = _look_at_one(segments[0])
+def inspect_segments(segments: Sequence[Path]) -> SegmentFormat:
+    """Raise OutputError unless all segments have one and the same codec parameters."""
+    first, parameters = _inspect_segment(segments[0])
     delay = first.delay
     for path in segments[1:]:
-        another, also_says = _look_at_one(path)
-        if also_says != says:
+        another, other_parameters = _inspect_segment(path)
+        if other_parameters != parameters:
             raise OutputError(
                 f"{path} was encoded differently from {segments[0]}: one film cannot hold both; "
                 "colour it again without --resume"
@@ -46,23 +46,23 @@ def look_at(segments: Sequence[Path]) -> Stretches:
     return replace(first, delay=delay)
 
 
-def _look_at_one(path: Path) -> tuple[Stretches, tuple[Any, ...]]:
+def _inspect_segment(path: Path) -> tuple[SegmentFormat, tuple[Any, ...]]:
     try:
-        with opened(path) as container:
+        with open_container(path) as container:
             stream = film_stream(container)
             if stream is None:
-                raise OutputError(f"{path} is no stretch of film; colour it again")
+                raise OutputError(f"{path} is no segment of a film; colour it again")
             context = stream.codec_context
-            begin, delay = _order(path, container.demux(stream))
-            first = Stretches(_codec_name(stream), begin, delay)
-            says = (context.name, context.width, context.height, context.pix_fmt)
-            return first, (*says, bytes(context.extradata or b""))
+            begin, delay = _start_and_delay(path, container.demux(stream))
+            first = SegmentFormat(_codec_name(stream), begin, delay)
+            parameters = (context.name, context.width, context.height, context.pix_fmt)
+            return first, (*parameters, bytes(context.extradata or b""))
     except (InputError, av.FFmpegError) as error:
-        raise OutputError(f"{path} is no whole stretch of film; colour it again") from error
+        raise OutputError(f"{path} is no whole segment of a film; colour it again") from error
 
 
-def _order(path: Path, packets: Iterator[Packet[VideoStream]]) -> tuple[Fraction, int]:
-    """When a stretch begins, in seconds, and how many of its frames come before an earlier one."""
+def _start_and_delay(path: Path, packets: Iterator[Packet[VideoStream]]) -> tuple[Fraction, int]:
+    """When a segment begins, in seconds, and how many of its frames come before an earlier one."""
     times: list[int] = []
     delay = 0
     begin: Fraction | None = None
@@ -91,17 +91,17 @@ def _codec_name(stream: VideoStream) -> str:
 def video_packets(
     segments: Sequence[Path], info: FilmInfo, shift_s: Fraction, delay: int
 ) -> Iterator[tuple[float, Packet[Any]]]:
-    """All stretches' packets. Each one's decoding time is the presentation time that comes
+    """All segments' packets. Each one's decoding time is the presentation time that comes
     `delay` frames before its own place in order; the first ones' lie before the film's start.
     """
     base = info.time_base
     step = max(1, round(1 / info.nominal_rate / base))
-    off = round(shift_s / base) - info.start_pts + lead(info)
+    off = round(shift_s / base) - info.start_pts + lead_ticks(info)
     waiting: list[int] = []
     origin: int | None = None
     count, previous = 0, None
     for path in segments:
-        with opened(path) as container:
+        with open_container(path) as container:
             for packet in container.demux(film_stream(container)):
                 if not packet.size or packet.pts is None:
                     continue

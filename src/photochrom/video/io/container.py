@@ -23,11 +23,11 @@ __all__ = [
     "InputContainer",
     "VideoStream",
     "av",
+    "error_text",
     "film_stream",
-    "opened",
+    "open_container",
     "other_streams",
     "plane_codes",
-    "words",
 ]
 
 AV_VERSION = av.__version__
@@ -36,13 +36,13 @@ METADATA_ERRORS = "surrogateescape"
 """Old files carry titles in other encodings than UTF-8; their bytes go through unchanged."""
 
 
-def words(error: av.FFmpegError) -> str:
+def error_text(error: av.FFmpegError) -> str:
     """What libav says of an error, without its numbers and file names."""
     return (error.strerror or type(error).__name__).lower()
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
+def open_container(path: Path) -> Iterator[InputContainer]:
     """The film file, open for reading; only local files, also where a playlist names others.
 
     Raises InputError where the file cannot be opened or is no film at all.
@@ -56,7 +56,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
         )
     except av.FFmpegError as error:
         raise InputError(
-            f"cannot read {path}: {words(error)}; it is no film, or damaged, or cut off "
+            f"cannot read {path}: {error_text(error)}; it is no film, or damaged, or cut off "
             "before its table of contents (an .mp4 that was never finished)"
         ) from error
     with container:

@@ -1,4 +1,4 @@
-"""Coloured frames into a stretch of film: the source's luma, the new chroma, one encoder."""
+"""Coloured frames into a segment of a film: the source's luma, the new chroma, one encoder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from photochrom.errors import OutputError
 from photochrom.video.io.codecs import CODECS, Encoding
-from photochrom.video.io.container import VideoStream, av, plane_codes, words
+from photochrom.video.io.container import VideoStream, av, error_text, plane_codes
 from photochrom.video.io.frame import UNSPECIFIED, FilmInfo, Frame
 from photochrom.video.io.probe import MATRIX_CODES
 
@@ -23,13 +23,14 @@ _LEAD_S = 3600
 
 
 class FilmWriter:
-    """Writes a stretch of a film: `with FilmWriter(...) as writer: writer.write(frame, chroma)`.
+    """Writes a segment of a film: `with FilmWriter(...) as writer: writer.write(frame, chroma)`.
 
     The file (in the codec's `segment_format`, whatever its name) has the video alone, with the
-    source's time base, times (moved by `lead`), colour tags and pixel aspect; `mux.join` makes the
-    film of it. Two stretches of one film have the same codec parameters and each begins with a key
-    frame that nothing reaches over. 8-bit films have 8 bits and 10-bit ones 10, where the codec
-    does not always have 10. Where it has no odd sizes, the last column or row is there twice.
+    source's time base, times (moved by `lead_ticks`), colour tags and pixel aspect;
+    `mux.join_segments` makes the film of it. Two segments of one film have the same codec
+    parameters and each begins with a key frame that nothing reaches over. 8-bit films have 8 bits
+    and 10-bit ones 10, where the codec does not always have 10. Where it has no odd sizes, the last
+    column or row is there twice.
 
     Raises OutputError where the encoder refuses, or the disk does.
     """
@@ -62,7 +63,7 @@ class FilmWriter:
                 pix_fmt=self._format,
             )
         except (av.FFmpegError, ValueError) as error:
-            raise self._refused(error) from error
+            raise self._write_error(error) from error
         assert isinstance(stream, VideoStream)
         self._stream = stream
         self._tags = color_tags(info)
@@ -95,7 +96,7 @@ class FilmWriter:
             (2, chroma[..., 1], rows),
         ):
             self._fill(picture, plane, codes, repeat)
-        picture.pts = frame.pts - self.info.start_pts + lead(self.info)
+        picture.pts = frame.pts - self.info.start_pts + lead_ticks(self.info)
         picture.time_base = self.info.time_base
         picture.duration = frame.duration
         for name, code in self._tags.items():
@@ -103,7 +104,7 @@ class FilmWriter:
         try:
             self._mux(picture)
         except (av.FFmpegError, ValueError) as error:
-            raise self._refused(error) from error
+            raise self._write_error(error) from error
 
     def close(self) -> None:
         """Encode what the encoder still holds and finish the file. Raises OutputError."""
@@ -111,7 +112,7 @@ class FilmWriter:
             self._mux(None)
             self._container.close()
         except (av.FFmpegError, ValueError) as error:
-            raise self._refused(error) from error
+            raise self._write_error(error) from error
 
     def abandon(self) -> None:
         """Close the file as it is, unfinished; that it cannot even be closed is no news then."""
@@ -142,7 +143,7 @@ class FilmWriter:
 
     def _fill(self, picture: VideoFrame, index: int, codes: NDArray[Any], repeat: int) -> None:
         if self._deep and self.info.bits == 8:
-            codes = _deepened(codes, luma=index == 0, full_range=self.info.full_range)
+            codes = _to_ten_bits(codes, luma=index == 0, full_range=self.info.full_range)
         if repeat == 2:
             codes = np.repeat(codes, 2, axis=0)
         plane = picture.planes[index]
@@ -155,16 +156,16 @@ class FilmWriter:
         if height < plane.height:
             there[height:] = there[height - 1]
 
-    def _refused(self, error: Exception) -> OutputError:
-        reason = words(error) if isinstance(error, av.FFmpegError) else str(error)
+    def _write_error(self, error: Exception) -> OutputError:
+        reason = error_text(error) if isinstance(error, av.FFmpegError) else str(error)
         return OutputError(
             f"cannot write {self.path} as {self.encoding.codec}, {self._width} x {self._height}, "
             f"{self._format}: {reason}; check the space on the disk, or choose another --codec"
         )
 
 
-def lead(info: FilmInfo) -> int:
-    """What stretches add to the time since the film's first frame, in its time base.
+def lead_ticks(info: FilmInfo) -> int:
+    """What segments add to the time since the film's first frame, in its time base.
 
     Decoding times come before presentation times, and NUT has none below 0.
     """
@@ -193,7 +194,7 @@ def color_tags(info: FilmInfo) -> dict[str, int]:
     }
 
 
-def _deepened(codes: NDArray[Any], *, luma: bool, full_range: bool) -> NDArray[np.uint16]:
+def _to_ten_bits(codes: NDArray[Any], *, luma: bool, full_range: bool) -> NDArray[np.uint16]:
     """8-bit codes as 10-bit ones."""
     deep: NDArray[np.uint16] = codes.astype(np.uint16) * np.uint16(4)
     if luma and full_range:

@@ -1,4 +1,4 @@
-"""The coloured stretches, one behind the other, together with all that the film carried."""
+"""The coloured segments, one behind the other, together with all that the film carried."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from av.stream import Stream
 from photochrom.atomic import check_target, replacement_file
 from photochrom.errors import OutputError
 from photochrom.video.io.codecs import CODECS
-from photochrom.video.io.concat import Stretches, look_at, video_packets
+from photochrom.video.io.concat import SegmentFormat, inspect_segments, video_packets
 from photochrom.video.io.container import (
     METADATA_ERRORS,
     InputContainer,
     VideoStream,
     av,
+    error_text,
     film_stream,
-    opened,
+    open_container,
     other_streams,
-    words,
 )
-from photochrom.video.io.encoder import color_tags, container_options, lead
+from photochrom.video.io.encoder import color_tags, container_options, lead_ticks
 from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.passthrough import (
-    Part,
-    check_carried,
-    container_of,
+    TimeRange,
+    accepts_stream,
+    check_container,
+    container_name,
+    copy_metadata,
     copy_stream,
-    copy_words,
+    copyable_metadata,
     cut_chapter,
-    kept,
     other_packets,
-    takes,
 )
 
-__all__ = ["check_carried", "join"]
+__all__ = ["check_container", "join_segments"]
 
 
-def join(
+def join_segments(
     segments: Sequence[Path],
     info: FilmInfo,
     out: str | Path,
@@ -53,38 +53,41 @@ def join(
     overwrite: bool = False,
     comment: str | None = None,
 ) -> tuple[str, ...]:
-    """Make the film of its stretches (`FilmWriter`) and of the source's sound, titles, chapters.
+    """Make the film of its segments (`FilmWriter`) and of the source's sound, titles, chapters.
 
     segments: in order of time. Their packets are copied; presentation times stay, decoding times
         are made anew so that they rise throughout.
-    start_s, end_s: the part of the film that the stretches are, seconds as in `read_frames`; the
+    start_s, end_s: the part of the film that the segments are, seconds as in `read_frames`; the
         other streams are cut to it (at packets), and the new film begins at 0. None: times stay.
-    info: of the source; of a stretch itself where there is nothing else to carry, and the new film
+    info: of the source; of a segment itself where there is nothing else to carry, and the new film
         then begins at 0.
     comment: goes to the film's metadata, behind an earlier comment: who made the colours.
     Audio, subtitles and whatever else the container takes are copied packet by packet, bit for
     bit. `out` appears when it is complete, and not before; an earlier one stays otherwise.
 
-    Returns the sentences of `check_carried`. Raises OutputError for what it raises, for an
-    existing `out` without `overwrite`, a full disk, and stretches that do not fit together.
+    Returns the sentences of `check_container`. Raises OutputError for what it raises, for an
+    existing `out` without `overwrite`, a full disk, and segments that do not fit together.
     """
     out = Path(out)
     check_target(out, overwrite=overwrite)
     if not segments:
-        raise OutputError(f"cannot write {out}: there is no stretch of film to join")
-    first = look_at(segments)
-    left = check_carried(info, out, first.codec)
-    name = container_of(out)
+        raise OutputError(f"cannot write {out}: there is no segment of a film to join")
+    first = inspect_segments(segments)
+    left = check_container(info, out, first.codec)
+    name = container_name(out)
     begin_s = info.start_pts * info.time_base
-    first_s = begin_s + first.start_s - lead(info) * info.time_base
+    first_s = begin_s + first.start_s - lead_ticks(info) * info.time_base
     cut = start_s is not None and start_s > 0
-    part = Part(
+    part = TimeRange(
         begin_s=first_s if cut else -inf,
         end_s=inf if end_s is None else float(begin_s) + end_s,
         shift_s=first_s if cut or info.path in segments else Fraction(0),
     )
     try:
-        with replacement_file(out, overwrite=overwrite) as temporary, opened(info.path) as source:
+        with (
+            replacement_file(out, overwrite=overwrite) as temporary,
+            open_container(info.path) as source,
+        ):
             with av.open(
                 f"file:{temporary}",
                 "w",
@@ -96,9 +99,9 @@ def join(
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
     except (av.FFmpegError, ValueError) as error:
-        reason = words(error) if isinstance(error, av.FFmpegError) else str(error)
+        reason = error_text(error) if isinstance(error, av.FFmpegError) else str(error)
         raise OutputError(
-            f"cannot write {out}: {reason}; the stretches of film are kept"
+            f"cannot write {out}: {reason}; the segments of the film are kept"
         ) from error
     return left
 
@@ -108,24 +111,24 @@ def _write(
     segments: Sequence[Path],
     info: FilmInfo,
     source: InputContainer,
-    part: Part,
+    part: TimeRange,
     name: str,
-    first: Stretches,
+    first: SegmentFormat,
     comment: str | None,
 ) -> None:
     own = film_stream(source)
     others = other_streams(source)
     copies: dict[int, Stream] = {}
-    with opened(segments[0]) as container:
+    with open_container(segments[0]) as container:
         template = film_stream(container)
         if template is None or own is None:
-            raise OutputError(f"{segments[0]} is no stretch of film; colour it again")
+            raise OutputError(f"{segments[0]} is no segment of a film; colour it again")
         video = _video_stream(film, template, info, name, first.codec)
-        copy_words(own, video)
+        copy_metadata(own, video)
     for stream in others:
-        if takes(name, stream):
+        if accepts_stream(name, stream):
             copies[stream.index] = copy_stream(film, stream)
-    film.metadata.update(kept(source.metadata))
+    film.metadata.update(copyable_metadata(source.metadata))
     if comment:
         key = next((k for k in film.metadata if k.lower() == "comment"), "comment")
         earlier = film.metadata.pop(key, "")

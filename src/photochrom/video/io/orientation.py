@@ -21,24 +21,25 @@ class Orientation(NamedTuple):
     mirrored: bool
     """Whether left and right are swapped after that."""
 
-    def shown(self, shape: tuple[int, int]) -> tuple[int, int]:
+    def shown_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
         """(height, width) as people see it, of the coded picture's; and the other way round."""
         return shape[::-1] if self.turns % 2 else shape
 
-    def upright(self, coded: NDArray[Any]) -> NDArray[Any]:
+    def to_upright(self, coded: NDArray[Any]) -> NDArray[Any]:
         """A coded picture, (H, W) or (H, W, C), as it is shown."""
         turned = np.rot90(coded, self.turns)
         return np.ascontiguousarray(turned[:, ::-1] if self.mirrored else turned)
 
-    def coded(self, shown: NDArray[Any]) -> NDArray[Any]:
+    def to_coded(self, shown: NDArray[Any]) -> NDArray[Any]:
         """A picture as it is shown, (H, W) or (H, W, C), as the film has it coded."""
         turned = shown[:, ::-1] if self.mirrored else shown
         return np.ascontiguousarray(np.rot90(turned, -self.turns))
 
 
 def orientation(path: Path, rotation: int, mirrored: bool) -> Orientation:
-    """The orientation of the film `path`; the two others as in `FilmInfo` and of `display_of`.
+    """The orientation of the film `path`.
 
+    rotation, mirrored: as in `FilmInfo`, and of `display_orientation`.
     Raises InputError for what is no quarter turn.
     """
     if rotation % 90:
@@ -49,7 +50,7 @@ def orientation(path: Path, rotation: int, mirrored: bool) -> Orientation:
     return Orientation(rotation // 90 % 4, mirrored)
 
 
-def display_of(frame: VideoFrame) -> tuple[int, bool]:
+def display_orientation(frame: VideoFrame) -> tuple[int, bool]:
     """How a frame is to be shown: degrees to turn counter-clockwise, then whether to swap left and
     right. libav's own rotation is not to be used for mirrored films: it takes them for turned.
     """

@@ -16,22 +16,22 @@ from av.stream import Stream
 
 from photochrom.errors import OutputError
 from photochrom.video.io.codecs import CODECS, CONTAINERS
-from photochrom.video.io.container import InputContainer, av, opened, other_streams
+from photochrom.video.io.container import InputContainer, av, open_container, other_streams
 from photochrom.video.io.frame import FilmInfo
-from photochrom.video.io.probe import describe
+from photochrom.video.io.probe import describe_stream
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
 
-_HEARD_OR_READ = ("audio", "subtitle")
-_OWN_KEYS = {
+_CONTENT_TYPES = ("audio", "subtitle")
+_CONTAINER_KEYS = {
     *("major_brand", "minor_version", "compatible_brands", "encoder"),
     *("duration", "bps", "number_of_frames", "number_of_bytes"),
 }
 """What a container says of itself; the new one says it anew, of what it holds now."""
 
 
-def check_carried(info: FilmInfo, out: str | Path, codec: str) -> tuple[str, ...]:
+def check_container(info: FilmInfo, out: str | Path, codec: str) -> tuple[str, ...]:
     """Find out, before any work, whether the film `out` can hold all that the source carries.
 
     Returns a sentence for each stream that will stay behind because no film of that kind holds
@@ -40,8 +40,8 @@ def check_carried(info: FilmInfo, out: str | Path, codec: str) -> tuple[str, ...
     left out in silence.
     """
     out = Path(out)
-    name = container_of(out)
-    with _scratch(name) as container:
+    name = container_name(out)
+    with _memory_container(name) as container:
         try:
             if name in CODECS[codec].not_in:
                 raise ValueError
@@ -58,16 +58,20 @@ def check_carried(info: FilmInfo, out: str | Path, codec: str) -> tuple[str, ...
             f"the shape of the pixels ({info.sample_aspect}) stays behind: {codec} in {name} does "
             f"not tell it; write {telling}, or another container"
         )
-    with opened(info.path) as source:
+    with open_container(info.path) as source:
         others = other_streams(source)
-        refused = [s for s in others if not takes(name, s)]
-        lost = [describe(s) for s in refused if s.type in _HEARD_OR_READ]
+        refused = [s for s in others if not accepts_stream(name, s)]
+        lost = [describe_stream(s) for s in refused if s.type in _CONTENT_TYPES]
         if lost:
             better = next(
                 (
                     suffix
                     for suffix in (".mkv", ".mp4", ".mov")
-                    if all(takes(CONTAINERS[suffix], s) for s in others if s.type in _HEARD_OR_READ)
+                    if all(
+                        accepts_stream(CONTAINERS[suffix], s)
+                        for s in others
+                        if s.type in _CONTENT_TYPES
+                    )
                 ),
                 None,
             )
@@ -75,19 +79,19 @@ def check_carried(info: FilmInfo, out: str | Path, codec: str) -> tuple[str, ...
             raise OutputError(
                 f"cannot write {out}: {name} does not hold {', '.join(lost)}; {advice}"
             )
-        left.extend(f"{describe(s)} stays behind: {name} does not hold it" for s in refused)
+        left.extend(f"{describe_stream(s)} stays behind: {name} does not hold it" for s in refused)
     return tuple(left)
 
 
 @dataclass(frozen=True)
-class Part:
+class TimeRange:
     """begin_s, end_s: of the source, in its own time. shift_s: what is taken off all times."""
 
     begin_s: float | Fraction
     end_s: float
     shift_s: Fraction
 
-    def moved(self, packet: Packet[Any]) -> Packet[Any] | None:
+    def shift(self, packet: Packet[Any]) -> Packet[Any] | None:
         """A packet of another stream at its new time, None outside of the part."""
         base = Fraction(packet.time_base)
         time = packet.pts if packet.pts is not None else packet.dts
@@ -110,7 +114,7 @@ class Part:
         return packet
 
 
-def cut_chapter(chapter: Chapter, part: Part) -> Chapter | None:
+def cut_chapter(chapter: Chapter, part: TimeRange) -> Chapter | None:
     """A chapter at its new time, None outside of the part."""
     base = chapter["time_base"] or Fraction(1, 1000)
     start, end = chapter["start"], chapter["end"]
@@ -125,7 +129,7 @@ def cut_chapter(chapter: Chapter, part: Part) -> Chapter | None:
 
 
 def other_packets(
-    source: InputContainer, streams: Sequence[Stream], part: Part
+    source: InputContainer, streams: Sequence[Stream], part: TimeRange
 ) -> Iterator[tuple[float, Packet[Any]]]:
     """The packets of the other streams that are in the part, at their new times, each with its
     decoding time in seconds.
@@ -135,38 +139,38 @@ def other_packets(
             continue  # the mark of the end
         if packet.size == 2 and packet.stream.codec_context.name == "mov_text":
             continue  # a gap between two titles; whoever writes an .mp4 makes its own
-        moved = part.moved(packet)
-        if moved is not None:
-            time = moved.dts if moved.dts is not None else moved.pts or 0
-            yield float(time * moved.time_base), moved
+        shifted = part.shift(packet)
+        if shifted is not None:
+            time = shifted.dts if shifted.dts is not None else shifted.pts or 0
+            yield float(time * shifted.time_base), shifted
 
 
 def copy_stream(film: OutputContainer, stream: Stream) -> Stream:
     """A stream of the new film that takes the packets of one of the source's."""
     copy = film.add_stream_from_template(stream, opaque=True)
-    copy_words(stream, copy)
+    copy_metadata(stream, copy)
     return copy
 
 
-def copy_words(stream: Stream, copy: Stream) -> None:
+def copy_metadata(stream: Stream, copy: Stream) -> None:
     """Language, title and what the stream is for."""
-    copy.metadata.update(kept(stream.metadata))
+    copy.metadata.update(copyable_metadata(stream.metadata))
     copy.disposition = stream.disposition
 
 
-def kept(metadata: dict[str, str]) -> dict[str, str]:
+def copyable_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """The words that still hold in the new film."""
     return {
         key: value
         for key, value in metadata.items()
-        if key.lower() not in _OWN_KEYS
+        if key.lower() not in _CONTAINER_KEYS
         and not key.lower().startswith(("_statistics", "duration-", "bps-", "number_of_"))
     }
 
 
-def takes(name: str, stream: Stream) -> bool:
+def accepts_stream(name: str, stream: Stream) -> bool:
     """Whether a container holds a stream as it is; tried, with a header into memory."""
-    with _scratch(name) as container:
+    with _memory_container(name) as container:
         try:
             container.add_stream_from_template(stream, opaque=True)
             container.start_encoding()
@@ -175,7 +179,7 @@ def takes(name: str, stream: Stream) -> bool:
         return True
 
 
-def container_of(out: Path) -> str:
+def container_name(out: Path) -> str:
     """Libav's name of the format that a suffix asks for. Raises OutputError for other suffixes."""
     name = CONTAINERS.get(out.suffix.lower())
     if name is None:
@@ -186,5 +190,5 @@ def container_of(out: Path) -> str:
     return name
 
 
-def _scratch(name: str) -> OutputContainer:
+def _memory_container(name: str) -> OutputContainer:
     return av.open(io.BytesIO(), "w", format=name)

@@ -72,4 +72,4 @@ def rgb_frames(info: FilmInfo, short_px: int | None = None) -> Iterator[NDArray[
             dst_color_range=2,
             interpolation="AREA",
         )
-        yield way.upright(np.asarray(small.to_ndarray(), np.uint8))
+        yield way.to_upright(np.asarray(small.to_ndarray(), np.uint8))

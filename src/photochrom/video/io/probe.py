@@ -15,13 +15,13 @@ from photochrom.video.io.container import (
     InputContainer,
     VideoStream,
     av,
+    error_text,
     film_stream,
-    opened,
+    open_container,
     other_streams,
-    words,
 )
 from photochrom.video.io.frame import UNSPECIFIED, FilmInfo, Matrix
-from photochrom.video.io.orientation import display_of
+from photochrom.video.io.orientation import display_orientation
 
 HD_LINES = 720
 """From so many lines on, a film without a tag counts as BT.709, as most players have it."""
@@ -31,7 +31,7 @@ _MATRIX: dict[int, Matrix] = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7:
 MATRIX_CODES: dict[Matrix, int] = {"bt709": 1, "bt601": 6}
 _WIDE = {9, 10}
 _HDR = {16, 18}
-_LOOKED_AT = 4
+_PROBE_FRAMES = 4
 """Frames looked at for the interlaced flag: some decoders raise it from the second one on."""
 
 
@@ -48,14 +48,14 @@ def probe(path: str | Path) -> FilmInfo:
         raise InputError(f"cannot read {path}: it is not a regular file")
     if path.stat().st_size == 0:
         raise InputError(f"cannot read {path}: it is empty (0 bytes); copy it again")
-    with opened(path) as container:
+    with open_container(path) as container:
         stream = film_stream(container)
         if stream is None:
             kinds = ", ".join(s.type for s in container.streams) or "nothing"
             raise InputError(f"{path} has no moving picture, only {kinds}; name a film")
         if container.format.name == "image2" or container.format.name.endswith("_pipe"):
             raise InputError(f"{path} is a picture, not a film; use `photochrom image`")
-        others = tuple(describe(s) for s in other_streams(container))
+        others = tuple(describe_stream(s) for s in other_streams(container))
         frames = _first_frames(path, container, stream)
         _check_kind(path, frames[0])
         return _describe_film(path, container, stream, frames, others)
@@ -66,13 +66,13 @@ def frame_size(path: Path) -> tuple[int, int]:
 
     (0, 0) where it does not say. Raises InputError where it cannot be read.
     """
-    with opened(path) as container:
+    with open_container(path) as container:
         stream = film_stream(container)
         context = None if stream is None else stream.codec_context
         return (0, 0) if context is None else (context.height, context.width)
 
 
-def describe(stream: Stream) -> str:
+def describe_stream(stream: Stream) -> str:
     """A stream in words: "subtitle: subrip, eng"."""
     context: CodecContext | None = stream.codec_context  # none for fonts and the like
     codec = context.name if context is not None else "unknown codec"
@@ -83,10 +83,10 @@ def describe(stream: Stream) -> str:
 def _first_frames(path: Path, container: InputContainer, stream: VideoStream) -> list[VideoFrame]:
     stream.thread_type = "AUTO"
     try:
-        frames = list(islice(container.decode(stream), _LOOKED_AT))
+        frames = list(islice(container.decode(stream), _PROBE_FRAMES))
     except av.FFmpegError as error:
         raise InputError(
-            f"cannot read {path}: its first frames do not decode ({words(error)}); "
+            f"cannot read {path}: its first frames do not decode ({error_text(error)}); "
             "the file is damaged, or of a kind that libav does not know"
         ) from error
     if not frames:
@@ -134,7 +134,7 @@ def _describe_film(
     # libav's grey formats are full range unless the file says otherwise.
     full_range = tagged_full or (monochrome and not tagged_limited)
     rate = stream.average_rate or stream.guessed_rate
-    rotation, mirrored = display_of(frame)
+    rotation, mirrored = display_orientation(frame)
     return FilmInfo(
         path=path,
         height=frame.height,

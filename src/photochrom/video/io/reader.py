@@ -72,7 +72,7 @@ def decoded_frames(
     if start_s is not None and end_s is not None and end_s <= start_s:
         raise InputError(f"nothing of {info.path} lies between {start_s:g} s and {end_s:g} s")
     found = False
-    for pts, frame in _in_time(info, start_s, end_s):
+    for pts, frame in _frame_range(info, start_s, end_s):
         if (frame.height, frame.width) != (info.height, info.width):
             raise InputError(
                 f"{info.path} changes its size from {info.width} x {info.height} to "
@@ -84,14 +84,14 @@ def decoded_frames(
         raise InputError(f"{info.path} has no frame from {start_s or 0:g} s on; it is shorter")
 
 
-def pts_near(info: FilmInfo, time_s: float) -> int:
+def nearest_pts(info: FilmInfo, time_s: float) -> int:
     """Time of the frame nearest to a second of the film, as its `Frame.pts`.
 
     Raises InputError before the film's beginning and behind its end, and as `read_frames`.
     """
     if time_s < 0:
         raise InputError(f"there is no frame of {info.path} at {time_s:g} s; it begins at 0 s")
-    times = _times_around(info, time_s)
+    times = _surrounding_times(info, time_s)
     seconds = [info.seconds(pts) for pts in times]
     if seconds[-1] < time_s:
         last_s = seconds[-1] - seconds[-2] if len(seconds) > 1 else 1.0
@@ -103,13 +103,13 @@ def pts_near(info: FilmInfo, time_s: float) -> int:
     return min(times, key=lambda pts: abs(info.seconds(pts) - time_s))
 
 
-def _times_around(info: FilmInfo, time_s: float) -> list[int]:
+def _surrounding_times(info: FilmInfo, time_s: float) -> list[int]:
     """Times of frames up to the first at `time_s` or behind it, with one before where there is."""
     times: list[int] = []
     for back_s in _NEAR_S:
         start_s = min(time_s, info.duration_s or time_s) - back_s
         times = []
-        for pts, _ in _in_time(info, start_s, None):
+        for pts, _ in _frame_range(info, start_s, None):
             times.append(pts)
             if info.seconds(pts) >= time_s:
                 break
@@ -118,17 +118,17 @@ def _times_around(info: FilmInfo, time_s: float) -> list[int]:
     return times
 
 
-def _in_time(
+def _frame_range(
     info: FilmInfo, start_s: float | None, end_s: float | None
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Times and decoded frames from `start_s` up to, not including, `end_s`; whole ones."""
-    first = _pts_at(info, start_s)
-    last = inf if end_s is None else _pts_at(info, end_s)
+    first = _to_pts(info, start_s)
+    last = inf if end_s is None else _to_pts(info, end_s)
     # A deinterlacer looks at the frame before as well.
     earlier = round(_DEINTERLACE_S / info.time_base) if info.interlaced else 0
     with open_decoder(info) as decoder:
-        frames = decoder.frames_from(first - earlier if first > info.start_pts else None)
-        for frame in _deinterlaced(frames, decoder.stream, info) if info.interlaced else frames:
+        frames = decoder.frames(first - earlier if first > info.start_pts else None)
+        for frame in _deinterlace(frames, decoder.stream, info) if info.interlaced else frames:
             pts = frame.pts
             if pts is None or pts < first:
                 continue
@@ -141,7 +141,7 @@ def luma_plane(frame: VideoFrame, info: FilmInfo) -> NDArray[Any]:
     """The luma plane: (H, W) uint8, or uint16 for 10 bits, code values in the film's range."""
     name = frame.format.name
     if not name.startswith(("yuv4", "yuvj4", "gray", "nv")):
-        frame = _as_planes(frame, info)
+        frame = _to_planar(frame, info)
         name = frame.format.name
     plane = frame.planes[0]
     dtype = np.dtype(np.uint8 if info.bits == 8 else ">u2" if name.endswith("be") else "<u2")
@@ -149,7 +149,7 @@ def luma_plane(frame: VideoFrame, info: FilmInfo) -> NDArray[Any]:
     return codes.astype(np.uint8 if info.bits == 8 else np.uint16, order="C")
 
 
-def _as_planes(frame: VideoFrame, info: FilmInfo) -> VideoFrame:
+def _to_planar(frame: VideoFrame, info: FilmInfo) -> VideoFrame:
     """Of packed YUV the luma is only moved; of RGB it is computed."""
     wanted = "yuv444p" if info.bits == 8 else "yuv444p10le"
     code = MATRIX_CODES[info.matrix]
@@ -161,13 +161,13 @@ def _as_planes(frame: VideoFrame, info: FilmInfo) -> VideoFrame:
     return frame.reformat(format=wanted, src_color_range=both, dst_color_range=both)
 
 
-def _pts_at(info: FilmInfo, seconds: float | None) -> int:
+def _to_pts(info: FilmInfo, seconds: float | None) -> int:
     if seconds is None or seconds <= 0:
         return info.start_pts
     return info.start_pts + ceil(Fraction(seconds) / info.time_base - _SLIP)
 
 
-def _deinterlaced(
+def _deinterlace(
     frames: Iterator[VideoFrame], stream: VideoStream, info: FilmInfo
 ) -> Iterator[VideoFrame]:
     """One whole frame for each interlaced one, times as they were."""
@@ -176,7 +176,7 @@ def _deinterlaced(
     filtered = graph.add("bwdif", "mode=send_frame:parity=auto:deint=all")
     sink = graph.add("buffersink")
     graph.link_nodes(source, filtered, sink).configure()
-    for frame in _and_none(frames):
+    for frame in _with_end_mark(frames):
         graph.vpush(frame)
         while True:
             try:
@@ -190,6 +190,6 @@ def _deinterlaced(
             yield whole
 
 
-def _and_none(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame | None]:
+def _with_end_mark(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame | None]:
     yield from frames
     yield None

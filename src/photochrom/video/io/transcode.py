@@ -9,7 +9,7 @@ from av.video.frame import VideoFrame
 
 from photochrom.errors import OutputError
 from photochrom.video.io.codecs import CODECS, Encoding
-from photochrom.video.io.container import VideoStream, av, words
+from photochrom.video.io.container import VideoStream, av, error_text
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import decoded_frames
 
@@ -46,4 +46,4 @@ def _encode(
     try:
         out.mux(encoder.encode(frame))
     except av.FFmpegError as error:
-        raise OutputError(f"cannot encode {source} again: {words(error)}") from error
+        raise OutputError(f"cannot encode {source} again: {error_text(error)}") from error

@@ -25,7 +25,7 @@ _INTO_FRAMES = 12
 """Of a preview, likewise."""
 
 
-def look_at(path: Path, max_pixels: int) -> tuple[int, int, NDArray[np.uint8]]:
+def inspect_film(path: Path, max_pixels: int) -> tuple[int, int, NDArray[np.uint8]]:
     """Height and width (px, as shown) of a film, and a grey frame (h, w, 3) uint8 for the screen.
 
     max_pixels: of a frame; larger ones are not decoded.
@@ -40,7 +40,7 @@ def look_at(path: Path, max_pixels: int) -> tuple[int, int, NDArray[np.uint8]]:
     frames = read_frames(info, start_s=into_s, deinterlace=info.interlaced)
     frame = next(frames)
     planes = FilmPlanes(info.height, info.width, info.bits, info.full_range, info.matrix)
-    grey = seen.upright(planes.grey(frame.luma))
+    grey = seen.to_upright(planes.grey(frame.luma))
     height, width = grey.shape
     small = shrunk(grey, SCREEN_PX)
     return height, width, np.dstack([small] * 3)
@@ -62,5 +62,5 @@ def colored_frame(preview: Path) -> NDArray[np.uint8]:
     info = probe(preview)
     rgb = deque(islice(rgb_frames(info), _INTO_FRAMES), maxlen=1).pop()
     way = orientation(preview, info.rotation, info.mirrored)
-    coded = way.coded(rgb)
-    return np.asarray(way.upright(coded[:, coded.shape[1] // 2 :]), np.uint8)
+    coded = way.to_coded(rgb)
+    return np.asarray(way.to_upright(coded[:, coded.shape[1] // 2 :]), np.uint8)

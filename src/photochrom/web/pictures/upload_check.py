@@ -100,11 +100,11 @@ def _photo(path: Path, name: str, max_pixels: int) -> Accepted:
 
 def _film(path: Path, name: str, media_type: str, max_pixels: int) -> Accepted:
     try:
-        from photochrom.web.pictures.film_info import look_at
+        from photochrom.web.pictures.film_info import inspect_film
     except MissingDependencyError:
         raise Refused(_("This studio colours no films.")) from None
     try:
-        height, width, screen = look_at(path, max_pixels)
+        height, width, screen = inspect_film(path, max_pixels)
     except InputError as error:
         words = str(error).replace(str(path), f"“{name}”")
         raise Refused(words[:1].upper() + words[1:]) from None
