@@ -14,7 +14,7 @@ from fixtures.film import Film, decoded, make_film, payloads
 from fixtures.model import tiny_model
 
 from photochrom.cli import main
-from photochrom.video.segments import parts_folder
+from photochrom.video.segments import segments_folder
 
 pytestmark = pytest.mark.slow
 
@@ -84,7 +84,7 @@ def test_a_preview_is_short_and_wide(tmp_path: Path, tiny: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--hint", "1,2,3"], "is not TIME,X,Y,COLOR"),
         (["--hint", "1,2,3,greenish"], "'greenish' is no colour"),
@@ -98,11 +98,11 @@ def test_a_preview_is_short_and_wide(tmp_path: Path, tiny: list[str]) -> None:
     ],
 )
 def test_a_wrong_call_is_told_before_any_work(
-    tmp_path: Path, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = make_film(tmp_path / "in.mkv", Film(frames=2))
     assert main(["film", str(source), *options]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
 
 
@@ -115,10 +115,10 @@ def test_ctrl_c_ends_with_130_and_resume_goes_on(tmp_path: Path, tiny: list[str]
         while not list(tmp_path.glob(".out.mkv.photochrom-parts/000000.json")):
             assert run.poll() is None
         run.send_signal(signal.SIGINT)
-        _, said = run.communicate()
+        _, message = run.communicate()
     assert run.returncode == 130
-    assert "--resume goes on" in said
-    left = sorted(path.name for path in parts_folder(target).iterdir())
+    assert "--resume goes on" in message
+    left = sorted(path.name for path in segments_folder(target).iterdir())
     assert left == ["000000.json", "000000.nut", "manifest.json"]
     assert main(["film", str(source), "-o", str(target), *tiny, "--resume"]) == 0
     assert len(decoded(target)) == 3000
@@ -130,7 +130,7 @@ def test_a_film_is_measured_beside_plain_encoding(
     source = make_film(tmp_path / "in.mkv", Film(frames=12))
     call = ["bench", "--film", str(source), "--model", tiny[1], "--repeats", "1", "--json"]
     assert main(call) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["frames"], told["width"], told["height"]) == (12, 96, 64)
-    assert told["times_plain"] == told["colour"]["seconds"] / told["plain"]["seconds"]
+    report = json.loads(capsys.readouterr().out)
+    assert (report["frames"], report["width"], report["height"]) == (12, 96, 64)
+    assert report["times_plain"] == report["colour"]["seconds"] / report["plain"]["seconds"]
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]

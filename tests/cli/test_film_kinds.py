@@ -19,8 +19,8 @@ from photochrom.video.film import color_film
 from photochrom.video.io.codecs import CODECS, Encoding
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmProgress, FilmSettings
-from photochrom.video.parallel import color_several
-from photochrom.video.segments import parts_folder
+from photochrom.video.parallel import color_films
+from photochrom.video.segments import segments_folder
 
 pytestmark = pytest.mark.slow
 
@@ -162,10 +162,10 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
 def test_what_cannot_be_coloured_is_refused_in_words(
     tmp_path: Path, tiny: list[str], kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make, said = REFUSED[kind]
+    make, message = REFUSED[kind]
     source = make(tmp_path / "in.mkv")
     assert main(["film", str(source), *tiny]) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "in.color.mkv").exists()
 
 
@@ -205,15 +205,15 @@ def test_ctrl_c_stops_all_films_and_keeps_what_is_finished(tmp_path: Path, tiny:
     settings = FilmSettings(model=tiny[1], size=32, segment_frames=6, encoding=Encoding("ffv1"))
     seen: list[int] = []
 
-    def told(done: FilmProgress) -> None:
+    def report(done: FilmProgress) -> None:
         seen.append(done.frames)
         if len(seen) == 40:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(color_several(films, settings, color_film, [told, told], 2))
+        list(color_films(films, settings, color_film, [report, report], 2))
     assert not any(target.exists() for _, target in films)
-    assert any(list(parts_folder(target).glob("*.json")) for _, target in films)
+    assert any(list(segments_folder(target).glob("*.json")) for _, target in films)
     for source, target in films:
         assert not output_lock_file(target).exists()
         assert color_film(source, target, replace(settings, resume=True)).frames == 30

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from photochrom.processors import thread_count
-from photochrom.video.film import encoding_of
+from photochrom.video.film import resolve_encoding
 from photochrom.video.options import FilmSettings
 
 
@@ -35,4 +35,4 @@ def test_a_film_is_encoded_by_them(
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(allowed)), raising=False)
-    assert encoding_of(FilmSettings()).threads == threads
+    assert resolve_encoding(FilmSettings()).threads == threads

@@ -31,10 +31,10 @@ from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import read_frames
 from photochrom.video.options import FilmHint, FilmProgress, FilmSettings, KeyFrame
 from photochrom.video.preview import preview_film
-from photochrom.video.segments import UnusablePartsError, parts_folder
+from photochrom.video.segments import UnusableSegmentsError, segments_folder
 from photochrom.video.session import open_session
-from photochrom.video.stills import keyframes_in, write_stills
-from photochrom.video.temporal.propagation import Pinned
+from photochrom.video.stills import read_keyframes, write_stills
+from photochrom.video.temporal.propagation import UserColors
 from photochrom.video.temporal.smoothing import steady_chroma
 from photochrom.video.user_colors import propagate_to_shot_starts, user_colors_by_shot
 
@@ -127,19 +127,19 @@ def stopping_at(frames: int) -> Callable[[FilmProgress], None]:
 
 def test_what_was_finished_is_gone_on_with(tmp_path: Path, settings: FilmSettings) -> None:
     source = make_film(tmp_path / "in.mkv", Film(frames=50))
-    small = replace(settings, segment_frames=12)
-    color_film(source, tmp_path / "whole.mkv", small)
+    frame = replace(settings, segment_frames=12)
+    color_film(source, tmp_path / "whole.mkv", frame)
     target = tmp_path / "out.mkv"
     with pytest.raises(Killed):
-        color_film(source, target, small, stopping_at(40))
+        color_film(source, target, frame, stopping_at(40))
     assert not target.exists()
     with pytest.raises(OutputError, match="--resume to go on"):
-        color_film(source, target, small)
+        color_film(source, target, frame)
     with pytest.raises(OutputError, match=r"vividness was 1.0 and is 2.0"):
-        color_film(source, target, replace(small, resume=True, vividness=2.0))
-    outcome = color_film(source, target, replace(small, resume=True))
+        color_film(source, target, replace(frame, resume=True, vividness=2.0))
+    outcome = color_film(source, target, replace(frame, resume=True))
     assert outcome.resumed in (24, 36)  # the encoder may lag behind
-    assert not parts_folder(target).exists()
+    assert not segments_folder(target).exists()
     assert payloads(target, "video") == payloads(tmp_path / "whole.mkv", "video")
 
 
@@ -149,11 +149,11 @@ def test_films_whose_packets_are_not_their_frames_are_gone_on_with(
 ) -> None:
     source, out, whole = (tmp_path / name for name in ("in", "out.mkv", "whole.mkv"))
     ORDERLESS[kind](source, 160)
-    small = replace(settings, segment_frames=20)
-    color_film(source, whole, small)
+    frame = replace(settings, segment_frames=20)
+    color_film(source, whole, frame)
     with pytest.raises(Killed):
-        color_film(source, out, small, stopping_at(158))
-    assert color_film(source, out, replace(small, resume=True)).resumed >= 120
+        color_film(source, out, frame, stopping_at(158))
+    assert color_film(source, out, replace(frame, resume=True)).resumed >= 120
     assert payloads(out, "video") == payloads(whole, "video")
     assert [time_s for time_s, _, _ in decoded(out)] == [time_s for time_s, _, _ in decoded(whole)]
     for (_, y, _), (_, y_before, _) in zip(decoded(out), decoded(source), strict=True):
@@ -171,8 +171,8 @@ def test_a_hint_at_a_time_is_for_the_frame_shown_then(
     color_film(source, tmp_path / "plain.mkv", alone)
     blue = replace(alone, hints=(FilmHint(asked_s, 80, 10, (20, 40, 220)),))
     color_film(source, tmp_path / "blue.mkv", blue)
-    plain, told = decoded(tmp_path / "plain.mkv"), decoded(tmp_path / "blue.mkv")
-    changed = [i for i in range(45) if np.any(plain[i][2] != told[i][2])]
+    plain, hinted = decoded(tmp_path / "plain.mkv"), decoded(tmp_path / "blue.mkv")
+    changed = [i for i in range(45) if np.any(plain[i][2] != hinted[i][2])]
     assert changed[-1] == 37
     assert set(changed) <= {1, 13, 25, 37}  # earlier ones of the shot hear of it, too
 
@@ -181,18 +181,18 @@ def test_work_that_does_not_fit_the_film_is_not_gone_on_with(
     tmp_path: Path, settings: FilmSettings
 ) -> None:
     source, target = make_film(tmp_path / "in.mkv", Film(frames=30)), tmp_path / "out.mkv"
-    small = replace(settings, segment_frames=5)
+    frame = replace(settings, segment_frames=5)
     with pytest.raises(Killed):
-        color_film(source, target, small, stopping_at(30))
-    record = max(parts_folder(target).glob("0*.json"))
+        color_film(source, target, frame, stopping_at(30))
+    record = max(segments_folder(target).glob("0*.json"))
     segment = json.loads(record.read_text())
     record.write_text(json.dumps({**segment, "last_pts": segment["last_pts"] - 1}))
-    with pytest.raises(UnusablePartsError, match=r"does not give the frame at 0\.\d+ s again"):
-        color_film(source, target, replace(small, resume=True))
+    with pytest.raises(UnusableSegmentsError, match=r"does not give the frame at 0\.\d+ s again"):
+        color_film(source, target, replace(frame, resume=True))
     del segment["last_pts"]
     record.write_text(json.dumps({**segment, "first": 20}))
-    with pytest.raises(UnusablePartsError, match="of another version"):
-        color_film(source, target, replace(small, resume=True))
+    with pytest.raises(UnusableSegmentsError, match="of another version"):
+        color_film(source, target, replace(frame, resume=True))
 
 
 def test_overwriting_begins_anew(tmp_path: Path, settings: FilmSettings) -> None:
@@ -306,12 +306,12 @@ def test_a_still_late_in_a_shot_holds_from_its_beginning(
     blue = replace(settings, keyframes=(KeyFrame(3.0, still),))
     color_film(source, tmp_path / "blue.mkv", blue)
     color_film(source, tmp_path / "plain.mkv", settings)
-    plain, told = (
+    plain, hinted = (
         [float(u[:, 30:].mean()) for _, _, u in decoded(tmp_path / name)]
         for name in ("plain.mkv", "blue.mkv")
     )
-    assert all(b > a + 8 for a, b in zip(plain, told))  # the disc comes between for a while
-    assert min(told[46:]) > 165
+    assert all(b > a + 8 for a, b in zip(plain, hinted))  # the disc comes between for a while
+    assert min(hinted[46:]) > 165
 
 
 def test_what_is_said_does_not_reach_back_over_a_cut(
@@ -321,8 +321,8 @@ def test_what_is_said_does_not_reach_back_over_a_cut(
     info = probe(make_film(tmp_path / "cut.mkv", film))
     still = KeyFrame(2.5, blue_still(tmp_path / "still.png", film, 60))
     reached = user_colors_by_shot(open_session(info, replace(settings, keyframes=(still,))))
-    assert [(pts, reached[pts].said) for pts in sorted(reached)] == [
-        (1500, False), (2000, False), (2500, True)
+    assert [(pts, reached[pts].propagated) for pts in sorted(reached)] == [
+        (1500, True), (2000, True), (2500, False)
     ]  # fmt: skip
 
 
@@ -332,20 +332,20 @@ def test_of_two_words_in_a_shot_the_earlier_one_holds_until_the_later(
     film = Film(frames=60, grain=2)
     info = probe(make_film(tmp_path / "in.mkv", film))
     session = open_session(info, settings)
-    shape = session.converter.working
+    shape = session.converter.working_shape
     times = [frame.pts for frame in read_frames(info)]
     first, second = (
-        Pinned(
+        UserColors(
             times[i],
             np.full((*shape, 2), ab, np.float32),
             np.ones(shape, "f"),
         )
         for i, ab in ((10, (0.0, -40.0)), (50, (50.0, 30.0)))
     )
-    pinned = propagate_to_shot_starts(session, {times[10]: first, times[50]: second})
-    assert {pts for pts in pinned if pinned[pts].said} == {times[10], times[50]}
-    smalls = [item.small for item in session.frames()]
-    colors = steady_chroma(smalls, session.guess, pinned=pinned)
+    user_colors = propagate_to_shot_starts(session, {times[10]: first, times[50]: second})
+    assert {pts for pts in user_colors if not user_colors[pts].propagated} == {times[10], times[50]}
+    frames = [item.working for item in session.frames()]
+    colors = steady_chroma(frames, session.guess, user_colors=user_colors)
     a = [float(frame.ab[4:, 12:, 0].mean()) for frame in colors]
     assert max(a[:26]) < 10
     assert min(a[50:]) > 40
@@ -391,7 +391,7 @@ def test_a_damaged_manifest_is_no_reason_to_guess(tmp_path: Path, settings: Film
     source, target = make_film(tmp_path / "in.mkv", Film(frames=30)), tmp_path / "out.mkv"
     with pytest.raises(Killed):
         color_film(source, target, replace(settings, segment_frames=5), stopping_at(30))
-    (parts_folder(target) / "manifest.json").write_text(json.dumps([1]))
+    (segments_folder(target) / "manifest.json").write_text(json.dumps([1]))
     with pytest.raises(OutputError, match="is damaged"):
         color_film(source, target, replace(settings, segment_frames=5, resume=True))
 
@@ -403,10 +403,10 @@ def test_every_shot_has_its_still_which_gives_its_colours_back(
     (still,) = write_stills(source, tmp_path / "stills", settings)
     assert still.name == "0h00m00.167s.png"
     assert tone(read(still).pixels) != "grey"
-    (keyframe,) = keyframes_in(tmp_path / "stills")
+    (keyframe,) = read_keyframes(tmp_path / "stills")
     assert keyframe == KeyFrame(0.167, still)
     with pytest.raises(InputError, match="no stills"):
-        keyframes_in(tmp_path)
+        read_keyframes(tmp_path)
 
 
 def test_stills_are_from_a_little_into_each_shot(tmp_path: Path, settings: FilmSettings) -> None:
@@ -430,7 +430,7 @@ def test_a_preview_shows_both_side_by_side(tmp_path: Path, settings: FilmSetting
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (
             OSError(errno.ENOSPC, "No space left on device", "/full/photochrom-preview-1"),
@@ -448,7 +448,7 @@ def test_a_preview_that_finds_no_space_says_where(
     settings: FilmSettings,
     monkeypatch: pytest.MonkeyPatch,
     error: OSError,
-    told: str,
+    message: str,
 ) -> None:
     def full(**_options: str) -> None:
         raise error
@@ -457,5 +457,5 @@ def test_a_preview_that_finds_no_space_says_where(
     monkeypatch.setattr("tempfile.TemporaryDirectory", full)
     with pytest.raises(OutputError) as caught:
         preview_film(source, target, 1.0, replace(settings, encoding=Encoding()))
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(message)
     assert not target.exists()

@@ -28,38 +28,38 @@ def chroma(L: Planes) -> Planes:
 def test_chroma_follows_a_pan_in_both_directions(pan: int) -> None:
     wide = texture(0)
     earlier, later = wide[:128, 50:242], wide[:128, 50 + pan : 242 + pan]
-    onward, back = MotionFinder().between(earlier, later).carriers(SHAPE)
+    forward, backward = MotionFinder().find(earlier, later).warps(SHAPE)
     inner = (slice(4, -4), slice(6, -6))
-    for carrier, source, target in ((onward, earlier, later), (back, later, earlier)):
-        carried = carrier.carry(chroma(source))
+    for warp, source, target in ((forward, earlier, later), (backward, later, earlier)):
+        carried = warp.apply(chroma(source))
         assert np.abs(carried - chroma(target))[inner].mean() < 1.0
-        assert carrier.trust[inner].mean() > 0.95
-        assert carrier.trust.min() >= 0.0
-        assert carrier.trust.max() <= 1.0
+        assert warp.trust[inner].mean() > 0.95
+        assert warp.trust.min() >= 0.0
+        assert warp.trust.max() <= 1.0
 
 
 def test_what_comes_into_the_picture_is_not_trusted() -> None:
     wide = texture(1)
-    onward, _ = MotionFinder().between(wide[:128, 50:242], wide[:128, 66:258]).carriers(SHAPE)
-    assert onward.trust[:, -2:].mean() < 0.3
-    assert onward.trust[:, 8:-8].mean() > 0.9
+    forward, _ = MotionFinder().find(wide[:128, 50:242], wide[:128, 66:258]).warps(SHAPE)
+    assert forward.trust[:, -2:].mean() < 0.3
+    assert forward.trust[:, 8:-8].mean() > 0.9
 
 
 def test_an_object_that_appears_is_not_trusted() -> None:
     earlier = texture(2)[:128, :192]
     later = earlier.copy()
     later[40:80, 60:120] = texture(3)[:40, :60] * 0.5
-    onward, back = MotionFinder().between(earlier, later).carriers(SHAPE)
-    for carrier in (onward, back):
-        assert carrier.trust[11:19, 16:29].mean() < 0.3
-        assert carrier.trust[:, 36:].mean() > 0.9
+    forward, backward = MotionFinder().find(earlier, later).warps(SHAPE)
+    for warp in (forward, backward):
+        assert warp.trust[11:19, 16:29].mean() < 0.3
+        assert warp.trust[:, 36:].mean() > 0.9
 
 
 def test_weights_are_carried_without_overshoot() -> None:
     wide = texture(4)
-    onward, _ = MotionFinder().between(wide[:128, 50:242], wide[:128, 53:245]).carriers(SHAPE)
+    forward, _ = MotionFinder().find(wide[:128, 50:242], wide[:128, 53:245]).warps(SHAPE)
     weights = np.zeros(SHAPE, np.float32)
     weights[10:20, 10:20] = 7.0
-    carried = onward.carry_smoothly(weights)
+    carried = forward.apply_linear(weights)
     assert carried.min() >= 0.0
     assert carried.max() <= 7.0

@@ -95,9 +95,9 @@ def test_sound_titles_chapters_and_words_are_carried(tmp_path: Path, kind: str) 
     source, out = joined(tmp_path, FILMS[kind], [10, 14], source=kind)
     assert payloads(source, "audio") == payloads(out, "audio")
     assert times(source, "audio") == times(out, "audio")
-    said = [text for text in payloads(source, "subtitle") if text.strip(b"\0")]
-    assert said == [text for text in payloads(out, "subtitle") if text.strip(b"\0")]
-    assert len(said) == 2
+    texts = [text for text in payloads(source, "subtitle") if text.strip(b"\0")]
+    assert texts == [text for text in payloads(out, "subtitle") if text.strip(b"\0")]
+    assert len(texts) == 2
     assert chapters(out) == chapters(source)
     assert [title for title, _, _ in chapters(out)] == ["Dawn", "Dusk"]
     with av.open(str(out)) as film:
@@ -194,11 +194,11 @@ def test_a_part_begins_at_zero_with_its_own_sound_and_chapters(tmp_path: Path) -
     assert len(shown) == 24
     assert shown[0][0] == 0
     np.testing.assert_array_equal(shown[0][1], luma(film, 24))
-    heard = [
+    sounds = [
         (t, p) for t, p in zip(times(source, "audio"), payloads(source, "audio")) if 1 <= t < 2
     ]
-    assert payloads(out, "audio") == [payload for _, payload in heard]
-    assert times(out, "audio") == [time - 1 for time, _ in heard]
+    assert payloads(out, "audio") == [payload for _, payload in sounds]
+    assert times(out, "audio") == [time - 1 for time, _ in sounds]
     assert times(out, "subtitle") == [0, Fraction(1, 2)]
     half = Fraction(1, 2)
     assert chapters(out) == [("Dawn", 0, half), ("Dusk", half, 1)]

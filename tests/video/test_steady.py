@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 
 from photochrom.errors import InputError, ModelError
 from photochrom.pipeline import with_hints
-from photochrom.video.converter import Decoded, Reel
+from photochrom.video.converter import PreparedFrame
+from photochrom.video.frame_buffer import FrameBuffer
 from photochrom.video.io.frame import Frame
-from photochrom.video.temporal.propagation import Pinned
+from photochrom.video.temporal.propagation import UserColors
 from photochrom.video.temporal.smoothing import (
     DEFAULT_STEADY,
-    HELD,
     LOOKAHEAD,
-    Small,
+    MAX_HELD_FRAMES,
+    WorkingFrame,
     steady_chroma,
 )
-from photochrom.video.threads import ReadAhead
+from photochrom.video.threads import Prefetcher
 
 H, W = 64, 96
 Planes = NDArray[np.float32]
@@ -39,9 +40,9 @@ def texture(seed: int, width: int = W) -> Planes:
     return np.asarray(np.clip(50 + 12 * soft / soft.std(), 0, 100), np.float32)
 
 
-def pan(frames: int, seed: int = 0, first: int = 0) -> list[Small]:
+def pan(frames: int, seed: int = 0, first: int = 0) -> list[WorkingFrame]:
     wide = texture(seed, W + 2 * frames)
-    return [Small(first + i, wide[:, 2 * i : 2 * i + W]) for i in range(frames)]
+    return [WorkingFrame(first + i, wide[:, 2 * i : 2 * i + W]) for i in range(frames)]
 
 
 class Guesser:
@@ -56,27 +57,27 @@ class Guesser:
         assert hint_ab.shape == (*L.shape, 2)
         self.hints.append((hint_ab, mask))
         cast = self._flicker * (1 if len(self.hints) % 2 else -1)
-        small = cv2.resize(L - 50, (W // 4, H // 4), interpolation=cv2.INTER_AREA)
-        ab = np.stack([small, np.full_like(small, cast)], axis=-1).astype(np.float32)
+        frame = cv2.resize(L - 50, (W // 4, H // 4), interpolation=cv2.INTER_AREA)
+        ab = np.stack([frame, np.full_like(frame, cast)], axis=-1).astype(np.float32)
         return with_hints(ab, L, hint_ab, mask)
 
 
 def colored(
-    smalls: list[Small],
+    frames: list[WorkingFrame],
     guess: Guesser,
     steady: float = DEFAULT_STEADY,
-    pinned: dict[int, Pinned] | None = None,
+    user_colors: dict[int, UserColors] | None = None,
 ) -> list[Planes]:
-    results = list(steady_chroma(smalls, guess, steady=steady, pinned=pinned or {}))
-    assert [frame.pts for frame in results] == [small.pts for small in smalls]
+    results = list(steady_chroma(frames, guess, steady=steady, user_colors=user_colors or {}))
+    assert [frame.pts for frame in results] == [frame.pts for frame in frames]
     assert all(frame.ab.shape == (H // 4, W // 4, 2) for frame in results)
     assert all(frame.ab.dtype == np.float32 for frame in results)
     return [frame.ab for frame in results]
 
 
 def test_flicker_goes_and_detail_stays() -> None:
-    smalls = pan(60)
-    plain, steady = (colored(smalls, Guesser(), steady=s) for s in (0.0, DEFAULT_STEADY))
+    frames = pan(60)
+    plain, steady = (colored(frames, Guesser(), steady=s) for s in (0.0, DEFAULT_STEADY))
     jumps = [
         np.mean([np.abs(b[..., 1].mean() - a[..., 1].mean()) for a, b in itertools.pairwise(film)])
         for film in (plain, steady)
@@ -94,12 +95,12 @@ def test_the_network_sees_every_frame_once() -> None:
 
 
 def test_without_steadiness_every_frame_is_the_networks_guess() -> None:
-    smalls, guess = pan(7), Guesser()
-    steady = colored(smalls, guess, steady=0.0)
+    frames, guess = pan(7), Guesser()
+    steady = colored(frames, guess, steady=0.0)
     other = Guesser()
     nothing = np.zeros((H, W, 2), np.float32)
-    for small, ab in zip(smalls, steady):
-        np.testing.assert_array_equal(ab, other(small.L, nothing, nothing[..., 0]))
+    for frame, ab in zip(frames, steady):
+        np.testing.assert_array_equal(ab, other(frame.L, nothing, nothing[..., 0]))
 
 
 def test_nothing_is_carried_over_a_cut() -> None:
@@ -107,8 +108,8 @@ def test_nothing_is_carried_over_a_cut() -> None:
         color = (40.0, 0.0) if L.mean() > 40 else (0.0, -40.0)
         return np.full((H // 4, W // 4, 2), color, np.float32)
 
-    before = [Small(i, texture(1)) for i in range(23)]
-    behind = [Small(23 + i, texture(2) * np.float32(0.5)) for i in range(20)]
+    before = [WorkingFrame(i, texture(1)) for i in range(23)]
+    behind = [WorkingFrame(23 + i, texture(2) * np.float32(0.5)) for i in range(20)]
     frames = list(steady_chroma([*before, *behind], guess))
     assert [frame.pts for frame in frames if frame.begins_shot] == [0, 23]
     results = {frame.pts: frame.ab for frame in frames}
@@ -120,7 +121,7 @@ def test_a_moving_thing_leaves_no_colour_behind() -> None:
     ground = np.maximum(texture(3), np.float32(35))
     thing = np.minimum(texture(4)[:24, :24] * np.float32(0.3), np.float32(25))
 
-    def frame(i: int) -> Planes:
+    def drawn(i: int) -> Planes:
         L = ground.copy()
         L[20:44, 3 * i : 3 * i + 24] = thing
         return L
@@ -129,9 +130,9 @@ def test_a_moving_thing_leaves_no_colour_behind() -> None:
         red = cv2.resize((L < 27).astype(np.float32) * 50, (W // 4, H // 4), None, 0, 0, 3)
         return np.stack([red, 0 * red], axis=-1).astype(np.float32)
 
-    smalls = [Small(i, frame(i)) for i in range(24)]
-    for small, (_, ab, _) in zip(smalls, steady_chroma(smalls, guess)):
-        left = 3 * small.pts
+    frames = [WorkingFrame(i, drawn(i)) for i in range(24)]
+    for frame, (_, ab, _) in zip(frames, steady_chroma(frames, guess)):
+        left = 3 * frame.pts
         behind, inside = (left - 8) // 4, slice((left + 8) // 4, (left + 16) // 4)
         assert ab[7:9, inside, 0].min() > 30
         if behind > 0:
@@ -141,14 +142,14 @@ def test_a_moving_thing_leaves_no_colour_behind() -> None:
 def test_no_more_frames_are_held_than_promised() -> None:
     taken = 0
 
-    def source() -> Iterator[Small]:
+    def source() -> Iterator[WorkingFrame]:
         nonlocal taken
-        for small in pan(80):
+        for frame in pan(80):
             taken += 1
-            yield small
+            yield frame
 
     for frame in steady_chroma(source(), Guesser()):
-        assert taken - frame.pts <= HELD
+        assert taken - frame.pts <= MAX_HELD_FRAMES
 
 
 def test_the_same_frames_give_the_same_colours() -> None:
@@ -163,17 +164,19 @@ def test_films_of_any_length(frames: int) -> None:
 
 def test_a_part_of_a_film_comes_out_as_in_the_whole() -> None:
     # The guess has to depend on the frame alone, as a network's does.
-    smalls = [Small(s.pts, s.L) for s in pan(220)]
-    whole, part = colored(smalls, Guesser(0.0)), colored(smalls[53:], Guesser(0.0))
+    frames = [WorkingFrame(s.pts, s.L) for s in pan(220)]
+    whole, part = colored(frames, Guesser(0.0)), colored(frames[53:], Guesser(0.0))
     for a, b in zip(whole[153:], part[100:]):
         np.testing.assert_allclose(a, b, atol=0.05)
 
 
 def test_a_coloured_still_holds_through_the_shot() -> None:
-    smalls = pan(60)
-    still = Pinned(10, np.full((H, W, 2), (30.0, -20.0), np.float32), np.ones((H, W), np.float32))
+    frames = pan(60)
+    still = UserColors(
+        10, np.full((H, W, 2), (30.0, -20.0), np.float32), np.ones((H, W), np.float32)
+    )
     guess = Guesser()
-    steady = colored(smalls, guess, pinned={10: still})
+    steady = colored(frames, guess, user_colors={10: still})
     np.testing.assert_allclose(steady[10], np.broadcast_to((30, -20), steady[10].shape), atol=2)
     seen = (slice(2, -2), slice(2, 10))  # the pan brings new things in from the right
     for ab in (steady[8], steady[20]):
@@ -186,11 +189,11 @@ def test_a_coloured_still_holds_through_the_shot() -> None:
 def test_a_hint_is_heard_where_the_motion_has_brought_it() -> None:
     mask = np.zeros((H, W), np.float32)
     mask[30, 80] = 1.0
-    point = Pinned(0, np.stack([40 * mask, 0 * mask], axis=-1), mask)
+    point = UserColors(0, np.stack([40 * mask, 0 * mask], axis=-1), mask)
     guess = Guesser()
-    colored(pan(21), guess, pinned={0: point})
-    _, heard = guess.hints[-1]  # of frame 20: 40 px of pan
-    rows, columns = np.nonzero(heard)
+    colored(pan(21), guess, user_colors={0: point})
+    _, seen = guess.hints[-1]  # of frame 20: 40 px of pan
+    rows, columns = np.nonzero(seen)
     assert len(rows) > 0
     assert abs(rows.mean() - 30) < 2
     assert abs(columns.mean() - 40) < 2
@@ -198,12 +201,12 @@ def test_a_hint_is_heard_where_the_motion_has_brought_it() -> None:
 
 def test_what_goes_wrong_in_the_network_is_raised_here() -> None:
     def broken(L: Planes, hint_ab: Planes, mask: Planes) -> Planes:
-        if len(heard) == 20:
+        if len(seen) == 20:
             raise ModelError("out of memory")
-        heard.append(L)
+        seen.append(L)
         return Guesser()(L, hint_ab, mask)
 
-    heard: list[Planes] = []
+    seen: list[Planes] = []
     with pytest.raises(ModelError, match="out of memory"):
         list(steady_chroma(pan(60), broken))
 
@@ -218,17 +221,17 @@ def test_leaving_early_ends_the_threads() -> None:
 
 
 def test_a_reader_that_outlives_its_source_ends() -> None:
-    with ReadAhead(iter(pan(60)), 2) as smalls:
-        colors = steady_chroma(smalls, Guesser())
+    with Prefetcher(iter(pan(60)), 2) as frames:
+        colors = steady_chroma(frames, Guesser())
         next(colors)
     colors.close()
 
 
 def test_steadiness_grows_from_nothing() -> None:
-    smalls = pan(60)
+    frames = pan(60)
 
     def jumps(steady: float) -> float:
-        casts = [float(ab[..., 1].mean()) for ab in colored(smalls, Guesser(), steady=steady)]
+        casts = [float(ab[..., 1].mean()) for ab in colored(frames, Guesser(), steady=steady)]
         return float(np.mean([abs(b - a) for a, b in itertools.pairwise(casts)]))
 
     none, least, little, more = (jumps(steady) for steady in (0.0, 0.01, 0.1, 0.5))
@@ -236,19 +239,19 @@ def test_steadiness_grows_from_nothing() -> None:
     assert least > 1.5 * little > 3 * more
 
 
-def test_one_thread_looks_ahead_in_a_reel_while_another_takes_frames() -> None:
-    def frame(small: Small) -> Decoded:
-        return Decoded(Frame(small.pts, small.L.astype(np.uint8), 10), small)
+def test_one_thread_looks_ahead_in_a_buffer_while_another_takes_frames() -> None:
+    def prepare(frame: WorkingFrame) -> PreparedFrame:
+        return PreparedFrame(Frame(frame.pts, frame.L.astype(np.uint8), 10), frame)
 
-    smalls = [Small(i, np.zeros((2, 2), np.float32)) for i in range(3000)]
-    reel = Reel(map(frame, smalls), kept=5, kept_times=5)
+    frames = [WorkingFrame(i, np.zeros((2, 2), np.float32)) for i in range(3000)]
+    buffer = FrameBuffer(map(prepare, frames), history=5, time_history=5)
     for begin in (0, 1000, 2000):
         seen = []
-        with ReadAhead(reel.stretch(1100), 3) as ahead:
-            for small in ahead:
-                seen.append(small.pts)
-                if begin <= small.pts < begin + 1000:
-                    assert reel.take().frame.pts == small.pts
+        with Prefetcher(buffer.working_frames(1100), 3) as ahead:
+            for frame in ahead:
+                seen.append(frame.pts)
+                if begin <= frame.pts < begin + 1000:
+                    assert buffer.pop().frame.pts == frame.pts
         assert seen == list(range(max(0, begin - 5), min(begin + 1100, 3000)))
 
 

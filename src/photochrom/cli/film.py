@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from photochrom.cli import FAILED, OK
-from photochrom.cli.film_arguments import hints_of, keyframes_of, targets_of, time_of
+from photochrom.cli.film_arguments import parse_hints, parse_keyframes, parse_time, plan_targets
 from photochrom.cli.film_progress import FilmBars, FilmReporter
 from photochrom.cli.options import (
     FiniteRange,
@@ -22,10 +22,10 @@ from photochrom.errors import OutputError, PhotochromError
 from photochrom.video.film import color_film
 from photochrom.video.io.codecs import CODECS, CONTAINERS, Encoding
 from photochrom.video.options import FilmHint, FilmOutcome, FilmSettings, KeyFrame, Progress
-from photochrom.video.parallel import Work, color_several
-from photochrom.video.preview import PREVIEW_PLACES, preview_film
-from photochrom.video.segments import forget_parts
-from photochrom.video.stills import keyframes_in, write_stills
+from photochrom.video.parallel import Work, color_films
+from photochrom.video.preview import PREVIEW_CLIPS, preview_film
+from photochrom.video.segments import remove_segments
+from photochrom.video.stills import read_keyframes, write_stills
 
 _DEFAULT = FilmSettings()
 _CRF = ", ".join(
@@ -71,14 +71,18 @@ _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in CODECS.items
 @vividness_option
 @device_option
 @click.option(
-    "--from", "start_s", callback=time_of, metavar="TIME", help="Begin here (seconds or H:MM:SS)."
+    "--from",
+    "start_s",
+    callback=parse_time,
+    metavar="TIME",
+    help="Begin here (seconds or H:MM:SS).",
 )
-@click.option("--to", "end_s", callback=time_of, metavar="TIME", help="End here.")
+@click.option("--to", "end_s", callback=parse_time, metavar="TIME", help="End here.")
 @click.option(
     "--hint",
     "hints",
     multiple=True,
-    callback=hints_of,
+    callback=parse_hints,
     metavar="TIME,X,Y,COLOR",
     help="Say the colour of a place (px from the upper left) in the frame at a time: #RRGGBB or a "
     "CSS name. It holds through the shot. For one film; repeatable.",
@@ -97,7 +101,7 @@ _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in CODECS.items
     "--keyframe",
     "keyframe",
     multiple=True,
-    callback=keyframes_of,
+    callback=parse_keyframes,
     metavar="TIME=PICTURE",
     help="Give the shot at a time the colours of this still; repeatable.",
 )
@@ -105,7 +109,7 @@ _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in CODECS.items
     "--preview",
     type=FiniteRange(min=0.0, min_open=True),
     metavar="SECONDS",
-    help=f"Only so many seconds, from {PREVIEW_PLACES} places, grey and in colour side by side.",
+    help=f"Only so many seconds, from {PREVIEW_CLIPS} places, grey and in colour side by side.",
 )
 @click.option("--deinterlace", is_flag=True, help="Make whole frames of an interlaced film.")
 @click.option(
@@ -183,10 +187,10 @@ def film(
         resume=resume,
     )
     if keyframes is not None:
-        settings = replace(settings, keyframes=(*keyframes_in(keyframes), *keyframe))
+        settings = replace(settings, keyframes=(*read_keyframes(keyframes), *keyframe))
     if stills is not None:
         return _stills(films[0], stills, settings)
-    targets = targets_of(films, out, "preview" if preview is not None else "color")
+    targets = plan_targets(films, out, "preview" if preview is not None else "color")
     if preview is None:
         return _color(targets, settings, color_film, jobs)
 
@@ -206,19 +210,19 @@ def _color(
     for source, target in films:
         if settings.resume and not settings.overwrite and target.is_file():
             click.echo(f"Skipped: {target} is finished", err=True)
-            forget_parts(target)
+            remove_segments(target)
         else:
             todo.append((source, target))
     with FilmBars(resumable=work is color_film) as bars:
         reporters = [FilmReporter(source, target, bars) for source, target in todo]
         failed = False
-        told = [reporter.progress for reporter in reporters]
-        for number, outcome in color_several(todo, settings, work, told, jobs):
+        callbacks = [reporter.progress for reporter in reporters]
+        for number, outcome in color_films(todo, settings, work, callbacks, jobs):
             if isinstance(outcome, PhotochromError):
                 reporters[number].fail(outcome)
                 failed = True
             else:
-                reporters[number].tell(outcome)
+                reporters[number].report(outcome)
     return FAILED if failed else OK
 
 

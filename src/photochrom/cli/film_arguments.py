@@ -1,4 +1,4 @@
-"""What is said of films on the command line: times, hints, key frames, and what becomes what."""
+"""Arguments about films: times, hints, key frames, and what becomes what."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def seconds(text: str) -> float:
     return 3600.0 * int(hours or 0) + 60.0 * int(minutes or 0) + float(rest)
 
 
-def time_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+def parse_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
     """An option's time in seconds."""
     return None if value is None else seconds(value)
 
 
-def hints_of(
+def parse_hints(
     _ctx: click.Context, _param: click.Parameter, values: Sequence[str]
 ) -> tuple[FilmHint, ...]:
     """``TIME,X,Y,COLOR`` as hints."""
@@ -45,7 +45,7 @@ def hints_of(
     return tuple(hints)
 
 
-def keyframes_of(
+def parse_keyframes(
     _ctx: click.Context, _param: click.Parameter, values: Sequence[str]
 ) -> tuple[KeyFrame, ...]:
     """``TIME=PICTURE`` as key frames."""
@@ -58,7 +58,7 @@ def keyframes_of(
     return tuple(frames)
 
 
-def targets_of(films: Sequence[Path], out: Path | None, mark: str) -> list[tuple[Path, Path]]:
+def plan_targets(films: Sequence[Path], out: Path | None, mark: str) -> list[tuple[Path, Path]]:
     """What becomes what: films and their outputs. Raises click.UsageError."""
     into_folder = out is not None and (out.is_dir() or out.suffix.lower() not in CONTAINERS)
     if out is not None and not into_folder:

@@ -42,7 +42,7 @@ class FilmBars:
         if interrupted and self._worked and self._resumable:
             self.say("Finished segments are kept; the same call with --resume goes on.")
 
-    def shown(self, name: str, task: TaskID | None, done: FilmProgress) -> TaskID | None:
+    def show(self, name: str, task: TaskID | None, done: FilmProgress) -> TaskID | None:
         """Show how far a film is. Returns its bar, for the next time; None where nobody watches."""
         with self._lock:  # films that are coloured at once tell from threads of their own
             self._worked = True
@@ -57,7 +57,7 @@ class FilmBars:
             self._bars.update(task, completed=done.frames - done.resumed)
             return task
 
-    def gone(self, task: TaskID | None) -> None:
+    def remove(self, task: TaskID | None) -> None:
         """A film has ended."""
         with self._lock:
             if self._bars is not None and task is not None:
@@ -81,11 +81,11 @@ class FilmReporter:
 
     def progress(self, done: FilmProgress) -> None:
         """How far the film is; may be called from any thread."""
-        self._task = self._bars.shown(self._source.name, self._task, done)
+        self._task = self._bars.show(self._source.name, self._task, done)
 
-    def tell(self, outcome: FilmOutcome) -> None:
+    def report(self, outcome: FilmOutcome) -> None:
         """What became of it."""
-        self._bars.gone(self._task)
+        self._bars.remove(self._task)
         went_on = f", {outcome.resumed} of them before" if outcome.resumed else ""
         self.say(f"{outcome.model} on {outcome.device}")
         self.say(
@@ -97,7 +97,7 @@ class FilmReporter:
 
     def fail(self, error: Exception) -> None:
         """Why nothing became of it."""
-        self._bars.gone(self._task)
+        self._bars.remove(self._task)
         self.say(f"Error: {error}")
 
     def say(self, text: str) -> None:

@@ -29,7 +29,7 @@ from photochrom.evaluation.metrics import psnr
 from photochrom.pipeline import DEFAULT_VIVIDNESS, Size, guess_chroma
 from photochrom.video.io.pictures import Planes420, planes_420, rgb_from_420
 from photochrom.video.io.probe import probe
-from photochrom.video.temporal.smoothing import DEFAULT_STEADY, Small, steady_chroma
+from photochrom.video.temporal.smoothing import DEFAULT_STEADY, WorkingFrame, steady_chroma
 from photochrom.video.yuv import FilmPlanes
 
 TRUE, PER_FRAME, STEADY = "true", "per frame", "steady"
@@ -112,9 +112,9 @@ def evaluate_film(
     guesses: deque[NDArray[np.float32]] = deque()
     waiting: deque[Planes420] = deque()
 
-    def smalls() -> Iterator[Small]:
+    def smalls() -> Iterator[WorkingFrame]:
         for index, true in enumerate(islice(planes_420(info), settings.limit)):
-            small = Small(index, planes.lightness(true.luma, shape))
+            small = WorkingFrame(index, planes.lightness(true.luma, shape))
             waiting.append(true)
             yield small
 

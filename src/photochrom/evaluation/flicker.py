@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.video.temporal.optical_flow import moved
+from photochrom.video.temporal.optical_flow import remap
 
 CDC_DISTANCES = (1, 2, 4)
 """Frames between the two that are compared (Liu et al. 2021: short, middle and long range)."""
@@ -69,7 +69,7 @@ class Correspondence:
         height, width = earlier.shape
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         self._place = forth + np.stack([x, y], axis=-1)
-        returning = moved(back, self._place, cv2.INTER_LINEAR)
+        returning = remap(back, self._place, cv2.INTER_LINEAR)
         astray = _squared(forth + returning)
         motion = _squared(forth) + _squared(returning)
         edge = _squared(np.gradient(forth, axis=0)) + _squared(np.gradient(forth, axis=1))
@@ -90,7 +90,7 @@ class Correspondence:
         """
         if not self.seen.any():
             return float("nan")
-        there = moved(later, self._place, cv2.INTER_LINEAR)
+        there = remap(later, self._place, cv2.INTER_LINEAR)
         difference = (earlier.astype(np.float32) - there)[self.seen] / np.float32(255.0)
         return float(np.mean(np.sum(difference * difference, axis=-1), dtype=np.float64))
 

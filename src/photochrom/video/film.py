@@ -1,9 +1,10 @@
 """How a film is coloured, on one page.
 
-One thread reads frames and makes them small, two find motion and guess (`steady`), this one merges
-the guesses, and one puts colours and luma together and encodes. Between them are short queues, so
-memory does not grow with the film. The work is done in segments; each begins with a fixed number of
-frames before it, so that it comes out the same whether or not the run was interrupted there.
+One thread reads frames and makes them small, two find motion and guess (`smoothing`), this one
+merges the guesses, and one puts colours and luma together and encodes. Between them are short
+queues, so memory does not grow with the film. The work is done in segments; each begins with a
+fixed number of frames before it, so that it comes out the same whether or not the run was
+interrupted there.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from photochrom import __version__
 from photochrom.engine import Network
 from photochrom.locks import output_lock
 from photochrom.processors import available
-from photochrom.video.converter import Reel
+from photochrom.video.frame_buffer import FrameBuffer
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.container import AV_VERSION
 from photochrom.video.io.frame import FilmInfo, Frame
@@ -31,25 +32,25 @@ from photochrom.video.io.mux import check_container, join_segments
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
 from photochrom.video.segments import (
-    Parts,
     Segment,
     SegmentFile,
-    UnusablePartsError,
+    SegmentStore,
+    UnusableSegmentsError,
     check_output,
     fingerprint,
-    open_parts,
+    open_segments,
 )
 from photochrom.video.session import FilmSession, open_session
-from photochrom.video.temporal.propagation import Pinned
+from photochrom.video.temporal.propagation import UserColors
 from photochrom.video.temporal.smoothing import LOOKAHEAD, steady_chroma
-from photochrom.video.threads import ReadAhead, WorkBehind
-from photochrom.video.user_colors import carried_on, user_colors_by_shot
+from photochrom.video.threads import BackgroundWorker, Prefetcher
+from photochrom.video.user_colors import segment_start_colors, user_colors_by_shot
 
 WARM_UP = 100
 """Frames before a segment that are gone through for its colours; older ones hardly count."""
-_BEFORE_WARM_UP = 4
+_DEINTERLACER_FRAMES = 4
 """Frames more that are read when going on: a deinterlacer looks at the ones before."""
-_HELD = 8
+_QUEUE_FRAMES = 8
 """Frames between two threads."""
 _MOST_THREADS = 128
 """x264's own limit."""
@@ -69,25 +70,25 @@ def color_film(
     Raises InputError for films and settings that make no sense, OutputError where the result
     cannot be kept, ModelError. What was finished then stays; ``settings.resume`` goes on with it.
     """
-    began = time.perf_counter()
+    started_s = time.perf_counter()
     source, target, settings = Path(source), Path(target), settings or FilmSettings()
     check_output(source, target, overwrite=settings.overwrite)
     info = probe(source)
     notes = check_container(info, target, settings.encoding.codec)
     session = open_session(info, settings)
-    network, given = session.network, user_colors_by_shot(session)
+    network, user_colors = session.network, user_colors_by_shot(session)
     with output_lock(target):
-        parts = open_parts(
+        store = open_segments(
             target,
             manifest(info, network, settings),
             resume=settings.resume,
             overwrite=settings.overwrite,
         )
-        job = _Job(session, given, parts, progress)
+        job = _Job(session, user_colors, store, progress)
         resumed = job.done
         job.run()
-        left = join_segments(
-            [parts.path(segment.number) for segment in parts.finished],
+        more_notes = join_segments(
+            [store.path(segment.number) for segment in store.segments],
             info,
             target,
             start_s=settings.start_s,
@@ -95,16 +96,16 @@ def color_film(
             overwrite=settings.overwrite,
             comment=f"In colours by {network.card.signature}",
         )
-        parts.remove()
+        store.remove()
     return FilmOutcome(
         source,
         target,
         frames=job.done,
         resumed=resumed,
-        seconds=time.perf_counter() - began,
+        seconds=time.perf_counter() - started_s,
         model=network.card.title,
         device=network.device,
-        notes=tuple(dict.fromkeys((*notes, *left))),
+        notes=tuple(dict.fromkeys((*notes, *more_notes))),
     )
 
 
@@ -128,7 +129,7 @@ def manifest(info: FilmInfo, network: Network, settings: FilmSettings) -> dict[s
     }
 
 
-def encoding_of(settings: FilmSettings) -> Encoding:
+def resolve_encoding(settings: FilmSettings) -> Encoding:
     """The encoding with its number of threads written out, since that can change a result.
 
     Three for two processors is x264's own choice.
@@ -144,81 +145,84 @@ class _Job:
     def __init__(
         self,
         session: FilmSession,
-        given: Mapping[int, Pinned],
-        parts: Parts,
+        user_colors: Mapping[int, UserColors],
+        store: SegmentStore,
         progress: Progress | None,
     ) -> None:
-        self._session, self._pinned, self._parts = session, given, parts
+        self._session, self._user_colors, self._store = session, user_colors, store
         self._info, self._settings, self._progress = session.info, session.settings, progress
-        self.done = sum(segment.frames for segment in parts.finished)
+        self.done = sum(segment.frames for segment in store.segments)
         """Frames that are finished or on their way to the encoder."""
         self._resumed = self.done
-        self._number = len(parts.finished)
+        self._number = len(store.segments)
         self._files = contextlib.ExitStack()
-        self._carried = parts.carried()
+        self._end_colors = store.end_colors()
         """Colours at the end of the segment before, where a person has given some in its shot."""
         self._total = frames_expected(session.info, session.settings)
 
     def run(self) -> None:
         """Colour what is not finished yet."""
         start_s = self._settings.start_s
-        done = self._parts.finished[-1] if self._parts.finished else None
+        done = self._store.segments[-1] if self._store.segments else None
         if done is not None:
             start_s = self._info.seconds(done.restart_pts)
-        ahead = ReadAhead(self._session.frames(start_s, self._settings.end_s), _HELD)
-        with self._files, ahead as items, WorkBehind(_HELD) as behind:
-            reel = Reel(items, WARM_UP, WARM_UP + _BEFORE_WARM_UP)
+        ahead = Prefetcher(self._session.frames(start_s, self._settings.end_s), _QUEUE_FRAMES)
+        with self._files, ahead as items, BackgroundWorker(_QUEUE_FRAMES) as background:
+            buffer = FrameBuffer(items, WARM_UP, WARM_UP + _DEINTERLACER_FRAMES)
             if done is not None:
-                self._go_through(reel, done)
-            while (item := reel.at(0)) is not None:
-                self._segment(reel, item.frame.pts, behind)
+                self._skip_finished(buffer, done)
+            while (first := buffer.peek()) is not None:
+                self._color_segment(buffer, first.frame.pts, background)
 
-    def _go_through(self, reel: Reel, done: Segment) -> None:
+    def _skip_finished(self, buffer: FrameBuffer, done: Segment) -> None:
         """Take the frames that were finished before; the next segment warms up with them."""
-        while (item := reel.at(0)) is not None and item.frame.pts <= done.last_pts:
-            reel.take()
-        if reel.latest_pts != done.last_pts:
+        while (following := buffer.peek()) is not None and following.frame.pts <= done.last_pts:
+            buffer.pop()
+        if buffer.latest_pts != done.last_pts:
             at_s = self._info.seconds(done.last_pts)
-            raise UnusablePartsError(
+            raise UnusableSegmentsError(
                 f"{self._info.path} does not give the frame at {at_s:.3f} s again, where the work "
                 "on it stopped; pass --overwrite without --resume to begin anew"
             )
 
-    def _segment(self, reel: Reel, first: int, behind: WorkBehind) -> None:
+    def _color_segment(
+        self, buffer: FrameBuffer, first_pts: int, background: BackgroundWorker
+    ) -> None:
         """Colour one segment, whose first frame has this time."""
-        count, before = self._settings.segment_frames, reel.latest_pts
-        pinned = dict(self._pinned)
-        if self._carried is not None and before is not None:
-            pinned |= carried_on(self._carried, before, self._session.converter.working)
+        count, before = self._settings.segment_frames, buffer.latest_pts
+        user_colors = dict(self._user_colors)
+        if self._end_colors is not None and before is not None:
+            user_colors |= segment_start_colors(
+                self._end_colors, before, self._session.converter.working_shape
+            )
         colors = steady_chroma(
-            reel.stretch(count + LOOKAHEAD),
+            buffer.working_frames(count + LOOKAHEAD),
             self._session.guess,
             steady=self._settings.steady,
-            pinned=pinned,
+            user_colors=user_colors,
         )
-        file = SegmentFile(self._parts, self._info, encoding_of(self._settings))
+        file = SegmentFile(self._store, self._info, resolve_encoding(self._settings))
         self._files.callback(file.abandon)
         frames = 0
         with contextlib.closing(colors):
             for pts, ab, begins_shot in colors:
                 if begins_shot:
                     shot_start = pts
-                if pts < first:
+                if pts < first_pts:
                     continue
-                item = reel.take()
-                behind.do(partial(self._write, file, item.frame, ab))
+                frame = buffer.pop().frame
+                background.submit(partial(self._write, file, frame, ab))
                 frames += 1
                 self.done += 1
                 if self._progress is not None:
-                    done = FilmProgress(
-                        self.done, self._resumed, self._total, self._session.network.device
-                    )
-                    self._progress(done)
-                if frames == count or reel.at(0) is None:
+                    device = self._session.network.device
+                    self._progress(FilmProgress(self.done, self._resumed, self._total, device))
+                if frames == count or buffer.peek() is None:
                     break
-        self._carried = ab if any(shot_start <= given <= pts for given in pinned) else None
-        segment = Segment(self._number, frames, last_pts=pts, restart_pts=reel.earliest_pts)
-        behind.do(partial(file.finish, segment, self._carried))
+        in_shot = any(shot_start <= user_pts <= pts for user_pts in user_colors)
+        self._end_colors = ab if in_shot else None
+        segment = Segment(self._number, frames, last_pts=pts, restart_pts=buffer.earliest_pts)
+        background.submit(partial(file.finish, segment, self._end_colors))
         self._number += 1
 
     def _write(self, file: SegmentFile, frame: Frame, ab: NDArray[np.float32]) -> None:

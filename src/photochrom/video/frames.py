@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.compose import compose_upsampled
-from photochrom.video.converter import Reel
+from photochrom.video.frame_buffer import FrameBuffer
 from photochrom.video.io.frame import Frame
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmSettings
 from photochrom.video.session import FilmSession, open_session
-from photochrom.video.temporal.propagation import Pinned
+from photochrom.video.temporal.propagation import UserColors
 from photochrom.video.temporal.smoothing import steady_chroma
-from photochrom.video.threads import ReadAhead
+from photochrom.video.threads import Prefetcher
 from photochrom.video.user_colors import user_colors_by_shot
 
-_HELD = 8
+_QUEUE_FRAMES = 8
 _NO_END = 1 << 31
 """More frames than any film has."""
 
@@ -35,15 +35,15 @@ def color_frames(
     the model cannot be used, else when the frame is reached where the film breaks off.
     """
     session = open_session(probe(source), settings)
-    return _composed(session, user_colors_by_shot(session))
+    return _compose_frames(session, user_colors_by_shot(session))
 
 
-def _composed(
-    session: FilmSession, given: Mapping[int, Pinned]
+def _compose_frames(
+    session: FilmSession, user_colors: Mapping[int, UserColors]
 ) -> Generator[tuple[float, NDArray[np.uint8]]]:
     settings = session.settings
     with contextlib.closing(
-        steady_frames(session, given, settings.start_s, settings.end_s)
+        steady_frames(session, user_colors, settings.start_s, settings.end_s)
     ) as frames:
         for frame, ab in frames:
             rgb = compose_upsampled(session.converter.grey(frame), ab)
@@ -51,18 +51,24 @@ def _composed(
 
 
 def steady_frames(
-    session: FilmSession, given: Mapping[int, Pinned], start_s: float | None, end_s: float | None
+    session: FilmSession,
+    user_colors: Mapping[int, UserColors],
+    start_s: float | None,
+    end_s: float | None,
 ) -> Generator[tuple[Frame, NDArray[np.float32]]]:
     """The frames of a part of a film with their steady colours.
 
-    given: colours that a person gave, by the times of their frames. start_s, end_s: as for
+    user_colors: colours that a person gave, by the times of their frames. start_s, end_s: as for
     `read_frames`. Yields frames and ab (h', w', 2) float32 in CIELAB units, upright.
     """
-    with ReadAhead(session.frames(start_s, end_s), _HELD) as items:
-        reel = Reel(items, 1, 1)
-        steadied = steady_chroma(
-            reel.stretch(_NO_END), session.guess, steady=session.settings.steady, pinned=given
+    with Prefetcher(session.frames(start_s, end_s), _QUEUE_FRAMES) as items:
+        buffer = FrameBuffer(items, 1, 1)
+        colors = steady_chroma(
+            buffer.working_frames(_NO_END),
+            session.guess,
+            steady=session.settings.steady,
+            user_colors=user_colors,
         )
-        with contextlib.closing(steadied) as colors:
+        with contextlib.closing(colors):
             for steady in colors:
-                yield reel.take().frame, steady.ab
+                yield buffer.pop().frame, steady.ab

@@ -1,4 +1,4 @@
-"""What can be chosen when a film is coloured, and what is told while and after."""
+"""What can be chosen when a film is coloured, how far it is, and what became of it."""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ Work: TypeAlias = Callable[[Path, Path, FilmSettings, "Progress | None"], FilmOu
 _PATIENCE_S = 0.2
 
 
-class _Stopped(KeyboardInterrupt):
-    """Ctrl-C, told to the other threads' films; their finished segments are kept."""
+class _StopRequestedError(KeyboardInterrupt):
+    """Ctrl-C, in the threads of the other films; their finished segments are kept."""
 
 
-def color_several(
+def color_films(
     films: Sequence[tuple[Path, Path]],
     settings: FilmSettings,
     work: Work,
@@ -36,22 +36,22 @@ def color_several(
     """
     if jobs == 1 or len(films) < 2:
         for number, (source, target) in enumerate(films):
-            yield number, _tried(work, source, target, settings, progress[number])
+            yield number, _attempt(work, source, target, settings, progress[number])
         return
     stop = threading.Event()
 
     def stoppable(number: int) -> Progress:
-        def told(done: FilmProgress) -> None:
+        def report(done: FilmProgress) -> None:
             if stop.is_set():
-                raise _Stopped
+                raise _StopRequestedError
             progress[number](done)
 
-        return told
+        return report
 
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="photochrom-film")
     try:
         running = {
-            pool.submit(_tried, work, source, target, settings, stoppable(number)): number
+            pool.submit(_attempt, work, source, target, settings, stoppable(number)): number
             for number, (source, target) in enumerate(films)
         }
         while running:
@@ -63,7 +63,7 @@ def color_several(
         pool.shutdown(cancel_futures=True)
 
 
-def _tried(
+def _attempt(
     work: Work, source: Path, target: Path, settings: FilmSettings, progress: Progress
 ) -> FilmOutcome | PhotochromError:
     try:

@@ -8,13 +8,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from photochrom.errors import InputError, OutputError
-from photochrom.video.converter import side_by_side
 from photochrom.video.frames import steady_frames
 from photochrom.video.io.encoder import FilmWriter
-from photochrom.video.io.frame import FilmInfo
+from photochrom.video.io.frame import FilmInfo, Frame
 from photochrom.video.io.mux import check_container, join_segments
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
@@ -22,10 +24,10 @@ from photochrom.video.segments import check_output
 from photochrom.video.session import open_session
 from photochrom.video.user_colors import user_colors_by_shot
 
-PREVIEW_PLACES = 4
+PREVIEW_CLIPS = 4
 
 
-class _Place(NamedTuple):
+class _Clip(NamedTuple):
     start_s: float
     end_s: float
 
@@ -41,7 +43,7 @@ def preview_film(
 
     Raises as `film.color_film` does.
     """
-    began = time.perf_counter()
+    started_s = time.perf_counter()
     check_output(source, target, overwrite=settings.overwrite)
     info = probe(source)
     wide = dataclasses.replace(info, width=2 * (info.width // 2 * 2))
@@ -49,16 +51,16 @@ def preview_film(
         raise InputError(f"{source} is {info.width} px wide; that is too narrow for a preview")
     session = open_session(info, settings)
     network, converter = session.network, session.converter
-    pinned = user_colors_by_shot(session)
-    places = preview_places(info, settings, seconds)
+    user_colors = user_colors_by_shot(session)
+    clips = preview_clips(info, settings, seconds)
     done = 0
     with _scratch_folder() as folder:
-        stretch = Path(folder) / "preview.nut"
-        with FilmWriter(stretch, wide, settings.encoding) as writer:
-            times = _running_times(info)
-            for place in places:
-                steadied = steady_frames(session, pinned, place.start_s, place.end_s)
-                with contextlib.closing(steadied) as frames:
+        video = Path(folder) / "preview.nut"
+        with FilmWriter(video, wide, settings.encoding) as writer:
+            times = _even_times(info)
+            for clip in clips:
+                colored = steady_frames(session, user_colors, clip.start_s, clip.end_s)
+                with contextlib.closing(colored) as frames:
                     for frame, ab in frames:
                         both, chroma = side_by_side(
                             frame, converter.chroma(frame, ab), converter.planes.neutral
@@ -67,12 +69,12 @@ def preview_film(
                         done += 1
                         if progress is not None:
                             progress(FilmProgress(done, 0, None, network.device))
-        alone = probe(stretch)
-        alone = dataclasses.replace(alone, rotation=info.rotation, mirrored=info.mirrored)
-        check_container(alone, target, settings.encoding.codec)
+        video_info = probe(video)
+        video_info = dataclasses.replace(video_info, rotation=info.rotation, mirrored=info.mirrored)
+        check_container(video_info, target, settings.encoding.codec)
         notes = join_segments(
-            [stretch],
-            alone,
+            [video],
+            video_info,
             target,
             overwrite=settings.overwrite,
             comment=f"Preview, in colours by {network.card.signature}",
@@ -82,15 +84,15 @@ def preview_film(
         target,
         frames=done,
         resumed=0,
-        seconds=time.perf_counter() - began,
+        seconds=time.perf_counter() - started_s,
         model=network.card.title,
         device=network.device,
         notes=notes,
     )
 
 
-def preview_places(info: FilmInfo, settings: FilmSettings, seconds: float) -> list[_Place]:
-    """Stretches in the middle of equal parts of the film; together so many seconds, or all of it.
+def preview_clips(info: FilmInfo, settings: FilmSettings, seconds: float) -> list[_Clip]:
+    """Clips from the middle of equal parts of the film; together so many seconds, or all of it.
 
     Raises InputError where the film's duration is not known and no end is given.
     """
@@ -102,16 +104,28 @@ def preview_places(info: FilmInfo, settings: FilmSettings, seconds: float) -> li
             "name its end with --to"
         )
     end_s = min(ends_s)
-    part = (end_s - start_s) / PREVIEW_PLACES
-    length = seconds / PREVIEW_PLACES
+    part = (end_s - start_s) / PREVIEW_CLIPS
+    length = seconds / PREVIEW_CLIPS
     if length >= part:
-        return [_Place(start_s, end_s)]
-    begins = (start_s + (number + 0.5) * part - length / 2 for number in range(PREVIEW_PLACES))
-    return [_Place(begin_s, begin_s + length) for begin_s in begins]
+        return [_Clip(start_s, end_s)]
+    begins = (start_s + (number + 0.5) * part - length / 2 for number in range(PREVIEW_CLIPS))
+    return [_Clip(begin_s, begin_s + length) for begin_s in begins]
+
+
+def side_by_side(frame: Frame, chroma: NDArray[Any], neutral: int) -> tuple[Frame, NDArray[Any]]:
+    """The frame twice, left grey and right in colour; an odd last column is left out.
+
+    frame: (H, W). chroma: its U and V codes. neutral: the code of no colour.
+    Returns a frame of (H, 2 * (W // 2 * 2)) and its chroma.
+    """
+    width = frame.luma.shape[1] // 2 * 2
+    luma, colored = frame.luma[:, :width], chroma[:, : width // 2]
+    both = np.concatenate([np.full_like(colored, neutral), colored], axis=1)
+    return dataclasses.replace(frame, luma=np.concatenate([luma, luma], axis=1)), both
 
 
 def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
-    """For the stretch, until it is joined. Raises OutputError where no folder can be made."""
+    """For the video, until it is joined. Raises OutputError where no folder can be made."""
     try:
         return tempfile.TemporaryDirectory(prefix="photochrom-preview-")
     except OSError as error:
@@ -125,7 +139,7 @@ def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
         ) from error
 
 
-def _running_times(info: FilmInfo) -> Iterator[int]:
+def _even_times(info: FilmInfo) -> Iterator[int]:
     """Times of the preview's frames, evenly, in the film's time base."""
     number = 0
     while True:

@@ -36,7 +36,7 @@ _ENDS = 1 << 20
 """Bytes at the beginning and at the end of a film that tell it from another of the same size."""
 
 
-class UnusablePartsError(OutputError):
+class UnusableSegmentsError(OutputError):
     """The finished segments are damaged or were made otherwise, so no run can go on with them."""
 
 
@@ -50,33 +50,35 @@ class Segment:
     """Time of its last frame, by which that is known (`Frame.pts`)."""
     restart_pts: int
     """Where reading begins so that the next segment has the frames before it to warm up with."""
-    hands_on: bool = False
+    has_end_colors: bool = False
     """Whether its last frame's colours are kept for the next segment."""
 
 
-class Parts:
+class SegmentStore:
     """The folder of one unfinished film."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.finished: list[Segment] = []
+        self.segments: list[Segment] = []
 
     def path(self, number: int) -> Path:
         """The film file of a segment."""
         return self.folder / f"{number:06d}.nut"
 
-    def temporary(self) -> Path:
+    def temporary_path(self) -> Path:
         """A name for a segment that is being written."""
         return self.folder / f".photochrom-{secrets.token_hex(8)}.tmp"
 
-    def finish(self, written: Path, segment: Segment, carried: NDArray[np.float32] | None) -> None:
+    def finish(
+        self, written: Path, segment: Segment, end_colors: NDArray[np.float32] | None
+    ) -> None:
         """Make a written file a finished segment. Raises OutputError.
 
         carried: (h', w', 2), its last frame's colours, where the next segment needs them.
         """
-        if carried is not None:
+        if end_colors is not None:
             data = io.BytesIO()
-            np.save(data, carried, allow_pickle=False)
+            np.save(data, end_colors, allow_pickle=False)
             write_atomically(self._colors(segment.number), data.getvalue(), overwrite=True)
         try:
             with written.open("rb+") as file:
@@ -86,20 +88,20 @@ class Parts:
             raise OutputError(
                 f"cannot keep {self.path(segment.number)}: {error.strerror}"
             ) from None
-        segment = dataclasses.replace(segment, hands_on=carried is not None)
+        segment = dataclasses.replace(segment, has_end_colors=end_colors is not None)
         text = json.dumps(dataclasses.asdict(segment))
         write_atomically(self._record(segment.number), text.encode(), overwrite=True)
-        self.finished.append(segment)
+        self.segments.append(segment)
 
-    def carried(self) -> NDArray[np.float32] | None:
+    def end_colors(self) -> NDArray[np.float32] | None:
         """The colours that the last finished segment hands on, if any. Raises OutputError."""
-        if not self.finished or not self.finished[-1].hands_on:
+        if not self.segments or not self.segments[-1].has_end_colors:
             return None
-        path = self._colors(self.finished[-1].number)
+        path = self._colors(self.segments[-1].number)
         try:
             return np.asarray(np.load(path, allow_pickle=False), np.float32)
         except (OSError, ValueError):
-            raise UnusablePartsError(
+            raise UnusableSegmentsError(
                 f"{path} is damaged; pass --overwrite without --resume to begin anew"
             ) from None
 
@@ -107,17 +109,19 @@ class Parts:
         """The film is finished: nothing of this is needed any more."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def read_finished(self) -> None:
+    def read_segments(self) -> None:
         """Find the segments that are finished, up to the first that is not."""
-        self.finished = []
+        self.segments = []
         while (
-            self._record(len(self.finished)).is_file() and self.path(len(self.finished)).is_file()
+            self._record(len(self.segments)).is_file() and self.path(len(self.segments)).is_file()
         ):
-            record = _read_json(self._record(len(self.finished)))
+            record = _read_json(self._record(len(self.segments)))
+            if "hands_on" in record:  # as older versions call it
+                record["has_end_colors"] = record.pop("hands_on")
             try:
-                self.finished.append(Segment(**record))
+                self.segments.append(Segment(**record))
             except TypeError:
-                raise UnusablePartsError(
+                raise UnusableSegmentsError(
                     f"{self.folder} is damaged or of another version; pass --overwrite to begin "
                     "anew"
                 ) from None
@@ -132,8 +136,8 @@ class Parts:
 class SegmentFile:
     """A segment that is being written."""
 
-    def __init__(self, parts: Parts, info: FilmInfo, encoding: Encoding) -> None:
-        self._parts, self._path = parts, parts.temporary()
+    def __init__(self, store: SegmentStore, info: FilmInfo, encoding: Encoding) -> None:
+        self._store, self._path = store, store.temporary_path()
         self._start = partial(FilmWriter, self._path, info, encoding)
         self._writer: FilmWriter | None = None
 
@@ -143,12 +147,12 @@ class SegmentFile:
             self._writer = self._start()
         self._writer.write(frame, chroma)
 
-    def finish(self, segment: Segment, carried: NDArray[np.float32] | None) -> None:
-        """No frame comes any more; as `Parts.finish`."""
+    def finish(self, segment: Segment, end_colors: NDArray[np.float32] | None) -> None:
+        """No frame comes any more; as `SegmentStore.finish`."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-            self._parts.finish(self._path, segment, carried)
+            self._store.finish(self._path, segment, end_colors)
 
     def abandon(self) -> None:
         """Remove it unless it is finished."""
@@ -159,47 +163,47 @@ class SegmentFile:
             self._writer = None
 
 
-def parts_folder(target: Path) -> Path:
+def segments_folder(target: Path) -> Path:
     """Where the unfinished work for an output is."""
     return target.with_name(f".{target.name}.photochrom-parts")
 
 
-def forget_parts(target: Path) -> None:
+def remove_segments(target: Path) -> None:
     """Tidy up after a run that was killed between the completion of its film and its own end."""
     with contextlib.suppress(OutputError), output_lock(target):
-        Parts(parts_folder(target)).remove()
+        SegmentStore(segments_folder(target)).remove()
 
 
-def open_parts(
+def open_segments(
     target: Path, manifest: Mapping[str, object], *, resume: bool, overwrite: bool
-) -> Parts:
+) -> SegmentStore:
     """Begin the work on an output, or go on with it.
 
     manifest: all that changes a pixel; JSON values.
     resume: keep the segments of an earlier run. overwrite: without it, begin anew.
-    Raises OutputError where there are such segments and neither is asked for, UnusablePartsError
+    Raises OutputError where there are such segments and neither is chosen, UnusableSegmentsError
     where they were made with another manifest; it tells what differs.
     """
-    parts = Parts(parts_folder(target))
-    known = parts.folder / MANIFEST
+    store = SegmentStore(segments_folder(target))
+    known = store.folder / MANIFEST
     if overwrite and not resume:
-        parts.remove()
+        store.remove()
     try:
-        parts.folder.mkdir(exist_ok=True)
+        store.folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {parts.folder}: {error.strerror}") from None
-    remove_leftovers(parts.folder)
-    parts.read_finished()
-    if parts.finished and not resume:
-        frames = sum(segment.frames for segment in parts.finished)
+        raise OutputError(f"cannot make the folder {store.folder}: {error.strerror}") from None
+    remove_leftovers(store.folder)
+    store.read_segments()
+    if store.segments and not resume:
+        frames = sum(segment.frames for segment in store.segments)
         raise OutputError(
             f"{frames} frames of {target} are finished by an earlier run; pass --resume to go on, "
             "or --overwrite to begin anew"
         )
-    if parts.finished:
+    if store.segments:
         _check_same(_read_json(known), manifest, target)
     write_atomically(known, json.dumps(manifest, indent=1).encode(), overwrite=True)
-    return parts
+    return store
 
 
 def fingerprint(path: Path) -> str:
@@ -228,15 +232,15 @@ def check_output(source: Path, target: Path, *, overwrite: bool) -> None:
 
 def _check_same(before: Mapping[str, object], now: Mapping[str, object], target: Path) -> None:
     # What is compared was JSON once, where a tuple is a list.
-    asked = json.loads(json.dumps(now))
-    differing = [key for key in sorted({*before, *asked}) if before.get(key) != asked.get(key)]
+    current = json.loads(json.dumps(now))
+    differing = [key for key in sorted({*before, *current}) if before.get(key) != current.get(key)]
     if differing:
-        told = "; ".join(
-            f"{key} was {before.get(key)!r} and is {asked.get(key)!r}" for key in differing
+        differences = "; ".join(
+            f"{key} was {before.get(key)!r} and is {current.get(key)!r}" for key in differing
         )
-        raise UnusablePartsError(
-            f"the unfinished {target} was made otherwise ({told}); give the same options to go on, "
-            "or --overwrite without --resume to begin anew"
+        raise UnusableSegmentsError(
+            f"the unfinished {target} was made otherwise ({differences}); give the same options to "
+            "go on, or --overwrite without --resume to begin anew"
         )
 
 
@@ -246,7 +250,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         values = None
     if not isinstance(values, dict):
-        raise UnusablePartsError(
+        raise UnusableSegmentsError(
             f"{path} is damaged; pass --overwrite without --resume to begin anew"
         )
     return values

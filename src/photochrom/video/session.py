@@ -8,7 +8,7 @@ from functools import partial
 
 from photochrom.engine import Network, load, local_model
 from photochrom.pipeline import guess_chroma
-from photochrom.video.converter import Converter, Decoded, decoded
+from photochrom.video.converter import Converter, PreparedFrame, prepare_frames
 from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.reader import read_frames
 from photochrom.video.options import FilmSettings
@@ -26,7 +26,9 @@ class FilmSession:
     """The network's, as vivid as the settings ask for."""
     converter: Converter
 
-    def frames(self, start_s: float | None = None, end_s: float | None = None) -> Iterator[Decoded]:
+    def frames(
+        self, start_s: float | None = None, end_s: float | None = None
+    ) -> Iterator[PreparedFrame]:
         """The film's frames with what the network sees of them; times as for `read_frames`.
 
         Raises InputError as `decoded_frames` does.
@@ -34,7 +36,7 @@ class FilmSession:
         frames = read_frames(
             self.info, start_s=start_s, end_s=end_s, deinterlace=self.settings.deinterlace
         )
-        return decoded(frames, self.converter)
+        return prepare_frames(frames, self.converter)
 
 
 def open_session(info: FilmInfo, settings: FilmSettings) -> FilmSession:

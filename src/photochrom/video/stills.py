@@ -9,19 +9,19 @@ from pathlib import Path
 from photochrom.color.compose import compose_upsampled
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio import Picture, write
-from photochrom.video.converter import Decoded
+from photochrom.video.converter import PreparedFrame
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmProgress, FilmSettings, KeyFrame, Progress
 from photochrom.video.session import open_session
 from photochrom.video.temporal.propagation import guess_frame
 from photochrom.video.temporal.shots import with_shots
-from photochrom.video.threads import ReadAhead
+from photochrom.video.threads import Prefetcher
 from photochrom.video.user_colors import user_colors
 
 SUFFIX = ".png"
 _INTO_SHOT = 4
 """Frames from a shot's beginning to its still: the first ones are often blurred by the cut."""
-_HELD = 8
+_QUEUE_FRAMES = 8
 _NAME = re.compile(r"(\d+)h(\d\d)m(\d\d\.\d{3})s")
 
 
@@ -35,15 +35,15 @@ def write_stills(
     ModelError.
     """
     session = open_session(probe(source), settings)
-    pinned = user_colors(session)
+    colors = user_colors(session)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from None
     written = []
-    with ReadAhead(session.frames(settings.start_s, settings.end_s), _HELD) as items:
-        for item in _one_per_shot(_reported(items, progress, session.network.device)):
-            ab = guess_frame(session.guess, item.small.L, pinned.get(item.small.pts))
+    with Prefetcher(session.frames(settings.start_s, settings.end_s), _QUEUE_FRAMES) as items:
+        for item in _one_per_shot(_report_progress(items, progress, session.network.device)):
+            ab = guess_frame(session.guess, item.working.L, colors.get(item.working.pts))
             path = folder / still_name(session.info.seconds(item.frame.pts))
             write(
                 path,
@@ -63,7 +63,7 @@ def still_name(time_s: float) -> str:
     return f"{hours}h{minutes:02d}m{rest // 1000:02d}.{rest % 1000:03d}s{SUFFIX}"
 
 
-def keyframes_in(folder: Path) -> tuple[KeyFrame, ...]:
+def read_keyframes(folder: Path) -> tuple[KeyFrame, ...]:
     """The stills in a folder, with the times that their names tell.
 
     Raises InputError where there are none.
@@ -86,11 +86,11 @@ def keyframes_in(folder: Path) -> tuple[KeyFrame, ...]:
     return tuple(frames)
 
 
-def _one_per_shot(items: Iterable[Decoded]) -> Iterator[Decoded]:
+def _one_per_shot(items: Iterable[PreparedFrame]) -> Iterator[PreparedFrame]:
     """A frame of each shot, `_INTO_SHOT` frames after its beginning, or the film's last one."""
     left: int | None = None
-    item: Decoded | None = None
-    for item, begins in with_shots(items, lambda item: item.small.L):
+    item: PreparedFrame | None = None
+    for item, begins in with_shots(items, lambda item: item.working.L):
         left = _INTO_SHOT if begins else None if left is None else left - 1
         if left == 0:
             yield item
@@ -99,9 +99,9 @@ def _one_per_shot(items: Iterable[Decoded]) -> Iterator[Decoded]:
         yield item
 
 
-def _reported(
-    items: Iterable[Decoded], progress: Progress | None, device: str
-) -> Iterator[Decoded]:
+def _report_progress(
+    items: Iterable[PreparedFrame], progress: Progress | None, device: str
+) -> Iterator[PreparedFrame]:
     for number, item in enumerate(items, start=1):
         if progress is not None:
             progress(FilmProgress(number, 0, None, device))

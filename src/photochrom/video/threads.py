@@ -22,18 +22,18 @@ class _End:
     """The last thing in a queue."""
 
 
-class ReadAhead(Generic[T]):
+class Prefetcher(Generic[T]):
     """Items of an iterable, made in a thread, at most ``held`` of them ahead."""
 
-    def __init__(self, items: Iterable[T], held: int) -> None:
-        self._queue: queue.Queue[T | _End | BaseException] = queue.Queue(held)
+    def __init__(self, items: Iterable[T], limit: int) -> None:
+        self._queue: queue.Queue[T | _End | BaseException] = queue.Queue(limit)
         self._stopped = threading.Event()
         self._items = items
         self._thread = threading.Thread(target=self._run, name="photochrom-read", daemon=True)
 
     def __enter__(self) -> Iterator[T]:
         self._thread.start()
-        return self._taken()
+        return self._iterate()
 
     def __exit__(
         self,
@@ -44,16 +44,16 @@ class ReadAhead(Generic[T]):
         self._stopped.set()
         self._thread.join()
 
-    def _taken(self) -> Iterator[T]:
+    def _iterate(self) -> Iterator[T]:
         while True:
-            item = self._waited()
+            item = self._next_item()
             if isinstance(item, _End):
                 return
             if isinstance(item, BaseException):
                 raise item
             yield item
 
-    def _waited(self) -> T | _End | BaseException:
+    def _next_item(self) -> T | _End | BaseException:
         """The next item; waiting a little at a time, so that Ctrl-C is seen on Windows, too.
 
         The end where nothing will come any more.
@@ -84,16 +84,16 @@ class ReadAhead(Generic[T]):
         return False
 
 
-class WorkBehind:
+class BackgroundWorker:
     """Calls that are made in a thread, in their order, at most ``held`` of them waiting."""
 
-    def __init__(self, held: int) -> None:
-        self._queue: queue.Queue[Callable[[], None] | _End] = queue.Queue(held)
+    def __init__(self, limit: int) -> None:
+        self._queue: queue.Queue[Callable[[], None] | _End] = queue.Queue(limit)
         self._error: BaseException | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="photochrom-write", daemon=True)
 
-    def __enter__(self) -> WorkBehind:
+    def __enter__(self) -> BackgroundWorker:
         self._thread.start()
         return self
 
@@ -111,7 +111,7 @@ class WorkBehind:
         if kind is None:
             self._raise()
 
-    def do(self, work: Callable[[], None]) -> None:
+    def submit(self, work: Callable[[], None]) -> None:
         """Have this done after all that was asked for before. Raises what went wrong with that."""
         self._put(work)
 

@@ -51,8 +51,8 @@ class FilmPlanes:
         self.neutral = 1 << (bits - 1)
         """The code of no colour."""
         self._dtype = np.dtype(np.uint8 if bits == 8 else np.uint16)
-        grey = _grey_of_code(bits, full_range)
-        self._lightness = _lightness_of_grey(grey)
+        grey = _grey_levels(bits, full_range)
+        self._lightness = _grey_lightness(grey)
         self._grey_code = np.rint(255.0 * grey).astype(np.uint8)
         self._top = (1 << bits) - 1
         span = self._top if full_range else 224 << (bits - 8)
@@ -97,7 +97,7 @@ class FilmPlanes:
             raise InputError(f"a chroma map must be (h, w, 2); this one is {ab.shape}")
         h, w = self.chroma_shape
         half = np.asarray(cv2.resize(luma, (w, h), interpolation=cv2.INTER_AREA))
-        nodes = _back_projected(ab, self.chroma_shape)
+        nodes = _back_project(ab, self.chroma_shape)
         a, b = (
             np.asarray(cv2.resize(plane, (w, h), interpolation=cv2.INTER_CUBIC)) for plane in nodes
         )
@@ -118,29 +118,31 @@ class FilmPlanes:
             )
 
 
-def _grey_of_code(bits: int, full_range: bool) -> NDArray[np.float64]:
+def _grey_levels(bits: int, full_range: bool) -> NDArray[np.float64]:
     """Y' in [0, 1] of every code."""
     code = np.arange(1 << bits)
     black, white = (0, (1 << bits) - 1) if full_range else (16 << (bits - 8), 235 << (bits - 8))
     return np.clip((code - black) / (white - black), 0.0, 1.0)
 
 
-def _lightness_of_grey(grey: NDArray[np.float64]) -> NDArray[np.float32]:
+def _grey_lightness(grey: NDArray[np.float64]) -> NDArray[np.float32]:
     lab = rgb_to_lab(np.stack([grey, grey, grey], axis=-1))
     return np.ascontiguousarray(lab[:, 0], dtype=np.float32)
 
 
-def _back_projected(ab: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+def _back_project(ab: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
     """The map whose cubic interpolation to ``shape``, averaged again, comes close to ``ab``.
 
     ab: (h, w, 2). Returns planes (2, h, w).
     """
-    down, across = (_there_and_back(small, full) for small, full in zip(ab.shape, shape))
+    vertical, horizontal = (_round_trip(small, full) for small, full in zip(ab.shape, shape))
     planes = np.ascontiguousarray(np.moveaxis(ab, -1, 0), dtype=np.float32)
-    solved: NDArray[np.float32] = planes.copy()
+    estimate: NDArray[np.float32] = planes.copy()
     for _ in range(_BACK_PROJECTIONS):
-        solved += planes - np.stack([_product(_product(down, p), across.T) for p in solved])
-    return solved
+        estimate += planes - np.stack(
+            [_product(_product(vertical, p), horizontal.T) for p in estimate]
+        )
+    return estimate
 
 
 def _product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -149,7 +151,7 @@ def _product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[n
 
 
 @cache
-def _there_and_back(small: int, full: int) -> NDArray[np.float32]:
+def _round_trip(small: int, full: int) -> NDArray[np.float32]:
     """(small, small): interpolated to full size and averaged again; sides that shrink stay."""
     if full <= small:
         return np.eye(small, dtype=np.float32)

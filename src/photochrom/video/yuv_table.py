@@ -45,16 +45,16 @@ def color_differences(matrix: Matrix) -> NDArray[np.float32]:
     luma = np.linspace(0.0, 1.0, LEVELS, dtype=np.float32)[:, None, None]
     lab = np.empty((LEVELS, _NODES, _NODES, 3), np.float32)
     L = np.broadcast_to(100.0 * luma, lab.shape[:3]).copy()
-    asked_a, asked_b = node[None, None, :], node[None, :, None]
+    target_a, target_b = node[None, None, :], node[None, :, None]
     kept = np.ones_like(L)
     for steps in _LIGHTNESS_STEPS:
-        lab[..., 1], lab[..., 2] = asked_a * kept, asked_b * kept
+        lab[..., 1], lab[..., 2] = target_a * kept, target_b * kept
         for _ in range(steps):
             lab[..., 0] = L
             rgb = lab_to_rgb(lab)
             L += 100.0 * (luma - rgb @ weights)
         away = rgb - (rgb @ weights)[..., None]
-        share = _share_inside(luma[..., None], away)
+        share = _gamut_share(luma[..., None], away)
         kept *= share
     away *= share[..., None]
     pb = away[..., 2] / (2.0 * (1.0 - weights[2]))
@@ -64,7 +64,7 @@ def color_differences(matrix: Matrix) -> NDArray[np.float32]:
     return np.stack([pb, pr], axis=-1)
 
 
-def _share_inside(luma: NDArray[np.float32], away: NDArray[np.float32]) -> NDArray[np.float32]:
+def _gamut_share(luma: NDArray[np.float32], away: NDArray[np.float32]) -> NDArray[np.float32]:
     """The largest share of the way from grey to a colour that stays in [0, 1], at most 1.
 
     luma: (..., 1), grey. away: (..., 3), R'G'B' less grey. Returns (...).

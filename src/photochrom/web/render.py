@@ -113,7 +113,7 @@ def _color_film(order: Order, storage: Storage, settings: WebSettings, go_on: Go
     from photochrom.video.film import color_film
     from photochrom.video.io.probe import probe
     from photochrom.video.options import FilmSettings
-    from photochrom.video.segments import UnusablePartsError, forget_parts
+    from photochrom.video.segments import UnusableSegmentsError, remove_segments
 
     source = storage.original(order.picture_id, order.media_type)
     info = probe(source)
@@ -130,9 +130,9 @@ def _color_film(order: Order, storage: Storage, settings: WebSettings, go_on: Go
     _film_preview(order, storage, info, chosen, watch)
     try:
         color_film(source, target, chosen, watch.tell)
-    except UnusablePartsError:
+    except UnusableSegmentsError:
         # Begun by another version of photochrom or of the model.
-        forget_parts(target)
+        remove_segments(target)
         color_film(source, target, chosen, watch.tell)
 
 

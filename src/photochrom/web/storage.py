@@ -141,13 +141,13 @@ class Storage:
 
     def forget_revisions(self, picture_id: str, before: int) -> None:
         """Remove results, previews and pairs of older revisions, and films' unfinished parts."""
-        self.forget_parts(picture_id)
+        self.remove_segments(picture_id)
         for path in self.folder(picture_id).glob("*-*.*"):
             match = _REVISION.fullmatch(path.name)
             if match is not None and int(match[1]) < before:
                 path.unlink(missing_ok=True)
 
-    def forget_parts(self, picture_id: str) -> None:
+    def remove_segments(self, picture_id: str) -> None:
         """Remove the unfinished parts of a film, of whatever revision."""
         for parts in self.folder(picture_id).glob(".result-*.photochrom-parts"):
             shutil.rmtree(parts, ignore_errors=True)

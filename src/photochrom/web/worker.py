@@ -134,7 +134,7 @@ class Worker:
             self._give_up(picture_id, revision, _of_ours(error))
 
     def _give_up(self, picture_id: str, revision: int, problem: str) -> None:
-        self._storage.forget_parts(picture_id)
+        self._storage.remove_segments(picture_id)
         size = self._storage.size(picture_id)
         jobs.failed(picture_id, revision, self._name, problem, size)
 

@@ -80,13 +80,13 @@ def test_a_cut_off_film_is_refused_with_the_second(
     path = cut_off(tmp_path / "cut.film", WHOLE[kind])
     with pytest.raises(InputError) as refused:
         door(path, model)
-    said = re.fullmatch(
+    message = re.fullmatch(
         re.escape(str(path)) + r" breaks off at (\d\.\d) s: .+; copy it again, or take the part "
         r"before \(`photochrom film` has --to [\d.]+ for it\)",
         str(refused.value),
     )
-    assert said is not None, refused.value
-    assert 1.0 <= float(said[1]) <= 2.6  # 55 % of 4 s; a decoder may hold frames back
+    assert message is not None, refused.value
+    assert 1.0 <= float(message[1]) <= 2.6  # 55 % of 4 s; a decoder may hold frames back
 
 
 @pytest.mark.parametrize("door", [film, evaluate, train, bench])

@@ -1,4 +1,4 @@
-"""The words that everything about films is said in: what a film is, and one frame of it."""
+"""What everything about films speaks of: what a film file is, and one frame of it."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _FINER = 2
 
 
 @dataclass(frozen=True)
-class Carrier:
+class Warp:
     """How planes of one frame become planes of a neighbouring frame."""
 
     origin: Planes
@@ -43,17 +43,17 @@ class Carrier:
     trust: Planes
     """(h', w'), [0, 1]: 0 where the source does not show what the target shows."""
 
-    def carry(self, planes: Planes) -> Planes:
+    def apply(self, planes: Planes) -> Planes:
         """The source's chroma, (h', w', C), as the target has it.
 
         Cubic interpolation: a linear one, repeated from frame to frame, would blur. What comes from
         outside the picture takes the nearest edge.
         """
-        return moved(planes, self.origin, cv2.INTER_CUBIC)
+        return remap(planes, self.origin, cv2.INTER_CUBIC)
 
-    def carry_smoothly(self, planes: Planes) -> Planes:
+    def apply_linear(self, planes: Planes) -> Planes:
         """The same without overshoot (linear interpolation), for weights and coordinates."""
-        return moved(planes, self.origin, cv2.INTER_LINEAR)
+        return remap(planes, self.origin, cv2.INTER_LINEAR)
 
 
 @dataclass(frozen=True)
@@ -63,23 +63,23 @@ class Motion:
     earlier: Planes
     later: Planes
     """L, (h, w) in [0, 100]."""
-    onward: Planes
+    forward: Planes
     """(h, w, 2): from every pixel of the earlier frame to where the later one shows it, px."""
-    back: Planes
+    backward: Planes
     """(h, w, 2): from the later frame to the earlier one."""
 
-    def carriers(self, shape: tuple[int, int]) -> tuple[Carrier, Carrier]:
+    def warps(self, shape: tuple[int, int]) -> tuple[Warp, Warp]:
         """(From the earlier frame to the later, from the later to the earlier).
 
         shape: (h', w') of the planes that will be carried.
         """
         # Trust needs finer planes than chroma, and not as fine as the motion.
         fine = (_FINER * shape[0], _FINER * shape[1])
-        onward, back = _scaled(self.onward, fine), _scaled(self.back, fine)
+        forward, backward = _scale_flow(self.forward, fine), _scale_flow(self.backward, fine)
         before, after = shrink(self.earlier, fine), shrink(self.later, fine)
         return (
-            _carrier(before, after, back, onward, shape),
-            _carrier(after, before, onward, back, shape),
+            _make_warp(before, after, backward, forward, shape),
+            _make_warp(after, before, forward, backward, shape),
         )
 
 
@@ -89,25 +89,25 @@ class MotionFinder:
     def __init__(self) -> None:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
-    def between(self, earlier: Planes, later: Planes) -> Motion:
+    def find(self, earlier: Planes, later: Planes) -> Motion:
         """earlier, later: L, (h, w) in [0, 100]."""
-        first, second = lightness_codes(earlier), lightness_codes(later)
-        onward = np.asarray(self._dis.calc(first, second, _ABSENT), np.float32)
-        back = np.asarray(self._dis.calc(second, first, _ABSENT), np.float32)
-        return Motion(earlier, later, onward, back)
+        first, second = lightness_to_codes(earlier), lightness_to_codes(later)
+        forward = np.asarray(self._dis.calc(first, second, _ABSENT), np.float32)
+        backward = np.asarray(self._dis.calc(second, first, _ABSENT), np.float32)
+        return Motion(earlier, later, forward, backward)
 
 
-def lightness_codes(L: Planes) -> NDArray[np.uint8]:
+def lightness_to_codes(L: Planes) -> NDArray[np.uint8]:
     """L in [0, 100] as codes from 0 to 255: all that motion is found by."""
     return np.asarray(cv2.convertScaleAbs(L, alpha=255.0 / _L_WHITE), np.uint8)
 
 
-def lightness_of(codes: NDArray[np.uint8]) -> Planes:
-    """L in [0, 100], float32, of `lightness_codes`."""
+def lightness_from_codes(codes: NDArray[np.uint8]) -> Planes:
+    """L in [0, 100], float32, of `lightness_to_codes`."""
     return np.asarray(codes * np.float32(_L_WHITE / 255.0), np.float32)
 
 
-def _scaled(flow: Planes, shape: tuple[int, int]) -> Planes:
+def _scale_flow(flow: Planes, shape: tuple[int, int]) -> Planes:
     """Flow for planes of another size, in their px."""
     height, width = flow.shape[:2]
     smaller = shrink(flow, shape)
@@ -115,27 +115,27 @@ def _scaled(flow: Planes, shape: tuple[int, int]) -> Planes:
     return smaller
 
 
-def _carrier(
+def _make_warp(
     source: Planes, target: Planes, flow: Planes, opposite: Planes, shape: tuple[int, int]
-) -> Carrier:
+) -> Warp:
     """flow: (h, w, 2) from target to source, px; opposite: from source to target."""
     height, width = target.shape
     origin = flow + _grid(height, width)
-    misfit = (moved(source, origin, cv2.INTER_LINEAR) - target) ** 2
+    misfit = (remap(source, origin, cv2.INTER_LINEAR) - target) ** 2
     misfit *= 1.0 / LIGHTNESS_SIGMA**2
-    astray_x, astray_y = cv2.split(flow + moved(opposite, origin, cv2.INTER_LINEAR))
+    error_x, error_y = cv2.split(flow + remap(opposite, origin, cv2.INTER_LINEAR))
     motion_x, motion_y = cv2.split(flow)
     allowed = RETURN_SIGMA_PX + _RETURN_PER_MOTION * cv2.magnitude(motion_x, motion_y)
-    misfit += (cv2.magnitude(astray_x, astray_y) / allowed) ** 2
+    misfit += (cv2.magnitude(error_x, error_y) / allowed) ** 2
     doubt = np.maximum(misfit - _ALLOWED_MISFIT, 0.0)
     trust = cv2.GaussianBlur(cv2.exp(-0.5 * doubt), (5, 5), _BLUR_PX)
     x, y = cv2.split(origin)
     inside = (x > -1.0) & (x < width) & (y > -1.0) & (y < height)
     trust = shrink(np.asarray(trust * inside, np.float32), shape)
-    return Carrier(_scaled(flow, shape) + _grid(*shape), trust)
+    return Warp(_scale_flow(flow, shape) + _grid(*shape), trust)
 
 
-def moved(planes: NDArray[Any], origin: Planes, interpolation: int) -> Planes:
+def remap(planes: NDArray[Any], origin: Planes, interpolation: int) -> Planes:
     """Planes read at other places: (H, W) or (H, W, C) at ``origin`` (h, w, 2), x and y in px.
 
     interpolation: one of OpenCV's. Places outside take the nearest edge. Returns float32.

@@ -22,24 +22,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError
-from photochrom.video.temporal.optical_flow import Carrier, Motion, MotionFinder
+from photochrom.video.temporal.optical_flow import Motion, MotionFinder, Warp
 from photochrom.video.temporal.propagation import (
     Guess,
-    Pinned,
-    PinnedColors,
+    PropagatedColors,
+    UserColors,
     guess_frame,
-    pinned_weight,
+    user_weight,
 )
 from photochrom.video.temporal.shots import DECISION_FRAMES, with_shots
-from photochrom.video.threads import ReadAhead
+from photochrom.video.threads import Prefetcher
 
 DEFAULT_STEADY = 0.8
 """How long colours last: 0 colours every frame by itself, 1 remembers the longest."""
 LOOKAHEAD = 24
 """Frames after one that its colour depends on, at most."""
-_QUEUED = 2
+_QUEUE_FRAMES = 2
 """Frames between two of the threads."""
-HELD = LOOKAHEAD + 2 * (_QUEUED + 2)
+MAX_HELD_FRAMES = LOOKAHEAD + 2 * (_QUEUE_FRAMES + 2)
 """Most frames that are held before the first of them gets its colour."""
 LONGEST_MEMORY = 7.0
 """Guesses that the running average weighs as much as all older ones, at steady 1."""
@@ -50,13 +50,13 @@ _NEXT_DETAIL = np.float32(0.4)
 """What the detail of the next frame's guess is worth beside the frame's own."""
 _LEAST_WEIGHT = np.float32(1e-3)
 _AHEAD = LOOKAHEAD - DECISION_FRAMES
-_NOTHING_PINNED: Mapping[int, Pinned] = MappingProxyType({})
+_NO_USER_COLORS: Mapping[int, UserColors] = MappingProxyType({})
 
 Planes = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Small:
+class WorkingFrame:
     """One frame at the network's working size."""
 
     pts: int
@@ -83,30 +83,30 @@ class Average(NamedTuple):
     weight: Planes
     """(h', w'): how many trustworthy guesses are in it."""
 
-    def carried(self, carrier: Carrier) -> Average:
+    def warp(self, warp: Warp) -> Average:
         """As the neighbouring frame has it; what cannot be trusted weighs less."""
-        weight = carrier.carry_smoothly(self.weight) * carrier.trust
-        return Average(carrier.carry(self.ab), weight)
+        weight = warp.apply_linear(self.weight) * warp.trust
+        return Average(warp.apply(self.ab), weight)
 
-    def with_guess(self, guess: Average, memory: float) -> Average:
+    def add(self, guess: Average, memory: float) -> Average:
         """Together with a guess for the same frame.
 
         memory: weight that is not exceeded, so that old guesses fade; one that is larger by itself
-        (of pinned colours) stays.
+        (of a person's colours) stays.
         """
         total = self.weight + guess.weight
         ab = self.ab + (guess.ab - self.ab) * (guess.weight / total)[..., None]
         most = np.maximum(np.maximum(self.weight, guess.weight), np.float32(memory))
         return Average(ab, np.minimum(total, most))
 
-    def merged(self, other: Average) -> Planes:
+    def merge(self, other: Average) -> Planes:
         """The mean of both by weight; where neither is trusted, halfway."""
         mine, others = self.weight + _LEAST_WEIGHT, other.weight + _LEAST_WEIGHT
         merged: Planes = self.ab + (other.ab - self.ab) * (others / (mine + others))[..., None]
         return merged
 
 
-class Ahead(NamedTuple):
+class Lookahead(NamedTuple):
     """What the frames after one say of it."""
 
     mean: Average
@@ -116,49 +116,53 @@ class Ahead(NamedTuple):
 
 
 def steady_chroma(
-    smalls: Iterable[Small],
+    frames: Iterable[WorkingFrame],
     guess: Guess,
     *,
     steady: float = DEFAULT_STEADY,
-    pinned: Mapping[int, Pinned] = _NOTHING_PINNED,
+    user_colors: Mapping[int, UserColors] = _NO_USER_COLORS,
 ) -> Generator[SteadyColors]:
     """Chroma of a film's frames: exactly one for each, in their order.
 
-    smalls: the frames in their order. A part of a film comes out as in the whole, up to what no eye
+    frames: in their order. A part of a film comes out as in the whole, up to what no eye
         sees, when some hundred frames before it and `LOOKAHEAD` after it are passed as well.
     guess: see `Guess`.
     steady: [0, 1]; 0 is the guess of every frame by itself.
-    pinned: colours that a person gave, by the times of their frames; they hold through the rest of
-        the shot, and reach back fewer than `LOOKAHEAD` frames (`reaching` brings them farther).
-    Holds at most `HELD` frames; the same frames give the same result. Above 0, frames are taken and
-    guessed in threads of its own, which end with the generator: close it when you leave it early.
-    Raises InputError where steady is outside [0, 1].
+    user_colors: colours that a person gave, by the times of their frames; they hold through the
+        rest of the shot, and reach back fewer than `LOOKAHEAD` frames (`backward` brings them
+        farther).
+    Holds at most `MAX_HELD_FRAMES` frames; the same frames give the same result. Above 0, frames
+    are taken and guessed in threads of its own, which end with the generator: close it when you
+    leave it early. Raises InputError where steady is outside [0, 1].
     """
     if not 0.0 <= steady <= 1.0:
         raise InputError(f"the steadiness is {steady}; it must be a number from 0 to 1")
     if steady == 0.0:
-        return _single(smalls, guess, pinned)
-    return _steadied(smalls, guess, pinned, steady * LONGEST_MEMORY)
+        return _color_singly(frames, guess, user_colors)
+    return _smooth(frames, guess, user_colors, steady * LONGEST_MEMORY)
 
 
-def _single(
-    smalls: Iterable[Small], guess: Guess, pinned: Mapping[int, Pinned]
+def _color_singly(
+    frames: Iterable[WorkingFrame], guess: Guess, user_colors: Mapping[int, UserColors]
 ) -> Generator[SteadyColors]:
     """Every frame by itself."""
-    for small in smalls:
-        ab = guess_frame(guess, small.L, pinned.get(small.pts))
-        yield SteadyColors(small.pts, ab, begins_shot=True)
+    for frame in frames:
+        ab = guess_frame(guess, frame.L, user_colors.get(frame.pts))
+        yield SteadyColors(frame.pts, ab, begins_shot=True)
 
 
-def _steadied(
-    smalls: Iterable[Small], guess: Guess, pinned: Mapping[int, Pinned], memory: float
+def _smooth(
+    frames: Iterable[WorkingFrame],
+    guess: Guess,
+    user_colors: Mapping[int, UserColors],
+    memory: float,
 ) -> Generator[SteadyColors]:
     """Motion and guesses in threads of their own: none of the three fills the processor."""
     with (
-        ReadAhead(_moving(with_shots(smalls, _lightness)), _QUEUED) as moving,
-        ReadAhead(_guessed(moving, guess, pinned), _QUEUED) as steps,
+        Prefetcher(_with_motion(with_shots(frames, _lightness)), _QUEUE_FRAMES) as moving,
+        Prefetcher(_with_guesses(moving, guess, user_colors), _QUEUE_FRAMES) as steps,
     ):
-        yield from _merged(steps, memory)
+        yield from _merge_steps(steps, memory)
 
 
 @dataclass(frozen=True)
@@ -166,54 +170,58 @@ class _Step:
     """One frame on its way."""
 
     pts: int
-    onward: Carrier | None
+    forward: Warp | None
     """From the frame before; None where a shot begins."""
-    back: Carrier | None
+    backward: Warp | None
     """To the frame before."""
     fresh: Average
     """The network's guess."""
 
 
-def _lightness(small: Small) -> Planes:
-    return small.L
+def _lightness(frame: WorkingFrame) -> Planes:
+    return frame.L
 
 
-def _moving(frames: Iterable[tuple[Small, bool]]) -> Iterator[tuple[Small, Motion | None]]:
+def _with_motion(
+    frames: Iterable[tuple[WorkingFrame, bool]],
+) -> Iterator[tuple[WorkingFrame, Motion | None]]:
     """Every frame, and the motion from the one before; None where a shot begins."""
     finder = MotionFinder()
     before: Planes | None = None
-    for small, begins in frames:
-        yield small, None if before is None or begins else finder.between(before, small.L)
-        before = small.L
+    for frame, begins in frames:
+        yield frame, None if before is None or begins else finder.find(before, frame.L)
+        before = frame.L
 
 
-def _guessed(
-    frames: Iterable[tuple[Small, Motion | None]], guess: Guess, pinned: Mapping[int, Pinned]
+def _with_guesses(
+    frames: Iterable[tuple[WorkingFrame, Motion | None]],
+    guess: Guess,
+    user_colors: Mapping[int, UserColors],
 ) -> Iterator[_Step]:
-    """Every frame's guess, which hears the colours that a person has given in its shot."""
-    held: PinnedColors | None = None
+    """Every frame's guess, with the colours that a person has given in its shot as hints."""
+    propagated: PropagatedColors | None = None
     shape = (0, 0)
-    for small, motion in frames:
-        carriers: tuple[Carrier | None, Carrier | None] = (None, None)
+    for frame, motion in frames:
+        warps: tuple[Warp | None, Warp | None] = (None, None)
         if motion is None:
-            held = None
+            propagated = None
         else:
-            onward, back = motion.carriers(shape)
-            carriers = (onward, back)
-            if held is not None:
-                held.carry(onward, small.L)
-        said = pinned.get(small.pts)
-        heard = said if held is None else held.at(small.pts, said)
-        ab = guess_frame(guess, small.L, heard)
+            forward, backward = motion.warps(shape)
+            warps = (forward, backward)
+            if propagated is not None:
+                propagated.advance(forward, frame.L)
+        own = user_colors.get(frame.pts)
+        hints = own if propagated is None else propagated.colors(frame.pts, own)
+        ab = guess_frame(guess, frame.L, hints)
         shape = (ab.shape[0], ab.shape[1])
         weight = np.ones(shape, np.float32)
-        if said is not None and heard is not None:
-            weight = pinned_weight(guess_frame(guess, small.L, None), ab, heard)
-            held = PinnedColors(heard, small.L, shape)
-        yield _Step(small.pts, *carriers, Average(ab, weight))
+        if own is not None and hints is not None:
+            weight = user_weight(guess_frame(guess, frame.L, None), ab, hints)
+            propagated = PropagatedColors(hints, frame.L, shape)
+        yield _Step(frame.pts, *warps, Average(ab, weight))
 
 
-def _merged(steps: Iterable[_Step], memory: float) -> Iterator[SteadyColors]:
+def _merge_steps(steps: Iterable[_Step], memory: float) -> Iterator[SteadyColors]:
     """Past and future of every frame, merged by trust."""
     source = iter(steps)
     window: deque[_Step] = deque()
@@ -223,48 +231,48 @@ def _merged(steps: Iterable[_Step], memory: float) -> Iterator[SteadyColors]:
             window.append(step)
         if not window:
             return
-        ahead = _looked_ahead(window, memory)
+        ahead = _look_ahead(window, memory)
         now = window.popleft()
-        if past is None or now.onward is None:
+        if past is None or now.forward is None:
             past = now.fresh
         else:
-            past = past.carried(now.onward).with_guess(now.fresh, memory)
-        ab = _together(past, now.fresh, ahead, memory)
-        yield SteadyColors(now.pts, ab, begins_shot=now.onward is None)
+            past = past.warp(now.forward).add(now.fresh, memory)
+        ab = _combine(past, now.fresh, ahead, memory)
+        yield SteadyColors(now.pts, ab, begins_shot=now.forward is None)
 
 
-def _looked_ahead(window: deque[_Step], memory: float) -> Ahead | None:
+def _look_ahead(window: deque[_Step], memory: float) -> Lookahead | None:
     """What the frames ahead say of the window's first; None where its shot ends with it."""
-    ahead: list[tuple[Average, Carrier]] = []
+    ahead: list[tuple[Average, Warp]] = []
     for step in islice(window, 1, None):
-        if step.back is None:
+        if step.backward is None:
             break
-        ahead.append((step.fresh, step.back))
+        ahead.append((step.fresh, step.backward))
     if not ahead:
         return None
     mean: Average | None = None
-    for fresh, back in reversed(ahead):
-        mean = (fresh if mean is None else mean.with_guess(fresh, memory)).carried(back)
+    for fresh, backward in reversed(ahead):
+        mean = (fresh if mean is None else mean.add(fresh, memory)).warp(backward)
     assert mean is not None
-    return Ahead(mean, nearest=fresh.carried(back))
+    return Lookahead(mean, nearest=fresh.warp(backward))
 
 
-def _together(past: Average, fresh: Average, ahead: Ahead | None, memory: float) -> Planes:
+def _combine(past: Average, fresh: Average, ahead: Lookahead | None, memory: float) -> Planes:
     """Past and future: the means at large, the detail of the frame's guess and of the next one.
 
-    memory: what weighs more is a person's word, and shown as it is. Below 1 the frame's own guess
+    memory: what weighs more is a person's colour, and shown as it is. Below 1 the frame's own guess
         has the rest.
     """
     mean, near, weight = past.ab, fresh.ab, past.weight
     if ahead is not None:
-        mean = past.merged(ahead.mean)
-        near = fresh.merged(Average(ahead.nearest.ab, ahead.nearest.weight * _NEXT_DETAIL))
+        mean = past.merge(ahead.mean)
+        near = fresh.merge(Average(ahead.nearest.ab, ahead.nearest.weight * _NEXT_DETAIL))
         weight = np.maximum(weight, ahead.mean.weight)
     detail = near - mean
     detail -= cv2.GaussianBlur(detail, (0, 0), _DETAIL_PX, borderType=cv2.BORDER_REPLICATE)
-    said = (weight > max(1.0, memory))[..., None]
-    together = np.where(said, mean, mean + detail)
+    given = (weight > max(1.0, memory))[..., None]
+    combined = np.where(given, mean, mean + detail)
     if memory < 1.0:
-        own = fresh.ab + (together - fresh.ab) * np.float32(memory)
-        together = np.where(said, together, own)
-    return np.asarray(together, np.float32)
+        nearer = fresh.ab + (combined - fresh.ab) * np.float32(memory)
+        combined = np.where(given, combined, nearer)
+    return np.asarray(combined, np.float32)
