@@ -5,11 +5,11 @@ VENV ?= .venv
 EDITABLE ?= -e
 BIN = $(VENV)/bin
 
-.PHONY: setup check test test-colouring test-training-and-studio test-fast test-long test-hosts docs pictures
+.PHONY: setup check test test-colouring test-training-and-studio test-fast test-long test-hosts docs docs-site pictures
 
 setup:  ## An environment with every extra, and the wheels that the packaging test installs from.
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(EDITABLE) '.[dev,evaluate,fast,formats,train,video,web]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(EDITABLE) '.[dev,docs,evaluate,fast,formats,train,video,web]'
 	$(BIN)/python -m pip wheel --quiet --constraint constraints.txt --wheel-dir $(VENV)/wheelhouse . hatchling
 
 check:  ## Lint, format, types, import rules, commit subjects.
@@ -39,6 +39,10 @@ test-hosts:  ## What needs programs of the system: Chromium, PostgreSQL, Redis; 
 
 docs:  ## Rewrite the pages that repeat what the code says.
 	$(BIN)/python docs/generate.py
+
+docs-site:  ## The documentation as a site in site/, with a page for each public name; warnings are errors.
+	$(BIN)/python docs/assemble.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 pictures:  ## Make the README's before/after pictures with the shipped model.
 	$(BIN)/python docs/pictures.py

@@ -235,6 +235,7 @@ def test_a_session_can_be_pickled(color: Colorizer, grey_scene: Array, expected:
     np.testing.assert_array_equal(again(grey_scene), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_a_worker_process_uses_a_session(

@@ -57,6 +57,7 @@ def test_importing_photochrom_imports_nothing_else() -> None:
     assert new.split() == ["photochrom"]
 
 
+@pytest.mark.slow
 def test_the_names_are_themselves_after_every_module_was_imported() -> None:
     photo = Path(__file__).parents[2] / "examples" / "cat.jpg"
     printed_by(

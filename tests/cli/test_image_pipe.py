@@ -170,6 +170,7 @@ def test_an_existing_file_is_kept_before_any_work(
     assert read(target).pixels.shape == (90, 120, 3)
 
 
+@pytest.mark.slow
 def test_a_reader_that_went_away_is_an_error_and_no_traceback(tiny: str, grey_scene: Array) -> None:
     command = f"{sys.executable} -m photochrom image - -o - --model {tiny}"
     data = encoded(Picture(np.tile(grey_scene, (20, 20))), "png")
