@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from photochrom.cli import OK, USAGE, main
 from photochrom.engine import load
 from photochrom.errors import InputError
-from photochrom.evaluation.film import PER_FRAME, STEADY, TRUE, FilmMeasuring, evaluate_film
+from photochrom.evaluation.film import PER_FRAME, STEADY, TRUE, FilmEvaluationOptions, evaluate_film
 from photochrom.evaluation.flicker import ColorConsistency, Correspondence
 
 RGB = NDArray[np.uint8]
@@ -66,7 +66,7 @@ def textured(shift: int) -> RGB:
 def test_a_pan_has_next_to_no_warp_error_and_a_cast_has_its_square() -> None:
     earlier, later = textured(0), textured(3)
     motion = Correspondence(earlier, later)
-    assert motion.seen.mean() > 0.5
+    assert motion.visible.mean() > 0.5
     a, b = (np.repeat(grey[..., None], 3, -1) for grey in (earlier, later))
     still = motion.warp_error(a, b)
     assert still < 0.003
@@ -93,7 +93,7 @@ def model(tmp_path: Path) -> Path:
 
 
 def test_a_film_is_measured_three_ways(film: Path, model: Path) -> None:
-    report = evaluate_film(film, load(model, device="cpu"), FilmMeasuring(size=32))
+    report = evaluate_film(film, load(model, device="cpu"), FilmEvaluationOptions(size=32))
     assert report.frames == 9
     assert list(report.scores) == [TRUE, PER_FRAME, STEADY]
     assert report.scores[TRUE].psnr is None
@@ -103,13 +103,15 @@ def test_a_film_is_measured_three_ways(film: Path, model: Path) -> None:
 
 
 def test_without_steadiness_both_ways_are_one(film: Path, model: Path) -> None:
-    report = evaluate_film(film, load(model, device="cpu"), FilmMeasuring(size=32, steady=0.0))
+    report = evaluate_film(
+        film, load(model, device="cpu"), FilmEvaluationOptions(size=32, steady=0.0)
+    )
     assert report.scores[PER_FRAME] == report.scores[STEADY]
 
 
 def test_one_frame_is_refused(film: Path, model: Path) -> None:
     with pytest.raises(InputError, match="at least 2"):
-        evaluate_film(film, load(model, device="cpu"), FilmMeasuring(size=32, limit=1))
+        evaluate_film(film, load(model, device="cpu"), FilmEvaluationOptions(size=32, limit=1))
 
 
 def test_the_command_prints_a_table_and_writes_json(

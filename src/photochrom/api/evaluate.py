@@ -64,11 +64,11 @@ def evaluate(
         from photochrom.evaluation.lpips import load_lpips
         from photochrom.evaluation.methods import load_methods
         from photochrom.evaluation.metric_table import METRICS
-        from photochrom.evaluation.options import Settings
+        from photochrom.evaluation.options import EvaluationOptions
         from photochrom.evaluation.report import Estimate
         from photochrom.evaluation.scores import PairMeter
     given = [models] if isinstance(models, (str, os.PathLike)) else models
-    settings = Settings(
+    settings = EvaluationOptions(
         limit=limit, seed=seed, size=size, vividness=vividness, device=device, crop=crop
     )
     lpips = load_lpips(None if lpips_weights is None else Path(lpips_weights))

@@ -24,7 +24,7 @@ from photochrom.cli.options import (
 from photochrom.cli.progress import message_console
 from photochrom.cli.table import align_columns
 from photochrom.errors import requires_extra
-from photochrom.evaluation.options import Settings
+from photochrom.evaluation.options import EvaluationOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,7 +80,7 @@ def compare(
         )
 
     messages = message_console()
-    settings = Settings(**choices)
+    settings = EvaluationOptions(**choices)
     check_folder(out, overwrite=overwrite)
     meter = load_meter(lpips_weights, messages)
     contenders = [_parse_contender(run, out / "models", messages) for run in runs]

@@ -25,12 +25,12 @@ from photochrom.cli.options import (
 from photochrom.cli.progress import message_console
 from photochrom.cli.table import align_columns
 from photochrom.evaluation.metric_table import picture_metrics
-from photochrom.evaluation.options import Settings
+from photochrom.evaluation.options import EvaluationOptions
 from photochrom.evaluation.report import to_table
 from photochrom.evaluation.skin import skin_table
 from photochrom.video.temporal.smoothing import DEFAULT_STEADY
 
-_DEFAULT = Settings()
+_DEFAULT = EvaluationOptions()
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -140,7 +140,7 @@ def evaluate(
     for path, _ in wanted:
         check_target(path, overwrite=overwrite)
     messages = message_console()
-    settings = Settings(**choices)
+    settings = EvaluationOptions(**choices)
     if data is None:
         pages = (gallery, contact_sheet, settings.crop)
         if no_truth or settings.skin or any(path is not None for path in pages):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from photochrom.cli.table import align_columns
-from photochrom.evaluation.options import Settings
+from photochrom.evaluation.options import EvaluationOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def measure_films(
     models: Sequence[str],
     films: Sequence[Path],
-    settings: Settings,
+    settings: EvaluationOptions,
     steady: float,
     lpips: Lpips | None,
     json: Path | None,
@@ -37,13 +37,18 @@ def measure_films(
     from rich.progress import Progress
 
     from photochrom.engine import DEFAULT_MODEL, load
-    from photochrom.evaluation.film import FilmMeasuring, evaluate_film, to_table, write_json
+    from photochrom.evaluation.film import (
+        FilmEvaluationOptions,
+        evaluate_film,
+        to_table,
+        write_json,
+    )
 
     if len(models) > 1:
         raise click.UsageError("--film measures one model at a time.")
     network = load(models[0] if models else DEFAULT_MODEL, device=settings.device)
     messages.print(f"{network.card.title}: {network.device}", markup=False)
-    choices = FilmMeasuring(settings.size, settings.vividness, steady, settings.limit)
+    choices = FilmEvaluationOptions(settings.size, settings.vividness, steady, settings.limit)
     reports = []
     with Progress(console=messages) as progress:
         for film in films:

@@ -11,7 +11,7 @@ from photochrom.cli.progress import escape_unprintable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from photochrom.evaluation.options import Settings
+    from photochrom.evaluation.options import EvaluationOptions
     from photochrom.evaluation.run import Method, Results
     from photochrom.evaluation.scores import PairMeter
 
@@ -36,7 +36,7 @@ def run_evaluation(
     methods: Sequence[Method],
     data: Path,
     meter: PairMeter | None,
-    settings: Settings,
+    settings: EvaluationOptions,
     messages: Console,
     *,
     thumbnails: bool,

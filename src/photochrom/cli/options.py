@@ -11,12 +11,12 @@ import click
 
 from photochrom.engine import DEFAULT_MODEL, DEVICE_NAMES
 from photochrom.errors import InputError
-from photochrom.evaluation.options import Settings as EvaluationSettings
+from photochrom.evaluation.options import EvaluationOptions
 from photochrom.pipeline import DEFAULT_VIVIDNESS, parse_color
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 2048
 
-_EVALUATION = EvaluationSettings()
+_EVALUATION = EvaluationOptions()
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 

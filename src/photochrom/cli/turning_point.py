@@ -21,7 +21,7 @@ from photochrom.cli.options import (
 from photochrom.cli.progress import message_console
 from photochrom.cli.table import align_columns
 from photochrom.errors import requires_extra
-from photochrom.evaluation.options import Settings
+from photochrom.evaluation.options import EvaluationOptions
 
 _PHOTOS = 50
 
@@ -74,7 +74,7 @@ def turning_point(
     checkpoints = kept_checkpoints(run)
     room.check_folder(folder, overwrite=overwrite)
     messages = message_console()
-    settings = Settings(**choices)
+    settings = EvaluationOptions(**choices)
     meter = load_meter(lpips_weights, messages)
     pictures = open_pictures(data)
     with Progress(console=messages) as bars:

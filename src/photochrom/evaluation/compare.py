@@ -14,7 +14,7 @@ from photochrom.evaluation.cost import count_macs, milliseconds
 from photochrom.evaluation.dataset import center_crop, open_pictures, to_grey
 from photochrom.evaluation.methods import network_method
 from photochrom.evaluation.metric_table import METRICS
-from photochrom.evaluation.options import Settings
+from photochrom.evaluation.options import EvaluationOptions
 from photochrom.evaluation.outputs import gallery_page, results_json
 from photochrom.evaluation.report import GREY, TRUE, Estimate, Report, Row
 from photochrom.evaluation.run import Method, Results
@@ -72,7 +72,7 @@ class Cost:
         }
 
 
-def contender_methods(contenders: Sequence[Contender], settings: Settings) -> list[Method]:
+def contender_methods(contenders: Sequence[Contender], settings: EvaluationOptions) -> list[Method]:
     """One method per contender, under its own name.
 
     Raises InputError where two have the same name or one has the name of a fixed row, ModelError

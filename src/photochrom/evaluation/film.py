@@ -37,7 +37,7 @@ TRUE, PER_FRAME, STEADY = "true", "per frame", "steady"
 
 
 @dataclass(frozen=True)
-class FilmMeasuring:
+class FilmEvaluationOptions:
     """How films are coloured and measured; read by the command's help and the JSON."""
 
     size: Size = "auto"
@@ -92,7 +92,7 @@ class FilmReport:
 def evaluate_film(
     path: Path,
     network: Network,
-    settings: FilmMeasuring,
+    settings: FilmEvaluationOptions,
     lpips: Lpips | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> FilmReport:
@@ -112,7 +112,7 @@ def evaluate_film(
     guesses: deque[NDArray[np.float32]] = deque()
     waiting: deque[Planes420] = deque()
 
-    def smalls() -> Iterator[WorkingFrame]:
+    def working_frames() -> Iterator[WorkingFrame]:
         for index, true in enumerate(islice(planes_420(info), settings.limit)):
             small = WorkingFrame(index, planes.lightness(true.luma, shape))
             waiting.append(true)
@@ -127,9 +127,9 @@ def evaluate_film(
         return ab
 
     meters = {name: _Meter() for name in (TRUE, PER_FRAME, STEADY)}
-    before: NDArray[np.uint8] | None = None
+    previous: NDArray[np.uint8] | None = None
     frames = 0
-    with closing(steady_chroma(smalls(), guess, steady=settings.steady)) as colors:
+    with closing(steady_chroma(working_frames(), guess, steady=settings.steady)) as colors:
         for index, ab, _ in colors:
             true, single = waiting.popleft(), guesses.popleft()
             luma = true.luma
@@ -137,12 +137,12 @@ def evaluate_film(
             for name, chroma in ((PER_FRAME, single), (STEADY, ab)):
                 colored = Planes420(luma, planes.chroma(luma, chroma))
                 pictures[name] = rgb_from_420(colored, info)
-            motion = None if before is None else Correspondence(before, luma)
-            perceived = lpips if index % settings.lpips_every == 0 else None
+            motion = None if previous is None else Correspondence(previous, luma)
+            lpips_now = lpips if index % settings.lpips_every == 0 else None
             for name, meter in meters.items():
                 truth = None if name == TRUE else pictures[TRUE]
-                meter.add(pictures[name], truth, motion, perceived)
-            before, frames = luma, index + 1
+                meter.add(pictures[name], truth, motion, lpips_now)
+            previous, frames = luma, index + 1
             advance()
     if frames < 2:
         raise InputError(
@@ -155,7 +155,7 @@ def evaluate_film(
 def write_json(
     path: Path,
     reports: Sequence[FilmReport],
-    settings: FilmMeasuring,
+    settings: FilmEvaluationOptions,
     model: str,
     *,
     overwrite: bool,
@@ -196,7 +196,7 @@ class _Meter:
         self._warp: list[float] = []
         self._psnr: list[float] = []
         self._lpips: list[float] = []
-        self._before: NDArray[np.uint8] | None = None
+        self._previous: NDArray[np.uint8] | None = None
 
     def add(
         self,
@@ -206,17 +206,17 @@ class _Meter:
         lpips: Lpips | None,
     ) -> None:
         self._consistency.add(rgb)
-        if motion is not None and self._before is not None and motion.seen.any():
-            self._warp.append(motion.warp_error(self._before, rgb))
+        if motion is not None and self._previous is not None and motion.visible.any():
+            self._warp.append(motion.warp_error(self._previous, rgb))
         if truth is not None:
             self._psnr.append(psnr(rgb, truth))
             if lpips is not None:
                 self._lpips.append(float(lpips.distances(truth, rgb[None])[0]))
-        self._before = rgb
+        self._previous = rgb
 
     def scores(self) -> FilmScores:
         warp = float(np.mean(self._warp)) if self._warp else float("nan")
-        single, perceived = (
+        mean_psnr, mean_lpips = (
             float(np.mean(values)) if values else None for values in (self._psnr, self._lpips)
         )
-        return FilmScores(self._consistency.value, warp, single, perceived)
+        return FilmScores(self._consistency.value, warp, mean_psnr, mean_lpips)

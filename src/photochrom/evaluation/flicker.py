@@ -70,13 +70,15 @@ class Correspondence:
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         self._place = forth + np.stack([x, y], axis=-1)
         returning = remap(back, self._place, cv2.INTER_LINEAR)
-        astray = _squared(forth + returning)
-        motion = _squared(forth) + _squared(returning)
-        edge = _squared(np.gradient(forth, axis=0)) + _squared(np.gradient(forth, axis=1))
+        astray = _squared_length(forth + returning)
+        motion = _squared_length(forth) + _squared_length(returning)
+        edge = _squared_length(np.gradient(forth, axis=0)) + _squared_length(
+            np.gradient(forth, axis=1)
+        )
         inside = (self._place >= 0) & (self._place <= (width - 1, height - 1))
-        self.seen = (
+        self.visible = (
             (astray <= _RETURN_PER_MOTION * motion + _RETURN_PX2)
-            & (edge <= _EDGE_PER_MOTION * _squared(forth) + _EDGE_PX2)
+            & (edge <= _EDGE_PER_MOTION * _squared_length(forth) + _EDGE_PX2)
             & inside.all(axis=-1)
         )
         """(H, W): pixels of the earlier frame that the later one shows."""
@@ -88,14 +90,14 @@ class Correspondence:
         pixels of the squared distance of the colours, channels in [0, 1] and summed.
         Returns nan where no pixel is seen in both.
         """
-        if not self.seen.any():
+        if not self.visible.any():
             return float("nan")
         there = remap(later, self._place, cv2.INTER_LINEAR)
-        difference = (earlier.astype(np.float32) - there)[self.seen] / np.float32(255.0)
+        difference = (earlier.astype(np.float32) - there)[self.visible] / np.float32(255.0)
         return float(np.mean(np.sum(difference * difference, axis=-1), dtype=np.float64))
 
 
-def _squared(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def _squared_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     total: NDArray[np.float32] = np.sum(vectors * vectors, axis=-1)
     return total
 

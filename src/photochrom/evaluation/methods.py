@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from photochrom.engine import Network, load
 from photochrom.errors import ModelError
-from photochrom.evaluation.options import Settings
+from photochrom.evaluation.options import EvaluationOptions
 from photochrom.evaluation.run import Method
 from photochrom.pipeline import colorize
 
 
-def load_methods(models: Sequence[str], settings: Settings) -> list[Method]:
+def load_methods(models: Sequence[str], settings: EvaluationOptions) -> list[Method]:
     """One method per model, in order, named by its card.
 
     models: names, paths or addresses, as `photochrom.engine.load` takes them. Two models whose
@@ -41,7 +41,7 @@ def load_methods(models: Sequence[str], settings: Settings) -> list[Method]:
     return methods
 
 
-def network_method(name: str, network: Network, settings: Settings) -> Method:
+def network_method(name: str, network: Network, settings: EvaluationOptions) -> Method:
     """A loaded network as a row of the report under this name."""
 
     def color(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:

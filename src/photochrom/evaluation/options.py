@@ -8,7 +8,7 @@ from photochrom.pipeline import DEFAULT_VIVIDNESS, Size
 
 
 @dataclass(frozen=True)
-class Settings:
+class EvaluationOptions:
     """How to evaluate."""
 
     limit: int | None = None

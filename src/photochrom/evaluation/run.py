@@ -24,7 +24,7 @@ from photochrom.evaluation.dataset import (
     to_grey,
 )
 from photochrom.evaluation.metrics import GREY_COLORFULNESS
-from photochrom.evaluation.options import Settings
+from photochrom.evaluation.options import EvaluationOptions
 from photochrom.evaluation.report import GREY, TRUE, Report
 from photochrom.evaluation.scores import PairMeter, PairScores
 from photochrom.evaluation.skin import SkinRow, SkinScores, measure_skin, summarize_skin
@@ -94,7 +94,7 @@ class Results:
     """
 
     data: Path
-    settings: Settings
+    settings: EvaluationOptions
     methods: Sequence[Method]
     evaluation: Evaluation
     report: Report | None
@@ -105,7 +105,7 @@ def evaluate(
     methods: Sequence[Method],
     data: Path,
     meter: PairMeter | None,
-    settings: Settings,
+    settings: EvaluationOptions,
     *,
     thumbnails: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -150,7 +150,7 @@ def evaluate_pictures(
     names: Sequence[str],
     methods: Sequence[Method],
     meter: PairMeter | None,
-    settings: Settings,
+    settings: EvaluationOptions,
     *,
     thumbnails: bool = True,
     advance: Callable[[], None] = lambda: None,

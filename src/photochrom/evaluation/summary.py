@@ -18,7 +18,7 @@ from photochrom.color.bins import ColorBins
 from photochrom.errors import InputError
 from photochrom.evaluation.metric_table import METRICS, PictureMetric, RebalancedMetric, SetMetric
 from photochrom.evaluation.metrics import rebalancing_weights
-from photochrom.evaluation.options import Settings
+from photochrom.evaluation.options import EvaluationOptions
 from photochrom.evaluation.report import TRUE, Estimate, Report, Row
 from photochrom.evaluation.scores import PairScores
 
@@ -32,8 +32,8 @@ def summarize(
     scores: Mapping[str, Sequence[PairScores]],
     bins: ColorBins,
     *,
-    seed: int = Settings.seed,
-    resamples: int = Settings.resamples,
+    seed: int = EvaluationOptions.seed,
+    resamples: int = EvaluationOptions.resamples,
 ) -> Report:
     """One row per method over the same pictures, and one for the truth.
 

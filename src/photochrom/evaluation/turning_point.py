@@ -24,7 +24,7 @@ from photochrom.engine import Network
 from photochrom.errors import InputError, requires_extra
 from photochrom.evaluation.dataset import PictureSet, to_grey
 from photochrom.evaluation.metric_table import METRICS
-from photochrom.evaluation.options import Settings
+from photochrom.evaluation.options import EvaluationOptions
 from photochrom.evaluation.report import Estimate, Row
 from photochrom.evaluation.run import Method, evaluate_pictures
 from photochrom.evaluation.scores import PairMeter
@@ -95,7 +95,7 @@ def measure_checkpoints(
     load: Callable[[Path], tuple[int, Network]],
     pictures: PictureSet,
     meter: PairMeter,
-    settings: Settings,
+    settings: EvaluationOptions,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[CheckpointScores]:
     """Measure the networks of checkpoints on the same pictures, one after the other.
@@ -126,7 +126,7 @@ def _measure(
     pictures: PictureSet,
     names: Sequence[str],
     meter: PairMeter,
-    settings: Settings,
+    settings: EvaluationOptions,
     advance: Callable[[], None],
 ) -> CheckpointScores:
     color = partial(colorize, model=network, size=settings.size, vividness=settings.vividness)

@@ -15,7 +15,7 @@ from fixtures.model import tiny_model
 from photochrom.engine import load
 from photochrom.errors import InputError
 from photochrom.evaluation.bench_film import transcode_and_count
-from photochrom.evaluation.film import FilmMeasuring, evaluate_film
+from photochrom.evaluation.film import FilmEvaluationOptions, evaluate_film
 from photochrom.training.data.film_frames import drawn_frames
 from photochrom.video.film import color_film
 from photochrom.video.io.codecs import Encoding
@@ -44,7 +44,7 @@ def film(path: Path, model: Path) -> None:
 
 
 def evaluate(path: Path, model: Path) -> None:
-    evaluate_film(path, load(model, device="cpu"), FilmMeasuring(size=32))
+    evaluate_film(path, load(model, device="cpu"), FilmEvaluationOptions(size=32))
 
 
 def train(path: Path, _model: Path) -> None:
