@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from photochrom.cli import OK, USAGE, main
 from photochrom.engine import load
 from photochrom.errors import InputError
-from photochrom.evaluation.film import PER_FRAME, STEADY, TRUE, FilmEvaluationOptions, evaluate_film
+from photochrom.evaluation.film import (
+    PER_FRAME,
+    STEADY,
+    TRUE,
+    FilmEvaluationOptions,
+    FilmReport,
+    FilmScores,
+    evaluate_film,
+)
 from photochrom.evaluation.flicker import ColorConsistency, Correspondence
 
 RGB = NDArray[np.uint8]
@@ -140,3 +148,9 @@ def test_the_command_prints_a_table_and_writes_json(
 )
 def test_choices_that_do_not_go_together_are_refused(arguments: list[str]) -> None:
     assert main(["evaluate", *arguments]) == USAGE
+
+
+def test_a_warp_that_could_not_be_measured_is_null_in_the_json() -> None:
+    scores = FilmScores(cdc=0.1, warp=float("nan"), psnr=None, lpips=0.2)
+    content = FilmReport(Path("a.mkv"), 2, {TRUE: scores}).to_json()
+    assert content["scores"] == {TRUE: {"cdc": 0.1, "warp": None, "psnr": None, "lpips": 0.2}}

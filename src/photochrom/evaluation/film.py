@@ -7,6 +7,7 @@ and all three go the way to the screen alike: 8-bit Y, U, V at half resolution, 
 from __future__ import annotations
 
 import json
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -84,8 +85,14 @@ class FilmReport:
         return (steady - true) / (single - true) if single > true else float("nan")
 
     def to_json(self) -> dict[str, object]:
-        """Everything, for a JSON file."""
-        scores = {name: asdict(scores) for name, scores in self.scores.items()}
+        """Everything, for a JSON file; None for what was not measured."""
+        scores = {
+            name: {
+                key: None if value is None or math.isnan(value) else value
+                for key, value in asdict(of_film).items()
+            }
+            for name, of_film in self.scores.items()
+        }
         return {"film": str(self.path), "frames": self.frames, "scores": scores}
 
 
@@ -168,7 +175,7 @@ def write_json(
         "settings": asdict(settings),
         "films": [report.to_json() for report in reports],
     }
-    text = json.dumps(content, indent=1, ensure_ascii=False)
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     write_atomically(path, f"{text}\n".encode("utf-8", "backslashreplace"), overwrite=overwrite)
 
 
