@@ -22,8 +22,8 @@ SINCE = "029540bbefb929f0b00690477b87dfee6d5c4c14"
 LIMIT = 72
 ROOMS = (
     # src/photochrom, one name for each package or module there; src is several at once
-    *("atomic", "batch", "cli", "color", "engine", "errors", "evaluation", "imageio", "locks"),
-    *("nets", "pipeline", "processors", "src", "training", "video", "web"),
+    *("api", "atomic", "batch", "cli", "color", "engine", "errors", "evaluation", "imageio"),
+    *("locks", "nets", "pipeline", "processors", "src", "training", "variants", "video", "web"),
     # everything else
     *("benchmarks", "build", "changelog", "ci", "docs", "examples", "packaging", "readme"),
     *("recipes", "tests", "tools"),

@@ -295,7 +295,7 @@ def _refuse_death(stages: list[str], step: int) -> None:
     if stages:
         raise InputError(
             f"the encoder's {' and '.join(stages)} answers the same to every picture at step "
-            f"{step}: it has died, and no gradient will bring it back. Begin again with a lower "
+            f"{step}: it has died, and no gradient will bring it back; begin again with a lower "
             "encoder_lr, or from a checkpoint that was kept before"
         )
 
