@@ -21,6 +21,7 @@ def no_lpips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path / "cache"))
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_the_command(tmp_path: Path) -> None:
     photos = drawn_folder(tmp_path / "photos", 4)
     models = [
