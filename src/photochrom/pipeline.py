@@ -62,8 +62,9 @@ class Hint:
     """
 
     x: float
+    """Column of the full picture, px from the left, which is 0."""
     y: float
-    """Pixel of the full picture, counted from its upper left, which is (0, 0)."""
+    """Row of the full picture, px from the top, which is 0."""
     color: Color
     """The colour, kept as ``rgb``. Its lightness does not count: that is the photograph's."""
     radius: float = 0.0

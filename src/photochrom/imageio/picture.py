@@ -21,45 +21,42 @@ yet far below the bombs that decode a few kilobytes to tens of gigabytes."""
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file says about its pixels; kept from the input to the output.
-
-    exif: a TIFF structure without the "Exif\\0\\0" prefix, orientation already reset to 1.
-    xmp: an XMP packet (UTF-8 XML).
-    icc: the input's RGB profile, if pixels can be converted back to it exactly; the output then
-        carries it. None: the output is sRGB.
-    dpi: horizontal and vertical resolution, pixels per inch.
-    bits: bits per channel of the input file, 8 or 16; the output has no more. Pixels are read as
-        16 bit from an 8-bit file where a profile had to be converted, so that nothing is lost.
-    file_mode: permission bits of the input file.
-    """
+    """What a file says about its pixels; kept from the input to the output."""
 
     exif: bytes | None = None
+    """A TIFF structure without the "Exif\\0\\0" prefix, orientation already reset to 1."""
     xmp: bytes | None = None
+    """An XMP packet (UTF-8 XML)."""
     icc: bytes | None = None
+    """The input's RGB profile, if pixels can be converted back to it exactly; the output then
+    carries it. None: the output is sRGB."""
     dpi: tuple[float, float] | None = None
+    """Horizontal and vertical resolution, pixels per inch."""
     bits: int = 16
+    """Bits per channel of the input file, 8 or 16; the output has no more. Pixels are read as 16
+    bit from an 8-bit file where a profile had to be converted, so that nothing is lost."""
     file_mode: int | None = None
+    """Permission bits of the input file."""
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An upright picture in sRGB.
-
-    pixels: (H, W) grey or (H, W, 3) sRGB-encoded, uint8 [0, 255] or uint16 [0, 65535]; the EXIF
-        orientation has been applied.
-    alpha: (H, W), same dtype, not premultiplied; None where the file has none.
-    format: name of its file's format, by the content: a key of `photochrom.imageio.FORMATS`.
-    notes: sentences about what was in the file and is not in here, to be told to the user.
-    generator: who made the colours ("photochrom-base 0.2.0 (photochrom 0.2.0)"), written into files
-        together with IPTC's mark for pictures made with a trained model; None: nobody did.
-    """
+    """An upright picture in sRGB."""
 
     pixels: NDArray[Any]
+    """(H, W) grey or (H, W, 3) sRGB-encoded, uint8 [0, 255] or uint16 [0, 65535]; the EXIF
+    orientation has been applied."""
     alpha: NDArray[Any] | None = None
+    """(H, W), same dtype, not premultiplied; None where the file has none."""
     metadata: Metadata = field(default_factory=Metadata)
+    """EXIF, XMP, profile and resolution of its file."""
     format: str = "PNG"
+    """Name of its file's format, by the content: a key of `photochrom.imageio.FORMATS`."""
     notes: tuple[str, ...] = ()
+    """Sentences about what was in the file and is not in here, for the user."""
     generator: str | None = None
+    """Who made the colours ("photochrom-base 0.2.0 (photochrom 0.2.0)"), written into files
+    together with IPTC's mark for pictures made with a trained model; None: nobody did."""
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype

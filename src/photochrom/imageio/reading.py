@@ -31,18 +31,20 @@ Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | I
 def read(source: Source, *, name: str = "", max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     """Read a picture: upright, in sRGB, with 16 bits where the file has more than 8.
 
-    source: a path; the content of a file as bytes; or a file object open in binary mode, which is
-        read to its end from where it stands. It need not be seekable (a pipe, an upload), and is
-        not closed.
-    name: what messages call the picture. Default: the path, the file object's own name, or "the
-        picture".
-    max_pixels: larger pictures are refused before they are decoded.
-
     The format is told by the content, not the name. A damaged, truncated or animated file is
-    refused; of a file with several pages the first is read and ``notes`` says so.
+    refused; of a file with several pages the first is read and `notes` says so.
 
-    Raises InputError (the message names the file and what to do) for what cannot be read or is no
-    picture, and MissingDependencyError where a format needs an optional package.
+    Args:
+        source: A path; the content of a file as bytes; or a file object open in binary mode, which
+            is read to its end from where it stands. It need not be seekable (a pipe, an upload),
+            and is not closed.
+        name: What messages call the picture. Empty: the path, the file object's own name, or "the
+            picture".
+        max_pixels: Larger pictures are refused before they are decoded.
+
+    Raises:
+        InputError: It cannot be read or is no picture; the message names the file and what to do.
+        MissingDependencyError: The format needs an optional package.
     """
     content = read_content(source, name=name, max_pixels=max_pixels)
     return _decode(content.data, content.name, content.mode, max_pixels)

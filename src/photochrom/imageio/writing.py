@@ -31,18 +31,23 @@ def write(
 ) -> None:
     """Write a picture. To a path: old or whole new content, never a part.
 
-    target: a path; or a file object open in binary mode, which gets all bytes at once when they are
-        encoded. It need not be seekable (a pipe), is flushed, and is not closed.
-    format_name: a key of `FORMATS`, in any case, or a suffix of its files. Default: what the suffix
-        of the path (or of the file object's name) says; for a file object without any, the
-        picture's own format, or what `Format.result_format` says in its place.
-    overwrite: replace an existing file; otherwise it is an error. File objects are never asked.
-    quality: 0 to 100, for formats with loss (default: `Format.quality`); the others lose nothing.
-    generator: who made the colours, in place of ``picture.generator``.
-
     The pixels go back to the input's RGB profile if there is one, otherwise the file is tagged
-    sRGB. 16 bits stay 16 in PNG and TIFF. Raises OutputError; an earlier file is then intact, and
-    a file object has got nothing unless it failed itself.
+    sRGB. 16 bits stay 16 in PNG and TIFF.
+
+    Args:
+        target: A path; or a file object open in binary mode, which gets all bytes at once when they
+            are encoded. It need not be seekable (a pipe), is flushed, and is not closed.
+        picture: What to write.
+        format_name: The format, in any case ("PNG", "webp"), or a suffix of its files. Empty: what
+            the suffix of the path (or of the file object's name) says; for a file object without
+            any, the picture's own format, or the nearest that can be written.
+        overwrite: Replace an existing file; otherwise it is an error. File objects are never asked.
+        quality: 0 to 100, for formats with loss; None: the format's default. Others lose nothing.
+        generator: Who made the colours, in place of `picture.generator`.
+
+    Raises:
+        OutputError: It cannot be written; an earlier file is then intact, and a file object has got
+            nothing unless it failed itself.
     """
     generator = generator or picture.generator
     if isinstance(target, (str, os.PathLike)):
