@@ -57,7 +57,7 @@ def test_a_row_more_is_known_to_the_command_line_and_its_documentation(tmp_path:
 
 
 def test_a_row_more_is_written_and_inherits_the_contract(tmp_path: Path) -> None:
-    contracts = ["cli/test_film_kinds.py", "video/test_joining.py", "video/test_writing.py"]
+    contracts = ["cli/test_film_kinds.py", "video/io/test_mux.py", "video/io/test_encoder.py"]
     paths = [str(TESTS / path) for path in contracts]
     options = ["-p", "row", "-p", "no:cacheprovider", "-v", "-k", "vp9"]
     report = run(tmp_path, "-m", "pytest", *options, *paths)
