@@ -100,7 +100,7 @@ def test_each_codec_goes_on_to_the_same_film(tmp_path: Path, tiny: list[str], co
     with pytest.raises(Killed):
         color_film(source, tmp_path / "out.mkv", settings, stop)
     outcome = color_film(source, tmp_path / "out.mkv", replace(settings, resume=True))
-    assert outcome.resumed > 0
+    assert outcome.resumed_frames > 0
     whole, out = tmp_path / "whole.mkv", tmp_path / "out.mkv"
     if not CODECS[codec].deterministic:
         for (at_s, y, u), (at_again_s, y_again, u_again) in zip(

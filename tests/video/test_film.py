@@ -62,7 +62,7 @@ def test_a_film_keeps_its_luma_times_and_sound_and_gets_colour(
     source, target = make_film(tmp_path / "in.mkv", film), tmp_path / "out.mkv"
     seen: list[FilmProgress] = []
     outcome = color_film(source, target, settings, seen.append)
-    assert (outcome.frames, outcome.resumed, outcome.model) == (24, 0, "tiny 1.2.3")
+    assert (outcome.frames, outcome.resumed_frames, outcome.model) == (24, 0, "tiny 1.2.3")
     assert [p.frames for p in seen] == list(range(1, 25))
     for (time_s, y, u), (time_before_s, y_before, _) in zip(
         decoded(target), decoded(source), strict=True
@@ -127,18 +127,18 @@ def stopping_at(frames: int) -> Callable[[FilmProgress], None]:
 
 def test_what_was_finished_is_gone_on_with(tmp_path: Path, settings: FilmSettings) -> None:
     source = make_film(tmp_path / "in.mkv", Film(frames=50))
-    frame = replace(settings, segment_frames=12)
-    color_film(source, tmp_path / "whole.mkv", frame)
+    in_segments = replace(settings, segment_frames=12)
+    color_film(source, tmp_path / "whole.mkv", in_segments)
     target = tmp_path / "out.mkv"
     with pytest.raises(Killed):
-        color_film(source, target, frame, stopping_at(40))
+        color_film(source, target, in_segments, stopping_at(40))
     assert not target.exists()
     with pytest.raises(OutputError, match="--resume to go on"):
-        color_film(source, target, frame)
+        color_film(source, target, in_segments)
     with pytest.raises(OutputError, match=r"vividness was 1.0 and is 2.0"):
-        color_film(source, target, replace(frame, resume=True, vividness=2.0))
-    outcome = color_film(source, target, replace(frame, resume=True))
-    assert outcome.resumed in (24, 36)  # the encoder may lag behind
+        color_film(source, target, replace(in_segments, resume=True, vividness=2.0))
+    outcome = color_film(source, target, replace(in_segments, resume=True))
+    assert outcome.resumed_frames in (24, 36)  # the encoder may lag behind
     assert not segments_folder(target).exists()
     assert payloads(target, "video") == payloads(tmp_path / "whole.mkv", "video")
 
@@ -149,11 +149,11 @@ def test_films_whose_packets_are_not_their_frames_are_gone_on_with(
 ) -> None:
     source, out, whole = (tmp_path / name for name in ("in", "out.mkv", "whole.mkv"))
     ORDERLESS[kind](source, 160)
-    frame = replace(settings, segment_frames=20)
-    color_film(source, whole, frame)
+    in_segments = replace(settings, segment_frames=20)
+    color_film(source, whole, in_segments)
     with pytest.raises(Killed):
-        color_film(source, out, frame, stopping_at(158))
-    assert color_film(source, out, replace(frame, resume=True)).resumed >= 120
+        color_film(source, out, in_segments, stopping_at(158))
+    assert color_film(source, out, replace(in_segments, resume=True)).resumed_frames >= 120
     assert payloads(out, "video") == payloads(whole, "video")
     assert [time_s for time_s, _, _ in decoded(out)] == [time_s for time_s, _, _ in decoded(whole)]
     for (_, y, _), (_, y_before, _) in zip(decoded(out), decoded(source), strict=True):
@@ -181,25 +181,25 @@ def test_work_that_does_not_fit_the_film_is_not_gone_on_with(
     tmp_path: Path, settings: FilmSettings
 ) -> None:
     source, target = make_film(tmp_path / "in.mkv", Film(frames=30)), tmp_path / "out.mkv"
-    frame = replace(settings, segment_frames=5)
+    in_segments = replace(settings, segment_frames=5)
     with pytest.raises(Killed):
-        color_film(source, target, frame, stopping_at(30))
+        color_film(source, target, in_segments, stopping_at(30))
     record = max(segments_folder(target).glob("0*.json"))
     segment = json.loads(record.read_text())
     record.write_text(json.dumps({**segment, "last_pts": segment["last_pts"] - 1}))
     with pytest.raises(UnusableSegmentsError, match=r"does not give the frame at 0\.\d+ s again"):
-        color_film(source, target, replace(frame, resume=True))
+        color_film(source, target, replace(in_segments, resume=True))
     del segment["last_pts"]
     record.write_text(json.dumps({**segment, "first": 20}))
     with pytest.raises(UnusableSegmentsError, match="of another version"):
-        color_film(source, target, replace(frame, resume=True))
+        color_film(source, target, replace(in_segments, resume=True))
 
 
 def test_overwriting_begins_anew(tmp_path: Path, settings: FilmSettings) -> None:
     source, target = make_film(tmp_path / "in.mkv", Film(frames=30)), tmp_path / "out.mkv"
     with pytest.raises(Killed):
         color_film(source, target, replace(settings, segment_frames=8), stopping_at(25))
-    assert color_film(source, target, replace(settings, overwrite=True)).resumed == 0
+    assert color_film(source, target, replace(settings, overwrite=True)).resumed_frames == 0
     with pytest.raises(OutputError, match="exists; pass --overwrite"):
         color_film(source, target, settings)
     with pytest.raises(OutputError, match="is the input itself"):

@@ -52,9 +52,9 @@ class FilmBars:
             if self._bars is None:
                 return None
             if task is None:
-                total = None if done.total is None else max(0, done.total - done.resumed)
+                total = None if done.total is None else max(0, done.total - done.resumed_frames)
                 task = self._bars.add_task(name.replace("[", "\\["), total=total)
-            self._bars.update(task, completed=done.frames - done.resumed)
+            self._bars.update(task, completed=done.frames - done.resumed_frames)
             return task
 
     def remove(self, task: TaskID | None) -> None:
@@ -86,10 +86,10 @@ class FilmReporter:
     def report(self, outcome: FilmOutcome) -> None:
         """What became of it."""
         self._bars.remove(self._task)
-        went_on = f", {outcome.resumed} of them before" if outcome.resumed else ""
+        earlier = f", {outcome.resumed_frames} of them before" if outcome.resumed_frames else ""
         self.say(f"{outcome.model} on {outcome.device}")
         self.say(
-            f"{outcome.source} -> {outcome.target} ({outcome.frames} frames{went_on}, "
+            f"{outcome.source} -> {outcome.target} ({outcome.frames} frames{earlier}, "
             f"{outcome.seconds:.1f} s, {outcome.fps:.1f} fps)"
         )
         for note in outcome.notes:

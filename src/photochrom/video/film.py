@@ -85,7 +85,7 @@ def color_film(
             overwrite=settings.overwrite,
         )
         job = _Job(session, user_colors, store, progress)
-        resumed = job.done
+        resumed_frames = job.frames_done
         job.run()
         more_notes = join_segments(
             [store.path(segment.number) for segment in store.segments],
@@ -100,8 +100,8 @@ def color_film(
     return FilmOutcome(
         source,
         target,
-        frames=job.done,
-        resumed=resumed,
+        frames=job.frames_done,
+        resumed_frames=resumed_frames,
         seconds=time.perf_counter() - started_s,
         model=network.card.title,
         device=network.device,
@@ -151,9 +151,9 @@ class _Job:
     ) -> None:
         self._session, self._user_colors, self._store = session, user_colors, store
         self._info, self._settings, self._progress = session.info, session.settings, progress
-        self.done = sum(segment.frames for segment in store.segments)
+        self.frames_done = sum(segment.frames for segment in store.segments)
         """Frames that are finished or on their way to the encoder."""
-        self._resumed = self.done
+        self._resumed_frames = self.frames_done
         self._number = len(store.segments)
         self._files = contextlib.ExitStack()
         self._end_colors = store.end_colors()
@@ -163,23 +163,23 @@ class _Job:
     def run(self) -> None:
         """Colour what is not finished yet."""
         start_s = self._settings.start_s
-        done = self._store.segments[-1] if self._store.segments else None
-        if done is not None:
-            start_s = self._info.seconds(done.restart_pts)
+        last_segment = self._store.segments[-1] if self._store.segments else None
+        if last_segment is not None:
+            start_s = self._info.seconds(last_segment.restart_pts)
         ahead = Prefetcher(self._session.frames(start_s, self._settings.end_s), _QUEUE_FRAMES)
         with self._files, ahead as items, BackgroundWorker(_QUEUE_FRAMES) as background:
             buffer = FrameBuffer(items, WARM_UP, WARM_UP + _DEINTERLACER_FRAMES)
-            if done is not None:
-                self._skip_finished(buffer, done)
+            if last_segment is not None:
+                self._skip_finished(buffer, last_segment)
             while (first := buffer.peek()) is not None:
                 self._color_segment(buffer, first.frame.pts, background)
 
-    def _skip_finished(self, buffer: FrameBuffer, done: Segment) -> None:
+    def _skip_finished(self, buffer: FrameBuffer, last: Segment) -> None:
         """Take the frames that were finished before; the next segment warms up with them."""
-        while (following := buffer.peek()) is not None and following.frame.pts <= done.last_pts:
+        while (following := buffer.peek()) is not None and following.frame.pts <= last.last_pts:
             buffer.pop()
-        if buffer.latest_pts != done.last_pts:
-            at_s = self._info.seconds(done.last_pts)
+        if buffer.latest_pts != last.last_pts:
+            at_s = self._info.seconds(last.last_pts)
             raise UnusableSegmentsError(
                 f"{self._info.path} does not give the frame at {at_s:.3f} s again, where the work "
                 "on it stopped; pass --overwrite without --resume to begin anew"
@@ -213,10 +213,8 @@ class _Job:
                 frame = buffer.pop().frame
                 background.submit(partial(self._write, file, frame, ab))
                 frames += 1
-                self.done += 1
-                if self._progress is not None:
-                    device = self._session.network.device
-                    self._progress(FilmProgress(self.done, self._resumed, self._total, device))
+                self.frames_done += 1
+                self._report()
                 if frames == count or buffer.peek() is None:
                     break
         in_shot = any(shot_start <= user_pts <= pts for user_pts in user_colors)
@@ -224,6 +222,12 @@ class _Job:
         segment = Segment(self._number, frames, last_pts=pts, restart_pts=buffer.earliest_pts)
         background.submit(partial(file.finish, segment, self._end_colors))
         self._number += 1
+
+    def _report(self) -> None:
+        if self._progress is not None:
+            device = self._session.network.device
+            done = FilmProgress(self.frames_done, self._resumed_frames, self._total, device)
+            self._progress(done)
 
     def _write(self, file: SegmentFile, frame: Frame, ab: NDArray[np.float32]) -> None:
         file.write(frame, self._session.converter.chroma(frame, ab))

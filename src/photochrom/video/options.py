@@ -62,7 +62,7 @@ class FilmProgress:
 
     frames: int
     """Done, with those of an earlier run."""
-    resumed: int
+    resumed_frames: int
     """Of these, done in an earlier run."""
     total: int | None
     """Of the film, or of the part that is coloured, as far as the file says."""
@@ -79,7 +79,7 @@ class FilmOutcome:
     source: Path
     target: Path
     frames: int
-    resumed: int
+    resumed_frames: int
     """Frames that an earlier run had done."""
     seconds: float
     """Of this run, with everything."""
@@ -91,4 +91,4 @@ class FilmOutcome:
     @property
     def fps(self) -> float:
         """Frames per second of this run."""
-        return (self.frames - self.resumed) / max(self.seconds, 1e-9)
+        return (self.frames - self.resumed_frames) / max(self.seconds, 1e-9)

@@ -83,7 +83,7 @@ def preview_film(
         source,
         target,
         frames=done,
-        resumed=0,
+        resumed_frames=0,
         seconds=time.perf_counter() - started_s,
         model=network.card.title,
         device=network.device,

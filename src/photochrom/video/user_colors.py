@@ -25,10 +25,10 @@ from photochrom.video.temporal.optical_flow import lightness_to_codes
 from photochrom.video.temporal.propagation import UserColors
 from photochrom.video.temporal.shots import with_shots
 
-FARTHEST = 1000
+MOST_FRAMES_BACK = 1000
 """Frames that are looked back over at most, for the beginning of a shot."""
 
-_REACHES = (32, 128, 512, FARTHEST)
+_REACHES = (32, 128, 512, MOST_FRAMES_BACK)
 _ASPECT_SLACK = 0.02
 _HINT_RADIUS = 0.01
 """Of a hinted place, as a share of the short side: a point is lost on the way to the next frame."""

@@ -106,10 +106,6 @@ class FilmPlanes:
         np.clip(b, -REACH, REACH, out=b)
         return self._table.read(half, a, b)
 
-    def plain(self) -> NDArray[Any]:
-        """U and V of a grey frame: the neutral code everywhere."""
-        return np.full((*self.chroma_shape, 2), self.neutral, self._dtype)
-
     def _check(self, luma: NDArray[Any]) -> None:
         if luma.shape != self.shape or luma.dtype != self._dtype:
             raise InputError(

@@ -24,6 +24,8 @@ from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmSettings
 from photochrom.web.pictures.film_info import inspect_film
 
+pytestmark = pytest.mark.slow
+
 H264 = Film(frames=96, encoder="libx264", options=(("bf", "3"), ("g", "12"), ("qp", "0")))
 WHOLE = {
     "mp4": replace(H264, format="mp4", faststart=True),

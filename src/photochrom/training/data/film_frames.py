@@ -19,10 +19,10 @@ from photochrom.video.temporal.shots import with_shots
 _SHORT_SIDE = 512
 _SHOT_PX = 96
 
-Numbered = tuple[int, NDArray[np.uint8]]
+NumberedFrame = tuple[int, NDArray[np.uint8]]
 
 
-def drawn_frames(path: Path, per_s: float) -> Iterator[Numbered]:
+def drawn_frames(path: Path, per_s: float) -> Iterator[NumberedFrame]:
     """``per_s`` frames of each second of each shot, all of them where a second has no more.
 
     The draw depends on the film's name and ``per_s`` alone. Of a shot's last, begun second the
@@ -38,24 +38,26 @@ def drawn_frames(path: Path, per_s: float) -> Iterator[Numbered]:
     random = np.random.default_rng(
         int.from_bytes(hashlib.sha1(path.name.encode()).digest()[:8], "big")
     )
-    second: list[Numbered] = []
+    second: list[NumberedFrame] = []
     frames = enumerate(rgb_frames(info, _SHORT_SIDE))
     for frame, begins in with_shots(frames, _thumbnail_lightness):
         if begins or len(second) >= rate:
-            yield from _drawn(second, per_s / rate, random)
+            yield from _draw(second, per_s / rate, random)
             second = []
         second.append(frame)
-    yield from _drawn(second, per_s / rate, random)
+    yield from _draw(second, per_s / rate, random)
 
 
-def _drawn(second: list[Numbered], share: float, random: np.random.Generator) -> Iterator[Numbered]:
+def _draw(
+    second: list[NumberedFrame], share: float, random: np.random.Generator
+) -> Iterator[NumberedFrame]:
     if second:
         count = min(len(second), max(1, round(share * len(second))))
         for place in np.sort(random.choice(len(second), count, replace=False)):
             yield second[int(place)]
 
 
-def _thumbnail_lightness(frame: Numbered) -> NDArray[np.float32]:
+def _thumbnail_lightness(frame: NumberedFrame) -> NDArray[np.float32]:
     """Lightness of a small picture of a frame, which is enough to find shots."""
     _, rgb = frame
     scale = _SHOT_PX / max(rgb.shape[:2])

@@ -59,7 +59,7 @@ class Codec:
     """The container of a segment; NUT has any time base, and no table at the end."""
     tells_aspect: bool = False
     """Whether it tells the shape of the pixels itself, which PyAV cannot make Matroska tell."""
-    not_in: tuple[str, ...] = ()
+    unsupported_containers: tuple[str, ...] = ()
     """Containers into which libav says it could write it, and then does not."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """By containers: what it is called there, where libav's own choice is not the best."""
@@ -128,7 +128,7 @@ CODECS: dict[str, Codec] = {
         crf_max=63,
         preset="8",
         presets=tuple(map(str, range(14))),
-        not_in=("mov",),
+        unsupported_containers=("mov",),
         environment={"SVT_LOG": "1"},  # it tells its settings on stderr otherwise
     ),
     "prores": Codec(

@@ -88,5 +88,5 @@ def plane_codes(plane: VideoPlane, dtype: np.dtype[Any]) -> NDArray[Any]:
     """A view of a picture plane's memory: (height, width) codes; writable if the plane is."""
     memory: Any = plane  # PyAV's planes are buffers, which its type stubs do not say
     rows = np.frombuffer(memory, dtype).reshape(-1, plane.line_size // dtype.itemsize)
-    seen: NDArray[Any] = rows[: plane.height, : plane.width]
-    return seen
+    codes: NDArray[Any] = rows[: plane.height, : plane.width]
+    return codes

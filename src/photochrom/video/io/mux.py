@@ -73,7 +73,7 @@ def join_segments(
     if not segments:
         raise OutputError(f"cannot write {out}: there is no segment of a film to join")
     first = inspect_segments(segments)
-    left = check_container(info, out, first.codec)
+    notes = check_container(info, out, first.codec)
     name = container_name(out)
     begin_s = info.start_pts * info.time_base
     first_s = begin_s + first.start_s - lead_ticks(info) * info.time_base
@@ -103,7 +103,7 @@ def join_segments(
         raise OutputError(
             f"cannot write {out}: {reason}; the segments of the film are kept"
         ) from error
-    return left
+    return notes
 
 
 def _write(

@@ -43,18 +43,18 @@ def check_container(info: FilmInfo, out: str | Path, codec: str) -> tuple[str, .
     name = container_name(out)
     with _memory_container(name) as container:
         try:
-            if name in CODECS[codec].not_in:
+            if name in CODECS[codec].unsupported_containers:
                 raise ValueError
             container.add_stream(CODECS[codec].encoder)
         except ValueError as error:
             raise OutputError(
                 f"cannot write {out}: {name} does not hold {codec}; name a .mkv"
             ) from error
-    left: list[str] = []
+    notes: list[str] = []
     silent = name in ("matroska", "webm") and not CODECS[codec].tells_aspect
     if info.sample_aspect != 1 and silent:
         telling = " or ".join(other for other, row in CODECS.items() if row.tells_aspect)
-        left.append(
+        notes.append(
             f"the shape of the pixels ({info.sample_aspect}) stays behind: {codec} in {name} does "
             f"not tell it; write {telling}, or another container"
         )
@@ -79,8 +79,8 @@ def check_container(info: FilmInfo, out: str | Path, codec: str) -> tuple[str, .
             raise OutputError(
                 f"cannot write {out}: {name} does not hold {', '.join(lost)}; {advice}"
             )
-        left.extend(f"{describe_stream(s)} stays behind: {name} does not hold it" for s in refused)
-    return tuple(left)
+        notes.extend(f"{describe_stream(s)} stays behind: {name} does not hold it" for s in refused)
+    return tuple(notes)
 
 
 @dataclass(frozen=True)
