@@ -12,7 +12,10 @@ import pytest
 import photochrom
 
 PACKAGE = Path(photochrom.__file__).parent
-ROOMS = ("batch", "cli", "color", "engine", "evaluation", "imageio", "video")
+ROOMS = (
+    *("api", "batch", "cli", "color", "engine", "evaluation", "imageio", "nets", "video"),
+    *("atomic", "errors", "locks", "pipeline", "processors", "variants"),
+)
 """The rooms whose names are kept so."""
 
 PREPOSITIONS = {
@@ -24,6 +27,8 @@ PARTICIPLES = {
     *("kept", "known", "left", "lost", "made", "said", "seen", "shown", "sought", "taken", "told"),
     *("written", "wanted"),
 }
+TOLD = {"told", "said", "heard", "hears", "wishes", "asked"}
+"""In no name, not even of a variable: what is told is a message, what is heard an input."""
 NO_PARTICIPLES = {"embed", "exceed", "feed", "need", "seed", "speed"}
 
 
@@ -42,12 +47,29 @@ def is_dialect(name: str) -> bool:
     return (alone and participle) or parts[-1] in PREPOSITIONS
 
 
+def trees(room: str) -> Iterator[tuple[str, ast.Module]]:
+    """The files of a room."""
+    folder = PACKAGE / room
+    for file in sorted(folder.rglob("*.py")) if folder.is_dir() else [PACKAGE / f"{room}.py"]:
+        yield file.relative_to(PACKAGE).as_posix(), ast.parse(file.read_text(encoding="utf-8"))
+
+
 def definitions(room: str) -> Iterator[tuple[str, str]]:
     """Files and the functions and classes in them."""
-    for file in sorted((PACKAGE / room).rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for file, tree in trees(room):
+        for node in ast.walk(tree):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                yield file.relative_to(PACKAGE).as_posix(), node.name
+                yield file, node.name
+
+
+def variables(room: str) -> Iterator[tuple[str, str]]:
+    """Files and the parameters and variables in them."""
+    for file, tree in trees(room):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.arg):
+                yield file, node.arg
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield file, node.id
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -55,6 +77,8 @@ def test_no_name_is_dialect(room: str) -> None:
     found = list(definitions(room))
     assert found
     assert [(file, name) for file, name in found if is_dialect(name)] == []
+    found += variables(room)
+    assert [(file, name) for file, name in found if TOLD & set(name.lower().split("_"))] == []
 
 
 @pytest.mark.parametrize("name", ["noted", "_told", "methods_of", "carried_on", "TakenIn", "at"])

@@ -140,7 +140,7 @@ class TestContract:
         load_start(twin, NetRecipe(start_from=str(tmp_path / "net.onnx")))
         x = contract_input(64, 64, 15.0)
         with torch.no_grad():
-            torch.testing.assert_close(twin.eval()(x).ab, net.eval().folded()(x).ab)
+            torch.testing.assert_close(twin.eval()(x).ab, net.eval().fold_norms()(x).ab)
 
     def test_cost_is_counted(self, net: ColorNet) -> None:
         counted = cost(net, multiple=net.multiple_of)

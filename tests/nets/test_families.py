@@ -221,7 +221,7 @@ class TestBatchNormOfTheEncoder:
     def test_folded_it_answers_the_same(self, normed: MobileNetEncoder) -> None:
         normed.settle(torch.randn(4, 4, 64, 64))
         normed.train()(torch.randn(4, 4, 64, 64))  # statistics move
-        folded, x = normed.eval().folded(), torch.randn(2, 4, 64, 64)
+        folded, x = normed.eval().fold_norms(), torch.randn(2, 4, 64, 64)
         assert folded.state_dict().keys() == MobileNetEncoder().state_dict().keys()
         for own, expected in zip(folded(x), normed(x), strict=True):
             torch.testing.assert_close(own, expected, rtol=1e-3, atol=1e-4)

@@ -236,7 +236,7 @@ class TestHints:
 class TestFolding:
     @torch.no_grad()
     def test_folded_it_answers_the_same(self, net: LiteUNet) -> None:
-        folded, x = net.folded(), with_hint(grey_picture())
+        folded, x = net.fold_norms(), with_hint(grey_picture())
         assert normed_layers(folded) == []
         assert normed_layers(net)
         own, expected = folded(x), net(x)
@@ -245,7 +245,7 @@ class TestFolding:
 
     @torch.no_grad()
     def test_folded_weights_are_settled_before_training_goes_on(self, net: LiteUNet) -> None:
-        folded, x = net.folded(), torch.cat([grey_picture(seed=i) for i in range(4)])
+        folded, x = net.fold_norms(), torch.cat([grey_picture(seed=i) for i in range(4)])
         again = LiteUNet()
         assert again.is_settled()
         own = {k: v for k, v in again.state_dict().items() if k.endswith("tracked")}

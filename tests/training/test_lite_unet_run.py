@@ -54,7 +54,7 @@ def test_it_trains_is_exported_folded_and_trains_on_from_there(
     report = export(checkpoint, out)
     assert report.exact < 1e-3
     network = load(out, device="cpu")
-    assert network.card.parameters == sum(p.numel() for p in trained.folded().parameters())
+    assert network.card.parameters == sum(p.numel() for p in trained.fold_norms().parameters())
     again = recipe(photos, f"net.start_from={out}", "stages.0.lr=1e-9", "stages.0.encoder_lr=1e-9")
     _, second, _ = load_average(train(again, tmp_path / "second"))
     x = torch.zeros(1, 4, 64, 64)

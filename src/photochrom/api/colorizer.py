@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom import pipeline
-from photochrom.api.kinds import unpacked
+from photochrom.api.kinds import unpack
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
 from photochrom.errors import InputError, PhotochromError
 from photochrom.imageio import Picture, Source, read
@@ -145,7 +145,7 @@ class Colorizer:
         if isinstance(source, list):
             _refuse_hints(hints, len(source))
             return [self(item, size=size, vividness=vividness) for item in source]
-        network, chosen = self._network(), self._chosen(size, vividness)
+        network, chosen = self._network(), self._call_settings(size, vividness)
         color = partial(
             pipeline.colorize,
             model=network,
@@ -153,12 +153,12 @@ class Colorizer:
             vividness=chosen.vividness,
             hints=hints,
         )
-        own = unpacked(source)
+        own = unpack(source)
         if own is not None:
             _refuse_hints(hints, len(own.pictures))
             return own.pack([color(pixels) for pixels in own.pictures])
         picture = _picture(source)
-        with _named(source):
+        with _name_in_errors(source):
             colored = color(picture.pixels)
         return dataclasses.replace(picture, pixels=colored, generator=network.card.signature)
 
@@ -186,12 +186,12 @@ class Colorizer:
         Raises:
             InputError: As `colorize`.
         """
-        own = unpacked(source)
+        own = unpack(source)
         pictures = [_picture(source).pixels] if own is None else own.pictures
         if len(pictures) != 1:
             raise InputError(f"predict takes one picture, not a batch of {len(pictures)}")
-        chosen = self._chosen(size, vividness)
-        with _named(source):
+        chosen = self._call_settings(size, vividness)
+        with _name_in_errors(source):
             return pipeline.predict(
                 pictures[0],
                 self._network(),
@@ -215,7 +215,7 @@ class Colorizer:
             f"vividness={chosen.vividness!r})"
         )
 
-    def _chosen(self, size: Size | None, vividness: float | None) -> NetworkSettings:
+    def _call_settings(self, size: Size | None, vividness: float | None) -> NetworkSettings:
         session = self._settings
         return dataclasses.replace(
             session,
@@ -322,14 +322,14 @@ _sessions: dict[int, tuple[object, Colorizer]] = {}
 
 def _session(model: str | Path, device: str) -> Colorizer:
     """The session of the call before, where it was for the same model and device."""
-    key = (model, device, _state_of(model))
+    key = (model, device, _file_state(model))
     latest = _sessions.get(os.getpid())
     if latest is None or latest[0] != key:
         latest = _sessions[os.getpid()] = (key, Colorizer(model, device=device))
     return latest[1]
 
 
-def _state_of(model: str | Path) -> tuple[int, int] | None:
+def _file_state(model: str | Path) -> tuple[int, int] | None:
     """Time and size of a model's file, which may be written anew; None for other names."""
     try:
         state = os.stat(model)  # noqa: PTH116
@@ -349,7 +349,7 @@ def _picture(source: Any) -> Picture:
 
 
 @contextmanager
-def _named(source: object) -> Iterator[None]:
+def _name_in_errors(source: object) -> Iterator[None]:
     """Errors about a file name it."""
     try:
         yield

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from photochrom.api.progress import Progress, progress_of
+from photochrom.api.progress import Progress, progress_reporter
 from photochrom.engine import DEFAULT_MODEL
 from photochrom.errors import requires_extra
 from photochrom.pipeline import DEFAULT_VIVIDNESS, Size
@@ -73,7 +73,7 @@ def evaluate(
     )
     lpips = load_lpips(None if lpips_weights is None else Path(lpips_weights))
     methods = load_methods([os.fspath(model) for model in given], settings)
-    with progress_of(progress, Path(data).name) as report:
+    with progress_reporter(progress, Path(data).name) as report:
         results = run.evaluate(methods, Path(data), PairMeter(lpips), settings, progress=report)
     for name, reason in results.evaluation.failures.items():
         warnings.warn(f"left out: {name}: {reason}", stacklevel=2)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.api.progress import Progress, progress_of
+from photochrom.api.progress import Progress, progress_reporter
 from photochrom.engine import DEFAULT_MODEL
 from photochrom.errors import InputError, requires_extra
 from photochrom.pipeline import DEFAULT_VIVIDNESS, Hint, Size
@@ -152,7 +152,7 @@ def film(
     encoding: dict[str, Any] = {"crf": crf, "preset": preset}
     encoding |= {} if codec is None else {"codec": codec}
     settings = replace(settings, encoding=replace(settings.encoding, **encoding))
-    with progress_of(progress, Path(source).name) as report:
+    with progress_reporter(progress, Path(source).name) as report:
 
         def note(done: FilmProgress) -> None:
             report(done.frames, done.total)

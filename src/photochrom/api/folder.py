@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from photochrom.api.progress import Progress, progress_of
+from photochrom.api.progress import Progress, progress_reporter
 from photochrom.batch import DEFAULT_JOBS, BatchOptions, Outcome, color_files, plan
 from photochrom.engine import DEFAULT_MODEL
 from photochrom.errors import InputError
@@ -76,7 +76,7 @@ def folder(
         max_pixels=max_pixels,
     )
     outcomes: list[Outcome] = []
-    with progress_of(progress, place.name) as report:
+    with progress_reporter(progress, place.name) as report:
         report(0, len(jobs))
         for outcome in color_files(jobs, options, in_flight=in_flight):
             outcomes.append(outcome)

@@ -27,7 +27,7 @@ class Tensor(Protocol):
         """The data as a tensor of this one's dtype, on its device."""
 
 
-class Unpacked(NamedTuple):
+class InputPictures(NamedTuple):
     """What somebody calls a picture, as pixels."""
 
     pictures: Sequence[NDArray[Any]]
@@ -36,7 +36,7 @@ class Unpacked(NamedTuple):
     """From pictures of (H, W, 3) and the same dtype to the kind that was given."""
 
 
-def unpacked(source: object) -> Unpacked | None:
+def unpack(source: object) -> InputPictures | None:
     """A Pillow image, array or tensor as pixels; None for anything else.
 
     Raises InputError for an array or tensor that is no picture.
@@ -51,7 +51,7 @@ def unpacked(source: object) -> Unpacked | None:
     return None
 
 
-def _of_pil(image: Image.Image) -> Unpacked:
+def _of_pil(image: Image.Image) -> InputPictures:
     """The result has 8 bits, and the alpha of the image."""
     picture = from_pil(image)
 
@@ -60,10 +60,10 @@ def _of_pil(image: Image.Image) -> Unpacked:
         result.info = {key: image.info[key] for key in _KEPT_INFO if key in image.info}
         return result
 
-    return Unpacked([picture.pixels], pack)
+    return InputPictures([picture.pixels], pack)
 
 
-def _of_array(array: NDArray[Any]) -> Unpacked:
+def _of_array(array: NDArray[Any]) -> InputPictures:
     """(H, W) or (H, W, 3); float16 is computed in float32."""
     dtype = array.dtype
     native = np.float32 if dtype == np.float16 else dtype.newbyteorder("=")
@@ -71,10 +71,10 @@ def _of_array(array: NDArray[Any]) -> Unpacked:
     def pack(colored: Sequence[NDArray[Any]]) -> NDArray[Any]:
         return colored[0].astype(dtype, copy=False)
 
-    return Unpacked([np.ascontiguousarray(array, native)], pack)
+    return InputPictures([np.ascontiguousarray(array, native)], pack)
 
 
-def _of_tensor(tensor: Any) -> Unpacked:
+def _of_tensor(tensor: Any) -> InputPictures:
     """(C, H, W) or (N, C, H, W) with one or three channels, on any device."""
     shape = tuple(tensor.shape)
     if len(shape) not in (3, 4) or shape[-3] not in (1, 3) or 0 in shape:
@@ -91,4 +91,4 @@ def _of_tensor(tensor: Any) -> Unpacked:
         return tensor.new_tensor(batch if len(shape) == 4 else batch[0])
 
     pictures = [p[0] if len(p) == 1 else np.ascontiguousarray(p.transpose(1, 2, 0)) for p in planes]
-    return Unpacked(pictures, pack)
+    return InputPictures(pictures, pack)

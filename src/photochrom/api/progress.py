@@ -11,7 +11,7 @@ Progress: TypeAlias = Callable[[int, "int | None"], None]
 
 
 @contextmanager
-def progress_of(progress: bool | Progress, label: str) -> Iterator[Progress]:
+def progress_reporter(progress: bool | Progress, label: str) -> Iterator[Progress]:
     """What to call after each step.
 
     progress: the caller's own; or True for a bar on stderr (in a notebook, below the cell), False

@@ -84,7 +84,7 @@ class ColorNet(nn.Module, ABC):
     def settle(self, x: Tensor) -> None:
         """Set what is new and depends on the pictures before the first step. x: as for forward."""
 
-    def folded(self) -> ColorNet:
+    def fold_norms(self) -> ColorNet:
         """The network as it is exported: without what only training needs. It has to be in eval
         mode, and so is what is returned.
         """

@@ -60,7 +60,7 @@ class SameConv2d(nn.Conv2d):
         return super().forward(x if self.margins is None else F.pad(x, self.margins))
 
 
-def _normed(
+def _normed_conv(
     inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1,
     activation: Activation | None = F.relu6,
 ) -> NormedConv:  # fmt: skip
@@ -78,9 +78,9 @@ class _InvertedResidual(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
         width = inputs * expansion
-        self.expand = _normed(inputs, width, 1) if expansion > 1 else None
-        self.depthwise = _normed(width, width, kernel, stride, groups=width)
-        self.project = _normed(width, outputs, 1, activation=None)
+        self.expand = _normed_conv(inputs, width, 1) if expansion > 1 else None
+        self.depthwise = _normed_conv(width, width, kernel, stride, groups=width)
+        self.project = _normed_conv(width, outputs, 1, activation=None)
         self.residual = stride == 1 and inputs == outputs
         self.stride = stride
 
@@ -117,14 +117,14 @@ class EfficientNetLite(nn.Module):
         if not 0.0 <= stochastic_depth < 1.0:
             raise ValueError(f"stochastic_depth is {stochastic_depth}; it lies in [0, 1)")
         super().__init__()
-        self.stem = _normed(channels, _STEM, 3, stride=2)
+        self.stem = _normed_conv(channels, _STEM, 3, stride=2)
         blocks = list(_blocks(*_SCALES[size]))
         cut = [i for i, block in enumerate(blocks) if block.stride == 2][2]
         self.early = nn.ModuleList(blocks[:cut])
         self.late = nn.ModuleList(blocks[cut:])
         for i, block in enumerate(blocks[cut:], start=1):
             block.drop = stochastic_depth * i / len(blocks[cut:])
-        self.head = _normed(blocks[-1].project.conv.out_channels, _HEAD, 1)
+        self.head = _normed_conv(blocks[-1].project.conv.out_channels, _HEAD, 1)
         ends = [self.stages()[f"stride {stride}"] for stride in (4, 8, 16)]
         self.feature_channels = (*(_outputs(end) for end in ends), _HEAD)
 
@@ -193,9 +193,9 @@ class EfficientNetLite(nn.Module):
 
     def published_names(self) -> dict[str, str]:
         """The names of all tensors here, by the names that they have in the published files."""
-        return {self._published(name): name for name in self.state_dict()}
+        return {self._published_name(name): name for name in self.state_dict()}
 
-    def _published(self, own: str) -> str:
+    def _published_name(self, own: str) -> str:
         part, _, rest = own.partition(".")
         number = ""
         if part in ("early", "late"):
@@ -208,14 +208,14 @@ class EfficientNetLite(nn.Module):
 def _blocks(width: float, depth: float) -> Iterator[_InvertedResidual]:
     inputs = _STEM
     for i, (repeats, kernel, stride, expansion, channels) in enumerate(_LAYOUT):
-        outputs = _scaled(channels, width)
+        outputs = _scaled_width(channels, width)
         scaled = repeats if i in (0, len(_LAYOUT) - 1) else math.ceil(repeats * depth)
         for j in range(scaled):
             yield _InvertedResidual(inputs, outputs, kernel, 1 if j else stride, expansion)
             inputs = outputs
 
 
-def _scaled(channels: int, width: float) -> int:
+def _scaled_width(channels: int, width: float) -> int:
     """Channels of a wider network: a multiple of 8, at most a tenth below what is asked for."""
     wanted = channels * width
     rounded = max(8, int(wanted + 4) // 8 * 8)

@@ -60,13 +60,13 @@ class LiteUNet(ColorNet):
         self.hints_8 = nn.Conv2d(_HINTS_4, _HINTS_8, 3, stride=2, padding=1)
         self.add_4 = _zero(nn.Conv2d(_HINTS_4, c4, 1))
         self.add_8 = _zero(nn.Conv2d(_HINTS_8, c8, 1))
-        self.top = _normed(c32, width_16, kernel=1)
+        self.top = _normed_conv(c32, width_16, kernel=1)
         self.scene = nn.Linear(c32, width_16)
-        self.up16 = _normed(width_16 + c16, width_16)
+        self.up16 = _normed_conv(width_16 + c16, width_16)
         self.attention = nn.Sequential(*(GlobalAttention(width_16) for _ in range(attention)))
-        self.up8 = _normed(width_16 + c8, width_8)
-        self.up4 = _normed(width_8 + c4, width_4)
-        self.refine = _normed(width_4, width_4)
+        self.up8 = _normed_conv(width_16 + c8, width_8)
+        self.up4 = _normed_conv(width_8 + c4, width_4)
+        self.refine = _normed_conv(width_4, width_4)
         self.regress = _zero(nn.Conv2d(width_4, 2, 1))
         self.classify = nn.Conv2d(width_4, len(self.bins), 1)
 
@@ -106,7 +106,7 @@ class LiteUNet(ColorNet):
         """Give the norms of a network that started from folded weights their statistics."""
         settle(self, normed_layers(self), x)
 
-    def folded(self) -> LiteUNet:
+    def fold_norms(self) -> LiteUNet:
         """Without batch norms."""
         plain = copy.deepcopy(self)
         fold(plain)
@@ -135,7 +135,7 @@ def _own_name(name: str) -> str:
     return name
 
 
-def _normed(inputs: int, outputs: int, kernel: int = 3) -> NormedConv:
+def _normed_conv(inputs: int, outputs: int, kernel: int = 3) -> NormedConv:
     conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
     return NormedConv(conv, nn.BatchNorm2d(outputs), F.relu)
 

@@ -82,12 +82,12 @@ class MobileUNet(ColorNet):
         """See MobileNetEncoder.settle."""
         self.encoder.settle(normalize(x))
 
-    def folded(self) -> MobileUNet:
+    def fold_norms(self) -> MobileUNet:
         """Without the encoder's batch norms."""
         if not self.measures_norms:
             return self
         plain = copy.deepcopy(self)
-        plain.encoder, plain.measures_norms = self.encoder.folded(), False
+        plain.encoder, plain.measures_norms = self.encoder.fold_norms(), False
         return plain
 
     def encoder_stages(self) -> dict[str, nn.Module]:

@@ -158,7 +158,7 @@ class MobileNetEncoder(nn.Module):
         return [(layer.c, layer.n) for layer in layers if isinstance(layer.n, _BatchNorm)]
 
     @torch.no_grad()
-    def folded(self) -> MobileNetEncoder:
+    def fold_norms(self) -> MobileNetEncoder:
         """The same encoder without batch norms. It has to be in eval mode."""
         plain = MobileNetEncoder()
         layers = [layer for layer in self.modules() if isinstance(layer, _Conv)]

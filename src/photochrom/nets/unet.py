@@ -79,12 +79,14 @@ class UNet(ColorNet):
         self.takes_hints = hints
         widths = [width * min(2**i, _WIDEST) for i in range(levels)]
         self.down = nn.ModuleList(
-            _down(widths[i - 1] if i else (4 if hints else 1), widths[i], norm, i, i == levels - 1)
+            _down_block(
+                widths[i - 1] if i else (4 if hints else 1), widths[i], norm, i, i == levels - 1
+            )
             for i in range(levels)
         )
         shaky = min(_MOST_DROPOUT_LEVELS, max(levels - 5, 0))
         self.up = nn.ModuleList(
-            _up(
+            _up_block(
                 widths[i] * (1 if i == levels - 1 else 2), widths[i - 1], norm,
                 dropout if i >= levels - shaky else 0.0,
             )
@@ -117,7 +119,7 @@ class UNet(ColorNet):
         return NetOutput(torch.tanh(self.last(F.relu(y))) * AB_SCALE, None)
 
 
-def _down(inputs: int, outputs: int, norm: Norm, level: int, deepest: bool) -> nn.Sequential:
+def _down_block(inputs: int, outputs: int, norm: Norm, level: int, deepest: bool) -> nn.Sequential:
     """One halving. The first has no norm, and the deepest none: it may be a single pixel."""
     bare = level == 0 or deepest
     convolution = nn.Conv2d(inputs, outputs, 4, 2, 1, bias=bare or norm != "batch")
@@ -126,7 +128,7 @@ def _down(inputs: int, outputs: int, norm: Norm, level: int, deepest: bool) -> n
     return nn.Sequential(*parts, *([] if bare else [norm_layer(norm, outputs)]))
 
 
-def _up(inputs: int, outputs: int, norm: Norm, dropout: float) -> nn.Sequential:
+def _up_block(inputs: int, outputs: int, norm: Norm, dropout: float) -> nn.Sequential:
     """One doubling."""
     convolution = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=norm != "batch")
     parts = [nn.ReLU(), with_spectral(convolution, norm), norm_layer(norm, outputs)]

@@ -82,7 +82,7 @@ def export(
     """
     check_target(out, overwrite=overwrite)
     recipe, trained, origin = _load(checkpoint, recipe)
-    net = trained.folded()
+    net = trained.fold_norms()
     multiple = net.multiple_of
     model = _trace(_Exported(net), multiple, two=net.bins is not None)
     card = ModelCard(
