@@ -20,7 +20,7 @@ from sqlalchemy import select
 
 from photochrom.web.accounts import service
 from photochrom.web.accounts.passwords import hash_password, is_password
-from photochrom.web.accounts.tokens import MOST, create_token, user_of_token
+from photochrom.web.accounts.tokens import MAX_TOKENS, create_token, find_token_user
 from photochrom.web.database import Picture, Token, User, db
 from photochrom.web.errors import MailError
 from photochrom.web.mail import deliver, send_mail
@@ -167,7 +167,7 @@ def test_a_wrong_log_in_does_not_tell_what_is_wrong(app: Flask, email: str) -> N
 def test_an_unknown_email_takes_as_long_as_a_wrong_password(app: Flask) -> None:
     def seconds(email: str) -> float:
         begun = time.thread_time()  # of this processor alone, however busy it is
-        assert service.user_with(email, "wrong password") is None
+        assert service.authenticate(email, "wrong password") is None
         return time.thread_time() - begun
 
     with app.app_context():
@@ -429,7 +429,7 @@ def test_a_mail_server_that_is_gone_is_logged_without_the_address(
 def test_a_password_is_never_sent_in_the_clear_to_another_machine(
     post_office: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photochrom.web.mail._is_here", lambda _host: False)
+    monkeypatch.setattr("photochrom.web.mail._is_local_host", lambda _host: False)
     url = post_office[0].replace("smtp://", "smtp://me:secret@")
     with pytest.raises(MailError, match="offers no encryption"):
         deliver(url, send_to_nobody())
@@ -508,17 +508,17 @@ def test_a_token_is_shown_once_and_kept_as_a_digest(app: Flask, member: FlaskCli
         assert len(token.digest) == 64
         assert secret[3:] not in token.digest
         assert token.last_used_at is None
-        user = user_of_token(secret)
+        user = find_token_user(secret)
         assert user is not None
         assert (user.email, token.last_used_at is not None) == (EMAIL, True)
-        assert user_of_token(secret + "x") is None
+        assert find_token_user(secret + "x") is None
 
 
 def test_a_revoked_token_is_worth_nothing(app: Flask, member: FlaskClient) -> None:
     secret = new_token(member)
     send(member, "/account/tokens/1/revoke", {})
     with app.app_context():
-        assert user_of_token(secret) is None
+        assert find_token_user(secret) is None
 
 
 def test_somebody_elses_token_cannot_be_revoked(app: Flask, member: FlaskClient) -> None:
@@ -526,7 +526,7 @@ def test_somebody_elses_token_cannot_be_revoked(app: Flask, member: FlaskClient)
     other = sign_up(app, "eve@example.org")
     assert send(other, "/account/tokens/1/revoke", {}).status_code == 404
     with app.app_context():
-        assert user_of_token(secret) is not None
+        assert find_token_user(secret) is not None
 
 
 def test_a_token_of_no_possible_number_is_not_there(member: FlaskClient) -> None:
@@ -538,7 +538,7 @@ def test_tokens_are_named_and_not_endless(app: Flask, member: FlaskClient) -> No
     assert errors(page) == {"token_name": "Enter a name."}
     with app.app_context():
         user = db.session.scalars(select(User)).one()
-        for number in range(MOST):
+        for number in range(MAX_TOKENS):
             create_token(user, str(number))
     answer = send(member, "/account/tokens", {"token_name": "more"})
     assert answer.status_code == 400
@@ -571,4 +571,4 @@ def test_the_one_user_has_no_password_to_log_in_with(make_app: MakeApp) -> None:
     app = make_app(local=True)
     is_logged_in(app.test_client())
     with app.app_context():
-        assert service.user_with("local", "") is None
+        assert service.authenticate("local", "") is None

@@ -43,8 +43,7 @@ from photochrom.imageio import read
 from photochrom.video.film import color_film
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmOutcome, FilmSettings
-from photochrom.web import jobs
-from photochrom.web import render as coloring
+from photochrom.web import jobs, render
 from photochrom.web.database import Picture, db
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
@@ -82,9 +81,9 @@ def test_only_one_can_claim_a_picture(app: Flask, client: FlaskClient, photo: by
         assert jobs.claim(picture_id, 2, "eager") is None  # not its revision
         claimed = [jobs.claim(picture_id, 1, f"worker {n}") is not None for n in range(3)]
         assert claimed == [True, False, False]
-        assert not jobs.finished(picture_id, 1, "worker 1", 5)
-        assert jobs.finished(picture_id, 1, "worker 0", 5)
-        assert not jobs.finished(picture_id, 1, "worker 0", 5)
+        assert not jobs.finish(picture_id, 1, "worker 1", 5)
+        assert jobs.finish(picture_id, 1, "worker 0", 5)
+        assert not jobs.finish(picture_id, 1, "worker 0", 5)
 
 
 def test_a_message_is_json_and_runs_nothing(
@@ -160,14 +159,14 @@ def test_a_correction_meanwhile_replaces_the_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url = uploaded(client, photo)
-    worker, color = worker_of(app, settings), coloring.color
+    worker, color = worker_of(app, settings), render.render
 
-    def slowly(order: coloring.Order, *rest: object) -> None:
+    def slowly(order: render.RenderTask, *rest: object) -> None:
         color(order, *rest)  # type: ignore[arg-type]
         if order.revision == 1:
             assert ask(app.test_client(), f"{url}/edit", {"vividness": 0.0}).status_code == 200
 
-    monkeypatch.setattr("photochrom.web.worker.color", slowly)
+    monkeypatch.setattr("photochrom.web.worker.render", slowly)
     worker.work(id_of(url), 1)
     assert Storage(settings.data_dir).result(id_of(url), 1) is None
     assert client.get(f"{url}/state").get_json()["state"] == "waiting"
@@ -188,13 +187,13 @@ def test_a_picture_that_is_deleted_meanwhile_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url = uploaded(client, photo)
-    color = coloring.color
+    color = render.render
 
-    def deleted(order: coloring.Order, *rest: object) -> None:
+    def deleted(order: render.RenderTask, *rest: object) -> None:
         assert ask(app.test_client(), f"{url}/delete").status_code == 200
         color(order, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("photochrom.web.worker.color", deleted)
+    monkeypatch.setattr("photochrom.web.worker.render", deleted)
     worker_of(app, settings).work(id_of(url), 1)
     assert client.get(url).status_code == 404
     assert not Storage(settings.data_dir).folder(id_of(url)).exists()
@@ -238,25 +237,25 @@ def test_a_picture_whose_end_cannot_be_written_down_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     urls = [uploaded(client, photo) for _ in range(3)]
-    worker, color = worker_of(app, settings), coloring.color
+    worker, color = worker_of(app, settings), render.render
     made: list[tuple[int, int]] = []
 
     with contextlib.ExitStack() as stack:
 
-        def and_then_it_is_away(order: coloring.Order, *rest: object) -> None:
+        def and_then_it_is_away(order: render.RenderTask, *rest: object) -> None:
             color(order, *rest)  # type: ignore[arg-type]
             made.append(identity(Storage(settings.data_dir), urls[0]))
             stack.enter_context(away(app))
 
-        monkeypatch.setattr("photochrom.web.worker.color", and_then_it_is_away)
+        monkeypatch.setattr("photochrom.web.worker.render", and_then_it_is_away)
         worker.work(id_of(urls[0]), 1)
         worker.work(id_of(urls[1]), 1)  # cannot even be claimed
-    monkeypatch.setattr("photochrom.web.worker.color", color)
+    monkeypatch.setattr("photochrom.web.worker.render", color)
     with app.app_context():
         jobs.claim(id_of(urls[2]), 1, "another worker")
     assert client.get(f"{urls[0]}/state").get_json()["state"] == "working"
-    found = worker._waiting("photo")
-    assert worker._waiting("film") == []
+    found = worker._list_due("photo")
+    assert worker._list_due("film") == []
     assert {job.picture_id for job in found} == {id_of(url) for url in urls[:2]}
     for job in found:
         worker.work(job.picture_id, job.revision)
@@ -273,16 +272,16 @@ def test_an_outage_of_the_database_is_no_attempt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url = uploaded(client, photo)
-    worker, tell = worker_of(app, settings), jobs.finished
+    worker, tell = worker_of(app, settings), jobs.finish
 
     def locked(*_args: object) -> bool:
         raise OperationalError("UPDATE", None, sqlite3.OperationalError("database is locked"))
 
-    monkeypatch.setattr("photochrom.web.jobs.finished", locked)
+    monkeypatch.setattr("photochrom.web.jobs.finish", locked)
     for _ in range(jobs.MAX_ATTEMPTS + 1):
         worker.work(id_of(url), 1)
-        assert [job.picture_id for job in worker._waiting("photo")] == [id_of(url)]
-    monkeypatch.setattr("photochrom.web.jobs.finished", tell)
+        assert [job.picture_id for job in worker._list_due("photo")] == [id_of(url)]
+    monkeypatch.setattr("photochrom.web.jobs.finish", tell)
     worker.work(id_of(url), 1)
     assert client.get(f"{url}/state").get_json()["state"] == "done"
 
@@ -296,7 +295,7 @@ def test_what_the_database_refuses_of_a_picture_is_not_tried_for_ever(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     urls = [uploaded(client, photo) for _ in range(2)]
-    worker, fail = worker_of(app, settings), jobs.failed
+    worker, fail = worker_of(app, settings), jobs.fail
 
     def refused(*_args: object) -> bool:
         raise DataError("UPDATE", None, sqlite3.DataError("no such text"))
@@ -304,13 +303,13 @@ def test_what_the_database_refuses_of_a_picture_is_not_tried_for_ever(
     def refused_until_given_up(*args: Any) -> bool:
         return fail(*args) if "broke down" in args[3] else refused()
 
-    monkeypatch.setattr("photochrom.web.jobs.finished", refused)
+    monkeypatch.setattr("photochrom.web.jobs.finish", refused)
     worker.work(id_of(urls[0]), 1)
     assert "mistake" in client.get(f"{urls[0]}/state").get_json()["problem"]
-    monkeypatch.setattr("photochrom.web.jobs.failed", refused_until_given_up)
+    monkeypatch.setattr("photochrom.web.jobs.fail", refused_until_given_up)
     for _ in range(jobs.MAX_ATTEMPTS):
         worker.work(id_of(urls[1]), 1)
-        assert [job.picture_id for job in worker._waiting("photo")] == [id_of(urls[1])]
+        assert [job.picture_id for job in worker._list_due("photo")] == [id_of(urls[1])]
     worker.work(id_of(urls[1]), 1)
     assert "broke down" in client.get(f"{urls[1]}/state").get_json()["problem"]
     assert "does not answer" not in caplog.text
@@ -337,13 +336,13 @@ def test_a_film_waits_until_the_disk_has_space_and_goes_on(
         for wait_s in (60.0, 240.0):
             worker.work(id_of(url), 1)
             assert client.get(f"{url}/state").get_json()["state"] == "waiting"
-            assert worker._waiting("film") == []  # the disk is as full as before
+            assert worker._list_due("film") == []  # the disk is as full as before
             left_s = worker._not_before[id_of(url), 1] - time.monotonic()
             assert wait_s - 30 < left_s <= wait_s
     (parts,) = Storage(settings.data_dir).folder(id_of(url)).glob("*.photochrom-parts")
     assert len(list(parts.glob("*.nut"))) == 3
     worker._not_before[id_of(url), 1] = time.monotonic()
-    assert [job.picture_id for job in worker._waiting("film")] == [id_of(url)]
+    assert [job.picture_id for job in worker._list_due("film")] == [id_of(url)]
     with monkeypatch.context() as patched:
         patched.setattr("photochrom.video.segments.SegmentFile.write", refuse)  # nothing anew
         worker.work(id_of(url), 1)
@@ -378,9 +377,9 @@ def test_a_film_that_is_given_up_leaves_no_parts_and_no_advice_for_others(
         assert (state["state"], state["problem"]) == ("failed", words)
         assert not list(storage.folder(id_of(url)).glob(".*"))
         with app.app_context():
-            counted = db.session.query(Picture.bytes).scalar()
+            update_size = db.session.query(Picture.bytes).scalar()
         files = storage.folder(id_of(url)).iterdir()
-        assert counted == sum(path.stat().st_size for path in files)
+        assert update_size == sum(path.stat().st_size for path in files)
         assert ask(client, f"{url}/edit", {"vividness": 1.0}).status_code == 200
 
 
@@ -393,9 +392,9 @@ def test_a_film_that_another_version_began_begins_anew_under_its_name(
 ) -> None:
     film = make_film(tmp_path / "film.mp4", Film(frames=30, encoder="libx264", format="mp4"))
     url = uploaded(client, film.read_bytes(), "wedding.mp4")
-    monkeypatch.setattr("photochrom.web.render._TELL_EVERY_S", 0.0)
+    monkeypatch.setattr("photochrom.web.render._REPORT_INTERVAL_S", 0.0)
     monkeypatch.setattr("photochrom.video.options.FilmSettings", IN_TENS)
-    worker, tell = worker_of(app, settings), jobs.told_progress
+    worker, tell = worker_of(app, settings), jobs.report_progress
 
     def stopped(picture_id: str, revision: int, name: str, progress: float) -> bool:
         if progress > 0.5:
@@ -403,7 +402,7 @@ def test_a_film_that_another_version_began_begins_anew_under_its_name(
         return tell(picture_id, revision, name, progress)
 
     with monkeypatch.context() as patched:
-        patched.setattr("photochrom.web.jobs.told_progress", stopped)
+        patched.setattr("photochrom.web.jobs.report_progress", stopped)
         patched.setattr("photochrom.video.film.__version__", "0.0.1")
         worker.work(id_of(url), 1)
     storage = Storage(settings.data_dir)
@@ -574,8 +573,8 @@ def test_what_is_deleted_is_not_counted(
     assert not parts.exists()
     assert not list(folder.glob("*-1.jpg"))
     with app.app_context():
-        counted = db.session.query(Picture.bytes).scalar()
-    assert counted == sum(path.stat().st_size for path in folder.glob("[!.]*"))
+        update_size = db.session.query(Picture.bytes).scalar()
+    assert update_size == sum(path.stat().st_size for path in folder.glob("[!.]*"))
 
 
 def test_a_problem_is_told_without_the_servers_paths(
@@ -599,14 +598,14 @@ def test_a_mistake_of_ours_fails_one_picture_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     urls = [uploaded(client, photo), uploaded(client, photo)]
-    color = coloring.color
+    color = render.render
 
-    def broken(order: coloring.Order, *rest: object) -> None:
+    def broken(order: render.RenderTask, *rest: object) -> None:
         if order.picture_id == id_of(urls[0]):
             raise ZeroDivisionError(str(settings.data_dir))
         color(order, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("photochrom.web.worker.color", broken)
+    monkeypatch.setattr("photochrom.web.worker.render", broken)
     color_all(app, settings)
     told = [client.get(f"{url}/state").get_json() for url in urls]
     assert [one["state"] for one in told] == ["failed", "done"]
@@ -623,8 +622,8 @@ def test_a_film_is_coloured_with_a_preview_and_goes_on_after_a_stop(
     film = make_film(tmp_path / "film.mkv", Film(frames=30, audio="flac"))
     url = uploaded(client, film.read_bytes(), "wedding.mkv")
     worker = worker_of(app, settings)
-    monkeypatch.setattr("photochrom.web.render._TELL_EVERY_S", 0.0)
-    told, tell = [], jobs.told_progress
+    monkeypatch.setattr("photochrom.web.render._REPORT_INTERVAL_S", 0.0)
+    told, tell = [], jobs.report_progress
 
     def stopped(picture_id: str, revision: int, name: str, progress: float) -> bool:
         told.append(progress)
@@ -632,7 +631,7 @@ def test_a_film_is_coloured_with_a_preview_and_goes_on_after_a_stop(
             worker.stop()
         return tell(picture_id, revision, name, progress)
 
-    monkeypatch.setattr("photochrom.web.jobs.told_progress", stopped)
+    monkeypatch.setattr("photochrom.web.jobs.report_progress", stopped)
     worker.work(id_of(url), 1)
     assert client.get(f"{url}/state").get_json()["state"] == "waiting"
     assert told == sorted(told)

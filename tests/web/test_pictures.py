@@ -27,8 +27,8 @@ from photochrom.web.cleanup import STRAY_S, sweep
 from photochrom.web.database import MAX_NAME, Picture, Share, db, now
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.library import list_pictures
-from photochrom.web.pictures.names import name_of_file
-from photochrom.web.pictures.uploads import decoding
+from photochrom.web.pictures.names import clean_file_name
+from photochrom.web.pictures.uploads import decoding_slots
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
 
@@ -153,12 +153,12 @@ def test_no_name_reaches_a_header_or_a_path(
 
 
 def test_names_lose_folders_and_what_cannot_be_seen() -> None:
-    assert name_of_file("C:\\photos\\a.jpg") == "a.jpg"
-    assert name_of_file("../../etc/passwd") == "passwd"
-    assert name_of_file("a\r\nb\x00.jpg") == "a b .jpg"
-    assert name_of_file("\u202egpj.exe") == "gpj.exe"
-    assert name_of_file("///") == "Picture"
-    long = name_of_file("n" * 500 + ".jpeg")
+    assert clean_file_name("C:\\photos\\a.jpg") == "a.jpg"
+    assert clean_file_name("../../etc/passwd") == "passwd"
+    assert clean_file_name("a\r\nb\x00.jpg") == "a b .jpg"
+    assert clean_file_name("\u202egpj.exe") == "gpj.exe"
+    assert clean_file_name("///") == "Picture"
+    long = clean_file_name("n" * 500 + ".jpeg")
     assert len(long) == MAX_NAME
     assert long.endswith("n.jpeg")
 
@@ -201,8 +201,8 @@ def test_a_pair_is_made_once_and_while_no_upload_takes_the_memory(
         browser.set_cookie(cookies.key, cookies.value)
         return browser.get(asked).status_code
 
-    with ThreadPoolExecutor(2) as pool, decoding:  # as an upload that is being looked at
-        with decoding:  # and another
+    with ThreadPoolExecutor(2) as pool, decoding_slots:  # as an upload that is being looked at
+        with decoding_slots:  # and another
             answers = pool.map(fetched, range(2))
             time.sleep(0.3)
             assert made == []

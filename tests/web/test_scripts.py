@@ -12,7 +12,7 @@ from fixtures.web import app, empty_database, make_app
 from flask import Flask, render_template
 
 from photochrom.web import pwa as shell
-from photochrom.web.pictures.names import title_of
+from photochrom.web.pictures.names import picture_title
 from photochrom.web.storage import kept_suffixes
 
 __all__ = ["app", "empty_database", "make_app"]
@@ -32,7 +32,7 @@ def test_no_page_has_scripts_or_styles_of_its_own(page: Path) -> None:
 
 def test_scripts_say_only_words_that_the_page_brings(app: Flask) -> None:
     with app.test_request_context():
-        brought = shell.script_words()
+        brought = shell.script_messages()
     source = "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
     quoted = set(re.findall(r'"([a-z_]+)"', source))
     called = set(re.findall(r'words\("([a-z_]+)"', source))
@@ -74,12 +74,12 @@ def test_another_release_has_another_service_worker(app: Flask) -> None:
     ],
 )
 def test_names_are_shown_without_their_endings(name: str, title: str) -> None:
-    assert title_of(name) == title
+    assert picture_title(name) == title
 
 
 def test_every_kind_that_is_kept_is_offered_and_named_without_its_ending() -> None:
     for suffix in kept_suffixes().values():
-        assert title_of(f"a{suffix}") == "a"
+        assert picture_title(f"a{suffix}") == "a"
 
 
 def test_scripts_send_what_the_studio_takes_and_phones_offer_their_gallery(

@@ -167,8 +167,8 @@ def forms(app: Flask) -> list[str]:
     for rule in app.url_map.iter_rules():
         changes = {"POST", "PUT", "PATCH", "DELETE"} & (rule.methods or set())
         if changes and not rule.rule.startswith("/api/"):
-            filled = re.sub(r"<int:\w+>", "1", rule.rule)
-            rules.append(re.sub(r"<[^>]+>", "a" * 16, filled))
+            not_empty = re.sub(r"<int:\w+>", "1", rule.rule)
+            rules.append(re.sub(r"<[^>]+>", "a" * 16, not_empty))
     return rules
 
 

@@ -129,7 +129,7 @@ def test_a_name_of_several_addresses_is_answered(
     def told(address: str) -> None:
         threading.Thread(target=visit, args=(address,)).start()
 
-    serve(settings, host="localhost", port=0, with_worker=False, tell=told)
+    serve(settings, host="localhost", port=0, with_worker=False, report=told)
     assert answers == [200]
 
 

@@ -47,7 +47,7 @@ def serve(host: str, port: int, local: bool, config: Path | None, no_worker: boo
         from photochrom.web.settings import load_settings
     settings = load_settings(config, overrides={"local": True} if local else None)
 
-    def tell(address: str) -> None:
+    def report(address: str) -> None:
         click.echo(f"The studio is at {address}", err=True)
 
-    run(settings, host=host, port=port, config=config, with_worker=not no_worker, tell=tell)
+    run(settings, host=host, port=port, config=config, with_worker=not no_worker, report=report)

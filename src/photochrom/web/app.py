@@ -9,14 +9,14 @@ from photochrom.web.accounts.login import init_login
 from photochrom.web.accounts.routes import blueprint as sessions
 from photochrom.web.api.v1 import blueprint as api
 from photochrom.web.database import init_database
-from photochrom.web.error_pages import init_answers
+from photochrom.web.error_pages import init_error_pages
 from photochrom.web.errors import SettingsError
 from photochrom.web.health import init_health
-from photochrom.web.i18n import init_words
+from photochrom.web.i18n import init_i18n
 from photochrom.web.logs import init_logs, start_logs
 from photochrom.web.pictures.file_routes import blueprint as picture_files
 from photochrom.web.pictures.routes import blueprint as pictures
-from photochrom.web.pwa import init_shell
+from photochrom.web.pwa import init_pwa
 from photochrom.web.secret import secret_key
 from photochrom.web.security import init_security
 from photochrom.web.settings import WebSettings, keep_settings, load_settings
@@ -36,15 +36,15 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     app = Flask("photochrom.web")
     keep_settings(app, settings)
     app.config["SECRET_KEY"] = secret_key(settings)
-    init_words(app)
+    init_i18n(app)
     app.context_processor(lambda: {"local": settings.local})
     init_logs(app)
     init_security(app, settings)
     init_database(app, settings)
     init_login(app)
-    init_answers(app)
+    init_error_pages(app)
     init_health(app)
-    init_shell(app)
+    init_pwa(app)
     for blueprint in (sessions, account, pictures, picture_files):
         app.register_blueprint(blueprint)
     app.register_blueprint(api, url_prefix="/api/v1")

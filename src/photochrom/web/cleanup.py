@@ -38,9 +38,9 @@ def sweep(settings: WebSettings, storage: Storage) -> None:
             storage.delete(picture_id)
             _log.info("swept a picture of more than %d days", settings.keep_days)
     for picture_id in storage.strays(STRAY_S):
-        known = db.session.scalar(select(Picture.id).where(Picture.id == picture_id))
+        row_id = db.session.scalar(select(Picture.id).where(Picture.id == picture_id))
         db.session.rollback()
-        if known is None:
+        if row_id is None:
             storage.delete(picture_id)
     storage.forget_leftovers()
     storage.forget_incoming(STRAY_S)

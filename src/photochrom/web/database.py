@@ -57,7 +57,7 @@ else:
     Model = db.Model
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """A point in time, in UTC, also in SQLite, which forgets the zone."""
 
     impl = DateTime(timezone=True)
@@ -89,7 +89,7 @@ class User(Model):
     email: Mapped[str] = mapped_column(String(320), unique=True)
     """Casefolded."""
     password_hash: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     session_epoch: Mapped[int] = mapped_column(default=0)
     """Raised to end all sessions and reset links that were given out before."""
     tokens: Mapped[list[Token]] = relationship(
@@ -118,8 +118,8 @@ class Token(Model):
     name: Mapped[str] = mapped_column(String(100))
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     """SHA-256 of the secret, in hexadecimal."""
-    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    last_used_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     user: Mapped[User] = relationship(back_populates="tokens")
 
 
@@ -138,7 +138,7 @@ class Picture(Model):
     """Disk space of all its files."""
     width: Mapped[int] = mapped_column(default=0)
     height: Mapped[int] = mapped_column(default=0)
-    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     state: Mapped[str] = mapped_column(String(8), default="waiting", index=True)
     """waiting, working, done or failed."""
     problem: Mapped[str | None] = mapped_column(String(500))
@@ -153,7 +153,7 @@ class Picture(Model):
     done_revision: Mapped[int] = mapped_column(default=0)
     """The revision that the result file shows; 0: there is none yet."""
     progress: Mapped[float] = mapped_column(Double, default=0.0)
-    finished_at: Mapped[datetime | None] = mapped_column(Moment)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     claimed_by: Mapped[str | None] = mapped_column(String(64))
     """The worker that is at it."""
     attempts: Mapped[int] = mapped_column(default=0)
@@ -174,7 +174,7 @@ class Share(Model):
         ForeignKey("pictures.id", ondelete="CASCADE"), index=True
     )
     digest: Mapped[str] = mapped_column(String(64), unique=True)
-    expires_at: Mapped[datetime] = mapped_column(Moment)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     picture: Mapped[Picture] = relationship(back_populates="shares")
 
 
@@ -202,18 +202,18 @@ def init_database(app: Flask, settings: WebSettings) -> None:
 
 def upgrade_database(app: Flask) -> None:
     """Bring the database of ``app`` to the tables of this version, from whatever version it has."""
-    with _migrating(app) as config:
+    with _migration(app) as config:
         command.upgrade(config, "head")
 
 
 def downgrade_database(app: Flask, revision: str) -> None:
     """Take the database of ``app`` back to the tables of ``revision``; "base" removes them all."""
-    with _migrating(app) as config:
+    with _migration(app) as config:
         command.downgrade(config, revision)
 
 
 @contextlib.contextmanager
-def _migrating(app: Flask) -> Iterator[Config]:
+def _migration(app: Flask) -> Iterator[Config]:
     """Alembic's settings, with a connection in a transaction that ends with the block."""
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))

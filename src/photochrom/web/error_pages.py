@@ -17,7 +17,7 @@ from photochrom.web.security import limiter
 from photochrom.web.settings import current_settings
 
 _log = logging.getLogger(__name__)
-_WORDS = {
+_MESSAGES = {
     400: ("This was refused", "The request could not be understood."),
     403: ("Not from here", "This studio answers only the machine that it runs on."),
     404: (NotFound.title, "There is no such page, or it is not yours."),
@@ -29,13 +29,13 @@ _WORDS = {
 """Heading and text of statuses that come without our own words."""
 
 
-def init_answers(app: Flask) -> None:
+def init_error_pages(app: Flask) -> None:
     """Answer every error in the studio's words."""
     app.register_error_handler(StudioError, _studio_error)
-    app.register_error_handler(CSRFError, _forgery)
-    app.register_error_handler(RateLimitExceeded, _too_often)
+    app.register_error_handler(CSRFError, _csrf_error)
+    app.register_error_handler(RateLimitExceeded, _rate_error)
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _broken)
+    app.register_error_handler(Exception, _unexpected_error)
 
 
 def wants_json() -> bool:
@@ -46,7 +46,7 @@ def wants_json() -> bool:
     return accept["application/json"] > accept["text/html"]
 
 
-def _answer(status: int, title: str, message: str, *, plain: bool = False) -> Response:
+def _error_response(status: int, title: str, message: str, *, plain: bool = False) -> Response:
     """plain: the page stands alone, as neither the user, the database nor addresses may be had."""
     if wants_json():
         response = jsonify({"error": message, "status": status})
@@ -63,24 +63,24 @@ def _answer(status: int, title: str, message: str, *, plain: bool = False) -> Re
 
 def _studio_error(error: StudioError) -> Response:
     db.session.rollback()
-    response = _answer(error.status, _(error.title), str(error))
+    response = _error_response(error.status, _(error.title), str(error))
     if isinstance(error, TooMany):
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response
 
 
-def _forgery(_error: CSRFError) -> Response:
+def _csrf_error(_error: CSRFError) -> Response:
     message = _("The form had expired. Load the page again and repeat it.")
     if current_settings().secure_cookies and not request.is_secure:
         message += " " + _(
             "If it happens each time: this studio sends cookies over HTTPS only, and this page "
             "came without. Its settings public_url, trusted_proxies and secure_cookies tell more."
         )
-    return _answer(400, _("This was refused"), message)
+    return _error_response(400, _("This was refused"), message)
 
 
-def _too_often(_error: RateLimitExceeded) -> Response:
-    response = _answer(429, *(_(words) for words in _WORDS[429]))
+def _rate_error(_error: RateLimitExceeded) -> Response:
+    response = _error_response(429, *(_(text) for text in _MESSAGES[429]))
     limit = limiter.current_limit
     wait_s = 60 if limit is None else max(1, int(limit.reset_at - time.time()) + 1)
     response.headers["Retry-After"] = str(wait_s)
@@ -90,17 +90,17 @@ def _too_often(_error: RateLimitExceeded) -> Response:
 def _http_error(error: HTTPException) -> Response:
     if error.response is not None or error.code is None or error.code < 400:
         return make_response(error.get_response())  # a redirect, or an answer made elsewhere
-    title, message = _WORDS.get(error.code, (error.name, error.description or error.name))
+    title, message = _MESSAGES.get(error.code, (error.name, error.description or error.name))
     plain = error.code >= 500 or isinstance(error, SecurityError)  # of a Host that is no name
-    response = _answer(error.code, _(title), _(message), plain=plain)
+    response = _error_response(error.code, _(title), _(message), plain=plain)
     for name, value in error.get_headers():
         if name in ("Allow", "WWW-Authenticate", "Retry-After"):
             response.headers[name] = value
     return response
 
 
-def _broken(error: Exception) -> Response:
+def _unexpected_error(error: Exception) -> Response:
     """The end of the line: logged with its place, told without its text."""
     _log.error("a request failed", exc_info=error)
     db.session.rollback()
-    return _answer(500, *(_(words) for words in _WORDS[500]), plain=True)
+    return _error_response(500, *(_(text) for text in _MESSAGES[500]), plain=True)

@@ -22,11 +22,11 @@ class StudioError(PhotochromError):
     """The heading of the page."""
 
 
-class Refused(StudioError):
+class InvalidInput(StudioError):
     """What was sent cannot be used: not a picture, a value out of range, a name that is none."""
 
 
-class LoginNeeded(StudioError):
+class LoginRequired(StudioError):
     """Nobody is logged in, and a program asks, which cannot be led to the log-in page."""
 
     status = 401

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db
-from photochrom.web.logs import method_asked
+from photochrom.web.logs import request_method
 from photochrom.web.security import is_loopback
 from photochrom.web.settings import current_settings
 
@@ -44,10 +44,10 @@ class Metrics:
             buckets=(0.005, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 15),
             registry=self.registry,
         )
-        self.registry.register(_FromDatabase())
+        self.registry.register(_DatabaseCollector())
 
 
-class _FromDatabase(Collector):
+class _DatabaseCollector(Collector):
     """What the database knows, whichever process did it."""
 
     def collect(self) -> Iterable[Metric]:
@@ -62,28 +62,28 @@ class _FromDatabase(Collector):
         yield GaugeMetricFamily(
             "photochrom_queued_jobs",
             "Messages in the queues; -1: they do not answer.",
-            value=-1 if (queued := jobs.queued()) is None else queued,
+            value=-1 if (length := jobs.queue_length()) is None else length,
         )
         users = db.session.scalar(select(func.count(User.id))) or 0
         yield GaugeMetricFamily("photochrom_users", "Accounts.", value=users)
-        stored = db.session.scalar(select(func.sum(Picture.bytes))) or 0
+        stored_bytes = db.session.scalar(select(func.sum(Picture.bytes))) or 0
         yield GaugeMetricFamily(
-            "photochrom_stored_bytes", "Disk space of all pictures.", value=int(stored)
+            "photochrom_stored_bytes", "Disk space of all pictures.", value=int(stored_bytes)
         )
 
 
 def init_health(app: Flask) -> None:
     """Add the three addresses, and count every request."""
     app.extensions[_CHECKS] = {
-        "database": _database,
-        "data_dir": _data_dir,
-        "queue": _queue,
+        "database": _check_database,
+        "data_dir": _check_data_dir,
+        "queue": _check_queue,
     }
     app.extensions[_METRICS] = Metrics()
     app.add_url_rule("/healthz", view_func=healthz)
     app.add_url_rule("/readyz", view_func=readyz)
     app.add_url_rule("/metrics", view_func=metrics)
-    app.after_request(_count)
+    app.after_request(_count_request)
 
 
 def add_check(app: Flask, name: str, check: Check) -> None:
@@ -109,24 +109,26 @@ def metrics() -> Response:
     """The numbers in Prometheus's text format, for whoever may see them."""
     token = current_settings().metrics_token
     if token:
-        given = request.headers.get("Authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        header = request.headers.get("Authorization", "")
+        if not hmac.compare_digest(header.encode(), f"Bearer {token}".encode()):
             abort(401)
     elif not is_loopback(request.remote_addr):
         abort(404)
-    kept: Metrics = current_app.extensions[_METRICS]
-    return Response(generate_latest(kept.registry), content_type=CONTENT_TYPE_LATEST)
+    collected_metrics: Metrics = current_app.extensions[_METRICS]
+    return Response(generate_latest(collected_metrics.registry), content_type=CONTENT_TYPE_LATEST)
 
 
-def _count(response: Response) -> Response:
-    kept: Metrics = current_app.extensions[_METRICS]
+def _count_request(response: Response) -> Response:
+    collected_metrics: Metrics = current_app.extensions[_METRICS]
     page = request.url_rule.rule if request.url_rule else "none"
-    kept.requests.labels(method_asked(), page, str(response.status_code)).inc()
-    kept.seconds.labels(page).observe(time.perf_counter() - g.get("begun_s", time.perf_counter()))
+    collected_metrics.requests.labels(request_method(), page, str(response.status_code)).inc()
+    collected_metrics.seconds.labels(page).observe(
+        time.perf_counter() - g.get("start_s", time.perf_counter())
+    )
     return response
 
 
-def _database() -> str | None:
+def _check_database() -> str | None:
     try:
         # Fails too where the tables are not there yet.
         db.session.execute(text("SELECT 1 FROM pictures LIMIT 1"))
@@ -136,10 +138,10 @@ def _database() -> str | None:
     return None
 
 
-def _queue() -> str | None:
-    return "the queue does not answer" if jobs.queued() is None else None
+def _check_queue() -> str | None:
+    return "the queue does not answer" if jobs.queue_length() is None else None
 
 
-def _data_dir() -> str | None:
+def _check_data_dir() -> str | None:
     folder = current_settings().data_dir
     return None if os.access(folder, os.W_OK) else "data_dir cannot be written to"

@@ -12,21 +12,21 @@ from functools import cache
 from flask import Flask
 from markupsafe import Markup
 
-_WORDS = _stdlib.NullTranslations()
+_CATALOG = _stdlib.NullTranslations()
 
 
 def _(text: str) -> str:
     """``text`` in the reader's language."""
-    return _WORDS.gettext(text)
+    return _CATALOG.gettext(text)
 
 
-def init_words(app: Flask) -> None:
+def init_i18n(app: Flask) -> None:
     """Give templates ``_("…")``, with named values: ``_("Hello %(name)s", name=…)``."""
     # Jinja's extension for this takes a tenth of the time of a page.
-    app.jinja_env.globals["_"] = _on_page
+    app.jinja_env.globals["_"] = _page_text
 
 
-def _on_page(text: str, **values: object) -> Markup:
+def _page_text(text: str, **values: object) -> Markup:
     """Text as it stands is markup, values are escaped, %% is a percent sign."""
     return _markup(text) % values if "%" in text else _markup(text)
 

@@ -81,7 +81,7 @@ def put(task: TaskWrapper, job: Job) -> None:
     task.huey.enqueue(task.task_class((job.picture_id, job.revision), priority=priority))
 
 
-def job_of(picture: Picture) -> Job:
+def make_job(picture: Picture) -> Job:
     """The job that a picture's row asks for."""
     pixels = picture.width * picture.height
     return Job(picture.id, picture.revision, picture.kind, pixels)
@@ -91,18 +91,18 @@ class Jobs:
     """The web process's end of the queues."""
 
     def __init__(self, settings: WebSettings) -> None:
-        self._tasks = {kind: color_task(make_queue(settings, kind), _not_here) for kind in KINDS}
+        self._tasks = {kind: color_task(make_queue(settings, kind), _refuse_work) for kind in KINDS}
 
     def enqueue(self, job: Job) -> None:
         """Tell the worker of a picture whose row is committed; small ones come first."""
         put(self._tasks[job.kind], job)
 
-    def queued(self) -> int:
+    def queue_length(self) -> int:
         """Messages in all queues. Raises what the queue's storage does where it is gone."""
         return sum(int(task.huey.pending_count()) for task in self._tasks.values())
 
 
-def _not_here(_picture_id: str, _revision: int) -> None:
+def _refuse_work(_picture_id: str, _revision: int) -> None:
     raise AssertionError("the web process colours nothing")
 
 
@@ -118,19 +118,19 @@ def enqueue(job: Job) -> None:
     """
     try:
         _jobs().enqueue(job)
-    except _lost() as error:
+    except _queue_errors() as error:
         _log.warning("the queue does not answer (%s)", type(error).__name__)
 
 
-def queued() -> int | None:
+def queue_length() -> int | None:
     """How many messages wait in the queues; None where the queues cannot be asked."""
     try:
-        return _jobs().queued()
-    except _lost():
+        return _jobs().queue_length()
+    except _queue_errors():
         return None
 
 
-def _lost() -> tuple[type[Exception], ...]:
+def _queue_errors() -> tuple[type[Exception], ...]:
     """What is raised where a queue cannot be asked."""
     redis = sys.modules.get("redis")  # huey has it imported, if jobs wait there
     return (sqlite3.Error, OSError, *(() if redis is None else (redis.RedisError,)))
@@ -145,7 +145,7 @@ def _jobs() -> Jobs:
 
 def claim(picture_id: str, revision: int, worker: str) -> Picture | None:
     """Make a waiting picture this worker's; None where it is not waiting (for this revision)."""
-    won = _changed(
+    is_ours = _update_row(
         update(Picture)
         .where(Picture.id == picture_id, Picture.revision == revision, Picture.state == "waiting")
         .values(
@@ -156,21 +156,21 @@ def claim(picture_id: str, revision: int, worker: str) -> Picture | None:
             problem=None,
         )
     )
-    return db.session.get(Picture, picture_id) if won else None
+    return db.session.get(Picture, picture_id) if is_ours else None
 
 
-def told_progress(picture_id: str, revision: int, worker: str, progress: float) -> bool:
+def report_progress(picture_id: str, revision: int, worker: str, progress: float) -> bool:
     """Write down how far it is, in [0, 1]; False where nobody wants it any more."""
-    return _changed(_mine(picture_id, revision, worker).values(progress=progress))
+    return _update_row(_own_row(picture_id, revision, worker).values(progress=progress))
 
 
-def finished(picture_id: str, revision: int, worker: str, size: int) -> bool:
+def finish(picture_id: str, revision: int, worker: str, size: int) -> bool:
     """The result file is there, and counts; False where the picture was changed or deleted.
 
     size: bytes of all its files.
     """
-    return _changed(
-        _mine(picture_id, revision, worker).values(
+    return _update_row(
+        _own_row(picture_id, revision, worker).values(
             state="done",
             done_revision=revision,
             progress=1.0,
@@ -181,25 +181,25 @@ def finished(picture_id: str, revision: int, worker: str, size: int) -> bool:
     )
 
 
-def counted(picture_id: str, size: int) -> bool:
+def update_size(picture_id: str, size: int) -> bool:
     """All its files take so many bytes now."""
-    return _changed(update(Picture).where(Picture.id == picture_id).values(bytes=size))
+    return _update_row(update(Picture).where(Picture.id == picture_id).values(bytes=size))
 
 
-def failed(picture_id: str, revision: int, worker: str, problem: str, size: int) -> bool:
+def fail(picture_id: str, revision: int, worker: str, problem: str, size: int) -> bool:
     """It cannot be coloured, and why, in words for its owner. size: bytes of all its files."""
-    return _changed(
-        _mine(picture_id, revision, worker).values(
+    return _update_row(
+        _own_row(picture_id, revision, worker).values(
             state="failed", problem=problem[:500], claimed_by=None, finished_at=now(), bytes=size
         )
     )
 
 
-def let_go(picture_id: str, revision: int, worker: str, *, tried: bool) -> bool:
+def release(picture_id: str, revision: int, worker: str, *, count_attempt: bool) -> bool:
     """The worker stops before it is done; it waits again. tried: this counts as an attempt."""
-    attempts = Picture.attempts - (0 if tried else 1)
-    return _changed(
-        _mine(picture_id, revision, worker).values(
+    attempts = Picture.attempts - (0 if count_attempt else 1)
+    return _update_row(
+        _own_row(picture_id, revision, worker).values(
             state="waiting", claimed_by=None, attempts=attempts
         )
     )
@@ -207,33 +207,35 @@ def let_go(picture_id: str, revision: int, worker: str, *, tried: bool) -> bool:
 
 def reclaim_all() -> None:
     """Pictures that a dead worker was at wait again; for a worker that knows it is alone."""
-    _changed(
+    _update_row(
         update(Picture).where(Picture.state == "working").values(state="waiting", claimed_by=None)
     )
 
 
-def take_back(kind: str, worker: str) -> None:
+def reclaim_own(kind: str, worker: str) -> None:
     """Pictures of a kind that are this worker's wait again; for one that has none in hand.
 
     So it is with those at which the database went away, which is no attempt of theirs. Another
     worker's stay its own.
     """
-    _changed(
+    _update_row(
         update(Picture)
         .where(Picture.state == "working", Picture.kind == kind, Picture.claimed_by == worker)
         .values(state="waiting", claimed_by=None, attempts=Picture.attempts - 1)
     )
 
 
-def waiting_rows(kind: str) -> list[Job]:
+def list_waiting(kind: str) -> list[Job]:
     """All that waits, the oldest first."""
     rows = select(Picture).where(Picture.state == "waiting", Picture.kind == kind)
-    found = [job_of(picture) for picture in db.session.scalars(rows.order_by(Picture.created_at))]
+    waiting = [
+        make_job(picture) for picture in db.session.scalars(rows.order_by(Picture.created_at))
+    ]
     db.session.rollback()
-    return found
+    return waiting
 
 
-def _mine(picture_id: str, revision: int, worker: str) -> Update:
+def _own_row(picture_id: str, revision: int, worker: str) -> Update:
     return update(Picture).where(
         Picture.id == picture_id,
         Picture.revision == revision,
@@ -242,7 +244,7 @@ def _mine(picture_id: str, revision: int, worker: str) -> Update:
     )
 
 
-def _changed(statement: Update) -> bool:
+def _update_row(statement: Update) -> bool:
     """Do it, in a transaction of its own; whether a row was changed."""
     db.session.rollback()  # a write that comes first in its transaction waits for others, not fails
     result = db.session.execute(statement.execution_options(synchronize_session=False))

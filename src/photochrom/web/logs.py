@@ -70,27 +70,27 @@ def start_logs(level: int = logging.INFO) -> None:
 
 def init_logs(app: Flask) -> None:
     """A line for every request that was answered."""
-    app.before_request(_begin)
-    app.after_request(_line)
+    app.before_request(_begin_request)
+    app.after_request(_log_request)
 
 
-def method_asked() -> str:
+def request_method() -> str:
     """The method of this request, or "other": whoever asks may invent as many as they like."""
     return request.method if request.method in _METHODS else "other"
 
 
-def _begin() -> None:
+def _begin_request() -> None:
     g.request_id = new_id()
-    g.begun_s = time.perf_counter()
+    g.start_s = time.perf_counter()
 
 
-def _line(response: Response) -> Response:
+def _log_request(response: Response) -> Response:
     rule = request.url_rule.rule if request.url_rule else None
     fields = {
-        "method": method_asked(),
+        "method": request_method(),
         "page": rule,
         "status": response.status_code,
-        "ms": round((time.perf_counter() - g.get("begun_s", time.perf_counter())) * 1000, 1),
+        "ms": round((time.perf_counter() - g.get("start_s", time.perf_counter())) * 1000, 1),
     }
     _log.info("answered", extra={"fields": fields})
     response.headers["X-Request-Id"] = g.get("request_id", "")

@@ -40,10 +40,10 @@ def deliver(mail_url: str, message: EmailMessage) -> None:
     """Hand ``message`` to the server of ``mail_url``. Raises MailError."""
     parts = urlsplit(mail_url)
     host = parts.hostname or "localhost"
-    encrypted = parts.scheme == "smtps"
+    is_encrypted = parts.scheme == "smtps"
     context = ssl.create_default_context()
     try:
-        if encrypted:
+        if is_encrypted:
             server: smtplib.SMTP = smtplib.SMTP_SSL(
                 host, parts.port or 465, timeout=_TIMEOUT_S, context=context
             )
@@ -51,12 +51,12 @@ def deliver(mail_url: str, message: EmailMessage) -> None:
             server = smtplib.SMTP(host, parts.port or 587, timeout=_TIMEOUT_S)
         with server:
             server.ehlo()
-            if not encrypted and server.has_extn("starttls"):
+            if not is_encrypted and server.has_extn("starttls"):
                 server.starttls(context=context)
                 server.ehlo()
-                encrypted = True
+                is_encrypted = True
             if parts.username:
-                if not encrypted and not _is_here(host):
+                if not is_encrypted and not _is_local_host(host):
                     raise MailError(f"{host} offers no encryption; the password was not sent")
                 server.login(unquote(parts.username), unquote(parts.password or ""))
             server.send_message(message)
@@ -72,7 +72,7 @@ def _deliver(mail_url: str, message: EmailMessage) -> None:
         _log.error("%s", error)
 
 
-def _is_here(host: str) -> bool:
+def _is_local_host(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -26,7 +26,7 @@ from markupsafe import Markup
 
 from photochrom.web.database import MAX_NAME
 from photochrom.web.i18n import _
-from photochrom.web.pictures.names import file_endings, title_of
+from photochrom.web.pictures.names import file_endings, picture_title
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import kept_suffixes
 
@@ -35,26 +35,26 @@ ICON_SIZES: Final = (192, 512)
 PAPER: Final = "#f7f3ec"
 """The light background of every page, also of the app's splash screen."""
 
-shell = Blueprint("shell", __name__)
+blueprint = Blueprint("pwa", __name__)
 
 
-def init_shell(app: Flask) -> None:
+def init_pwa(app: Flask) -> None:
     """Add the app's frame to a Flask app: its routes, and what its templates call."""
-    app.register_blueprint(shell)
+    app.register_blueprint(blueprint)
     app.jinja_env.globals.update(
         asset=asset,
         icon=icon,
         is_local=is_local,
-        script_words=script_words,
+        script_messages=script_messages,
         service_worker_url=service_worker_url,
-        title_of=title_of,
+        picture_title=picture_title,
         max_name=MAX_NAME,
-        taken_files=",".join((*kept_suffixes(), *file_endings())),
-        day_of=day_of,
+        accepted_types=",".join((*kept_suffixes(), *file_endings())),
+        format_day=format_day,
     )
 
 
-@shell.get("/manifest.webmanifest")
+@blueprint.get("/manifest.webmanifest")
 def manifest() -> Response:
     """Serve the web app manifest, with the share target that a phone's gallery offers."""
     answer = jsonify(
@@ -83,7 +83,7 @@ def manifest() -> Response:
     return answer
 
 
-@shell.get("/sw.js")
+@blueprint.get("/sw.js")
 def service_worker() -> Response:
     """Serve the service worker from the root, never from a cache: it decides about caches."""
     answer = send_from_directory(STATIC, "sw.js", mimetype="text/javascript", max_age=0)
@@ -91,13 +91,13 @@ def service_worker() -> Response:
     return answer
 
 
-@shell.get("/offline")
+@blueprint.get("/offline")
 def offline() -> str:
     """Show what the service worker answers with where there is no connection."""
     return render_template("offline.html")
 
 
-@shell.get("/favicon.ico")
+@blueprint.get("/favicon.ico")
 def favicon() -> Response:
     """Serve the icon that browsers ask for by this name, whatever a page says."""
     return send_from_directory(STATIC / "icons", "icon-192.png", max_age=86400)
@@ -105,7 +105,7 @@ def favicon() -> Response:
 
 def service_worker_url() -> str:
     """Give the service worker's address; it changes with every file that the worker keeps."""
-    return url_for("shell.service_worker", v=_static_digest())
+    return url_for("pwa.service_worker", v=_static_digest())
 
 
 def is_local() -> bool:
@@ -120,23 +120,23 @@ def asset(filename: str) -> str:
 
 def icon(name: str) -> Markup:
     """Draw one of our line icons, hidden from screen readers: the words beside it say it."""
-    return _drawn(asset("icons/lines.svg"), name)
+    return _icon_markup(asset("icons/lines.svg"), name)
 
 
 @cache
-def _drawn(sheet: str, name: str) -> Markup:
+def _icon_markup(sheet: str, name: str) -> Markup:
     return Markup(
         '<svg class="icon" aria-hidden="true" focusable="false" width="24" height="24">'
         '<use href="{}#{}"></use></svg>'
     ).format(sheet, name)
 
 
-def day_of(moment: datetime) -> str:
+def format_day(moment: datetime) -> str:
     """Give the day of a moment as people write it, in UTC: 21 November 2026."""
     return f"{moment.day} {moment:%B %Y}"
 
 
-def script_words() -> dict[str, str]:
+def script_messages() -> dict[str, str]:
     """Give the sentences that scripts say, by key; {name} is filled in by the script."""
     return {
         "all_saved": _("All changes are saved."),

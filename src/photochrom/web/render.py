@@ -23,7 +23,7 @@ from photochrom.imageio import FORMATS, eight_bit_rgb, is_transparent, read, wri
 from photochrom.web.database import Picture
 from photochrom.web.i18n import _
 from photochrom.web.pictures.edits import Edit
-from photochrom.web.pictures.thumbnails import SCREEN_PX, THUMB_PX, jpeg, shrunk
+from photochrom.web.pictures.thumbnails import SCREEN_PX, THUMBNAIL_PX, encode_jpeg, shrink
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage, save
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from photochrom.video.io.frame import FilmInfo
     from photochrom.video.options import FilmProgress, FilmSettings
 
-GoOn: TypeAlias = Callable[[float], bool]
+ProgressCallback: TypeAlias = Callable[[float], bool]
 """Is told how far it is, in [0, 1], and answers whether to go on."""
 
 _FILM_PREVIEW_S: Final = 12.0
@@ -40,15 +40,15 @@ _FILM_SUFFIXES: Final = (".mkv", ".mov")
 Matroska holds nearly everything, and QuickTime what telephones once recorded (AMR)."""
 _OWN_SUFFIXES: Final = (".mp4", ".mov")
 """Of originals whose results are called alike before Matroska is thought of."""
-_TELL_EVERY_S: Final = 0.5
+_REPORT_INTERVAL_S: Final = 0.5
 
 
-class Stopped(Exception):
+class CancelledError(Exception):
     """The work was given up on demand; nothing of it counts, and it can go on later."""
 
 
 @dataclass(frozen=True)
-class Order:
+class RenderTask:
     """A revision of a picture, as its row says it."""
 
     picture_id: str
@@ -59,7 +59,7 @@ class Order:
     edit: Edit
 
     @classmethod
-    def of(cls, picture: Picture) -> Order:
+    def of(cls, picture: Picture) -> RenderTask:
         """What a row asks for."""
         return cls(
             picture.id,
@@ -71,43 +71,54 @@ class Order:
         )
 
 
-def color(
-    order: Order, storage: Storage, network: Network, settings: WebSettings, go_on: GoOn
+def render(
+    task: RenderTask,
+    storage: Storage,
+    network: Network,
+    settings: WebSettings,
+    on_progress: ProgressCallback,
 ) -> None:
     """Make the result file of an order, unless it is there.
 
     Raises Stopped, and PhotochromError where it cannot be coloured or written.
     """
-    if storage.result(order.picture_id, order.revision) is not None:
+    if storage.result(task.picture_id, task.revision) is not None:
         return
-    if order.kind == "film":
-        _color_film(order, storage, settings, go_on)
+    if task.kind == "film":
+        _render_film(task, storage, settings, on_progress)
     else:
-        _color_photo(order, storage, network, settings)
+        _render_photo(task, storage, network, settings)
 
 
-def _color_photo(order: Order, storage: Storage, network: Network, settings: WebSettings) -> None:
-    original = storage.original(order.picture_id, order.media_type)
+def _render_photo(
+    task: RenderTask, storage: Storage, network: Network, settings: WebSettings
+) -> None:
+    original = storage.original(task.picture_id, task.media_type)
     max_pixels = settings.max_picture_mp * 1_000_000
-    picture = read(_bytes_of(original, order.name), name=order.name, max_pixels=max_pixels)
-    rgb = order.edit.colorize(picture.pixels, network)
+    picture = read(_read_bytes(original, task.name), name=task.name, max_pixels=max_pixels)
+    rgb = task.edit.colorize(picture.pixels, network)
     result = dataclasses.replace(picture, pixels=rgb)
-    small = eight_bit_rgb(dataclasses.replace(result, pixels=shrunk(rgb, SCREEN_PX), alpha=None))
-    save(storage.preview(order.picture_id, order.revision), jpeg(small))
-    save(storage.thumb(order.picture_id), jpeg(np.asarray(shrunk(small, THUMB_PX), np.uint8)))
+    small = eight_bit_rgb(dataclasses.replace(result, pixels=shrink(rgb, SCREEN_PX), alpha=None))
+    save(storage.preview(task.picture_id, task.revision), encode_jpeg(small))
+    save(
+        storage.thumbnail(task.picture_id),
+        encode_jpeg(np.asarray(shrink(small, THUMBNAIL_PX), np.uint8)),
+    )
     suffix = FORMATS[picture.format].result_format(transparent=is_transparent(picture)).suffix
-    path = storage.new_result(order.picture_id, order.revision, suffix)
+    path = storage.new_result(task.picture_id, task.revision, suffix)
     write(path, result, overwrite=True, generator=network.card.signature)
 
 
-def _bytes_of(path: Path, name: str) -> bytes:
+def _read_bytes(path: Path, name: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"“{name}” cannot be read: {error.strerror}") from None
 
 
-def _color_film(order: Order, storage: Storage, settings: WebSettings, go_on: GoOn) -> None:
+def _render_film(
+    task: RenderTask, storage: Storage, settings: WebSettings, on_progress: ProgressCallback
+) -> None:
     """First a short preview, then all of it, in segments that survive a kill."""
     # Needs PyAV, which a studio for photos alone does without.
     from photochrom.video.film import color_film
@@ -115,28 +126,28 @@ def _color_film(order: Order, storage: Storage, settings: WebSettings, go_on: Go
     from photochrom.video.options import FilmSettings
     from photochrom.video.segments import UnusableSegmentsError, remove_segments
 
-    source = storage.original(order.picture_id, order.media_type)
+    source = storage.original(task.picture_id, task.media_type)
     info = probe(source)
-    chosen = FilmSettings(
+    options = FilmSettings(
         model=settings.model,
         device=settings.device,
-        size="auto" if order.edit.size is None else order.edit.size,
-        vividness=order.edit.vividness,
+        size="auto" if task.edit.size is None else task.edit.size,
+        vividness=task.edit.vividness,
         deinterlace=info.interlaced,
         resume=True,
     )
-    target = _film_target(order, storage, info, chosen)
-    watch = _Watch(go_on)
-    _film_preview(order, storage, info, chosen, watch)
+    target = _film_target(task, storage, info, options)
+    reporter = _ProgressReporter(on_progress)
+    _film_preview(task, storage, info, options, reporter)
     try:
-        color_film(source, target, chosen, watch.tell)
+        color_film(source, target, options, reporter.report)
     except UnusableSegmentsError:
         # Begun by another version of photochrom or of the model.
         remove_segments(target)
-        color_film(source, target, chosen, watch.tell)
+        color_film(source, target, options, reporter.report)
 
 
-def _film_target(order: Order, storage: Storage, info: FilmInfo, chosen: FilmSettings) -> Path:
+def _film_target(task: RenderTask, storage: Storage, info: FilmInfo, options: FilmSettings) -> Path:
     """The name of the result, of the first kind of film that holds all that is heard or read.
 
     Raises InputError where none does.
@@ -145,60 +156,67 @@ def _film_target(order: Order, storage: Storage, info: FilmInfo, chosen: FilmSet
 
     own = [info.path.suffix] if info.path.suffix in _OWN_SUFFIXES else []
     for suffix in dict.fromkeys((*own, *_FILM_SUFFIXES)):
-        target = storage.new_result(order.picture_id, order.revision, suffix)
+        target = storage.new_result(task.picture_id, task.revision, suffix)
         with contextlib.suppress(OutputError):
-            check_container(info, target, chosen.encoding.codec)
+            check_container(info, target, options.encoding.codec)
             return target
     raise InputError(
         _("No film that the studio writes holds the sound or the subtitles of “{name}”.").format(
-            name=order.name
+            name=task.name
         )
     )
 
 
 def _film_preview(
-    order: Order, storage: Storage, info: FilmInfo, chosen: FilmSettings, watch: _Watch
+    task: RenderTask,
+    storage: Storage,
+    info: FilmInfo,
+    options: FilmSettings,
+    reporter: _ProgressReporter,
 ) -> None:
     """Some seconds from all over the film, or where it does not say its length, its beginning."""
     from photochrom.video.preview import preview_film
     from photochrom.web.pictures.film_info import colored_frame
 
-    target = storage.film_preview(order.picture_id)
+    target = storage.film_preview(task.picture_id)
     end_s = _FILM_PREVIEW_S if info.duration_s is None else None
-    settings = dataclasses.replace(chosen, resume=False, overwrite=True, end_s=end_s)
+    settings = dataclasses.replace(options, resume=False, overwrite=True, end_s=end_s)
     try:
-        preview_film(info.path, target, _FILM_PREVIEW_S, settings, watch.only_ask)
+        preview_film(info.path, target, _FILM_PREVIEW_S, settings, reporter.check)
     except InputError:
         # Too narrow for one, or so much shorter than its header says that a place lies behind its
         # end: it is coloured all the same.
         return
     frame = colored_frame(target)
-    save(storage.preview(order.picture_id, order.revision), jpeg(_small(frame, SCREEN_PX)))
-    save(storage.thumb(order.picture_id), jpeg(_small(frame, THUMB_PX)))
+    save(
+        storage.preview(task.picture_id, task.revision),
+        encode_jpeg(_shrink_frame(frame, SCREEN_PX)),
+    )
+    save(storage.thumbnail(task.picture_id), encode_jpeg(_shrink_frame(frame, THUMBNAIL_PX)))
 
 
-def _small(frame: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
-    return np.asarray(shrunk(frame, longest), np.uint8)
+def _shrink_frame(frame: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    return np.asarray(shrink(frame, longest), np.uint8)
 
 
-class _Watch:
+class _ProgressReporter:
     """Passes a film's progress on, now and then, and stops the film on demand."""
 
-    def __init__(self, go_on: GoOn) -> None:
-        self._go_on = go_on
-        self._told_at = 0.0
+    def __init__(self, on_progress: ProgressCallback) -> None:
+        self._on_progress = on_progress
+        self._report_s = 0.0
         self._share = 0.0
 
-    def tell(self, progress: FilmProgress) -> None:
+    def report(self, progress: FilmProgress) -> None:
         """After each frame of the film."""
         if progress.total:
             self._share = min(1.0, progress.frames / progress.total)
-        self.only_ask(progress)
+        self.check(progress)
 
-    def only_ask(self, _progress: FilmProgress) -> None:
+    def check(self, _progress: FilmProgress) -> None:
         """After each frame of the preview, which is no progress of the film."""
-        if time.monotonic() - self._told_at < _TELL_EVERY_S:
+        if time.monotonic() - self._report_s < _REPORT_INTERVAL_S:
             return
-        self._told_at = time.monotonic()
-        if not self._go_on(self._share):
-            raise Stopped
+        self._report_s = time.monotonic()
+        if not self._on_progress(self._share):
+            raise CancelledError

@@ -13,7 +13,7 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from photochrom.web.errors import Refused
+from photochrom.web.errors import InvalidInput
 from photochrom.web.i18n import _
 from photochrom.web.settings import WebSettings, current_settings
 
@@ -95,15 +95,15 @@ def init_security(app: Flask, settings: WebSettings) -> None:
     app.json = _ShallowJson(app)
     if settings.trusted_proxies:
         depth = settings.trusted_proxies
-        proxied = ProxyFix(app.wsgi_app, x_for=depth, x_proto=depth, x_host=depth)
-        app.wsgi_app = proxied  # type: ignore[method-assign]
-    app.before_request(_only_by_name)
-    app.before_request(_only_this_machine)
-    app.before_request(_no_zero_bytes)
-    app.before_request(_not_too_large)  # before CSRF, which reads the body
+        proxy = ProxyFix(app.wsgi_app, x_for=depth, x_proto=depth, x_host=depth)
+        app.wsgi_app = proxy  # type: ignore[method-assign]
+    app.before_request(_check_host)
+    app.before_request(_check_machine)
+    app.before_request(_refuse_zero_bytes)
+    app.before_request(_check_body_length)  # before CSRF, which reads the body
     csrf.init_app(app)
     limiter.init_app(app)
-    app.after_request(_with_headers)
+    app.after_request(_add_headers)
 
 
 def safe_next(target: str | None, default: str = "/") -> str:
@@ -159,7 +159,7 @@ def own_address() -> str:
     return f"{scheme}://localhost:{port}"
 
 
-def _only_by_name() -> None:
+def _check_host() -> None:
     """Answer to the names that were set, if any were.
 
     In a studio without accounts a page elsewhere could otherwise give itself this machine's
@@ -170,15 +170,15 @@ def _only_by_name() -> None:
         return
     names = {*_HERE, urlsplit(settings.public_url).hostname, *settings.allowed_hosts}
     if urlsplit(f"//{request.host}").hostname not in names:
-        raise Refused(_("This studio does not answer to that name; look at allowed_hosts."))
+        raise InvalidInput(_("This studio does not answer to that name; look at allowed_hosts."))
 
 
-def _only_this_machine() -> None:
+def _check_machine() -> None:
     if current_settings().local and not is_loopback(request.remote_addr):
         abort(403)
 
 
-def _no_zero_bytes() -> None:
+def _refuse_zero_bytes() -> None:
     """Refuse addresses with a zero byte: none of ours has one, and PostgreSQL has no such text."""
     if "\0" in request.path:
         abort(404)
@@ -186,7 +186,7 @@ def _no_zero_bytes() -> None:
         abort(400)
 
 
-def _not_too_large() -> Any:
+def _check_body_length() -> Any:
     """Refuse by the announced length, before anything of the body is read.
 
     Large bodies are for pictures, and then only from those who are known.
@@ -194,16 +194,16 @@ def _not_too_large() -> Any:
     files = request.mimetype.startswith(_FILES) and request.blueprint in _TAKE_FILES
     if not files:
         request.max_content_length = _FORM_BYTES
-    limit, announced = request.max_content_length, request.content_length or 0
-    if limit is not None and announced > limit:
+    limit, length = request.max_content_length, request.content_length or 0
+    if limit is not None and length > limit:
         abort(413)
-    large = announced > _FORM_BYTES and request.blueprint == "pictures"
+    large = length > _FORM_BYTES and request.blueprint == "pictures"
     if large and not current_user.is_authenticated:
         return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
     return None
 
 
-def _with_headers(response: Response) -> Response:
+def _add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if current_settings().secure_cookies and request.is_secure:

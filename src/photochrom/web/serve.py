@@ -27,10 +27,10 @@ from photochrom.web.pictures.live_preview import current_previewer
 from photochrom.web.settings import CONFIG, PREFIX, WebSettings
 from photochrom.web.worker import migrate
 
-_WORKER_STOPS_WITHIN_S: Final = 8.0
-_RESTART_AFTER_S: Final = (0.2, 1.0, 5.0, 20.0)
+_STOP_TIMEOUT_S: Final = 8.0
+_RESTART_DELAYS_S: Final = (0.2, 1.0, 5.0, 20.0)
 """A worker that dies again and again is started ever more slowly."""
-_LIVED_WELL_S: Final = 60.0
+_STABLE_S: Final = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def serve(
     port: int,
     config: Path | None = None,
     with_worker: bool = True,
-    tell: Callable[[str], None] = lambda _text: None,
+    report: Callable[[str], None] = lambda _text: None,
 ) -> None:
     """Answer requests until SIGTERM or SIGINT.
 
@@ -59,7 +59,7 @@ def serve(
     model_card(settings.model)  # a wrong name is told now, not at the first picture
     app = create_app(settings)
     migrate(app, settings)
-    with _stopping_by_signal(), contextlib.ExitStack() as stack:
+    with _stop_by_signal(), contextlib.ExitStack() as stack:
         try:
             server = create_server(
                 app,
@@ -81,12 +81,12 @@ def serve(
         if with_worker:
             stack.enter_context(_Worker(settings, config))
         threading.Thread(target=_warm_up, args=(app,), daemon=True).start()
-        tell(f"http://{_shown(host)}:{_port_of(server)}")
+        report(f"http://{_display_host(host)}:{_server_port(server)}")
         server.run()
 
 
 @contextlib.contextmanager
-def _stopping_by_signal() -> Iterator[None]:
+def _stop_by_signal() -> Iterator[None]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise SystemExit  # waitress ends its loop and its threads at this, and returns
 
@@ -129,7 +129,7 @@ class _Worker:
             return
         process.terminate()
         try:
-            process.wait(_WORKER_STOPS_WITHIN_S)
+            process.wait(_STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()  # what it was at waits again; nothing is lost
             process.wait()
@@ -144,17 +144,17 @@ class _Worker:
         )
 
     def _keep_alive(self) -> None:
-        died, started_at = 0, time.monotonic()
+        deaths, started_at = 0, time.monotonic()
         while not self._stop.wait(0.1):
             if self._process is None or self._process.poll() is None:
                 continue
             lived_s = time.monotonic() - started_at
-            died = 0 if lived_s > _LIVED_WELL_S else died
-            wait_s = _RESTART_AFTER_S[min(died, len(_RESTART_AFTER_S) - 1)]
+            deaths = 0 if lived_s > _STABLE_S else deaths
+            wait_s = _RESTART_DELAYS_S[min(deaths, len(_RESTART_DELAYS_S) - 1)]
             _log.warning("the worker ended (%s); another starts", self._process.returncode)
             if self._stop.wait(wait_s):
                 return
-            died, started_at = died + 1, time.monotonic()
+            deaths, started_at = deaths + 1, time.monotonic()
             self._start()
 
 
@@ -164,7 +164,7 @@ def _warm_up(app: Flask) -> None:
         current_previewer().warm_up()
 
 
-def _port_of(server: Any) -> int:
+def _server_port(server: Any) -> int:
     """The port that a server of waitress got; of a name with several addresses, the first one's."""
     several = getattr(server, "effective_listen", None)
     return int(several[0][1] if several else server.effective_port)
@@ -177,7 +177,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _shown(host: str) -> str:
+def _display_host(host: str) -> str:
     """The host as it stands in an address that can be opened."""
     if host in ("0.0.0.0", "::"):
         return "localhost"

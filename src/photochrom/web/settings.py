@@ -124,17 +124,17 @@ def load_settings(
     environ = os.environ if environ is None else environ
     if config is None and environ.get(CONFIG):
         config = Path(environ[CONFIG])
-    given: dict[str, Any] = {} if config is None else _from_file(config)
+    values: dict[str, Any] = {} if config is None else _from_file(config)
     kinds = typing.get_type_hints(WebSettings)
     for variable, text in environ.items():
         if variable.startswith(PREFIX) and variable != CONFIG:
             name = variable.removeprefix(PREFIX).lower()
-            _must_be_known(name, variable)
-            given[name] = _parsed(kinds[name], text, variable)
+            _check_name_known(name, variable)
+            values[name] = _convert_text(kinds[name], text, variable)
     for name, value in (overrides or {}).items():
-        _must_be_known(name, name)
-        given[name] = value
-    return WebSettings(**given)
+        _check_name_known(name, name)
+        values[name] = value
+    return WebSettings(**values)
 
 
 def keep_settings(app: Flask, settings: WebSettings) -> None:
@@ -159,34 +159,34 @@ def _from_file(path: Path) -> dict[str, Any]:
     if unknown or not isinstance(table.get("web", {}), dict):
         raise SettingsError(f"{path}: settings stand in one table [web], got {unknown or 'web'}")
     kinds = typing.get_type_hints(WebSettings)
-    given = {}
+    values = {}
     for name, value in table.get("web", {}).items():
-        _must_be_known(name, f"{path}: web.{name}")
-        given[name] = _typed(kinds[name], value, f"{path}: web.{name}")
+        _check_name_known(name, f"{path}: web.{name}")
+        values[name] = _convert_toml(kinds[name], value, f"{path}: web.{name}")
         if name == "data_dir":
-            given[name] = path.parent / Path(value).expanduser()
-    return given
+            values[name] = path.parent / Path(value).expanduser()
+    return values
 
 
-def _must_be_known(name: str, where: str) -> None:
-    known = [field.name for field in dataclasses.fields(WebSettings)]
-    if name not in known:
-        raise SettingsError(f"unknown setting {where}; known settings: {', '.join(known)}")
+def _check_name_known(name: str, where: str) -> None:
+    names = [field.name for field in dataclasses.fields(WebSettings)]
+    if name not in names:
+        raise SettingsError(f"unknown setting {where}; known settings: {', '.join(names)}")
 
 
-def _typed(kind: Any, value: Any, where: str) -> Any:
+def _convert_toml(kind: Any, value: Any, where: str) -> Any:
     """A TOML value as the setting's type."""
-    wanted: type[Any] = {Path: str, bool: bool, int: int, str: str}.get(kind, list)
+    toml_type: type[Any] = {Path: str, bool: bool, int: int, str: str}.get(kind, list)
     entries = value if isinstance(value, list) else []
-    if type(value) is not wanted or not all(isinstance(entry, str) for entry in entries):
-        name = "list of strings" if wanted is list else wanted.__name__
+    if type(value) is not toml_type or not all(isinstance(entry, str) for entry in entries):
+        name = "list of strings" if toml_type is list else toml_type.__name__
         raise SettingsError(f"{where} must be {name}, got {value!r}")
     if kind is Path:
         return Path(value)
-    return tuple(value) if wanted is list else value
+    return tuple(value) if toml_type is list else value
 
 
-def _parsed(kind: Any, text: str, where: str) -> Any:
+def _convert_text(kind: Any, text: str, where: str) -> Any:
     """An environment variable as the setting's type."""
     if kind is bool:
         if text.lower() not in (*_YES, *_NO):
@@ -210,8 +210,8 @@ def _check(settings: WebSettings) -> None:
             raise SettingsError(f"{name} must be at least {least}, got {getattr(settings, name)}")
     for name in ("login_rate", "upload_rate", "api_rate"):
         if not _RATE.fullmatch(getattr(settings, name)):
-            wanted = "a number and a time, such as '10 per minute'"
-            raise SettingsError(f"{name} must be {wanted}, got {getattr(settings, name)!r}")
+            form = "a number and a time, such as '10 per minute'"
+            raise SettingsError(f"{name} must be {form}, got {getattr(settings, name)!r}")
     schemes = {
         "public_url": ("http://", "https://"),
         "queue_url": ("redis://", "rediss://"),

@@ -62,7 +62,7 @@ class Storage:
         self._incoming = data_dir / "incoming"
 
     @contextlib.contextmanager
-    def received(self, stream: IO[bytes], limit: int) -> Iterator[Path]:
+    def receive(self, stream: IO[bytes], limit: int) -> Iterator[Path]:
         """What somebody sends, as a file that is gone after the block unless `keep` took it.
 
         limit: bytes. Raises TooLarge as soon as there are more; nothing is left of them.
@@ -123,7 +123,7 @@ class Storage:
         """The original at the size of a screen."""
         return self.folder(picture_id) / "preview-grey.jpg"
 
-    def thumb(self, picture_id: str) -> Path:
+    def thumbnail(self, picture_id: str) -> Path:
         """The small picture of the library."""
         return self.folder(picture_id) / "thumb.jpg"
 

@@ -31,20 +31,20 @@ from photochrom.web.database import db, is_outage, new_id, upgrade_database
 from photochrom.web.errors import SettingsError
 from photochrom.web.i18n import _
 from photochrom.web.logs import start_logs
-from photochrom.web.render import Order, Stopped, color
+from photochrom.web.render import CancelledError, RenderTask, render
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
 
 READY: Final = "The worker is ready."
 """What it says when it begins to look at the queue."""
 
-_LOOK_EVERY_S: Final = 0.05
-_ASK_ROWS_EVERY_S: Final = 10.0
-_SWEEP_EVERY_S: Final = 3600.0
+_POLL_INTERVAL_S: Final = 0.05
+_QUERY_INTERVAL_S: Final = 10.0
+_SWEEP_INTERVAL_S: Final = 3600.0
 _WAIT_FOR_LOCK_S: Final = 20.0
-_STOP_WITHIN_S: Final = 5.0
+_STOP_TIMEOUT_S: Final = 5.0
 _FILM_NICENESS: Final = 10
-_TRY_AGAIN_S: Final = 60.0
+_RETRY_S: Final = 60.0
 """A film that could not be written is tried again after so long, the next time after four times
 as long, and so on: a disk that is full stays so for a while."""
 
@@ -70,22 +70,22 @@ class Worker:
         with self._app.app_context():
             jobs.reclaim_all()
         threads = [
-            threading.Thread(target=self._serve, args=(kind,), name=kind, daemon=True)
+            threading.Thread(target=self._run_queue, args=(kind,), name=kind, daemon=True)
             for kind in jobs.KINDS
         ]
         for thread in threads:
             thread.start()
-        swept_at = -_SWEEP_EVERY_S
+        sweep_s = -_SWEEP_INTERVAL_S
         # A signal is seen between two waits only.
         while not self._stop.wait(0.2):
-            if time.monotonic() - swept_at > _SWEEP_EVERY_S:
-                swept_at = time.monotonic()
-                with self._app.app_context(), _survived("sweep"):
+            if time.monotonic() - sweep_s > _SWEEP_INTERVAL_S:
+                sweep_s = time.monotonic()
+                with self._app.app_context(), _log_errors("sweep"):
                     sweep(self._settings, self._storage)
             if not all(thread.is_alive() for thread in threads):
                 break
         self._stop.set()
-        until = time.monotonic() + _STOP_WITHIN_S
+        until = time.monotonic() + _STOP_TIMEOUT_S
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
 
@@ -103,7 +103,7 @@ class Worker:
                     _log.warning("picture %s: the database does not answer (%s)", picture_id, kind)
                 else:
                     _log.exception("picture %s: its end cannot be written down", picture_id)
-                    jobs.let_go(picture_id, revision, self._name, tried=True)
+                    jobs.release(picture_id, revision, self._name, count_attempt=True)
 
     def _work(self, picture_id: str, revision: int) -> None:
         picture = jobs.claim(picture_id, revision, self._name)
@@ -113,50 +113,50 @@ class Worker:
         try:
             if attempts > jobs.MAX_ATTEMPTS:
                 raise InputError(_("The studio broke down each time it tried this picture."))
-            order = Order.of(picture)
+            task = RenderTask.of(picture)
             db.session.rollback()
-            self._color(order)
-        except Stopped:
-            jobs.let_go(picture_id, revision, self._name, tried=False)
+            self._render(task)
+        except CancelledError:
+            jobs.release(picture_id, revision, self._name, count_attempt=False)
         except PhotochromError as error:
             _log.warning("picture %s: %s", picture_id, type(error).__name__)
             if kind == "film" and isinstance(error, OutputError) and attempts < jobs.MAX_ATTEMPTS:
                 # The disk may have space again, and the finished segments are worth hours.
-                wait_s = _TRY_AGAIN_S * 4 ** (attempts - 1)
+                wait_s = _RETRY_S * 4 ** (attempts - 1)
                 self._not_before[picture_id, revision] = time.monotonic() + wait_s
-                jobs.let_go(picture_id, revision, self._name, tried=True)
+                jobs.release(picture_id, revision, self._name, count_attempt=True)
             else:
-                self._give_up(picture_id, revision, self._told(error, picture_id))
+                self._give_up(picture_id, revision, self._owner_message(error, picture_id))
         except Exception as error:
             if is_outage(error):
                 raise  # neither the picture nor the studio is to blame
             _log.exception("picture %s", picture_id)
-            self._give_up(picture_id, revision, _of_ours(error))
+            self._give_up(picture_id, revision, _internal_problem(error))
 
     def _give_up(self, picture_id: str, revision: int, problem: str) -> None:
         self._storage.remove_segments(picture_id)
         size = self._storage.size(picture_id)
-        jobs.failed(picture_id, revision, self._name, problem, size)
+        jobs.fail(picture_id, revision, self._name, problem, size)
 
-    def _color(self, order: Order) -> None:
-        def go_on(progress: float) -> bool:
-            wanted = jobs.told_progress(order.picture_id, order.revision, self._name, progress)
-            return wanted and not self._stop.is_set()
+    def _render(self, task: RenderTask) -> None:
+        def on_progress(progress: float) -> bool:
+            is_wanted = jobs.report_progress(task.picture_id, task.revision, self._name, progress)
+            return is_wanted and not self._stop.is_set()
 
-        began = time.perf_counter()
-        color(order, self._storage, self._network, self._settings, go_on)
-        size = self._storage.size(order.picture_id)
-        if jobs.finished(order.picture_id, order.revision, self._name, size):
-            self._storage.forget_revisions(order.picture_id, before=order.revision)
-            if (left := self._storage.size(order.picture_id)) != size:
-                jobs.counted(order.picture_id, left)
-            took_s = time.perf_counter() - began
-            _log.info("coloured a %s in %.2f s", order.kind, took_s)
+        start_s = time.perf_counter()
+        render(task, self._storage, self._network, self._settings, on_progress)
+        size = self._storage.size(task.picture_id)
+        if jobs.finish(task.picture_id, task.revision, self._name, size):
+            self._storage.forget_revisions(task.picture_id, before=task.revision)
+            if (remaining := self._storage.size(task.picture_id)) != size:
+                jobs.update_size(task.picture_id, remaining)
+            took_s = time.perf_counter() - start_s
+            _log.info("coloured a %s in %.2f s", task.kind, took_s)
         else:
             # It was corrected or deleted meanwhile; a later revision makes its own result.
-            self._storage.forget_revisions(order.picture_id, before=order.revision + 1)
+            self._storage.forget_revisions(task.picture_id, before=task.revision + 1)
 
-    def _told(self, error: PhotochromError, picture_id: str) -> str:
+    def _owner_message(self, error: PhotochromError, picture_id: str) -> str:
         """An error for the picture's owner, who must not read where files lie here."""
         if isinstance(error, OutputError):
             # The place stands before the reason, and behind it advice for the command line.
@@ -168,34 +168,34 @@ class Worker:
         folder = self._storage.folder(picture_id)
         return str(error).replace(f"{folder}{os.sep}", "")
 
-    def _serve(self, kind: str) -> None:
+    def _run_queue(self, kind: str) -> None:
         """The loop of one thread."""
         if kind == "film":
-            _yield_to_others()
+            _lower_priority()
         queue = jobs.make_queue(self._settings, kind)
         task = jobs.color_task(queue, self.work)
-        with _survived("start of the queue"):
+        with _log_errors("start of the queue"):
             queue.storage.flush_queue()  # the rows know better
-        asked_at = -_ASK_ROWS_EVERY_S
+        query_s = -_QUERY_INTERVAL_S
         while not self._stop.is_set():
-            with _survived("queue"):
-                taken = queue.dequeue()
-                if taken is not None:
-                    queue.execute(taken)
+            with _log_errors("queue"):
+                message = queue.dequeue()
+                if message is not None:
+                    queue.execute(message)
                     continue
-                if time.monotonic() - asked_at > _ASK_ROWS_EVERY_S:
-                    asked_at = time.monotonic()
-                    for job in self._waiting(kind):
+                if time.monotonic() - query_s > _QUERY_INTERVAL_S:
+                    query_s = time.monotonic()
+                    for job in self._list_due(kind):
                         jobs.put(task, job)
                     continue
-            self._stop.wait(_LOOK_EVERY_S)
+            self._stop.wait(_POLL_INTERVAL_S)
 
-    def _waiting(self, kind: str) -> list[jobs.Job]:
+    def _list_due(self, kind: str) -> list[jobs.Job]:
         """What is due; for the thread of this kind, while it has nothing in hand."""
         with self._app.app_context():
-            jobs.take_back(kind, self._name)
-            found = jobs.waiting_rows(kind)
-        return [job for job in found if self._is_due(job)]
+            jobs.reclaim_own(kind, self._name)
+            waiting = jobs.list_waiting(kind)
+        return [job for job in waiting if self._is_due(job)]
 
     def _is_due(self, job: jobs.Job) -> bool:
         key = (job.picture_id, job.revision)
@@ -230,7 +230,7 @@ def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         if with_parent:
-            watch = threading.Thread(target=_until_end_of, args=(sys.stdin, worker), daemon=True)
+            watch = threading.Thread(target=_watch_input, args=(sys.stdin, worker), daemon=True)
             watch.start()
         _log.info("%s %s on %s", READY, network.card.title, network.device)
         worker.run()
@@ -247,27 +247,27 @@ def _warm_up(network: Network) -> None:
     colorize(np.zeros((64, 64), np.uint8), model=network)
 
 
-def _until_end_of(stream: IO[str], worker: Worker) -> None:
+def _watch_input(stream: IO[str], worker: Worker) -> None:
     with contextlib.suppress(OSError, ValueError):
         while stream.read(1):
             pass
     worker.stop()
 
 
-def _yield_to_others() -> None:
+def _lower_priority() -> None:
     """Films take a lower priority than photos and pages; their threads inherit it."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _FILM_NICENESS)
 
 
-def _of_ours(error: Exception) -> str:
+def _internal_problem(error: Exception) -> str:
     if isinstance(error, MemoryError) or "Insufficient memory" in str(error):  # OpenCV's own error
         return _("This picture needs more memory than the studio has.")
     return _("The studio made a mistake with this picture. Its owner can read more in the log.")
 
 
 @contextlib.contextmanager
-def _survived(what: str) -> Iterator[None]:
+def _log_errors(what: str) -> Iterator[None]:
     """Log whatever breaks, and wait a little: a queue or database that is away comes back."""
     try:
         yield

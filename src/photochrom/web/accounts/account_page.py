@@ -12,7 +12,7 @@ from photochrom.web.accounts.forms import ChangePassword, DeleteAccount, NewToke
 from photochrom.web.accounts.login import begin_session, login_required, this_user
 from photochrom.web.accounts.passwords import is_password
 from photochrom.web.database import Token, db
-from photochrom.web.errors import Refused
+from photochrom.web.errors import InvalidInput
 from photochrom.web.i18n import _
 from photochrom.web.pictures.library import used_bytes
 from photochrom.web.security import limiter, login_rate, user_key
@@ -25,7 +25,7 @@ _guesses = limiter.shared_limit(login_rate, scope="own password", key_func=user_
 
 
 @blueprint.after_request
-def _not_kept(response: Response) -> Response:
+def _forbid_caching(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -42,7 +42,7 @@ def account() -> Page:
 @_guesses
 def password() -> Page:
     """Change the password; this browser stays logged in, all others are logged out."""
-    _only_with_accounts()
+    _require_accounts()
     user, form = this_user(), ChangePassword()
     valid = form.validate_on_submit()
     if not form.current.errors and not is_password(form.current.data, user.password_hash):
@@ -59,7 +59,7 @@ def password() -> Page:
 @login_required
 def sessions() -> Page:
     """Log out on all other devices."""
-    _only_with_accounts()
+    _require_accounts()
     user = this_user()
     service.end_sessions(user)
     begin_session(user)
@@ -72,7 +72,7 @@ def sessions() -> Page:
 @_guesses
 def delete() -> Page:
     """Delete the account with all its pictures, for good."""
-    _only_with_accounts()
+    _require_accounts()
     user, form = this_user(), DeleteAccount()
     if form.validate_on_submit():
         if is_password(form.confirm.data, user.password_hash):
@@ -86,7 +86,7 @@ def delete() -> Page:
 
 @blueprint.get("/tokens")
 @login_required
-def tokens_of_user() -> Page:
+def show_tokens() -> Page:
     """Lead to where tokens are shown."""
     return redirect("/account#tokens")
 
@@ -100,8 +100,8 @@ def create_token() -> Page:
     if form.validate_on_submit():
         try:
             _token, secret = tokens.create_token(this_user(), form.token_name.data)
-        except Refused as refused:
-            form.token_name.errors = [str(refused)]
+        except InvalidInput as error:
+            form.token_name.errors = [str(error)]
         else:
             return _page(secret=secret)
     return _page(form), 400
@@ -116,17 +116,17 @@ def revoke_token(number: int) -> Page:
     return redirect("/account#tokens")
 
 
-def _page(sent: FlaskForm | None = None, secret: str = "") -> str:
+def _page(bound_form: FlaskForm | None = None, secret: str = "") -> str:
     """The account page, with the form that was sent and refused, if one was."""
     user = this_user()
     forms = {kind: kind(formdata=None) for kind in (ChangePassword, DeleteAccount, NewToken)}
-    if sent is not None:
-        forms[type(sent)] = sent
+    if bound_form is not None:
+        forms[type(bound_form)] = bound_form
     return render_template(
         "accounts/account.html",
         user=user,
-        stored=used_bytes(user.id),
-        quota=current_settings().quota_mb * 1_000_000,
+        stored_bytes=used_bytes(user.id),
+        quota_bytes=current_settings().quota_mb * 1_000_000,
         tokens=list(db.session.scalars(select(Token).filter_by(user_id=user.id))),
         secret=secret,
         password_form=forms[ChangePassword],
@@ -135,6 +135,6 @@ def _page(sent: FlaskForm | None = None, secret: str = "") -> str:
     )
 
 
-def _only_with_accounts() -> None:
+def _require_accounts() -> None:
     if current_settings().local:
         abort(404)

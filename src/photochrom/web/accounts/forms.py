@@ -12,11 +12,11 @@ from flask_wtf import FlaskForm
 from wtforms import Field, Form, PasswordField, StringField
 from wtforms.validators import EqualTo, StopValidation
 
-from photochrom.web.accounts.passwords import LONGEST, SHORTEST
+from photochrom.web.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from photochrom.web.i18n import _
 
 Validator = Callable[[Form, Field], None]
-NAME_LENGTH = 100
+MAX_NAME_LENGTH = 100
 """Characters of a name, of a person or of a token."""
 
 
@@ -25,7 +25,7 @@ def tidy(text: str | None) -> str:
     return unicodedata.normalize("NFC", text or "").strip()
 
 
-def filled(message: str) -> Validator:
+def not_empty(message: str) -> Validator:
     """Refuses an empty field, and asks nothing more of it."""
 
     def check(_form: Form, field: Field) -> None:
@@ -40,7 +40,7 @@ def printable(_form: Form, field: Field) -> None:
     if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
            and character != "\u200d" for character in field.data):  # fmt: skip
         raise StopValidation(_("This holds characters that cannot be shown."))
-    if len(field.data) > NAME_LENGTH:
+    if len(field.data) > MAX_NAME_LENGTH:
         raise StopValidation(_("Use at most 100 characters."))
 
 
@@ -57,7 +57,7 @@ def normal_email(text: str) -> str:
     return validate_email(text, check_deliverability=False).normalized.casefold()
 
 
-def as_kept(text: str | None) -> str:
+def stored_email(text: str | None) -> str:
     """``text`` as the database would have it; "" for what cannot be anybody's address."""
     try:
         return normal_email(tidy(text))
@@ -67,30 +67,30 @@ def as_kept(text: str | None) -> str:
 
 def account_key() -> str:
     """The account that a form is for, so that many addresses together cannot guess faster."""
-    return "account:" + hashlib.sha256(as_kept(request.form.get("email")).encode()).hexdigest()
+    return "account:" + hashlib.sha256(stored_email(request.form.get("email")).encode()).hexdigest()
 
 
-def long_enough(_form: Form, field: Field) -> None:
+def check_length(_form: Form, field: Field) -> None:
     """Refuses a password that is too short to keep anybody out, or too long to be hashed."""
-    if len(field.data) < SHORTEST:
+    if len(field.data) < MIN_LENGTH:
         raise StopValidation(_("Use at least 10 characters."))
-    if len(field.data) > LONGEST:
+    if len(field.data) > MAX_LENGTH:
         raise StopValidation(_("Use at most 1000 characters."))
 
 
-def chosen(label: str) -> PasswordField:
+def new_password_field(label: str) -> PasswordField:
     """A field for a password that is new."""
     return PasswordField(
         label,
-        validators=[filled(_("Enter a password.")), long_enough],
+        validators=[not_empty(_("Enter a password.")), check_length],
         render_kw={"autocomplete": "new-password"},
     )
 
 
-class Repeated(FlaskForm):
+class NewPasswordForm(FlaskForm):
     """A new password, written twice."""
 
-    password = chosen(_("New password"))
+    password = new_password_field(_("New password"))
     again = PasswordField(
         _("Password again"),
         validators=[EqualTo("password", message=_("The two passwords differ."))],
@@ -98,20 +98,20 @@ class Repeated(FlaskForm):
     )
 
 
-class SignUp(Repeated):
+class SignUp(NewPasswordForm):
     """A new account."""
 
-    password = chosen(_("Password"))
+    password = new_password_field(_("Password"))
     name = StringField(
         _("Name"),
         filters=[tidy],
-        validators=[filled(_("Enter your name.")), printable],
-        render_kw={"autocomplete": "name", "maxlength": NAME_LENGTH},
+        validators=[not_empty(_("Enter your name.")), printable],
+        render_kw={"autocomplete": "name", "maxlength": MAX_NAME_LENGTH},
     )
     email = StringField(
         _("Email address"),
         filters=[tidy],
-        validators=[filled(_("Enter your email address.")), email],
+        validators=[not_empty(_("Enter your email address.")), email],
         render_kw={"autocomplete": "email", "type": "email", "inputmode": "email"},
     )
 
@@ -122,12 +122,12 @@ class LogIn(FlaskForm):
     email = StringField(
         _("Email address"),
         filters=[tidy],
-        validators=[filled(_("Enter your email address."))],
+        validators=[not_empty(_("Enter your email address."))],
         render_kw={"autocomplete": "username", "type": "email", "inputmode": "email"},
     )
     password = PasswordField(
         _("Password"),
-        validators=[filled(_("Enter a password."))],
+        validators=[not_empty(_("Enter a password."))],
         render_kw={"autocomplete": "current-password"},
     )
 
@@ -138,17 +138,17 @@ class AskReset(FlaskForm):
     email = StringField(
         _("Email address"),
         filters=[tidy],
-        validators=[filled(_("Enter your email address.")), email],
+        validators=[not_empty(_("Enter your email address.")), email],
         render_kw={"autocomplete": "username", "type": "email", "inputmode": "email"},
     )
 
 
-class ChangePassword(Repeated):
+class ChangePassword(NewPasswordForm):
     """The present password, and another."""
 
     current = PasswordField(
         _("Present password"),
-        validators=[filled(_("Enter a password."))],
+        validators=[not_empty(_("Enter a password."))],
         render_kw={"autocomplete": "current-password"},
     )
 
@@ -158,7 +158,7 @@ class DeleteAccount(FlaskForm):
 
     confirm = PasswordField(
         _("Your password"),
-        validators=[filled(_("Enter a password."))],
+        validators=[not_empty(_("Enter a password."))],
         render_kw={"autocomplete": "current-password"},
     )
 
@@ -169,6 +169,6 @@ class NewToken(FlaskForm):
     token_name = StringField(
         _("What is it for?"),
         filters=[tidy],
-        validators=[filled(_("Enter a name.")), printable],
-        render_kw={"maxlength": NAME_LENGTH, "autocomplete": "off"},
+        validators=[not_empty(_("Enter a name.")), printable],
+        render_kw={"maxlength": MAX_NAME_LENGTH, "autocomplete": "off"},
     )

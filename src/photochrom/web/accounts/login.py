@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from photochrom.web.database import User, db
 from photochrom.web.error_pages import wants_json
-from photochrom.web.errors import LoginNeeded
+from photochrom.web.errors import LoginRequired
 from photochrom.web.i18n import _
 from photochrom.web.settings import current_settings
 
@@ -31,16 +31,16 @@ def init_login(app: Flask) -> None:
     manager = LoginManager()
     # Its protection ends a session whose network address changes, as a phone's does all day.
     manager.session_protection = None
-    manager.user_loader(_user_of_session)
+    manager.user_loader(_find_session_user)
     manager.request_loader(lambda _request: local_user())
-    manager.unauthorized_handler(_unauthorized)
+    manager.unauthorized_handler(_handle_unauthorized)
     manager.init_app(app)
 
 
 def login_required(view: Callable[P, T]) -> Callable[P, T]:
     """A view for those who are logged in; others are led to the log-in page, programs get 401."""
-    checked: Callable[P, T] = _login_required(view)
-    return checked
+    guard: Callable[P, T] = _login_required(view)
+    return guard
 
 
 def this_user() -> User:
@@ -73,7 +73,7 @@ def local_user() -> User | None:
     return user
 
 
-def _user_of_session(key: str) -> User | None:
+def _find_session_user(key: str) -> User | None:
     if current_settings().local:
         return local_user()
     number, _dot, epoch = key.partition(".")
@@ -81,9 +81,9 @@ def _user_of_session(key: str) -> User | None:
     return user if user is not None and epoch == str(user.session_epoch) else None
 
 
-def _unauthorized() -> AnyResponse:
+def _handle_unauthorized() -> AnyResponse:
     if wants_json():
-        raise LoginNeeded(_("Log in first."))
+        raise LoginRequired(_("Log in first."))
     target = request.full_path.rstrip("?") if request.method == "GET" else None
     answer: Response = redirect(url_for("accounts.log_in", next=target))  # type: ignore[assignment]
     return answer

@@ -7,7 +7,14 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from photochrom.web.accounts import service
-from photochrom.web.accounts.forms import AskReset, LogIn, Repeated, SignUp, account_key, as_kept
+from photochrom.web.accounts.forms import (
+    AskReset,
+    LogIn,
+    NewPasswordForm,
+    SignUp,
+    account_key,
+    stored_email,
+)
 from photochrom.web.accounts.login import begin_session
 from photochrom.web.errors import Conflict
 from photochrom.web.i18n import _
@@ -21,13 +28,13 @@ REFUSED = 400
 
 
 @blueprint.before_request
-def _only_with_accounts() -> None:
+def _require_accounts() -> None:
     if current_settings().local:
         abort(404)
 
 
 @blueprint.after_request
-def _not_kept(response: Response) -> Response:
+def _forbid_caching(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -51,8 +58,8 @@ def create() -> Page:
     elif valid:
         try:
             user = service.create_user(form.name.data, form.email.data, form.password.data)
-        except Conflict as taken:
-            form.email.errors = [str(taken)]
+        except Conflict as error:
+            form.email.errors = [str(error)]
         else:
             begin_session(user)
             return redirect(safe_next(request.args.get("next")))
@@ -74,7 +81,7 @@ def begin() -> Page:
     """Log in; what fails does not tell whether the email has an account."""
     form = LogIn()
     if form.validate_on_submit():
-        user = service.user_with(as_kept(form.email.data), form.password.data)
+        user = service.authenticate(stored_email(form.email.data), form.password.data)
         if user is not None:
             begin_session(user)
             return redirect(safe_next(request.args.get("next")))
@@ -93,7 +100,7 @@ def log_out() -> Page:
 @blueprint.get("/reset")
 def ask_reset() -> Page:
     """Show the form that asks for a link."""
-    return render_template("accounts/ask_reset.html", form=AskReset(), asked=False)
+    return render_template("accounts/ask_reset.html", form=AskReset(), is_sent=False)
 
 
 @blueprint.post("/reset")
@@ -103,7 +110,7 @@ def send_reset() -> Page:
     """Send a link if there is such an account; the page says the same either way."""
     form = AskReset()
     if not form.validate_on_submit():
-        return render_template("accounts/ask_reset.html", form=form, asked=False), REFUSED
+        return render_template("accounts/ask_reset.html", form=form, is_sent=False), REFUSED
     user = service.find_user(form.email.data)
     if user is not None:
         link = f"{own_address()}/reset/{service.reset_token(user, _secret())}"
@@ -116,28 +123,28 @@ def send_reset() -> Page:
             current_settings(), user.email, _("Your new password"), text.replace("{link}", link)
         )
     by_mail = bool(current_settings().mail_url)
-    return render_template("accounts/ask_reset.html", form=form, asked=True, by_mail=by_mail)
+    return render_template("accounts/ask_reset.html", form=form, is_sent=True, by_mail=by_mail)
 
 
-@blueprint.route("/reset/<signed>", methods=["GET", "POST"])
+@blueprint.route("/reset/<token>", methods=["GET", "POST"])
 @limiter.limit(login_rate, methods=["POST"])
-def reset(signed: str) -> Page:
+def reset(token: str) -> Page:
     """Set a new password by a link, once."""
-    user = service.user_of_reset(signed, _secret())
+    user = service.find_reset_user(token, _secret())
     if user is None:
-        return _used_up()
-    form = Repeated()
+        return _refuse_link()
+    form = NewPasswordForm()
     if not form.validate_on_submit():
         page = render_template("accounts/reset.html", form=form, user=user)
         return page if request.method == "GET" else (page, REFUSED)
     if not service.use_reset(user, form.password.data):
-        return _used_up()
+        return _refuse_link()
     session.clear()
     flash(_("Your new password is set. Log in with it."))
     return redirect("/log-in")
 
 
-def _used_up() -> Response:
+def _refuse_link() -> Response:
     flash(_("This link has been used or is too old. Ask for another."), "error")
     return redirect("/reset")
 

@@ -41,7 +41,7 @@ def create_user(name: str, email: str, password: str) -> User:
     return user
 
 
-def user_with(email: str, password: str) -> User | None:
+def authenticate(email: str, password: str) -> User | None:
     """The user whom email, as it is kept, and password belong to.
 
     None after the same time whichever is wrong.
@@ -73,7 +73,7 @@ def reset_token(user: User, secret: str) -> str:
     return _signer(secret).dumps([user.id, user.session_epoch])
 
 
-def user_of_reset(token: str, secret: str) -> User | None:
+def find_reset_user(token: str, secret: str) -> User | None:
     """Whose password a link may set; None if it is not ours, too old, or was used."""
     try:
         number, epoch = _signer(secret).loads(token, max_age=RESET_HOURS * 3600)
@@ -85,14 +85,14 @@ def user_of_reset(token: str, secret: str) -> User | None:
 
 def use_reset(user: User, password: str) -> bool:
     """Set the password by a link; False if the same link was used in this moment elsewhere."""
-    claimed = db.session.execute(
+    result = db.session.execute(
         update(User)
         .where(User.id == user.id, User.session_epoch == user.session_epoch)
         .values(session_epoch=User.session_epoch + 1, password_hash=hash_password(password))
         .execution_options(synchronize_session=False)
     )
     db.session.commit()
-    return bool(getattr(claimed, "rowcount", 0))
+    return bool(getattr(result, "rowcount", 0))
 
 
 def delete_user(user: User) -> None:

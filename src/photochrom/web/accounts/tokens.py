@@ -9,16 +9,16 @@ from datetime import timedelta
 from sqlalchemy import func, select, update
 
 from photochrom.web.database import Token, User, db, now
-from photochrom.web.errors import NotFound, Refused
+from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _
 
 PREFIX = "pc_"
 """Begins every token, so that scanners for leaked secrets can know one."""
-MOST = 20
+MAX_TOKENS = 20
 """Tokens of one user."""
-_LARGEST = 2**31 - 1
+_MAX_ROW_ID = 2**31 - 1
 """Of numbers of rows that PostgreSQL can be asked for; SQLite takes no hundred digits either."""
-_NOTED_EVERY = timedelta(minutes=1)
+_USE_INTERVAL = timedelta(minutes=1)
 
 
 def create_token(user: User, name: str) -> tuple[Token, str]:
@@ -26,9 +26,11 @@ def create_token(user: User, name: str) -> tuple[Token, str]:
 
     Raises Refused where the user has too many.
     """
-    have = db.session.scalar(select(func.count()).where(Token.user_id == user.id)) or 0
-    if have >= MOST:
-        raise Refused(_("You have 20 tokens, which is as many as there can be; revoke one first."))
+    count = db.session.scalar(select(func.count()).where(Token.user_id == user.id)) or 0
+    if count >= MAX_TOKENS:
+        raise InvalidInput(
+            _("You have 20 tokens, which is as many as there can be; revoke one first.")
+        )
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token(user_id=user.id, name=name, digest=digest(secret))
     db.session.add(token)
@@ -36,13 +38,13 @@ def create_token(user: User, name: str) -> tuple[Token, str]:
     return token, secret
 
 
-def user_of_token(secret: str) -> User | None:
+def find_token_user(secret: str) -> User | None:
     """Whom a program acts for; None for a secret that is no token or was revoked."""
     token = db.session.scalar(select(Token).filter_by(digest=digest(secret)))
     if token is None:
         return None
     user = token.user
-    if token.last_used_at is None or now() - token.last_used_at > _NOTED_EVERY:
+    if token.last_used_at is None or now() - token.last_used_at > _USE_INTERVAL:
         # Not through the object: it may have been revoked in this moment, which is no mistake.
         db.session.execute(update(Token).where(Token.id == token.id).values(last_used_at=now()))
         db.session.commit()
@@ -51,8 +53,8 @@ def user_of_token(secret: str) -> User | None:
 
 def revoke_token(user: User, number: int) -> None:
     """End a token of ``user``. Raises NotFound, for somebody else's too."""
-    found = select(Token).filter_by(id=number, user_id=user.id)
-    token = db.session.scalar(found) if number <= _LARGEST else None
+    query = select(Token).filter_by(id=number, user_id=user.id)
+    token = db.session.scalar(query) if number <= _MAX_ROW_ID else None
     if token is None:
         raise NotFound(_("There is no such token."))
     db.session.delete(token)

@@ -11,9 +11,9 @@ from typing import Final
 from flask import g, request
 
 from photochrom.web.accounts.login import local_user
-from photochrom.web.accounts.tokens import user_of_token
+from photochrom.web.accounts.tokens import find_token_user
 from photochrom.web.database import User
-from photochrom.web.errors import LoginNeeded
+from photochrom.web.errors import LoginRequired
 from photochrom.web.i18n import _
 from photochrom.web.security import visitor_key
 from photochrom.web.settings import current_settings
@@ -26,7 +26,7 @@ that no other site's page is asking, because browsers do not let such a page set
 def caller() -> User | None:
     """The user that this request's token belongs to; None without a valid one."""
     if "caller" not in g:
-        g.caller = _user_of_header()
+        g.caller = _find_header_user()
     user: User | None = g.caller
     return user
 
@@ -35,7 +35,7 @@ def this_caller() -> User:
     """The same, where there must be one. Raises LoginNeeded."""
     user = caller()
     if user is None:
-        raise LoginNeeded(
+        raise LoginRequired(
             _("Send a token of yours: Authorization: Bearer TOKEN. Your account's page makes them.")
         )
     return user
@@ -47,10 +47,10 @@ def rate_key() -> str:
     return f"address:{visitor_key()}" if user is None else f"user:{user.id}"
 
 
-def _user_of_header() -> User | None:
+def _find_header_user() -> User | None:
     given = request.authorization
     if given is None or given.type != "bearer" or not given.token:
         return None
     if current_settings().local:
         return local_user() if given.token == LOCAL_TOKEN else None
-    return user_of_token(given.token)
+    return find_token_user(given.token)

@@ -11,11 +11,11 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
 from photochrom.web.database import MAX_NAME
-from photochrom.web.errors import Refused, StudioError
+from photochrom.web.errors import InvalidInput, StudioError
 from photochrom.web.i18n import _
 from photochrom.web.pictures.downloads import FORMS
 
-Read: TypeAlias = Callable[[str], Any]
+Reader: TypeAlias = Callable[[str], Any]
 """Turns the text of a field into its value. Raises ValueError."""
 
 MAX_PAGE: Final = 1_000_000
@@ -30,72 +30,74 @@ class UnreadableBody(StudioError):
     status = 415
 
 
-def query_fields(*known: str) -> dict[str, Any]:
-    """The values after the question mark. Raises Refused for others than ``known``."""
-    return _fields(request.args, known, _QUERY)
+def query_fields(*names: str) -> dict[str, Any]:
+    """The values after the question mark. Raises Refused for others than ``names``."""
+    return _fields(request.args, names, _QUERY)
 
 
-def form_fields(*known: str) -> dict[str, Any]:
+def form_fields(*names: str) -> dict[str, Any]:
     """The values of a multipart form, without its files. Raises Refused."""
     if request.mimetype != "multipart/form-data":
         raise UnreadableBody(_("Send a multipart form (multipart/form-data)."))
-    return _fields(request.form, known, _FORM)
+    return _fields(request.form, names, _FORM)
 
 
-def json_fields(*known: str) -> dict[str, Any]:
+def json_fields(*names: str) -> dict[str, Any]:
     """The values of a JSON object, as they are but for their names. Raises Refused."""
     if not request.is_json:
         raise UnreadableBody(_("Send JSON (application/json)."))
     try:
         body = request.get_json()
     except BadRequest:
-        raise Refused(_("This is not valid JSON.")) from None
+        raise InvalidInput(_("This is not valid JSON.")) from None
     if not isinstance(body, dict):
-        raise Refused(_("Send a JSON object."))
-    _only(body, known)
+        raise InvalidInput(_("Send a JSON object."))
+    _check_names(body, names)
     for name, value in body.items():
         if value is None and name not in _NULLABLE:
-            raise Refused(_("“{name}” may be left out, but not null.").format(name=name))
+            raise InvalidInput(_("“{name}” may be left out, but not null.").format(name=name))
     _check_name(body.get("name", "-"))
     revision = body.get("revision", 1)
     if isinstance(revision, bool) or not isinstance(revision, int) or revision < 1:
-        raise Refused(_("The revision must be a whole number from 1 on."))
+        raise InvalidInput(_("The revision must be a whole number from 1 on."))
     return body
 
 
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
-        raise Refused(_("The name must be 1 to {most} characters of text.").format(most=MAX_NAME))
+        raise InvalidInput(
+            _("The name must be 1 to {most} characters of text.").format(most=MAX_NAME)
+        )
 
 
 def _fields(
-    given: MultiDict[str, str], known: Iterable[str], table: dict[str, Read]
+    fields: MultiDict[str, str], names: Iterable[str], readers: dict[str, Reader]
 ) -> dict[str, Any]:
-    _only(given, known)
+    _check_names(fields, names)
     values: dict[str, Any] = {}
-    for name, texts in given.lists():
+    for name, texts in fields.lists():
         if len(texts) != 1:
-            raise Refused(_("“{name}” is there more than once.").format(name=name))
+            raise InvalidInput(_("“{name}” is there more than once.").format(name=name))
         try:
-            values[name] = table[name](texts[0])
+            values[name] = readers[name](texts[0])
         except ValueError as error:
-            raise Refused(f"“{name}” {error}.") from None
+            raise InvalidInput(f"“{name}” {error}.") from None
     return values
 
 
-def _only(given: Iterable[str], known: Iterable[str]) -> None:
-    names = list(known)
-    for name in given:
-        if name not in names:
-            listed = ", ".join(names) or _("none")
-            raise Refused(
+def _check_names(fields: Iterable[str], names: Iterable[str]) -> None:
+    allowed = list(names)
+    for name in fields:
+        if name not in allowed:
+            listing = ", ".join(allowed) or _("none")
+            raise InvalidInput(
                 _("“{name}” is not known here; known are: {known}.").format(
-                    name=name[:40], known=listed
+                    name=name[:40], known=listing
                 )
             )
 
 
-def _whole(least: int, most: int) -> Read:
+def _whole_number(least: int, most: int) -> Reader:
     def read(text: str) -> int:
         plain = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
         if not plain or not least <= int(text) <= most:
@@ -123,7 +125,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _text(most: int) -> Read:
+def _text(most: int) -> Reader:
     def read(text: str) -> str:
         if len(text) > most or "\0" in text:
             raise ValueError(_("must be at most {most} characters of text").format(most=most))
@@ -132,7 +134,7 @@ def _text(most: int) -> Read:
     return read
 
 
-def _one_of(choices: tuple[str, ...]) -> Read:
+def _choice(choices: tuple[str, ...]) -> Reader:
     def read(text: str) -> str:
         if text not in choices:
             raise ValueError(_("must be one of: {names}").format(names=", ".join(choices)))
@@ -141,10 +143,10 @@ def _one_of(choices: tuple[str, ...]) -> Read:
     return read
 
 
-_QUERY: Final[dict[str, Read]] = {
+_QUERY: Final[dict[str, Reader]] = {
     "search": _text(MAX_SEARCH),
-    "page": _whole(1, MAX_PAGE),
-    "per_page": _whole(1, MAX_PER_PAGE),
-    "form": _one_of(FORMS),
+    "page": _whole_number(1, MAX_PAGE),
+    "per_page": _whole_number(1, MAX_PER_PAGE),
+    "form": _choice(FORMS),
 }
-_FORM: Final[dict[str, Read]] = {"size": _count, "vividness": _number}
+_FORM: Final[dict[str, Reader]] = {"size": _count, "vividness": _number}

@@ -11,7 +11,7 @@ from photochrom.web.api.bearer import rate_key, this_caller
 from photochrom.web.api.document import openapi
 from photochrom.web.api.fields import form_fields, json_fields, query_fields
 from photochrom.web.database import Picture
-from photochrom.web.errors import LoginNeeded, Refused
+from photochrom.web.errors import InvalidInput, LoginRequired
 from photochrom.web.i18n import _
 from photochrom.web.pictures.downloads import result_file
 from photochrom.web.pictures.edits import edit_picture
@@ -36,8 +36,8 @@ def _api_rate() -> str:
 limiter.limit(_api_rate, key_func=rate_key)(blueprint)
 
 
-@blueprint.errorhandler(LoginNeeded)
-def needs_token(error: LoginNeeded) -> Response:
+@blueprint.errorhandler(LoginRequired)
+def refuse_caller(error: LoginRequired) -> Response:
     """401, with what a program should send."""
     answer = jsonify({"error": str(error), "status": error.status})
     answer.status_code = error.status
@@ -47,7 +47,7 @@ def needs_token(error: LoginNeeded) -> Response:
 
 
 @blueprint.after_request
-def private(response: Response) -> Response:
+def add_private_headers(response: Response) -> Response:
     """Nothing of somebody's is kept by a cache on the way."""
     if "no-store" not in response.headers.get("Cache-Control", ""):
         response.headers["Cache-Control"] = "private, no-cache"
@@ -71,9 +71,9 @@ def create() -> tuple[Response, int, dict[str, str]]:
     values = form_fields("size", "vividness")
     files = request.files.getlist("file")
     if len(files) != 1 or set(request.files) != {"file"}:
-        raise Refused(_("Send one file, as the part “file” of a multipart form."))
+        raise InvalidInput(_("Send one file, as the part “file” of a multipart form."))
     picture = create_picture(user, files[0].filename or "", files[0].stream, **values)
-    return jsonify(_told(picture)), 201, {"Location": _address(picture)}
+    return jsonify(_picture_json(picture)), 201, {"Location": _address(picture)}
 
 
 @blueprint.get("/pictures")
@@ -83,7 +83,7 @@ def listing() -> Response:
     page = list_pictures(user, **query_fields("search", "page", "per_page"))
     return jsonify(
         {
-            "pictures": [_told(picture) for picture in page.items],
+            "pictures": [_picture_json(picture) for picture in page.items],
             "page": page.page,
             "pages": page.pages,
             "total": page.total,
@@ -96,7 +96,7 @@ def show(picture_id: str) -> Response:
     """How far a picture is."""
     user = this_caller()
     query_fields()
-    return jsonify(_told(get_picture(user, picture_id)))
+    return jsonify(_picture_json(get_picture(user, picture_id)))
 
 
 @blueprint.patch("/pictures/<picture_id>")
@@ -112,7 +112,7 @@ def edit(picture_id: str) -> Response:
         picture = edit_picture(user, picture_id, changes, expected_revision=revision)
     if name is not None:
         picture = rename_picture(user, picture_id, name)
-    return jsonify(_told(picture))
+    return jsonify(_picture_json(picture))
 
 
 @blueprint.delete("/pictures/<picture_id>")
@@ -136,9 +136,9 @@ def _address(picture: Picture) -> str:
     return url_for("api.show", picture_id=picture.id)
 
 
-def _told(picture: Picture) -> dict[str, object]:
+def _picture_json(picture: Picture) -> dict[str, object]:
     """What a program is told of a picture."""
-    finished = picture.finished_at
+    finished_at = picture.finished_at
     return {
         "id": picture.id,
         "url": _address(picture),
@@ -151,7 +151,7 @@ def _told(picture: Picture) -> dict[str, object]:
         "state": picture.state,
         "progress": picture.progress,
         "problem": picture.problem,
-        "finished_at": None if finished is None else finished.isoformat(),
+        "finished_at": None if finished_at is None else finished_at.isoformat(),
         "size": picture.size,
         "vividness": picture.vividness,
         "hints": picture.hints,

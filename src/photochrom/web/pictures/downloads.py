@@ -12,12 +12,12 @@ from photochrom.errors import InputError, MissingDependencyError
 from photochrom.imageio import Picture as Pixels
 from photochrom.imageio import eight_bit_rgb, read, write
 from photochrom.web.database import Picture, User
-from photochrom.web.errors import NotFound, Refused
+from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _
 from photochrom.web.pictures.library import get_picture
-from photochrom.web.pictures.names import title_of
-from photochrom.web.pictures.thumbnails import resize, shrunk
-from photochrom.web.pictures.uploads import decoding
+from photochrom.web.pictures.names import picture_title
+from photochrom.web.pictures.thumbnails import resize, shrink
+from photochrom.web.pictures.uploads import decoding_slots
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import Storage, current_storage, kept_type
 
@@ -29,7 +29,7 @@ _PAIR_PX: Final = 4096
 _PAIR_QUALITY: Final = 92
 
 
-class HandedOut(NamedTuple):
+class Download(NamedTuple):
     """A file to send."""
 
     path: Path
@@ -38,30 +38,30 @@ class HandedOut(NamedTuple):
     media_type: str
 
 
-def result_file(user: User, picture_id: str, form: str = "colour") -> HandedOut:
+def result_file(user: User, picture_id: str, form: str = "colour") -> Download:
     """A file of a picture: its colours in the original's size and format, the pair, or itself.
 
     Raises NotFound where it is not finished, Refused for an unknown form.
     """
     if form not in FORMS:
-        raise Refused(_("A download is one of {forms}.").format(forms=", ".join(FORMS)))
+        raise InvalidInput(_("A download is one of {forms}.").format(forms=", ".join(FORMS)))
     picture, files = get_picture(user, picture_id), current_storage()
-    stem = title_of(picture.name)
+    stem = picture_title(picture.name)
     if form == "original":
         path = files.original(picture.id, picture.media_type)
-        return HandedOut(path, f"{stem}{path.suffix}", picture.media_type)
+        return Download(path, f"{stem}{path.suffix}", picture.media_type)
     result = files.result(picture.id, picture.done_revision)
     if result is None:
         raise NotFound(_("It is not finished yet."))
     if form == "colour":
         kind = kept_type(result.suffix)
-        return HandedOut(result, f"{stem}.color{result.suffix}", kind)
+        return Download(result, f"{stem}.color{result.suffix}", kind)
     if picture.kind == "film":
         pair = film_pair(picture)
         if pair is None:
             raise NotFound(_("This film has no preview."))
-        return HandedOut(pair, f"{stem}.before-after.mp4", "video/mp4")
-    return HandedOut(_pair(files, picture, result), f"{stem}.before-after.jpg", "image/jpeg")
+        return Download(pair, f"{stem}.before-after.mp4", "video/mp4")
+    return Download(_pair_file(files, picture, result), f"{stem}.before-after.jpg", "image/jpeg")
 
 
 def film_pair(picture: Picture) -> Path | None:
@@ -70,25 +70,25 @@ def film_pair(picture: Picture) -> Path | None:
     return path if path.is_file() else None
 
 
-def film_to_show(picture: Picture) -> Path | None:
+def playable_film(picture: Picture) -> Path | None:
     """What a browser can play of a finished film: the pair, or all of it; None: neither."""
     result = current_storage().result(picture.id, picture.done_revision)
     playable = result is not None and result.suffix == ".mp4"
     return film_pair(picture) or (result if playable else None)
 
 
-def shows_colors(picture: Picture) -> bool:
+def has_preview(picture: Picture) -> bool:
     """Whether there is a coloured picture at the size of a screen."""
     return current_storage().preview(picture.id, picture.done_revision).is_file()
 
 
-def _pair(files: Storage, picture: Picture, result: Path) -> Path:
+def _pair_file(files: Storage, picture: Picture, result: Path) -> Path:
     """Before and after in one JPEG, made when first asked for."""
     path = files.side_by_side(picture.id, picture.done_revision)
     if path.is_file():
         return path
     original = files.original(picture.id, picture.media_type)
-    with decoding:
+    with decoding_slots:
         # Who asked at the same time may have made it meanwhile.
         if not path.is_file():
             try:
@@ -105,4 +105,4 @@ def _pair(files: Storage, picture: Picture, result: Path) -> Path:
 def _pair_half(path: Path) -> NDArray[np.uint8]:
     """(h, w, 3) of a picture, sRGB. Raises InputError."""
     picture = read(path, max_pixels=current_settings().max_picture_mp * 1_000_000)
-    return np.asarray(shrunk(eight_bit_rgb(picture), _PAIR_PX), np.uint8)
+    return np.asarray(shrink(eight_bit_rgb(picture), _PAIR_PX), np.uint8)

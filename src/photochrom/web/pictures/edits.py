@@ -16,7 +16,7 @@ from photochrom.pipeline import DEFAULT_VIVIDNESS, Hint
 from photochrom.variants import MAX_SIZE_PX, VARIANTS, colorize_variant
 from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db
-from photochrom.web.errors import Conflict, Refused
+from photochrom.web.errors import Conflict, InvalidInput
 from photochrom.web.i18n import _
 from photochrom.web.pictures.library import get_picture
 
@@ -57,7 +57,7 @@ class Edit:
         Raises Refused for what makes no sense, naming it.
         """
         if not isinstance(hints, Sequence) or isinstance(hints, str) or len(hints) > MAX_HINTS:
-            raise Refused(_("Hints are a list of at most {most}.").format(most=MAX_HINTS))
+            raise InvalidInput(_("Hints are a list of at most {most}.").format(most=MAX_HINTS))
         return cls(
             _parse_size(size),
             _parse_vividness(vividness),
@@ -120,7 +120,7 @@ def edit_picture(
         raise Conflict(_("This picture was changed elsewhere. Load the page again."))
     edit = Edit.of(picture, **changes)
     if picture.kind == "film" and (edit.hints or edit.variant):
-        raise Refused(_("Films take neither hints nor versions."))
+        raise InvalidInput(_("Films take neither hints nor versions."))
     revision = picture.revision
     db.session.rollback()
     changed = db.session.execute(
@@ -142,7 +142,7 @@ def edit_picture(
     if changed is None:
         raise Conflict(_("This picture was changed elsewhere. Load the page again."))
     picture = get_picture(user, picture_id)
-    jobs.enqueue(jobs.job_of(picture))
+    jobs.enqueue(jobs.make_job(picture))
     return picture
 
 
@@ -150,7 +150,7 @@ def _parse_size(value: object) -> int | None:
     if value is None:
         return None
     if not _is_whole(value, MIN_SIZE_PX, MAX_SIZE_PX):
-        raise Refused(
+        raise InvalidInput(
             _("The render factor must be a whole number from {least} to {most}, or none.").format(
                 least=MIN_SIZE_PX, most=MAX_SIZE_PX
             )
@@ -161,28 +161,28 @@ def _parse_size(value: object) -> int | None:
 def _parse_vividness(value: object) -> float:
     number = _finite_number(value)
     if number is None or not 0.0 <= number <= MAX_VIVIDNESS:
-        raise Refused(_("The vividness must be from 0 to {most}.").format(most=MAX_VIVIDNESS))
+        raise InvalidInput(_("The vividness must be from 0 to {most}.").format(most=MAX_VIVIDNESS))
     return number
 
 
 def _parse_variant(value: object) -> int:
     if not _is_whole(value, 0, len(VARIANTS) - 1):
-        raise Refused(_("There are versions 0 to {last}.").format(last=len(VARIANTS) - 1))
+        raise InvalidInput(_("There are versions 0 to {last}.").format(last=len(VARIANTS) - 1))
     return value
 
 
 def _parse_hint(value: object, height: int, width: int) -> Hint:
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 3:
-        raise Refused(_("A hint is x, y and a colour such as #c1272d."))
+        raise InvalidInput(_("A hint is x, y and a colour such as #c1272d."))
     x, y, color = _finite_number(value[0]), _finite_number(value[1]), value[2]
     if x is None or y is None or not (0 <= x <= width - 1 and 0 <= y <= height - 1):
-        raise Refused(
+        raise InvalidInput(
             _("A hint lies outside of the picture, which has {width} × {height} pixels.").format(
                 width=width, height=height
             )
         )
     if not isinstance(color, str) or not _COLOR.fullmatch(color):
-        raise Refused(_("The colour of a hint is written like #c1272d."))
+        raise InvalidInput(_("The colour of a hint is written like #c1272d."))
     return Hint(x, y, color)
 
 

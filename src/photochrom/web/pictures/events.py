@@ -20,16 +20,16 @@ from photochrom.web.i18n import _
 from photochrom.web.pictures.library import get_picture
 from photochrom.web.settings import current_settings
 
-_LOOK_EVERY_S: Final = 0.15
-_SAY_AGAIN_S: Final = 2.0
+_POLL_INTERVAL_S: Final = 0.15
+_HEARTBEAT_S: Final = 2.0
 """Nothing new is said too: browsers and proxies give up on silence, and who left is noticed."""
-_LONGEST_S: Final = 120.0
+_MAX_STREAM_S: Final = 120.0
 """Then the browser asks for a new stream, which frees those of tabs that were forgotten."""
-_ENDED: Final = ("done", "failed")
+_FINAL_STATES: Final = ("done", "failed")
 _EXTENSION: Final = "photochrom-streams"
 
 
-def state_of(picture: Picture) -> dict[str, object]:
+def picture_state(picture: Picture) -> dict[str, object]:
     """What scripts are told of a picture."""
     return {
         "state": picture.state,
@@ -40,7 +40,7 @@ def state_of(picture: Picture) -> dict[str, object]:
     }
 
 
-def events(user: User, picture_id: str) -> Response:
+def event_stream(user: User, picture_id: str) -> Response:
     """The stream of a picture, until it is done or failed. Raises NotFound, TooMany."""
     get_picture(user, picture_id)
     most = max(1, current_settings().threads // 2)
@@ -49,7 +49,7 @@ def events(user: User, picture_id: str) -> Response:
     )
     if not places.acquire(blocking=False):
         raise TooMany(_("Too many pages are watching. This one asks now and then."), 1)
-    stream = _Stream(_told(user, picture_id), places)
+    stream = _Stream(_state_events(user, picture_id), places)
     answer = Response(stream, mimetype="text/event-stream")
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Accel-Buffering"] = "no"
@@ -59,8 +59,8 @@ def events(user: User, picture_id: str) -> Response:
 class _Stream:
     """An iterator that gives its place back however it ends, also before it began."""
 
-    def __init__(self, told: Iterator[str], places: threading.Semaphore) -> None:
-        self._told = stream_with_context(told)
+    def __init__(self, events: Iterator[str], places: threading.Semaphore) -> None:
+        self._events = stream_with_context(events)
         self._places = places
         self._open = True
 
@@ -68,32 +68,32 @@ class _Stream:
         return self
 
     def __next__(self) -> str:
-        return next(self._told)
+        return next(self._events)
 
     def close(self) -> None:
         """Called by the server at the end of the answer, or when the browser has gone."""
         if self._open:
             self._open = False
             self._places.release()
-        close = getattr(self._told, "close", None)
+        close = getattr(self._events, "close", None)
         if close is not None:
             close()
 
 
-def _told(user: User, picture_id: str) -> Iterator[str]:
-    until = time.monotonic() + _LONGEST_S
-    said, said_at = "", 0.0
+def _state_events(user: User, picture_id: str) -> Iterator[str]:
+    until = time.monotonic() + _MAX_STREAM_S
+    last_data, sent_s = "", 0.0
     while time.monotonic() < until:
         try:
-            state = state_of(get_picture(user, picture_id))
+            state = picture_state(get_picture(user, picture_id))
         except NotFound:
             return  # deleted meanwhile
         # Nothing is kept open between two looks, neither a transaction nor a connection.
         db.session.rollback()
-        words = json.dumps(state)
-        if words != said or time.monotonic() - said_at > _SAY_AGAIN_S:
-            said, said_at = words, time.monotonic()
-            yield f"data: {words}\n\n"
-        if state["state"] in _ENDED:
+        data = json.dumps(state)
+        if data != last_data or time.monotonic() - sent_s > _HEARTBEAT_S:
+            last_data, sent_s = data, time.monotonic()
+            yield f"data: {data}\n\n"
+        if state["state"] in _FINAL_STATES:
             return
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)

@@ -11,10 +11,10 @@ from photochrom.variants import VARIANTS
 from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.errors import NotFound
 from photochrom.web.i18n import _
-from photochrom.web.pictures.downloads import film_to_show, result_file
+from photochrom.web.pictures.downloads import playable_film, result_file
 from photochrom.web.pictures.library import get_photo, get_picture
 from photochrom.web.pictures.live_preview import preview_variant
-from photochrom.web.pictures.share_links import shared
+from photochrom.web.pictures.share_links import open_link
 from photochrom.web.storage import current_storage
 
 blueprint = Blueprint("picture_files", __name__)
@@ -50,7 +50,7 @@ def variant_list(picture_id: str) -> AnyResponse:
 @login_required
 def variant_file(picture_id: str, number: int) -> AnyResponse:
     """One of the variants, small."""
-    return preview_answer(preview_variant(this_user(), picture_id, number))
+    return preview_response(preview_variant(this_user(), picture_id, number))
 
 
 @blueprint.get("/pictures/<picture_id>/preview/<int:revision>.jpg")
@@ -60,7 +60,7 @@ def preview_file(picture_id: str, revision: int) -> AnyResponse:
     picture = get_picture(this_user(), picture_id)
     if revision != picture.done_revision:
         raise NotFound(_("It is not finished yet."))
-    return _shown(current_storage().preview(picture.id, revision), "image/jpeg", keep=True)
+    return _file_response(current_storage().preview(picture.id, revision), "image/jpeg", keep=True)
 
 
 @blueprint.get("/pictures/<picture_id>/grey.jpg")
@@ -68,7 +68,7 @@ def preview_file(picture_id: str, revision: int) -> AnyResponse:
 def grey_file(picture_id: str) -> AnyResponse:
     """The original at the size of a screen."""
     picture = get_picture(this_user(), picture_id)
-    return _shown(current_storage().grey(picture.id), "image/jpeg", keep=True)
+    return _file_response(current_storage().grey(picture.id), "image/jpeg", keep=True)
 
 
 @blueprint.get("/pictures/<picture_id>/thumb.jpg")
@@ -77,7 +77,7 @@ def thumbnail_file(picture_id: str) -> AnyResponse:
     """The small picture of the library: grey until it is coloured; v: the revision it shows."""
     picture = get_picture(this_user(), picture_id)
     keep = picture.state == "done" and request.args.get("v") == str(picture.done_revision)
-    return _shown(current_storage().thumb(picture.id), "image/jpeg", keep=keep)
+    return _file_response(current_storage().thumbnail(picture.id), "image/jpeg", keep=keep)
 
 
 @blueprint.get("/pictures/<picture_id>/preview.mp4")
@@ -85,10 +85,10 @@ def thumbnail_file(picture_id: str) -> AnyResponse:
 def film_preview_file(picture_id: str) -> AnyResponse:
     """Some seconds of a film, before and after; or all of it, where there is no such preview."""
     picture = get_picture(this_user(), picture_id)
-    path = film_to_show(picture)
+    path = playable_film(picture)
     if path is None:
         raise NotFound(_("There is no preview."))
-    return _shown(path, "video/mp4")
+    return _file_response(path, "video/mp4")
 
 
 @blueprint.get("/pictures/<picture_id>/download")
@@ -103,25 +103,25 @@ def download(picture_id: str) -> AnyResponse:
 @blueprint.get("/s/<token>/picture.jpg")
 def shared_file(token: str) -> AnyResponse:
     """The picture of a link, at the size of a screen."""
-    picture, _link = shared(token)
+    picture, _link = open_link(token)
     path = current_storage().preview(picture.id, picture.done_revision)
-    return _shown(path, "image/jpeg")
+    return _file_response(path, "image/jpeg")
 
 
-def preview_answer(data: bytes) -> Response:
+def preview_response(data: bytes) -> Response:
     """A picture made for this request alone."""
-    answer = Response(data, mimetype="image/jpeg")
-    answer.headers["Cache-Control"] = "private, no-store"
-    return answer
+    response = Response(data, mimetype="image/jpeg")
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
-def _shown(path: Path, media_type: str, *, keep: bool = False) -> Response:
+def _file_response(path: Path, media_type: str, *, keep: bool = False) -> Response:
     """A file that a page shows. keep: its content never changes under its address."""
     try:
-        answer = send_file(path, mimetype=media_type, conditional=True, max_age=None)
+        response = send_file(path, mimetype=media_type, conditional=True, max_age=None)
     except FileNotFoundError:
         raise NotFound(_("There is no such picture.")) from None
-    answer.headers["Cache-Control"] = (
+    response.headers["Cache-Control"] = (
         f"private, max-age={_DAY_S}, immutable" if keep else "private, no-cache"
     )
-    return answer
+    return response

@@ -17,7 +17,7 @@ from photochrom.video.io.reader import read_frames
 from photochrom.video.yuv import FilmPlanes
 from photochrom.web.errors import TooLarge
 from photochrom.web.i18n import _
-from photochrom.web.pictures.thumbnails import SCREEN_PX, shrunk
+from photochrom.web.pictures.thumbnails import SCREEN_PX, shrink
 
 _INTO_S = 1.0
 """Films begin black: the picture is from a little later."""
@@ -42,7 +42,7 @@ def inspect_film(path: Path, max_pixels: int) -> tuple[int, int, NDArray[np.uint
     planes = FilmPlanes(info.height, info.width, info.bits, info.full_range, info.matrix)
     grey = seen.to_upright(planes.grey(frame.luma))
     height, width = grey.shape
-    small = shrunk(grey, SCREEN_PX)
+    small = shrink(grey, SCREEN_PX)
     return height, width, np.dstack([small] * 3)
 
 

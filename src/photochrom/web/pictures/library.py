@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import bindparam, delete, func, select
 
 from photochrom.web.database import MAX_NAME, Picture, User, db
-from photochrom.web.errors import NotFound, Refused
+from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _
 from photochrom.web.pictures.names import clean_name
 from photochrom.web.storage import current_storage
@@ -49,44 +49,44 @@ class Page:
 
 def get_picture(user: User, picture_id: str) -> Picture:
     """A picture of this user. Raises NotFound, also for those of others."""
-    found = db.session.scalar(_ONE, {"picture_id": picture_id, "user_id": user.id})
-    if found is None:
+    picture = db.session.scalar(_ONE, {"picture_id": picture_id, "user_id": user.id})
+    if picture is None:
         raise NotFound(_("There is no such picture."))
-    return found
+    return picture
 
 
 def get_photo(user: User, picture_id: str) -> Picture:
     """A picture of this user that can have hints and variants. Raises NotFound, Refused."""
     picture = get_picture(user, picture_id)
     if picture.kind != "photo":
-        raise Refused(_("Films take neither hints nor versions."))
+        raise InvalidInput(_("Films take neither hints nor versions."))
     return picture
 
 
 def list_pictures(user: User, search: str = "", page: int = 1, per_page: int = PER_PAGE) -> Page:
     """A page of the user's pictures whose names contain ``search``, whatever the case."""
-    newest, count, asked = _NEWEST, _COUNT, {"user_id": user.id}
-    words = unicodedata.normalize("NFC", search.strip())[:MAX_NAME]
-    if words:
-        named = Picture.name.icontains(words, autoescape=True)
-        newest, count = newest.where(named), count.where(named)
-    total = db.session.scalar(count, asked) or 0
+    newest, count, parameters = _NEWEST, _COUNT, {"user_id": user.id}
+    text = unicodedata.normalize("NFC", search.strip())[:MAX_NAME]
+    if text:
+        condition = Picture.name.icontains(text, autoescape=True)
+        newest, count = newest.where(condition), count.where(condition)
+    total = db.session.scalar(count, parameters) or 0
     pages = max(1, -(-total // per_page))
     page = min(max(1, page), pages)
     some = newest.offset((page - 1) * per_page).limit(per_page)
-    items = db.session.scalars(some, asked).all()
+    items = db.session.scalars(some, parameters).all()
     return Page(items, page, pages, total, per_page)
 
 
 def rename_picture(user: User, picture_id: str, name: str) -> Picture:
     """Call it something else. Raises NotFound, Refused for a name that is empty or too long."""
     if not name.strip():
-        raise Refused(_("Enter a name."))
-    cleaned = clean_name(name)
-    if len(cleaned) > MAX_NAME:
-        raise Refused(_("A name has at most {most} characters.").format(most=MAX_NAME))
+        raise InvalidInput(_("Enter a name."))
+    title = clean_name(name)
+    if len(title) > MAX_NAME:
+        raise InvalidInput(_("A name has at most {most} characters.").format(most=MAX_NAME))
     picture = get_picture(user, picture_id)
-    picture.name = cleaned
+    picture.name = title
     db.session.commit()
     return picture
 

@@ -25,7 +25,7 @@ from photochrom.web.errors import NotFound, TooMany
 from photochrom.web.i18n import _
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.library import get_photo
-from photochrom.web.pictures.thumbnails import THUMB_PX, jpeg, pixels_of, shrunk
+from photochrom.web.pictures.thumbnails import THUMBNAIL_PX, decode_jpeg, encode_jpeg, shrink
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import current_storage
 
@@ -91,10 +91,10 @@ class Previewer:
                 self._copies.move_to_end(key)
                 return self._copies[key]
         try:
-            screen = pixels_of(current_storage().grey(picture.id).read_bytes())
+            screen = decode_jpeg(current_storage().grey(picture.id).read_bytes())
         except FileNotFoundError:
             raise NotFound(_("There is no such picture.")) from None
-        pixels = np.asarray(shrunk(screen, longest), np.uint8)
+        pixels = np.asarray(shrink(screen, longest), np.uint8)
         if (pixels == pixels[..., :1]).all():
             pixels = np.ascontiguousarray(pixels[..., 0])  # a third less to compute
         copy = _Copy(pixels, pixels.shape[1] / picture.width)
@@ -119,7 +119,7 @@ def preview_edit(user: User, picture_id: str, changes: Mapping[str, object]) -> 
     picture = get_photo(user, picture_id)
     edit = Edit.of(picture, **changes)
     longest = round(math.sqrt(PREVIEW_PIXELS * _aspect(picture)))
-    return jpeg(current_previewer().colorize(picture, edit, longest))
+    return encode_jpeg(current_previewer().colorize(picture, edit, longest))
 
 
 def preview_variant(user: User, picture_id: str, number: int) -> bytes:
@@ -131,7 +131,7 @@ def preview_variant(user: User, picture_id: str, number: int) -> bytes:
     if not 0 <= number < len(VARIANTS):
         raise NotFound(_("There is no such version."))
     edit = Edit.of(picture, variant=number)
-    return jpeg(current_previewer().colorize(picture, edit, THUMB_PX))
+    return encode_jpeg(current_previewer().colorize(picture, edit, THUMBNAIL_PX))
 
 
 def _aspect(picture: Picture) -> float:

@@ -30,7 +30,7 @@ def clean_name(name: str) -> str:
     return name or _("Picture")
 
 
-def name_of_file(path: str) -> str:
+def clean_file_name(path: str) -> str:
     """What a picture is called that comes as this file, of which some browsers send all the path.
 
     Nobody chose a name longer than `MAX_NAME` on purpose: it is cut before its ending.
@@ -38,11 +38,11 @@ def name_of_file(path: str) -> str:
     name = clean_name(path.replace("\\", "/").rpartition("/")[2])
     if len(name) <= MAX_NAME:
         return name
-    ending = name[len(title_of(name)) :]
+    ending = name[len(picture_title(name)) :]
     return name[: MAX_NAME - len(ending)].rstrip() + ending
 
 
-def title_of(name: str) -> str:
+def picture_title(name: str) -> str:
     """A picture's name without the ending that only its file needs."""
     ending = next((ending for ending in file_endings() if name.lower().endswith(ending)), "")
     return name[: len(name) - len(ending)] or name

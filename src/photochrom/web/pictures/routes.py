@@ -22,12 +22,12 @@ from photochrom.engine import model_card
 from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.database import Picture
 from photochrom.web.error_pages import wants_json
-from photochrom.web.errors import Refused, StudioError
+from photochrom.web.errors import InvalidInput, StudioError
 from photochrom.web.i18n import _
-from photochrom.web.pictures.downloads import film_pair, film_to_show, shows_colors
+from photochrom.web.pictures.downloads import film_pair, has_preview, playable_film
 from photochrom.web.pictures.edits import MIN_SIZE_PX, edit_picture
-from photochrom.web.pictures.events import events, state_of
-from photochrom.web.pictures.file_routes import preview_answer
+from photochrom.web.pictures.events import event_stream, picture_state
+from photochrom.web.pictures.file_routes import preview_response
 from photochrom.web.pictures.library import (
     delete_picture,
     get_picture,
@@ -35,7 +35,7 @@ from photochrom.web.pictures.library import (
     rename_picture,
 )
 from photochrom.web.pictures.live_preview import preview_edit
-from photochrom.web.pictures.share_links import revoke, share_of, share_picture, shared
+from photochrom.web.pictures.share_links import create_link, find_link, open_link, revoke_links
 from photochrom.web.pictures.uploads import create_picture
 from photochrom.web.security import UPLOADS, limiter, upload_rate, user_key
 from photochrom.web.settings import current_settings
@@ -43,7 +43,7 @@ from photochrom.web.settings import current_settings
 blueprint = Blueprint("pictures", __name__)
 Answer: TypeAlias = "str | AnyResponse | tuple[AnyResponse, int]"
 
-_SIZE_STEP_PX, _MOST_SIZES = 32, 4
+_SIZE_STEP_PX, _MAX_SIZE_FACTOR = 32, 4
 """The slider goes from one step to so many times the model's own size."""
 
 
@@ -72,28 +72,28 @@ def create() -> Answer:
     """Take in one or several files; each is accepted or refused by itself."""
     files = [file for file in request.files.getlist("file") if file.filename or file.content_length]
     if not files:
-        raise Refused(_("Choose a picture first."))
+        raise InvalidInput(_("Choose a picture first."))
     user = this_user()
-    accepted: list[Picture] = []
+    pictures: list[Picture] = []
     problems: list[StudioError] = []
     for file in files:
         try:
-            accepted.append(create_picture(user, file.filename or "", file.stream))
+            pictures.append(create_picture(user, file.filename or "", file.stream))
         except StudioError as error:  # noqa: PERF203  # of a few files, each has its own reason
             problems.append(error)
-    if not accepted:
+    if not pictures:
         raise problems[0]
     if wants_json():
-        sent = [
+        records = [
             {"id": p.id, "name": p.name, "url": url_for("pictures.show", picture_id=p.id)}
-            for p in accepted
+            for p in pictures
         ]
-        told = {"pictures": sent, "problems": [str(problem) for problem in problems]}
-        return jsonify(told), 201
+        answer = {"pictures": records, "problems": [str(problem) for problem in problems]}
+        return jsonify(answer), 201
     for problem in problems:
         flash(str(problem), "error")
-    if len(accepted) == 1 and not problems:
-        return redirect(url_for("pictures.show", picture_id=accepted[0].id), 303)
+    if len(pictures) == 1 and not problems:
+        return redirect(url_for("pictures.show", picture_id=pictures[0].id), 303)
     return redirect(url_for("pictures.library"), 303)
 
 
@@ -114,7 +114,7 @@ def share_target() -> Answer:
 def show(picture_id: str) -> Answer:
     """One picture or film, with all that can be done to it."""
     picture = get_picture(this_user(), picture_id)
-    link = share_of(picture)
+    link = find_link(picture)
     sharing: dict[str, Any] = {
         "share_url": "" if link is None else _link_address(link.token),
         "share_until": None if link is None else link.expires_at,
@@ -125,17 +125,17 @@ def show(picture_id: str) -> Answer:
             "pictures/film.html",
             picture=picture,
             **sharing,
-            shown=film_to_show(picture) is not None,
-            pair=film_pair(picture) is not None,
+            is_playable=playable_film(picture) is not None,
+            has_pair=film_pair(picture) is not None,
         )
-    own_px = _own_size_px(current_settings().model)
+    model_px = _model_size_px(current_settings().model)
     return render_template(
         "pictures/picture.html",
         picture=picture,
         **sharing,
-        size_auto=own_px,
-        size_min=max(MIN_SIZE_PX, own_px % _SIZE_STEP_PX + _SIZE_STEP_PX),
-        size_max=own_px * _MOST_SIZES,
+        size_auto=model_px,
+        size_min=max(MIN_SIZE_PX, model_px % _SIZE_STEP_PX + _SIZE_STEP_PX),
+        size_max=model_px * _MAX_SIZE_FACTOR,
         size_step=_SIZE_STEP_PX,
     )
 
@@ -144,16 +144,16 @@ def show(picture_id: str) -> Answer:
 @login_required
 def state(picture_id: str) -> Answer:
     """How far it is."""
-    answer = jsonify(state_of(get_picture(this_user(), picture_id)))
+    answer = jsonify(picture_state(get_picture(this_user(), picture_id)))
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
 @blueprint.get("/pictures/<picture_id>/events")
 @login_required
-def live(picture_id: str) -> Answer:
+def stream_events(picture_id: str) -> Answer:
     """How far it is, told at every change."""
-    return events(this_user(), picture_id)
+    return event_stream(this_user(), picture_id)
 
 
 @blueprint.post("/pictures/<picture_id>/edit")
@@ -163,7 +163,7 @@ def edit(picture_id: str) -> Answer:
     changes = _json("hints", "size", "vividness", "variant", "revision")
     revision = changes.pop("revision", None)
     picture = edit_picture(this_user(), picture_id, changes, expected_revision=revision)
-    return jsonify(state_of(picture))
+    return jsonify(picture_state(picture))
 
 
 @blueprint.post("/pictures/<picture_id>/preview")
@@ -172,7 +172,7 @@ def preview(picture_id: str) -> Answer:
     """What other colours would look like, at once."""
     changes = _json("hints", "size", "vividness", "variant", "revision")
     changes.pop("revision", None)
-    return preview_answer(preview_edit(this_user(), picture_id, changes))
+    return preview_response(preview_edit(this_user(), picture_id, changes))
 
 
 @blueprint.post("/pictures/<picture_id>/delete")
@@ -192,8 +192,8 @@ def rename(picture_id: str) -> Answer:
     """Call it something else."""
     name = request.form.get("name", "")
     if request.is_json:
-        given = _json("name").get("name")
-        name = given if isinstance(given, str) else ""
+        value = _json("name").get("name")
+        name = value if isinstance(value, str) else ""
     picture = rename_picture(this_user(), picture_id, name)
     if wants_json():
         return jsonify({"id": picture.id, "name": picture.name})
@@ -204,7 +204,7 @@ def rename(picture_id: str) -> Answer:
 @login_required
 def share(picture_id: str) -> Answer:
     """Make a link for others."""
-    link = share_picture(this_user(), picture_id)
+    link = create_link(this_user(), picture_id)
     if wants_json():
         until = link.expires_at.isoformat()
         return jsonify({"url": _link_address(link.token), "expires_at": until})
@@ -215,7 +215,7 @@ def share(picture_id: str) -> Answer:
 @login_required
 def unshare(picture_id: str) -> Answer:
     """End the link."""
-    revoke(this_user(), picture_id)
+    revoke_links(this_user(), picture_id)
     if wants_json():
         return jsonify({"url": None})
     return redirect(url_for("pictures.show", picture_id=picture_id), 303)
@@ -224,13 +224,13 @@ def unshare(picture_id: str) -> Answer:
 @blueprint.get("/s/<token>")
 def shared_page(token: str) -> Answer:
     """What anybody with a link sees: the picture, and nothing else of its owner's."""
-    picture, link = shared(token)
+    picture, link = open_link(token)
     page = render_template(
         "pictures/shared.html",
         picture=picture,
         token=token,
         share_until=link.expires_at,
-        shown=shows_colors(picture),
+        has_preview=has_preview(picture),
     )
     answer = Response(page, mimetype="text/html")
     # The address is the secret: it goes nowhere, and nobody lists it.
@@ -241,7 +241,7 @@ def shared_page(token: str) -> Answer:
 
 
 @cache
-def _own_size_px(model: str) -> int:
+def _model_size_px(model: str) -> int:
     """The working size of a model. Finding it reads the whole file, which no page can wait for."""
     return model_card(model).size
 
@@ -252,9 +252,9 @@ def _link_address(token: str) -> str:
     return here.rstrip("/") + url_for("pictures.shared_page", token=token)
 
 
-def _json(*known: str) -> dict[str, Any]:
+def _json(*names: str) -> dict[str, Any]:
     """The values of a JSON object that has no others. Raises Refused."""
     values = request.get_json(silent=True)
-    if not isinstance(values, dict) or not set(values) <= set(known):
-        raise Refused(_("Send a JSON object of {names}.").format(names=", ".join(known)))
+    if not isinstance(values, dict) or not set(values) <= set(names):
+        raise InvalidInput(_("Send a JSON object of {names}.").format(names=", ".join(names)))
     return values

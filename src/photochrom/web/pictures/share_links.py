@@ -23,14 +23,14 @@ _SHARE: Final = select(Share).where(
 )
 
 
-class Link(NamedTuple):
+class ShareLink(NamedTuple):
     """Where others can look at a picture, and until when."""
 
     token: str
     expires_at: datetime
 
 
-def share_picture(user: User, picture_id: str) -> Link:
+def create_link(user: User, picture_id: str) -> ShareLink:
     """Make a link with which anybody sees this picture for some days; one before it ends.
 
     Raises NotFound, also while it is not finished.
@@ -44,10 +44,10 @@ def share_picture(user: User, picture_id: str) -> Link:
     db.session.execute(delete(Share).where(Share.picture_id == picture_id))
     db.session.add(Share(picture_id=picture_id, digest=_digest(token), expires_at=expires_at))
     db.session.commit()
-    return Link(token, expires_at)
+    return ShareLink(token, expires_at)
 
 
-def share_of(picture: Picture) -> Link | None:
+def find_link(picture: Picture) -> ShareLink | None:
     """The link of a picture, if one holds."""
     if not picture.done_revision:
         return None
@@ -56,10 +56,10 @@ def share_of(picture: Picture) -> Link | None:
         return None
     token = _token(picture.id, share.expires_at)
     # After a change of the secret key old links still hold, but cannot be told again.
-    return Link(token, share.expires_at) if _digest(token) == share.digest else None
+    return ShareLink(token, share.expires_at) if _digest(token) == share.digest else None
 
 
-def revoke(user: User, picture_id: str) -> None:
+def revoke_links(user: User, picture_id: str) -> None:
     """End the links of a picture. Raises NotFound."""
     get_picture(user, picture_id)
     db.session.rollback()
@@ -67,7 +67,7 @@ def revoke(user: User, picture_id: str) -> None:
     db.session.commit()
 
 
-def shared(token: str) -> tuple[Picture, Link]:
+def open_link(token: str) -> tuple[Picture, ShareLink]:
     """The picture that a link shows. Raises NotFound for links that ended or never were."""
     share = None
     if len(token) == _TOKEN_LENGTH:
@@ -76,7 +76,7 @@ def shared(token: str) -> tuple[Picture, Link]:
         )
     if share is None:
         raise NotFound(_("This link has ended, or it was never there."))
-    return share.picture, Link(token, share.expires_at)
+    return share.picture, ShareLink(token, share.expires_at)
 
 
 def _token(picture_id: str, expires_at: datetime) -> str:

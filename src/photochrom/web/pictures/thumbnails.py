@@ -12,7 +12,7 @@ from PIL import Image
 
 SCREEN_PX: Final = 1280
 """Long side of the pictures that pages show."""
-THUMB_PX: Final = 400
+THUMBNAIL_PX: Final = 400
 """Long side of the library's pictures."""
 QUALITY: Final = 80
 """Of JPEG: 4 ms a megapixel. WebP of the same bytes takes seven times as long at its quickest."""
@@ -24,7 +24,7 @@ def screen_size(height: int, width: int, longest: int = SCREEN_PX) -> tuple[int,
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def shrunk(pixels: NDArray[Any], longest: int) -> NDArray[Any]:
+def shrink(pixels: NDArray[Any], longest: int) -> NDArray[Any]:
     """A picture (H, W) or (H, W, C) whose long side is at most ``longest``, of the same dtype."""
     height, width = pixels.shape[:2]
     size = screen_size(height, width, longest)
@@ -38,13 +38,13 @@ def resize(pixels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     return np.asarray(cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_AREA), pixels.dtype)
 
 
-def jpeg(pixels: NDArray[np.uint8]) -> bytes:
+def encode_jpeg(pixels: NDArray[np.uint8]) -> bytes:
     """A JPEG file of (H, W) or (H, W, 3) uint8, sRGB."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()
 
 
-def pixels_of(file: bytes) -> NDArray[np.uint8]:
+def decode_jpeg(file: bytes) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 of one of our own previews."""
     return np.asarray(Image.open(io.BytesIO(file), formats=("JPEG",)).convert("RGB"))

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from photochrom.errors import InputError, MissingDependencyError
 from photochrom.imageio import FORMATS, eight_bit_rgb, read, recognize
-from photochrom.web.errors import Refused, TooLarge
+from photochrom.web.errors import InvalidInput, TooLarge
 from photochrom.web.i18n import _
-from photochrom.web.pictures.thumbnails import SCREEN_PX, shrunk
+from photochrom.web.pictures.thumbnails import SCREEN_PX, shrink
 
 _FOREIGN: Final = (
     b"<script",
@@ -43,7 +43,7 @@ _TS_PACKET: Final = 188
 
 
 @dataclass(frozen=True, eq=False)
-class Accepted:
+class UploadInfo:
     """A file that is let in.
 
     kind: "photo" or "film". screen: (h, w, 3) uint8 sRGB at the size of a screen, as it is.
@@ -56,7 +56,7 @@ class Accepted:
     screen: NDArray[np.uint8]
 
 
-def check_upload(path: Path, name: str, max_pixels: int) -> Accepted:
+def check_upload(path: Path, name: str, max_pixels: int) -> UploadInfo:
     """Find out what a file is, by reading it.
 
     name: what the person called it, for messages. Raises Refused or TooLarge, with the reason.
@@ -64,51 +64,53 @@ def check_upload(path: Path, name: str, max_pixels: int) -> Accepted:
     with path.open("rb") as file:
         head = file.read(4096)
     if not head:
-        raise Refused(_("“{name}” is empty.").format(name=name))
+        raise InvalidInput(_("“{name}” is empty.").format(name=name))
     if _is_foreign(path, head):
-        raise Refused(
+        raise InvalidInput(
             _("“{name}” holds something else besides a picture, such as a web page.").format(
                 name=name
             )
         )
     film_type = _film_type(head) if recognize(head) is None else None
     if film_type is not None:
-        return _film(path, name, film_type, max_pixels)
-    return _photo(path, name, max_pixels)
+        return _check_film(path, name, film_type, max_pixels)
+    return _check_photo(path, name, max_pixels)
 
 
-def _photo(path: Path, name: str, max_pixels: int) -> Accepted:
+def _check_photo(path: Path, name: str, max_pixels: int) -> UploadInfo:
     try:
         picture = read(path.read_bytes(), name=name, max_pixels=max_pixels)
     except MissingDependencyError:
-        raise Refused(
+        raise InvalidInput(
             _("“{name}” is of a kind that this studio cannot read.").format(name=name)
         ) from None
     except InputError as error:
-        words = str(error).removeprefix(f"cannot read {name}: ")
-        if "megapixels allowed" in words:
+        text = str(error).removeprefix(f"cannot read {name}: ")
+        if "megapixels allowed" in text:
             raise TooLarge(
                 _("“{name}” has more than {limit} megapixels.").format(
                     name=name, limit=max_pixels // 1_000_000
                 )
             ) from None
-        raise Refused(_("“{name}” cannot be used: {why}.").format(name=name, why=words)) from None
+        raise InvalidInput(
+            _("“{name}” cannot be used: {why}.").format(name=name, why=text)
+        ) from None
     height, width = picture.pixels.shape[:2]
-    screen = np.asarray(shrunk(eight_bit_rgb(picture), SCREEN_PX), np.uint8)
-    return Accepted("photo", FORMATS[picture.format].media_type, width, height, screen)
+    screen = np.asarray(shrink(eight_bit_rgb(picture), SCREEN_PX), np.uint8)
+    return UploadInfo("photo", FORMATS[picture.format].media_type, width, height, screen)
 
 
-def _film(path: Path, name: str, media_type: str, max_pixels: int) -> Accepted:
+def _check_film(path: Path, name: str, media_type: str, max_pixels: int) -> UploadInfo:
     try:
         from photochrom.web.pictures.film_info import inspect_film
     except MissingDependencyError:
-        raise Refused(_("This studio colours no films.")) from None
+        raise InvalidInput(_("This studio colours no films.")) from None
     try:
         height, width, screen = inspect_film(path, max_pixels)
     except InputError as error:
-        words = str(error).replace(str(path), f"“{name}”")
-        raise Refused(words[:1].upper() + words[1:]) from None
-    return Accepted("film", media_type, width, height, screen)
+        text = str(error).replace(str(path), f"“{name}”")
+        raise InvalidInput(text[:1].upper() + text[1:]) from None
+    return UploadInfo("film", media_type, width, height, screen)
 
 
 def _film_type(head: bytes) -> str | None:
@@ -144,6 +146,6 @@ def _is_foreign(path: Path, head: bytes) -> bool:
             return True
         for start in range(0, len(data), _SCAN_BYTES):
             piece = data[start : start + _SCAN_BYTES + overlap].lower()
-            if any(words in piece for words in _FOREIGN):
+            if any(text in piece for text in _FOREIGN):
                 return True
     return False

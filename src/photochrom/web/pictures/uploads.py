@@ -15,15 +15,15 @@ from photochrom.web.errors import QuotaExceeded
 from photochrom.web.i18n import _
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.library import used_bytes
-from photochrom.web.pictures.names import name_of_file
-from photochrom.web.pictures.thumbnails import THUMB_PX, jpeg, shrunk
-from photochrom.web.pictures.upload_check import Accepted, check_upload
+from photochrom.web.pictures.names import clean_file_name
+from photochrom.web.pictures.thumbnails import THUMBNAIL_PX, encode_jpeg, shrink
+from photochrom.web.pictures.upload_check import UploadInfo, check_upload
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import Storage, current_storage, save
 
 _MEGA: Final = 1_000_000
 
-decoding = threading.BoundedSemaphore(2)
+decoding_slots = threading.BoundedSemaphore(2)
 """Large pictures take much memory while they are looked at: only so many at once."""
 
 
@@ -42,20 +42,20 @@ def create_picture(
     Raises Refused for what is no picture or film, TooLarge, QuotaExceeded.
     """
     settings, files = current_settings(), current_storage()
-    name = name_of_file(filename)
+    name = clean_file_name(filename)
     edit = Edit.parse(1, 1, size=size, vividness=vividness)
-    with files.received(stream, settings.max_upload_mb * _MEGA) as path:
-        used = used_bytes(user.id)
+    with files.receive(stream, settings.max_upload_mb * _MEGA) as path:
+        total_bytes = used_bytes(user.id)
         db.session.rollback()
-        _check_quota(used + path.stat().st_size)
-        with decoding:
-            accepted = check_upload(path, name, settings.max_picture_mp * _MEGA)
+        _check_quota(total_bytes + path.stat().st_size)
+        with decoding_slots:
+            upload = check_upload(path, name, settings.max_picture_mp * _MEGA)
         picture_id = new_id()
         try:
-            _store(files, picture_id, path, accepted)
+            _store(files, picture_id, path, upload)
             size_bytes = files.size(picture_id)
-            picture = _new_row(user.id, picture_id, name, accepted, edit, size_bytes)
-            job = jobs.job_of(picture)
+            picture = _new_row(user.id, picture_id, name, upload, edit, size_bytes)
+            job = jobs.make_job(picture)
             db.session.commit()
         except BaseException:
             db.session.rollback()
@@ -66,10 +66,10 @@ def create_picture(
     return picture
 
 
-def _check_quota(used: int) -> None:
+def _check_quota(total_bytes: int) -> None:
     """Raise QuotaExceeded if a user's files take more. used: bytes."""
     quota = current_settings().quota_mb
-    if used > quota * _MEGA:
+    if total_bytes > quota * _MEGA:
         raise QuotaExceeded(
             _("Your {quota} MB are used up. Delete pictures that you do not need.").format(
                 quota=quota
@@ -77,15 +77,15 @@ def _check_quota(used: int) -> None:
         )
 
 
-def _store(files: Storage, picture_id: str, path: Path, accepted: Accepted) -> None:
+def _store(files: Storage, picture_id: str, path: Path, upload: UploadInfo) -> None:
     """All files of a new picture, safely on the disk."""
     folder = files.make(picture_id)
-    save(files.grey(picture_id), jpeg(accepted.screen))
-    thumb = shrunk(accepted.screen, THUMB_PX)
-    save(files.thumb(picture_id), jpeg(thumb))
+    save(files.grey(picture_id), encode_jpeg(upload.screen))
+    thumbnail = shrink(upload.screen, THUMBNAIL_PX)
+    save(files.thumbnail(picture_id), encode_jpeg(thumbnail))
     with path.open("rb") as file:
         os.fsync(file.fileno())
-    path.replace(files.original(picture_id, accepted.media_type))
+    path.replace(files.original(picture_id, upload.media_type))
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -95,7 +95,7 @@ def _store(files: Storage, picture_id: str, path: Path, accepted: Accepted) -> N
 
 
 def _new_row(
-    user_id: int, picture_id: str, name: str, accepted: Accepted, edit: Edit, size_bytes: int
+    user_id: int, picture_id: str, name: str, upload: UploadInfo, edit: Edit, size_bytes: int
 ) -> Picture:
     """The row, in a transaction that no other upload of this user shares.
 
@@ -110,11 +110,11 @@ def _new_row(
             id=picture_id,
             user_id=user_id,
             name=name,
-            kind=accepted.kind,
-            media_type=accepted.media_type,
+            kind=upload.kind,
+            media_type=upload.media_type,
             bytes=size_bytes,
-            width=accepted.width,
-            height=accepted.height,
+            width=upload.width,
+            height=upload.height,
             created_at=now(),
             state="waiting",
             revision=1,

@@ -13,7 +13,7 @@ let sending = false;
 
 /** @param {Iterable<File>} files */
 async function add(files) {
-  const ours = readable(files, form.dataset.taken ?? "");
+  const ours = readable(files, form.dataset.accept ?? "");
   if (!ours.length || sending) {
     if (!sending) note(words("pick_files"), true);
     return;
