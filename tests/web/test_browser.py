@@ -55,11 +55,11 @@ def test_a_photograph_from_signing_up_to_logging_out(
     me.touch(0.27, 0.62)
     me.press("Orange")
     page.locator(
-        "#colour[src^=blob], #colour[src$='/2.jpg']"
+        "#color[src^=blob], #color[src$='/2.jpg']"
     ).wait_for()  # or the result, if quicker
     me.press("Done")
     me.wait_saved()
-    spots = page.locator("#spot-list li")
+    spots = page.locator("#hint-list li")
     assert spots.all_inner_texts() == ["Orange"]
     orange = colored(me)
 
@@ -190,10 +190,10 @@ def test_colours_are_corrected_without_a_mouse(visit: Open, cat: Path) -> None:
     keys.press("Tab")
     keys.press("Enter")
     keys.press("Escape")
-    assert me.page.locator("#spot-list li").all_inner_texts() == ["Tan skin"]
+    assert me.page.locator("#hint-list li").all_inner_texts() == ["Tan skin"]
     me.wait_saved()
     keys.press("Control+z")
-    assert me.page.locator("#spot-list li").count() == 0
+    assert me.page.locator("#hint-list li").count() == 0
     split = me.page.locator("#split")
     me.page.locator("#correct").click()
     split.focus()

@@ -11,13 +11,13 @@ import pytest
 from fixtures.web import app, empty_database, make_app
 from flask import Flask, render_template
 
-from photochrom.web import pwa as shell
+from photochrom.web import pwa
 from photochrom.web.pictures.names import picture_title
 from photochrom.web.storage import kept_suffixes
 
 __all__ = ["app", "empty_database", "make_app"]
 
-WEB = Path(shell.__file__).parent
+WEB = Path(pwa.__file__).parent
 SCRIPTS = sorted((WEB / "static" / "js").glob("*.js"))
 TEMPLATES = sorted((WEB / "templates").rglob("*.html"))
 STRICT = ["--noEmit", "--allowJs", "--checkJs", "--strict", "--target", "es2022"]
@@ -30,12 +30,12 @@ def test_no_page_has_scripts_or_styles_of_its_own(page: Path) -> None:
     assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", text)
 
 
-def test_scripts_say_only_words_that_the_page_brings(app: Flask) -> None:
+def test_scripts_show_only_messages_that_the_page_brings(app: Flask) -> None:
     with app.test_request_context():
-        brought = shell.script_messages()
+        brought = pwa.script_messages()
     source = "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS)
     quoted = set(re.findall(r'"([a-z_]+)"', source))
-    called = set(re.findall(r'words\("([a-z_]+)"', source))
+    called = set(re.findall(r'message\("([a-z_]+)"', source))
     assert called <= set(brought)
     assert set(brought) <= quoted  # none that nobody says
 
@@ -58,7 +58,7 @@ def test_the_service_worker_keeps_files_that_are_there(app: Flask) -> None:
 
 def test_another_release_has_another_service_worker(app: Flask) -> None:
     with app.test_request_context():
-        assert re.fullmatch(r"/sw\.js\?v=[0-9a-f]{12}", shell.service_worker_url())
+        assert re.fullmatch(r"/sw\.js\?v=[0-9a-f]{12}", pwa.service_worker_url())
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_scripts_send_what_the_studio_takes_and_phones_offer_their_gallery(
 ) -> None:
     with app.test_request_context():
         page = render_template("pictures/_add.html")
-    taken = re.findall(r'data-taken="([^"]*)"', page)[0].split(",")
+    taken = re.findall(r'data-accept="([^"]*)"', page)[0].split(",")
     assert {*kept_suffixes(), *kept_suffixes().values(), ".jpeg", ".heif", ".vob"} <= set(taken)
     assert not {".jxl", ".jp2", "image/*"} & set(taken)
     offered = re.findall(r'accept="([^"]*)" id="choose"', page)[0].split(",")

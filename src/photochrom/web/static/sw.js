@@ -14,7 +14,7 @@ const FRAME = [
   OFFLINE,
   "/static/css/studio.css",
   "/static/js/app.js",
-  "/static/js/words.js",
+  "/static/js/messages.js",
   "/static/fonts/figtree-latin.woff2",
   "/static/fonts/fraunces-latin.woff2",
   "/static/icons/icon.svg",
@@ -26,7 +26,7 @@ studio.addEventListener("install", (event) => {
   event.waitUntil(keepFrame());
 });
 studio.addEventListener("activate", (event) => {
-  event.waitUntil(dropOld());
+  event.waitUntil(deleteOldCaches());
 });
 studio.addEventListener("fetch", (event) => {
   const { request } = event;
@@ -45,7 +45,7 @@ async function keepFrame() {
   await studio.skipWaiting();
 }
 
-async function dropOld() {
+async function deleteOldCaches() {
   const names = await caches.keys();
   await Promise.all(names.filter((name) => name.startsWith("frame-") && name !== CACHE).map((name) => caches.delete(name)));
   await studio.clients.claim();

@@ -1,5 +1,5 @@
 /** What every page does: service worker, passwords to look at, questions before deleting. @module */
-import { note, words } from "./words.js";
+import { message, note } from "./messages.js";
 
 const worker = document.body.dataset.serviceWorker;
 if (worker && "serviceWorker" in navigator) {
@@ -16,17 +16,17 @@ for (const box of document.querySelectorAll("[data-password]")) {
   eye.type = "button";
   eye.className = "password-eye";
   eye.setAttribute("aria-controls", input.id);
-  const turn = (/** @type {boolean} */ visible) => {
+  const setVisible = (/** @type {boolean} */ visible) => {
     input.type = visible ? "text" : "password";
-    eye.textContent = words(visible ? "hide_password" : "show_password");
+    eye.textContent = message(visible ? "hide_password" : "show_password");
   };
-  eye.addEventListener("click", () => turn(input.type === "password"));
-  turn(false);
+  eye.addEventListener("click", () => setVisible(input.type === "password"));
+  setVisible(false);
   box.append(eye);
 }
 
-const wrong = document.querySelector('[aria-invalid="true"]');
-if (wrong instanceof HTMLElement) wrong.focus();
+const invalid = document.querySelector('[aria-invalid="true"]');
+if (invalid instanceof HTMLElement) invalid.focus();
 
 /**
  * Ask before a form is sent.
@@ -44,12 +44,12 @@ function ask(form) {
   text.textContent = form.dataset.ask ?? "";
   row.className = "question-buttons";
   no.className = "button quiet";
-  no.textContent = words("ask_no");
+  no.textContent = message("ask_no");
   yes.className = "button danger";
   yes.textContent = form.dataset.askYes ?? "";
   no.addEventListener("click", () => dialog.close());
   yes.addEventListener("click", () => {
-    form.dataset.asked = "1";
+    form.dataset.confirmed = "1";
     form.requestSubmit();
   });
   dialog.addEventListener("close", () => dialog.remove());
@@ -62,7 +62,7 @@ function ask(form) {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (!(form instanceof HTMLFormElement) || !form.dataset.ask || form.dataset.asked) return;
+  if (!(form instanceof HTMLFormElement) || !form.dataset.ask || form.dataset.confirmed) return;
   event.preventDefault();
   ask(form);
 });
@@ -80,9 +80,9 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     field.select();
     try {
       await navigator.clipboard.writeText(field.value);
-      note(words("copied"));
+      note(message("copied"));
     } catch (error) {
-      note(words("copy_by_hand"));
+      note(message("copy_by_hand"));
     }
   });
 }

@@ -11,7 +11,7 @@ export class History {
     this.past = [];
     /** @type {State[]} */
     this.future = [];
-    this.joining = "";
+    this.joinKey = "";
   }
 
   /**
@@ -19,15 +19,15 @@ export class History {
    * @param {string} [join] changes with the same word, one after the other, are one step
    */
   push(state, join = "") {
-    if (!join || join !== this.joining) this.past.push(this.present);
-    this.joining = join;
+    if (!join || join !== this.joinKey) this.past.push(this.present);
+    this.joinKey = join;
     this.present = state;
     this.future = [];
   }
 
   /** The next change is a step of its own. */
   close() {
-    this.joining = "";
+    this.joinKey = "";
   }
 
   /** @returns {boolean} whether there was something to undo */
@@ -46,7 +46,7 @@ export class History {
     if (state === undefined) return false;
     to.push(this.present);
     this.present = state;
-    this.joining = "";
+    this.joinKey = "";
     return true;
   }
 }

@@ -1,7 +1,7 @@
 /** The library: pictures come in by choosing, camera, dropping, pasting and from other apps. @module */
-import { getJson, Refused } from "./net.js";
-import { readable, sendAll } from "./upload.js";
-import { need, note, words } from "./words.js";
+import { getJson, RequestError } from "./net.js";
+import { filterFiles, sendAll } from "./upload.js";
+import { message, need, note } from "./messages.js";
 
 const POLL_MS = 1500;
 const SHARED_CACHE = "shared-files"; // the service worker's, see sw.js
@@ -9,55 +9,55 @@ const SHARED_CACHE = "shared-files"; // the service worker's, see sw.js
 /** @type {HTMLFormElement} */
 const form = need("add");
 const veil = need("drop-veil");
-let sending = false;
+let isSending = false;
 
 /** @param {Iterable<File>} files */
 async function add(files) {
-  const ours = readable(files, form.dataset.accept ?? "");
-  if (!ours.length || sending) {
-    if (!sending) note(words("pick_files"), true);
+  const uploads = filterFiles(files, form.dataset.accept ?? "");
+  if (!uploads.length || isSending) {
+    if (!isSending) note(message("pick_files"), true);
     return;
   }
-  sending = true;
-  const { sent, refused } = await sendAll(ours, form.dataset.upload ?? form.action, need("uploads"));
-  sending = false;
-  if (refused) return; // its line says why
-  if (sent.length === 1) location.assign(sent[0].url);
+  isSending = true;
+  const { pictures, failures } = await sendAll(uploads, form.dataset.upload ?? form.action, need("uploads"));
+  isSending = false;
+  if (failures) return; // its line says why
+  if (pictures.length === 1) location.assign(pictures[0].url);
   else location.assign("/library");
 }
 
 for (const input of form.querySelectorAll("input")) {
   if (input.type !== "file") continue;
-  const take = async () => {
+  const addChosenFiles = async () => {
     await add([...(input.files ?? [])]);
     input.value = "";
   };
-  input.addEventListener("change", take);
-  if (input.files?.length) take(); // somebody was faster than this script
+  input.addEventListener("change", addChosenFiles);
+  if (input.files?.length) addChosenFiles(); // somebody was faster than this script
 }
 form.addEventListener("submit", (event) => event.preventDefault());
 
 /* Dropping anywhere on the page */
 
-let inside = 0;
+let depth = 0;
 /** @param {DragEvent} event */
-const bringsFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
+const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
 addEventListener("dragenter", (event) => {
-  if (!bringsFiles(event)) return;
-  inside += 1;
+  if (!hasFiles(event)) return;
+  depth += 1;
   veil.hidden = false;
 });
 addEventListener("dragleave", () => {
-  inside = Math.max(0, inside - 1);
-  veil.hidden = inside === 0;
+  depth = Math.max(0, depth - 1);
+  veil.hidden = depth === 0;
 });
 addEventListener("dragover", (event) => {
-  if (bringsFiles(event)) event.preventDefault();
+  if (hasFiles(event)) event.preventDefault();
 });
 addEventListener("drop", (event) => {
-  if (!bringsFiles(event)) return;
+  if (!hasFiles(event)) return;
   event.preventDefault();
-  inside = 0;
+  depth = 0;
   veil.hidden = true;
   add(event.dataTransfer?.files ?? []);
 });
@@ -66,12 +66,12 @@ addEventListener("paste", (event) => {
   if (files.length) add(files);
 });
 addEventListener("beforeunload", (event) => {
-  if (sending) event.preventDefault();
+  if (isSending) event.preventDefault();
 });
 
 /* What another app shared with us waits in the service worker's cache */
 
-async function takeShared() {
+async function addSharedFiles() {
   if (!new URLSearchParams(location.search).has("shared") || !("caches" in window)) return;
   history.replaceState(null, "", "/library");
   const cache = await caches.open(SHARED_CACHE);
@@ -102,7 +102,7 @@ async function watch(card) {
     if (state === "done") card.querySelector("[data-badge]")?.remove();
     else location.reload();
   } catch (error) {
-    if (error instanceof Refused && error.status === 404) card.remove();
+    if (error instanceof RequestError && error.status === 404) card.remove();
     else setTimeout(watch, 4 * POLL_MS, card);
   }
 }
@@ -111,4 +111,4 @@ for (const card of document.querySelectorAll("#grid > li")) {
   if (!(card instanceof HTMLElement)) continue;
   if (card.dataset.state === "waiting" || card.dataset.state === "working") watch(card);
 }
-takeShared();
+addSharedFiles();

@@ -1,5 +1,5 @@
 /** How a job goes on: pushed by the studio, asked for where that does not get through. @module */
-import { getJson, Refused } from "./net.js";
+import { getJson, RequestError } from "./net.js";
 
 /**
  * @typedef {object} Progress
@@ -15,35 +15,35 @@ const PATIENCE_MS = 4000;
 /**
  * Follow a picture until it is done or failed.
  * @param {string} base the picture's address
- * @param {(progress: Progress) => void} tell called at every change, the last time at the end
- * @param {(lost: boolean) => void} [connection] told when it breaks and when it is back
+ * @param {(progress: Progress) => void} onProgress called at every change, the last time at the end
+ * @param {(isLost: boolean) => void} [onConnection] called when it breaks and when it is back
  * @returns {() => void} stops following
  */
-export function follow(base, tell, connection = () => {}) {
-  let stopped = false;
+export function follow(base, onProgress, onConnection = () => {}) {
+  let isStopped = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const source = new EventSource(`${base}/events`);
   const stop = () => {
-    stopped = true;
+    isStopped = true;
     source.close();
     clearTimeout(timer);
   };
   /** @param {Progress} progress */
-  const take = (progress) => {
-    if (stopped) return;
+  const handle = (progress) => {
+    if (isStopped) return;
     if (progress.state === "done" || progress.state === "failed") stop();
-    tell(progress);
+    onProgress(progress);
   };
   const poll = async () => {
-    if (stopped) return;
+    if (isStopped) return;
     try {
       const progress = await getJson(`${base}/state`);
-      connection(false);
-      take(progress);
+      onConnection(false);
+      handle(progress);
     } catch (error) {
-      if (error instanceof Refused && error.status < 500 && error.status !== 429) return stop();
-      connection(true);
+      if (error instanceof RequestError && error.status < 500 && error.status !== 429) return stop();
+      onConnection(true);
     }
     timer = setTimeout(poll, POLL_MS);
   };
@@ -52,16 +52,16 @@ export function follow(base, tell, connection = () => {}) {
     clearTimeout(timer);
     poll();
   };
-  // A proxy may hold events back for ever: who hears nothing for a while asks instead.
+  // A proxy may hold events back for ever: after some silence the page asks instead.
   timer = setTimeout(fallBack, PATIENCE_MS);
   source.onmessage = (event) => {
     clearTimeout(timer);
-    connection(false);
-    take(JSON.parse(event.data));
-    if (!stopped) timer = setTimeout(fallBack, PATIENCE_MS);
+    onConnection(false);
+    handle(JSON.parse(event.data));
+    if (!isStopped) timer = setTimeout(fallBack, PATIENCE_MS);
   };
   source.onerror = () => {
-    if (!stopped) fallBack();
+    if (!isStopped) fallBack();
   };
   return stop;
 }

@@ -1,8 +1,8 @@
 /** Asking the studio: every request that changes something carries the page's token. @module */
-import { words } from "./words.js";
+import { message } from "./messages.js";
 
 /** What the studio refused, in words for the person. */
-export class Refused extends Error {
+export class RequestError extends Error {
   /** @param {string} message @param {number} status */
   constructor(message, status) {
     super(message);
@@ -19,7 +19,7 @@ export function csrfToken() {
  * @param {string} url
  * @param {unknown} body sent as JSON
  * @param {string} accept the media type wanted
- * @returns {Promise<Response>} an answer below 400; otherwise throws Refused, or TypeError when
+ * @returns {Promise<Response>} an answer below 400; otherwise throws RequestError, or TypeError when
  *   there is no connection
  */
 export async function post(url, body, accept = "application/json") {
@@ -30,7 +30,7 @@ export async function post(url, body, accept = "application/json") {
     credentials: "same-origin",
     keepalive: true, // goes through even when the page is left now
   });
-  if (!answer.ok) throw new Refused(await problemOf(answer), answer.status);
+  if (!answer.ok) throw new RequestError(await problemOf(answer), answer.status);
   return answer;
 }
 
@@ -40,7 +40,7 @@ export async function post(url, body, accept = "application/json") {
  */
 export async function getJson(url) {
   const answer = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
-  if (!answer.ok) throw new Refused(await problemOf(answer), answer.status);
+  if (!answer.ok) throw new RequestError(await problemOf(answer), answer.status);
   return answer.json();
 }
 
@@ -49,8 +49,8 @@ export async function getJson(url) {
  * @returns {Promise<string>} why, in the studio's words
  */
 async function problemOf(answer) {
-  if (answer.status === 401) return words("signed_out");
-  if (answer.status === 429) return words("too_busy");
+  if (answer.status === 401) return message("signed_out");
+  if (answer.status === 429) return message("too_busy");
   return problemIn(await answer.text());
 }
 
@@ -60,9 +60,9 @@ async function problemOf(answer) {
  */
 export function problemIn(text) {
   try {
-    return JSON.parse(text).error ?? words("failed");
+    return JSON.parse(text).error ?? message("failed");
   } catch (error) {
-    if (error instanceof SyntaxError) return words("failed");
+    if (error instanceof SyntaxError) return message("failed");
     throw error;
   }
 }

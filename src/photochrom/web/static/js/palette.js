@@ -1,32 +1,32 @@
 /** "Which colour is this?": named swatches, any other colour, remove, done. @module */
-import { need } from "./words.js";
+import { need } from "./messages.js";
 
 /**
- * @typedef {object} PaletteWish
- * @property {(colour: string) => void} picked "#rrggbb"
- * @property {() => void} removed
- * @property {() => void} closed
+ * @typedef {object} PaletteHandlers
+ * @property {(color: string) => void} onPick "#rrggbb"
+ * @property {() => void} onRemove
+ * @property {() => void} onClose
  */
 
 export class Palette {
-  /** @param {PaletteWish} wish */
-  constructor(wish) {
-    this.wish = wish;
+  /** @param {PaletteHandlers} handlers */
+  constructor(handlers) {
+    this.handlers = handlers;
     /** @type {HTMLDialogElement} */
     this.dialog = need("palette");
     /** @type {HTMLInputElement} */
-    this.own = need("own-colour");
+    this.customInput = need("custom-color");
     /** @type {HTMLButtonElement} */
-    this.remove = need("palette-remove");
+    this.removeButton = need("palette-remove");
     this.swatches = [...need("swatches").querySelectorAll("button")];
     for (const swatch of this.swatches) {
-      const colour = swatch.dataset.colour ?? "#808080";
-      swatch.style.setProperty("--colour", colour);
-      swatch.addEventListener("click", () => this.pick(colour));
+      const color = swatch.dataset.color ?? "#808080";
+      swatch.style.setProperty("--color", color);
+      swatch.addEventListener("click", () => this.pick(color));
     }
-    this.own.addEventListener("input", () => this.pick(this.own.value));
-    this.remove.addEventListener("click", () => {
-      wish.removed();
+    this.customInput.addEventListener("input", () => this.pick(this.customInput.value));
+    this.removeButton.addEventListener("click", () => {
+      handlers.onRemove();
       this.close();
     });
     need("palette-close").addEventListener("click", () => this.close());
@@ -36,37 +36,37 @@ export class Palette {
     });
   }
 
-  /** @param {string | null} colour what the spot has now, null: a new spot */
-  open(colour) {
-    this.mark(colour);
-    this.remove.disabled = colour === null;
+  /** @param {string | null} color what the spot has now, null: a new spot */
+  open(color) {
+    this.mark(color);
+    this.removeButton.disabled = color === null;
     if (!this.dialog.open) this.dialog.show();
-    (this.swatches.find((swatch) => swatch.dataset.colour === colour) ?? this.swatches[0])?.focus();
+    (this.swatches.find((swatch) => swatch.dataset.color === color) ?? this.swatches[0])?.focus();
   }
 
   close() {
     if (!this.dialog.open) return;
     this.dialog.close();
-    this.wish.closed();
+    this.handlers.onClose();
   }
 
-  /** @param {string} colour */
-  pick(colour) {
-    this.mark(colour);
-    this.remove.disabled = false;
-    this.wish.picked(colour);
+  /** @param {string} color */
+  pick(color) {
+    this.mark(color);
+    this.removeButton.disabled = false;
+    this.handlers.onPick(color);
   }
 
-  /** @param {string | null} colour */
-  mark(colour) {
-    if (colour) this.own.value = colour;
+  /** @param {string | null} color */
+  mark(color) {
+    if (color) this.customInput.value = color;
     for (const swatch of this.swatches) {
-      swatch.setAttribute("aria-pressed", String(swatch.dataset.colour === colour));
+      swatch.setAttribute("aria-pressed", String(swatch.dataset.color === color));
     }
   }
 
-  /** @param {string} colour @returns {string} its name, or itself */
-  nameOf(colour) {
-    return this.swatches.find((swatch) => swatch.dataset.colour === colour)?.textContent?.trim() ?? colour;
+  /** @param {string} color @returns {string} its name, or itself */
+  colorName(color) {
+    return this.swatches.find((swatch) => swatch.dataset.color === color)?.textContent?.trim() ?? color;
   }
 }

@@ -2,20 +2,20 @@
 import { Compare } from "./compare.js";
 import { History } from "./history.js";
 import { follow } from "./live.js";
-import { getJson, post, Refused } from "./net.js";
+import { getJson, post, RequestError } from "./net.js";
 import { Palette } from "./palette.js";
 import { Preview } from "./preview.js";
-import { Spots } from "./spots.js";
-import { need, words } from "./words.js";
+import { HintMarkers } from "./hints.js";
+import { message, need } from "./messages.js";
 import { Zoom } from "./zoom.js";
 
-/** @typedef {import("./spots.js").Hint} Hint */
+/** @typedef {import("./hints.js").Hint} Hint */
 /**
  * @typedef {object} Edit what a person asks of a picture
  * @property {Hint[]} hints
  * @property {number | null} size working size in px, null: as the model likes it
  * @property {number} vividness
- * @property {number} variant 0: the first version
+ * @property {number} variant 0: the first variant
  */
 
 const SAVE_AFTER_MS = 900;
@@ -23,15 +23,15 @@ const AIM_STEP_PX = 8;
 /** Here the palette is a sheet below the picture, see studio.css. */
 const narrow = matchMedia("(max-width: 60rem)");
 
-const bench = need("workbench");
-const data = bench.dataset;
+const workbench = need("workbench");
+const data = workbench.dataset;
 const base = data.base ?? "";
 const width = Number(data.width) || 4;
 const height = Number(data.height) || 3;
 const stage = need("stage");
 const status = need("status");
 /** @type {HTMLImageElement} */
-const colour = need("colour");
+const colorImage = need("color");
 /** @type {HTMLInputElement} */
 const vividness = need("vividness");
 /** @type {HTMLInputElement} */
@@ -54,16 +54,16 @@ const first = {
 /** @type {History<Edit>} */
 const history = new History(first);
 let revision = Number(data.revision);
-let shown = Number(data.doneRevision);
-let correcting = false;
-let chosen = -1;
+let shownRevision = Number(data.doneRevision);
+let isCorrecting = false;
+let selection = -1;
 /** @type {{x: number, y: number} | null} a new spot that has no colour yet, px of the whole picture */
-let pending = null;
-let unsaved = false;
-let saving = false;
+let newPlace = null;
+let hasChanges = false;
+let isSaving = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let saveTimer;
-let unfollow = () => {};
+let stopFollowing = () => {};
 
 stage.style.setProperty("--ratio", String(width / height));
 
@@ -87,38 +87,38 @@ function inStage(x, y) {
   };
 }
 
-const palette = new Palette({ picked: pickColour, removed: removeSpot, closed: leaveSpot });
-const spots = new Spots(need("spots"), need("spot-list"), {
-  chosen: openSpot,
-  moved(index, left, top) {
+const palette = new Palette({ onPick: pickColor, onRemove: removeHint, onClose: leaveHint });
+const markers = new HintMarkers(need("hint-markers"), need("hint-list"), {
+  onSelect: openHint,
+  onMove(index, left, top) {
     const { x, y } = inPicture(left, top);
     withHints((hints) => hints.map((hint, at) => (at === index ? [x, y, hint[2]] : hint)));
   },
-  where: ([x, y]) => inStage(x, y),
-  nameOf: (name) => palette.nameOf(name),
+  position: ([x, y]) => inStage(x, y),
+  colorName: (name) => palette.colorName(name),
 });
 const zoom = new Zoom(stage, {
-  moved() {
-    if (!correcting) compare.set(compare.percent);
-    spots.place();
+  onChange() {
+    if (!isCorrecting) compare.set(compare.percent);
+    markers.place();
     need("zoom-fit").hidden = zoom.scale <= 1;
     showAim();
   },
-  tapped(left, top) {
-    if (correcting) newSpot(left, top);
+  onTap(left, top) {
+    if (isCorrecting) startHint(left, top);
   },
-  dragged(clientX) {
-    if (!correcting && !need("split").hidden) compare.follow(clientX);
+  onDrag(clientX) {
+    if (!isCorrecting && !need("split").hidden) compare.follow(clientX);
   },
 });
 const compare = new Compare(stage, need("split"), () => zoom);
 /** @type {Preview<Edit>} */
-const preview = new Preview(`${base}/preview`, showColour, (error) => say(reason(error), true));
+const preview = new Preview(`${base}/preview`, showColor, (error) => showStatus(errorText(error), true));
 
 /* Showing */
 
 /** @param {string} text @param {boolean} [bad] */
-function say(text, bad = false) {
+function showStatus(text, bad = false) {
   const line = document.createElement("span");
   line.className = bad ? "bad" : "";
   line.textContent = text;
@@ -126,15 +126,15 @@ function say(text, bad = false) {
 }
 
 /** @param {unknown} error @returns {string} */
-function reason(error) {
-  return error instanceof Refused ? error.message : words("connection_lost");
+function errorText(error) {
+  return error instanceof RequestError ? error.message : message("connection_lost");
 }
 
 /** @param {string} address */
-function showColour(address) {
-  colour.src = address;
-  if (!colour.hidden) return;
-  colour.hidden = false;
+function showColor(address) {
+  colorImage.src = address;
+  if (!colorImage.hidden) return;
+  colorImage.hidden = false;
   refresh();
   compare.set(50);
 }
@@ -142,26 +142,26 @@ function showColour(address) {
 /** Everything that follows from the present state. */
 function refresh() {
   const { hints, vividness: strength, size: detail } = history.present;
-  const coloured = !colour.hidden;
+  const hasColor = !colorImage.hidden;
   vividness.value = String(strength);
   vividness.setAttribute("aria-valuetext", `${Math.round(100 * strength)} %`);
   size.value = String(detail ?? size.dataset.auto);
   undo.disabled = history.past.length === 0;
   redo.disabled = history.future.length === 0;
-  correct.disabled = !coloured;
-  correct.setAttribute("aria-pressed", String(correcting));
-  stage.classList.toggle("correcting", correcting);
-  need("spots").classList.toggle("quiet-spots", !correcting);
-  for (const id of ["split", "tag-before", "tag-after"]) need(id).hidden = correcting || !coloured;
+  correct.disabled = !hasColor;
+  correct.setAttribute("aria-pressed", String(isCorrecting));
+  stage.classList.toggle("correcting", isCorrecting);
+  need("hint-markers").classList.toggle("quiet-markers", !isCorrecting);
+  for (const id of ["split", "tag-before", "tag-after"]) need(id).hidden = isCorrecting || !hasColor;
   stage.style.setProperty("--cut", "0%");
-  if (!correcting) compare.set(compare.percent);
-  spots.show(hints, chosen);
+  if (!isCorrecting) compare.set(compare.percent);
+  markers.show(hints, selection);
   showAim();
 }
 
 /** @param {boolean} ready */
 function offerDownloads(ready) {
-  for (const link of bench.querySelectorAll("#download, [data-needs-result]")) {
+  for (const link of workbench.querySelectorAll("#download, [data-needs-result]")) {
     if (ready) link.removeAttribute("aria-disabled");
     else link.setAttribute("aria-disabled", "true");
   }
@@ -172,58 +172,58 @@ function offerDownloads(ready) {
 /** @param {Partial<Edit>} change @param {string} [join] */
 function edit(change, join = "") {
   history.push({ ...history.present, ...change }, join);
-  changed();
+  applyChange();
 }
 
-function changed() {
+function applyChange() {
   refresh();
-  markVersion();
+  markVariant();
   preview.ask(history.present);
-  unsaved = true;
-  say(words("saving"));
+  hasChanges = true;
+  showStatus(message("saving"));
   clearTimeout(saveTimer);
   saveTimer = setTimeout(save, SAVE_AFTER_MS);
 }
 
 async function save() {
-  if (saving) return; // what changes meanwhile is saved afterwards
-  saving = true;
-  unsaved = false;
+  if (isSaving) return; // what changes meanwhile is saved afterwards
+  isSaving = true;
+  hasChanges = false;
   clearTimeout(saveTimer);
-  say(words("saving"));
+  showStatus(message("saving"));
   try {
     const answer = await post(`${base}/edit`, { ...history.present, revision });
     revision = (await answer.json()).revision;
-    if (unsaved) saveTimer = setTimeout(save, SAVE_AFTER_MS);
+    if (hasChanges) saveTimer = setTimeout(save, SAVE_AFTER_MS);
     watch();
   } catch (error) {
-    unsaved = true;
-    say(words("not_saved", { problem: reason(error) }), true);
+    hasChanges = true;
+    showStatus(message("not_saved", { problem: errorText(error) }), true);
     if (error instanceof TypeError) saveTimer = setTimeout(save, 4 * SAVE_AFTER_MS);
   }
-  saving = false;
+  isSaving = false;
 }
 
 function watch() {
-  unfollow();
+  stopFollowing();
   offerDownloads(false);
-  unfollow = follow(base, progressed, (lost) => lost && say(words("connection_lost"), true));
+  stopFollowing = follow(base, showProgress, (isLost) => isLost && showStatus(message("connection_lost"), true));
 }
 
 /** @param {import("./live.js").Progress} progress */
-function progressed(progress) {
+function showProgress(progress) {
   const busy = progress.state === "waiting" || progress.state === "working";
-  need("veil").hidden = !busy || !colour.hidden;
-  need("veil-words").textContent = words(progress.state === "waiting" ? "waiting" : "colouring");
-  if (progress.state === "failed") say(progress.problem ?? words("failed"), true);
+  need("veil").hidden = !busy || !colorImage.hidden;
+  need("veil-text").textContent = message(progress.state === "waiting" ? "waiting" : "coloring");
+  if (progress.state === "failed") showStatus(progress.problem ?? message("failed"), true);
   if (progress.state !== "done") return;
-  const firstTime = colour.hidden;
-  shown = revision = progress.revision;
-  if (unsaved || saving) return; // that was for what is already changed again
+  const firstTime = colorImage.hidden;
+  shownRevision = revision = progress.revision;
+  if (hasChanges || isSaving) return; // that was for what is already changed again
   preview.drop();
-  showColour(`${base}/preview/${shown}.jpg`);
+  showColor(`${base}/preview/${shownRevision}.jpg`);
   offerDownloads(true);
-  say(words(firstTime ? "done" : "all_saved"));
+  showStatus(message(firstTime ? "done" : "all_saved"));
 }
 
 /* Correcting a colour */
@@ -234,11 +234,11 @@ function withHints(change, join = "") {
 }
 
 /** @param {number} left @param {number} top px of the stage */
-function newSpot(left, top) {
-  pending = inPicture(left, top);
-  chosen = -1;
+function startHint(left, top) {
+  newPlace = inPicture(left, top);
+  selection = -1;
   refresh();
-  const place = inStage(pending.x, pending.y);
+  const place = inStage(newPlace.x, newPlace.y);
   aim.style.setProperty("--left", `${place.left}px`);
   aim.style.setProperty("--top", `${place.top}px`);
   history.close();
@@ -246,76 +246,76 @@ function newSpot(left, top) {
 }
 
 /** @param {number} index */
-function openSpot(index) {
+function openHint(index) {
   setCorrecting(true);
-  pending = null;
-  chosen = index;
+  newPlace = null;
+  selection = index;
   refresh();
   history.close();
   palette.open(history.present.hints[index]?.[2] ?? null);
 }
 
-/** @param {string} picked */
-function pickColour(picked) {
-  if (pending) {
-    const { x, y } = pending;
-    pending = null;
-    chosen = history.present.hints.length;
-    withHints((hints) => [...hints, [x, y, picked]], "spot");
-  } else if (chosen >= 0) {
-    withHints((hints) => hints.map((hint, at) => (at === chosen ? [hint[0], hint[1], picked] : hint)), "spot");
+/** @param {string} color */
+function pickColor(color) {
+  if (newPlace) {
+    const { x, y } = newPlace;
+    newPlace = null;
+    selection = history.present.hints.length;
+    withHints((hints) => [...hints, [x, y, color]], "spot");
+  } else if (selection >= 0) {
+    withHints((hints) => hints.map((hint, at) => (at === selection ? [hint[0], hint[1], color] : hint)), "spot");
   }
 }
 
-function removeSpot() {
-  if (chosen < 0) return;
-  const gone = chosen;
-  chosen = -1;
-  withHints((hints) => hints.filter((_, at) => at !== gone));
-  say(words("removed_spot"));
+function removeHint() {
+  if (selection < 0) return;
+  const index = selection;
+  selection = -1;
+  withHints((hints) => hints.filter((_, at) => at !== index));
+  showStatus(message("hint_removed"));
 }
 
-function leaveSpot() {
-  pending = null;
-  chosen = -1;
+function leaveHint() {
+  newPlace = null;
+  selection = -1;
   history.close();
   refresh();
-  (correcting ? stage : correct).focus({ preventScroll: true });
+  (isCorrecting ? stage : correct).focus({ preventScroll: true });
 }
 
 /** @param {boolean} on */
 function setCorrecting(on) {
-  if (on === correcting) return;
-  correcting = on;
+  if (on === isCorrecting) return;
+  isCorrecting = on;
   refresh();
   if (on) {
     stage.scrollIntoView({ block: narrow.matches ? "start" : "nearest" });
     preview.warm(history.present);
-    say(words("hint_help"));
+    showStatus(message("hint_help"));
   } else {
     palette.close();
-    if (status.textContent === words("hint_help")) status.replaceChildren();
+    if (status.textContent === message("hint_help")) status.replaceChildren();
   }
 }
 
 /** The circle that keys move, and that marks a spot which has no colour yet. */
 function showAim() {
-  aim.hidden = !(correcting && (pending || (document.activeElement === stage && stage.matches(":focus-visible"))));
+  aim.hidden = !(isCorrecting && (newPlace || (document.activeElement === stage && stage.matches(":focus-visible"))));
 }
 
 /** @param {KeyboardEvent} event */
-function stageKey(event) {
+function handleStageKey(event) {
   if (event.target !== stage) return;
   /** @type {Record<string, [number, number]>} */
   const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const way = ways[event.key];
   const place = { x: aim.offsetLeft + aim.offsetWidth / 2, y: aim.offsetTop + aim.offsetHeight / 2 };
-  if (event.key === "+" || event.key === "=") zoom.larger();
-  else if (event.key === "-") zoom.smaller();
+  if (event.key === "+" || event.key === "=") zoom.zoomIn();
+  else if (event.key === "-") zoom.zoomOut();
   else if (event.key === "0") zoom.fit();
-  else if (event.key === "Escape" && correcting) setCorrecting(false);
-  else if (event.key === "Enter" && correcting) newSpot(place.x, place.y);
-  else if (way && correcting) {
+  else if (event.key === "Escape" && isCorrecting) setCorrecting(false);
+  else if (event.key === "Enter" && isCorrecting) startHint(place.x, place.y);
+  else if (way && isCorrecting) {
     aim.style.setProperty("--left", `${Math.min(stage.clientWidth, Math.max(0, place.x + AIM_STEP_PX * way[0]))}px`);
     aim.style.setProperty("--top", `${Math.min(stage.clientHeight, Math.max(0, place.y + AIM_STEP_PX * way[1]))}px`);
   } else if (way && zoom.scale > 1) zoom.pan(-40 * way[0], -40 * way[1]);
@@ -323,56 +323,56 @@ function stageKey(event) {
   event.preventDefault();
 }
 
-/* Versions */
+/* Variants */
 
-/** @typedef {{n: number, url: string, name?: string}} Version */
+/** @typedef {{n: number, url: string, name?: string}} Variant */
 
-async function loadVersions() {
-  const grid = need("version-grid");
+async function loadVariants() {
+  const grid = need("variant-grid");
   if (grid.dataset.loaded) return;
   grid.dataset.loaded = "1";
   try {
-    const answer = await getJson(need("versions").dataset.url ?? "");
-    /** @type {Version[]} */
-    const offered = answer.variants;
-    grid.replaceChildren(...offered.map(versionButton));
-    markVersion();
+    const answer = await getJson(need("variants").dataset.url ?? "");
+    /** @type {Variant[]} */
+    const variants = answer.variants;
+    grid.replaceChildren(...variants.map(variantButton));
+    markVariant();
   } catch (error) {
     grid.dataset.loaded = "";
-    say(reason(error), true);
+    showStatus(errorText(error), true);
   }
 }
 
-/** @param {Version} version @returns {HTMLElement} */
-function versionButton(version) {
+/** @param {Variant} variant @returns {HTMLElement} */
+function variantButton(variant) {
   const button = document.createElement("button");
   const image = document.createElement("img");
-  image.src = version.url;
+  image.src = variant.url;
   image.alt = "";
   button.type = "button";
-  button.className = "version";
+  button.className = "variant";
   button.setAttribute("role", "radio");
-  button.dataset.n = String(version.n);
-  button.append(image, version.name ?? words("version", { number: version.n + 1 }));
-  button.addEventListener("click", () => edit({ variant: version.n }));
+  button.dataset.n = String(variant.n);
+  button.append(image, variant.name ?? message("variant", { number: variant.n + 1 }));
+  button.addEventListener("click", () => edit({ variant: variant.n }));
   return button;
 }
 
-function markVersion() {
-  const buttons = [...need("version-grid").querySelectorAll("button")];
+function markVariant() {
+  const buttons = [...need("variant-grid").querySelectorAll("button")];
   for (const button of buttons) {
-    const ours = Number(button.dataset.n) === history.present.variant;
-    button.setAttribute("aria-checked", String(ours));
-    button.tabIndex = ours ? 0 : -1;
+    const isCurrent = Number(button.dataset.n) === history.present.variant;
+    button.setAttribute("aria-checked", String(isCurrent));
+    button.tabIndex = isCurrent ? 0 : -1;
   }
 }
 
 /** @param {KeyboardEvent} event as radio buttons do */
-function versionKey(event) {
+function handleVariantKey(event) {
   const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
   if (!step) return;
   event.preventDefault();
-  const buttons = [...need("version-grid").querySelectorAll("button")];
+  const buttons = [...need("variant-grid").querySelectorAll("button")];
   const at = buttons.findIndex((button) => button.tabIndex === 0);
   const next = buttons[(at + step + buttons.length) % buttons.length];
   next?.click();
@@ -381,34 +381,34 @@ function versionKey(event) {
 
 /* Wiring */
 
-/** @param {boolean} moved @param {string} word */
-function stepped(moved, word) {
-  if (!moved) return;
-  chosen = -1;
+/** @param {boolean} hasStep @param {string} key */
+function showStep(hasStep, key) {
+  if (!hasStep) return;
+  selection = -1;
   palette.close();
-  changed();
-  say(words(word));
+  applyChange();
+  showStatus(message(key));
 }
 
-undo.addEventListener("click", () => stepped(history.undo(), "undone"));
-redo.addEventListener("click", () => stepped(history.redo(), "redone"));
-correct.addEventListener("click", () => setCorrecting(!correcting));
+undo.addEventListener("click", () => showStep(history.undo(), "undone"));
+redo.addEventListener("click", () => showStep(history.redo(), "redone"));
+correct.addEventListener("click", () => setCorrecting(!isCorrecting));
 vividness.addEventListener("input", () => edit({ vividness: Number(vividness.value) }, "vividness"));
 size.addEventListener("input", () => {
-  const wanted = Number(size.value);
-  edit({ size: wanted === Number(size.dataset.auto) ? null : wanted }, "size");
+  const value = Number(size.value);
+  edit({ size: value === Number(size.dataset.auto) ? null : value }, "size");
 });
 for (const slider of [vividness, size]) slider.addEventListener("change", () => history.close());
 need("reset").addEventListener("click", () => edit({ hints: [], size: null, vividness: 1, variant: 0 }));
-need("zoom-in").addEventListener("click", () => zoom.larger());
-need("zoom-out").addEventListener("click", () => zoom.smaller());
+need("zoom-in").addEventListener("click", () => zoom.zoomIn());
+need("zoom-out").addEventListener("click", () => zoom.zoomOut());
 need("zoom-fit").addEventListener("click", () => zoom.fit());
 /** @type {HTMLDetailsElement} */
-const versions = need("versions");
-versions.addEventListener("toggle", loadVersions);
-if (versions.open) loadVersions(); // somebody was faster than this script
-need("version-grid").addEventListener("keydown", versionKey);
-stage.addEventListener("keydown", stageKey);
+const variantBox = need("variants");
+variantBox.addEventListener("toggle", loadVariants);
+if (variantBox.open) loadVariants(); // somebody was faster than this script
+need("variant-grid").addEventListener("keydown", handleVariantKey);
+stage.addEventListener("keydown", handleStageKey);
 stage.addEventListener("focus", showAim);
 stage.addEventListener("blur", showAim);
 document.addEventListener("keydown", (event) => {
@@ -419,7 +419,7 @@ document.addEventListener("keydown", (event) => {
 });
 // A phone throws pages away without asking: what is not saved yet is saved when it is put aside.
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden && unsaved) save();
+  if (document.hidden && hasChanges) save();
 });
 
 refresh();

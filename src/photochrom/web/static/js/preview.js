@@ -1,5 +1,5 @@
 /** The quick look at a change: one request at a time, and only for the newest state. @module */
-import { post, Refused } from "./net.js";
+import { post, RequestError } from "./net.js";
 
 const PAUSE_MS = 700;
 
@@ -16,12 +16,12 @@ export class Preview {
     this.url = url;
     this.show = show;
     this.fail = fail;
-    this.busy = false;
+    this.isBusy = false;
     /** @type {State | undefined} */
-    this.wanted = undefined;
+    this.next = undefined;
     this.address = "";
-    this.warmed = false;
-    this.dropped = 0;
+    this.isWarm = false;
+    this.generation = 0;
   }
 
   /**
@@ -29,53 +29,53 @@ export class Preview {
    * @param {State} state
    */
   warm(state) {
-    if (this.warmed || this.busy) return;
-    this.warmed = true;
+    if (this.isWarm || this.isBusy) return;
+    this.isWarm = true;
     post(this.url, state, "image/jpeg").catch(() => {
-      this.warmed = false; // a real question will tell what is wrong
+      this.isWarm = false; // a real question will tell what is wrong
     });
   }
 
   /** @param {State} state */
   ask(state) {
-    this.wanted = state;
-    if (!this.busy) this.run();
+    this.next = state;
+    if (!this.isBusy) this.run();
   }
 
   /** The real thing is there: no quick look may cover it any more. */
   drop() {
-    this.wanted = undefined;
-    this.dropped += 1;
+    this.next = undefined;
+    this.generation += 1;
   }
 
   async run() {
-    this.busy = true;
-    while (this.wanted !== undefined) {
-      const state = this.wanted;
-      const dropped = this.dropped;
-      this.wanted = undefined;
+    this.isBusy = true;
+    while (this.next !== undefined) {
+      const state = this.next;
+      const generation = this.generation;
+      this.next = undefined;
       try {
         const answer = await post(this.url, state, "image/jpeg");
         const address = URL.createObjectURL(await answer.blob());
-        if (dropped !== this.dropped) continue;
+        if (generation !== this.generation) continue;
         this.show(address);
         if (this.address) URL.revokeObjectURL(this.address);
         this.address = address;
       } catch (error) {
-        if (error instanceof Refused && error.status === 429) await this.again(state, dropped);
+        if (error instanceof RequestError && error.status === 429) await this.again(state, generation);
         else this.fail(error);
       }
     }
-    this.busy = false;
+    this.isBusy = false;
   }
 
   /**
    * Ask once more in a moment, unless something newer is wanted by then.
    * @param {State} state
-   * @param {number} dropped
+   * @param {number} generation
    */
-  async again(state, dropped) {
+  async again(state, generation) {
     await new Promise((done) => setTimeout(done, PAUSE_MS));
-    if (dropped === this.dropped) this.wanted ??= state;
+    if (generation === this.generation) this.next ??= state;
   }
 }

@@ -6,17 +6,17 @@ const TAP_PX = 8;
 const DOUBLE_TAP_MS = 320;
 
 /**
- * @typedef {object} ZoomWish
- * @property {() => void} moved called after every change
- * @property {(x: number, y: number) => void} tapped a place of the stage, px
- * @property {(clientX: number) => void} dragged a finger that drags nothing: the split follows it
+ * @typedef {object} ZoomHandlers
+ * @property {() => void} onChange called after every change
+ * @property {(x: number, y: number) => void} onTap a place of the stage, px
+ * @property {(clientX: number) => void} onDrag a finger that drags nothing: the split follows it
  */
 
 export class Zoom {
-  /** @param {HTMLElement} stage @param {ZoomWish} wish */
-  constructor(stage, wish) {
+  /** @param {HTMLElement} stage @param {ZoomHandlers} handlers */
+  constructor(stage, handlers) {
     this.stage = stage;
-    this.wish = wish;
+    this.handlers = handlers;
     this.scale = 1;
     this.x = 0;
     this.y = 0;
@@ -34,22 +34,22 @@ export class Zoom {
 
   /**
    * @param {number} factor
-   * @param {{x: number, y: number}} [around] the place of the stage that stays, px
+   * @param {{x: number, y: number}} [center] the place of the stage that stays, px
    */
-  by(factor, around = { x: this.stage.clientWidth / 2, y: this.stage.clientHeight / 2 }) {
+  multiply(factor, center = { x: this.stage.clientWidth / 2, y: this.stage.clientHeight / 2 }) {
     const scale = Math.min(MAX_SCALE, Math.max(1, this.scale * factor));
-    this.x = around.x - ((around.x - this.x) * scale) / this.scale;
-    this.y = around.y - ((around.y - this.y) * scale) / this.scale;
+    this.x = center.x - ((center.x - this.x) * scale) / this.scale;
+    this.y = center.y - ((center.y - this.y) * scale) / this.scale;
     this.scale = scale;
     this.apply();
   }
 
-  larger() {
-    this.by(BUTTON_STEP);
+  zoomIn() {
+    this.multiply(BUTTON_STEP);
   }
 
-  smaller() {
-    this.by(1 / BUTTON_STEP);
+  zoomOut() {
+    this.multiply(1 / BUTTON_STEP);
   }
 
   fit() {
@@ -72,7 +72,7 @@ export class Zoom {
     this.stage.style.setProperty("--y", `${this.y}px`);
     this.stage.style.setProperty("--scale", String(this.scale));
     this.stage.classList.toggle("zoomed", this.scale > 1);
-    this.wish.moved();
+    this.handlers.onChange();
   }
 
   /** @param {{clientX: number, clientY: number}} event */
@@ -99,12 +99,12 @@ export class Zoom {
     this.fingers.set(event.pointerId, now);
     if (other) {
       this.travel += TAP_PX; // two fingers are never a tap
-      const apart = Math.hypot(before.x - other.x, before.y - other.y) || 1;
-      this.by(Math.hypot(now.x - other.x, now.y - other.y) / apart, other);
+      const distance = Math.hypot(before.x - other.x, before.y - other.y) || 1;
+      this.multiply(Math.hypot(now.x - other.x, now.y - other.y) / distance, other);
     } else if (this.scale > 1) {
       this.pan(now.x - before.x, now.y - before.y);
     } else if (this.travel > TAP_PX) {
-      this.wish.dragged(event.clientX);
+      this.handlers.onDrag(event.clientX);
     }
   }
 
@@ -117,9 +117,9 @@ export class Zoom {
     this.lastTap = double ? 0 : event.timeStamp;
     if (double && !this.stage.classList.contains("correcting")) {
       if (this.scale > 1) this.fit();
-      else this.by(2.5, place);
+      else this.multiply(2.5, place);
     } else {
-      this.wish.tapped(place.x, place.y);
+      this.handlers.onTap(place.x, place.y);
     }
   }
 
@@ -127,6 +127,6 @@ export class Zoom {
   wheel(event) {
     if (!event.ctrlKey && this.scale === 1 && event.deltaY > 0) return; // the page scrolls on
     event.preventDefault();
-    this.by(Math.exp(-event.deltaY / 300), this.place(event));
+    this.multiply(Math.exp(-event.deltaY / 300), this.place(event));
   }
 }

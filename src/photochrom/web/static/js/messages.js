@@ -1,7 +1,7 @@
-/** What scripts say: the words come with the page, in its language. @module */
+/** What scripts say: the messages come with the page, in its language. @module */
 
 /** @type {Record<string, string>} */
-const WORDS = JSON.parse(document.body.dataset.words ?? "{}");
+const MESSAGES = JSON.parse(document.body.dataset.messages ?? "{}");
 
 /**
  * A sentence by its key, with {names} filled in.
@@ -9,8 +9,8 @@ const WORDS = JSON.parse(document.body.dataset.words ?? "{}");
  * @param {Record<string, string | number>} [values]
  * @returns {string}
  */
-export function words(key, values = {}) {
-  const text = WORDS[key] ?? key;
+export function message(key, values = {}) {
+  const text = MESSAGES[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
