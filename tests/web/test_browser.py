@@ -54,9 +54,7 @@ def test_a_photograph_from_signing_up_to_logging_out(
     me.press("Correct a colour")
     me.touch(0.27, 0.62)
     me.press("Orange")
-    page.locator(
-        "#color[src^=blob], #color[src$='/2.jpg']"
-    ).wait_for()  # or the result, if quicker
+    page.locator("#color[src^=blob], #color[src$='/2.jpg']").wait_for()  # or the result, if quicker
     me.press("Done")
     me.wait_saved()
     spots = page.locator("#hint-list li")

@@ -103,7 +103,7 @@ _SCHEMAS: Final[Json] = {
         },
         "additionalProperties": False,
     },
-    "Wishes": {
+    "Edit": {
         "type": "object",
         "properties": {
             "hints": _HINTS,
@@ -257,7 +257,7 @@ def _edit() -> Json:
         "summary": "Change what is asked of a picture; it is coloured again",
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Wishes"}}},
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Edit"}}},
         },
         "responses": {
             "200": _json("As it is now", "Picture"),
