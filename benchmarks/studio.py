@@ -68,8 +68,8 @@ class Browser:
             "Content-Type: image/jpeg\r\n\r\n"
         )
         body = head.encode() + picture + f"\r\n--{border}--\r\n".encode()
-        told = self.post("/pictures", body, f"multipart/form-data; boundary={border}")
-        url: str = json.loads(told)["pictures"][0]["url"]
+        record = self.post("/pictures", body, f"multipart/form-data; boundary={border}")
+        url: str = json.loads(record)["pictures"][0]["url"]
         with self.get(f"{url}/events") as events:
             states = [json.loads(line[6:]) for line in events if line.startswith(b"data: ")]
         assert states[-1]["state"] == "done", states[-1]
@@ -105,7 +105,7 @@ def times_of(action: Callable[[int], object], count: int) -> list[float]:
     return times[WARM_UP:]
 
 
-def told(what: str, times: list[float], busy_s: float, bound_s: float) -> bool:
+def report(what: str, times: list[float], busy_s: float, bound_s: float) -> bool:
     """Print a line; whether the promise holds. busy_s: processor time of each."""
     middle = statistics.median(times)
     print(
@@ -131,8 +131,8 @@ def measure(address: str, pid: int, count: int) -> bool:
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"{os.cpu_count()} processors, load {load}")
     held = [
-        told("from upload to the coloured picture, 1 MP", uploads, each[0], UPLOAD_BOUND_S),
-        told("from a hint to its effect", hints, each[1], HINT_BOUND_S),
+        report("from upload to the coloured picture, 1 MP", uploads, each[0], UPLOAD_BOUND_S),
+        report("from a hint to its effect", hints, each[1], HINT_BOUND_S),
     ]
     return all(held)
 

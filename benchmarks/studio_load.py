@@ -165,10 +165,10 @@ class Person:
             "X-CSRFToken": self.csrf,
         }
         body = head.encode() + self.photo + f"\r\n--{border}--\r\n".encode()
-        status, told = self.ask("upload", "POST", "/pictures", body=body, headers=headers)
+        status, answer = self.ask("upload", "POST", "/pictures", body=body, headers=headers)
         if status != 201:
             return None
-        path = str(json.loads(told)["pictures"][0]["url"])
+        path = str(json.loads(answer)["pictures"][0]["url"])
         self.tally.accepted.append(path)
         return path
 
@@ -179,12 +179,12 @@ class Person:
         self.ask("grey preview", "GET", f"{path}/grey.jpg")
         while time.monotonic() < max(began, self.tally.until) + DRAIN_S:
             if streaming:
-                status, told = self.ask("event stream", "GET", f"{path}/events")
+                status, answer = self.ask("event stream", "GET", f"{path}/events")
                 streaming = status == 200
             if not streaming:
                 self.think()
-                _status, told = self.ask("state", "GET", f"{path}/state")
-            states = re.findall(rb'"state": ?"(\w+)"', told)
+                _status, answer = self.ask("state", "GET", f"{path}/state")
+            states = re.findall(rb'"state": ?"(\w+)"', answer)
             if states and states[-1] in (b"done", b"failed"):
                 self.tally.waits_s.append(time.monotonic() - began)
                 break

@@ -14,7 +14,7 @@ import pillow_heif
 import pytest
 from fixtures.imageio import heic_bytes, pillow_bytes
 from fixtures.model import tiny_model
-from fixtures.studio import Browser, color_all, model_in, uploaded
+from fixtures.studio import Browser, color_all, model_in, upload_picture
 from fixtures.web import MakeApp
 from flask import Flask
 from numpy.typing import NDArray
@@ -125,7 +125,7 @@ def test_the_studio_takes_and_colors_every_format(
     tmp_path: Path,
 ) -> None:
     browser = app.test_client()
-    url = uploaded(browser, file_of(name, grey_scene, tmp_path), "aunt.xyz")
+    url = upload_picture(browser, file_of(name, grey_scene, tmp_path), "aunt.xyz")
     color_all(app, settings)
     original, result = (
         browser.get(f"{url}/download?form={form}") for form in ("original", "colour")
@@ -171,7 +171,7 @@ def test_a_transparent_heic_becomes_png_in_the_studio(
     app: Flask, settings: WebSettings, grey_scene: NDArray[np.uint8]
 ) -> None:
     browser = app.test_client()
-    url = uploaded(browser, transparent_heic(grey_scene), "a.heic")
+    url = upload_picture(browser, transparent_heic(grey_scene), "a.heic")
     color_all(app, settings)
     assert browser.get(f"{url}/download?form=colour").mimetype == "image/png"
 
@@ -200,7 +200,7 @@ class TestADummyFormatIsOneRow:
         self, app: Flask, settings: WebSettings, data: bytes
     ) -> None:
         browser = app.test_client()
-        url = uploaded(browser, data, "aunt.dummy")
+        url = upload_picture(browser, data, "aunt.dummy")
         color_all(app, settings)
         result = browser.get(f"{url}/download?form=colour")
         assert result.mimetype == "image/x-dummy"

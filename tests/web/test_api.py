@@ -23,7 +23,7 @@ def program(app: Flask) -> Program:
     return Program(app, EMAIL)
 
 
-def settings_of(app: Flask) -> WebSettings:
+def app_settings(app: Flask) -> WebSettings:
     settings: WebSettings = app.config["STUDIO"]
     return settings
 
@@ -31,19 +31,19 @@ def settings_of(app: Flask) -> WebSettings:
 def test_a_picture_is_sent_polled_fetched_and_deleted(program: Program, tmp_path: Path) -> None:
     sent = program.send(png(48, 64), "Grandmother.png", vividness="1.5", size="64")
     assert sent.status_code == 201
-    told = sent.get_json()
-    assert told["state"] == "waiting"
-    assert (told["width"], told["height"]) == (64, 48)
-    assert (told["vividness"], told["size"]) == (1.5, 64)
-    assert sent.headers["Location"] == told["url"] == f"{API}/pictures/{told['id']}"
+    record = sent.get_json()
+    assert record["state"] == "waiting"
+    assert (record["width"], record["height"]) == (64, 48)
+    assert (record["vividness"], record["size"]) == (1.5, 64)
+    assert sent.headers["Location"] == record["url"] == f"{API}/pictures/{record['id']}"
 
-    address = f"/pictures/{told['id']}"
+    address = f"/pictures/{record['id']}"
     early = program.call("GET", f"{address}/result")
     assert (early.status_code, early.get_json()["error"]) == (404, "It is not finished yet.")
 
-    work_off(program.app, settings_of(program.app), tmp_path)
-    told = program.call("GET", address).get_json()
-    assert (told["state"], told["progress"], told["done_revision"]) == ("done", 1.0, 1)
+    work_off(program.app, app_settings(program.app), tmp_path)
+    record = program.call("GET", address).get_json()
+    assert (record["state"], record["progress"], record["done_revision"]) == ("done", 1.0, 1)
 
     with program.call("GET", f"{address}/result") as answer:
         assert answer.mimetype == "image/png"
@@ -64,14 +64,14 @@ def test_an_edit_makes_a_new_revision_and_keeps_what_it_does_not_name(
 ) -> None:
     address = f"/pictures/{program.picture()}"
     hints = [[10, 12.5, "#c1272d"]]
-    told = program.call("PATCH", address, json={"hints": hints, "size": 96}).get_json()
-    assert (told["revision"], told["state"], told["hints"]) == (2, "waiting", hints)
-    told = program.call("PATCH", address, json={"vividness": 0.5, "name": "Oma"}).get_json()
-    assert (told["revision"], told["size"], told["hints"]) == (3, 96, hints)
-    assert (told["vividness"], told["name"]) == (0.5, "Oma")
-    told = program.call("PATCH", address, json={"size": None, "revision": 3}).get_json()
-    assert (told["revision"], told["size"]) == (4, None)
-    work_off(program.app, settings_of(program.app), tmp_path)
+    record = program.call("PATCH", address, json={"hints": hints, "size": 96}).get_json()
+    assert (record["revision"], record["state"], record["hints"]) == (2, "waiting", hints)
+    record = program.call("PATCH", address, json={"vividness": 0.5, "name": "Oma"}).get_json()
+    assert (record["revision"], record["size"], record["hints"]) == (3, 96, hints)
+    assert (record["vividness"], record["name"]) == (0.5, "Oma")
+    record = program.call("PATCH", address, json={"size": None, "revision": 3}).get_json()
+    assert (record["revision"], record["size"]) == (4, None)
+    work_off(program.app, app_settings(program.app), tmp_path)
     assert program.call("GET", address).get_json()["done_revision"] == 4
 
 
@@ -85,18 +85,18 @@ def test_an_edit_of_what_has_changed_meanwhile_is_a_conflict(program: Program) -
 
 def test_a_name_alone_asks_for_no_new_colours(program: Program) -> None:
     address = f"/pictures/{program.picture()}"
-    told = program.call("PATCH", address, json={"name": "Oma"}).get_json()
-    assert (told["name"], told["revision"]) == ("Oma", 1)
+    record = program.call("PATCH", address, json={"name": "Oma"}).get_json()
+    assert (record["name"], record["revision"]) == ("Oma", 1)
 
 
 def test_the_list_is_searched_and_comes_in_pages(program: Program) -> None:
     for name in ("Oma.png", "Opa.png", "Haus.png"):
         assert program.send(name=name).status_code == 201
-    told = program.call("GET", "/pictures?per_page=2&page=2").get_json()
-    assert (told["page"], told["pages"], told["total"]) == (2, 2, 3)
-    assert [picture["name"] for picture in told["pictures"]] == ["Oma.png"]
-    told = program.call("GET", "/pictures?search=op").get_json()
-    assert [picture["name"] for picture in told["pictures"]] == ["Opa.png"]
+    record = program.call("GET", "/pictures?per_page=2&page=2").get_json()
+    assert (record["page"], record["pages"], record["total"]) == (2, 2, 3)
+    assert [picture["name"] for picture in record["pictures"]] == ["Oma.png"]
+    record = program.call("GET", "/pictures?search=op").get_json()
+    assert [picture["name"] for picture in record["pictures"]] == ["Opa.png"]
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_what_cannot_be_done_is_told_in_json(
 ) -> None:
     answer = program.call(method, path.replace("ID", program.picture()), **sent)
     assert answer.status_code == status, answer.get_data(as_text=True)
-    told = answer.get_json()
-    assert words in told["error"]
-    assert told["status"] == status
+    record = answer.get_json()
+    assert words in record["error"]
+    assert record["status"] == status
 
 
 @pytest.mark.parametrize("body", [b"[" * 300_000, b'{"size": ', b"\xff", b'{"size": NaN}'])

@@ -71,5 +71,5 @@ def test_whatever_is_asked_of_a_picture_is_answered_as_described(
     options = ["--phases=coverage,fuzzing", "--max-examples=6", "--include-path-regex={"]
     options.append("--exclude-method=DELETE")
     schemathesis(address, program.token, tmp_path, *options, config=config)
-    told = program.call("GET", f"/pictures/{picture_id}").get_json()
-    assert told["revision"] > 1, "it was never changed, so little was tried"
+    record = program.call("GET", f"/pictures/{picture_id}").get_json()
+    assert record["revision"] > 1, "it was never changed, so little was tried"

@@ -37,8 +37,8 @@ def test_anothers_picture_is_not_there_by_any_address(app: Flask) -> None:
         answer = other.call(method, path, **sent)
         assert (answer.status_code, answer.get_json()) == (404, nowhere.get_json()), path
     assert other.call("GET", "/pictures").get_json()["total"] == 0
-    told = owner.call("GET", f"/pictures/{picture_id}").get_json()
-    assert (told["name"], told["revision"]) == ("Grandmother.png", 1)
+    record = owner.call("GET", f"/pictures/{picture_id}").get_json()
+    assert (record["name"], record["revision"]) == ("Grandmother.png", 1)
 
 
 def test_every_address_asks_for_a_token_before_anything_else(app: Flask) -> None:

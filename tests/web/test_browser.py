@@ -59,18 +59,18 @@ def test_a_photograph_from_signing_up_to_logging_out(
     me.wait_saved()
     spots = page.locator("#hint-list li")
     assert spots.all_inner_texts() == ["Orange"]
-    orange = colored(me)
+    orange = screen_pixels(me)
 
     me.press("Undo")
     assert spots.count() == 0
     me.wait_saved()
-    without = colored(me)
+    without = screen_pixels(me)
     me.press("Redo")
     assert spots.count() == 1
     me.wait_saved()
     page.reload()
     assert spots.all_inner_texts() == ["Orange"]  # kept with the picture
-    again = colored(me)
+    again = screen_pixels(me)
     np.testing.assert_array_equal(again, orange)
 
     assert orange.shape == (512, 512, 3)
@@ -85,7 +85,7 @@ def test_a_photograph_from_signing_up_to_logging_out(
     assert me.complaints == []
 
 
-def colored(me: Visit) -> np.ndarray:
+def screen_pixels(me: Visit) -> np.ndarray:
     """What the download button hands out: (H, W, 3), as signed numbers to calculate with."""
     with me.page.expect_download() as started:
         me.page.get_by_role("link", name="Download", exact=True).click()
@@ -104,8 +104,8 @@ def test_a_refused_sign_up_says_why_at_the_field(visit: Open) -> None:
         field = me.page.get_by_label(label, exact=True)
         me.page.get_by_text(message, exact=True).wait_for()
         told_by = field.get_attribute("aria-describedby").split()
-        said = [me.page.locator(f"#{name}").inner_text() for name in told_by]
-        assert said[-1] == message
+        output = [me.page.locator(f"#{name}").inner_text() for name in told_by]
+        assert output[-1] == message
         assert field.get_attribute("aria-invalid") == "true"
         assert field.evaluate("field => field === document.activeElement")
 
@@ -211,8 +211,8 @@ def test_a_version_is_chosen_and_the_picture_shared(visit: Open, cat: Path) -> N
     me.press("Make a link")
     link = me.page.get_by_label("Link to the picture").input_value()
     friend.page.goto(link)
-    shown = friend.page.get_by_role("img", name="Chelsea in colour")
-    assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") == 451
+    picture = friend.page.get_by_role("img", name="Chelsea in colour")
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 451
     me.press("Stop sharing")
     me.page.get_by_role("button", name="Make a link").wait_for()
     friend.page.reload()
@@ -235,13 +235,13 @@ def test_a_film_page_says_when_the_connection_is_back(visit: Open, tmp_path: Pat
     me.page.route("**/events", lambda route: route.abort())
     here = [True]
 
-    def told(route: Any) -> None:
+    def record(route: Any) -> None:
         if here[0]:
             route.fulfill(json={"state": "working", "progress": 0.234, "revision": 1})
         else:
             route.abort()
 
-    me.page.route("**/state", told)
+    me.page.route("**/state", record)
     me.page.get_by_label("Choose pictures").set_input_files(film)
     me.page.wait_for_url("**/pictures/*")
     status = me.page.locator("#status")

@@ -57,25 +57,27 @@ def instructions() -> list[tuple[str, str]]:
     return [(name, arguments.strip()) for name, _space, arguments in parted]
 
 
-def arguments_of(instruction: str) -> list[str]:
+def split_arguments(instruction: str) -> list[str]:
     return [arguments for name, arguments in instructions() if name == instruction]
 
 
-def listed(instruction: str) -> list[str]:
+def exec_form(instruction: str) -> list[str]:
     """The last such instruction's argument in brackets."""
-    parsed: list[str] = yaml.safe_load(arguments_of(instruction)[-1].partition("CMD ")[2] or "[]")
-    return parsed or yaml.safe_load(arguments_of(instruction)[-1])
+    parsed: list[str] = yaml.safe_load(
+        split_arguments(instruction)[-1].partition("CMD ")[2] or "[]"
+    )
+    return parsed or yaml.safe_load(split_arguments(instruction)[-1])
 
 
 def studio_commands() -> list[list[str]]:
     if not COMPOSE.is_file():
         return []
     services = compose()["services"]
-    return [listed("CMD"), services["web"]["command"], services["worker"]["command"]]
+    return [exec_form("CMD"), services["web"]["command"], services["worker"]["command"]]
 
 
 def health_check() -> list[str]:
-    return [sys.executable, *listed("HEALTHCHECK")[1:]]
+    return [sys.executable, *exec_form("HEALTHCHECK")[1:]]
 
 
 @pytest.mark.parametrize("command", studio_commands(), ids=" ".join)
@@ -90,7 +92,7 @@ def test_every_command_is_one_of_ours_with_options_that_it_has(command: list[str
 
 def test_every_variable_is_a_setting() -> None:
     given = [*compose()["x-studio"]["environment"]]
-    for arguments in arguments_of("ENV"):
+    for arguments in split_arguments("ENV"):
         given += [word.partition("=")[0] for word in shlex.split(arguments)]
     ours = {name for name in given if name.startswith(PREFIX)}
     assert ours
@@ -101,9 +103,11 @@ def test_web_and_worker_share_settings_and_pictures() -> None:
     services = compose()["services"]
     for name in ("environment", "volumes", "image", "user", "depends_on"):
         assert services["web"].get(name) == services["worker"].get(name)
-    folder = next(w for w in shlex.split(arguments_of("ENV")[-1]) if "DATA_DIR" in w).partition("=")
+    folder = next(w for w in shlex.split(split_arguments("ENV")[-1]) if "DATA_DIR" in w).partition(
+        "="
+    )
     assert services["web"]["volumes"] == [f"pictures:{folder[2]}"]
-    assert arguments_of("VOLUME") == [folder[2]]
+    assert split_arguments("VOLUME") == [folder[2]]
 
 
 def test_whom_the_services_wait_for_can_tell_that_they_are_well() -> None:
@@ -131,7 +135,7 @@ def test_only_this_machine_is_answered_where_the_proxy_is() -> None:
 
 
 def test_the_image_runs_as_nobody_in_particular() -> None:
-    (user,) = arguments_of("USER")
+    (user,) = split_arguments("USER")
     assert int(user) >= 10_000
     names = [name for name, _arguments in instructions()]
     assert names.index("USER") > max(n for n, name in enumerate(names) if name == "RUN")
@@ -139,7 +143,7 @@ def test_the_image_runs_as_nobody_in_particular() -> None:
 
 def test_the_image_copies_what_there_is_and_installs_extras_that_there_are() -> None:
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
-    for arguments in arguments_of("COPY"):
+    for arguments in split_arguments("COPY"):
         for source in arguments.split()[:-1]:
             assert (ROOT / source).exists(), source
             assert f"!{source}" in ignored, source

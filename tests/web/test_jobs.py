@@ -26,10 +26,10 @@ from fixtures.studio import (
     ask,
     color_all,
     jpeg,
+    make_worker,
     model_in,
-    running,
-    uploaded,
-    worker_of,
+    run_studio,
+    upload_picture,
 )
 from fixtures.web import MakeApp
 from flask import Flask
@@ -71,12 +71,12 @@ def photo(grey_scene: NDArray[np.uint8]) -> bytes:
     return jpeg(grey_scene)
 
 
-def id_of(url: str) -> str:
+def url_id(url: str) -> str:
     return url.rpartition("/")[2]
 
 
 def test_only_one_can_claim_a_picture(app: Flask, client: FlaskClient, photo: bytes) -> None:
-    picture_id = id_of(uploaded(client, photo))
+    picture_id = url_id(upload_picture(client, photo))
     with app.app_context():
         assert jobs.claim(picture_id, 2, "eager") is None  # not its revision
         claimed = [jobs.claim(picture_id, 1, f"worker {n}") is not None for n in range(3)]
@@ -89,7 +89,7 @@ def test_only_one_can_claim_a_picture(app: Flask, client: FlaskClient, photo: by
 def test_a_message_is_json_and_runs_nothing(
     settings: WebSettings, client: FlaskClient, photo: bytes
 ) -> None:
-    picture_id = id_of(uploaded(client, photo))
+    picture_id = url_id(upload_picture(client, photo))
     queue = jobs.make_queue(settings)
     (message,) = queue.storage.enqueued_items()
     assert json.loads(bytes(message))[-2:] == [picture_id, 1]
@@ -117,11 +117,11 @@ def test_small_pictures_come_before_large_ones(settings: WebSettings) -> None:
 def test_what_waits_is_found_without_the_queue(
     app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
 ) -> None:
-    url = uploaded(client, photo)
+    url = upload_picture(client, photo)
     jobs.make_queue(settings).storage.flush_queue()  # killed between the row and the queue
     with app.app_context():
-        jobs.claim(id_of(url), 1, "a worker that then died")
-    worker = worker_of(app, settings)
+        jobs.claim(url_id(url), 1, "a worker that then died")
+    worker = make_worker(app, settings)
     thread = threading.Thread(target=worker.run)
     thread.start()
     try:
@@ -138,9 +138,9 @@ def test_what_waits_is_found_without_the_queue(
 def test_a_result_that_is_there_is_not_made_again(
     app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
 ) -> None:
-    url = uploaded(client, photo)
+    url = upload_picture(client, photo)
     color_all(app, settings)
-    path = Storage(settings.data_dir).result(id_of(url), 1)
+    path = Storage(settings.data_dir).result(url_id(url), 1)
     assert path is not None
     before = path.stat()
     with app.app_context():  # as if it had been killed between the file and the row
@@ -158,8 +158,8 @@ def test_a_correction_meanwhile_replaces_the_result(
     photo: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    url = uploaded(client, photo)
-    worker, color = worker_of(app, settings), render.render
+    url = upload_picture(client, photo)
+    worker, color = make_worker(app, settings), render.render
 
     def slowly(order: render.RenderTask, *rest: object) -> None:
         color(order, *rest)  # type: ignore[arg-type]
@@ -167,14 +167,14 @@ def test_a_correction_meanwhile_replaces_the_result(
             assert ask(app.test_client(), f"{url}/edit", {"vividness": 0.0}).status_code == 200
 
     monkeypatch.setattr("photochrom.web.worker.render", slowly)
-    worker.work(id_of(url), 1)
-    assert Storage(settings.data_dir).result(id_of(url), 1) is None
+    worker.work(url_id(url), 1)
+    assert Storage(settings.data_dir).result(url_id(url), 1) is None
     assert client.get(f"{url}/state").get_json()["state"] == "waiting"
-    worker.work(id_of(url), 1)  # an old message does nothing
-    worker.work(id_of(url), 2)
-    told = client.get(f"{url}/state").get_json()
-    assert (told["state"], told["done_revision"]) == ("done", 2)
-    result = Storage(settings.data_dir).result(id_of(url), 2)
+    worker.work(url_id(url), 1)  # an old message does nothing
+    worker.work(url_id(url), 2)
+    record = client.get(f"{url}/state").get_json()
+    assert (record["state"], record["done_revision"]) == ("done", 2)
+    result = Storage(settings.data_dir).result(url_id(url), 2)
     assert result is not None
     assert np.ptp(read(result).pixels.astype(int), axis=-1).max() < 12  # vividness 0 is grey
 
@@ -186,7 +186,7 @@ def test_a_picture_that_is_deleted_meanwhile_leaves_nothing(
     photo: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    url = uploaded(client, photo)
+    url = upload_picture(client, photo)
     color = render.render
 
     def deleted(order: render.RenderTask, *rest: object) -> None:
@@ -194,23 +194,23 @@ def test_a_picture_that_is_deleted_meanwhile_leaves_nothing(
         color(order, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("photochrom.web.worker.render", deleted)
-    worker_of(app, settings).work(id_of(url), 1)
+    make_worker(app, settings).work(url_id(url), 1)
     assert client.get(url).status_code == 404
-    assert not Storage(settings.data_dir).folder(id_of(url)).exists()
+    assert not Storage(settings.data_dir).folder(url_id(url)).exists()
 
 
 def test_one_that_kills_its_worker_is_given_up(
     app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
 ) -> None:
-    url = uploaded(client, photo)
+    url = upload_picture(client, photo)
     for _ in range(jobs.MAX_ATTEMPTS):
         with app.app_context():
-            assert jobs.claim(id_of(url), 1, "it dies") is not None
+            assert jobs.claim(url_id(url), 1, "it dies") is not None
             jobs.reclaim_all()
-    worker_of(app, settings).work(id_of(url), 1)
-    told = client.get(f"{url}/state").get_json()
-    assert told["state"] == "failed"
-    assert "broke down" in told["problem"]
+    make_worker(app, settings).work(url_id(url), 1)
+    record = client.get(f"{url}/state").get_json()
+    assert record["state"] == "failed"
+    assert "broke down" in record["problem"]
 
 
 IN_TENS = partial(FilmSettings, segment_frames=10)
@@ -236,8 +236,8 @@ def test_a_picture_whose_end_cannot_be_written_down_is_tried_again(
     photo: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    urls = [uploaded(client, photo) for _ in range(3)]
-    worker, color = worker_of(app, settings), render.render
+    urls = [upload_picture(client, photo) for _ in range(3)]
+    worker, color = make_worker(app, settings), render.render
     made: list[tuple[int, int]] = []
 
     with contextlib.ExitStack() as stack:
@@ -248,15 +248,15 @@ def test_a_picture_whose_end_cannot_be_written_down_is_tried_again(
             stack.enter_context(away(app))
 
         monkeypatch.setattr("photochrom.web.worker.render", and_then_it_is_away)
-        worker.work(id_of(urls[0]), 1)
-        worker.work(id_of(urls[1]), 1)  # cannot even be claimed
+        worker.work(url_id(urls[0]), 1)
+        worker.work(url_id(urls[1]), 1)  # cannot even be claimed
     monkeypatch.setattr("photochrom.web.worker.render", color)
     with app.app_context():
-        jobs.claim(id_of(urls[2]), 1, "another worker")
+        jobs.claim(url_id(urls[2]), 1, "another worker")
     assert client.get(f"{urls[0]}/state").get_json()["state"] == "working"
     found = worker._list_due("photo")
     assert worker._list_due("film") == []
-    assert {job.picture_id for job in found} == {id_of(url) for url in urls[:2]}
+    assert {job.picture_id for job in found} == {url_id(url) for url in urls[:2]}
     for job in found:
         worker.work(job.picture_id, job.revision)
     states = [client.get(f"{url}/state").get_json()["state"] for url in urls]
@@ -271,18 +271,18 @@ def test_an_outage_of_the_database_is_no_attempt(
     photo: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    url = uploaded(client, photo)
-    worker, tell = worker_of(app, settings), jobs.finish
+    url = upload_picture(client, photo)
+    worker, tell = make_worker(app, settings), jobs.finish
 
     def locked(*_args: object) -> bool:
         raise OperationalError("UPDATE", None, sqlite3.OperationalError("database is locked"))
 
     monkeypatch.setattr("photochrom.web.jobs.finish", locked)
     for _ in range(jobs.MAX_ATTEMPTS + 1):
-        worker.work(id_of(url), 1)
-        assert [job.picture_id for job in worker._list_due("photo")] == [id_of(url)]
+        worker.work(url_id(url), 1)
+        assert [job.picture_id for job in worker._list_due("photo")] == [url_id(url)]
     monkeypatch.setattr("photochrom.web.jobs.finish", tell)
-    worker.work(id_of(url), 1)
+    worker.work(url_id(url), 1)
     assert client.get(f"{url}/state").get_json()["state"] == "done"
 
 
@@ -294,23 +294,23 @@ def test_what_the_database_refuses_of_a_picture_is_not_tried_for_ever(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    urls = [uploaded(client, photo) for _ in range(2)]
-    worker, fail = worker_of(app, settings), jobs.fail
+    urls = [upload_picture(client, photo) for _ in range(2)]
+    worker, fail = make_worker(app, settings), jobs.fail
 
-    def refused(*_args: object) -> bool:
+    def refusal(*_args: object) -> bool:
         raise DataError("UPDATE", None, sqlite3.DataError("no such text"))
 
     def refused_until_given_up(*args: Any) -> bool:
-        return fail(*args) if "broke down" in args[3] else refused()
+        return fail(*args) if "broke down" in args[3] else refusal()
 
-    monkeypatch.setattr("photochrom.web.jobs.finish", refused)
-    worker.work(id_of(urls[0]), 1)
+    monkeypatch.setattr("photochrom.web.jobs.finish", refusal)
+    worker.work(url_id(urls[0]), 1)
     assert "mistake" in client.get(f"{urls[0]}/state").get_json()["problem"]
     monkeypatch.setattr("photochrom.web.jobs.fail", refused_until_given_up)
     for _ in range(jobs.MAX_ATTEMPTS):
-        worker.work(id_of(urls[1]), 1)
-        assert [job.picture_id for job in worker._list_due("photo")] == [id_of(urls[1])]
-    worker.work(id_of(urls[1]), 1)
+        worker.work(url_id(urls[1]), 1)
+        assert [job.picture_id for job in worker._list_due("photo")] == [url_id(urls[1])]
+    worker.work(url_id(urls[1]), 1)
     assert "broke down" in client.get(f"{urls[1]}/state").get_json()["problem"]
     assert "does not answer" not in caplog.text
 
@@ -323,8 +323,8 @@ def test_a_film_waits_until_the_disk_has_space_and_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     film = make_film(tmp_path / "film.mkv", Film(frames=30))
-    url = uploaded(client, film.read_bytes(), "wedding.mkv")
-    worker = worker_of(app, settings)
+    url = upload_picture(client, film.read_bytes(), "wedding.mkv")
+    worker = make_worker(app, settings)
     full = OutputError("cannot write /data/x: the disk is full; free some space and try again")
     monkeypatch.setattr("photochrom.video.options.FilmSettings", IN_TENS)
 
@@ -334,18 +334,18 @@ def test_a_film_waits_until_the_disk_has_space_and_goes_on(
     with monkeypatch.context() as patched:
         patched.setattr("photochrom.video.film.join_segments", refuse)
         for wait_s in (60.0, 240.0):
-            worker.work(id_of(url), 1)
+            worker.work(url_id(url), 1)
             assert client.get(f"{url}/state").get_json()["state"] == "waiting"
             assert worker._list_due("film") == []  # the disk is as full as before
-            left_s = worker._not_before[id_of(url), 1] - time.monotonic()
+            left_s = worker._retry_at[url_id(url), 1] - time.monotonic()
             assert wait_s - 30 < left_s <= wait_s
-    (parts,) = Storage(settings.data_dir).folder(id_of(url)).glob("*.photochrom-parts")
+    (parts,) = Storage(settings.data_dir).folder(url_id(url)).glob("*.photochrom-parts")
     assert len(list(parts.glob("*.nut"))) == 3
-    worker._not_before[id_of(url), 1] = time.monotonic()
-    assert [job.picture_id for job in worker._list_due("film")] == [id_of(url)]
+    worker._retry_at[url_id(url), 1] = time.monotonic()
+    assert [job.picture_id for job in worker._list_due("film")] == [url_id(url)]
     with monkeypatch.context() as patched:
         patched.setattr("photochrom.video.segments.SegmentFile.write", refuse)  # nothing anew
-        worker.work(id_of(url), 1)
+        worker.work(url_id(url), 1)
     assert client.get(f"{url}/state").get_json()["state"] == "done"
 
 
@@ -357,15 +357,15 @@ def test_a_film_that_is_given_up_leaves_no_parts_and_no_advice_for_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     film = make_film(tmp_path / "film.mkv", Film(frames=6))
-    url = uploaded(client, film.read_bytes(), "wedding.mkv")
+    url = upload_picture(client, film.read_bytes(), "wedding.mkv")
     storage = Storage(settings.data_dir)
-    told = (
-        (f"cannot write {storage.folder(id_of(url))}: the disk is full; name another with -o",
+    record = (
+        (f"cannot write {storage.folder(url_id(url))}: the disk is full; name another with -o",
          "The result could not be stored: the disk is full"),
-        (f"another run is colouring {storage.folder(id_of(url))}; stop it",
+        (f"another run is colouring {storage.folder(url_id(url))}; stop it",
          "The result could not be stored: something is in the way"),
     )  # fmt: skip
-    for problem, words in told:
+    for problem, words in record:
 
         def refuse(*_args: object, problem: str = problem, **_kwargs: object) -> None:
             raise OutputError(problem)
@@ -375,10 +375,10 @@ def test_a_film_that_is_given_up_leaves_no_parts_and_no_advice_for_others(
             color_all(app, settings)
         state = client.get(f"{url}/state").get_json()
         assert (state["state"], state["problem"]) == ("failed", words)
-        assert not list(storage.folder(id_of(url)).glob(".*"))
+        assert not list(storage.folder(url_id(url)).glob(".*"))
         with app.app_context():
             update_size = db.session.query(Picture.bytes).scalar()
-        files = storage.folder(id_of(url)).iterdir()
+        files = storage.folder(url_id(url)).iterdir()
         assert update_size == sum(path.stat().st_size for path in files)
         assert ask(client, f"{url}/edit", {"vividness": 1.0}).status_code == 200
 
@@ -391,28 +391,28 @@ def test_a_film_that_another_version_began_begins_anew_under_its_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     film = make_film(tmp_path / "film.mp4", Film(frames=30, encoder="libx264", format="mp4"))
-    url = uploaded(client, film.read_bytes(), "wedding.mp4")
+    url = upload_picture(client, film.read_bytes(), "wedding.mp4")
     monkeypatch.setattr("photochrom.web.render._REPORT_INTERVAL_S", 0.0)
     monkeypatch.setattr("photochrom.video.options.FilmSettings", IN_TENS)
-    worker, tell = worker_of(app, settings), jobs.report_progress
+    worker, tell = make_worker(app, settings), jobs.report_progress
 
-    def stopped(picture_id: str, revision: int, name: str, progress: float) -> bool:
+    def stop_now(picture_id: str, revision: int, name: str, progress: float) -> bool:
         if progress > 0.5:
             worker.stop()
         return tell(picture_id, revision, name, progress)
 
     with monkeypatch.context() as patched:
-        patched.setattr("photochrom.web.jobs.report_progress", stopped)
+        patched.setattr("photochrom.web.jobs.report_progress", stop_now)
         patched.setattr("photochrom.video.film.__version__", "0.0.1")
-        worker.work(id_of(url), 1)
+        worker.work(url_id(url), 1)
     storage = Storage(settings.data_dir)
-    (parts,) = storage.folder(id_of(url)).glob("*.photochrom-parts")
+    (parts,) = storage.folder(url_id(url)).glob("*.photochrom-parts")
     assert parts.name == ".result-1.mp4.photochrom-parts"
     assert (parts / "000000.json").exists()
-    worker_of(app, settings).work(id_of(url), 1)
+    make_worker(app, settings).work(url_id(url), 1)
     assert client.get(f"{url}/state").get_json()["state"] == "done"
-    assert storage.result(id_of(url), 1) == storage.new_result(id_of(url), 1, ".mp4")
-    assert not list(storage.folder(id_of(url)).glob(".*"))
+    assert storage.result(url_id(url), 1) == storage.new_result(url_id(url), 1, ".mp4")
+    assert not list(storage.folder(url_id(url)).glob(".*"))
 
 
 @pytest.mark.parametrize(
@@ -428,10 +428,10 @@ def test_a_film_stays_of_its_kind_where_that_can_be_written(
     app: Flask, settings: WebSettings, client: FlaskClient, tmp_path: Path, film: Film, suffix: str
 ) -> None:
     path = make_film(tmp_path / f"film.{film.format}", film)
-    url = uploaded(client, path.read_bytes(), path.name)
+    url = upload_picture(client, path.read_bytes(), path.name)
     color_all(app, settings)
     assert client.get(f"{url}/state").get_json()["problem"] is None
-    result = Storage(settings.data_dir).result(id_of(url), 1)
+    result = Storage(settings.data_dir).result(url_id(url), 1)
     assert result is not None
     assert result.suffix == suffix
     assert probe(result).streams == probe(path).streams
@@ -448,18 +448,18 @@ def test_a_film_whose_own_kind_does_not_hold_its_sound_is_coloured_once(
     path = make_film(tmp_path / "film.mov", film)
     # An .mp4 by its first bytes, with sound that Matroska holds and no .mp4 does.
     path.write_bytes(path.read_bytes().replace(b"ftypqt  ", b"ftypisom", 1))
-    url = uploaded(client, path.read_bytes(), "film.mp4")
+    url = upload_picture(client, path.read_bytes(), "film.mp4")
     began: list[str] = []
 
-    def noted(source: Path, target: Path, *rest: Any) -> FilmOutcome:
+    def record_call(source: Path, target: Path, *rest: Any) -> FilmOutcome:
         began.append(f"{source.name} to {target.name}")
         return color_film(source, target, *rest)
 
-    monkeypatch.setattr("photochrom.video.film.color_film", noted)
+    monkeypatch.setattr("photochrom.video.film.color_film", record_call)
     color_all(app, settings)
     assert client.get(f"{url}/state").get_json()["problem"] is None
     assert began == ["original.mp4 to result-1.mkv"]
-    result = Storage(settings.data_dir).result(id_of(url), 1)
+    result = Storage(settings.data_dir).result(url_id(url), 1)
     assert result is not None
     assert payloads(result, "audio") == payloads(path, "audio")
 
@@ -481,10 +481,10 @@ def test_a_film_of_a_telephone_keeps_its_sound(
         frame.sample_rate, frame.pts = 8000, 0
         copy.mux(sound.encode(frame))
         copy.mux(sound.encode(None))
-    url = uploaded(client, path.read_bytes(), path.name)
+    url = upload_picture(client, path.read_bytes(), path.name)
     color_all(app, settings)
     assert client.get(f"{url}/state").get_json()["problem"] is None
-    result = Storage(settings.data_dir).result(id_of(url), 1)
+    result = Storage(settings.data_dir).result(url_id(url), 1)
     assert result is not None
     assert result.suffix == ".mov"
     assert payloads(result, "audio") == payloads(path, "audio")
@@ -499,14 +499,14 @@ def test_a_film_whose_sound_nothing_holds_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = make_film(tmp_path / "film.mkv", Film(frames=6, audio="flac"))
-    url = uploaded(client, path.read_bytes(), "wedding.mkv")
+    url = upload_picture(client, path.read_bytes(), "wedding.mkv")
     monkeypatch.setattr(
         "photochrom.video.io.passthrough.accepts_stream", lambda _name, _stream: False
     )
     color_all(app, settings)
-    told = client.get(f"{url}/state").get_json()
-    assert told["state"] == "failed"
-    assert "the sound or the subtitles of “wedding.mkv”" in told["problem"]
+    record = client.get(f"{url}/state").get_json()
+    assert record["state"] == "failed"
+    assert "the sound or the subtitles of “wedding.mkv”" in record["problem"]
 
 
 def test_a_film_that_does_not_say_its_length_shows_its_beginning(
@@ -523,7 +523,7 @@ def test_a_film_that_does_not_say_its_length_shows_its_beginning(
                     packet.stream = same
                     copy.mux(packet)
     assert probe(endless).duration_s is None
-    url = uploaded(client, endless.read_bytes(), "endless.webm")
+    url = upload_picture(client, endless.read_bytes(), "endless.webm")
     color_all(app, settings)
     assert client.get(f"{url}/state").get_json()["state"] == "done"
     assert client.get(f"{url}/preview.mp4").mimetype == "video/mp4"
@@ -545,7 +545,7 @@ def test_a_film_too_narrow_for_a_preview_has_no_links_to_one(
 
     monkeypatch.setattr("photochrom.video.preview.preview_film", too_narrow)
     film = make_film(tmp_path / "film.mkv", Film(frames=6))
-    url = uploaded(client, film.read_bytes(), "slit.mkv")
+    url = upload_picture(client, film.read_bytes(), "slit.mkv")
     color_all(app, settings)
     assert client.get(f"{url}/state").get_json()["state"] == "done"
     page = client.get(url).text
@@ -559,16 +559,16 @@ def test_a_film_too_narrow_for_a_preview_has_no_links_to_one(
 def test_what_is_deleted_is_not_counted(
     app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
 ) -> None:
-    url = uploaded(client, photo)
+    url = upload_picture(client, photo)
     color_all(app, settings)
     assert ask(client, f"{url}/edit", {"vividness": 2.0}).status_code == 200
-    folder = Storage(settings.data_dir).folder(id_of(url))
+    folder = Storage(settings.data_dir).folder(url_id(url))
     (folder / ".photochrom-0123456789abcdef.tmp").write_bytes(b"half")  # a write that was killed
     parts = folder / ".result-1.mkv.photochrom-parts"
     parts.mkdir()
     (parts / "000000.nut").write_bytes(bytes(1000))
     kept = sum(path.stat().st_size for path in folder.glob("[!.]*"))
-    assert Storage(settings.data_dir).size(id_of(url)) == kept
+    assert Storage(settings.data_dir).size(url_id(url)) == kept
     color_all(app, settings)
     assert not parts.exists()
     assert not list(folder.glob("*-1.jpg"))
@@ -580,13 +580,13 @@ def test_what_is_deleted_is_not_counted(
 def test_a_problem_is_told_without_the_servers_paths(
     app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
 ) -> None:
-    url = uploaded(client, photo, "Oma.jpg")
-    Storage(settings.data_dir).original(id_of(url), "image/jpeg").write_bytes(photo[:500])
+    url = upload_picture(client, photo, "Oma.jpg")
+    Storage(settings.data_dir).original(url_id(url), "image/jpeg").write_bytes(photo[:500])
     color_all(app, settings)
-    told = client.get(f"{url}/state").get_json()
-    assert told["state"] == "failed"
-    assert "Oma.jpg" in told["problem"]
-    assert str(settings.data_dir) not in told["problem"]
+    record = client.get(f"{url}/state").get_json()
+    assert record["state"] == "failed"
+    assert "Oma.jpg" in record["problem"]
+    assert str(settings.data_dir) not in record["problem"]
     assert ask(client, f"{url}/edit", {"vividness": 1.0}).status_code == 200  # can be tried again
 
 
@@ -597,19 +597,19 @@ def test_a_mistake_of_ours_fails_one_picture_only(
     photo: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    urls = [uploaded(client, photo), uploaded(client, photo)]
+    urls = [upload_picture(client, photo), upload_picture(client, photo)]
     color = render.render
 
     def broken(order: render.RenderTask, *rest: object) -> None:
-        if order.picture_id == id_of(urls[0]):
+        if order.picture_id == url_id(urls[0]):
             raise ZeroDivisionError(str(settings.data_dir))
         color(order, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("photochrom.web.worker.render", broken)
     color_all(app, settings)
-    told = [client.get(f"{url}/state").get_json() for url in urls]
-    assert [one["state"] for one in told] == ["failed", "done"]
-    assert str(settings.data_dir) not in told[0]["problem"]
+    record = [client.get(f"{url}/state").get_json() for url in urls]
+    assert [one["state"] for one in record] == ["failed", "done"]
+    assert str(settings.data_dir) not in record[0]["problem"]
 
 
 def test_a_film_is_coloured_with_a_preview_and_goes_on_after_a_stop(
@@ -620,33 +620,33 @@ def test_a_film_is_coloured_with_a_preview_and_goes_on_after_a_stop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     film = make_film(tmp_path / "film.mkv", Film(frames=30, audio="flac"))
-    url = uploaded(client, film.read_bytes(), "wedding.mkv")
-    worker = worker_of(app, settings)
+    url = upload_picture(client, film.read_bytes(), "wedding.mkv")
+    worker = make_worker(app, settings)
     monkeypatch.setattr("photochrom.web.render._REPORT_INTERVAL_S", 0.0)
-    told, tell = [], jobs.report_progress
+    record, tell = [], jobs.report_progress
 
-    def stopped(picture_id: str, revision: int, name: str, progress: float) -> bool:
-        told.append(progress)
+    def stop_now(picture_id: str, revision: int, name: str, progress: float) -> bool:
+        record.append(progress)
         if 0.3 < progress < 0.9 and not worker._stop.is_set():
             worker.stop()
         return tell(picture_id, revision, name, progress)
 
-    monkeypatch.setattr("photochrom.web.jobs.report_progress", stopped)
-    worker.work(id_of(url), 1)
+    monkeypatch.setattr("photochrom.web.jobs.report_progress", stop_now)
+    worker.work(url_id(url), 1)
     assert client.get(f"{url}/state").get_json()["state"] == "waiting"
-    assert told == sorted(told)
-    worker_of(app, settings).work(id_of(url), 1)
+    assert record == sorted(record)
+    make_worker(app, settings).work(url_id(url), 1)
     assert client.get(f"{url}/state").get_json()["state"] == "done"
     storage = Storage(settings.data_dir)
-    result = storage.result(id_of(url), 1)
+    result = storage.result(url_id(url), 1)
     assert result is not None
     assert probe(result).streams == ("audio: flac, eng",)
-    assert probe(storage.film_preview(id_of(url))).width == 2 * probe(film).width
+    assert probe(storage.film_preview(url_id(url))).width == 2 * probe(film).width
     assert client.get(f"{url}/preview.mp4").mimetype == "video/mp4"
     assert (
         client.get(f"{url}/download").headers["Content-Disposition"].endswith("wedding.color.mkv")
     )
-    assert not list(storage.folder(id_of(url)).glob(".*"))
+    assert not list(storage.folder(url_id(url)).glob(".*"))
     assert client.get(f"{url}/variants").status_code == 400
 
 
@@ -665,7 +665,7 @@ def test_nothing_is_lost_or_done_twice_when_web_and_worker_are_killed(
             if url not in finished and studio.state(url)["state"] == "done":
                 finished[url] = identity(storage, url)
 
-    with running(studio):
+    with run_studio(studio):
         for round_ in range(5):
             accepted += [studio.upload(photo) for _ in range(3)]
             if round_ % 2:
@@ -686,13 +686,13 @@ def test_nothing_is_lost_or_done_twice_when_web_and_worker_are_killed(
     assert len(accepted) >= 15
     for url in accepted:
         assert finished[url] == identity(storage, url)
-        results = list(storage.folder(id_of(url)).glob("result-*"))
+        results = list(storage.folder(url_id(url)).glob("result-*"))
         assert [path.name for path in results] == ["result-1.jpg"]
         assert read(results[0]).pixels.shape == (90, 120, 3)
 
 
 def identity(storage: Storage, url: str) -> tuple[int, int]:
     """Which file a result is, and when it was written."""
-    path = storage.result(id_of(url), 1)
+    path = storage.result(url_id(url), 1)
     assert path is not None
     return path.stat().st_ino, path.stat().st_mtime_ns

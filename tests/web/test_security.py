@@ -134,8 +134,8 @@ def test_a_session_planted_before_logging_in_is_not_taken_over(app: Flask, way: 
     assert after.value != before.value
     with browser.session_transaction() as kept:
         assert "planted" not in kept
-    refused = browser.post("/log-out", data={"csrf_token": token})
-    assert refused.status_code == 400, "forms of the old session are worth nothing"
+    refusal = browser.post("/log-out", data={"csrf_token": token})
+    assert refusal.status_code == 400, "forms of the old session are worth nothing"
 
 
 @pytest.mark.parametrize("value", ["", "x", "eyJfdXNlcl9pZCI6IjEuMCJ9.aaaa.bbbb", "\x7f" * 9])
@@ -189,9 +189,9 @@ def test_no_form_is_taken_without_its_token(
 
 
 def test_a_script_of_ours_sends_the_token_as_a_header(member: FlaskClient) -> None:
-    refused = member.post("/account/sessions", headers={"X-CSRFToken": "forged"})
+    refusal = member.post("/account/sessions", headers={"X-CSRFToken": "forged"})
     taken = member.post("/account/sessions", headers={"X-CSRFToken": csrf_token(member)})
-    assert (refused.status_code, taken.status_code) == (400, 302)
+    assert (refusal.status_code, taken.status_code) == (400, 302)
 
 
 def test_over_https_another_sites_page_is_refused_even_with_a_token(app: Flask) -> None:
@@ -263,9 +263,9 @@ def test_a_link_in_a_message_never_leads_to_the_host_that_was_claimed(
     app: Flask, capsys: pytest.CaptureFixture[str]
 ) -> None:
     send(app.test_client(), "/reset", {"email": EMAIL}, base_url="http://evil.example")
-    told = capsys.readouterr().err
-    assert "/reset/" in told
-    assert "evil.example" not in told
+    record = capsys.readouterr().err
+    assert "/reset/" in record
+    assert "evil.example" not in record
 
 
 def test_a_studio_with_an_address_answers_to_no_other_name(make_app: MakeApp) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from fixtures.studio import Studio, jpeg, model_in, running
+from fixtures.studio import Studio, jpeg, model_in, run_studio
 from numpy.typing import NDArray
 
 from photochrom.cli import main
@@ -30,11 +30,11 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     folder = tmp_path_factory.mktemp("serve")
-    with running(Studio(folder / "studio", model_in(folder))) as studio:
+    with run_studio(Studio(folder / "studio", model_in(folder))) as studio:
         yield studio
 
 
-def ended(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
@@ -54,8 +54,8 @@ def test_a_picture_sent_to_it_comes_out_in_colour(
 def test_events_come_while_it_is_coloured(studio: Studio, grey_scene: NDArray[np.uint8]) -> None:
     url = studio.upload(jpeg(np.tile(grey_scene, (8, 8))))
     with studio.get(f"{url}/events") as answer:
-        told = [line for line in answer if line.startswith(b"data:")]
-    assert b'"state": "done"' in told[-1]
+        record = [line for line in answer if line.startswith(b"data:")]
+    assert b'"state": "done"' in record[-1]
 
 
 def test_a_gigabyte_is_refused_without_a_byte_of_it(studio: Studio) -> None:
@@ -89,21 +89,21 @@ def test_sigterm_stops_web_and_worker_within_seconds(studio: Studio) -> None:
     assert worker is not None
     assert studio.stop(signal.SIGTERM) < 10
     until = time.monotonic() + 5
-    while not ended(worker) and time.monotonic() < until:
+    while not has_ended(worker) and time.monotonic() < until:
         time.sleep(0.05)
-    assert ended(worker)
-    assert not [line for line in studio.said if "Traceback" in line]
+    assert has_ended(worker)
+    assert not [line for line in studio.log_lines if "Traceback" in line]
 
 
 def test_a_worker_does_not_outlive_a_killed_studio(tmp_path: Path) -> None:
-    with running(Studio(tmp_path / "studio", model_in(tmp_path))) as studio:
+    with run_studio(Studio(tmp_path / "studio", model_in(tmp_path))) as studio:
         worker = studio.worker_pid()
         assert worker is not None
         studio.stop(signal.SIGKILL)
         until = time.monotonic() + 20
-        while not ended(worker) and time.monotonic() < until:
+        while not has_ended(worker) and time.monotonic() < until:
             time.sleep(0.05)
-        assert ended(worker)
+        assert has_ended(worker)
 
 
 def test_a_name_of_several_addresses_is_answered(
@@ -126,10 +126,10 @@ def test_a_name_of_several_addresses_is_answered(
         finally:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    def told(address: str) -> None:
+    def record(address: str) -> None:
         threading.Thread(target=visit, args=(address,)).start()
 
-    serve(settings, host="localhost", port=0, with_worker=False, report=told)
+    serve(settings, host="localhost", port=0, with_worker=False, report=record)
     assert answers == [200]
 
 

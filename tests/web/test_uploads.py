@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fixtures.film import Film, make_film
-from fixtures.studio import Browser, encoded, jpeg, model_in, upload
+from fixtures.studio import Browser, encode_image, jpeg, model_in, upload
 from fixtures.web import MakeApp, csrf_token
 from flask import Flask
 from flask.testing import FlaskClient
@@ -58,7 +58,7 @@ def nothing_is_left(app: Flask, tmp_path: Path) -> object:
     assert not list((data / "incoming").glob("*"))
 
 
-def refused(member: FlaskClient, data: bytes, name: str, status: int = 400) -> str:
+def refusal(member: FlaskClient, data: bytes, name: str, status: int = 400) -> str:
     """Send a file that must be refused; the reason."""
     answer = upload(member, (data, name))
     assert answer.status_code == status, answer.get_data(as_text=True)
@@ -102,14 +102,14 @@ def test_pages_programs_and_texts_are_no_pictures(member: FlaskClient) -> None:
         "j.jpg": b"",
         "k.exe": b"MZ" + b"\x00" * 100,
     }.items():
-        refused(member, data, name)
+        refusal(member, data, name)
 
 
 def test_a_picture_that_is_something_else_too_is_refused(
     member: FlaskClient, photo: bytes, grey_scene: NDArray[np.uint8]
 ) -> None:
-    gif = encoded(grey_scene, "GIF")
-    png = encoded(grey_scene, "PNG")
+    gif = encode_image(grey_scene, "GIF")
+    png = encode_image(grey_scene, "PNG")
     text = b"tEXtComment\x00<ScRiPt>alert(1)</ScRiPt>"
     chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
     for name, data in {
@@ -122,7 +122,7 @@ def test_a_picture_that_is_something_else_too_is_refused(
         "pdf.jpg": with_comment(photo, b"%PDF-1.4 1 0 obj"),
         "script.png": png[:33] + chunk + png[33:],
     }.items():
-        assert "something else besides a picture" in refused(member, data, name), name
+        assert "something else besides a picture" in refusal(member, data, name), name
 
 
 def test_honest_pictures_with_more_in_them_are_taken(
@@ -137,9 +137,9 @@ def test_honest_pictures_with_more_in_them_are_taken(
         "two.jpg": photo + photo,  # and of two lenses
         "xmp.jpg": photo[:2] + segment(0xE1, xmp) + photo[2:],
         "named.wrongly.png": photo,
-        "rgb.webp": encoded(np.repeat(grey_scene[..., None], 3, -1), "WEBP"),
-        "scan.tif": encoded(grey_scene, "TIFF"),
-        "old.bmp": encoded(grey_scene, "BMP"),
+        "rgb.webp": encode_image(np.repeat(grey_scene[..., None], 3, -1), "WEBP"),
+        "scan.tif": encode_image(grey_scene, "TIFF"),
+        "old.bmp": encode_image(grey_scene, "BMP"),
     }.items():
         assert upload(member, (data, name)).status_code == 201, name
 
@@ -166,20 +166,20 @@ def test_bombs_are_refused_before_they_are_decoded(
     monkeypatch.setattr("PIL.Image.Image.convert", decoded)
     data = bomb(16_000, 16_000)
     assert len(data) < 200_000
-    assert "more than 2 megapixels" in refused(member, data, "bomb.png", 413)
+    assert "more than 2 megapixels" in refusal(member, data, "bomb.png", 413)
     large = bytearray(photo)
     at = large.index(b"\xff\xc0") + 5
     large[at : at + 4] = struct.pack(">HH", 60_000, 60_000)
-    assert "more than 2 megapixels" in refused(member, bytes(large), "bomb.jpg", 413)
+    assert "more than 2 megapixels" in refusal(member, bytes(large), "bomb.jpg", 413)
 
 
 def test_damaged_pictures_are_refused(member: FlaskClient, photo: bytes) -> None:
     for cut in (3, 40, 700, len(photo) - 400):
-        assert "“cut.jpg”" in refused(member, photo[:cut], "cut.jpg")
+        assert "“cut.jpg”" in refusal(member, photo[:cut], "cut.jpg")
 
 
 def test_a_file_that_is_too_large_is_refused(member: FlaskClient) -> None:
-    assert "larger than 2 MB" in refused(
+    assert "larger than 2 MB" in refusal(
         member, b"\xff\xd8\xff" + b"\x00" * 2_000_001, "a.jpg", 413
     )
 
@@ -215,10 +215,10 @@ def test_without_the_token_nothing_is_taken(member: FlaskClient, photo: bytes) -
 
 def test_of_several_files_the_good_ones_are_taken(member: FlaskClient, photo: bytes) -> None:
     answer = upload(member, (photo, "a.jpg"), (SVG, "b.svg"), (photo, "c.jpg"))
-    told = answer.get_json()
+    record = answer.get_json()
     assert answer.status_code == 201
-    assert [picture["name"] for picture in told["pictures"]] == ["a.jpg", "c.jpg"]
-    assert len(told["problems"]) == 1
+    assert [picture["name"] for picture in record["pictures"]] == ["a.jpg", "c.jpg"]
+    assert len(record["problems"]) == 1
     assert upload(member).status_code == 400
 
 
@@ -249,7 +249,7 @@ def test_a_film_of_huge_frames_is_not_decoded(
     monkeypatch.setattr("photochrom.web.pictures.film_info.probe", decoded)
     huge = Film(frames=1, size=(1600, 1600), encoder="mpeg4", format="mp4")
     film = make_film(tmp_path / "huge.mp4", huge)
-    assert "more than 2 megapixels" in refused(member, film.read_bytes(), "huge.mp4", 413)
+    assert "more than 2 megapixels" in refusal(member, film.read_bytes(), "huge.mp4", 413)
 
 
 def test_uploads_are_counted(make_app: MakeApp, tmp_path: Path, photo: bytes) -> None:

@@ -80,7 +80,7 @@ def render(
 ) -> None:
     """Make the result file of an order, unless it is there.
 
-    Raises Stopped, and PhotochromError where it cannot be coloured or written.
+    Raises CancelledError, and PhotochromError where it cannot be coloured or written.
     """
     if storage.result(task.picture_id, task.revision) is not None:
         return

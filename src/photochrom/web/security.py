@@ -39,7 +39,7 @@ UPLOADS = "uploads"
 _FORM_BYTES = 1_000_000
 """No form or JSON without files is larger."""
 _FILES = ("multipart/", "image/", "video/", "application/octet-stream")
-_TAKE_FILES = ("pictures", "api")
+_FILE_BLUEPRINTS = ("pictures", "api")
 """The blueprints that do; the API looks at the token before it looks at the body."""
 _SESSION_DAYS = 30
 _HERE = ("localhost", "127.0.0.1", "::1")
@@ -191,7 +191,7 @@ def _check_body_length() -> Any:
 
     Large bodies are for pictures, and then only from those who are known.
     """
-    files = request.mimetype.startswith(_FILES) and request.blueprint in _TAKE_FILES
+    files = request.mimetype.startswith(_FILES) and request.blueprint in _FILE_BLUEPRINTS
     if not files:
         request.max_content_length = _FORM_BYTES
     limit, length = request.max_content_length, request.content_length or 0

@@ -28,7 +28,7 @@ CONFIG = PREFIX + "CONFIG"
 _KEY = "STUDIO"
 _RATE = re.compile(r"[1-9][0-9]* per (second|minute|hour|day)")
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-_AT_LEAST = {
+_MINIMA = {
     **dict.fromkeys(("max_upload_mb", "max_picture_mp", "max_request_mb", "quota_mb"), 1),
     **dict.fromkeys(("share_days", "threads"), 1),
     **dict.fromkeys(("keep_days", "trusted_proxies"), 0),
@@ -129,10 +129,10 @@ def load_settings(
     for variable, text in environ.items():
         if variable.startswith(PREFIX) and variable != CONFIG:
             name = variable.removeprefix(PREFIX).lower()
-            _check_name_known(name, variable)
+            _check_setting_name(name, variable)
             values[name] = _convert_text(kinds[name], text, variable)
     for name, value in (overrides or {}).items():
-        _check_name_known(name, name)
+        _check_setting_name(name, name)
         values[name] = value
     return WebSettings(**values)
 
@@ -161,14 +161,14 @@ def _from_file(path: Path) -> dict[str, Any]:
     kinds = typing.get_type_hints(WebSettings)
     values = {}
     for name, value in table.get("web", {}).items():
-        _check_name_known(name, f"{path}: web.{name}")
+        _check_setting_name(name, f"{path}: web.{name}")
         values[name] = _convert_toml(kinds[name], value, f"{path}: web.{name}")
         if name == "data_dir":
             values[name] = path.parent / Path(value).expanduser()
     return values
 
 
-def _check_name_known(name: str, where: str) -> None:
+def _check_setting_name(name: str, where: str) -> None:
     names = [field.name for field in dataclasses.fields(WebSettings)]
     if name not in names:
         raise SettingsError(f"unknown setting {where}; known settings: {', '.join(names)}")
@@ -205,7 +205,7 @@ def _convert_text(kind: Any, text: str, where: str) -> Any:
 
 
 def _check(settings: WebSettings) -> None:
-    for name, least in _AT_LEAST.items():
+    for name, least in _MINIMA.items():
         if getattr(settings, name) < least:
             raise SettingsError(f"{name} must be at least {least}, got {getattr(settings, name)}")
     for name in ("login_rate", "upload_rate", "api_rate"):

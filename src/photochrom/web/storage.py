@@ -46,7 +46,7 @@ def kept_suffixes() -> dict[str, str]:
 
 def kept_type(suffix: str) -> str:
     """The media type of a kept file, by the suffix of its name."""
-    return next(kind for kind, known in kept_suffixes().items() if known == suffix)
+    return next(kind for kind, name_end in kept_suffixes().items() if name_end == suffix)
 
 
 def _result_suffixes() -> tuple[str, ...]:

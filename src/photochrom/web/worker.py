@@ -41,7 +41,7 @@ READY: Final = "The worker is ready."
 _POLL_INTERVAL_S: Final = 0.05
 _QUERY_INTERVAL_S: Final = 10.0
 _SWEEP_INTERVAL_S: Final = 3600.0
-_WAIT_FOR_LOCK_S: Final = 20.0
+_LOCK_TIMEOUT_S: Final = 20.0
 _STOP_TIMEOUT_S: Final = 5.0
 _FILM_NICENESS: Final = 10
 _RETRY_S: Final = 60.0
@@ -59,7 +59,7 @@ class Worker:
         self._storage = Storage(settings.data_dir)
         self._name = new_id()
         self._stop = threading.Event()
-        self._not_before: dict[tuple[str, int], float] = {}  # on the monotonic clock
+        self._retry_at: dict[tuple[str, int], float] = {}  # on the monotonic clock
 
     def stop(self) -> None:
         """Take nothing more; a film is left where it is, to go on with later."""
@@ -123,17 +123,17 @@ class Worker:
             if kind == "film" and isinstance(error, OutputError) and attempts < jobs.MAX_ATTEMPTS:
                 # The disk may have space again, and the finished segments are worth hours.
                 wait_s = _RETRY_S * 4 ** (attempts - 1)
-                self._not_before[picture_id, revision] = time.monotonic() + wait_s
+                self._retry_at[picture_id, revision] = time.monotonic() + wait_s
                 jobs.release(picture_id, revision, self._name, count_attempt=True)
             else:
-                self._give_up(picture_id, revision, self._owner_message(error, picture_id))
+                self._fail(picture_id, revision, self._owner_message(error, picture_id))
         except Exception as error:
             if is_outage(error):
                 raise  # neither the picture nor the studio is to blame
             _log.exception("picture %s", picture_id)
-            self._give_up(picture_id, revision, _internal_problem(error))
+            self._fail(picture_id, revision, _internal_problem(error))
 
-    def _give_up(self, picture_id: str, revision: int, problem: str) -> None:
+    def _fail(self, picture_id: str, revision: int, problem: str) -> None:
         self._storage.remove_segments(picture_id)
         size = self._storage.size(picture_id)
         jobs.fail(picture_id, revision, self._name, problem, size)
@@ -199,9 +199,9 @@ class Worker:
 
     def _is_due(self, job: jobs.Job) -> bool:
         key = (job.picture_id, job.revision)
-        due = self._not_before.get(key, 0.0) <= time.monotonic()
+        due = self._retry_at.get(key, 0.0) <= time.monotonic()
         if due:
-            self._not_before.pop(key, None)
+            self._retry_at.pop(key, None)
         return due
 
 
@@ -213,7 +213,7 @@ def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:
     """
     start_logs(logging.WARNING if settings.local else logging.INFO)
     app = create_app(settings)
-    with file_lock(settings.data_dir / "worker.lock", _WAIT_FOR_LOCK_S) as alone:
+    with file_lock(settings.data_dir / "worker.lock", _LOCK_TIMEOUT_S) as alone:
         if not alone:
             raise SettingsError(
                 f"another worker is at work on {settings.data_dir}; one is enough. Stop it, or "
@@ -238,7 +238,7 @@ def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:
 
 def migrate(app: Flask, settings: WebSettings) -> None:
     """Bring the database up to date; web and worker may start at the same moment."""
-    with file_lock(settings.data_dir / "migrate.lock", _WAIT_FOR_LOCK_S):
+    with file_lock(settings.data_dir / "migrate.lock", _LOCK_TIMEOUT_S):
         upgrade_database(app)
 
 

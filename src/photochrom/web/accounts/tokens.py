@@ -24,7 +24,7 @@ _USE_INTERVAL = timedelta(minutes=1)
 def create_token(user: User, name: str) -> tuple[Token, str]:
     """A new token and its secret, which is told this once and never kept.
 
-    Raises Refused where the user has too many.
+    Raises InvalidInput where the user has too many.
     """
     count = db.session.scalar(select(func.count()).where(Token.user_id == user.id)) or 0
     if count >= MAX_TOKENS:

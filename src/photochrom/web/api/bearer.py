@@ -32,7 +32,7 @@ def caller() -> User | None:
 
 
 def this_caller() -> User:
-    """The same, where there must be one. Raises LoginNeeded."""
+    """The same, where there must be one. Raises LoginRequired."""
     user = caller()
     if user is None:
         raise LoginRequired(
@@ -48,9 +48,9 @@ def rate_key() -> str:
 
 
 def _find_header_user() -> User | None:
-    given = request.authorization
-    if given is None or given.type != "bearer" or not given.token:
+    authorization = request.authorization
+    if authorization is None or authorization.type != "bearer" or not authorization.token:
         return None
     if current_settings().local:
-        return local_user() if given.token == LOCAL_TOKEN else None
-    return find_token_user(given.token)
+        return local_user() if authorization.token == LOCAL_TOKEN else None
+    return find_token_user(authorization.token)

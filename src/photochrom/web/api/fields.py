@@ -31,19 +31,19 @@ class UnreadableBody(StudioError):
 
 
 def query_fields(*names: str) -> dict[str, Any]:
-    """The values after the question mark. Raises Refused for others than ``names``."""
+    """The values after the question mark. Raises InvalidInput for others than ``names``."""
     return _fields(request.args, names, _QUERY)
 
 
 def form_fields(*names: str) -> dict[str, Any]:
-    """The values of a multipart form, without its files. Raises Refused."""
+    """The values of a multipart form, without its files. Raises InvalidInput."""
     if request.mimetype != "multipart/form-data":
         raise UnreadableBody(_("Send a multipart form (multipart/form-data)."))
     return _fields(request.form, names, _FORM)
 
 
 def json_fields(*names: str) -> dict[str, Any]:
-    """The values of a JSON object, as they are but for their names. Raises Refused."""
+    """The values of a JSON object, as they are but for their names. Raises InvalidInput."""
     if not request.is_json:
         raise UnreadableBody(_("Send JSON (application/json)."))
     try:

@@ -41,7 +41,7 @@ class Download(NamedTuple):
 def result_file(user: User, picture_id: str, form: str = "colour") -> Download:
     """A file of a picture: its colours in the original's size and format, the pair, or itself.
 
-    Raises NotFound where it is not finished, Refused for an unknown form.
+    Raises NotFound where it is not finished, InvalidInput for an unknown form.
     """
     if form not in FORMS:
         raise InvalidInput(_("A download is one of {forms}.").format(forms=", ".join(FORMS)))

@@ -54,7 +54,7 @@ class Edit:
         """The edit that a browser or program sends for a picture of this size.
 
         hints: [[x, y, "#rrggbb"], …], in px of the upright original.
-        Raises Refused for what makes no sense, naming it.
+        Raises InvalidInput for what makes no sense, naming it.
         """
         if not isinstance(hints, Sequence) or isinstance(hints, str) or len(hints) > MAX_HINTS:
             raise InvalidInput(_("Hints are a list of at most {most}.").format(most=MAX_HINTS))
@@ -69,7 +69,7 @@ class Edit:
     def of(cls, picture: Picture, **changes: object) -> Edit:
         """The edit that a picture has, but for some changes, named as its columns are.
 
-        Raises Refused for changes that make no sense.
+        Raises InvalidInput for changes that make no sense.
         """
         values = {
             "hints": picture.hints,
@@ -113,7 +113,7 @@ def edit_picture(
 
     changes: as for `Edit.of`; what is not named stays as it is.
     expected_revision: the revision that the person saw; None: whatever it is.
-    Raises NotFound, Refused, Conflict where the picture has changed since it was seen.
+    Raises NotFound, InvalidInput, Conflict where the picture has changed since it was seen.
     """
     picture = get_picture(user, picture_id)
     if expected_revision is not None and expected_revision != picture.revision:
@@ -123,7 +123,7 @@ def edit_picture(
         raise InvalidInput(_("Films take neither hints nor versions."))
     revision = picture.revision
     db.session.rollback()
-    changed = db.session.execute(
+    row = db.session.execute(
         update(Picture)
         .where(Picture.id == picture_id, Picture.user_id == user.id, Picture.revision == revision)
         .values(
@@ -139,7 +139,7 @@ def edit_picture(
         .execution_options(synchronize_session=False)
     ).first()
     db.session.commit()
-    if changed is None:
+    if row is None:
         raise Conflict(_("This picture was changed elsewhere. Load the page again."))
     picture = get_picture(user, picture_id)
     jobs.enqueue(jobs.make_job(picture))

@@ -19,9 +19,9 @@ from photochrom.web.errors import TooLarge
 from photochrom.web.i18n import _
 from photochrom.web.pictures.thumbnails import SCREEN_PX, shrink
 
-_INTO_S = 1.0
+_SKIP_S = 1.0
 """Films begin black: the picture is from a little later."""
-_INTO_FRAMES = 12
+_SKIP_FRAMES = 12
 """Of a preview, likewise."""
 
 
@@ -35,12 +35,12 @@ def inspect_film(path: Path, max_pixels: int) -> tuple[int, int, NDArray[np.uint
     _check_frame_size(path, max_pixels)
     info = probe(path)
     check_complete(info)
-    seen = orientation(path, info.rotation, info.mirrored)
-    into_s = _INTO_S if (info.duration_s or 0.0) > 2 * _INTO_S else None
-    frames = read_frames(info, start_s=into_s, deinterlace=info.interlaced)
+    display = orientation(path, info.rotation, info.mirrored)
+    skip_s = _SKIP_S if (info.duration_s or 0.0) > 2 * _SKIP_S else None
+    frames = read_frames(info, start_s=skip_s, deinterlace=info.interlaced)
     frame = next(frames)
     planes = FilmPlanes(info.height, info.width, info.bits, info.full_range, info.matrix)
-    grey = seen.to_upright(planes.grey(frame.luma))
+    grey = display.to_upright(planes.grey(frame.luma))
     height, width = grey.shape
     small = shrink(grey, SCREEN_PX)
     return height, width, np.dstack([small] * 3)
@@ -60,7 +60,7 @@ def _check_frame_size(path: Path, max_pixels: int) -> None:
 def colored_frame(preview: Path) -> NDArray[np.uint8]:
     """A frame of a preview film, its coloured half: (H, W, 3) uint8. Raises InputError."""
     info = probe(preview)
-    rgb = deque(islice(rgb_frames(info), _INTO_FRAMES), maxlen=1).pop()
+    rgb = deque(islice(rgb_frames(info), _SKIP_FRAMES), maxlen=1).pop()
     way = orientation(preview, info.rotation, info.mirrored)
     coded = way.to_coded(rgb)
     return np.asarray(way.to_upright(coded[:, coded.shape[1] // 2 :]), np.uint8)

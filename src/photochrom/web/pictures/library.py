@@ -56,7 +56,7 @@ def get_picture(user: User, picture_id: str) -> Picture:
 
 
 def get_photo(user: User, picture_id: str) -> Picture:
-    """A picture of this user that can have hints and variants. Raises NotFound, Refused."""
+    """A picture of this user that can have hints and variants. Raises NotFound, InvalidInput."""
     picture = get_picture(user, picture_id)
     if picture.kind != "photo":
         raise InvalidInput(_("Films take neither hints nor versions."))
@@ -79,7 +79,7 @@ def list_pictures(user: User, search: str = "", page: int = 1, per_page: int = P
 
 
 def rename_picture(user: User, picture_id: str, name: str) -> Picture:
-    """Call it something else. Raises NotFound, Refused for a name that is empty or too long."""
+    """Call it something else. Raises NotFound, InvalidInput for no name or too long a one."""
     if not name.strip():
         raise InvalidInput(_("Enter a name."))
     title = clean_name(name)

@@ -33,8 +33,8 @@ PREVIEW_PIXELS: Final = 600_000
 """Size of a preview: enough for a phone, in less than half the time of the page's own picture."""
 _MAX_COPIES: Final = 16
 """Small copies that are kept in memory, 2 MB each."""
-_AT_ONCE: Final = 2
-_WAIT_FOR_TURN_S: Final = 5.0
+_MAX_CONCURRENT: Final = 2
+_TURN_TIMEOUT_S: Final = 5.0
 _EXTENSION: Final = "photochrom-previewer"
 
 
@@ -53,7 +53,7 @@ class Previewer:
         self._network: Network | None = None
         self._copies: OrderedDict[tuple[str, int], _Copy] = OrderedDict()
         self._lock = threading.Lock()
-        self._turn = threading.Semaphore(_AT_ONCE)
+        self._turn = threading.Semaphore(_MAX_CONCURRENT)
 
     def warm_up(self) -> None:
         """Load the network and run it once: the first run takes several times as long."""
@@ -68,7 +68,7 @@ class Previewer:
         h, w = copy.pixels.shape[:2]
         hints = tuple(_scaled_hint(hint, copy.scale, h, w) for hint in edit.hints)
         # One person who asks for much at once must not take all threads of the server.
-        if not self._turn.acquire(timeout=_WAIT_FOR_TURN_S):
+        if not self._turn.acquire(timeout=_TURN_TIMEOUT_S):
             raise TooMany(_("The studio is busy. Try again in a moment."), 2)
         try:
             return replace(edit, hints=hints).colorize(copy.pixels, network)
@@ -114,7 +114,7 @@ def current_previewer() -> Previewer:
 def preview_edit(user: User, picture_id: str, changes: Mapping[str, object]) -> bytes:
     """What the picture would look like: a JPEG of about `PREVIEW_PIXELS`; nothing is kept.
 
-    changes: as for `Edit.of`. Raises NotFound, Refused, TooMany.
+    changes: as for `Edit.of`. Raises NotFound, InvalidInput, TooMany.
     """
     picture = get_photo(user, picture_id)
     edit = Edit.of(picture, **changes)
@@ -125,7 +125,7 @@ def preview_edit(user: User, picture_id: str, changes: Mapping[str, object]) -> 
 def preview_variant(user: User, picture_id: str, number: int) -> bytes:
     """A variant of the picture as it is corrected so far: a small JPEG.
 
-    Raises NotFound, Refused for a film, TooMany.
+    Raises NotFound, InvalidInput for a film, TooMany.
     """
     picture = get_photo(user, picture_id)
     if not 0 <= number < len(VARIANTS):

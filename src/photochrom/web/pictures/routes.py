@@ -253,7 +253,7 @@ def _link_address(token: str) -> str:
 
 
 def _json(*names: str) -> dict[str, Any]:
-    """The values of a JSON object that has no others. Raises Refused."""
+    """The values of a JSON object that has no others. Raises InvalidInput."""
     values = request.get_json(silent=True)
     if not isinstance(values, dict) or not set(values) <= set(names):
         raise InvalidInput(_("Send a JSON object of {names}.").format(names=", ".join(names)))

@@ -36,8 +36,8 @@ _FOREIGN: Final = (
     b"<?php\r",
 )
 """Beginnings of pages and programs, in lower case: long enough not to occur by chance."""
-_PDF, _PDF_WITHIN = b"%PDF-", 1024
-_ZIP_END, _ZIP_ENTRY, _ZIP_WITHIN = b"PK\x05\x06", b"PK\x01\x02", 66_000
+_PDF, _PDF_HEAD_BYTES = b"%PDF-", 1024
+_ZIP_END, _ZIP_ENTRY, _ZIP_TAIL_BYTES = b"PK\x05\x06", b"PK\x01\x02", 66_000
 _SCAN_BYTES: Final = 1 << 24
 _TS_PACKET: Final = 188
 
@@ -59,7 +59,7 @@ class UploadInfo:
 def check_upload(path: Path, name: str, max_pixels: int) -> UploadInfo:
     """Find out what a file is, by reading it.
 
-    name: what the person called it, for messages. Raises Refused or TooLarge, with the reason.
+    name: what the person called it, for messages. Raises InvalidInput or TooLarge, with the reason.
     """
     with path.open("rb") as file:
         head = file.read(4096)
@@ -137,11 +137,11 @@ def _film_type(head: bytes) -> str | None:
 
 def _is_foreign(path: Path, head: bytes) -> bool:
     """Whether there is a page, a program or an archive in a file."""
-    if _PDF in head[:_PDF_WITHIN]:
+    if _PDF in head[:_PDF_HEAD_BYTES]:
         return True
     overlap = max(map(len, _FOREIGN))
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        tail = data[-_ZIP_WITHIN:]
+        tail = data[-_ZIP_TAIL_BYTES:]
         if _ZIP_END in tail and data.find(_ZIP_ENTRY) >= 0:
             return True
         for start in range(0, len(data), _SCAN_BYTES):

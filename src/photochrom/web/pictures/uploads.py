@@ -39,7 +39,7 @@ def create_picture(
 
     filename: shown to its owner and never used as a path. stream: the file.
     Returns the row, committed, in state "waiting".
-    Raises Refused for what is no picture or film, TooLarge, QuotaExceeded.
+    Raises InvalidInput for what is no picture or film, TooLarge, QuotaExceeded.
     """
     settings, files = current_settings(), current_storage()
     name = clean_file_name(filename)
