@@ -14,9 +14,9 @@ from fixtures.imageio import XMP, exif_block, exif_facts, heic_bytes, pillow_byt
 from numpy.typing import NDArray
 from PIL import Image
 
-from photochrom.imageio import Metadata, Picture, containers, exif, read, write, xmp
+from photochrom.imageio import FORMATS, Metadata, Picture, containers, exif, read, write, xmp
 
-SUFFIXES = (".jpg", ".png", ".tif", ".webp", ".avif")
+SUFFIXES = [row.suffix for row in FORMATS.values() if row.encode is not None]
 MAKE, MAKER_NOTE, DATE, SOFTWARE, ORIENTATION = 0x010F, 0x927C, 0x9003, 0x0131, 0x0112
 GENERATED = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
 TOOL = "{http://ns.adobe.com/xap/1.0/}CreatorTool"
