@@ -62,7 +62,7 @@ def test_the_version_is_told() -> None:
 def test_help_imports_nothing_slow() -> None:
     code = (
         "import sys; from photochrom.cli import main; main(['--help']);"
-        "slow = {'numpy', 'cv2', 'PIL', 'rich', 'onnxruntime', 'openvino', 'torch'};"
+        "slow = {'numpy', 'cv2', 'PIL', 'tqdm', 'onnxruntime', 'openvino', 'torch'};"
         "sys.exit(repr(slow & set(sys.modules)) if slow & set(sys.modules) else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -71,11 +71,11 @@ def test_help_imports_nothing_slow() -> None:
         assert command in done.stdout
 
 
-def test_colouring_imports_neither_torch_nor_rich(album: Path, tiny: str) -> None:
+def test_colouring_imports_neither_torch_nor_bars(album: Path, tiny: str) -> None:
     code = (
         "import sys; from photochrom.cli import main;"
         "code = main(sys.argv[1:]);"
-        "slow = {'torch', 'rich', 'openvino', 'urllib.request'};"
+        "slow = {'torch', 'tqdm', 'openvino', 'urllib.request'};"
         "sys.exit(repr(slow & set(sys.modules)) if slow & set(sys.modules) else code)"
     )
     arguments = ["image", str(album / "00.png"), "--model", tiny, "--device", "cpu"]

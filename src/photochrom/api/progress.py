@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
@@ -22,16 +23,13 @@ def progress_reporter(progress: bool | Progress, label: str) -> Iterator[Progres
     elif not progress:
         yield lambda _done, _total: None
     else:
-        from rich.console import Console  # as slow to import as all the rest
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bars
+        from tqdm import tqdm  # not needed where nobody watches
 
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        with Bars(*columns, console=Console(stderr=True)) as bars:
-            task = bars.add_task(label, total=None)
-            yield lambda done, total: bars.update(task, completed=done, total=total)
+        # In a notebook stderr stands below the cell, and is no terminal.
+        with tqdm(desc=label, file=sys.stderr, dynamic_ncols=True) as bar:
+
+            def show(done: int, total: int | None) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            yield show

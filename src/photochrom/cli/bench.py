@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from photochrom.cli import OK
+from photochrom.cli.messages import note
 from photochrom.cli.options import FiniteRange, model_option
 from photochrom.cli.table import align_columns
 from photochrom.engine import DEVICES
@@ -83,7 +84,7 @@ def bench(
         if as_json:
             click.echo(json.dumps(_record(measurement)))
         else:
-            click.echo(f"{measurement.megapixels:g} MP on {measurement.device}: done", err=True)
+            note(f"{measurement.megapixels:g} MP on {measurement.device}: done")
         rows.append(_row(measurement))
     if not as_json:
         click.echo(align_columns(rows))

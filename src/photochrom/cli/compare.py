@@ -9,6 +9,7 @@ import click
 
 from photochrom.cli import FAILED, OK
 from photochrom.cli.evaluation_progress import load_meter, run_evaluation
+from photochrom.cli.messages import note
 from photochrom.cli.options import (
     crop_option,
     data_option,
@@ -21,14 +22,11 @@ from photochrom.cli.options import (
     thumbnail_option,
     vividness_option,
 )
-from photochrom.cli.progress import message_console
 from photochrom.cli.table import align_columns
 from photochrom.errors import requires_extra
 from photochrom.evaluation.options import EvaluationOptions
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from photochrom.evaluation.compare import Contender
 
 _INSTEAD = ", or export the runs where they were trained and compare the .onnx files"
@@ -79,22 +77,21 @@ def compare(
             write_comparison,
         )
 
-    messages = message_console()
     settings = EvaluationOptions(**choices)
     check_folder(out, overwrite=overwrite)
-    meter = load_meter(lpips_weights, messages)
-    contenders = [_parse_contender(run, out / "models", messages) for run in runs]
+    meter = load_meter(lpips_weights)
+    contenders = [_parse_contender(run, out / "models") for run in runs]
     methods = contender_methods(contenders, settings)
-    results = run_evaluation(methods, data, meter, settings, messages, thumbnails=True)
+    results = run_evaluation(methods, data, meter, settings, thumbnails=True)
     costs = contender_costs(contenders, methods, results)
     if results.report is not None:
         click.echo(align_columns(to_rows(results.report, costs, intervals=False)))
     for path in write_comparison(out, results, costs, overwrite=overwrite):
-        messages.print(f"wrote {path}", markup=False)
+        note(f"wrote {path}")
     return FAILED if results.evaluation.failures else OK
 
 
-def _parse_contender(argument: str, models: Path, messages: Console) -> Contender:
+def _parse_contender(argument: str, models: Path) -> Contender:
     """A run, exported; or a model as it is."""
     from photochrom.evaluation.compare import Contender
 
@@ -109,6 +106,6 @@ def _parse_contender(argument: str, models: Path, messages: Console) -> Contende
         from photochrom.training.finished_run import exported, run_facts
     facts = run_facts(path)
     name = name or (path.resolve().name if path.is_dir() else path.stem)
-    messages.print(f"{name}: {facts.images} images, {facts.checkpoint}", markup=False)
+    note(f"{name}: {facts.images} images, {facts.checkpoint}")
     model = exported(facts.checkpoint, models, name)
     return Contender(name, str(model), facts.images, facts.images_per_s)

@@ -9,6 +9,7 @@ import click
 
 from photochrom.cli import FAILED, OK
 from photochrom.cli.evaluation_progress import load_meter, run_evaluation
+from photochrom.cli.messages import note
 from photochrom.cli.options import (
     FiniteRange,
     crop_option,
@@ -22,7 +23,6 @@ from photochrom.cli.options import (
     thumbnail_option,
     vividness_option,
 )
-from photochrom.cli.progress import message_console
 from photochrom.cli.table import align_columns
 from photochrom.evaluation.metric_table import picture_metrics
 from photochrom.evaluation.options import EvaluationOptions
@@ -139,7 +139,6 @@ def evaluate(
         raise click.UsageError("--skin needs the true colours; leave out --no-truth.")
     for path, _ in wanted:
         check_target(path, overwrite=overwrite)
-    messages = message_console()
     settings = EvaluationOptions(**choices)
     if data is None:
         pages = (gallery, contact_sheet, settings.crop)
@@ -147,22 +146,22 @@ def evaluate(
             raise click.UsageError("--film goes without gallery, sheet, crop, --skin, --no-truth.")
         from photochrom.cli.evaluate_film import measure_films
 
-        lpips = load_meter(lpips_weights, messages).lpips
-        measure_films(models, films, settings, steady, lpips, json, messages, overwrite=overwrite)
+        lpips = load_meter(lpips_weights).lpips
+        measure_films(models, films, settings, steady, lpips, json, overwrite=overwrite)
         return OK
-    meter = None if no_truth else load_meter(lpips_weights, messages)
+    meter = None if no_truth else load_meter(lpips_weights)
     if settings.sort_by == "lpips" and meter is not None and meter.lpips is None:
         raise click.UsageError("--sort-by lpips needs LPIPS; name its weights.")
     thumbnails = gallery is not None or contact_sheet is not None
     methods = load_methods(models or (DEFAULT_MODEL,), settings)
-    results = run_evaluation(methods, data, meter, settings, messages, thumbnails=thumbnails)
+    results = run_evaluation(methods, data, meter, settings, thumbnails=thumbnails)
     if results.report is not None:
         click.echo(align_columns(to_table(results.report)))
     if results.skin:
         click.echo(f"\n{align_columns(skin_table(results.skin))}")
     elif settings.skin:
-        messages.print("Skin is not measured: no picture shows a face in its middle.")
+        note("Skin is not measured: no picture shows a face in its middle.")
     for path, write in wanted:
         write(path, results, overwrite=overwrite)
-        messages.print(f"wrote {path}", markup=False)
+        note(f"wrote {path}")
     return FAILED if results.evaluation.failures else OK

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from photochrom.cli.messages import Bar, note
 from photochrom.cli.table import align_columns
 from photochrom.evaluation.options import EvaluationOptions
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from photochrom.evaluation.lpips import Lpips
 
 
@@ -25,7 +23,6 @@ def measure_films(
     steady: float,
     lpips: Lpips | None,
     json: Path | None,
-    messages: Console,
     *,
     overwrite: bool,
 ) -> None:
@@ -34,8 +31,6 @@ def measure_films(
     Raises InputError for a film that cannot be measured, ModelError, OutputError; and a usage
     error for more than one model.
     """
-    from rich.progress import Progress
-
     from photochrom.engine import DEFAULT_MODEL, load
     from photochrom.evaluation.film import (
         FilmEvaluationOptions,
@@ -47,15 +42,13 @@ def measure_films(
     if len(models) > 1:
         raise click.UsageError("--film measures one model at a time.")
     network = load(models[0] if models else DEFAULT_MODEL, device=settings.device)
-    messages.print(f"{network.card.title}: {network.device}", markup=False)
+    note(f"{network.card.title}: {network.device}")
     choices = FilmEvaluationOptions(settings.size, settings.vividness, steady, settings.limit)
     reports = []
-    with Progress(console=messages) as progress:
-        for film in films:
-            task = progress.add_task(film.name.replace("[", "\\["), total=settings.limit)
-            advance = partial(progress.advance, task)
-            reports.append(evaluate_film(film, network, choices, lpips, advance))
+    for film in films:
+        with Bar(film.name, settings.limit, "frames") as bar:
+            reports.append(evaluate_film(film, network, choices, lpips, bar.advance))
     click.echo(align_columns(to_table(reports)))
     if json is not None:
         write_json(json, reports, choices, network.card.title, overwrite=overwrite)
-        messages.print(f"wrote {json}", markup=False)
+        note(f"wrote {json}")

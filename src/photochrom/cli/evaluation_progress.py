@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photochrom.cli.progress import escape_unprintable
+from photochrom.cli.messages import Bar, complain, note
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from photochrom.evaluation.options import EvaluationOptions
     from photochrom.evaluation.run import Method, Results
     from photochrom.evaluation.scores import PairMeter
 
 
-def load_meter(lpips_weights: Path | None, messages: Console) -> PairMeter:
+def load_meter(lpips_weights: Path | None) -> PairMeter:
     """The measuring instrument, with LPIPS where its weights are at hand; says where not."""
     from photochrom.engine import cache_dir
     from photochrom.evaluation.lpips import WEIGHTS_NAME, WEIGHTS_VARIABLE, load_lpips
@@ -24,10 +22,9 @@ def load_meter(lpips_weights: Path | None, messages: Console) -> PairMeter:
 
     lpips = load_lpips(lpips_weights)
     if lpips is None:
-        messages.print(
+        note(
             f"LPIPS is not measured: there is no {cache_dir() / WEIGHTS_NAME}. Name the weights "
-            f"with --lpips-weights or {WEIGHTS_VARIABLE}.",
-            markup=False,
+            f"with --lpips-weights or {WEIGHTS_VARIABLE}."
         )
     return PairMeter(lpips)
 
@@ -37,7 +34,6 @@ def run_evaluation(
     data: Path,
     meter: PairMeter | None,
     settings: EvaluationOptions,
-    messages: Console,
     *,
     thumbnails: bool,
 ) -> Results:
@@ -45,28 +41,25 @@ def run_evaluation(
 
     Arguments and errors as :func:`photochrom.evaluation.run.evaluate`.
     """
-    from rich.progress import Progress
-
     from photochrom.evaluation.run import evaluate
 
     for method in methods:
-        messages.print(f"{method.name}: {method.facts['device']}", markup=False)
-    with Progress(console=messages) as bars:
-        task = bars.add_task("pictures", total=None)
+        note(f"{method.name}: {method.facts['device']}")
+    with Bar("pictures") as bar:
         results = evaluate(
             methods,
             data,
             meter,
             settings,
             thumbnails=thumbnails,
-            progress=lambda done, total: bars.update(task, completed=done, total=total),
+            progress=bar.show,
         )
     evaluation = results.evaluation
     for name, reason in evaluation.failures.items():
-        messages.print(escape_unprintable(f"left out: {name}: {reason}"), markup=False)
-    messages.print(f"{len(evaluation.samples)} pictures, {len(evaluation.failures)} left out")
+        complain(f"left out: {name}: {reason}")
+    note(f"{len(evaluation.samples)} pictures, {len(evaluation.failures)} left out")
     if grey := evaluation.colorless():
-        messages.print(
+        note(
             f"{grey} of the pictures have no colour themselves; they are measured all the same. "
             "For old photographs without a truth: photochrom evaluate --no-truth.",
         )

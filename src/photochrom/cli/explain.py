@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photochrom.cli import OK
+from photochrom.cli.messages import note
 from photochrom.cli.options import device_option, model_option, overwrite_option, size_option
 from photochrom.errors import requires_extra
 
@@ -70,7 +71,7 @@ def explain(
         for view in row:
             click.echo(f"{view.title:34}{view.note}")
     for path in write_views(rows, target, overwrite=overwrite):
-        click.echo(f"wrote {path}", err=True)
+        note(f"wrote {path}")
     return OK
 
 
@@ -91,7 +92,7 @@ def _explain_by_run(
     ]
     judgements = critic_maps(checkpoint, pictures)
     if judgements is None:
-        click.echo(f"{checkpoint} has no critic: there is no map of real and coloured", err=True)
+        note(f"{checkpoint} has no critic: there is no map of real and coloured")
         return explanation, None
     true = None if explanation.true is None else judgements.maps[0]
     return explanation, CriticJudgement(true, judgements.maps[-1], judgements.probability)

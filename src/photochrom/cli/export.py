@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from photochrom.cli import OK
+from photochrom.cli.messages import note
 from photochrom.errors import requires_extra
 
 
@@ -63,9 +64,8 @@ def export(
         chroma_gain=chroma_gain,
         overwrite=overwrite,
     )
-    click.echo(
+    note(
         f"{out}: {report.size_bytes / 1e6:.1f} MB; differs from torch by {report.exact:.1e} of the "
-        f"outputs' scale, {report.stored:.1e} as stored",
-        err=True,
+        f"outputs' scale, {report.stored:.1e} as stored"
     )
     return OK

@@ -10,7 +10,8 @@ import click
 
 from photochrom.cli import FAILED, OK
 from photochrom.cli.film_arguments import parse_hints, parse_keyframes, parse_time, plan_targets
-from photochrom.cli.film_progress import FilmBars, FilmReporter
+from photochrom.cli.film_progress import FilmReporter, closing_bars
+from photochrom.cli.messages import note
 from photochrom.cli.options import (
     FiniteRange,
     device_option,
@@ -209,12 +210,12 @@ def _color(
     todo = []
     for source, target in films:
         if settings.resume and not settings.overwrite and target.is_file():
-            click.echo(f"Skipped: {target} is finished", err=True)
+            note(f"Skipped: {target} is finished")
             remove_segments(target)
         else:
             todo.append((source, target))
-    with FilmBars(resumable=work is color_film) as bars:
-        reporters = [FilmReporter(source, target, bars) for source, target in todo]
+    reporters = [FilmReporter(source, target) for source, target in todo]
+    with closing_bars(reporters, resumable=work is color_film):
         failed = False
         callbacks = [reporter.progress for reporter in reporters]
         for number, outcome in color_films(todo, settings, work, callbacks, jobs):
@@ -227,12 +228,13 @@ def _color(
 
 
 def _stills(source: Path, folder: Path, settings: FilmSettings) -> int:
-    with FilmBars(resumable=False) as bars:
-        reporter = FilmReporter(source, folder, bars)
+    reporter = FilmReporter(source, folder)
+    with closing_bars([reporter], resumable=False):
         try:
             written = write_stills(source, folder, settings, reporter.progress)
         except PhotochromError as error:
             reporter.fail(error)
             return FAILED
-        reporter.say(f"{len(written)} stills in {folder}; retouch them, then use --keyframes")
+        reporter.close()
+        note(f"{len(written)} stills in {folder}; retouch them, then use --keyframes")
     return OK

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from photochrom.cli import OK
+from photochrom.cli.messages import note
 from photochrom.errors import requires_extra
 
 
@@ -29,5 +30,5 @@ def plots(run: Path, out: Path | None) -> int:
         from photochrom.training.finished_run import draw_run
 
     for path in draw_run(run, out or run):
-        click.echo(f"wrote {path}", err=True)
+        note(f"wrote {path}")
     return OK

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from photochrom.cli.messages import note
 from photochrom.cli.options import config_option
 from photochrom.errors import requires_extra
 
@@ -48,6 +49,6 @@ def serve(host: str, port: int, local: bool, config: Path | None, no_worker: boo
     settings = load_settings(config, overrides={"local": True} if local else None)
 
     def report(address: str) -> None:
-        click.echo(f"The studio is at {address}", err=True)
+        note(f"The studio is at {address}")
 
     run(settings, host=host, port=port, config=config, with_worker=not no_worker, report=report)

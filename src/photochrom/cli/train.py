@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 import click
 
 from photochrom.cli import INTERRUPTED, OK
+from photochrom.cli.messages import Bar, note
 from photochrom.errors import InputError, requires_extra
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from photochrom.training.loop import Trainer
     from photochrom.training.recipe.recipe import Recipe
 
@@ -135,12 +134,12 @@ class TrainingProgress:
 
     def __init__(self, bar: bool) -> None:
         self._with_bar = bar
-        self._bar: tuple[Progress, TaskID] | None = None
+        self._bar: Bar | None = None
         self._told = time.monotonic()
 
     def __enter__(self) -> TrainingProgress:
         if self._with_bar:
-            self._bar = _progress_bar()
+            self._bar = Bar(unit="")
         return self
 
     def __exit__(
@@ -150,7 +149,7 @@ class TrainingProgress:
         trace: TracebackType | None,
     ) -> None:
         if self._bar is not None:
-            self._bar[0].stop()
+            self._bar.close()
 
     def show(self, trainer: Trainer, done: float, rate: float) -> None:
         """Called after every step; done: share of the stage, rate: images/s."""
@@ -161,34 +160,18 @@ class TrainingProgress:
             f"{_duration(trainer.seconds_left(rate))} left"
         )
         if self._bar is not None:
-            bar, task = self._bar
-            bar.update(task, description=stage, completed=min(done, 0.999), facts=facts)
+            self._bar.show(min(done, 0.999), title=f"{stage}, {facts}")
         elif time.monotonic() - self._told > _LINE_EVERY_S:
             self._told = time.monotonic()
             _say(f"{stage}: {done:.1%}, {facts}")
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
+def _say(text: str) -> None:
+    for line in text.splitlines():
+        note(line)
 
 
 def _duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}"
-
-
-def _progress_bar() -> tuple[Progress, TaskID]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[facts]}"),
-    )
-    progress = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = progress.add_task("", total=1.0, facts="")
-    progress.start()
-    return progress, task

@@ -9,6 +9,7 @@ import click
 
 from photochrom.cli import OK
 from photochrom.cli.evaluation_progress import load_meter
+from photochrom.cli.messages import Bar, note
 from photochrom.cli.options import (
     crop_option,
     data_option,
@@ -18,7 +19,6 @@ from photochrom.cli.options import (
     seed_option,
     size_option,
 )
-from photochrom.cli.progress import message_console
 from photochrom.cli.table import align_columns
 from photochrom.errors import requires_extra
 from photochrom.evaluation.options import EvaluationOptions
@@ -65,32 +65,28 @@ def turning_point(
     """
     with requires_extra("train", "looking into a run"):
         from photochrom.training.finished_run import kept_checkpoints, load_run, run_facts
-    from rich.progress import Progress
-
     from photochrom.evaluation import turning_point as room
     from photochrom.evaluation.dataset import open_pictures
 
     folder = out or run
     checkpoints = kept_checkpoints(run)
     room.check_folder(folder, overwrite=overwrite)
-    messages = message_console()
     settings = EvaluationOptions(**choices)
-    meter = load_meter(lpips_weights, messages)
+    meter = load_meter(lpips_weights)
     pictures = open_pictures(data)
-    with Progress(console=messages) as bars:
-        task = bars.add_task("checkpoints", total=None)
+    with Bar("checkpoints") as bar:
         scores = room.measure_checkpoints(
             checkpoints,
             lambda path: (run_facts(path).images, load_run(path, settings.device)),
             pictures,
             meter,
             settings,
-            progress=lambda done, total: bars.update(task, completed=done, total=total),
+            progress=bar.show,
         )
     point = room.turning_point(scores)
     click.echo(align_columns(room.to_rows(scores, point)))
     for file in room.write_turning_point(folder, scores, point, pictures, overwrite=overwrite):
-        messages.print(f"wrote {file}", markup=False)
-    messages.print(f"picked {checkpoints[point.best]}: {point.reason}", markup=False)
-    messages.print(f"photochrom export {checkpoints[point.best]} MODEL.onnx", markup=False)
+        note(f"wrote {file}")
+    note(f"picked {checkpoints[point.best]}: {point.reason}")
+    note(f"photochrom export {checkpoints[point.best]} MODEL.onnx")
     return OK
