@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import click
 
+from photochrom.cli import verbosity
 from photochrom.cli.app import app
 from photochrom.engine import find
 from photochrom.engine.card import ModelCard, read_card
@@ -34,6 +35,23 @@ DOCS = Path(__file__).parent
 PART_BEGIN = "<!-- Made by `make docs`; do not edit. -->"
 PART_END = "<!-- End of what is made. -->"
 NOTE = f"{PART_BEGIN}\n"
+SHARED = """The options of `photochrom` itself, above, may stand behind a command's name, too:
+`photochrom -q image album/` and `photochrom image album/ -q` are the same. What programs read goes
+to stdout; notes, progress and the log go to stderr, and with `-q` errors alone.
+"""
+COMPLETION = """## Completion in a shell
+
+With a line in its start-up file a shell completes commands, options and file names with Tab:
+"""
+COMPLETION_LINES = (
+    ("bash, from 4.4 on", "~/.bashrc", 'eval "$(_PHOTOCHROM_COMPLETE=bash_source photochrom)"'),
+    ("zsh", "~/.zshrc", 'eval "$(_PHOTOCHROM_COMPLETE=zsh_source photochrom)"'),
+    (
+        "fish",
+        "~/.config/fish/completions/photochrom.fish",
+        "_PHOTOCHROM_COMPLETE=fish_source photochrom | source",
+    ),
+)
 
 
 def cli_page() -> str:
@@ -48,9 +66,18 @@ def cli_page() -> str:
             names = command.list_commands(context)
             links = (f"* [`{name}`](#{context.info_name}-{name})" for name in names)
             sections.append("\n".join(links) + "\n")
-        rows = [record for p in command.get_params(context) if (record := option_row(p, context))]
+        own = [p for p in command.get_params(context) if not is_shared(p, context)]
+        rows = [record for p in own if (record := option_row(p, context))]
         sections.append(table(("option", "what"), rows))
+        if context.parent is None:
+            lines = [(name, f"`{file}`", f"`{line}`") for name, file, line in COMPLETION_LINES]
+            sections += [SHARED, COMPLETION, table(("shell", "file", "line"), lines)]
     return "\n".join(sections)
+
+
+def is_shared(parameter: click.Parameter, context: click.Context) -> bool:
+    """Whether it is an option of every command, told once at `photochrom` itself."""
+    return context.parent is not None and parameter in verbosity.OPTIONS
 
 
 def top() -> click.Context:

@@ -48,7 +48,8 @@ def test_every_command_and_option_explains_itself_and_is_documented(generate: Mo
         assert "\\b" not in context.command.help, "click's mark is a real backspace"
         section = page.partition(f"## `{context.command_path}`\n")[2].partition("\n## ")[0]
         for option in context.command.get_params(context):
-            if isinstance(option, click.Option) and not option.hidden:
+            shared = generate.is_shared(option, context)
+            if isinstance(option, click.Option) and not option.hidden and not shared:
                 assert option.help, f"{context.command_path} {option.opts}"
                 for name in (*option.opts, *option.secondary_opts):
                     assert name in section, f"{context.command_path} {name}"

@@ -204,6 +204,20 @@ def test_logs_go_to_stderr_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert [json.loads(line)["message"] for line in entries] == ["here"]
 
 
+@pytest.mark.parametrize(("chosen", "level"), [(0, logging.INFO), (logging.ERROR, logging.ERROR)])
+def test_a_level_chosen_for_the_whole_package_counts(
+    chosen: int, level: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = logging.getLogger("photochrom.web")
+    monkeypatch.setattr(logging.getLogger("photochrom"), "level", chosen)
+    before = (logger.level, list(logger.handlers))
+    try:
+        start_logs()
+        assert logger.level == level
+    finally:
+        logger.level, logger.handlers, logger.propagate = *before, True
+
+
 def test_a_wsgi_server_gets_settings_from_the_environment_and_our_logs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -21,7 +22,7 @@ from fixtures.studio import Studio, jpeg, model_in, run_studio
 from numpy.typing import NDArray
 
 from photochrom.cli import main
-from photochrom.web.serve import serve
+from photochrom.web.serve import serve, worker_command
 from photochrom.web.settings import WebSettings
 
 pytestmark = pytest.mark.slow
@@ -131,6 +132,16 @@ def test_a_name_of_several_addresses_is_answered(
 
     serve(settings, host="localhost", port=0, with_worker=False, report=record)
     assert answers == [200]
+
+
+def test_the_worker_logs_from_the_level_that_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    package = logging.getLogger("photochrom")
+    monkeypatch.setattr(package, "level", logging.NOTSET)
+    assert "--log-level" not in worker_command(None)
+    monkeypatch.setattr(package, "level", logging.DEBUG)
+    assert worker_command(Path("studio.toml"))[-4:] == [
+        *("--config", "studio.toml", "--log-level", "debug"),
+    ]
 
 
 def test_what_cannot_be_is_told_before_anything_starts(

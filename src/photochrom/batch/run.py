@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ DEFAULT_JOBS = thread_count(2)
 for pictures of 1 MP, no difference at 12 MP (2 cores). Every step already uses all processors, so
 more only need more memory."""
 
+_log = logging.getLogger(__name__)
 _PATIENCE_S = 0.5
 DEPTH_LOST = "it has more than 8 bits per channel, its result has 8; .png and .tif keep them"
 
@@ -168,6 +170,7 @@ def _outcome(job: Job, options: BatchOptions, network: Future[Network]) -> Outco
     except PhotochromError as error:
         outcome = Outcome(job, "failed", str(error))
     except Exception as error:  # noqa: BLE001  # told, and a night's work goes on
+        _log.debug("where the error of %s came from", job.source, exc_info=error)
         outcome = Outcome(job, "failed", _failure_message(job, error))
     return dataclasses.replace(outcome, seconds=time.perf_counter() - start)
 
@@ -189,6 +192,7 @@ def _failure_message(job: Job, error: Exception) -> str:
 
 def _color(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome:
     _check_place(job, options)
+    _log.debug("reading %s", job.source)
     picture = read(job.source, max_pixels=options.max_pixels)
     if is_left_alone(picture, options):
         return Outcome(job, "in colour", f"{job.source} is in colour already; --force colours it")
@@ -196,10 +200,12 @@ def _color(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome
         job = dataclasses.replace(job, target=job.transparent_target)
         _check_place(job, options)
     ready = network.result()
+    height, width = picture.pixels.shape[:2]
+    _log.debug("colouring %s, %d x %d px %s", job.source, width, height, picture.pixels.dtype)
     colored = color_picture(picture, options, ready, str(job.source), job.variant)
+    _log.debug("writing %s", job.target)
     _make_folder(job.target.parent)
     write(job.target, colored, overwrite=options.overwrite)
-    height, width = picture.pixels.shape[:2]
     return Outcome(
         job,
         "coloured",

@@ -6,16 +6,21 @@ click and not typer: typer 0.29 needs 0.2 s more to start (it imports pydantic).
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from photochrom import __version__
-from photochrom.cli import FAILED, OK
+from photochrom.cli import FAILED, OK, verbosity
+from photochrom.cli.messages import complain, stderr_session
 from photochrom.errors import PhotochromError
+
+_log = logging.getLogger(__name__)
 
 
 class Row(NamedTuple):
@@ -60,7 +65,15 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(COMMANDS[cmd_name].module)
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        if verbosity.OPTIONS[0] not in command.params:
+            command.params.extend(verbosity.OPTIONS)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell offers behind ``photochrom``, without importing a command."""
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=COMMANDS[name].summary) for name in names]
+        return items + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(
         self,
@@ -74,6 +87,7 @@ class LazyGroup(click.Group):
 
 @click.group(
     cls=LazyGroup,
+    params=[*verbosity.OPTIONS],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Each command explains itself: photochrom image --help",
 )
@@ -96,14 +110,17 @@ def _silence_decoders() -> None:
 def run(arguments: Sequence[str] | None) -> int:
     """Run the command line and return its exit code; what went wrong is told on stderr."""
     _silence_decoders()
-    try:
-        code = app.main(arguments, prog_name="photochrom", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except click.Abort:
-        raise KeyboardInterrupt from None
-    except PhotochromError as error:
-        click.echo(f"Error: {error}", err=True)
-        return FAILED
+    with stderr_session():
+        try:
+            code = app.main(arguments, prog_name="photochrom", standalone_mode=False)
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+        except click.Abort:
+            raise KeyboardInterrupt from None
+        except PhotochromError as error:
+            _log.debug("where the error came from", exc_info=error)
+            for line in f"Error: {error}".splitlines():
+                complain(line)
+            return FAILED
     return code if isinstance(code, int) else OK

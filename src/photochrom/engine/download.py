@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ MAX_BYTES = 2 * 1024**3
 """No model is larger; a server that sends more is cut off."""
 _TIMEOUT_S = 30
 _CHUNK_BYTES = 1 << 20
+_log = logging.getLogger(__name__)
 
 
 def download(url: str, checksum: str, target: Path) -> bytes:
@@ -24,6 +26,7 @@ def download(url: str, checksum: str, target: Path) -> bytes:
     Returns the content. Raises ModelError when the file cannot be fetched or kept, or is not
     what the checksum says; then nothing is left behind.
     """
+    _log.info("fetching %s", url.partition("?")[0])  # a query can hold a signature
     content = b"".join(_fetch(url))
     actual = hashlib.sha256(content).hexdigest()
     if actual != checksum:
@@ -40,6 +43,7 @@ def download(url: str, checksum: str, target: Path) -> bytes:
             f"the model was fetched but cannot be kept: {error}; "
             "free some space or set PHOTOCHROM_CACHE to another folder"
         ) from None
+    _log.info("kept %d bytes in %s", len(content), target)
     return content
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,8 @@ from photochrom.engine.card import ModelCard, read_card
 from photochrom.engine.contract import Prediction, check_inputs, check_prediction
 from photochrom.engine.devices import choose_device
 from photochrom.engine.find import DEFAULT_MODEL, read_model
+
+_log = logging.getLogger(__name__)
 
 
 class Network:
@@ -50,10 +54,13 @@ def load(
     Raises ModelError when the model is unknown, damaged or no colouring network, or when the
     device is not available.
     """
+    start_s = time.perf_counter()
     chosen = choose_device(device)
     path, content = read_model(name_or_path)
     card = read_card(content, str(path))
     run, where = start(content, chosen, threads, str(path))
+    took_s = time.perf_counter() - start_s
+    _log.info("%s from %s on %s, ready in %.2f s", card.title, path, where, took_s)
     return Network(card, where, str(path), run)
 
 

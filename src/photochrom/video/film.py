@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import math
 import time
 from collections.abc import Mapping
@@ -52,6 +53,7 @@ _DEINTERLACER_FRAMES = 4
 """Frames more that are read when going on: a deinterlacer looks at the ones before."""
 _QUEUE_FRAMES = 8
 """Frames between two threads."""
+_log = logging.getLogger(__name__)
 _MOST_THREADS = 128
 """x264's own limit."""
 
@@ -208,6 +210,7 @@ class _Job:
             for pts, ab, begins_shot in colors:
                 if begins_shot:
                     shot_start = pts
+                    _log.debug("a shot begins at %.3f s", self._info.seconds(pts))
                 if pts < first_pts:
                     continue
                 frame = buffer.pop().frame
@@ -221,6 +224,8 @@ class _Job:
         self._end_colors = ab if in_shot else None
         segment = Segment(self._number, frames, last_pts=pts, restart_pts=buffer.earliest_pts)
         background.submit(partial(file.finish, segment, self._end_colors))
+        end_s = self._info.seconds(pts)
+        _log.info("segment %d: %d frames, to %.3f s", self._number, frames, end_s)
         self._number += 1
 
     def _report(self) -> None:

@@ -58,9 +58,12 @@ class _Stderr(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 def start_logs(level: int = logging.INFO) -> None:
-    """Write what ``photochrom.web`` logs to stderr, once however often this is called."""
+    """Write what ``photochrom.web`` logs to stderr, once however often this is called.
+
+    level: unless another was chosen for the whole package (``--log-level``).
+    """
     logger = logging.getLogger(_ROOT)
-    logger.setLevel(level)
+    logger.setLevel(logging.getLogger("photochrom").level or level)
     logger.propagate = False
     if not any(isinstance(handler, _Stderr) for handler in logger.handlers):
         handler = _Stderr()

@@ -99,13 +99,22 @@ def _stop_by_signal() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def worker_command(config: Path | None) -> list[str]:
+    """How the worker is started: with the settings file and the log level of this process."""
+    command = [sys.executable, "-m", "photochrom", "worker", "--with-parent"]
+    if config is not None:
+        command += ["--config", str(config)]
+    chosen = logging.getLogger("photochrom").level
+    if chosen:
+        command += ["--log-level", logging.getLevelName(chosen).lower()]
+    return command
+
+
 class _Worker:
     """The worker process, started again whenever it dies; a context manager."""
 
     def __init__(self, settings: WebSettings, config: Path | None) -> None:
-        self._command = [sys.executable, "-m", "photochrom", "worker", "--with-parent"]
-        if config is not None:
-            self._command += ["--config", str(config)]
+        self._command = worker_command(config)
         self._environment = os.environ | {
             PREFIX + "LOCAL": "1" if settings.local else "0",
             PREFIX + "DATA_DIR": str(settings.data_dir),
