@@ -13,7 +13,7 @@ import photochrom
 
 PACKAGE = Path(photochrom.__file__).parent
 ROOMS = (
-    *("api", "batch", "cli", "color", "engine", "evaluation", "imageio", "nets", "video"),
+    *("api", "batch", "cli", "color", "engine", "evaluation", "imageio", "nets", "video", "web"),
     *("atomic", "errors", "locks", "pipeline", "processors", "variants"),
 )
 """The rooms whose names are kept so."""

@@ -335,8 +335,8 @@ def test_an_edit_that_is_kept_is_the_edit_that_was_sent(app: Flask, picture_url:
     picture = find_row(app, picture_url)
     for name, value in edit.columns().items():
         setattr(picture, name, value)
-    assert Edit.of(picture) == edit
-    assert Edit.of(picture, size=None, variant=0) == replace(edit, size=None, variant=0)
+    assert Edit.from_picture(picture) == edit
+    assert Edit.from_picture(picture, size=None, variant=0) == replace(edit, size=None, variant=0)
     assert picture.hints == [[3.0, 4.5, "#c1272d"]]
 
 

@@ -59,7 +59,7 @@ class RenderTask:
     edit: Edit
 
     @classmethod
-    def of(cls, picture: Picture) -> RenderTask:
+    def from_picture(cls, picture: Picture) -> RenderTask:
         """What a row asks for."""
         return cls(
             picture.id,
@@ -67,7 +67,7 @@ class RenderTask:
             picture.kind,
             picture.name,
             picture.media_type,
-            Edit.of(picture),
+            Edit.from_picture(picture),
         )
 
 

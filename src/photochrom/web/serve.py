@@ -80,7 +80,7 @@ def serve(
         stack.callback(server.close)
         if with_worker:
             stack.enter_context(_Worker(settings, config))
-        threading.Thread(target=_warm_up, args=(app,), daemon=True).start()
+        threading.Thread(target=_warm_previewer, args=(app,), daemon=True).start()
         report(f"http://{_display_host(host)}:{_server_port(server)}")
         server.run()
 
@@ -167,10 +167,10 @@ class _Worker:
             self._start()
 
 
-def _warm_up(app: Flask) -> None:
+def _warm_previewer(app: Flask) -> None:
     """Load the network of previews, so that the first hint is as quick as the next."""
     with app.app_context():
-        current_previewer().warm_up()
+        current_previewer().warm()
 
 
 def _server_port(server: Any) -> int:

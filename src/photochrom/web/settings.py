@@ -217,10 +217,10 @@ def _check(settings: WebSettings) -> None:
         "queue_url": ("redis://", "rediss://"),
         "mail_url": ("smtp://", "smtps://"),
     }
-    for name, allowed in schemes.items():
-        if getattr(settings, name) and not getattr(settings, name).startswith(allowed):
+    for name, prefixes in schemes.items():
+        if getattr(settings, name) and not getattr(settings, name).startswith(prefixes):
             # Not the value: it may hold a password.
-            raise SettingsError(f"{name} must start with {' or '.join(allowed)}")
+            raise SettingsError(f"{name} must start with {' or '.join(prefixes)}")
     if settings.secret_key and len(settings.secret_key) < 32:
         raise SettingsError("secret_key must have at least 32 characters; leave it empty to have "
                             "one made")  # fmt: skip

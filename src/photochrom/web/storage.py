@@ -50,8 +50,8 @@ def kept_type(suffix: str) -> str:
 
 
 def _result_suffixes() -> tuple[str, ...]:
-    written = (row.suffix for row in FORMATS.values() if row.encode is not None)
-    return (*written, *_FILM_RESULTS)
+    suffixes = (row.suffix for row in FORMATS.values() if row.encode is not None)
+    return (*suffixes, *_FILM_RESULTS)
 
 
 class Storage:

@@ -113,7 +113,7 @@ class Worker:
         try:
             if attempts > jobs.MAX_ATTEMPTS:
                 raise InputError(_("The studio broke down each time it tried this picture."))
-            task = RenderTask.of(picture)
+            task = RenderTask.from_picture(picture)
             db.session.rollback()
             self._render(task)
         except CancelledError:
@@ -221,7 +221,7 @@ def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:
             )
         migrate(app, settings)
         network = load(local_model(settings.model), device=settings.device)
-        _warm_up(network)
+        _warm_network(network)
         worker = Worker(app, settings, network)
 
         def stop(_number: int, _frame: FrameType | None) -> None:
@@ -242,7 +242,7 @@ def migrate(app: Flask, settings: WebSettings) -> None:
         upgrade_database(app)
 
 
-def _warm_up(network: Network) -> None:
+def _warm_network(network: Network) -> None:
     """The first run of a network takes several times as long as the second."""
     colorize(np.zeros((64, 64), np.uint8), model=network)
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from photochrom.web.accounts import service, tokens
-from photochrom.web.accounts.forms import ChangePassword, DeleteAccount, NewToken
+from photochrom.web.accounts.forms import ChangePasswordForm, DeleteAccountForm, NewTokenForm
 from photochrom.web.accounts.login import begin_session, login_required, this_user
 from photochrom.web.accounts.passwords import is_password
 from photochrom.web.database import Token, db
@@ -43,7 +43,7 @@ def account() -> Page:
 def password() -> Page:
     """Change the password; this browser stays logged in, all others are logged out."""
     _require_accounts()
-    user, form = this_user(), ChangePassword()
+    user, form = this_user(), ChangePasswordForm()
     valid = form.validate_on_submit()
     if not form.current.errors and not is_password(form.current.data, user.password_hash):
         form.current.errors = [_("This is not your password.")]
@@ -73,7 +73,7 @@ def sessions() -> Page:
 def delete() -> Page:
     """Delete the account with all its pictures, for good."""
     _require_accounts()
-    user, form = this_user(), DeleteAccount()
+    user, form = this_user(), DeleteAccountForm()
     if form.validate_on_submit():
         if is_password(form.confirm.data, user.password_hash):
             service.delete_user(user)
@@ -96,7 +96,7 @@ def show_tokens() -> Page:
 @limiter.limit(login_rate, key_func=user_key)
 def create_token() -> Page:
     """Make a token; its secret is on this one answer only."""
-    form = NewToken()
+    form = NewTokenForm()
     if form.validate_on_submit():
         try:
             _token, secret = tokens.create_token(this_user(), form.token_name.data)
@@ -119,7 +119,9 @@ def revoke_token(number: int) -> Page:
 def _page(bound_form: FlaskForm | None = None, secret: str = "") -> str:
     """The account page, with the form that was sent and refused, if one was."""
     user = this_user()
-    forms = {kind: kind(formdata=None) for kind in (ChangePassword, DeleteAccount, NewToken)}
+    forms = {
+        kind: kind(formdata=None) for kind in (ChangePasswordForm, DeleteAccountForm, NewTokenForm)
+    }
     if bound_form is not None:
         forms[type(bound_form)] = bound_form
     return render_template(
@@ -129,9 +131,9 @@ def _page(bound_form: FlaskForm | None = None, secret: str = "") -> str:
         quota_bytes=current_settings().quota_mb * 1_000_000,
         tokens=list(db.session.scalars(select(Token).filter_by(user_id=user.id))),
         secret=secret,
-        password_form=forms[ChangePassword],
-        delete_form=forms[DeleteAccount],
-        token_form=forms[NewToken],
+        password_form=forms[ChangePasswordForm],
+        delete_form=forms[DeleteAccountForm],
+        token_form=forms[NewTokenForm],
     )
 
 

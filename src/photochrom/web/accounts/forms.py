@@ -98,7 +98,7 @@ class NewPasswordForm(FlaskForm):
     )
 
 
-class SignUp(NewPasswordForm):
+class SignUpForm(NewPasswordForm):
     """A new account."""
 
     password = new_password_field(_("Password"))
@@ -116,7 +116,7 @@ class SignUp(NewPasswordForm):
     )
 
 
-class LogIn(FlaskForm):
+class LogInForm(FlaskForm):
     """Email and password; what is wrong with them is told only together."""
 
     email = StringField(
@@ -132,7 +132,7 @@ class LogIn(FlaskForm):
     )
 
 
-class AskReset(FlaskForm):
+class AskResetForm(FlaskForm):
     """The address that a link is to be sent to."""
 
     email = StringField(
@@ -143,7 +143,7 @@ class AskReset(FlaskForm):
     )
 
 
-class ChangePassword(NewPasswordForm):
+class ChangePasswordForm(NewPasswordForm):
     """The present password, and another."""
 
     current = PasswordField(
@@ -153,7 +153,7 @@ class ChangePassword(NewPasswordForm):
     )
 
 
-class DeleteAccount(FlaskForm):
+class DeleteAccountForm(FlaskForm):
     """The password again, as what follows cannot be undone."""
 
     confirm = PasswordField(
@@ -163,7 +163,7 @@ class DeleteAccount(FlaskForm):
     )
 
 
-class NewToken(FlaskForm):
+class NewTokenForm(FlaskForm):
     """What a token is for."""
 
     token_name = StringField(

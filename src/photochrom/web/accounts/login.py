@@ -85,5 +85,5 @@ def _handle_unauthorized() -> AnyResponse:
     if wants_json():
         raise LoginRequired(_("Log in first."))
     target = request.full_path.rstrip("?") if request.method == "GET" else None
-    answer: Response = redirect(url_for("accounts.log_in", next=target))  # type: ignore[assignment]
+    answer: Response = redirect(url_for("accounts.log_in_page", next=target))  # type: ignore[assignment]
     return answer

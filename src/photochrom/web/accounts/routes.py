@@ -8,10 +8,10 @@ from werkzeug.wrappers import Response
 
 from photochrom.web.accounts import service
 from photochrom.web.accounts.forms import (
-    AskReset,
-    LogIn,
+    AskResetForm,
+    LogInForm,
     NewPasswordForm,
-    SignUp,
+    SignUpForm,
     account_key,
     stored_email,
 )
@@ -24,7 +24,7 @@ from photochrom.web.settings import current_settings
 
 blueprint = Blueprint("accounts", __name__)
 Page = str | Response | tuple[str, int]
-REFUSED = 400
+BAD_REQUEST = 400
 
 
 @blueprint.before_request
@@ -40,18 +40,18 @@ def _forbid_caching(response: Response) -> Response:
 
 
 @blueprint.get("/sign-up")
-def sign_up() -> Page:
+def sign_up_page() -> Page:
     """Show the form for a new account."""
     if current_user.is_authenticated:
         return redirect("/")
-    return render_template("accounts/sign_up.html", form=SignUp())
+    return render_template("accounts/sign_up.html", form=SignUpForm())
 
 
 @blueprint.post("/sign-up")
 @limiter.limit(login_rate)
 def create() -> Page:
     """Make an account, and log in with it; or show what is wrong at each field."""
-    form = SignUp()
+    form = SignUpForm()
     valid = form.validate_on_submit()
     if not form.email.errors and service.is_taken(form.email.data):
         form.email.errors = [_("This email address is already in use.")]
@@ -63,15 +63,15 @@ def create() -> Page:
         else:
             begin_session(user)
             return redirect(safe_next(request.args.get("next")))
-    return render_template("accounts/sign_up.html", form=form), REFUSED
+    return render_template("accounts/sign_up.html", form=form), BAD_REQUEST
 
 
 @blueprint.get("/log-in")
-def log_in() -> Page:
+def log_in_page() -> Page:
     """Show the form for email and password."""
     if current_user.is_authenticated:
         return redirect(safe_next(request.args.get("next")))
-    return render_template("accounts/log_in.html", form=LogIn())
+    return render_template("accounts/log_in.html", form=LogInForm())
 
 
 @blueprint.post("/log-in")
@@ -79,14 +79,14 @@ def log_in() -> Page:
 @limiter.limit(login_rate, key_func=account_key)
 def begin() -> Page:
     """Log in; what fails does not tell whether the email has an account."""
-    form = LogIn()
+    form = LogInForm()
     if form.validate_on_submit():
         user = service.authenticate(stored_email(form.email.data), form.password.data)
         if user is not None:
             begin_session(user)
             return redirect(safe_next(request.args.get("next")))
         form.password.errors = [_("Email or password is wrong.")]
-    return render_template("accounts/log_in.html", form=form), REFUSED
+    return render_template("accounts/log_in.html", form=form), BAD_REQUEST
 
 
 @blueprint.post("/log-out")
@@ -100,7 +100,7 @@ def log_out() -> Page:
 @blueprint.get("/reset")
 def ask_reset() -> Page:
     """Show the form that asks for a link."""
-    return render_template("accounts/ask_reset.html", form=AskReset(), is_sent=False)
+    return render_template("accounts/ask_reset.html", form=AskResetForm(), is_sent=False)
 
 
 @blueprint.post("/reset")
@@ -108,9 +108,9 @@ def ask_reset() -> Page:
 @limiter.limit(login_rate, key_func=account_key)
 def send_reset() -> Page:
     """Send a link if there is such an account; the page says the same either way."""
-    form = AskReset()
+    form = AskResetForm()
     if not form.validate_on_submit():
-        return render_template("accounts/ask_reset.html", form=form, is_sent=False), REFUSED
+        return render_template("accounts/ask_reset.html", form=form, is_sent=False), BAD_REQUEST
     user = service.find_user(form.email.data)
     if user is not None:
         link = f"{own_address()}/reset/{service.reset_token(user, _secret())}"
@@ -136,7 +136,7 @@ def reset(token: str) -> Page:
     form = NewPasswordForm()
     if not form.validate_on_submit():
         page = render_template("accounts/reset.html", form=form, user=user)
-        return page if request.method == "GET" else (page, REFUSED)
+        return page if request.method == "GET" else (page, BAD_REQUEST)
     if not service.use_reset(user, form.password.data):
         return _refuse_link()
     session.clear()

@@ -224,11 +224,11 @@ def _listing() -> Json:
 
 
 def _create() -> Json:
-    created = _json("It is taken, and waits for its turn", "Picture")
-    created["headers"] = {
+    response = _json("It is taken, and waits for its turn", "Picture")
+    response["headers"] = {
         "Location": {"description": "The picture's address.", "schema": {"type": "string"}}
     }
-    created["links"] = {
+    response["links"] = {
         name: {"operationId": name, "parameters": {"picture_id": "$response.body#/id"}}
         for name in ("show", "edit", "result", "delete")
     }
@@ -239,7 +239,7 @@ def _create() -> Json:
             "required": True,
             "content": {"multipart/form-data": {"schema": {"$ref": "#/components/schemas/Upload"}}},
         },
-        "responses": {"201": created, **_errors("400", "401", "413", "415", "429")},
+        "responses": {"201": response, **_errors("400", "401", "413", "415", "429")},
     }
 
 

@@ -86,10 +86,10 @@ def _fields(
 
 
 def _check_names(fields: Iterable[str], names: Iterable[str]) -> None:
-    allowed = list(names)
+    choices = list(names)
     for name in fields:
-        if name not in allowed:
-            listing = ", ".join(allowed) or _("none")
+        if name not in choices:
+            listing = ", ".join(choices) or _("none")
             raise InvalidInput(
                 _("“{name}” is not known here; known are: {known}.").format(
                     name=name[:40], known=listing

@@ -31,7 +31,7 @@ _COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 
 @dataclass(frozen=True)
 class Edit:
-    """What is asked of a picture. `Edit.parse` and `Edit.of` check it."""
+    """What is asked of a picture. `Edit.parse` and `Edit.from_picture` check it."""
 
     size: int | None = None
     """Render factor: the short side that the network sees, px; None: the model's own."""
@@ -66,7 +66,7 @@ class Edit:
         )
 
     @classmethod
-    def of(cls, picture: Picture, **changes: object) -> Edit:
+    def from_picture(cls, picture: Picture, **changes: object) -> Edit:
         """The edit that a picture has, but for some changes, named as its columns are.
 
         Raises InvalidInput for changes that make no sense.
@@ -111,14 +111,14 @@ def edit_picture(
 ) -> Picture:
     """Ask for other colours; the picture is coloured anew as its next revision.
 
-    changes: as for `Edit.of`; what is not named stays as it is.
+    changes: as for `Edit.from_picture`; what is not named stays as it is.
     expected_revision: the revision that the person saw; None: whatever it is.
     Raises NotFound, InvalidInput, Conflict where the picture has changed since it was seen.
     """
     picture = get_picture(user, picture_id)
     if expected_revision is not None and expected_revision != picture.revision:
         raise Conflict(_("This picture was changed elsewhere. Load the page again."))
-    edit = Edit.of(picture, **changes)
+    edit = Edit.from_picture(picture, **changes)
     if picture.kind == "film" and (edit.hints or edit.variant):
         raise InvalidInput(_("Films take neither hints nor versions."))
     revision = picture.revision

@@ -55,7 +55,7 @@ class Previewer:
         self._lock = threading.Lock()
         self._turn = threading.Semaphore(_MAX_CONCURRENT)
 
-    def warm_up(self) -> None:
+    def warm(self) -> None:
         """Load the network and run it once: the first run takes several times as long."""
         Edit().colorize(np.zeros((64, 64), np.uint8), self._load_network())
 
@@ -114,10 +114,10 @@ def current_previewer() -> Previewer:
 def preview_edit(user: User, picture_id: str, changes: Mapping[str, object]) -> bytes:
     """What the picture would look like: a JPEG of about `PREVIEW_PIXELS`; nothing is kept.
 
-    changes: as for `Edit.of`. Raises NotFound, InvalidInput, TooMany.
+    changes: as for `Edit.from_picture`. Raises NotFound, InvalidInput, TooMany.
     """
     picture = get_photo(user, picture_id)
-    edit = Edit.of(picture, **changes)
+    edit = Edit.from_picture(picture, **changes)
     longest = round(math.sqrt(PREVIEW_PIXELS * _aspect(picture)))
     return encode_jpeg(current_previewer().colorize(picture, edit, longest))
 
@@ -130,7 +130,7 @@ def preview_variant(user: User, picture_id: str, number: int) -> bytes:
     picture = get_photo(user, picture_id)
     if not 0 <= number < len(VARIANTS):
         raise NotFound(_("There is no such version."))
-    edit = Edit.of(picture, variant=number)
+    edit = Edit.from_picture(picture, variant=number)
     return encode_jpeg(current_previewer().colorize(picture, edit, THUMBNAIL_PX))
 
 
