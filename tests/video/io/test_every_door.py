@@ -18,6 +18,7 @@ from photochrom.evaluation.bench_film import transcode_and_count
 from photochrom.evaluation.film import FilmEvaluationOptions, evaluate_film
 from photochrom.training.data.film_frames import drawn_frames
 from photochrom.video.film import color_film
+from photochrom.video.io import decoder
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.decoder import check_complete
 from photochrom.video.io.probe import probe
@@ -114,6 +115,13 @@ def test_the_studio_makes_whole_frames_of_an_interlaced_film(tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", WHOLE)
 def test_a_whole_film_passes_every_door(tmp_path: Path, model: Path, kind: str, door: Door) -> None:
     door(make_film(tmp_path / "whole.film", WHOLE[kind]), model)
+
+
+def test_nothing_but_the_decoder_and_the_probe_decodes_frames() -> None:
+    """PyAV is imported under `video/io/` only, which the import rules see to."""
+    folder = Path(decoder.__file__).parent
+    decoding = [f.name for f in folder.glob("*.py") if ".decode(" in f.read_text(encoding="utf-8")]
+    assert sorted(decoding) == ["decoder.py", "probe.py"]
 
 
 @pytest.mark.parametrize("kind", WHOLE)
