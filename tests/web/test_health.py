@@ -191,31 +191,39 @@ def test_the_database_keeps_names_out_of_its_errors(app: Flask) -> None:
     assert EMAIL not in str(error.value)
 
 
-def test_logs_go_to_stderr_once(capsys: pytest.CaptureFixture[str]) -> None:
-    logger = logging.getLogger("photochrom.web")
-    before = list(logger.handlers)
-    try:
-        start_logs()
-        start_logs()
-        logger.warning("here")
-    finally:
-        logger.handlers, logger.propagate = before, True
+@pytest.fixture
+def package_log() -> Iterator[logging.Logger]:
+    """The package's logger, as it was before anything started it; put back afterwards."""
+    loggers = [logging.getLogger(name) for name in ("photochrom", "photochrom.web")]
+    before = [(logger, logger.level, logger.handlers, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.NOTSET)
+        logger.handlers, logger.propagate = [], True
+    yield loggers[0]
+    for logger, level, handlers, propagate in before:
+        logger.setLevel(level)
+        logger.handlers, logger.propagate = handlers, propagate
+
+
+def test_logs_go_to_stderr_once(
+    package_log: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start_logs()
+    start_logs()
+    logging.getLogger("photochrom.web.jobs").info("here")
+    package_log.getChild("engine").warning("there")
+    package_log.getChild("engine").info("nowhere")
     entries = capsys.readouterr().err.splitlines()
-    assert [json.loads(line)["message"] for line in entries] == ["here"]
+    assert [json.loads(line)["message"] for line in entries] == ["here", "there"]
 
 
 @pytest.mark.parametrize(("chosen", "level"), [(0, logging.INFO), (logging.ERROR, logging.ERROR)])
 def test_a_level_chosen_for_the_whole_package_counts(
-    chosen: int, level: int, monkeypatch: pytest.MonkeyPatch
+    package_log: logging.Logger, chosen: int, level: int
 ) -> None:
-    logger = logging.getLogger("photochrom.web")
-    monkeypatch.setattr(logging.getLogger("photochrom"), "level", chosen)
-    before = (logger.level, list(logger.handlers))
-    try:
-        start_logs()
-        assert logger.level == level
-    finally:
-        logger.level, logger.handlers, logger.propagate = *before, True
+    package_log.setLevel(chosen)
+    start_logs()
+    assert logging.getLogger("photochrom.web").level == level
 
 
 def test_a_wsgi_server_gets_settings_from_the_environment_and_our_logs(

@@ -133,14 +133,20 @@ def stderr_session() -> Iterator[None]:
         logging.Formatter("%(relativeCreated)d ms %(levelname)s %(name)s: %(message)s")
     )
     handler.setLevel(_DEFAULT_LEVEL.upper())
+    before = (_PACKAGE.level, list(_PACKAGE.handlers), _PACKAGE.propagate)
     _PACKAGE.addHandler(handler)
-    level_before = _PACKAGE.level
     try:
         yield
     finally:
-        _PACKAGE.removeHandler(handler)
-        _PACKAGE.setLevel(level_before)
+        level, _PACKAGE.handlers, _PACKAGE.propagate = before
+        _PACKAGE.setLevel(level)
         _output.quiet = False
+
+
+def stop_log_lines() -> None:
+    """Leave the log to the studio, which writes lines of JSON."""
+    for handler in [handler for handler in _PACKAGE.handlers if isinstance(handler, _Lines)]:
+        _PACKAGE.removeHandler(handler)
 
 
 def set_verbosity(*, quiet: bool, level: str | None) -> None:

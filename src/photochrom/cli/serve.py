@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from photochrom.cli.messages import note
+from photochrom.cli.messages import note, stop_log_lines
 from photochrom.cli.options import config_option
 from photochrom.errors import requires_extra
 
@@ -51,4 +51,5 @@ def serve(host: str, port: int, local: bool, config: Path | None, no_worker: boo
     def report(address: str) -> None:
         note(f"The studio is at {address}")
 
+    stop_log_lines()
     run(settings, host=host, port=port, config=config, with_worker=not no_worker, report=report)

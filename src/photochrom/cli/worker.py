@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from photochrom.cli.messages import stop_log_lines
 from photochrom.cli.options import config_option
 from photochrom.errors import requires_extra
 
@@ -22,4 +23,5 @@ def worker(config: Path | None, with_parent: bool) -> None:
     with requires_extra("web", "the studio"):
         from photochrom.web.settings import load_settings
         from photochrom.web.worker import run_worker
+    stop_log_lines()
     run_worker(load_settings(config), with_parent=with_parent)

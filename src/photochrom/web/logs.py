@@ -58,17 +58,17 @@ class _Stderr(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 def start_logs(level: int = logging.INFO) -> None:
-    """Write what ``photochrom.web`` logs to stderr, once however often this is called.
+    """Write what the package logs to stderr, once however often this is called.
 
-    level: unless another was chosen for the whole package (``--log-level``).
+    level: of ``photochrom.web``, unless one was chosen for the whole package (``--log-level``).
     """
-    logger = logging.getLogger(_ROOT)
-    logger.setLevel(logging.getLogger("photochrom").level or level)
-    logger.propagate = False
-    if not any(isinstance(handler, _Stderr) for handler in logger.handlers):
+    package = logging.getLogger("photochrom")
+    logging.getLogger(_ROOT).setLevel(package.level or level)
+    package.propagate = False
+    if not any(isinstance(handler, _Stderr) for handler in package.handlers):
         handler = _Stderr()
         handler.setFormatter(JsonLines())
-        logger.addHandler(handler)
+        package.addHandler(handler)
 
 
 def init_logs(app: Flask) -> None:
