@@ -24,7 +24,7 @@ from photochrom.engine import find
 from photochrom.engine.card import read_card
 
 KNOWN_DEAD = {
-    ("photochrom-base", "0.2.0"): {"stride 32", "scene"},
+    ("photochrom-film", "0.2.0"): {"stride 32", "scene"},
     ("photochrom-cartoon", "0.1.0"): {"stride 32", "scene"},
     ("photochrom-faces", "0.1.0"): {"stride 32", "scene"},
     ("photochrom-retina", "0.1.0"): {"stride 32", "scene"},

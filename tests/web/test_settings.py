@@ -122,3 +122,18 @@ def test_every_setting_is_explained_in_the_documentation() -> None:
     for field in dataclasses.fields(WebSettings):
         row = next(line for line in page.splitlines() if line.startswith(f"| `{field.name}`"))
         assert row.rstrip("| ").count("|") >= 3, row
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ({}, "photochrom-film"),
+        ({"model": "mine.onnx"}, "mine.onnx"),
+        ({"model": "mine.onnx", "film_model": "photochrom-film"}, "photochrom-film"),
+        ({"film_model": "films.onnx"}, "films.onnx"),
+    ],
+)
+def test_films_have_a_model_of_their_own_unless_one_is_named(
+    given: dict[str, str], used: str
+) -> None:
+    assert load_settings(environ={}, overrides=given).used_film_model == used

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.api.progress import Progress, progress_reporter
-from photochrom.engine import DEFAULT_MODEL
+from photochrom.engine import FILM_MODEL
 from photochrom.errors import InputError, requires_extra
 from photochrom.pipeline import DEFAULT_VIVIDNESS, Hint, Size
 
@@ -61,7 +61,7 @@ def film(
     overwrite: bool = False,
     resume: bool = False,
     progress: bool | Progress = False,
-    model: str | os.PathLike[str] = DEFAULT_MODEL,
+    model: str | os.PathLike[str] = FILM_MODEL,
     device: str = "auto",
     threads: int | None = None,
     size: Size = "auto",

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from photochrom.cli import OK
 from photochrom.cli.messages import note
 from photochrom.cli.options import FiniteRange, model_option
 from photochrom.cli.table import align_columns
-from photochrom.engine import DEVICES
+from photochrom.engine import DEVICES, FILM_MODEL
 from photochrom.evaluation.bench import (
     DEFAULT_MEGAPIXELS,
     DEFAULT_REPEATS,
@@ -74,6 +75,8 @@ def bench(
         # PyAV is an extra: pictures are measured without it.
         from photochrom.evaluation.bench_film import bench_film
 
+        if click.get_current_context().get_parameter_source("model") is ParameterSource.DEFAULT:
+            model = FILM_MODEL
         for device in devices or ("auto",):
             _print_film(bench_film(film, model=model, device=device, repeats=repeats), as_json)
         return OK

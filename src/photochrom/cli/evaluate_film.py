@@ -31,7 +31,7 @@ def measure_films(
     Raises InputError for a film that cannot be measured, ModelError, OutputError; and a usage
     error for more than one model.
     """
-    from photochrom.engine import DEFAULT_MODEL, load
+    from photochrom.engine import FILM_MODEL, load
     from photochrom.evaluation.film import (
         FilmEvaluationOptions,
         evaluate_film,
@@ -41,7 +41,7 @@ def measure_films(
 
     if len(models) > 1:
         raise click.UsageError("--film measures one model at a time.")
-    network = load(models[0] if models else DEFAULT_MODEL, device=settings.device)
+    network = load(models[0] if models else FILM_MODEL, device=settings.device)
     note(f"{network.card.title}: {network.device}")
     choices = FilmEvaluationOptions(settings.size, settings.vividness, steady, settings.limit)
     reports = []

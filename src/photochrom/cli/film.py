@@ -15,7 +15,7 @@ from photochrom.cli.messages import note
 from photochrom.cli.options import (
     FiniteRange,
     device_option,
-    model_option,
+    film_model_option,
     size_option,
     vividness_option,
 )
@@ -67,7 +67,7 @@ _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in CODECS.items
     show_default=True,
     help="How far colours follow the motion; 0 colours every frame by itself.",
 )
-@model_option
+@film_model_option
 @size_option
 @vividness_option
 @device_option

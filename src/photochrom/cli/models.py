@@ -12,6 +12,7 @@ from photochrom.cli.table import align_columns
 from photochrom.engine import (
     DEFAULT_MODEL,
     DEVICES,
+    FILM_MODEL,
     ModelCard,
     cache_dir,
     choose_device,
@@ -38,6 +39,7 @@ def models(model: str | None, as_json: bool) -> int:
                 {
                     "models": {name: dataclasses.asdict(card) for name, card in cards.items()},
                     "default_model": DEFAULT_MODEL,
+                    "film_model": FILM_MODEL,
                     "devices": available,
                     "auto_device": automatic,
                     "cache": str(cache_dir()),
@@ -60,9 +62,12 @@ def models(model: str | None, as_json: bool) -> int:
     return OK
 
 
+_DEFAULT_FOR = {DEFAULT_MODEL: " (default)", FILM_MODEL: " (default for films)"}
+
+
 def _model_row(name: str, card: ModelCard) -> tuple[str, ...]:
     return (
-        name + (" (default)" if name == DEFAULT_MODEL else ""),
+        name + _DEFAULT_FOR.get(name, ""),
         card.version,
         f"{card.parameters / 1e6:.1f} M parameters",
         f"works at {card.size} px",

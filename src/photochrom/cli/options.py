@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from photochrom.engine import DEFAULT_MODEL, DEVICE_NAMES
+from photochrom.engine import DEFAULT_MODEL, DEVICE_NAMES, FILM_MODEL
 from photochrom.errors import InputError
 from photochrom.evaluation.options import EvaluationOptions
 from photochrom.pipeline import DEFAULT_VIVIDNESS, parse_color
@@ -52,14 +52,19 @@ def color(text: str) -> tuple[int, int, int]:
         raise click.BadParameter(str(error)) from None
 
 
-model_option = click.option(
-    "--model",
-    default=DEFAULT_MODEL,
-    show_default=True,
-    metavar="NAME|FILE|ADDRESS",
-    help="A shipped model, an .onnx file, or https://... or hf:owner/repo/file.onnx with "
-    "#sha256=... behind it.",
-)
+def _model_option(default: str) -> Callable[[_Command], _Command]:
+    return click.option(
+        "--model",
+        default=default,
+        show_default=True,
+        metavar="NAME|FILE|ADDRESS",
+        help="A shipped model, an .onnx file, or https://... or hf:owner/repo/file.onnx with "
+        "#sha256=... behind it.",
+    )
+
+
+model_option = _model_option(DEFAULT_MODEL)
+film_model_option = _model_option(FILM_MODEL)
 size_option = click.option(
     "--size",
     callback=_parse_size,

@@ -13,7 +13,10 @@ from photochrom.engine.download import download
 from photochrom.errors import ModelError
 
 DEFAULT_MODEL = "photochrom-base"
-"""The model that colours when none is named."""
+"""The model that colours photographs when none is named."""
+FILM_MODEL = "photochrom-film"
+"""The model that colours films when none is named: a third of the default model's arithmetic, once
+for each frame, and on the clips that it was measured on the better colours (docs/films.md)."""
 
 SHIPPED_DIR = Path(__file__).parent / "models"
 _ADDRESSES = ("https://", "http://", "hf:")

@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from photochrom.engine import DEFAULT_MODEL
+from photochrom.engine import FILM_MODEL
 from photochrom.evaluation.bench import ProcessCost, measure_process
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.probe import probe
@@ -42,7 +42,7 @@ class FilmMeasurement:
 
 
 def bench_film(
-    film: Path, *, model: str | Path = DEFAULT_MODEL, device: str = "auto", repeats: int = 1
+    film: Path, *, model: str | Path = FILM_MODEL, device: str = "auto", repeats: int = 1
 ) -> FilmMeasurement:
     """Measure the whole of ``photochrom film`` with its default codec.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from photochrom.engine import FILM_MODEL
 from photochrom.pipeline import NetworkSettings
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.temporal.smoothing import DEFAULT_STEADY
@@ -40,6 +41,8 @@ class KeyFrame:
 @dataclass(frozen=True)
 class FilmSettings(NetworkSettings):
     """How a film is coloured."""
+
+    model: str | Path = FILM_MODEL
 
     steady: float = DEFAULT_STEADY
     encoding: Encoding = field(default_factory=Encoding)

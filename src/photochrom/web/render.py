@@ -129,7 +129,7 @@ def _render_film(
     source = storage.original(task.picture_id, task.media_type)
     info = probe(source)
     options = FilmSettings(
-        model=settings.model,
+        model=settings.used_film_model,
         device=settings.device,
         size="auto" if task.edit.size is None else task.edit.size,
         vividness=task.edit.vividness,

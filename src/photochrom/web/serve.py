@@ -56,7 +56,8 @@ def serve(
             "that. Leave --host away, or --local"
         )
     start_logs(logging.WARNING if settings.local else logging.INFO)
-    model_card(settings.model)  # a wrong name is told now, not at the first picture
+    for model in (settings.model, settings.used_film_model):
+        model_card(model)  # a wrong name is told now, not at the first picture
     app = create_app(settings)
     migrate(app, settings)
     with _stop_by_signal(), contextlib.ExitStack() as stack:

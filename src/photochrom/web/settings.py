@@ -14,6 +14,7 @@ from typing import Any
 
 from flask import Flask, current_app
 
+from photochrom.engine import DEFAULT_MODEL, FILM_MODEL
 from photochrom.web.errors import SettingsError
 
 if sys.version_info >= (3, 11):
@@ -72,8 +73,10 @@ class WebSettings:
     """Pictures are deleted so many days after they were finished; 0: never."""
     share_days: int = 7
     """A share link ends after so many days."""
-    model: str = "photochrom-base"
-    """The model that colours."""
+    model: str = DEFAULT_MODEL
+    """The model that colours photographs."""
+    film_model: str = ""
+    """The model that colours films; empty: photochrom-film, or `model` where that is set."""
     device: str = "auto"
     """What the model runs on, as for `photochrom image`."""
     mail_url: str = ""
@@ -102,6 +105,12 @@ class WebSettings:
     def sql_url(self) -> str:
         """The database's URL, also where database_url is empty."""
         return self.database_url or f"sqlite:///{self.data_dir / 'studio.db'}"
+
+    @property
+    def used_film_model(self) -> str:
+        """The model of films, also where film_model is empty."""
+        default = FILM_MODEL if self.model == DEFAULT_MODEL else self.model
+        return self.film_model or default
 
     @property
     def rates_url(self) -> str:
