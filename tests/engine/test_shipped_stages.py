@@ -78,7 +78,7 @@ def stage_tensors(model: onnx.ModelProto) -> dict[str, str]:
     return stages
 
 
-def differing(model: onnx.ModelProto, x: NDArray[np.float32]) -> Mapping[str, float]:
+def share_of_channels(model: onnx.ModelProto, x: NDArray[np.float32]) -> Mapping[str, float]:
     """The share of each stage's channels that differ between the pictures."""
     stages = stage_tensors(model)
     del model.graph.output[:]
@@ -101,7 +101,7 @@ def differing(model: onnx.ModelProto, x: NDArray[np.float32]) -> Mapping[str, fl
 def test_every_stage_differs_between_pictures(name: str, pictures: NDArray[np.float32]) -> None:
     path, content = find.read_model(name)
     card = read_card(content, str(path))
-    shares = differing(onnx.load_from_string(content), pictures)
+    shares = share_of_channels(onnx.load_from_string(content), pictures)
     assert shares.keys() == {*DECODER.values(), "scene"}
     dead = {stage for stage, share in shares.items() if share == 0}
     assert dead == KNOWN_DEAD.get((card.name, card.version), set())

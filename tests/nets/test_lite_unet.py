@@ -52,7 +52,7 @@ def trial_name(name: str, early: int) -> str:
 
 
 @torch.no_grad()
-def trained(module: torch.nn.Module) -> torch.nn.Module:
+def trained_net(module: torch.nn.Module) -> torch.nn.Module:
     """The module with weights and statistics as of some training, the same at each call."""
     torch.manual_seed(5)
     for _, norm in normed_layers(module):
@@ -68,7 +68,7 @@ def trained(module: torch.nn.Module) -> torch.nn.Module:
 
 @pytest.fixture(scope="module")
 def net() -> LiteUNet:
-    made = trained(build("lite-unet", {}))
+    made = trained_net(build("lite-unet", {}))
     assert isinstance(made, LiteUNet)
     return made
 
@@ -76,7 +76,7 @@ def net() -> LiteUNet:
 @pytest.fixture(scope="module")
 def imagenet() -> dict[str, Tensor]:
     """Weights of a classifier by their published names."""
-    rgb = trained(EfficientNetLite(2, channels=3))
+    rgb = trained_net(EfficientNetLite(2, channels=3))
     assert isinstance(rgb, EfficientNetLite)
     weights = {published_name(k, len(rgb.early)): v for k, v in rgb.state_dict().items()}
     return weights | {"_fc.weight": torch.zeros(1000, 1280), "_fc.bias": torch.zeros(1000)}

@@ -58,8 +58,8 @@ class LiteUNet(ColorNet):
         c4, c8, c16, c32 = self.encoder.feature_channels
         self.hints_4 = nn.Conv2d(4, _HINTS_4, 3, padding=1)
         self.hints_8 = nn.Conv2d(_HINTS_4, _HINTS_8, 3, stride=2, padding=1)
-        self.add_4 = _zero(nn.Conv2d(_HINTS_4, c4, 1))
-        self.add_8 = _zero(nn.Conv2d(_HINTS_8, c8, 1))
+        self.add_4 = _zero_init(nn.Conv2d(_HINTS_4, c4, 1))
+        self.add_8 = _zero_init(nn.Conv2d(_HINTS_8, c8, 1))
         self.top = _normed_conv(c32, width_16, kernel=1)
         self.scene = nn.Linear(c32, width_16)
         self.up16 = _normed_conv(width_16 + c16, width_16)
@@ -67,7 +67,7 @@ class LiteUNet(ColorNet):
         self.up8 = _normed_conv(width_16 + c8, width_8)
         self.up4 = _normed_conv(width_8 + c4, width_4)
         self.refine = _normed_conv(width_4, width_4)
-        self.regress = _zero(nn.Conv2d(width_4, 2, 1))
+        self.regress = _zero_init(nn.Conv2d(width_4, 2, 1))
         self.classify = nn.Conv2d(width_4, len(self.bins), 1)
 
     def forward(self, x: Tensor) -> NetOutput:
@@ -140,7 +140,7 @@ def _normed_conv(inputs: int, outputs: int, kernel: int = 3) -> NormedConv:
     return NormedConv(conv, nn.BatchNorm2d(outputs), F.relu)
 
 
-def _zero(conv: nn.Conv2d) -> nn.Conv2d:
+def _zero_init(conv: nn.Conv2d) -> nn.Conv2d:
     """The convolution, answering 0 until it has learned."""
     nn.init.zeros_(conv.weight)
     if conv.bias is not None:
