@@ -18,7 +18,7 @@ from photochrom.evaluation.explain import CriticJudgement
 from photochrom.evaluation.views import balance_view, bins_view, channel_view, map_view
 from photochrom.imageio import read
 from photochrom.nets import build
-from photochrom.nets.critics import build_critic
+from photochrom.nets.discriminators import build_discriminator
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
 from photochrom.training.recipe.builtin import recipe_path
@@ -66,7 +66,7 @@ def test_a_run_shows_what_its_critic_takes_for_real(
     photos = drawn_folder(tmp_path / "photos", 2)
     recipe = load_recipe(recipe_path("smoke"), [f"data.sources=['{photos}']"])
     average = build(recipe.net.name, recipe.net.options).state_dict()
-    critic = build_critic(recipe.critic.name, recipe.critic.options).state_dict()
+    critic = build_discriminator(recipe.critic.name, recipe.critic.options).state_dict()
     run.mkdir()
     state = {"average": average, "critic": critic}
     checkpoint.save(run / "checkpoint.pt", Position(images=96), to_table(recipe), state)

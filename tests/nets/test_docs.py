@@ -19,7 +19,7 @@ from photochrom.cli import OK, main
 from photochrom.engine import load
 from photochrom.nets import NETS, NetSpec, build
 from photochrom.nets.contract import ColorNet
-from photochrom.nets.critics import CRITICS, build_critic
+from photochrom.nets.discriminators import DISCRIMINATORS, build_discriminator
 from photochrom.pipeline import colorize
 from photochrom.training.recipe.builtin import recipe_path
 
@@ -34,7 +34,7 @@ ROWS = [
 
 
 def test_every_network_and_critic_is_on_the_page() -> None:
-    assert {row[0] for row in ROWS} == {*NETS, *CRITICS}
+    assert {row[0] for row in ROWS} == {*NETS, *DISCRIMINATORS}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: " ".join(row[:2]))
@@ -46,7 +46,7 @@ def test_the_figures_on_the_page_are_counted(row: tuple[str, ...]) -> None:
             net = build(name, options)
             counted = cost(net, multiple=net.multiple_of)
         else:
-            counted = cost(build_critic(name, options), channels=3)
+            counted = cost(build_discriminator(name, options), channels=3)
     assert f"{counted.parameters / 1e6:.2f} M" == parameters
     assert f"{counted.macs / 1e9:.2f} G" == macs
 

@@ -58,11 +58,11 @@ def test_grey_and_broken_pictures_are_left_out_and_counted(tmp_path: Path) -> No
     folder = drawn_folder(tmp_path / "photos", 3)
     cv2.imwrite(str(folder / "grey.png"), np.full((64, 64, 3), 90, np.uint8))
     (folder / "broken.jpg").write_bytes(b"not a picture")
-    told: list[str] = []
-    photos = load_photos(DataRecipe(sources=(str(folder),)), tmp_path / "run", told.append)
+    lines: list[str] = []
+    photos = load_photos(DataRecipe(sources=(str(folder),)), tmp_path / "run", lines.append)
     assert len(photos) == 3
-    assert any("broken.jpg" in line for line in told)
-    assert told[-1] == "3 photos, 1 grey ones left out, 1 unreadable"
+    assert any("broken.jpg" in line for line in lines)
+    assert lines[-1] == "3 photos, 1 grey ones left out, 1 unreadable"
 
 
 def test_large_photos_are_kept_at_the_short_side(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_large_photos_are_kept_at_the_short_side(tmp_path: Path) -> None:
     assert photos[0].shape == (48, 60, 3)
 
 
-def test_missing_and_empty_sources_are_told(tmp_path: Path) -> None:
+def test_missing_and_empty_sources_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="absent"):
         load_photos(DataRecipe(sources=(str(tmp_path / "absent"),)), tmp_path / "run")
     (tmp_path / "empty").mkdir()
@@ -87,13 +87,13 @@ def test_unreadable_members_are_skipped_one_by_one(tmp_path: Path) -> None:
     with zipfile.ZipFile(archive, "w") as out:
         for file in sorted(folder.glob("0*.png")):
             out.write(file, file.name)
-    damaged = bytearray(archive.read_bytes())
-    damaged[20_000] ^= 255
-    archive.write_bytes(damaged)
-    told: list[str] = []
-    photos = load_photos(DataRecipe(sources=(str(folder), str(archive))), tmp_path, told.append)
+    damaged_bytes = bytearray(archive.read_bytes())
+    damaged_bytes[20_000] ^= 255
+    archive.write_bytes(damaged_bytes)
+    lines: list[str] = []
+    photos = load_photos(DataRecipe(sources=(str(folder), str(archive))), tmp_path, lines.append)
     assert len(photos) == 5
-    assert [line for line in told if line.startswith("skipped")] == [
+    assert [line for line in lines if line.startswith("skipped")] == [
         "skipped: cannot read photos.zip/000.png: Bad CRC-32 for file '000.png'"
     ]
     with pytest.raises(InputError, match="as a folder or zip file"):
@@ -112,9 +112,9 @@ class TestCache:
 
     def test_a_second_start_decodes_nothing(self, recipe: DataRecipe, tmp_path: Path) -> None:
         load_photos(recipe, tmp_path)
-        told: list[str] = []
-        assert len(load_photos(recipe, tmp_path, told.append)) == 6
-        assert not told
+        lines: list[str] = []
+        assert len(load_photos(recipe, tmp_path, lines.append)) == 6
+        assert not lines
 
     def test_a_changed_file_in_a_folder_is_noticed(
         self, recipe: DataRecipe, tmp_path: Path
@@ -137,24 +137,24 @@ class TestCache:
             pixels.unlink()
         else:
             listing.write_bytes(listing.read_bytes()[:20])
-        told: list[str] = []
-        again = load_photos(recipe, tmp_path, told.append)
-        assert "damaged" in told[0]
+        lines: list[str] = []
+        again = load_photos(recipe, tmp_path, lines.append)
+        assert "damaged" in lines[0]
         for i, photo in enumerate(whole):
             np.testing.assert_array_equal(again[i], photo)
 
     def test_ctrl_c_while_decoding_leaves_nothing(
         self, recipe: DataRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def interrupted(*_: object) -> None:
+        def interrupt(*_: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(data, "decode", interrupted)
+        monkeypatch.setattr(data, "decode", interrupt)
         with pytest.raises(KeyboardInterrupt):
             load_photos(recipe, tmp_path)
         assert not self.files(tmp_path)
 
-    def test_a_full_disk_is_told_and_leaves_nothing(
+    def test_a_full_disk_is_reported_and_leaves_nothing(
         self, recipe: DataRecipe, tmp_path: Path
     ) -> None:
         with no_file_beyond(100_000), pytest.raises(OutputError, match=r"data\.cache"):
@@ -207,9 +207,9 @@ def test_batches_are_a_function_of_seed_and_position(tmp_path: Path) -> None:
     late = one.make(8, 4, 32)
     for a, b in zip(late, two.make(8, 4, 32), strict=True):
         assert a.equal(b)
-    many = two.stream(0, 4, 32, makers=3)
-    for at, streamed in zip(range(0, 24, 4), many, strict=False):
-        assert streamed.inputs.equal(one.make(at, 4, 32).inputs)
+    many = two.stream(0, 4, 32, workers=3)
+    for at, batch in zip(range(0, 24, 4), many, strict=False):
+        assert batch.inputs.equal(one.make(at, 4, 32).inputs)
     many.close()
     other = BatchMaker(photos, HintRecipe(), AugmentRecipe(), seed=2).make(8, 4, 32)
     assert not late.ab.equal(other.ab)
@@ -218,12 +218,12 @@ def test_batches_are_a_function_of_seed_and_position(tmp_path: Path) -> None:
 def test_hints_tell_the_true_colour_at_points(rng: np.random.Generator) -> None:
     ab = np.zeros((2, 64, 64), np.float32)
     ab[0], ab[1] = 30.0, -20.0
-    given = hints.points(ab, 0.125, rng)
-    inside = given[2] == 1
+    hint = hints.points(ab, 0.125, rng)
+    inside = hint[2] == 1
     assert 0 < inside.mean() < 1
-    np.testing.assert_allclose(given[0][inside], 30.0)
-    np.testing.assert_allclose(given[1][inside], -20.0)
-    assert not given[:2, ~inside].any()
+    np.testing.assert_allclose(hint[0][inside], 30.0)
+    np.testing.assert_allclose(hint[1][inside], -20.0)
+    assert not hint[:2, ~inside].any()
 
 
 def test_hint_shares_follow_the_recipe(rng: np.random.Generator) -> None:
@@ -237,7 +237,7 @@ def test_hint_shares_follow_the_recipe(rng: np.random.Generator) -> None:
 def test_a_carried_field_is_dense_and_partly_wrong(rng: np.random.Generator) -> None:
     y, x = np.mgrid[0:64, 0:64].astype(np.float32)
     ab = np.stack([x - 32, y - 32])
-    fields = [hints.carried(ab, rng) for _ in range(20)]
+    fields = [hints.warped_field(ab, rng) for _ in range(20)]
     known = np.mean([f[2].mean() for f in fields])
     error = np.mean([np.abs(f[:2] - ab)[:, f[2] == 1].mean() for f in fields])
     assert 0.6 < known < 0.98
@@ -247,14 +247,14 @@ def test_a_carried_field_is_dense_and_partly_wrong(rng: np.random.Generator) -> 
 def test_ageing_keeps_the_scene_but_not_the_tones(rng: np.random.Generator) -> None:
     rgb = drawn_photo(1)
     plain = rgb_to_lab(rgb.astype(np.float32) / 255)[..., 0]
-    aged = [augment.age(rgb, rng) for _ in range(12)]
-    for L in aged:
+    old_prints = [augment.age(rgb, rng) for _ in range(12)]
+    for L in old_prints:
         assert L.shape == plain.shape
         assert L.dtype == np.float32
         assert L.min() >= 0
         assert L.max() <= 100
-    assert np.mean([np.abs(L - plain).mean() for L in aged]) > 3
-    assert np.mean([np.corrcoef(L.ravel(), plain.ravel())[0, 1] for L in aged]) > 0.6
+    assert np.mean([np.abs(L - plain).mean() for L in old_prints]) > 3
+    assert np.mean([np.corrcoef(L.ravel(), plain.ravel())[0, 1] for L in old_prints]) > 0.6
 
 
 def test_a_failure_while_making_batches_is_raised_where_they_are_taken(tmp_path: Path) -> None:

@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 from photochrom.errors import RecipeError
 from photochrom.nets import build
-from photochrom.nets.contract import Critic
-from photochrom.nets.critics import build_critic
+from photochrom.nets.contract import Discriminator
+from photochrom.nets.discriminators import build_discriminator
 from photochrom.training.data.loader import Batch, BatchMaker
 from photochrom.training.data.photo_cache import PhotoSet
 from photochrom.training.distributed import Ranks
 from photochrom.training.losses.gan import GAN_LOSSES, gradient_penalty
 from photochrom.training.losses.inputs import LossInputs, compose
-from photochrom.training.models import Players
+from photochrom.training.models import Models
 from photochrom.training.optimizers import lr_share
 from photochrom.training.recipe.recipe import AugmentRecipe, DataRecipe, HintRecipe, Recipe
 from photochrom.training.recipe.stage import Losses, Stage
@@ -43,23 +43,23 @@ def photos() -> PhotoSet:
 
 
 @pytest.fixture
-def players() -> Players:
+def models() -> Models:
     """None of them has batch norm, under which a batch is more than the sum of its parts."""
     torch.manual_seed(0)
     net = build("unet", {"levels": 2, "width": 4, "norm": "none", "dropout": 0.0})
-    critic = build_critic("pixel", {"width": 4, "norm": "none"})
-    return Players(net, copy.deepcopy(net), critic, None)
+    critic = build_discriminator("pixel", {"width": 4, "norm": "none"})
+    return Models(net, copy.deepcopy(net), critic, None)
 
 
-def step_of(stage: Stage, players: Players, photos: PhotoSet) -> StageStep:
+def make_step(stage: Stage, models: Models, photos: PhotoSet) -> StageStep:
     recipe = Recipe("test", DataRecipe(("photos",)), (stage,))
-    return StageStep(recipe, stage, players, photos, Ranks())
+    return StageStep(recipe, stage, models, photos, Ranks())
 
 
 def batches(photos: PhotoSet, *sizes: int) -> list[Batch]:
     maker = BatchMaker(photos, HintRecipe(), AugmentRecipe(old=0.0), seed=0)
-    begins = np.cumsum([0, *sizes])
-    return [maker.make(int(at), size, SIDE) for at, size in zip(begins, sizes)]
+    starts = np.cumsum([0, *sizes])
+    return [maker.make(int(at), size, SIDE) for at, size in zip(starts, sizes)]
 
 
 def weights(module: nn.Module) -> Tensor:
@@ -78,14 +78,14 @@ def test_both_sides_lose_less_when_they_are_right(mode: str) -> None:
 
 def test_cross_entropy_at_a_coin_toss_is_the_logarithm_of_two() -> None:
     loss = GAN_LOSSES["bce"]
-    undecided = torch.zeros(1, 1, 2, 2)
-    loss_D = loss.discriminator_weight * (loss.real(undecided) + loss.fake(undecided))
+    scores = torch.zeros(1, 1, 2, 2)
+    loss_D = loss.discriminator_weight * (loss.real(scores) + loss.fake(scores))
     assert loss_D == pytest.approx(np.log(2))
-    assert loss.log_score(undecided) == 0.5
+    assert loss.log_score(scores) == 0.5
     assert loss.real(torch.full((1, 1, 1, 1), -200.0)) == pytest.approx(200.0)  # no overflow
 
 
-class _Slope(Critic):
+class _Slope(Discriminator):
     """Its score is a·steepness / 110 at every pixel, summed; so the slope's length is known."""
 
     conditional = True
@@ -108,8 +108,8 @@ def test_the_gradient_penalty_is_the_squared_distance_of_the_slope_from_one() ->
     assert critic.steepness.grad.item() == pytest.approx(2 * (0.5 * 4 - 1) * 4)
 
 
-def test_a_pix2pix_step_tells_every_loss_of_the_table(players: Players, photos: PhotoSet) -> None:
-    values = step_of(PIX2PIX, players, photos)(batches(photos, 4), 0.5, 0)
+def test_a_pix2pix_step_returns_every_loss_of_the_table(models: Models, photos: PhotoSet) -> None:
+    values = make_step(PIX2PIX, models, photos)(batches(photos, 4), 0.5, 0)
     assert values["loss_D"] == pytest.approx(
         (values["loss_D_real"] + values["loss_D_fake"]) / 2, rel=1e-5
     )
@@ -126,120 +126,129 @@ def test_a_pix2pix_step_tells_every_loss_of_the_table(players: Players, photos: 
 )
 @pytest.mark.parametrize("conditional", [True, False])
 def test_every_critic_of_pix2pix_plays(
-    players: Players, photos: PhotoSet, name: str, more: dict[str, int], conditional: bool
+    models: Models, photos: PhotoSet, name: str, more: dict[str, int], conditional: bool
 ) -> None:
-    critic = build_critic(name, {"width": 4, "conditional": conditional, **more})
+    critic = build_discriminator(name, {"width": 4, "conditional": conditional, **more})
     before = weights(critic)
-    others = dataclasses.replace(players, critic=critic)
-    values = step_of(PIX2PIX, others, photos)(batches(photos, 4), 0.5, 0)
+    others = dataclasses.replace(models, discriminator=critic)
+    values = make_step(PIX2PIX, others, photos)(batches(photos, 4), 0.5, 0)
     assert np.isfinite(list(values.values())).all()
     assert not torch.equal(before, weights(critic))
 
 
-def test_accumulated_batches_learn_as_one_big_one(players: Players, photos: PhotoSet) -> None:
-    twin = copy.deepcopy(players)
-    big, small = (step_of(PIX2PIX, p, photos) for p in (players, twin))
+def test_accumulated_batches_learn_as_one_big_one(models: Models, photos: PhotoSet) -> None:
+    twin = copy.deepcopy(models)
+    big, small = (make_step(PIX2PIX, p, photos) for p in (models, twin))
     for step in range(3):
         as_one = big(batches(photos, 8), 0.5, step)
         in_parts = small(batches(photos, 4, 4), 0.5, step)
         assert in_parts == pytest.approx(as_one, rel=1e-3)
-    torch.testing.assert_close(weights(twin.net), weights(players.net), atol=1e-4, rtol=1e-3)
-    torch.testing.assert_close(weights(twin.critic), weights(players.critic), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(
+        weights(twin.generator), weights(models.generator), atol=1e-4, rtol=1e-3
+    )
+    torch.testing.assert_close(
+        weights(twin.discriminator), weights(models.discriminator), atol=1e-4, rtol=1e-3
+    )
 
 
-def test_the_critic_of_wgan_learns_more_often(players: Players, photos: PhotoSet) -> None:
+def test_the_critic_of_wgan_learns_more_often(models: Models, photos: PhotoSet) -> None:
     stage = dataclasses.replace(PIX2PIX, gan_mode="wgan-gp", critic_steps=3)
-    step = step_of(stage, players, photos)
-    learned = []
+    step = make_step(stage, models, photos)
+    learned_at = []
     for number in range(6):
-        net, critic = weights(players.net), weights(players.critic)
+        net, critic = weights(models.generator), weights(models.discriminator)
         values = step(batches(photos, 4), 0.5, number)
-        learned.append(not torch.equal(net, weights(players.net)))
-        assert not torch.equal(critic, weights(players.critic))
-        assert ("loss_G" in values) == learned[-1]
+        learned_at.append(not torch.equal(net, weights(models.generator)))
+        assert not torch.equal(critic, weights(models.discriminator))
+        assert ("loss_G" in values) == learned_at[-1]
         assert values["loss_D_penalty"] >= 0
-    assert learned == [False, False, True, False, False, True]
+    assert learned_at == [False, False, True, False, False, True]
 
 
 @pytest.mark.parametrize(("below", "learns"), [(0.01, False), (99.0, True)])
 def test_the_generator_waits_for_the_critic(
-    players: Players, photos: PhotoSet, below: float, learns: bool
+    models: Models, photos: PhotoSet, below: float, learns: bool
 ) -> None:
     stage = dataclasses.replace(PIX2PIX, generator_waits=below)
-    before = weights(players.net)
-    step_of(stage, players, photos)(batches(photos, 4), 0.5, 0)
-    assert torch.equal(before, weights(players.net)) != learns
+    before = weights(models.generator)
+    make_step(stage, models, photos)(batches(photos, 4), 0.5, 0)
+    assert torch.equal(before, weights(models.generator)) != learns
 
 
-def test_without_averaging_the_average_is_the_network(players: Players, photos: PhotoSet) -> None:
-    step_of(PIX2PIX, players, photos)(batches(photos, 4), 0.5, 7)
-    assert torch.equal(weights(players.average), weights(players.net))
+def test_without_averaging_the_average_is_the_network(models: Models, photos: PhotoSet) -> None:
+    make_step(PIX2PIX, models, photos)(batches(photos, 4), 0.5, 7)
+    assert torch.equal(weights(models.average), weights(models.generator))
 
 
-def test_what_is_frozen_does_not_learn(players: Players, photos: PhotoSet) -> None:
-    name, frozen = next(iter(players.net.named_parameters()))
-    before, all_before = frozen.detach().clone(), weights(players.net)
+def test_what_is_frozen_does_not_learn(models: Models, photos: PhotoSet) -> None:
+    name, frozen = next(iter(models.generator.named_parameters()))
+    before, all_before = frozen.detach().clone(), weights(models.generator)
     stage = dataclasses.replace(PIX2PIX, freeze=(name,))
-    step_of(stage, players, photos)(batches(photos, 4), 0.5, 0)
+    make_step(stage, models, photos)(batches(photos, 4), 0.5, 0)
     assert torch.equal(before, frozen)
-    assert not torch.equal(all_before, weights(players.net))
-    step_of(PIX2PIX, players, photos)(batches(photos, 4), 0.5, 1)
+    assert not torch.equal(all_before, weights(models.generator))
+    make_step(PIX2PIX, models, photos)(batches(photos, 4), 0.5, 1)
     assert not torch.equal(before, frozen)
-    for freeze, told in (("absent", "no parameter"), ("", "whole network")):
-        with pytest.raises(RecipeError, match=told):
-            step_of(dataclasses.replace(PIX2PIX, freeze=(freeze,)), players, photos)
+    for freeze, message in (("absent", "no parameter"), ("", "whole network")):
+        with pytest.raises(RecipeError, match=message):
+            make_step(dataclasses.replace(PIX2PIX, freeze=(freeze,)), models, photos)
 
 
 def test_what_is_frozen_keeps_the_statistics_of_its_batch_norms(photos: PhotoSet) -> None:
     torch.manual_seed(0)
     net = build("mobile-unet", {"width_16": 16, "width_8": 8, "width_4": 8})
-    critic = build_critic("pixel", {"width": 4})
-    given = torch.rand(2, 1280, 2, 2)
-    frozen, learning = net.get_submodule("top"), net.get_submodule("up16.1")
+    critic = build_discriminator("pixel", {"width": 4})
+    x = torch.rand(2, 1280, 2, 2)
+    frozen, trainable = net.get_submodule("top"), net.get_submodule("up16.1")
     with torch.no_grad():
-        before = frozen.eval()(given)
-    kept, changing = (n.get_buffer("running_mean").clone() for n in (frozen[1], learning))  # type: ignore[index]
+        before = frozen.eval()(x)
+    norms = (frozen[1], trainable)  # type: ignore[index]
+    running_mean, other_mean = (norm.get_buffer("running_mean").clone() for norm in norms)
     stage = Stage("s", images=8, crop=32, batch=2, freeze=("top",))
     maker = BatchMaker(photos, HintRecipe(), AugmentRecipe(old=0.0), seed=0)
-    step = step_of(stage, Players(net, copy.deepcopy(net), critic, None), photos)
+    step = make_step(stage, Models(net, copy.deepcopy(net), critic, None), photos)
     for number in range(2):
         step([maker.make(2 * number, 2, 32)], 0.5, number)
-    assert torch.equal(frozen[1].get_buffer("running_mean"), kept)  # type: ignore[index]
-    assert not torch.equal(learning.get_buffer("running_mean"), changing)
+    assert torch.equal(frozen[1].get_buffer("running_mean"), running_mean)  # type: ignore[index]
+    assert not torch.equal(trainable.get_buffer("running_mean"), other_mean)
     with torch.no_grad():
-        assert torch.equal(frozen.eval()(given), before)
+        assert torch.equal(frozen.eval()(x), before)
 
 
-def with_frozen_encoder() -> Players:
+def with_frozen_encoder() -> Models:
     torch.manual_seed(0)
     net = build("mobile-unet", {"encoder_norm": True})
     for parameter in net.encoder_parameters():
         parameter.requires_grad_(False)
     average = copy.deepcopy(net).eval()
-    return Players(net, average, build_critic("pixel", {"width": 4}), None)
+    return Models(net, average, build_discriminator("pixel", {"width": 4}), None)
 
 
 def test_frozen_batch_norms_are_not_measured_either() -> None:
-    players = with_frozen_encoder()
-    before = {k: v.clone() for k, v in players.average.state_dict().items()}
-    players.measure_statistics(iter([torch.rand(2, 4, 32, 32) * 50]))
-    changed = {k for k, v in players.average.state_dict().items() if not torch.equal(v, before[k])}
-    assert {"top.1.running_mean", "refine.1.num_batches_tracked"} <= changed
-    assert not any(key.startswith("encoder") for key in changed)
-    assert not any(module.training for module in players.average.modules())
+    models = with_frozen_encoder()
+    before = {k: v.clone() for k, v in models.average.state_dict().items()}
+    models.measure_statistics(iter([torch.rand(2, 4, 32, 32) * 50]))
+    changed_keys = {
+        k for k, v in models.average.state_dict().items() if not torch.equal(v, before[k])
+    }
+    assert {"top.1.running_mean", "refine.1.num_batches_tracked"} <= changed_keys
+    assert not any(key.startswith("encoder") for key in changed_keys)
+    assert not any(module.training for module in models.average.modules())
 
 
 def test_frozen_batch_norms_are_measured_where_their_average_is_still_on_its_way() -> None:
     """As where an earlier stage taught the encoder, and a later one freezes it."""
-    players = with_frozen_encoder()
-    net = players.net
+    models = with_frozen_encoder()
+    net = models.generator
     net.get_buffer("encoder.last.n.running_mean").add_(1.0)
     with torch.no_grad():
         net.get_parameter("encoder.stem.n.weight").add_(1.0)
     before = {k: v.clone() for k, v in net.state_dict().items()}
-    players.measure_statistics(iter([torch.rand(2, 4, 32, 32) * 50]))
-    measured = {k for k, v in players.average.state_dict().items() if k.endswith("tracked") and v}
-    encoders = {k.rpartition(".")[0] for k in measured if k.startswith("encoder")}
+    models.measure_statistics(iter([torch.rand(2, 4, 32, 32) * 50]))
+    measured_keys = {
+        k for k, v in models.average.state_dict().items() if k.endswith("tracked") and v
+    }
+    encoders = {k.rpartition(".")[0] for k in measured_keys if k.startswith("encoder")}
     assert encoders == {"encoder.stem.n", "encoder.last.n"}
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
 
@@ -259,12 +268,12 @@ def test_true_and_coloured_pictures_are_made_smaller_alike(side: int, loss_side:
         torch.testing.assert_close(inputs.rgb, inputs.true_rgb)
 
 
-def test_noise_is_a_function_of_seed_and_step(players: Players, photos: PhotoSet) -> None:
-    twin = copy.deepcopy(players)
+def test_noise_is_a_function_of_seed_and_step(models: Models, photos: PhotoSet) -> None:
+    twin = copy.deepcopy(models)
     stage = dataclasses.replace(PIX2PIX, gan_mode="wgan-gp")  # draws at random between pictures
-    first = step_of(stage, players, photos)(batches(photos, 4), 0.5, 5)
+    first = make_step(stage, models, photos)(batches(photos, 4), 0.5, 5)
     torch.rand(7)
-    assert step_of(stage, twin, photos)(batches(photos, 4), 0.5, 5) == first
+    assert make_step(stage, twin, photos)(batches(photos, 4), 0.5, 5) == first
 
 
 def test_the_constant_schedule_stays() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.docs import load_generator
-from fixtures.training import drawn_folder, losses_of
+from fixtures.training import drawn_folder, read_losses
 from torch import Tensor
 
 from photochrom.errors import RecipeError
@@ -89,7 +89,7 @@ def test_the_step_learns_by_a_new_loss_and_the_logs_show_it(path: Path, tmp_path
     lines: list[str] = []
     recipe = load_recipe(path)
     Trainer(recipe, tmp_path / "run", report=lines.append, threads=1).run(lambda *_: None)
-    rows = losses_of(tmp_path / "run")
+    rows = read_losses(tmp_path / "run")
     values = [float(row["loss_G_charbonnier"]) for row in rows]
     assert [float(row["loss_G"]) for row in rows] == pytest.approx(
         [2 * v for v in values], rel=1e-4

@@ -49,7 +49,7 @@ def run(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_run_is_drawn_and_told_on_one_page(run: Path) -> None:
+def test_a_run_is_drawn_and_described_on_one_page(run: Path) -> None:
     assert main(["plots", str(run)]) == OK
     names = {"losses", "critic", "learning-rate", "validation", "colourfulness", "colours"}
     assert {file.stem for file in (run / "plots").iterdir()} == names
@@ -88,7 +88,7 @@ def test_a_folder_without_a_run_is_refused(
 def test_tables_are_read_without_the_line_that_a_crash_cut_short(run: Path) -> None:
     losses = read_curves(run / "losses.csv")
     assert len(losses.stages) == 4
-    assert losses.begins() == [(0, "first"), (2, "second")]
+    assert losses.stage_starts() == [(0, "first"), (2, "second")]
     steps, scores = losses.pairs("step", "D_x")
     assert steps.tolist() == [30, 40]
     assert scores.tolist() == [0.6, 0.55]

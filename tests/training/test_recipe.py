@@ -142,7 +142,7 @@ def test_set_changes_one_value(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "message"),
     [
         ("stages.0.imagse=3", "stages.0.imagse"),
         ("stages.0.images=many", "stages.0.images must be int"),
@@ -173,8 +173,8 @@ def test_set_changes_one_value(tmp_path: Path) -> None:
         ("stages.0.name.x=3", "stages.0.name is a single value"),
     ],
 )
-def test_senseless_values_are_told(tmp_path: Path, override: str, told: str) -> None:
-    with pytest.raises(RecipeError, match=told):
+def test_senseless_values_are_refused_by_name(tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
         load_recipe(write(tmp_path, MINIMAL), override.split(" & "))
 
 
@@ -196,7 +196,7 @@ def test_a_budget_wants_a_stage_with_a_share(tmp_path: Path) -> None:
     assert load_recipe(path, ["stages.0.share=0.5"]).stages[0].images == 4
 
 
-def test_stages_that_are_no_list_are_told_with_a_budget_too(tmp_path: Path) -> None:
+def test_stages_that_are_no_list_are_refused_with_a_budget_too(tmp_path: Path) -> None:
     begin = MINIMAL.partition("[[stages]]")[0]
     with pytest.raises(RecipeError, match="stages must be a list, got 5"):
         load_recipe(write(tmp_path, f"budget_images = 5\nstages = 5\n{begin}"))
@@ -209,7 +209,7 @@ def test_the_example_of_the_documentation_loads(tmp_path: Path) -> None:
     assert [stage.name for stage in recipe.stages] == ["regression", "finish"]
 
 
-def test_missing_and_broken_files_are_told(tmp_path: Path) -> None:
+def test_missing_and_broken_files_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"absent\.toml"):
         load_recipe(tmp_path / "absent.toml")
     with pytest.raises(RecipeError, match="not valid TOML"):

@@ -12,21 +12,21 @@ from pathlib import Path
 
 import pytest
 import torch
-from fixtures.training import drawn_folder, losses_of
+from fixtures.training import drawn_folder, read_losses
 
 from photochrom.cli import INTERRUPTED
 from photochrom.cli.train import TrainingProgress, train
 from photochrom.errors import InputError
 from photochrom.training import checkpoint, loop
 from photochrom.training.checkpoint import Position
-from photochrom.training.interrupts import Stopped
+from photochrom.training.interrupts import TrainingStopped
 from photochrom.training.loop import Trainer
 from photochrom.training.recipe.builtin import recipe_path
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.stage import Stage
 from photochrom.training.recipe.toml import load_recipe
 from photochrom.training.reports.pace import seconds_left
-from photochrom.training.reports.validation import LossLog
+from photochrom.training.reports.validation import ScalarLog
 from photochrom.training.step import StageStep
 
 pytestmark = pytest.mark.slow
@@ -56,7 +56,7 @@ def smoke(photos: Path, *more: str) -> Recipe:
     )  # fmt: skip
 
 
-def trainer_of(recipe: Recipe, run: Path) -> Trainer:
+def make_trainer(recipe: Recipe, run: Path) -> Trainer:
     return Trainer(recipe, run, report=lambda line: None, threads=1)
 
 
@@ -68,8 +68,8 @@ def at_step(step: int, action: Callable[[], None]) -> loop.Progress:
     return progress
 
 
-def resumed(recipe: Recipe, run: Path) -> Path:
-    trainer = trainer_of(recipe, run)
+def resume(recipe: Recipe, run: Path) -> Path:
+    trainer = make_trainer(recipe, run)
     trainer.resume()
     trainer.run(lambda *_: None)
     return run
@@ -89,35 +89,41 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def straight(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+def undisturbed_losses(
+    photos: Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[dict[str, str]]:
     """The losses of a run that nothing disturbed."""
     run = tmp_path_factory.mktemp("resume") / "straight"
-    trainer_of(smoke(photos), run).run(lambda *_: None)
-    return losses_of(run)
+    make_trainer(smoke(photos), run).run(lambda *_: None)
+    return read_losses(run)
 
 
 @pytest.mark.parametrize(("number", "step"), [(signal.SIGTERM, 8), (signal.SIGINT, 6)])
 def test_a_stopped_run_resumes_to_the_same_losses(
-    photos: Path, straight: list[dict[str, str]], tmp_path: Path, number: signal.Signals, step: int
+    photos: Path,
+    undisturbed_losses: list[dict[str, str]],
+    tmp_path: Path,
+    number: signal.Signals,
+    step: int,
 ) -> None:
     before = signal.getsignal(number)
-    trainer = trainer_of(smoke(photos), tmp_path)
-    with pytest.raises(Stopped, match=f"step {step}.*--resume") as stopped:
+    trainer = make_trainer(smoke(photos), tmp_path)
+    with pytest.raises(TrainingStopped, match=f"step {step}.*--resume") as stopped:
         trainer.run(at_step(step, lambda: os.kill(os.getpid(), number)))
-    assert stopped.value.by == number
+    assert stopped.value.signal == number
     assert signal.getsignal(number) is before
-    assert losses_of(resumed(smoke(photos), tmp_path)) == straight
+    assert read_losses(resume(smoke(photos), tmp_path)) == undisturbed_losses
 
 
 def test_a_killed_run_resumes_to_the_same_losses(
-    photos: Path, straight: list[dict[str, str]], tmp_path: Path
+    photos: Path, undisturbed_losses: list[dict[str, str]], tmp_path: Path
 ) -> None:
     command = [sys.executable, "-c", KILLED, str(photos), str(tmp_path)]
     path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert checkpoint.load(tmp_path / "checkpoint.pt")[0].step == 7
-    assert losses_of(resumed(smoke(photos), tmp_path)) == straight
+    assert read_losses(resume(smoke(photos), tmp_path)) == undisturbed_losses
 
 
 def test_a_second_ctrl_c_does_not_wait(photos: Path, tmp_path: Path) -> None:
@@ -125,7 +131,7 @@ def test_a_second_ctrl_c_does_not_wait(photos: Path, tmp_path: Path) -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    trainer = trainer_of(smoke(photos), tmp_path)
+    trainer = make_trainer(smoke(photos), tmp_path)
     with pytest.raises(KeyboardInterrupt):
         trainer.run(at_step(1, twice))
 
@@ -135,19 +141,19 @@ def test_ctrl_c_has_its_exit_code(
 ) -> None:
     show = at_step(1, lambda: signal.raise_signal(signal.SIGINT))
     monkeypatch.setattr(TrainingProgress, "show", lambda self, *args: show(*args))
-    given = [str(SMOKE), "--run", str(tmp_path), "--set", f"data.sources=['{photos}']"]
-    assert train.main(given, standalone_mode=False) == INTERRUPTED
+    arguments = [str(SMOKE), "--run", str(tmp_path), "--set", f"data.sources=['{photos}']"]
+    assert train.main(arguments, standalone_mode=False) == INTERRUPTED
     assert (tmp_path / "checkpoint.pt").exists()
 
 
-def test_progress_tells_speed_and_time_left_without_a_terminal_too(
+def test_progress_shows_speed_and_time_left_without_a_terminal_too(
     photos: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("photochrom.cli.train._LINE_EVERY_S", 0.0)
-    trainer = trainer_of(smoke(photos), tmp_path)
+    trainer = make_trainer(smoke(photos), tmp_path)
     trainer.position = Position(stage=1, images=24, stage_images=4)
     with TrainingProgress(bar=False) as progress:
         progress.show(trainer, 0.25, 8.0)
@@ -158,53 +164,53 @@ def test_progress_tells_speed_and_time_left_without_a_terminal_too(
         progress.show(trainer, 0.25, 8.0)  # the next stage starts anew
 
 
-def stopped_run(recipe: Recipe, run: Path, step: int) -> None:
-    with pytest.raises(Stopped):
-        trainer_of(recipe, run).run(at_step(step, lambda: signal.raise_signal(signal.SIGTERM)))
+def stop_at(recipe: Recipe, run: Path, step: int) -> None:
+    with pytest.raises(TrainingStopped):
+        make_trainer(recipe, run).run(at_step(step, lambda: signal.raise_signal(signal.SIGTERM)))
 
 
-def test_divergence_is_told_and_a_lower_learning_rate_goes_on(
+def test_divergence_is_reported_and_a_lower_learning_rate_goes_on(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stopped_run(smoke(photos), tmp_path, 2)
-    saved = (tmp_path / "checkpoint.pt").read_bytes()
-    trainer = trainer_of(smoke(photos), tmp_path)
+    stop_at(smoke(photos), tmp_path, 2)
+    saved_bytes = (tmp_path / "checkpoint.pt").read_bytes()
+    trainer = make_trainer(smoke(photos), tmp_path)
     trainer.resume()
     with monkeypatch.context() as patch:
         patch.setattr(StageStep, "__call__", lambda *_: {"gradient_norm": float("nan")})
         with pytest.raises(InputError, match="gradient_norm is nan at step 3"):
             trainer.run(lambda *_: None)
-    assert (tmp_path / "checkpoint.pt").read_bytes() == saved
-    resumed(smoke(photos, "stages.0.lr=1e-5"), tmp_path)
-    rates = [float(row["lr"]) for row in losses_of(tmp_path) if row["stage"] == "regression"]
+    assert (tmp_path / "checkpoint.pt").read_bytes() == saved_bytes
+    resume(smoke(photos, "stages.0.lr=1e-5"), tmp_path)
+    rates = [float(row["lr"]) for row in read_losses(tmp_path) if row["stage"] == "regression"]
     assert rates[0] <= 1e-5
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(photos: Path, tmp_path: Path) -> None:
-    stopped_run(smoke(photos), tmp_path, 8)
-    saved = smoke(photos)
+    stop_at(smoke(photos), tmp_path, 8)
+    saved_bytes = smoke(photos)
     other_net = smoke(photos, "net.options.width_8=8")
-    fewer = dataclasses.replace(saved, stages=saved.stages[:1])
-    for recipe, told in ((other_net, "another network"), (fewer, "stands in stage 2")):
-        with pytest.raises(InputError, match=told):
-            trainer_of(recipe, tmp_path).resume()
+    fewer = dataclasses.replace(saved_bytes, stages=saved_bytes.stages[:1])
+    for recipe, message in ((other_net, "another network"), (fewer, "stands in stage 2")):
+        with pytest.raises(InputError, match=message):
+            make_trainer(recipe, tmp_path).resume()
 
 
 def test_other_losses_than_the_checkpoints_are_refused(photos: Path, tmp_path: Path) -> None:
-    stopped_run(smoke(photos), tmp_path, 2)
+    stop_at(smoke(photos), tmp_path, 2)
     with pytest.raises(InputError, match="other losses"):
-        trainer_of(smoke(photos, "stages.0.losses.gan=0.1"), tmp_path).resume()
+        make_trainer(smoke(photos, "stages.0.losses.gan=0.1"), tmp_path).resume()
 
 
 def test_a_log_keeps_what_is_whole_and_not_after_the_checkpoint(tmp_path: Path) -> None:
-    log = LossLog(tmp_path, "losses", 0)
+    log = ScalarLog(tmp_path, "losses", 0)
     for step in (3, 6, 9):
         log.add(step, {"loss": step / 10}, "only")
     log.close()
     path = tmp_path / "losses.csv"
     path.write_bytes(path.read_bytes()[:-2].replace(b"9,only", b"1,only"))
-    LossLog(tmp_path, "losses", 6).close()
-    assert [row["step"] for row in losses_of(tmp_path)] == ["3", "6"]
+    ScalarLog(tmp_path, "losses", 6).close()
+    assert [row["step"] for row in read_losses(tmp_path)] == ["3", "6"]
 
 
 def test_time_left_counts_all_stages() -> None:

@@ -19,7 +19,7 @@ from fixtures.training import drawn_photo
 from photochrom.errors import InputError
 from photochrom.training.data.film_frames import drawn_frames
 from photochrom.training.data.photo_cache import PhotoSet, load_photos, split
-from photochrom.training.data.sources import recognized
+from photochrom.training.data.sources import recognize
 from photochrom.training.recipe.recipe import DataRecipe
 
 
@@ -50,10 +50,10 @@ def film(path: Path, shots: Sequence[tuple[int, int]]) -> Path:
     return path
 
 
-def loaded(path: Path, **changes: object) -> tuple[PhotoSet, list[str], DataRecipe]:
-    told: list[str] = []
+def load_source(path: Path, **changes: object) -> tuple[PhotoSet, list[str], DataRecipe]:
+    lines: list[str] = []
     recipe = replace(DataRecipe(sources=(str(path),), validation=1), **changes)  # type: ignore[arg-type]
-    return load_photos(recipe, path.parent / "run", told.append), told, recipe
+    return load_photos(recipe, path.parent / "run", lines.append), lines, recipe
 
 
 def endings(photos: PhotoSet) -> list[str]:
@@ -68,7 +68,7 @@ def test_tar_shards_give_their_photos(tmp_path: Path) -> None:
             for seed in range(2):
                 out.add(picture(tmp_path / "x.png", 2 * shard + seed), f"./{shard}{seed}.png")
             out.addfile(tarfile.TarInfo("note.txt"), io.BytesIO())
-    photos, told, _ = loaded(folder)
+    photos, lines, _ = load_source(folder)
     assert endings(photos) == [
         "0.tar.gz/00.png",
         "0.tar.gz/01.png",
@@ -76,30 +76,30 @@ def test_tar_shards_give_their_photos(tmp_path: Path) -> None:
         "1.tar.gz/11.png",
     ]
     np.testing.assert_array_equal(photos[3], drawn_photo(3, 40, 48))
-    one, told, _ = loaded(folder / "1.tar.gz")
+    one, lines, _ = load_source(folder / "1.tar.gz")
     assert len(one) == 2
-    assert told[0] == "1.tar.gz: a tar file"
+    assert lines[0] == "1.tar.gz: a tar file"
 
 
 def test_a_broken_shard_or_film_is_named_and_the_others_are_used(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "photos", ["a.png", "b.png"])
     (folder / "torn.tar").write_bytes(b"x" * 700)
     (folder / "torn.mp4").write_bytes(b"x" * 700)
-    photos, told, _ = loaded(folder)
+    photos, lines, _ = load_source(folder)
     assert len(photos) == 2
-    skipped = [line for line in told if line.startswith("skipped")]
+    skipped = [line for line in lines if line.startswith("skipped")]
     assert ["torn.mp4" in line or "torn.tar" in line for line in skipped] == [True, True]
     with pytest.raises(InputError, match=r"torn\.tar"):
-        loaded(folder / "torn.tar")
+        load_source(folder / "torn.tar")
 
 
 def test_mirflickr_is_its_numbered_photos(tmp_path: Path) -> None:
     folder = pictures(
         tmp_path / "set" / "mirflickr", ["im1.jpg", "im2.jpg", "im10.jpg", "meta/t.jpg"]
     )
-    photos, told, _ = loaded(folder.parent)
+    photos, lines, _ = load_source(folder.parent)
     assert endings(photos) == [f"mirflickr/im{n}.jpg" for n in (1, 2, 10)]
-    assert told[0] == "set: MIRFLICKR"
+    assert lines[0] == "set: MIRFLICKR"
 
 
 def test_mirflickr_as_arrays_has_the_colours_of_its_photos(tmp_path: Path) -> None:
@@ -111,12 +111,12 @@ def test_mirflickr_as_arrays_has_the_colours_of_its_photos(tmp_path: Path) -> No
     np.save(folder / "l" / "gray_scale.npy", lab[..., 0])
     np.save(folder / "ab" / "ab" / "ab1.npy", lab[:1, ..., 1:])
     np.save(folder / "ab" / "ab" / "ab2.npy", lab[1:3, ..., 1:])  # the fourth has no ab
-    photos, _, _ = loaded(folder)
+    photos, _, _ = load_source(folder)
     assert endings(photos) == ["00000", "00001", "00002"]
     assert np.abs(photos[2].astype(int) - rgb[2]).mean() < 2
     np.save(folder / "l" / "gray_scale.npy", lab.astype(np.float32))
     with pytest.raises(InputError, match="uint8"):
-        loaded(folder)
+        load_source(folder)
 
 
 def test_coco_is_divided_as_its_annotations_say(tmp_path: Path) -> None:
@@ -125,25 +125,25 @@ def test_coco_is_divided_as_its_annotations_say(tmp_path: Path) -> None:
     pictures(folder, ["val2017/3.jpg", "val2017/4.jpg"])
     (folder / "annotations").mkdir()
     for split_name, names in (("train2017", ["1.jpg", "2.jpg"]), ("val2017", ["3.jpg", "4.jpg"])):
-        listed = {"images": [{"file_name": name} for name in names]}
-        (folder / "annotations" / f"captions_{split_name}.json").write_text(json.dumps(listed))
-    photos, _, recipe = loaded(folder)
+        list_file = {"images": [{"file_name": name} for name in names]}
+        (folder / "annotations" / f"captions_{split_name}.json").write_text(json.dumps(list_file))
+    photos, _, recipe = load_source(folder)
     train, held_out = split(photos, recipe)
     assert endings(train) == ["train2017/1.jpg", "train2017/2.jpg"]
     assert len(held_out) == 1
     assert held_out.names[0].split("/")[1] == "val2017"
     (folder / "annotations" / "captions_val2017.json").write_text("{")
     with pytest.raises(InputError, match="captions_val2017"):
-        loaded(folder)
+        load_source(folder)
 
 
 def test_imagenet_is_recognised_by_its_synsets(tmp_path: Path) -> None:
     names = ["train/n01440764/a.jpg", "train/n01443537/b.jpg", "val/c.jpg", "test/d.jpg"]
-    photos, told, recipe = loaded(pictures(tmp_path / "imagenet", names))
+    photos, lines, recipe = load_source(pictures(tmp_path / "imagenet", names))
     train, held_out = split(photos, recipe)
     assert endings(train) == names[:2]
     assert endings(held_out) == ["val/c.jpg"]
-    assert "imagenet: 1 photos are its test set and left out" in told
+    assert "imagenet: 1 photos are its test set and left out" in lines
 
 
 @pytest.mark.parametrize("ending", ["txt", "csv"])
@@ -155,7 +155,7 @@ def test_celeba_is_divided_by_its_list(tmp_path: Path, ending: str) -> None:
     heading = ["image_id,partition"] if ending == "csv" else []
     (folder / f"list_eval_partition.{ending}").write_text("\n".join(heading + rows))
     (folder / "identity_CelebA.txt").write_text("000001.jpg 7\n000002.jpg 7\n")
-    photos, _, recipe = loaded(folder)
+    photos, _, recipe = load_source(folder)
     assert photos.parts == ("training", "training", "validation")
     assert photos.groups == ("7", "7", "")
     assert endings(split(photos, recipe)[1]) == ["img_align_celeba/000003.jpg"]
@@ -166,13 +166,13 @@ def coco(folder: Path, training: int, validation: int) -> Path:
     for part, count in (("train2017", training), ("val2017", validation)):
         names = [f"{part[0]}{number:02d}.jpg" for number in range(count)]
         pictures(folder / part, names)
-        listed = {"images": [{"file_name": name} for name in names]}
-        (folder / "annotations" / f"captions_{part}.json").write_text(json.dumps(listed))
+        list_file = {"images": [{"file_name": name} for name in names]}
+        (folder / "annotations" / f"captions_{part}.json").write_text(json.dumps(list_file))
     return folder
 
 
 def test_a_limit_keeps_the_data_sets_own_validation_part(tmp_path: Path) -> None:
-    photos, _, recipe = loaded(coco(tmp_path / "coco", 12, 5), limit=3, validation=4)
+    photos, _, recipe = load_source(coco(tmp_path / "coco", 12, 5), limit=3, validation=4)
     train, held_out = split(photos, recipe)
     assert (len(train), len(held_out)) == (3, 4)
     assert {name.split("/")[1] for name in train.names} == {"train2017"}
@@ -183,15 +183,15 @@ def test_a_limit_draws_from_all_classes_and_sources_and_the_same_each_time(tmp_p
     classes = [f"n0000000{n}" for n in range(4)]
     names = [f"{kind}/{n}.jpg" for kind in classes for n in range(10)]
     folder = pictures(tmp_path / "imagenet", names)
-    photos, _, recipe = loaded(folder, limit=12)
+    photos, _, recipe = load_source(folder, limit=12)
     assert len(photos) == 12
     assert {name.split("/")[1] for name in photos.names} == set(classes)
     (tmp_path / "elsewhere").mkdir()
-    moved = folder.rename(tmp_path / "elsewhere" / "imagenet")
-    assert loaded(moved, limit=12)[0].names == photos.names
-    assert loaded(moved, limit=12, split_seed=1)[0].names != photos.names
+    new_folder = folder.rename(tmp_path / "elsewhere" / "imagenet")
+    assert load_source(new_folder, limit=12)[0].names == photos.names
+    assert load_source(new_folder, limit=12, split_seed=1)[0].names != photos.names
     # Those that are held out are the same as without a limit.
-    everything, _, _ = loaded(moved)
+    everything, _, _ = load_source(new_folder)
     assert split(photos, recipe)[1].names == split(everything, recipe)[1].names
 
 
@@ -200,28 +200,28 @@ def test_a_limit_takes_streams_last_and_from_their_beginning(tmp_path: Path) -> 
     film(folder / "film.mkv", [(1, 10)])
     with tarfile.open(folder / "z.tar", "w") as out:
         out.add(picture(tmp_path / "x.png", 7), "x.png")
-    few, _, _ = loaded(folder, frames_per_s=99.0, limit=1)
+    few, _, _ = load_source(folder, frames_per_s=99.0, limit=1)
     assert [name.split("/")[1] for name in few.names] in (["a.png"], ["b.png"])
-    more, _, _ = loaded(folder, frames_per_s=99.0, limit=4)
+    more, _, _ = load_source(folder, frames_per_s=99.0, limit=4)
     assert endings(more) == ["a.png", "b.png", "film.mkv/000000", "film.mkv/000001"]
-    all_, _, _ = loaded(folder, frames_per_s=99.0, limit=99)
+    all_, _, _ = load_source(folder, frames_per_s=99.0, limit=99)
     assert len(all_) == 13
-    assert len(loaded(folder / "film.mkv", frames_per_s=99.0, limit=3)[0]) == 3
+    assert len(load_source(folder / "film.mkv", frames_per_s=99.0, limit=3)[0]) == 3
 
 
 @pytest.mark.parametrize("limit", [0, 1, 4, 99])
-def test_a_broken_zip_is_told_under_any_limit(tmp_path: Path, limit: int) -> None:
+def test_a_broken_zip_is_reported_under_any_limit(tmp_path: Path, limit: int) -> None:
     folder = pictures(tmp_path / "photos", [f"{n}.png" for n in range(9)])
     (folder / "torn.zip").write_bytes(b"x" * 700)
-    photos, told, _ = loaded(folder, limit=limit)
+    photos, lines, _ = load_source(folder, limit=limit)
     assert len(photos) == min(limit or 9, 9)
-    assert ["torn.zip" in line for line in told if line.startswith("skipped")] == [True]
-    assert told[-1].endswith("1 unreadable")
+    assert ["torn.zip" in line for line in lines if line.startswith("skipped")] == [True]
+    assert lines[-1].endswith("1 unreadable")
 
 
 def test_nobody_of_lfw_is_on_both_sides(tmp_path: Path) -> None:
     names = [f"{who}/{who}_000{n}.jpg" for who in ("Ann_Lee", "Bo_Ek", "Cy_Orr") for n in (1, 2, 3)]
-    photos, _, recipe = loaded(pictures(tmp_path / "lfw", names), validation=2)
+    photos, _, recipe = load_source(pictures(tmp_path / "lfw", names), validation=2)
     train, held_out = split(photos, recipe)
     assert (len(train), len(held_out)) == (6, 3)  # a whole person, although two would be enough
     assert not set(train.groups) & set(held_out.groups)
@@ -232,10 +232,10 @@ def test_nobody_of_lfw_is_on_both_sides(tmp_path: Path) -> None:
 def test_retina_folders_give_photographs_and_no_masks(tmp_path: Path) -> None:
     kinds = [f"{part}/{kind}" for part in ("training", "test") for kind in ("images", "mask")]
     names = [f"{kind}/{n}.png" for kind in kinds for n in (1, 2)]
-    photos, told, _ = loaded(pictures(tmp_path / "DRIVE", names))
+    photos, lines, _ = load_source(pictures(tmp_path / "DRIVE", names))
     assert endings(photos) == ["training/images/1.png", "training/images/2.png"]
-    assert any("test set" in line for line in told)
-    assert recognized(pictures(tmp_path / "HRF", ["images/1.png", "mask/1.png"])) == "retina"
+    assert any("test set" in line for line in lines)
+    assert recognize(pictures(tmp_path / "HRF", ["images/1.png", "mask/1.png"])) == "retina"
 
 
 def test_a_film_gives_some_frames_of_each_second_of_each_shot(tmp_path: Path) -> None:
@@ -255,50 +255,50 @@ def test_a_film_gives_some_frames_of_each_second_of_each_shot(tmp_path: Path) ->
 def test_films_are_sources_alone_and_in_folders(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "mixed", ["a.png"])
     film(folder / "film.mkv", [(1, 10)])
-    photos, _, _ = loaded(folder, frames_per_s=2.0)
+    photos, _, _ = load_source(folder, frames_per_s=2.0)
     assert len(photos) == 3
     assert photos.names[0] == "mixed/a.png"
     assert photos.names[1].startswith("mixed/film.mkv/")
-    alone, told, _ = loaded(folder / "film.mkv", frames_per_s=4.0)
+    alone, lines, _ = load_source(folder / "film.mkv", frames_per_s=4.0)
     assert len(alone) == 4
-    assert told[0] == "film.mkv: a film"
+    assert lines[0] == "film.mkv: a film"
 
 
 def test_a_list_says_what_is_held_out(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "photos", ["deep/a.png", "deep/b.png", "c.png"])
-    listed = tmp_path / "held.txt"
-    listed.write_text("b.png\n\nphotos/c.png\n")
-    photos, _, recipe = loaded(folder, validation_list=str(listed))
+    list_file = tmp_path / "held.txt"
+    list_file.write_text("b.png\n\nphotos/c.png\n")
+    photos, _, recipe = load_source(folder, validation_list=str(list_file))
     train, held_out = split(photos, recipe)
     assert endings(train) == ["deep/a.png"]
     assert endings(held_out) == ["c.png", "deep/b.png"]
-    listed.write_text("nothing.png\n")
+    list_file.write_text("nothing.png\n")
     with pytest.raises(InputError, match="names none of the 3 photos; photos/"):
         split(photos, recipe)
-    few, _, recipe = loaded(folder, validation_list=str(listed), limit=2)
+    few, _, recipe = load_source(folder, validation_list=str(list_file), limit=2)
     with pytest.raises(InputError, match=r"of the 2 photos that data\.limit = 2 draws; photos/"):
         split(few, recipe)
 
 
 def test_another_seed_holds_out_others(tmp_path: Path) -> None:
-    photos, _, recipe = loaded(pictures(tmp_path / "photos", [f"{n}.png" for n in range(12)]))
-    held = {split(photos, replace(recipe, split_seed=seed))[1].names for seed in range(6)}
-    assert len(held) > 2
+    photos, _, recipe = load_source(pictures(tmp_path / "photos", [f"{n}.png" for n in range(12)]))
+    held_out = {split(photos, replace(recipe, split_seed=seed))[1].names for seed in range(6)}
+    assert len(held_out) > 2
 
 
 def test_a_kind_can_be_forced_but_must_fit(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "DRIVE", ["training/images/1.png", "training/mask/1.png"])
-    assert len(loaded(folder)[0]) == 1
-    assert len(loaded(folder, kind="folder")[0]) == 2
-    assert recognized(pictures(tmp_path / "mine", ["im1.jpg", "other.jpg"])) == "folder"
+    assert len(load_source(folder)[0]) == 1
+    assert len(load_source(folder, kind="folder")[0]) == 2
+    assert recognize(pictures(tmp_path / "mine", ["im1.jpg", "other.jpg"])) == "folder"
     with pytest.raises(InputError, match=r"is not COCO.*'auto'"):
-        loaded(folder, kind="coco")
+        load_source(folder, kind="coco")
 
 
 def test_a_second_start_knows_parts_and_groups_from_the_cache(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "lfw", ["A_B/A_B_0001.jpg", "C_D/C_D_0001.jpg"])
-    first, _, _ = loaded(folder)
-    again, told, _ = loaded(folder)
-    assert not told
+    first, _, _ = load_source(folder)
+    again, lines, _ = load_source(folder)
+    assert not lines
     assert again.groups == first.groups == ("A_B", "C_D")
     np.testing.assert_array_equal(first[1], again[1])

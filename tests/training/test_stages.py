@@ -20,7 +20,7 @@ from photochrom.cli import FAILED, OK, main
 from photochrom.color.bins import ColorBins
 from photochrom.errors import InputError, RecipeError
 from photochrom.training.data import bin_prior as prior
-from photochrom.training.interrupts import Stopped
+from photochrom.training.interrupts import TrainingStopped
 from photochrom.training.loop import Trainer
 from photochrom.training.recipe.builtin import recipe_names, recipe_path, recipe_table
 from photochrom.training.recipe.recipe import Recipe
@@ -96,7 +96,7 @@ def recipe(folder: Path) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def finished(folder: Path, recipe: Recipe) -> Path:
+def finished_run(folder: Path, recipe: Recipe) -> Path:
     Trainer(recipe, folder / "run", report=lambda _: None, threads=1).run(lambda *_: None)
     return folder / "run"
 
@@ -129,33 +129,35 @@ def test_shipped_recipes_tell_paper_and_cost_and_fit_their_budget(
         assert recipe.cost
 
 
-def test_the_critic_learns_from_saved_pictures_alone(finished: Path) -> None:
+def test_the_critic_learns_from_saved_pictures_alone(finished_run: Path) -> None:
     for round_ in (1, 2):
-        saved = sorted(path.name for path in (finished / "saved" / f"critic-{round_}").iterdir())
+        saved = sorted(
+            path.name for path in (finished_run / "saved" / f"critic-{round_}").iterdir()
+        )
         assert saved == [f"{i:06d}.png" for i in range(6)]
-    by_stage = {row["stage"]: row for row in rows(finished / "losses.csv")}
+    by_stage = {row["stage"]: row for row in rows(finished_run / "losses.csv")}
     assert by_stage["critic-1"]["loss_G"] == ""
     assert by_stage["critic-1"]["loss_D_real"] != ""
     assert by_stage["gan-2"]["loss_G"] != ""
 
 
-def test_weights_are_kept_along_the_way_and_load(finished: Path) -> None:
-    kept = sorted(path.name for path in (finished / "kept").iterdir())
+def test_weights_are_kept_along_the_way_and_load(finished_run: Path) -> None:
+    kept = sorted(path.name for path in (finished_run / "kept").iterdir())
     assert kept == ["step-0000004.pt", "step-0000006.pt", "step-0000008.pt", "step-0000010.pt"]
-    _, net, position = load_average(finished / "kept" / kept[-1])
-    _, last, _ = load_average(finished / "checkpoint.pt")
+    _, net, position = load_average(finished_run / "kept" / kept[-1])
+    _, last, _ = load_average(finished_run / "checkpoint.pt")
     assert position.step == 10
     for a, b in zip(net.parameters(), last.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
-def test_every_epoch_has_a_row_of_mean_losses(finished: Path) -> None:
-    epochs = rows(finished / "epochs.csv")
+def test_every_epoch_has_a_row_of_mean_losses(finished_run: Path) -> None:
+    epochs = rows(finished_run / "epochs.csv")
     assert [(row["stage"], row["epoch"], row["images"]) for row in epochs] == [
         ("generator", "1", "8"), ("critic-1", "2", "16"), ("gan-1", "3", "20"),
         ("critic-2", "3", "24"), ("critic-2", "4", "28"), ("gan-2", "4", "32"),
     ]  # fmt: skip
-    steps = [row for row in rows(finished / "losses.csv") if row["stage"] == "gan-1"]
+    steps = [row for row in rows(finished_run / "losses.csv") if row["stage"] == "gan-1"]
     means = [row for row in epochs if row["stage"] == "gan-1"]
     for key in ("loss_D_real", "loss_D_fake", "loss_D", "loss_G_GAN", "loss_G_L1", "loss_G"):
         mean = np.mean([float(row[key]) for row in steps])
@@ -163,14 +165,14 @@ def test_every_epoch_has_a_row_of_mean_losses(finished: Path) -> None:
 
 
 def test_a_run_stopped_among_saved_pictures_goes_on_to_the_same_losses(
-    folder: Path, recipe: Recipe, finished: Path
+    folder: Path, recipe: Recipe, finished_run: Path
 ) -> None:
     def stop(trainer: Trainer, *_: float) -> None:
         if trainer.position.step == 3:
             signal.raise_signal(signal.SIGTERM)
 
     run = folder / "again"
-    with pytest.raises(Stopped):
+    with pytest.raises(TrainingStopped):
         Trainer(recipe, run, report=lambda _: None, threads=1).run(stop)
     (run / "saved" / "critic-1" / "000005.png").unlink()
     trainer = Trainer(recipe, run, report=lambda _: None, threads=1)
@@ -179,29 +181,29 @@ def test_a_run_stopped_among_saved_pictures_goes_on_to_the_same_losses(
     for name in ("losses.csv", "epochs.csv"):
         ours, theirs = (
             [{k: v for k, v in row.items() if k != "images_per_s"} for row in rows(at / name)]
-            for at in (run, finished)
+            for at in (run, finished_run)
         )
         assert ours == theirs
 
 
-def test_a_seed_makes_a_run_again(folder: Path, recipe: Recipe, finished: Path) -> None:
+def test_a_seed_makes_a_run_again(folder: Path, recipe: Recipe, finished_run: Path) -> None:
     run = folder / "twin"
     Trainer(recipe, run, report=lambda _: None, threads=1).run(lambda *_: None)
     _, ours, _ = load_average(run / "checkpoint.pt")
-    _, theirs, _ = load_average(finished / "checkpoint.pt")
+    _, theirs, _ = load_average(finished_run / "checkpoint.pt")
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
 def test_a_stage_can_start_parts_of_the_network_anew(
-    folder: Path, recipe: Recipe, finished: Path
+    folder: Path, recipe: Recipe, finished_run: Path
 ) -> None:
     plain = replace(recipe.stages[0], name="more", images=4, lr=0.0, weight_decay=0.0, ema=0.0)
     anew = replace(plain, name="anew", renew=("down.0",))
     nets = {}
     for stage in (plain, anew):
         run = folder / stage.name
-        shutil.copytree(finished, run)
+        shutil.copytree(finished_run, run)
         more = replace(recipe, stages=(*recipe.stages, stage))
         trainer = Trainer(more, run, report=lambda _: None, threads=1)
         trainer.resume()
@@ -213,24 +215,24 @@ def test_a_stage_can_start_parts_of_the_network_anew(
 
 
 @pytest.mark.parametrize(
-    ("key", "names", "told"),
+    ("key", "names", "message"),
     [
         ("renew", ("absent",), "renew names 'absent'"),
         ("freeze", ("absent",), "freeze names 'absent'"),
         ("freeze", ("",), "freezes the whole network"),
     ],
 )
-def test_parts_that_are_not_there_are_told_before_any_work(
-    folder: Path, recipe: Recipe, key: str, names: tuple[str, ...], told: str
+def test_parts_that_are_not_there_are_refused_before_any_work(
+    folder: Path, recipe: Recipe, key: str, names: tuple[str, ...], message: str
 ) -> None:
     stage = replace(recipe.stages[-1], **{key: names})  # type: ignore[arg-type]
     photos = replace(recipe.data, sources=(str(folder / "no-photos"),))
     odd = replace(recipe, data=photos, stages=(*recipe.stages[:-1], stage))
-    with pytest.raises(RecipeError, match=told):
+    with pytest.raises(RecipeError, match=message):
         Trainer(odd, folder / "odd", report=lambda _: None, threads=1)
 
 
-def test_a_bad_prior_is_told_before_any_work(tmp_path: Path) -> None:
+def test_a_bad_prior_is_refused_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "prior.json").write_text("{}", encoding="utf-8")
     changes = [
         f"data.sources=['{tmp_path / 'no-photos'}']", "net.options.width=2",
@@ -263,46 +265,46 @@ def test_saved_pictures_want_a_critic_alone(folder: Path) -> None:
 
 def test_the_list_names_every_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--list"]) == OK
-    told = capsys.readouterr().out
-    assert all(f"{name}: " in told for name in recipe_names())
-    assert "paper: Isola et al." in told
+    output = capsys.readouterr().out
+    assert all(f"{name}: " in output for name in recipe_names())
+    assert "paper: Isola et al." in output
     assert main(["train", "pix2pixx"]) == FAILED
     assert "did you mean 'pix2pix'?" in capsys.readouterr().err
 
 
-def test_own_photos_are_not_told_as_the_recipes(
+def test_own_photos_are_not_called_the_recipes(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    training_data: list[str] = []
 
-    def noted(recipe: Recipe, *_rest: object) -> int:
-        told.append(recipe.export.training_data)
+    def fake_train(recipe: Recipe, *_rest: object) -> int:
+        training_data.append(recipe.export.training_data)
         return OK
 
     # By its name: as an attribute, `photochrom.cli.train` is the command.
-    monkeypatch.setattr(importlib.import_module("photochrom.cli.train"), "_train", noted)
+    monkeypatch.setattr(importlib.import_module("photochrom.cli.train"), "_train", fake_train)
     monkeypatch.setenv("PHOTOCHROM_WEIGHTS", str(folder))
     photos = str(folder / "photos")
     assert main(["train", "photochrom-base", "--data", photos]) == OK
     mine = ["--set", "export.training_data=my album"]
     assert main(["train", "photochrom-base", "--data", photos, *mine]) == OK
-    assert told == ["", "my album"]
+    assert training_data == ["", "my album"]
 
 
 def test_own_photos_may_lie_in_a_folder_of_any_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[tuple[str, ...]] = []
+    sources: list[tuple[str, ...]] = []
 
-    def noted(recipe: Recipe, *_rest: object) -> int:
-        told.append(recipe.data.sources)
+    def fake_train(recipe: Recipe, *_rest: object) -> int:
+        sources.append(recipe.data.sources)
         return OK
 
-    monkeypatch.setattr(importlib.import_module("photochrom.cli.train"), "_train", noted)
+    monkeypatch.setattr(importlib.import_module("photochrom.cli.train"), "_train", fake_train)
     photos = tmp_path / 'Grüße "🌅"'
     photos.mkdir()
     assert main(["train", "smoke", "--data", str(photos)]) == OK
-    assert told == [(str(photos),)]
+    assert sources == [(str(photos),)]
 
 
 def test_a_prior_is_counted_written_and_read(

@@ -103,9 +103,9 @@ def _parse_contender(argument: str, models: Path) -> Contender:
     if path.suffix != ".pt" and not path.is_dir():
         return Contender(name or path.stem, rest)
     with requires_extra("train", "comparing runs", _INSTEAD):
-        from photochrom.training.finished_run import exported, run_facts
+        from photochrom.training.finished_run import export_once, run_facts
     facts = run_facts(path)
     name = name or (path.resolve().name if path.is_dir() else path.stem)
     note(f"{name}: {facts.images} images, {facts.checkpoint}")
-    model = exported(facts.checkpoint, models, name)
+    model = export_once(facts.checkpoint, models, name)
     return Contender(name, str(model), facts.images, facts.images_per_s)

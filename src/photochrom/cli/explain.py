@@ -81,7 +81,7 @@ def _explain_by_run(
     """The photo by a run's network, and the judgement of its critic where it has one."""
     with requires_extra("train", "looking into a run"):
         from photochrom.training.finished_run import find_checkpoint, load_run
-        from photochrom.training.reports.critic_maps import critic_maps
+        from photochrom.training.reports.discriminator_maps import discriminator_maps
     from photochrom.evaluation.explain import CriticJudgement
     from photochrom.evaluation.explain import explain as explain_photo
 
@@ -90,7 +90,7 @@ def _explain_by_run(
     pictures = [
         picture for picture in (explanation.true, explanation.colored) if picture is not None
     ]
-    judgements = critic_maps(checkpoint, pictures)
+    judgements = discriminator_maps(checkpoint, pictures)
     if judgements is None:
         note(f"{checkpoint} has no critic: there is no map of real and coloured")
         return explanation, None

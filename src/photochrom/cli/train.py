@@ -44,7 +44,7 @@ _LINE_EVERY_S = 60.0
     "--threads", type=click.IntRange(min=1), help="Processor threads.  [default: all cores]"
 )
 @click.option(
-    "--list", "listed", is_flag=True,
+    "--list", "show_list", is_flag=True,
     help="Show the recipes that come with photochrom: method, paper, cost.",
 )  # fmt: skip
 @click.option(
@@ -59,7 +59,7 @@ def train(
     overrides: tuple[str, ...],
     resume: bool,
     threads: int | None,
-    listed: bool,
+    show_list: bool,
     prior: Path | None,
 ) -> int:
     """Train a network by RECIPE: one that comes with photochrom (--list), or a TOML file.
@@ -73,7 +73,7 @@ def train(
     """
     with requires_extra("train", "training"):
         from photochrom.training.recipe.builtin import list_recipes, recipe_path
-    if listed:
+    if show_list:
         click.echo(list_recipes())
         return OK
     if recipe is None:
@@ -93,15 +93,15 @@ def train(
 
 def _count_bins(recipe: Recipe, out: Path) -> int:
     with requires_extra("train", "training"):
-        from photochrom.training.data.bin_prior import save_prior_of
-    click.echo(save_prior_of(recipe, out, _say))
+        from photochrom.training.data.bin_prior import write_recipe_prior
+    click.echo(write_recipe_prior(recipe, out, _say))
     return OK
 
 
 def _train(recipe: Recipe, folder: Path, resume: bool, threads: int | None) -> int:
     with requires_extra("train", "training"):
         from photochrom.training.checkpoint import NAME
-        from photochrom.training.interrupts import Stopped
+        from photochrom.training.interrupts import TrainingStopped
         from photochrom.training.loop import Trainer
     if resume and not (folder / NAME).exists():
         raise InputError(f"{folder} holds no checkpoint to resume from; leave out --resume")
@@ -112,19 +112,19 @@ def _train(recipe: Recipe, folder: Path, resume: bool, threads: int | None) -> i
     trainer = Trainer(recipe, folder, report=_say, threads=threads)
     if resume:
         trainer.resume()
-    if trainer.first:
+    if trainer.is_first:
         _say(
-            f"{recipe.name}: {trainer.parameters / 1e6:.1f} M parameters on {trainer.place}, "
+            f"{recipe.name}: {trainer.parameters / 1e6:.1f} M parameters on {trainer.devices}, "
             f"{trainer.precision}, in {folder}"
         )
     try:
-        with TrainingProgress(trainer.first and sys.stderr.isatty()) as progress:
+        with TrainingProgress(trainer.is_first and sys.stderr.isatty()) as progress:
             trainer.run(progress.show)
-    except Stopped as stopped:
-        if trainer.first:
+    except TrainingStopped as stopped:
+        if trainer.is_first:
             _say(str(stopped))
-        return INTERRUPTED if stopped.by == signal.SIGINT else _TERMINATED
-    if trainer.first:
+        return INTERRUPTED if stopped.signal == signal.SIGINT else _TERMINATED
+    if trainer.is_first:
         _say(f"done: photochrom export {trainer.checkpoint_path} MODEL.onnx")
     return OK
 
@@ -135,7 +135,7 @@ class TrainingProgress:
     def __init__(self, bar: bool) -> None:
         self._with_bar = bar
         self._bar: Bar | None = None
-        self._told = time.monotonic()
+        self._last_line_s = time.monotonic()
 
     def __enter__(self) -> TrainingProgress:
         if self._with_bar:
@@ -151,7 +151,7 @@ class TrainingProgress:
         if self._bar is not None:
             self._bar.close()
 
-    def show(self, trainer: Trainer, done: float, rate: float) -> None:
+    def show(self, trainer: Trainer, share: float, rate: float) -> None:
         """Called after every step; done: share of the stage, rate: images/s."""
         stages, position = trainer.recipe.stages, trainer.position
         stage = f"{stages[position.stage].name} ({position.stage + 1} of {len(stages)})"
@@ -160,10 +160,10 @@ class TrainingProgress:
             f"{_duration(trainer.seconds_left(rate))} left"
         )
         if self._bar is not None:
-            self._bar.show(min(done, 0.999), title=f"{stage}, {facts}")
-        elif time.monotonic() - self._told > _LINE_EVERY_S:
-            self._told = time.monotonic()
-            _say(f"{stage}: {done:.1%}, {facts}")
+            self._bar.show(min(share, 0.999), title=f"{stage}, {facts}")
+        elif time.monotonic() - self._last_line_s > _LINE_EVERY_S:
+            self._last_line_s = time.monotonic()
+            _say(f"{stage}: {share:.1%}, {facts}")
 
 
 def _say(text: str) -> None:

@@ -91,7 +91,7 @@ class ColorNet(nn.Module, ABC):
         return self
 
 
-class Critic(nn.Module, ABC):
+class Discriminator(nn.Module, ABC):
     """A network that says how real a picture is."""
 
     conditional: bool

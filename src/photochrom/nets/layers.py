@@ -1,4 +1,4 @@
-"""Layers and initial weights that several families of networks and critics share."""
+"""Layers and initial weights that several families of networks and discriminators share."""
 
 from __future__ import annotations
 

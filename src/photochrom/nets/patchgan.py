@@ -1,4 +1,4 @@
-"""PatchGAN critics: a map of real/fake scores, one for each patch of the picture.
+"""PatchGAN discriminators: a map of real/fake scores, one for each patch of the picture.
 
 Source: Isola et al., *Image-to-Image Translation with Conditional Adversarial Networks* (CVPR
 2017, §3.2.2 and §6.1); spectral norm: Miyato et al. (ICLR 2018).
@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from photochrom.nets.contract import AB_SCALE, L_CENTER, L_SCALE, Critic
+from photochrom.nets.contract import AB_SCALE, L_CENTER, L_SCALE, Discriminator
 from photochrom.nets.layers import Init, Norm, norm_layer, start_normal, with_spectral
 
 
-class ScaledCritic(Critic):
-    """A critic that looks at L in [-1, 1] and ab / ab_scale, or at the latter alone."""
+class ScaledDiscriminator(Discriminator):
+    """A discriminator that looks at L in [-1, 1] and ab / ab_scale, or at the latter alone."""
 
     ab_scale = AB_SCALE
 
@@ -35,7 +35,7 @@ class ScaledCritic(Critic):
         return scores
 
 
-class PatchCritic(ScaledCritic):
+class PatchDiscriminator(ScaledDiscriminator):
     """Spectrally normalised PatchGAN on (L, a, b), without any statistics of the batch.
 
     Its spectral norm is torch's own: `with_spectral` has other names in checkpoints.
@@ -56,7 +56,7 @@ class PatchCritic(ScaledCritic):
         super().__init__(nn.Sequential(*body), conditional)
 
 
-class Patch70Critic(ScaledCritic):
+class Patch70Discriminator(ScaledDiscriminator):
     """Isola's PatchGAN: C64-C128-C256-C512, each score sees 70 × 70 px (with 3 layers).
 
     layers: strided layers; 1 sees 16 px, 2 34 px, 3 70 px, 4 142 px, 5 286 px.
@@ -75,7 +75,7 @@ class Patch70Critic(ScaledCritic):
         super().__init__(nn.Sequential(*body), conditional, init)
 
 
-class PixelCritic(ScaledCritic):
+class PixelDiscriminator(ScaledDiscriminator):
     """Isola's PixelGAN: 1 × 1 convolutions, so each pixel is judged by its own colour alone."""
 
     def __init__(
@@ -95,7 +95,7 @@ class PixelCritic(ScaledCritic):
         super().__init__(body, conditional, init)
 
 
-class ImageCritic(ScaledCritic):
+class ImageDiscriminator(ScaledDiscriminator):
     """One score for the whole picture: Isola's 286 px ImageGAN, its features averaged at the end.
 
     layers: strided layers; the picture's sides are at least 2**layers px.

@@ -14,7 +14,7 @@ from photochrom.errors import InputError
 
 _FORMAT = 1
 NAME = "checkpoint.pt"
-KEPT = "kept"
+KEPT_FOLDER = "kept"
 """Folder of the run with the averaged weights that stages keep."""
 
 

@@ -19,10 +19,11 @@ from torch.distributed.rendezvous import rendezvous
 
 from photochrom.errors import RecipeError
 
-_LONGEST_WAIT = timedelta(days=1)
+_WAIT_TIMEOUT = timedelta(days=1)
 """How long the others wait while the first one decodes photos, colours some, or validates."""
-_JOINING = timedelta(minutes=10)
-"""How long processes wait until all have come; one that was never started is told after that."""
+_JOIN_TIMEOUT = timedelta(minutes=10)
+"""How long processes wait until all have come; after that one that was never started
+is an error."""
 
 _Net = TypeVar("_Net", bound=nn.Module)
 
@@ -32,44 +33,44 @@ class Ranks:
 
     def __init__(self) -> None:
         """Joins the others. Raises RecipeError when they cannot be reached."""
-        self.count = int(os.environ.get("WORLD_SIZE", "1"))
-        self.own = int(os.environ.get("RANK", "0")) if self.count > 1 else 0
+        self.world_size = int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank = int(os.environ.get("RANK", "0")) if self.world_size > 1 else 0
         cuda = torch.cuda.is_available()
         self.device = torch.device("cuda" if cuda else "cpu")
-        if self.count == 1:
+        if self.world_size == 1:
             return
         if cuda:
             self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
             torch.cuda.set_device(self.device)
         try:
-            store, _, _ = next(rendezvous("env://", timeout=_JOINING))
-            store.set_timeout(_LONGEST_WAIT)  # NCCL meets in it at the first exchange
+            store, _, _ = next(rendezvous("env://", timeout=_JOIN_TIMEOUT))
+            store.set_timeout(_WAIT_TIMEOUT)  # NCCL meets in it at the first exchange
             dist.init_process_group(
                 "nccl" if cuda else "gloo",
                 store=store,
-                rank=self.own,
-                world_size=self.count,
-                timeout=_LONGEST_WAIT,
+                rank=self.rank,
+                world_size=self.world_size,
+                timeout=_WAIT_TIMEOUT,
             )
         except (RuntimeError, ValueError) as error:
             raise RecipeError(
-                f"cannot join the {self.count} processes of this run: {error}; start all of them "
-                "by torchrun, or unset WORLD_SIZE to train alone"
+                f"cannot join the {self.world_size} processes of this run: {error}; start all of "
+                "them by torchrun, or unset WORLD_SIZE to train alone"
             ) from error
 
     @property
-    def first(self) -> bool:
-        """Whether this is the one that writes and tells."""
-        return self.own == 0
+    def is_first(self) -> bool:
+        """Whether this is the one that writes and reports."""
+        return self.rank == 0
 
-    def take_turns(self) -> None:
+    def barrier(self) -> None:
         """Wait until all have come here."""
-        if self.count > 1:
+        if self.world_size > 1:
             dist.barrier()
 
-    def match(self, module: nn.Module) -> None:
+    def broadcast(self, module: nn.Module) -> None:
         """Give every rank the first one's weights."""
-        if self.count > 1:
+        if self.world_size > 1:
             for tensor in module.state_dict().values():
                 dist.broadcast(tensor, 0)
 
@@ -78,39 +79,39 @@ class Ranks:
 
         In training mode all ranks have to call it together, equally often.
         """
-        if self.count > 1 and self.device.type == "cuda":
+        if self.world_size > 1 and self.device.type == "cuda":
             net = nn.SyncBatchNorm.convert_sync_batchnorm(net)  # type: ignore[no-untyped-call]
         return net
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Make every gradient the mean over the ranks."""
-        if self.count > 1:
+        if self.world_size > 1:
             self._average([p.grad for p in parameters if p.grad is not None])
 
     @torch.no_grad()
     def average_statistics(self, net: nn.Module) -> None:
         """Make the running statistics of batch norms the mean over the ranks."""
-        if self.count > 1:
+        if self.world_size > 1:
             self._average([b for b in net.buffers() if b.is_floating_point()])
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean over the ranks."""
-        if self.count > 1:
+        if self.world_size > 1:
             values = values.clone()
             self._average([values])
         return values
 
     def largest(self, value: float) -> float:
         """The largest that any rank has."""
-        if self.count == 1:
+        if self.world_size == 1:
             return value
-        known = torch.tensor(value, dtype=torch.float64, device=self.device)
-        dist.all_reduce(known, dist.ReduceOp.MAX)
-        return float(known)
+        maximum = torch.tensor(value, dtype=torch.float64, device=self.device)
+        dist.all_reduce(maximum, dist.ReduceOp.MAX)
+        return float(maximum)
 
     def close(self) -> None:
         """Part from the others; afterwards this process trains no more."""
-        if self.count > 1 and dist.is_initialized():
+        if self.world_size > 1 and dist.is_initialized():
             dist.destroy_process_group()
 
     def _average(self, tensors: list[Tensor]) -> None:
@@ -119,7 +120,7 @@ class Ranks:
             return
         flat = torch.cat([t.reshape(-1) for t in tensors])
         dist.all_reduce(flat)
-        flat /= self.count
+        flat /= self.world_size
         parts = torch.split(flat, [t.numel() for t in tensors])
         for tensor, mean in zip(tensors, parts, strict=True):
             tensor.copy_(mean.view_as(tensor))

@@ -46,7 +46,7 @@ class ExportReport(NamedTuple):
     size_bytes: int
 
 
-class _Exported(nn.Module):
+class _ContractOutputs(nn.Module):
     """The contract's outputs alone: ab and, with a classification head, its confidence."""
 
     def __init__(self, net: ColorNet) -> None:
@@ -84,14 +84,14 @@ def export(
     recipe, trained, origin = _load(checkpoint, recipe)
     net = trained.fold_norms()
     multiple = net.multiple_of
-    model = _trace(_Exported(net), multiple, two=net.bins is not None)
+    model = _trace(_ContractOutputs(net), multiple, with_confidence=net.bins is not None)
     card = ModelCard(
         name=recipe.export.model or recipe.name,
         version=recipe.export.version,
         size=size or recipe.export.size,
         multiple=multiple,
         licence=recipe.export.licence,
-        training_data=recipe.export.training_data or _sources(recipe),
+        training_data=recipe.export.training_data or _source_names(recipe),
         recipe=f"{recipe.name}, {origin}",
         commit=_commit(),
         metrics=dict(metrics or {}),
@@ -102,7 +102,7 @@ def export(
     # Another number and size of pictures than was traced: both must have stayed free.
     sample = _sample(2, 3 * multiple, multiple)
     with torch.no_grad():
-        expected = [t.numpy() for t in _Exported(trained)(torch.from_numpy(sample))]
+        expected = [t.numpy() for t in _ContractOutputs(trained)(torch.from_numpy(sample))]
     exact = _difference(model, sample, expected)
     if not exact <= _AGREEMENT:  # also when it is not a number
         raise ModelError(
@@ -157,8 +157,8 @@ def store_half(model: onnx.ModelProto) -> None:
         model.graph.node.insert(0, node)
 
 
-def _trace(module: nn.Module, multiple: int, two: bool) -> onnx.ModelProto:
-    outputs = ["ab", "confidence"] if two else ["ab"]
+def _trace(module: nn.Module, multiple: int, with_confidence: bool) -> onnx.ModelProto:
+    outputs = ["ab", "confidence"] if with_confidence else ["ab"]
     axes = {"input": {0: "n", 2: "height", 3: "width"}}
     axes |= {name: {0: "n", 2: "h", 3: "w"} for name in outputs}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -205,7 +205,7 @@ def _difference(
     return float(np.max([np.abs(outputs[name] - b).max() / scale for name, b, scale in pairs]))
 
 
-def _sources(recipe: Recipe) -> str:
+def _source_names(recipe: Recipe) -> str:
     """What it learned from, by the names of files and folders, and what it began with."""
     names = ", ".join(Path(source).name for source in recipe.data.sources)
     start = Path(recipe.net.start_from).name
@@ -224,7 +224,7 @@ def _commit() -> str:
 
 
 def _git(*arguments: str, folder: Path) -> str:
-    done = subprocess.run(
+    process = subprocess.run(
         ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
     )
-    return done.stdout.strip()
+    return process.stdout.strip()

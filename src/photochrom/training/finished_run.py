@@ -1,4 +1,4 @@
-"""What a finished or half-finished run has to tell those who compare it with others."""
+"""A finished or half-finished run, for what compares it with others."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def find_checkpoint(run: Path) -> Path:
 
 def kept_checkpoints(run: Path) -> list[Path]:
     """The checkpoints that a run has kept on its way, in order. Raises InputError for none."""
-    kept = sorted((run / checkpoint.KEPT).glob("step-*.pt"))
-    if not kept:
+    checkpoints = sorted((run / checkpoint.KEPT_FOLDER).glob("step-*.pt"))
+    if not checkpoints:
         raise InputError(
             f"{run} has kept no checkpoints; train with keep_every_images set in a stage, as the "
             "recipe nogan has it"
         )
-    return kept
+    return checkpoints
 
 
 def run_facts(run: Path) -> RunFacts:
@@ -67,17 +67,17 @@ def training_speed(losses: Curves) -> float | None:
     images, rates = losses.pairs("images", "images_per_s")
     if not len(rates):
         return None
-    seen = images.copy()
-    seen[1:] -= images[:-1]
+    row_images = images.copy()
+    row_images[1:] -= images[:-1]
     # A resumed run may have dropped rows: never count backwards.
-    seen = seen.clip(min=0)
-    return float(seen.sum() / (seen / rates).sum())
+    row_images = row_images.clip(min=0)
+    return float(row_images.sum() / (row_images / rates).sum())
 
 
-def exported(checkpoint_path: Path, folder: Path, name: str) -> Path:
+def export_once(checkpoint_path: Path, folder: Path, name: str) -> Path:
     """The checkpoint as a model file in ``folder``, made unless it is there already.
 
-    The file's name tells which state of the checkpoint it is. Raises as `export` does.
+    The file's name says which state of the checkpoint it is. Raises as `export` does.
     """
     stat = checkpoint_path.stat()
     state = f"{checkpoint_path.resolve()} {stat.st_size} {stat.st_mtime_ns}"

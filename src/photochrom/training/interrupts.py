@@ -1,4 +1,4 @@
-"""Being asked to stop, politely."""
+"""Signals that ask a run to stop."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import signal
 from types import FrameType, TracebackType
 
 
-class Stopped(Exception):
+class TrainingStopped(Exception):
     """Training was asked to stop by a signal; the checkpoint is written."""
 
-    def __init__(self, message: str, by: signal.Signals) -> None:
+    def __init__(self, message: str, signum: signal.Signals) -> None:
         super().__init__(message)
-        self.by = by
+        self.signal = signum
 
 
 class StopRequest:
@@ -22,11 +22,13 @@ class StopRequest:
     """
 
     def __init__(self) -> None:
-        self.by: signal.Signals | None = None
-        self._before = {s: signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)}
+        self.signal: signal.Signals | None = None
+        self._old_handlers = {
+            signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT)
+        }
 
     def __enter__(self) -> StopRequest:
-        for number in self._before:
+        for number in self._old_handlers:
             signal.signal(number, self._remember)
         return self
 
@@ -39,9 +41,9 @@ class StopRequest:
         self._restore()
 
     def _remember(self, number: int, _: FrameType | None) -> None:
-        self.by = signal.Signals(number)
+        self.signal = signal.Signals(number)
         self._restore()
 
     def _restore(self) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._old_handlers.items():
             signal.signal(number, handler)

@@ -15,10 +15,10 @@ import torch
 from photochrom.errors import InputError, OutputError, RecipeError
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
-from photochrom.training.data.run_data import Supply
+from photochrom.training.data.run_data import RunData
 from photochrom.training.distributed import Ranks
-from photochrom.training.interrupts import Stopped, StopRequest
-from photochrom.training.models import Players, autocast_dtype
+from photochrom.training.interrupts import StopRequest, TrainingStopped
+from photochrom.training.models import Models, autocast_dtype
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.stage import Stage
 from photochrom.training.recipe.toml import to_table
@@ -26,7 +26,7 @@ from photochrom.training.reports.dead_layers import LayerWatch, StageWatch
 from photochrom.training.reports.html import write_report
 from photochrom.training.reports.pace import seconds_left, stage_share
 from photochrom.training.reports.plots import write_plots
-from photochrom.training.reports.run_log import Journal, Sums
+from photochrom.training.reports.run_log import LossSums, RunLog
 from photochrom.training.reports.validation import Validation
 from photochrom.training.step import StageStep
 
@@ -46,33 +46,33 @@ class Trainer:
         report: Callable[[str], None],
         threads: int | None = None,
     ) -> None:
-        """report: told what happens, a line at a time. threads: of the processor; None: all.
+        """report: called with what happens, a line at a time. threads: of the processor; None: all.
 
-        What is missing or unfit is told before photos are decoded. Raises InputError, ModelError,
-        RecipeError, or OutputError when the folder cannot be written.
+        What is missing or unfit is refused before photos are decoded. Raises InputError,
+        ModelError, RecipeError, or OutputError when the folder cannot be written.
         """
         self._ranks = Ranks()
         self.recipe, self._run_folder = recipe, run
-        self._report = report if self.first else _say_nothing
+        self._report = report if self.is_first else _no_report
         self.device = self._ranks.device
-        self._players = Players.of(recipe, self._ranks)
+        self._models = Models.from_recipe(recipe, self._ranks)
         try:
             run.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot make the folder {run}: {error.strerror}") from error
-        self._supply = Supply(recipe, run, self._ranks, threads, self._report)
-        grid, multiple = recipe.monitor.grid, self._players.net.multiple_of
-        self._validation = Validation(self._supply.held_out, grid, self.device, multiple)
+        self._data = RunData(recipe, run, self._ranks, threads, self._report)
+        grid, multiple = recipe.monitor.grid, self._models.generator.multiple_of
+        self._validation = Validation(self._data.validation_photos, grid, self.device, multiple)
         self.position = Position()
         self._step: StageStep | None = None
-        self._sums = Sums()
-        self._measured_at = -1
-        self._drawn = time.monotonic()
+        self._sums = LossSums()
+        self._statistics_step = -1
+        self._last_plots_s = time.monotonic()
 
     @property
-    def first(self) -> bool:
-        """Whether this process is the one, among those of the run, that writes and tells."""
-        return self._ranks.first
+    def is_first(self) -> bool:
+        """Whether this process is the one, among those of the run, that writes and reports."""
+        return self._ranks.is_first
 
     @property
     def checkpoint_path(self) -> Path:
@@ -82,13 +82,15 @@ class Trainer:
     @property
     def parameters(self) -> int:
         """Number of parameters of the network."""
-        return sum(p.numel() for p in self._players.net.parameters())
+        return sum(p.numel() for p in self._models.generator.parameters())
 
     @property
-    def place(self) -> str:
+    def devices(self) -> str:
         """Where it trains: "cpu", "cuda", "cuda in 4 processes"."""
         kind = self.device.type
-        return kind if self._ranks.count == 1 else f"{kind} in {self._ranks.count} processes"
+        return (
+            kind if self._ranks.world_size == 1 else f"{kind} in {self._ranks.world_size} processes"
+        )
 
     @property
     def precision(self) -> str:
@@ -97,12 +99,12 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint."""
-        if not self.first:
+        if not self.is_first:
             return
         state = {
-            **self._players.state_dict(),
+            **self._models.state_dict(),
             "optimizers": self._step.state_dict() if self._step else {},
-            "measured": self._measured,
+            "measured": self._average_is_fit,
             **self._sums.state_dict(),
         }
         checkpoint.save(self.checkpoint_path, self.position, to_table(self.recipe), state)
@@ -119,11 +121,11 @@ class Trainer:
                 f"{self.checkpoint_path} stands in stage {position.stage + 1}, and the recipe has "
                 f"only {len(stages)}; resume with the recipe that the run began with"
             )
-        self._players.load_state_dict(state, self.checkpoint_path)
+        self._models.load_state_dict(state, self.checkpoint_path)
         self.position = position
-        self._sums = Sums.of(state)
+        self._sums = LossSums.from_state(state)
         if state["optimizers"]:
-            self._step = self._begin(stages[position.stage])
+            self._step = self._begin_stage(stages[position.stage])
             try:
                 self._step.load_state_dict(state["optimizers"])
             except (KeyError, ValueError) as error:
@@ -139,28 +141,28 @@ class Trainer:
     def run(self, progress: Progress) -> None:
         """Train all remaining stages.
 
-        Raises Stopped after SIGTERM or SIGINT, with the checkpoint written; InputError when a loss
-        is no longer a number, OutputError when the run's folder cannot be written, RecipeError
-        when the device's memory is too small for the batch.
+        Raises TrainingStopped after SIGTERM or SIGINT, with the checkpoint written; InputError
+        when a loss is no longer a number, OutputError when the run's folder cannot be written,
+        RecipeError when the device's memory is too small for the batch.
         """
-        journal = Journal(
+        run_log = RunLog(
             self._run_folder,
             self._sums,
             self.recipe.monitor.log_steps,
-            self.recipe.monitor.epoch_images or len(self._supply.photos),
+            self.recipe.monitor.epoch_images or len(self._data.photos),
             self._report,
         )
         with (
-            self._writing(),
-            journal.begin(self.position, writes=self.first),
+            self._output_errors(),
+            run_log.open(self.position, is_writer=self.is_first),
             StopRequest() as request,
             closing(self._ranks),
         ):
             while self.position.stage < len(self.recipe.stages):
                 stage = self.recipe.stages[self.position.stage]
                 try:
-                    self._run_stage(stage, journal, request, progress)
-                    self._validate(journal, stage)
+                    self._run_stage(stage, run_log, request, progress)
+                    self._validate(run_log, stage)
                 except torch.OutOfMemoryError as error:
                     raise RecipeError(
                         f"the memory of the {self.device.type} device is too small for stage "
@@ -174,105 +176,113 @@ class Trainer:
                 self.save()
             self._draw()
 
-    def _begin(self, stage: Stage) -> StageStep:
-        return StageStep(self.recipe, stage, self._players, self._supply.photos, self._ranks)
+    def _begin_stage(self, stage: Stage) -> StageStep:
+        return StageStep(self.recipe, stage, self._models, self._data.photos, self._ranks)
 
     def _run_stage(
-        self, stage: Stage, journal: Journal, request: StopRequest, progress: Progress
+        self, stage: Stage, run_log: RunLog, request: StopRequest, progress: Progress
     ) -> None:
         if self.position.stage_images == 0:
             if stage.renew:
-                self._players.renew(stage, self.recipe)
-            self._players.settle(self._supply.sample(stage.crop))
-        step = self._step = self._step or self._begin(stage)
+                self._models.renew(stage, self.recipe)
+            self._models.settle(self._data.sample(stage.crop))
+        step = self._step = self._step or self._begin_stage(stage)
         if self.position.stage_images == 0:
-            self._keep(stage)
-        seen = stage.step_images * self._ranks.count
-        saved = validated = time.monotonic()
-        with closing(self._supply.stream(stage, self.position, self._players.net)) as batches:
-            while (done := stage_share(stage, self.position)) < 1.0:
-                began = time.monotonic()
-                ready = list(islice(batches, stage.accumulate))
-                values = step(ready, done, self.position.step)
-                seconds = self._ranks.largest(time.monotonic() - began)
-                self._advance(seen, seconds)
-                _refuse_divergence(values, self.position.step)
-                journal.step(self.position, seen, stage, values, seen / seconds, done)
-                if self.first:
+            self._keep_average(stage)
+        images_per_step = stage.step_images * self._ranks.world_size
+        last_save_s = last_validation_s = time.monotonic()
+        with closing(self._data.stream(stage, self.position, self._models.generator)) as batches:
+            while (share := stage_share(stage, self.position)) < 1.0:
+                start_s = time.monotonic()
+                step_batches = list(islice(batches, stage.accumulate))
+                values = step(step_batches, share, self.position.step)
+                seconds = self._ranks.largest(time.monotonic() - start_s)
+                self._advance(images_per_step, seconds)
+                _check_finite(values, self.position.step)
+                run_log.step(
+                    self.position, images_per_step, stage, values, images_per_step / seconds, share
+                )
+                if self.is_first:
                     progress(self, stage_share(stage, self.position), self._sums.window.rate)
-                if _crossed(stage.keep_every_images, self.position.stage_images, seen):
-                    self._keep(stage)
-                if signal := self._ranks.largest(request.by or 0):
+                if _reaches_multiple(
+                    stage.keep_every_images, self.position.stage_images, images_per_step
+                ):
+                    self._keep_average(stage)
+                if signal := self._ranks.largest(request.signal or 0):
                     self._measure_statistics(stage)
                     self.save()
                     at = self.position.step
-                    raise Stopped(f"stopped at step {at}; --resume goes on", Signals(int(signal)))
-                if time.monotonic() - saved > 60 * self.recipe.monitor.checkpoint_minutes:
+                    raise TrainingStopped(
+                        f"stopped at step {at}; --resume goes on", Signals(int(signal))
+                    )
+                if time.monotonic() - last_save_s > 60 * self.recipe.monitor.checkpoint_minutes:
                     self.save()
-                    saved = time.monotonic()
-                if time.monotonic() - validated > 60 * self.recipe.monitor.validate_minutes:
-                    self._validate(journal, stage)
-                    validated = time.monotonic()
-        journal.end_stage(self.position, stage)
+                    last_save_s = time.monotonic()
+                if time.monotonic() - last_validation_s > 60 * self.recipe.monitor.validate_minutes:
+                    self._validate(run_log, stage)
+                    last_validation_s = time.monotonic()
+        run_log.end_stage(self.position, stage)
 
-    def _advance(self, seen: int, seconds: float) -> None:
+    def _advance(self, images_per_step: int, seconds: float) -> None:
         self.position.step += 1
-        self.position.images += seen
-        self.position.stage_images += seen
+        self.position.images += images_per_step
+        self.position.stage_images += images_per_step
         self.position.stage_seconds += seconds
 
-    def _keep(self, stage: Stage) -> None:
+    def _keep_average(self, stage: Stage) -> None:
         """Keep the averaged weights as they are now."""
-        if stage.keep_every_images and self.first:
+        if stage.keep_every_images and self.is_first:
             self._measure_statistics(stage)
-            path = self._run_folder / checkpoint.KEPT / f"step-{self.position.step:07d}.pt"
+            path = self._run_folder / checkpoint.KEPT_FOLDER / f"step-{self.position.step:07d}.pt"
             path.parent.mkdir(exist_ok=True)
-            state = {"average": self._players.average.state_dict()}
+            state = {"average": self._models.average.state_dict()}
             checkpoint.save(path, self.position, to_table(self.recipe), state)
 
     def _measure_statistics(self, stage: Stage) -> None:
         """Make the averaged weights fit for use."""
-        if self.first:
-            self._players.measure_statistics(self._supply.sample(stage.crop))
-            self._measured_at = self.position.step
+        if self.is_first:
+            self._models.measure_statistics(self._data.sample(stage.crop))
+            self._statistics_step = self.position.step
 
     @property
-    def _measured(self) -> bool:
+    def _average_is_fit(self) -> bool:
         """Whether the averaged weights are fit for use as they are now."""
-        return not self._players.net.measures_norms or self._measured_at == self.position.step
+        return (
+            not self._models.generator.measures_norms or self._statistics_step == self.position.step
+        )
 
-    def _validate(self, journal: Journal, stage: Stage) -> None:
-        if not self.first:
+    def _validate(self, run_log: RunLog, stage: Stage) -> None:
+        if not self.is_first:
             return
         grid = self._run_folder / f"grid-{self.position.step:07d}.png"
         self._measure_statistics(stage)
-        average = self._players.average
+        average = self._models.average
         # What is validated has no hints.
-        watched = LayerWatch(average, without=average.hint_layers)
-        with watched as watch, StageWatch(average) as stages:
+        layer_watch = LayerWatch(average, without=average.hint_layers)
+        with layer_watch, StageWatch(average) as stage_watch:
             values = self._validation.run(average, grid)
-        journal.add("validation", self.position, stage, values)
+        run_log.add("validation", self.position, stage, values)
         figures = ", ".join(f"{k.removeprefix('validation_')} {v:.3f}" for k, v in values.items())
         self._report(f"step {self.position.step}: {figures}")
-        if dead := watch.dead():
+        if dead := layer_watch.dead_layers():
             self._report(
                 f"{len(dead)} layers answer the same to every picture, the first is {dead[0]}: "
                 "what lies before it has died and learns no more. Begin again with a lower "
                 "learning rate; encoder_lr is the encoder's"
             )
-        _refuse_death(stages.dead(), self.position.step)
-        if time.monotonic() - self._drawn > _DRAW_EVERY_S:
+        _check_alive(stage_watch.dead_stages(), self.position.step)
+        if time.monotonic() - self._last_plots_s > _DRAW_EVERY_S:
             self._draw()
 
     def _draw(self) -> None:
         """Plots and report of the run so far."""
-        if self.first:
+        if self.is_first:
             write_plots(self._run_folder, self._run_folder)
             write_report(self._run_folder, self._run_folder, to_table(self.recipe))
-        self._drawn = time.monotonic()
+        self._last_plots_s = time.monotonic()
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _output_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -282,16 +292,16 @@ class Trainer:
             ) from error
 
 
-def _crossed(every: int, images: int, seen: int) -> bool:
-    """Whether the last ``seen`` of so many images reached a multiple of ``every``."""
-    return bool(every) and images // every != (images - seen) // every
+def _reaches_multiple(every: int, images: int, images_per_step: int) -> bool:
+    """Whether the last ``images_per_step`` of so many images reached a multiple of ``every``."""
+    return bool(every) and images // every != (images - images_per_step) // every
 
 
-def _say_nothing(_: str) -> None:
+def _no_report(_: str) -> None:
     """What the other processes of a run report."""
 
 
-def _refuse_death(stages: list[str], step: int) -> None:
+def _check_alive(stages: list[str], step: int) -> None:
     if stages:
         raise InputError(
             f"the encoder's {' and '.join(stages)} answers the same to every picture at step "
@@ -300,7 +310,7 @@ def _refuse_death(stages: list[str], step: int) -> None:
         )
 
 
-def _refuse_divergence(values: dict[str, float], step: int) -> None:
+def _check_finite(values: dict[str, float], step: int) -> None:
     for key, value in values.items():
         if not math.isfinite(value):
             raise InputError(

@@ -1,4 +1,4 @@
-"""Those who take part in training: the network, its average, the critic, and VGG."""
+"""The models of a run: generator, its average, discriminator, and VGG."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from photochrom.errors import InputError
 from photochrom.nets import build
-from photochrom.nets.contract import ColorNet, Critic
-from photochrom.nets.critics import build_critic
+from photochrom.nets.contract import ColorNet, Discriminator
+from photochrom.nets.discriminators import build_discriminator
 from photochrom.nets.vgg import VGG19Features
 from photochrom.training.distributed import Ranks
 from photochrom.training.optimizers import frozen_norms
@@ -22,23 +22,25 @@ from photochrom.training.recipe.recipe import Precision, Recipe
 from photochrom.training.recipe.stage import Stage
 from photochrom.training.weights import check_stages, load_start, load_vgg
 
-_LEARNING = ("net", "average", "critic")
+_STATE_KEYS = {"net": "generator", "average": "average", "critic": "discriminator"}
+"""What checkpoints call those of the models that learn."""
 
 
 @dataclass(frozen=True)
-class Players:
-    """net learns; average is its exponential moving average; critic and vgg judge.
+class Models:
+    """The generator, which colours; its exponential moving average, which is what is exported; the
+    discriminator, which recipes call the critic; and VGG, which sees the perceptual losses.
 
-    vgg never learns; None where the recipe has no perceptual loss.
+    vgg never learns; None where the recipe has no such loss.
     """
 
-    net: ColorNet
+    generator: ColorNet
     average: ColorNet
-    critic: Critic
+    discriminator: Discriminator
     vgg: VGG19Features | None
 
     @classmethod
-    def of(cls, recipe: Recipe, ranks: Ranks) -> Players:
+    def from_recipe(cls, recipe: Recipe, ranks: Ranks) -> Models:
         """As the recipe wants them, the same on all ranks.
 
         Raises InputError, ModelError or RecipeError for what is missing or does not fit.
@@ -49,27 +51,27 @@ class Players:
         check_stages(recipe, net)
         load_start(net, recipe.net)
         net = net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        ranks.match(net)
+        ranks.broadcast(net)
         # Before batch norms are synchronised: the first rank measures the average's by itself.
         average = copy.deepcopy(net).eval().requires_grad_(False)
-        critic = build_critic(recipe.critic.name, recipe.critic.options).to(device)
-        ranks.match(critic)
+        discriminator = build_discriminator(recipe.critic.name, recipe.critic.options).to(device)
+        ranks.broadcast(discriminator)
         if not any(s.adversarial and s.gan_mode == "wgan-gp" for s in recipe.stages):
             # A gradient penalty differentiates twice, which synchronised batch norms cannot.
-            critic = ranks.synchronize(critic)
-        return cls(ranks.synchronize(net), average, critic, load_vgg(recipe, device))
+            discriminator = ranks.synchronize(discriminator)
+        return cls(ranks.synchronize(net), average, discriminator, load_vgg(recipe, device))
 
     @property
     def _device(self) -> torch.device:
-        return next(self.net.parameters()).device
+        return next(self.generator.parameters()).device
 
     def settle(self, inputs: Iterator[Tensor]) -> None:
         """Before the first step with new weights. inputs: batches of (N, 4, H, W), as in training;
         the first is enough.
         """
-        if not self.net.is_settled():
+        if not self.generator.is_settled():
             batch = next(inputs).to(self._device)
-            for net in (self.net, self.average):
+            for net in (self.generator, self.average):
                 net.settle(batch)
 
     def measure_statistics(self, inputs: Iterator[Tensor]) -> None:
@@ -81,14 +83,14 @@ class Players:
         if self.average.measures_norms:
             # One that an earlier stage taught is frozen while its average is still on the way to
             # it: statistics between the two are those of neither.
-            frozen = frozen_norms(self.net)
+            frozen_by_name = frozen_norms(self.generator)
             norms = [
                 module
                 for name, module in self.average.named_modules()
                 if isinstance(module, _BatchNorm)
-                and not (name in frozen and _alike(module, frozen[name]))
+                and not (name in frozen_by_name and _same_norm(module, frozen_by_name[name]))
             ]
-            measure(norms, self.average, (batch.to(self._device) for batch in inputs))
+            measure_norms(norms, self.average, (batch.to(self._device) for batch in inputs))
 
     def renew(self, stage: Stage, recipe: Recipe) -> None:
         """Start parts of the network anew, those that a stage names, as in a run of their own.
@@ -96,15 +98,15 @@ class Players:
         Raises ModelError for a bad file of weights.
         """
         torch.manual_seed(recipe.seed)
-        fresh = build(recipe.net.name, recipe.net.options)
-        load_start(fresh, replace(recipe.net, start_from=""))
-        parts = {k: v for k, v in fresh.state_dict().items() if k.startswith(stage.renew)}
-        for net in (self.net, self.average):
+        new_net = build(recipe.net.name, recipe.net.options)
+        load_start(new_net, replace(recipe.net, start_from=""))
+        parts = {k: v for k, v in new_net.state_dict().items() if k.startswith(stage.renew)}
+        for net in (self.generator, self.average):
             net.load_state_dict(net.state_dict() | parts)
 
     def state_dict(self) -> dict[str, Any]:
         """The weights of those that learn, for the checkpoint."""
-        return {name: getattr(self, name).state_dict() for name in _LEARNING}
+        return {key: getattr(self, name).state_dict() for key, name in _STATE_KEYS.items()}
 
     def load_state_dict(self, state: Mapping[str, Any], source: object) -> None:
         """The way back. source: what to call the checkpoint.
@@ -112,29 +114,29 @@ class Players:
         Raises InputError when it is of other networks.
         """
         try:
-            for name in _LEARNING:
-                getattr(self, name).load_state_dict(state[name])
+            for key, name in _STATE_KEYS.items():
+                getattr(self, name).load_state_dict(state[key])
         except RuntimeError as error:
             raise InputError(
                 f"{source} is of another network than the recipe's: {error}"
             ) from error
 
 
-def _alike(norm: _BatchNorm, other: _BatchNorm) -> bool:
+def _same_norm(norm: _BatchNorm, other: _BatchNorm) -> bool:
     """Whether two have the same weights and statistics, but for the rounding of a mean over ranks.
 
     How many batches they have seen does not count.
     """
-    theirs = other.state_dict()
+    other_state = other.state_dict()
     return all(
-        torch.allclose(tensor, theirs[name])
+        torch.allclose(tensor, other_state[name])
         for name, tensor in norm.state_dict().items()
         if tensor.is_floating_point()
     )
 
 
 @torch.no_grad()
-def measure(norms: Sequence[_BatchNorm], net: ColorNet, inputs: Iterable[Tensor]) -> None:
+def measure_norms(norms: Sequence[_BatchNorm], net: ColorNet, inputs: Iterable[Tensor]) -> None:
     """Give some batch norms of a network, which is in eval mode, the statistics of what they see.
 
     inputs: batches of (N, 4, H, W); each counts the same.
@@ -158,8 +160,8 @@ def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype | 
     """
     if precision == "auto":
         if device.type == "cuda":
-            native = torch.cuda.is_bf16_supported(including_emulation=False)
+            has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         else:
-            native = torch.cpu._is_avx512_bf16_supported()
-        return torch.bfloat16 if native else None
+            has_bf16 = torch.cpu._is_avx512_bf16_supported()
+        return torch.bfloat16 if has_bf16 else None
     return torch.bfloat16 if precision == "bf16" else None

@@ -11,69 +11,84 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from photochrom.errors import RecipeError
-from photochrom.nets.contract import ColorNet, Critic
+from photochrom.nets.contract import ColorNet, Discriminator
 from photochrom.training.recipe.stage import Stage
 
-_CRITIC_DECAY = 1e-3
+_DISCRIMINATOR_DECAY = 1e-3
 
 
 class Optimizers:
-    """The optimizer of the network and, where a stage has one, that of the critic."""
+    """The optimizer of the generator and, in an adversarial stage, that of the discriminator."""
 
-    def __init__(self, stage: Stage, net: ColorNet, critic: Critic) -> None:
-        """Raises RecipeError when the stage leaves the network nothing to learn."""
+    def __init__(self, stage: Stage, generator: ColorNet, discriminator: Discriminator) -> None:
+        """Raises RecipeError when the stage leaves the generator nothing to learn."""
         self._stage = stage
-        self._of = {"net": _build(stage, _net_groups(stage, net), stage.betas, stage.weight_decay)}
+        self._by_model = {
+            "net": _build(
+                stage, _generator_groups(stage, generator), stage.betas, stage.weight_decay
+            )
+        }
         if stage.adversarial:
-            group = {"params": list(critic.parameters()), "peak": stage.critic_lr}
-            self._of["critic"] = _build(stage, [group], stage.critic_betas, _CRITIC_DECAY)
+            group = {"params": list(discriminator.parameters()), "peak": stage.critic_lr}
+            self._by_model["critic"] = _build(
+                stage, [group], stage.critic_betas, _DISCRIMINATOR_DECAY
+            )
 
-    def __getitem__(self, name: str) -> torch.optim.Optimizer:
-        return self._of[name]
+    @property
+    def generator(self) -> torch.optim.Optimizer:
+        """That of the generator; "net" in checkpoints."""
+        return self._by_model["net"]
+
+    @property
+    def discriminator(self) -> torch.optim.Optimizer:
+        """That of the discriminator; "critic" in checkpoints."""
+        return self._by_model["critic"]
 
     def state_dict(self) -> dict[str, Any]:
         """Their states, for the checkpoint."""
-        return {name: optimizer.state_dict() for name, optimizer in self._of.items()}
+        return {name: optimizer.state_dict() for name, optimizer in self._by_model.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The way back from :meth:`state_dict`; the stage's own numbers (lr, betas, decay) stay.
 
         Raises KeyError or ValueError when the state is that of other optimizers.
         """
-        for name, optimizer in self._of.items():
-            own = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
+        for name, optimizer in self._by_model.items():
+            own_numbers = [
+                {k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups
+            ]
             optimizer.load_state_dict(state[name])
-            for group, numbers in zip(optimizer.param_groups, own, strict=True):
+            for group, numbers in zip(optimizer.param_groups, own_numbers, strict=True):
                 group.update(numbers)
 
-    def set_rates(self, done: float) -> None:
+    def set_rates(self, share: float) -> None:
         """Set the learning rates. done: share of the stage."""
-        for optimizer in self._of.values():
+        for optimizer in self._by_model.values():
             for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * lr_share(self._stage, done)
+                group["lr"] = group["peak"] * lr_share(self._stage, share)
 
 
-def lr_share(stage: Stage, done: float) -> float:
+def lr_share(stage: Stage, share: float) -> float:
     """Learning rate as a share of its peak: linear warm-up, then a cosine down to final_lr."""
-    if done < stage.warmup:
-        return (done + 1e-3) / (stage.warmup + 1e-3)
+    if share < stage.warmup:
+        return (share + 1e-3) / (stage.warmup + 1e-3)
     if stage.schedule == "constant":
         return 1.0
-    cosine = 0.5 * (1 + math.cos(math.pi * (done - stage.warmup) / (1 - stage.warmup)))
+    cosine = 0.5 * (1 + math.cos(math.pi * (share - stage.warmup) / (1 - stage.warmup)))
     return stage.final_lr + (1 - stage.final_lr) * cosine
 
 
-def learning(stage: Stage, net: ColorNet) -> set[str]:
+def trainable_names(stage: Stage, net: ColorNet) -> set[str]:
     """Names of the parameters that learn in a stage: all that it does not freeze.
 
     Raises RecipeError for a name that no parameter begins with, and where nothing is left.
     """
     check_parts(stage.freeze, "freeze", stage, net)
-    still = set() if stage.train_encoder else {id(p) for p in net.encoder_parameters()}
+    frozen_ids = set() if stage.train_encoder else {id(p) for p in net.encoder_parameters()}
     names = {
         name
         for name, parameter in net.named_parameters()
-        if id(parameter) not in still and not (stage.freeze and name.startswith(stage.freeze))
+        if id(parameter) not in frozen_ids and not (stage.freeze and name.startswith(stage.freeze))
     }
     if not names:
         raise RecipeError(f"stage {stage.name!r} freezes the whole network; set freeze to less")
@@ -91,12 +106,12 @@ def frozen_norms(net: nn.Module) -> dict[str, _BatchNorm]:
 
 def check_parts(names: Sequence[str], key: str, stage: Stage, net: nn.Module) -> None:
     """Raise RecipeError where a stage's ``key`` names what no parameter begins with."""
-    for begins in names:
-        if not any(name.startswith(begins) for name, _ in net.named_parameters()):
-            known = dict.fromkeys(name.partition(".")[0] for name, _ in net.named_parameters())
+    for prefix in names:
+        if not any(name.startswith(prefix) for name, _ in net.named_parameters()):
+            parts = dict.fromkeys(name.partition(".")[0] for name, _ in net.named_parameters())
             raise RecipeError(
-                f"stage {stage.name!r}: {key} names {begins!r}, with which no parameter of the "
-                f"network begins; its parts are {', '.join(known)}"
+                f"stage {stage.name!r}: {key} names {prefix!r}, with which no parameter of the "
+                f"network begins; its parts are {', '.join(parts)}"
             )
 
 
@@ -108,14 +123,14 @@ def update_average(average: nn.Module, current: nn.Module, decay: float) -> None
     torch._foreach_lerp_(old, new, 1 - decay)
 
 
-def _net_groups(stage: Stage, net: ColorNet) -> list[dict[str, Any]]:
+def _generator_groups(stage: Stage, net: ColorNet) -> list[dict[str, Any]]:
     """Switches gradients on, but not of what the stage freezes."""
-    names = learning(stage, net)
+    names = trainable_names(stage, net)
     for name, parameter in net.named_parameters():
         parameter.requires_grad_(name in names)
     encoder = [p for p in net.encoder_parameters() if p.requires_grad]
-    known = {id(p) for p in encoder}
-    rest = [p for p in net.parameters() if p.requires_grad and id(p) not in known]
+    encoder_ids = {id(p) for p in encoder}
+    rest = [p for p in net.parameters() if p.requires_grad and id(p) not in encoder_ids]
     groups = [{"params": rest, "peak": stage.lr}, {"params": encoder, "peak": stage.encoder_lr}]
     return [group for group in groups if group["params"]]
 

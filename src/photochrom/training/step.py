@@ -24,7 +24,7 @@ from photochrom.training.distributed import Ranks
 from photochrom.training.losses.gan import GAN_LOSSES, gradient_penalty, score_pair
 from photochrom.training.losses.inputs import LossInputs
 from photochrom.training.losses.terms import LOSSES, ClassWeights, Sees
-from photochrom.training.models import Players, autocast_dtype
+from photochrom.training.models import Models, autocast_dtype
 from photochrom.training.optimizers import Optimizers, frozen_norms, update_average
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.stage import Stage
@@ -37,20 +37,20 @@ class StageStep:
     """The optimizers and losses of one stage."""
 
     def __init__(
-        self, recipe: Recipe, stage: Stage, players: Players, photos: PhotoSet, ranks: Ranks
+        self, recipe: Recipe, stage: Stage, models: Models, photos: PhotoSet, ranks: Ranks
     ) -> None:
         """photos: the training photos, whose colours set the class weights.
 
         Raises RecipeError when the stage leaves nothing to learn or the prior does not fit.
         """
-        self._stage, self._players, self._ranks = stage, players, ranks
-        self._seed = (recipe.seed * _SEEDS + ranks.own) * _SEEDS % _MOST_SEED
+        self._stage, self._models, self._ranks = stage, models, ranks
+        self._seed = (recipe.seed * _SEEDS + ranks.rank) * _SEEDS % _MOST_SEED
         self._dtype = autocast_dtype(recipe.precision, ranks.device)
-        self._optimizers = Optimizers(stage, players.net, players.critic)
-        self._frozen_norms = tuple(frozen_norms(players.net).values())
+        self._optimizers = Optimizers(stage, models.generator, models.discriminator)
+        self._frozen_norms = tuple(frozen_norms(models.generator).values())
         self._gan = GAN_LOSSES[stage.gan_mode]
         self._classes: ClassWeights | None = None
-        bins = players.net.bins
+        bins = models.generator.bins
         if stage.losses.active("logits") and bins is not None:
             file = recipe.classes_prior
             prior = load_prior(Path(file), bins) if file else bin_prior(bins, photos, recipe.seed)
@@ -80,7 +80,7 @@ class StageStep:
         D_alone = update_D and share < self._stage.critic_alone
         period = self._stage.critic_steps if update_D else 1
         update_G = not D_alone and step % period == period - 1
-        self._players.net.train(not D_alone)
+        self._models.generator.train(not D_alone)
         for norm in self._frozen_norms:
             norm.eval()
         # One batch is coloured once, for both; several are, to save memory, once for each.
@@ -111,14 +111,14 @@ class StageStep:
             return LossInputs(self._stage, L, true_ab, saved[0].float())
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         with torch.set_grad_enabled(gradient), self._autocast():
-            ab, logits = self._players.net(inputs)
+            ab, logits = self._models.generator(inputs)
         return LossInputs(self._stage, L, true_ab, ab.float(), logits)
 
     def _update_discriminator(
         self, batches: Iterable[LossInputs], batch_share: float
     ) -> dict[str, Tensor]:
         """One step of D's optimizer. batch_share: what each batch counts."""
-        D, optimizer, gan = self._players.critic, self._optimizers["critic"], self._gan
+        D, optimizer, gan = self._models.discriminator, self._optimizers.discriminator, self._gan
         optimizer.zero_grad()
         D.train().requires_grad_(True)
         logs = []
@@ -147,7 +147,7 @@ class StageStep:
         self, batches: Iterable[LossInputs], batch_share: float, step: int
     ) -> dict[str, Tensor]:
         """One step of G's optimizer, and of its average. batch_share: what each batch counts."""
-        G, optimizer = self._players.net, self._optimizers["net"]
+        G, optimizer = self._models.generator, self._optimizers.generator
         optimizer.zero_grad()
         logs = []
         for batch in batches:
@@ -162,7 +162,7 @@ class StageStep:
         self._ranks.average_statistics(G)
         # A young run is averaged over a shorter memory, or the start would linger in it.
         decay = min(self._stage.ema, (1 + step) / (10 + step))
-        update_average(self._players.average, G, decay)
+        update_average(self._models.average, G, decay)
         return _means(logs) | {"gradient_norm": norm}
 
     def _generator_losses(self, batch: LossInputs) -> dict[str, tuple[float, Tensor]]:
@@ -193,12 +193,12 @@ class StageStep:
             return self._features(batch.rgb, batch.true_rgb)
         if sees == "scores":
             with self._autocast():
-                scores = self._players.critic(batch.fake)
+                scores = self._models.discriminator(batch.fake)
             return scores.float(), self._gan
         return batch.rgb, batch.true_rgb
 
     def _features(self, rgb: Tensor, true_rgb: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        vgg = self._players.vgg
+        vgg = self._models.vgg
         if vgg is None:
             raise RecipeError(f"stage {self._stage.name!r}: a loss needs vgg_weights; set them")
         with self._autocast():

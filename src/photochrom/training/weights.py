@@ -20,7 +20,7 @@ from photochrom.nets.vgg import VGG19Features
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
 from photochrom.training.data.bin_prior import load_prior
-from photochrom.training.optimizers import check_parts, learning
+from photochrom.training.optimizers import check_parts, trainable_names
 from photochrom.training.pretrained import ENCODER_PACKAGES, packaged_weights
 from photochrom.training.recipe.recipe import NetRecipe, Recipe
 from photochrom.training.recipe.toml import from_table
@@ -50,7 +50,7 @@ def check_stages(recipe: Recipe, net: ColorNet) -> None:
                 f"head; set losses.{names[0]} = 0"
             )
         check_parts(stage.renew, "renew", stage, net)
-        learning(stage, net)
+        trainable_names(stage, net)
     uses_classes = any(stage.losses.active("logits") for stage in recipe.stages)
     if recipe.classes_prior and uses_classes and net.bins is not None:
         load_prior(Path(recipe.classes_prior), net.bins)
@@ -85,11 +85,11 @@ def load_weights(net: ColorNet, path: Path, key: str) -> None:
     elif path.suffix == WEIGHTS_SUFFIX:
         weights = dict(net.own_names(_safetensors(str(path), key)))
     else:
-        weights = _load_measured(path)[2]
+        weights = _load_average_state(path)[2]
     # Counters of seen batches are not exported, and nothing depends on them.
-    own = {k: v for k, v in net.state_dict().items() if k.endswith("num_batches_tracked")}
+    counters = {k: v for k, v in net.state_dict().items() if k.endswith("num_batches_tracked")}
     try:
-        net.load_state_dict(own | weights)
+        net.load_state_dict(counters | weights)
     except RuntimeError as error:
         raise ModelError(f"{key}: {path} holds another network: {error}") from error
 
@@ -111,7 +111,7 @@ def load_average(path: Path) -> tuple[Recipe, ColorNet, Position]:
     Raises InputError when the checkpoint is missing or damaged, or when its batch norms do not fit
     the averaged weights: amid a stage they are not measured at every checkpoint.
     """
-    position, table, weights = _load_measured(path)
+    position, table, weights = _load_average_state(path)
     recipe = from_table(table)
     net = build(recipe.net.name, recipe.net.options)
     try:
@@ -149,7 +149,7 @@ def _safetensors(name: str, key: str) -> dict[str, Tensor]:
     return tensors
 
 
-def _load_measured(path: Path) -> tuple[Position, dict[str, Any], dict[str, Tensor]]:
+def _load_average_state(path: Path) -> tuple[Position, dict[str, Any], dict[str, Tensor]]:
     """Position, recipe table and averaged weights of a checkpoint.
 
     Raises InputError when it is missing or damaged, or when the weights are not fit for use.

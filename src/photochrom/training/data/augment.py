@@ -47,8 +47,8 @@ def age(rgb: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.float
     else:
         weights = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
     grey = (linear @ weights)[..., None].repeat(3, axis=-1)
-    encoded = np.clip(grey, 0, 1) ** np.float32(1 / 2.2)
-    L = np.clip(rgb_to_lab(encoded)[..., 0], 0, 100).astype(np.float32)
+    gamma_rgb = np.clip(grey, 0, 1) ** np.float32(1 / 2.2)
+    L = np.clip(rgb_to_lab(gamma_rgb)[..., 0], 0, 100).astype(np.float32)
 
     # The tone curve of emulsion, paper and time.
     gamma = float(np.exp(random.normal(0.0, 0.2)))
@@ -60,8 +60,8 @@ def age(rgb: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.float
         L = L + _grain(L.shape, random) * float(random.uniform(0.5, 6.0))
     if random.random() < 0.3:
         L = _jpeg(L, int(random.integers(30, 85)))
-    aged: NDArray[np.float32] = np.clip(L, 0, 100).astype(np.float32)
-    return aged
+    old_L: NDArray[np.float32] = np.clip(L, 0, 100).astype(np.float32)
+    return old_L
 
 
 def _grain(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float32]:
@@ -75,5 +75,5 @@ def _jpeg(L: NDArray[np.float32], quality: int) -> NDArray[np.float32]:
     eight = np.clip(np.rint(L * 2.55), 0, 255).astype(np.uint8)
     _, data = cv2.imencode(".jpg", eight, [cv2.IMWRITE_JPEG_QUALITY, quality])
     # What was encoded a line ago can be decoded.
-    decoded = cast("NDArray[np.uint8]", cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
-    return np.asarray(decoded / np.float32(2.55), dtype=np.float32)
+    grey8 = cast("NDArray[np.uint8]", cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
+    return np.asarray(grey8 / np.float32(2.55), dtype=np.float32)

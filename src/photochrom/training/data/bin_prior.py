@@ -23,12 +23,12 @@ _GREYISH = 15
 
 
 def bin_prior(
-    bins: ColorBins, photos: PhotoSet, seed: int, most: int = _SAMPLE
+    bins: ColorBins, photos: PhotoSet, seed: int, max_photos: int = _SAMPLE
 ) -> NDArray[np.float64]:
-    """Share of each colour bin in a sample of at most ``most`` photos; (Q,), sums to 1."""
+    """Share of each colour bin in a sample of at most ``max_photos`` photos; (Q,), sums to 1."""
     random = np.random.default_rng([seed, 3])
     count = np.zeros(len(bins))
-    for i in random.permutation(len(photos))[:most]:
+    for i in random.permutation(len(photos))[:max_photos]:
         ab = rgb_to_lab(photos[int(i)][::4, ::4].astype(np.float32) / 255.0)[..., 1:]
         index, weight = bins.soft_encode(ab)
         np.add.at(count, index.ravel(), weight.ravel())
@@ -45,10 +45,10 @@ def save_prior(path: Path, bins: ColorBins, prior: NDArray[np.float64], photos: 
     write_atomically(path, json.dumps(table).encode(), overwrite=True)
 
 
-def save_prior_of(recipe: Recipe, out: Path, report: Report) -> str:
+def write_recipe_prior(recipe: Recipe, out: Path, report: Report) -> str:
     """Count the colour bins of a recipe's network in its training photos, and write the prior.
 
-    report: told what is decoded. Returns what there is to say of it. Raises RecipeError when the
+    report: called with what is decoded. Returns a description of it. Raises RecipeError when the
     network has no bins, InputError when there are no photos, OutputError when ``out`` cannot be
     written.
     """
@@ -60,7 +60,7 @@ def save_prior_of(recipe: Recipe, out: Path, report: Report) -> str:
         )
     with TemporaryDirectory() as folder:
         photos, _ = split(load_photos(recipe.data, Path(folder), report), recipe.data)
-        prior = bin_prior(bins, photos, recipe.seed, most=len(photos))
+        prior = bin_prior(bins, photos, recipe.seed, max_photos=len(photos))
     save_prior(out, bins, prior, len(photos))
     return describe_prior(bins, prior, len(photos))
 
@@ -91,12 +91,12 @@ def load_prior(path: Path, bins: ColorBins) -> NDArray[np.float64]:
 
 def describe_prior(bins: ColorBins, prior: NDArray[np.float64], photos: int) -> str:
     """What a person wants to know of a prior, in three lines."""
-    common = np.argsort(prior)[::-1][:5]
-    greyish = prior[(bins.centres**2).sum(axis=1) <= _GREYISH**2].sum()
+    most_common = np.argsort(prior)[::-1][:5]
+    greyish_share = prior[(bins.centres**2).sum(axis=1) <= _GREYISH**2].sum()
     first = ", ".join(f"({a:.0f}, {b:.0f}) {p:.1%}" for (a, b), p in
-                      zip(bins.centres[common], prior[common]))  # fmt: skip
+                      zip(bins.centres[most_common], prior[most_common]))  # fmt: skip
     return (
         f"{photos} photos, {len(bins)} colour bins, {(prior < 1e-6).sum()} of them hardly seen\n"
-        f"{greyish:.0%} of all pixels are within {_GREYISH} units of grey\n"
+        f"{greyish_share:.0%} of all pixels are within {_GREYISH} units of grey\n"
         f"most common bins (a, b): {first}"
     )

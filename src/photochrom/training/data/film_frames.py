@@ -40,8 +40,8 @@ def drawn_frames(path: Path, per_s: float) -> Iterator[NumberedFrame]:
     )
     second: list[NumberedFrame] = []
     frames = enumerate(rgb_frames(info, _SHORT_SIDE))
-    for frame, begins in with_shots(frames, _thumbnail_lightness):
-        if begins or len(second) >= rate:
+    for frame, starts_shot in with_shots(frames, _thumbnail_lightness):
+        if starts_shot or len(second) >= rate:
             yield from _draw(second, per_s / rate, random)
             second = []
         second.append(frame)

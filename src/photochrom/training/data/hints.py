@@ -28,7 +28,7 @@ def simulate(
     if draw < recipe.points + recipe.full:
         return np.concatenate([ab, np.ones_like(ab[:1])])
     if draw < recipe.points + recipe.full + recipe.field:
-        return carried(ab, random)
+        return warped_field(ab, random)
     return np.zeros((3, *ab.shape[1:]), dtype=np.float32)
 
 
@@ -46,7 +46,7 @@ def points(ab: NDArray[np.float32], p: float, random: np.random.Generator) -> ND
     return hints
 
 
-def carried(ab: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
+def warped_field(ab: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
     """The whole colour as optical flow would carry it: blurred, shifted, in places wrong or absent.
 
     Shapes as above.
@@ -58,10 +58,10 @@ def carried(ab: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.
     field = np.roll(field, (int(dy), int(dx)), axis=(1, 2))
     # Faded or too strong, as a film's colours drift; and patches with another thing's colour.
     field *= float(random.uniform(0.7, 1.15))
-    wrong = _blobs(h, w, float(random.uniform(0.0, 0.25)), random)
-    field = np.where(wrong, np.roll(field, (h // 3, w // 3), axis=(1, 2)), field)
-    known = ~_blobs(h, w, float(random.uniform(0.0, 0.4)), random)
-    mask = known.astype(np.float32)[None]
+    wrong_mask = _blobs(h, w, float(random.uniform(0.0, 0.25)), random)
+    field = np.where(wrong_mask, np.roll(field, (h // 3, w // 3), axis=(1, 2)), field)
+    known_mask = ~_blobs(h, w, float(random.uniform(0.0, 0.4)), random)
+    mask = known_mask.astype(np.float32)[None]
     return np.concatenate([field * mask, mask]).astype(np.float32)
 
 

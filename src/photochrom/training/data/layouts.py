@@ -93,20 +93,20 @@ def is_mirflickr(path: Path) -> bool:
     """``im1.jpg``, ``im2.jpg``, ... and no other picture, in the folder or in ``mirflickr``."""
     for folder in (path, path / "mirflickr"):
         if (folder / "im1.jpg").is_file():
-            named = (file.name for file in folder.iterdir() if is_picture_name(file.name))
-            return all(re.fullmatch(r"im\d+\.jpg", name) for name in named)
+            names = (file.name for file in folder.iterdir() if is_picture_name(file.name))
+            return all(re.fullmatch(r"im\d+\.jpg", name) for name in names)
     return False
 
 
 def mirflickr(source: Source) -> Iterator[Member]:
     """Its photos by their numbers; what lies beside them (tags, licences) is left alone."""
     base = source.path if (source.path / "im1.jpg").is_file() else source.path / "mirflickr"
-    numbered = {
-        int(found[1]): file
+    by_number = {
+        int(match[1]): file
         for file in base.glob("im*.jpg")
-        if (found := re.fullmatch(r"im(\d+)\.jpg", file.name))
+        if (match := re.fullmatch(r"im(\d+)\.jpg", file.name))
     }
-    for _, file in sorted(numbered.items()):
+    for _, file in sorted(by_number.items()):
         yield _file(source.path, file)
 
 
@@ -125,7 +125,7 @@ def mirflickr_npy(source: Source) -> Iterator[Member]:
     for file in sorted((source.path / "ab").rglob("ab*.npy"), key=_by_number):
         ab = _array(file, 4)
         for index in range(min(len(ab), len(L) - number)):
-            read = partial(_from_lab, L, ab, number + index, index)
+            read = partial(_rgb_from_lab, L, ab, number + index, index)
             yield Member(f"{source.path.name}/{number + index:05d}", read)
         number += len(ab)
     if not number:
@@ -141,8 +141,8 @@ def coco(source: Source) -> Iterator[Member]:
     """The photos that the annotations list, divided as they are. Raises InputError."""
     for split, file in sorted(_coco_lists(source.path).items()):
         try:
-            listed = json.loads(file.read_text(encoding="utf-8"))["images"]
-            names = sorted(image["file_name"] for image in listed)
+            images = json.loads(file.read_text(encoding="utf-8"))["images"]
+            names = sorted(image["file_name"] for image in images)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"cannot read COCO's list {file}: {error!r}") from error
         folder = next(f for f in _coco_folders(source.path, split) if f.is_dir())
@@ -196,16 +196,16 @@ def lfw(source: Source) -> Iterator[Member]:
 
 def is_retina(path: Path) -> bool:
     """``training/images``, or ``images`` beside masks or segmentations by hand."""
-    beside = any((path / name).is_dir() for name in ("mask", "manual1", "1st_manual"))
-    return (path / "training" / "images").is_dir() or ((path / "images").is_dir() and beside)
+    has_masks = any((path / name).is_dir() for name in ("mask", "manual1", "1st_manual"))
+    return (path / "training" / "images").is_dir() or ((path / "images").is_dir() and has_masks)
 
 
 def retina(source: Source) -> Iterator[Member]:
     """The photographs, without masks and segmentations; DRIVE's test set is left out."""
     for file in picture_files(source.path):
-        inside = file.relative_to(source.path).parts
-        if "images" in inside[:-1]:
-            yield _file(source.path, file, _PART_OF_FOLDER.get(inside[0], ""))
+        parts = file.relative_to(source.path).parts
+        if "images" in parts[:-1]:
+            yield _file(source.path, file, _PART_OF_FOLDER.get(parts[0], ""))
 
 
 def _file(base: Path, file: Path, part: str = "", group: str = "") -> Member:
@@ -223,25 +223,25 @@ def _array(path: Path, dimensions: int) -> NDArray[np.uint8]:
     return array
 
 
-def _from_lab(
-    L: NDArray[np.uint8], ab: NDArray[np.uint8], of_L: int, of_ab: int
+def _rgb_from_lab(
+    L: NDArray[np.uint8], ab: NDArray[np.uint8], L_index: int, ab_index: int
 ) -> NDArray[np.uint8]:
-    lab = np.concatenate([L[of_L][..., None], ab[of_ab]], axis=-1)
+    lab = np.concatenate([L[L_index][..., None], ab[ab_index]], axis=-1)
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.uint8)
 
 
 def _by_number(file: Path) -> tuple[int, str]:
-    found = re.search(r"\d+", file.stem)
-    return (int(found[0]) if found else 0, file.name)
+    match = re.search(r"\d+", file.stem)
+    return (int(match[0]) if match else 0, file.name)
 
 
 def _coco_lists(path: Path) -> Mapping[str, Path]:
     """For each split with photos at hand the smallest file that lists them: all list the same."""
     lists: dict[str, Path] = {}
     for file in sorted((path / "annotations").glob("*.json"), key=lambda f: f.stat().st_size):
-        found = re.search(r"(train|val)\d{4}", file.stem)
-        if found and any(folder.is_dir() for folder in _coco_folders(path, found[0])):
-            lists.setdefault(found[0], file)
+        match = re.search(r"(train|val)\d{4}", file.stem)
+        if match and any(folder.is_dir() for folder in _coco_folders(path, match[0])):
+            lists.setdefault(match[0], file)
     return lists
 
 

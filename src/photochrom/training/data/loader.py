@@ -22,7 +22,7 @@ from photochrom.training.data import augment, hints
 from photochrom.training.data.photo_cache import PhotoSet
 from photochrom.training.recipe.recipe import AugmentRecipe, HintRecipe
 
-_AHEAD = 3
+_PREFETCH = 3
 
 
 class Batch(NamedTuple):
@@ -39,10 +39,10 @@ class SavedBatch(NamedTuple):
     inputs: Tensor
     L: Tensor
     ab: Tensor
-    colored: Tensor
+    fake_ab: Tensor
 
 
-_B = TypeVar("_B", Batch, SavedBatch)
+_AnyBatch = TypeVar("_AnyBatch", Batch, SavedBatch)
 
 
 class BatchMaker:
@@ -56,8 +56,8 @@ class BatchMaker:
 
     def _photo(self, position: int) -> NDArray[np.uint8]:
         epoch, place = divmod(position, len(self._photos))
-        known, order = self._order  # at once: other threads may be in the next epoch already
-        if known != epoch:
+        known_epoch, order = self._order  # at once: other threads may be in the next epoch already
+        if known_epoch != epoch:
             order = np.random.default_rng([self._seed, 1, epoch]).permutation(len(self._photos))
             self._order = (epoch, order)
         return self._photos[int(order[place])]
@@ -81,32 +81,36 @@ class BatchMaker:
         return Batch(inputs, L, ab)
 
     def stream(
-        self, position: int, batch: int, side: int, *, makers: int = 1, pinned: bool = False
+        self, position: int, batch: int, side: int, *, workers: int = 1, pin_memory: bool = False
     ) -> Generator[Batch, None, None]:
         """Endless batches from ``position`` on, as :func:`stream` gives them."""
-        made = partial(self.make, batch=batch, side=side)
-        return stream(made, count(position, batch), makers=makers, pinned=pinned)
+        make = partial(self.make, batch=batch, side=side)
+        return stream(make, count(position, batch), workers=workers, pin_memory=pin_memory)
 
 
 def stream(
-    make: Callable[[int], _B], positions: Iterable[int], *, makers: int = 1, pinned: bool = False
-) -> Generator[_B, None, None]:
+    make: Callable[[int], _AnyBatch],
+    positions: Iterable[int],
+    *,
+    workers: int = 1,
+    pin_memory: bool = False,
+) -> Generator[_AnyBatch, None, None]:
     """The batches at these positions, made ahead; close the generator to stop its threads.
 
     makers: threads that make batches; their number changes nothing but the speed.
     pinned: in page-locked memory, from which a GPU copies while it computes.
     """
 
-    def made(at: int) -> _B:
-        batch = make(at)
-        return type(batch)(*(tensor.pin_memory() for tensor in batch)) if pinned else batch
+    def make_pinned(position: int) -> _AnyBatch:
+        batch = make(position)
+        return type(batch)(*(tensor.pin_memory() for tensor in batch)) if pin_memory else batch
 
-    ready: deque[Future[_B]] = deque()
-    with ThreadPoolExecutor(makers, thread_name_prefix="batches") as pool:
+    futures: deque[Future[_AnyBatch]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="batches") as pool:
         try:
-            for at in positions:
-                ready.append(pool.submit(made, at))
-                if len(ready) > _AHEAD + makers:
-                    yield ready.popleft().result()
+            for position in positions:
+                futures.append(pool.submit(make_pinned, position))
+                if len(futures) > _PREFETCH + workers:
+                    yield futures.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

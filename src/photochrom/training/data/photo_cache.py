@@ -26,7 +26,7 @@ from photochrom.training.recipe.recipe import DataRecipe
 
 _CACHE_FORMAT = 1
 _CHUNK = 64
-_MOST_DECODERS = 32
+_MAX_DECODERS = 32
 _REPORT_S = 20.0
 _ABANDONED_S = 3600.0
 
@@ -76,14 +76,14 @@ def load_photos(recipe: DataRecipe, run: Path, report: Report = lambda message: 
     the cache cannot be written.
     """
     folder = run / recipe.cache
-    key = _key(recipe)
+    key = _cache_key(recipe)
     files = _Files(folder / f"{key}.json", folder / f"{key}.rgb")
-    photos = _open(files)
+    photos = _open_cache(files)
     if photos is None:
         if files.listing.exists():
             report(f"the cache {files.pixels} is damaged; decoding the photos again")
-        _make(recipe, files, report)
-        photos = _open(files)
+        _make_cache(recipe, files, report)
+        photos = _open_cache(files)
     if photos is None:
         raise InputError(f"the cache {files.pixels} has vanished while it was made; start again")
     return photos
@@ -97,39 +97,41 @@ def split(photos: PhotoSet, recipe: DataRecipe) -> tuple[PhotoSet, PhotoSet]:
     Raises InputError where nothing is left to train on, or the list fits no photo.
     """
     if recipe.validation_list:
-        held = _listed(photos, recipe)
-        rest = ~held
+        held_out = _validation_list_mask(photos, recipe)
+        rest = ~held_out
     elif VALIDATION in photos.parts:
-        own = np.array([part == VALIDATION for part in photos.parts])
-        held, rest = _first(photos, recipe, own), ~own
+        own_validation = np.array([part == VALIDATION for part in photos.parts])
+        held_out, rest = _held_out_mask(photos, recipe, own_validation), ~own_validation
     else:
-        held = _first(photos, recipe, np.ones(len(photos), dtype=bool))
-        rest = ~held
+        held_out = _held_out_mask(photos, recipe, np.ones(len(photos), dtype=bool))
+        rest = ~held_out
     if not rest.any():
         raise InputError(
             f"{len(photos)} photos are too few to hold out {recipe.validation} for validation; "
             "give more photos or set data.validation lower"
         )
-    return photos.select(np.flatnonzero(rest)), photos.select(np.flatnonzero(held))
+    return photos.select(np.flatnonzero(rest)), photos.select(np.flatnonzero(held_out))
 
 
-def _first(photos: PhotoSet, recipe: DataRecipe, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _held_out_mask(
+    photos: PhotoSet, recipe: DataRecipe, candidates: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
     """The first ``recipe.validation`` of some photos in a random order, and the rest of the last
     one's group. Returns (N,) bool.
     """
     groups = [g or n for g, n in zip(photos.groups or photos.names, photos.names, strict=True)]
     places = np.array([place_in_order(g, recipe.split_seed) for g in groups], dtype=np.uint64)
-    order = np.flatnonzero(among)
+    order = np.flatnonzero(candidates)
     order = order[np.argsort(places[order], kind="stable")]
     count = min(recipe.validation, len(order))
     while 0 < count < len(order) and groups[order[count]] == groups[order[count - 1]]:
         count += 1
-    chosen = np.zeros(len(photos), dtype=bool)
-    chosen[order[:count]] = True
-    return chosen
+    mask = np.zeros(len(photos), dtype=bool)
+    mask[order[:count]] = True
+    return mask
 
 
-def _listed(photos: PhotoSet, recipe: DataRecipe) -> NDArray[np.bool_]:
+def _validation_list_mask(photos: PhotoSet, recipe: DataRecipe) -> NDArray[np.bool_]:
     """Which photos the recipe's list names: by the whole name or by any end of it. Returns (N,)
     bool.
     """
@@ -139,19 +141,22 @@ def _listed(photos: PhotoSet, recipe: DataRecipe) -> NDArray[np.bool_]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read data.validation_list {path}: {error}") from error
     names = {line.strip() for line in lines if line.strip()}
-    held = np.array(
-        [any("/".join(ends) in names for ends in _ends(photo.split("/"))) for photo in photos.names]
+    held_out = np.array(
+        [
+            any("/".join(ends) in names for ends in _name_endings(photo.split("/")))
+            for photo in photos.names
+        ]
     )
-    if not held.any():
-        drawn = f" that data.limit = {recipe.limit} draws" if recipe.limit else ""
+    if not held_out.any():
+        limit_note = f" that data.limit = {recipe.limit} draws" if recipe.limit else ""
         raise InputError(
-            f"{path} names none of the {len(photos)} photos{drawn}; {photos.names[0]} is one"
+            f"{path} names none of the {len(photos)} photos{limit_note}; {photos.names[0]} is one"
         )
-    return held
+    return held_out
 
 
-def _ends(words: list[str]) -> list[list[str]]:
-    return [words[start:] for start in range(len(words))]
+def _name_endings(parts: list[str]) -> list[list[str]]:
+    return [parts[start:] for start in range(len(parts))]
 
 
 class _Files(NamedTuple):
@@ -161,7 +166,7 @@ class _Files(NamedTuple):
     pixels: Path
 
 
-def _key(recipe: DataRecipe) -> str:
+def _cache_key(recipe: DataRecipe) -> str:
     """Another key for other settings and for sources whose files have changed."""
     parts: list[object] = [_CACHE_FORMAT, recipe.short_side, recipe.grey_below, recipe.limit]
     for source in recipe.sources:
@@ -181,7 +186,7 @@ def _key(recipe: DataRecipe) -> str:
     return hashlib.sha1(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _open(files: _Files) -> PhotoSet | None:
+def _open_cache(files: _Files) -> PhotoSet | None:
     """The photos of a whole cache; None where there is none or a crash has left half of one."""
     try:
         index = json.loads(files.listing.read_text(encoding="utf-8"))
@@ -200,19 +205,19 @@ def _open(files: _Files) -> PhotoSet | None:
     return PhotoSet(names, offsets, shapes, pixels, parts, groups)
 
 
-def _make(recipe: DataRecipe, files: _Files, report: Report) -> None:
+def _make_cache(recipe: DataRecipe, files: _Files, report: Report) -> None:
     """Decode all photos into the cache; whatever interrupts it leaves no half of one behind."""
     folder, key = files.listing.parent, files.listing.stem
-    unfinished = folder / f".{key}-{secrets.token_hex(4)}.partial"
+    partial_file = folder / f".{key}-{secrets.token_hex(4)}.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(folder, key)
-        with unfinished.open("xb") as out:
+        _remove_abandoned_files(folder, key)
+        with partial_file.open("xb") as out:
             index = _decode_all(recipe, out, report)
-        if _open(files) is not None:
+        if _open_cache(files) is not None:
             return  # another run that shares the cache was faster
         files.listing.unlink(missing_ok=True)
-        unfinished.replace(files.pixels)
+        partial_file.replace(files.pixels)
         write_atomically(files.listing, json.dumps(index).encode(), overwrite=True)
     except OSError as error:
         raise OutputError(
@@ -221,10 +226,10 @@ def _make(recipe: DataRecipe, files: _Files, report: Report) -> None:
         ) from error
     finally:
         with contextlib.suppress(OSError):
-            unfinished.unlink()
+            partial_file.unlink()
 
 
-def _remove_abandoned(folder: Path, key: str) -> None:
+def _remove_abandoned_files(folder: Path, key: str) -> None:
     """Remove what killed runs have left; one that still writes has touched its file just now."""
     for path in folder.glob(f".{key}-*.partial"):
         if time.time() - path.stat().st_mtime > _ABANDONED_S:
@@ -239,27 +244,27 @@ def _decode_all(
     """
     usable: list[Member] = []
     shapes: list[tuple[int, int]] = []
-    grey = broken = 0
-    told = time.monotonic()
-    threads = thread_count(_MOST_DECODERS)
+    grey_count = broken_count = 0
+    last_report_s = time.monotonic()
+    threads = thread_count(_MAX_DECODERS)
     with contextlib.ExitStack() as archives, ThreadPoolExecutor(threads) as pool:
-        found = members(recipe, archives, report)
-        while chunk := list(islice(found, _CHUNK)):
-            decoded = pool.map(lambda member: decode(member, recipe), chunk)
-            for member, photo in zip(chunk, decoded, strict=True):
+        all_members = members(recipe, archives, report)
+        while chunk := list(islice(all_members, _CHUNK)):
+            decoded_photos = pool.map(lambda member: decode(member, recipe), chunk)
+            for member, photo in zip(chunk, decoded_photos, strict=True):
                 if not isinstance(photo, Unusable):
                     usable.append(member._replace(read=bytes))  # lets go of what it holds
                     shapes.append((photo.shape[0], photo.shape[1]))
                     out.write(photo.tobytes())
                 elif photo.reason:
-                    broken += 1
+                    broken_count += 1
                     report(f"skipped: {photo.reason}")
                 else:
-                    grey += 1
-            if time.monotonic() - told > _REPORT_S:
-                told = time.monotonic()
+                    grey_count += 1
+            if time.monotonic() - last_report_s > _REPORT_S:
+                last_report_s = time.monotonic()
                 report(f"{len(usable)} photos decoded so far")
-    report(f"{len(usable)} photos, {grey} grey ones left out, {broken} unreadable")
+    report(f"{len(usable)} photos, {grey_count} grey ones left out, {broken_count} unreadable")
     if not usable:
         raise InputError(f"no usable colour picture in {', '.join(recipe.sources)}")
     parts, groups = [m.part for m in usable], [m.group for m in usable]

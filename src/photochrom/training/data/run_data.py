@@ -21,13 +21,13 @@ from photochrom.training.distributed import Ranks
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.stage import Stage
 
-_MOST_MAKERS = 8
+_MAX_WORKERS = 8
 _SAMPLE, _SAMPLES = 64, 12
 """Pictures of a batch and batches by which batch norms are set."""
 
 
-class Supply:
-    """photos: those to learn from. held_out: those to validate with."""
+class RunData:
+    """photos: those to learn from. validation_photos: those held out, to validate with."""
 
     def __init__(
         self, recipe: Recipe, run: Path, ranks: Ranks, threads: int | None, report: Report
@@ -37,21 +37,21 @@ class Supply:
         Raises InputError for missing or too few photos, OutputError when they cannot be cached.
         """
         self._run, self._ranks, self._report = run, ranks, report
-        self._makers = share_out(threads, ranks.device)
-        if not ranks.first:
-            ranks.take_turns()  # the first one makes the cache, the others find it made
+        self._workers = divide_threads(threads, ranks.device)
+        if not ranks.is_first:
+            ranks.barrier()  # the first one makes the cache, the others find it made
         photos = load_photos(recipe.data, run, report)
-        if ranks.first:
-            ranks.take_turns()
+        if ranks.is_first:
+            ranks.barrier()
         self.photos: PhotoSet
-        self.held_out: PhotoSet
-        self.photos, self.held_out = split(photos, recipe.data)
+        self.validation_photos: PhotoSet
+        self.photos, self.validation_photos = split(photos, recipe.data)
         self._maker = BatchMaker(self.photos, recipe.hints, recipe.augment, recipe.seed)
 
     def sample(self, crop: int) -> Iterator[Tensor]:
         """Inputs of the run's first pictures, the same in all processes: (N, 4, crop, crop)."""
-        for at in range(0, _SAMPLES * _SAMPLE, _SAMPLE):
-            yield self._maker.make(at, _SAMPLE, crop).inputs
+        for first_sample in range(0, _SAMPLES * _SAMPLE, _SAMPLE):
+            yield self._maker.make(first_sample, _SAMPLE, crop).inputs
 
     def stream(
         self, stage: Stage, position: Position, net: ColorNet
@@ -60,34 +60,38 @@ class Supply:
 
         net: colours the pictures that a stage wants saved beforehand.
         """
-        at = position.images + self._ranks.own * stage.batch
-        every = stage.batch * self._ranks.count
-        pinned = self._ranks.device.type == "cuda"
+        first_sample = position.images + self._ranks.rank * stage.batch
+        period = stage.batch * self._ranks.world_size
+        pin_memory = self._ranks.device.type == "cuda"
         if not stage.saved_pictures:
             make = partial(self._maker.make, batch=stage.batch, side=stage.crop)
-            return stream(make, count(at, every), makers=self._makers, pinned=pinned)
-        pictures = self._saved(stage, position, net)
-        return pictures.stream(at, every, makers=self._makers, pinned=pinned)
+            return stream(
+                make, count(first_sample, period), workers=self._workers, pin_memory=pin_memory
+            )
+        pictures = self._saved_pictures(stage, position, net)
+        return pictures.stream(first_sample, period, workers=self._workers, pin_memory=pin_memory)
 
-    def _saved(self, stage: Stage, position: Position, net: ColorNet) -> SavedPictures:
+    def _saved_pictures(self, stage: Stage, position: Position, net: ColorNet) -> SavedPictures:
         folder = self._run / "saved" / stage.name
         first = position.images - position.stage_images
         pictures = SavedPictures(folder, self._maker, stage, first)
-        if self._ranks.first:
-            made = pictures.make(net, self._ranks.device, anew=position.stage_images == 0)
-            self._report(f"{made} pictures coloured for the critic, in {folder}")
-        self._ranks.take_turns()
+        if self._ranks.is_first:
+            made_count = pictures.make(
+                net, self._ranks.device, overwrite=position.stage_images == 0
+            )
+            self._report(f"{made_count} pictures coloured for the critic, in {folder}")
+        self._ranks.barrier()
         return pictures
 
 
-def share_out(threads: int | None, device: torch.device) -> int:
+def divide_threads(threads: int | None, device: torch.device) -> int:
     """Divide the processor's threads between torch and the making of batches; returns the latter.
 
     A GPU leaves the processor to the batches; without one the network needs it.
     """
     if device.type == "cuda":
         torch.set_num_threads(1)
-        return min(threads, _MOST_MAKERS) if threads else thread_count(_MOST_MAKERS)
+        return min(threads, _MAX_WORKERS) if threads else thread_count(_MAX_WORKERS)
     if threads:
         torch.set_num_threads(threads)
     return 1

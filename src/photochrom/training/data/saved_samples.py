@@ -35,7 +35,7 @@ class SavedPictures:
         self._total = min(stage.saved_pictures, stage.images or stage.saved_pictures)
 
     @torch.no_grad()
-    def make(self, net: ColorNet, device: torch.device, *, anew: bool) -> int:
+    def make(self, net: ColorNet, device: torch.device, *, overwrite: bool) -> int:
         """Colour and write those that are not there yet; returns how many that were.
 
         anew: what is there is of another network, and is written over.
@@ -45,9 +45,9 @@ class SavedPictures:
         self._folder.mkdir(parents=True, exist_ok=True)
         net.eval()
         total, size = self._total, self._stage.batch
-        missing = [i for i in range(total) if anew or not self._path(i).exists()]
-        begins = sorted({i - i % size for i in missing})
-        for at in begins:
+        missing = [i for i in range(total) if overwrite or not self._path(i).exists()]
+        starts = sorted({i - i % size for i in missing})
+        for at in starts:
             batch = self._maker.make(self._first + at, min(size, total - at), self._stage.crop)
             ab = net(batch.inputs.to(device)).ab.float().cpu()
             for i, rgb in enumerate(_pictures(batch.L, ab), start=at):
@@ -55,19 +55,19 @@ class SavedPictures:
         return len(missing)
 
     def stream(
-        self, position: int, every: int, *, makers: int = 1, pinned: bool = False
+        self, position: int, period: int, *, workers: int = 1, pin_memory: bool = False
     ) -> Generator[SavedBatch, None, None]:
         """Endless batches: true pictures from ``position`` on, and the saved ones of the same.
 
         every: samples from one batch to the next. Behind the last one the first one follows.
         """
         make = partial(self._batch, self._stage.batch)
-        return stream(make, count(position, every), makers=makers, pinned=pinned)
+        return stream(make, count(position, period), workers=workers, pin_memory=pin_memory)
 
     def _batch(self, size: int, position: int) -> SavedBatch:
         numbers = [(position + i - self._first) % self._total for i in range(size)]
-        true = [self._maker.make(self._first + n, 1, self._stage.crop) for n in numbers]
-        inputs, L, ab = (torch.cat(parts) for parts in zip(*true, strict=True))
+        samples = [self._maker.make(self._first + n, 1, self._stage.crop) for n in numbers]
+        inputs, L, ab = (torch.cat(parts) for parts in zip(*samples, strict=True))
         return SavedBatch(inputs, L, ab, torch.stack([self._read(n) for n in numbers]))
 
     def _read(self, number: int) -> Tensor:

@@ -1,6 +1,6 @@
 """Where training photos come from: folders, archives, films, and the field's data sets.
 
-A source is recognised by its layout, or told by ``data.kind``. Every layout is one row of
+A source is recognised by its layout, or named by ``data.kind``. Every layout is one row of
 `LAYOUTS`: how it is recognised, and how its photos are listed.
 """
 
@@ -33,19 +33,19 @@ from photochrom.training.data.layouts import (
 from photochrom.training.recipe.recipe import DataRecipe, SourceKind
 
 Report = Callable[[str], None]
-"""Told what happens, a line at a time."""
+"""Called with what happens, a line at a time."""
 
 
 class Layout(NamedTuple):
     """One row of the table.
 
-    fits: whether a path is laid out so. members: its photos, sorted, and its streams. what: in
-    words.
+    fits: whether a path is laid out so. members: its photos, sorted, and its streams.
+    description: in words, for messages.
     """
 
     fits: Callable[[Path], bool]
     members: Callable[[Source], Iterator[Member | Stream]]
-    what: str
+    description: str
 
 
 def members(
@@ -54,19 +54,19 @@ def members(
     """The photos of all sources, one source after the other, sorted within each; or as many as
     ``data.limit`` allows, the streams' last.
 
-    Photos that a data set keeps for testing are left out, and their number told.
-    archives: keeps the archives open for as long as members are read. report: told what each
-    source was taken for. Raises InputError for a source of no known or of another layout.
+    Photos that a data set keeps for testing are left out, and their number reported.
+    archives: keeps the archives open for as long as members are read. report: called with what
+    each source was taken for. Raises InputError for a source of no known or of another layout.
     """
-    found = _found(recipe, archives, report)
+    all_members = _all_members(recipe, archives, report)
     if recipe.limit:
-        yield from _drawn(found, recipe)
+        yield from _draw_limited(all_members, recipe)
         return
-    for one in found:
-        if isinstance(one, Stream):
-            yield from one.members
+    for entry in all_members:
+        if isinstance(entry, Stream):
+            yield from entry.members
         else:
-            yield one
+            yield entry
 
 
 def place_in_order(name: str, split_seed: int) -> int:
@@ -78,51 +78,55 @@ def place_in_order(name: str, split_seed: int) -> int:
     return int.from_bytes(hashlib.sha1(f"{seed}{name}".encode()).digest()[:8], "big")
 
 
-def _drawn(found: Iterable[Member | Stream], recipe: DataRecipe) -> Iterator[Member]:
+def _draw_limited(all_members: Iterable[Member | Stream], recipe: DataRecipe) -> Iterator[Member]:
     """The first ``data.limit`` in the random order; where there are fewer, the beginnings of the
     streams too. Of a data set's own validation part as many again, or as many as are held out.
-    An archive that cannot be read is always among them, and so is told.
+    An archive that cannot be read is always among them, and so is reported.
     """
-    listed: list[Member] = []
+    photos_at_hand: list[Member] = []
     streams: list[Stream] = []
-    for one in found:
-        if isinstance(one, Stream):
-            streams.append(one)
+    for entry in all_members:
+        if isinstance(entry, Stream):
+            streams.append(entry)
         else:
-            listed.append(one)
-    places = [place_in_order(m.group or m.name, recipe.split_seed) for m in listed]
-    broken = [i for i, member in enumerate(listed) if isinstance(member.read, _Refusal)]
-    photos = [i for i, member in enumerate(listed) if not isinstance(member.read, _Refusal)]
-    held = [i for i in photos if listed[i].part == VALIDATION]
-    others = [i for i in photos if listed[i].part != VALIDATION]
-    chosen = sorted(others, key=places.__getitem__)[: recipe.limit]
-    chosen += sorted(held, key=places.__getitem__)[: max(recipe.limit, recipe.validation)]
-    yield from (listed[i] for i in sorted(chosen + broken))
+            photos_at_hand.append(entry)
+    places = [place_in_order(m.group or m.name, recipe.split_seed) for m in photos_at_hand]
+    broken = [i for i, member in enumerate(photos_at_hand) if isinstance(member.read, _Refusal)]
+    photos = [i for i, member in enumerate(photos_at_hand) if not isinstance(member.read, _Refusal)]
+    validation_photos = [i for i in photos if photos_at_hand[i].part == VALIDATION]
+    other_photos = [i for i in photos if photos_at_hand[i].part != VALIDATION]
+    selection = sorted(other_photos, key=places.__getitem__)[: recipe.limit]
+    selection += sorted(validation_photos, key=places.__getitem__)[
+        : max(recipe.limit, recipe.validation)
+    ]
+    yield from (photos_at_hand[i] for i in sorted(selection + broken))
     beginnings = chain.from_iterable(stream.members for stream in streams)
-    yield from islice(beginnings, max(0, recipe.limit - len(others)))
+    yield from islice(beginnings, max(0, recipe.limit - len(other_photos)))
 
 
-def _found(recipe: DataRecipe, archives: ExitStack, report: Report) -> Iterator[Member | Stream]:
+def _all_members(
+    recipe: DataRecipe, archives: ExitStack, report: Report
+) -> Iterator[Member | Stream]:
     for path in map(Path, recipe.sources):
-        kind = recognized(path) if recipe.kind == "auto" else recipe.kind
+        kind = recognize(path) if recipe.kind == "auto" else recipe.kind
         layout = LAYOUTS[kind]
         if not layout.fits(path):
             raise InputError(
-                f"{path} is not {layout.what} (data.kind = {kind!r}); set it to 'auto'"
+                f"{path} is not {layout.description} (data.kind = {kind!r}); set it to 'auto'"
             )
         if kind not in _PLAIN:
-            report(f"{path.name}: {layout.what}")
-        tests = 0
+            report(f"{path.name}: {layout.description}")
+        test_count = 0
         for member in layout.members(Source(path, recipe.frames_per_s, archives)):
             if isinstance(member, Member) and member.part == TEST:
-                tests += 1
+                test_count += 1
             else:
                 yield member
-        if tests:
-            report(f"{path.name}: {tests} photos are its test set and left out")
+        if test_count:
+            report(f"{path.name}: {test_count} photos are its test set and left out")
 
 
-def recognized(path: Path) -> SourceKind:
+def recognize(path: Path) -> SourceKind:
     """The first layout of the table that fits. Raises InputError where none does."""
     for kind, layout in LAYOUTS.items():
         if layout.fits(path):
@@ -134,13 +138,13 @@ def recognized(path: Path) -> SourceKind:
 
 def source_files(path: Path) -> list[Path]:
     """The files of a folder that its photos may come from: those that a cache depends on."""
-    beside = (
+    other_files = (
         file
         for file in path.rglob("*")
         if (is_film(file) or is_archive(file) or file.suffix in (".npy", ".json", ".csv", ".txt"))
         and file.is_file()
     )
-    return [*picture_files(path), *sorted(beside)]
+    return [*picture_files(path), *sorted(other_files)]
 
 
 def _folder(source: Source) -> Iterator[Member | Stream]:
@@ -149,27 +153,27 @@ def _folder(source: Source) -> Iterator[Member | Stream]:
     for file in picture_files(path):
         yield Member(f"{path.name}/{file.relative_to(path).as_posix()}", file.read_bytes)
     for file in sorted(file for file in path.rglob("*") if file.is_file()):
-        inside = source._replace(path=file)
+        nested_source = source._replace(path=file)
         if is_film(file):
-            found, streamed = layouts.film(inside), True
+            all_members, is_stream = layouts.film(nested_source), True
         elif is_archive(file):
-            streamed = _is_tar(file)
-            found = _tar(inside) if streamed else _zip(inside)
+            is_stream = _is_tar(file)
+            all_members = _tar(nested_source) if is_stream else _zip(nested_source)
         else:
             continue
-        members = _inside(found, path.name, file.name)
-        if streamed:
+        members = _nested_members(all_members, path.name, file.name)
+        if is_stream:
             yield Stream(members)
         else:
             yield from members
 
 
-def _inside(found: Iterator[Member], folder: str, file: str) -> Iterator[Member]:
+def _nested_members(all_members: Iterator[Member], folder: str, file: str) -> Iterator[Member]:
     """Those of one film or archive of a folder. A broken one is a photo that cannot be read, not
     the end.
     """
     try:
-        for member in found:
+        for member in all_members:
             yield member._replace(name=f"{folder}/{member.name}")
     except InputError as error:
         yield Member(f"{folder}/{file}", _Refusal(str(error)))
@@ -212,7 +216,7 @@ def _tar(source: Source) -> Iterator[Member]:
         raise InputError(f"cannot read {path} as a tar file of photos: {error}") from error
 
 
-def _streamed(
+def _as_stream(
     members: Callable[[Source], Iterator[Member]],
 ) -> Callable[[Source], Iterator[Stream]]:
     return lambda source: iter((Stream(members(source)),))
@@ -223,9 +227,9 @@ def _is_tar(path: Path) -> bool:
 
 
 LAYOUTS: Mapping[SourceKind, Layout] = {
-    "film": Layout(is_film, _streamed(layouts.film), "a film"),
+    "film": Layout(is_film, _as_stream(layouts.film), "a film"),
     "zip": Layout(lambda path: path.is_file() and zipfile.is_zipfile(path), _zip, "a zip file"),
-    "tar": Layout(_is_tar, _streamed(_tar), "a tar file"),
+    "tar": Layout(_is_tar, _as_stream(_tar), "a tar file"),
     "mirflickr-npy": Layout(
         layouts.is_mirflickr_npy, layouts.mirflickr_npy, "MIRFLICKR-25k as L and ab arrays"
     ),

@@ -1,3 +1,3 @@
-"""Losses: the terms, the adversarial part, and the pictures that both look at."""
+"""Losses: the table of them, those of the GAN, and what they are computed from."""
 
 from __future__ import annotations

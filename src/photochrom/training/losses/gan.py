@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photochrom.nets.contract import AB_SCALE, Critic
+from photochrom.nets.contract import AB_SCALE, Discriminator
 
 GanMode = Literal["hinge", "bce", "wgan-gp"]
 
@@ -67,7 +67,7 @@ GAN_LOSSES: Mapping[GanMode, GanLoss] = {
 }
 
 
-def score_pair(discriminator: Critic, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+def score_pair(discriminator: Discriminator, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """The discriminator's scores of true and of generated pictures, (N, 1, h, w) each.
 
     real, fake: (N, 3, H, W) CIELAB. They are judged in one batch, but for a discriminator with
@@ -79,7 +79,7 @@ def score_pair(discriminator: Critic, real: Tensor, fake: Tensor) -> tuple[Tenso
     return scores_real, scores_fake
 
 
-def gradient_penalty(discriminator: Critic, real: Tensor, fake: Tensor) -> Tensor:
+def gradient_penalty(discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor:
     """Mean of (‖gradient of the picture's mean score‖₂ − 1)², between true and generated pictures.
 
     real, fake: (N, 3, H, W) CIELAB with the same L. The gradient is one in ab / 110, the colours'

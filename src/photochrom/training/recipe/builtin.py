@@ -13,7 +13,7 @@ from photochrom.training.recipe.file import read_table
 
 _FOLDER = Path(__file__).parents[1] / "recipes"
 _ENDING = ".toml"
-_TOLD = ("paper", "cost", "outcome")
+_LISTING_KEYS = ("paper", "cost", "outcome")
 
 
 def recipe_names() -> list[str]:
@@ -31,8 +31,8 @@ def recipe_path(recipe: str | os.PathLike[str]) -> Path:
         return path
     names = recipe_names()
     if path.name not in names:
-        close = difflib.get_close_matches(path.name, names, n=1)
-        guess = f"did you mean {close[0]!r}? " if close else ""
+        matches = difflib.get_close_matches(path.name, names, n=1)
+        guess = f"did you mean {matches[0]!r}? " if matches else ""
         raise RecipeError(
             f"there is no recipe called {path.name!r}; {guess}photochrom train --list shows all "
             "that there are, and a file's name ends in .toml"
@@ -46,7 +46,7 @@ def list_recipes() -> str:
     for name in recipe_names():
         table = recipe_table(name)
         lines = [f"{name}: {table.get('summary', '')}"]
-        lines += [f"  {key}: {table[key]}" for key in _TOLD if key in table]
+        lines += [f"  {key}: {table[key]}" for key in _LISTING_KEYS if key in table]
         blocks.append("\n".join(lines))
     return "\n".join(blocks)
 

@@ -84,8 +84,8 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         args = typing.get_args(kind)
         if args[-1] is not Ellipsis and len(args) != len(value):
             raise RecipeError(f"{where} must have {len(args)} entries, got {value!r}")
-        inner = args[0]
-        return tuple(_value(inner, v, f"{where}.{i}") for i, v in enumerate(value))
+        kind_inside = args[0]
+        return tuple(_value(kind_inside, v, f"{where}.{i}") for i, v in enumerate(value))
     if origin is Literal:
         if value not in typing.get_args(kind):
             raise RecipeError(f"{where} must be one of {typing.get_args(kind)}, got {value!r}")

@@ -46,12 +46,12 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     table = rename_old_keys(read_table(path))
     budget = _BUDGET in table and not _has_shares(table)
-    given: set[str] = set()
+    earlier_keys: set[str] = set()
     for override in overrides:
-        given.add(_apply(table, override, given))
+        earlier_keys.add(_set_value(table, override, earlier_keys))
     table.setdefault("name", path.stem)
     recipe = build(Recipe, table)
-    if (budget or _BUDGET in given) and not _has_shares(table):
+    if (budget or _BUDGET in earlier_keys) and not _has_shares(table):
         raise RecipeError(
             f"{_BUDGET} is {recipe.budget_images}, and no stage has a share of it: set share in "
             f"place of images or minutes in the stages, or leave {_BUDGET} out"
@@ -61,7 +61,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
             f"rounds is {recipe.rounds}, and no stage is repeated: set repeated = true in the "
             "stages that the rounds go through, or leave rounds out"
         )
-    return _measured(_resolve(recipe, path.parent.resolve()))
+    return _lengths_in_images(_resolve(recipe, path.parent.resolve()))
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -92,19 +92,19 @@ def _plain(value: Any) -> Any:
     return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 
-def _apply(table: dict[str, Any], override: str, given: Set[str]) -> str:
+def _set_value(table: dict[str, Any], override: str, earlier_keys: Set[str]) -> str:
     """Set one value in place; returns its key. given: the keys that were set before."""
     key, equals, text = override.partition("=")
     if not equals:
         raise RecipeError(f"--set wants key=value, got {override!r}")
     key, value = key.strip(), read_value(text)
-    *parents, last = key.split(".")
-    plain = ".".join(part for part in (*parents, last) if not part.isdigit())
-    last, value = OLD_KEYS.get(plain, last), rename_old_keys(value, plain)
-    if plain in _FILE_KEYS:
-        value = value if _is_name(value) else _from_here(value)
+    *path_parts, last = key.split(".")
+    plain_key = ".".join(part for part in (*path_parts, last) if not part.isdigit())
+    last, value = OLD_KEYS.get(plain_key, last), rename_old_keys(value, plain_key)
+    if plain_key in _FILE_KEYS:
+        value = value if _is_name(value) else _from_working_directory(value)
     node: Any = table
-    for part in parents:
+    for part in path_parts:
         if isinstance(node, list):
             node = node[_index(part, node, key)]
         elif isinstance(node, dict):
@@ -112,19 +112,19 @@ def _apply(table: dict[str, Any], override: str, given: Set[str]) -> str:
     if isinstance(node, list):
         node[_index(last, node, key)] = value
     elif isinstance(node, dict):
-        if plain in _LENGTHS and value:
-            _clear_lengths(node, ".".join(parents), given)
+        if plain_key in _LENGTHS and value:
+            _clear_lengths(node, ".".join(path_parts), earlier_keys)
         node[last] = value
     else:
-        raise RecipeError(f"--set {key}: {'.'.join(parents)} is a single value, not a table")
+        raise RecipeError(f"--set {key}: {'.'.join(path_parts)} is a single value, not a table")
     return key
 
 
-def _clear_lengths(stage: dict[str, Any], name: str, given: Set[str]) -> None:
+def _clear_lengths(stage: dict[str, Any], name: str, earlier_keys: Set[str]) -> None:
     """Remove the lengths that a recipe's file has; those that are given contradict each other."""
     for length in _LENGTHS:
         key = length.rpartition(".")[2]
-        if f"{name}.{key}" not in given:
+        if f"{name}.{key}" not in earlier_keys:
             stage.pop(key, None)
 
 
@@ -136,11 +136,11 @@ def _has_shares(table: Mapping[str, Any]) -> bool:
     )
 
 
-def _from_here(value: Any) -> Any:
+def _from_working_directory(value: Any) -> Any:
     """A file name, or a list of them, made absolute."""
     if isinstance(value, list):
-        return [_from_here(v) for v in value]
-    return str(Path.cwd() / _expanded(value)) if isinstance(value, str) and value else value
+        return [_from_working_directory(v) for v in value]
+    return str(Path.cwd() / _expand(value)) if isinstance(value, str) and value else value
 
 
 def _is_name(value: Any) -> bool:
@@ -156,7 +156,7 @@ def _index(part: str, node: Sequence[Any], key: str) -> int:
 
 def _resolve(recipe: Recipe, folder: Path) -> Recipe:
     def absolute(name: str) -> str:
-        return str((folder / _expanded(name)).resolve()) if name else ""
+        return str((folder / _expand(name)).resolve()) if name else ""
 
     def name_or_file(name: str) -> str:
         return name if _is_name(name) else absolute(name)
@@ -168,7 +168,7 @@ def _resolve(recipe: Recipe, folder: Path) -> Recipe:
         data=dataclasses.replace(
             recipe.data,
             sources=tuple(absolute(s) for s in recipe.data.sources),
-            cache=_expanded(recipe.data.cache),
+            cache=_expand(recipe.data.cache),
             validation_list=absolute(recipe.data.validation_list),
         ),
         net=dataclasses.replace(
@@ -179,30 +179,32 @@ def _resolve(recipe: Recipe, folder: Path) -> Recipe:
     )
 
 
-def _measured(recipe: Recipe) -> Recipe:
+def _lengths_in_images(recipe: Recipe) -> Recipe:
     """The recipe with its rounds written out and its stages' shares as images.
 
     What was read from a file is a plan for any budget; what a run and its checkpoint hold is this.
     """
     stages: list[Stage] = []
-    for stage, again in _rounds(recipe):
+    for stage, round_number in _stages_by_round(recipe):
         share = stage.share / recipe.rounds if stage.repeated else stage.share
         images = max(1, round(share * recipe.budget_images)) if share else stage.images
-        name = f"{stage.name}-{again}" if stage.repeated and recipe.rounds > 1 else stage.name
+        name = (
+            f"{stage.name}-{round_number}" if stage.repeated and recipe.rounds > 1 else stage.name
+        )
         stages.append(dataclasses.replace(stage, name=name, images=images, share=0.0))
     return dataclasses.replace(recipe, stages=tuple(stages))
 
 
-def _rounds(recipe: Recipe) -> Iterator[tuple[Stage, int]]:
+def _stages_by_round(recipe: Recipe) -> Iterator[tuple[Stage, int]]:
     """Every stage with the number of its round; a block of repeated ones comes several times."""
     for repeated, block in itertools.groupby(recipe.stages, lambda stage: stage.repeated):
         stages = list(block)
-        for again in range(1, recipe.rounds + 1 if repeated else 2):
-            yield from ((stage, again) for stage in stages)
+        for round_number in range(1, recipe.rounds + 1 if repeated else 2):
+            yield from ((stage, round_number) for stage in stages)
 
 
-def _expanded(name: str) -> str:
-    expanded = os.path.expandvars(name)
-    if "$" in expanded:
+def _expand(name: str) -> str:
+    path = os.path.expandvars(name)
+    if "$" in path:
         raise RecipeError(f"{name!r} names an environment variable that is not set; set it")
-    return expanded
+    return path

@@ -25,7 +25,7 @@ class Curves:
         known = np.isfinite(self.columns[x]) & np.isfinite(self.columns[y])
         return self.columns[x][known], self.columns[y][known]
 
-    def begins(self) -> list[tuple[int, str]]:
+    def stage_starts(self) -> list[tuple[int, str]]:
         """Row and name of each stage's beginning."""
         return [
             (row, name)

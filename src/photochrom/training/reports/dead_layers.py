@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from photochrom.nets.contract import ColorNet
 
-_SAME = 1e-5
+_TOLERANCE = 1e-5
 """A channel whose values differ by no more than this share of the largest is constant."""
 
 
@@ -26,9 +26,9 @@ class StageWatch:
 
     def __init__(self, net: ColorNet) -> None:
         self._stages = net.encoder_stages()
-        self._seen: dict[str, int] = {}
-        self._least: dict[str, Tensor] = {}
-        self._most: dict[str, Tensor] = {}
+        self._picture_counts: dict[str, int] = {}
+        self._lowest: dict[str, Tensor] = {}
+        self._highest: dict[str, Tensor] = {}
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
 
     def __enter__(self) -> StageWatch:
@@ -40,26 +40,27 @@ class StageWatch:
         for hook in self._hooks:
             hook.remove()
 
-    def dead(self) -> list[str]:
+    def dead_stages(self) -> list[str]:
         """Names of the stages that answered the same to every picture, in the network's order; none
         where there were fewer than two pictures.
         """
         return [
             name
             for name in self._stages
-            if self._seen.get(name, 0) > 1 and _same(self._least[name], self._most[name])
+            if self._picture_counts.get(name, 0) > 1
+            and _is_constant(self._lowest[name], self._highest[name])
         ]
 
     def _hook(self, name: str) -> Any:
-        def look(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            least, most = output.detach().aminmax(dim=0)
-            if name in self._seen:
-                least = torch.minimum(least, self._least[name])
-                most = torch.maximum(most, self._most[name])
-            self._least[name], self._most[name] = least, most
-            self._seen[name] = self._seen.get(name, 0) + len(output)
+        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            lowest, highest = output.detach().aminmax(dim=0)
+            if name in self._picture_counts:
+                lowest = torch.minimum(lowest, self._lowest[name])
+                highest = torch.maximum(highest, self._highest[name])
+            self._lowest[name], self._highest[name] = lowest, highest
+            self._picture_counts[name] = self._picture_counts.get(name, 0) + len(output)
 
-        return look
+        return hook
 
 
 class LayerWatch:
@@ -75,8 +76,8 @@ class LayerWatch:
             for name, module in net.named_modules()
             if isinstance(module, nn.Conv2d) and not name.startswith(without)
         ]
-        self._least: dict[str, Tensor] = {}
-        self._most: dict[str, Tensor] = {}
+        self._lowest: dict[str, Tensor] = {}
+        self._highest: dict[str, Tensor] = {}
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
 
     def __enter__(self) -> LayerWatch:
@@ -88,31 +89,31 @@ class LayerWatch:
         for hook in self._hooks:
             hook.remove()
 
-    def dead(self) -> list[str]:
+    def dead_layers(self) -> list[str]:
         """Names of the convolutions of which no channel told one place of a picture from another,
         in the network's order.
         """
-        return [name for name, _ in self._layers if name in self._most and self._is_dead(name)]
+        return [name for name, _ in self._layers if name in self._highest and self._is_dead(name)]
 
     def _is_dead(self, name: str) -> bool:
-        return _same(self._least[name], self._most[name])
+        return _is_constant(self._lowest[name], self._highest[name])
 
     def _hook(self, name: str) -> Any:
-        def look(_layer: nn.Module, _inputs: Any, output: Tensor) -> None:
-            least, most = _range(output.detach())
-            if name in self._most:
-                least = torch.minimum(least, self._least[name])
-                most = torch.maximum(most, self._most[name])
-            self._least[name], self._most[name] = least, most
+        def hook(_layer: nn.Module, _inputs: Any, output: Tensor) -> None:
+            lowest, highest = _range(output.detach())
+            if name in self._highest:
+                lowest = torch.minimum(lowest, self._lowest[name])
+                highest = torch.maximum(highest, self._highest[name])
+            self._lowest[name], self._highest[name] = lowest, highest
 
-        return look
+        return hook
 
 
-def _same(least: Tensor, most: Tensor) -> bool:
-    return bool((most - least <= _SAME * torch.maximum(most.abs(), least.abs())).all())
+def _is_constant(lowest: Tensor, highest: Tensor) -> bool:
+    return bool((highest - lowest <= _TOLERANCE * torch.maximum(highest.abs(), lowest.abs())).all())
 
 
 def _range(output: Tensor) -> tuple[Tensor, Tensor]:
     """Least and largest value of each channel. output: (N, C, h, w)."""
-    least, most = output.transpose(0, 1).flatten(1).aminmax(dim=1)
-    return least, most
+    lowest, highest = output.transpose(0, 1).flatten(1).aminmax(dim=1)
+    return lowest, highest

@@ -42,9 +42,12 @@ def write_report(run: Path, out: Path, recipe: Mapping[str, Any]) -> Path:
     template = files("photochrom.training.reports").joinpath("run_report.html")
     page = template.read_text(encoding="utf-8")
     _, images = curves.losses.pairs("step", "images")
-    seen = f"{images[-1]:,.0f} image views" if len(images) else "nothing logged yet"
+    views_text = f"{images[-1]:,.0f} image views" if len(images) else "nothing logged yet"
     network = recipe["net"]["name"]
-    facts = [recipe.get("summary", ""), f"Network {network}, seed {recipe.get('seed')}, {seen}."]
+    facts = [
+        recipe.get("summary", ""),
+        f"Network {network}, seed {recipe.get('seed')}, {views_text}.",
+    ]
     text = Template(page).substitute(
         title=escape(f"Run {run.resolve().name}: {recipe['name']}"),
         facts="\n".join(f"<p>{escape(fact)}</p>" for fact in facts if fact),
@@ -62,7 +65,7 @@ def _sections(run: Path, out: Path, epochs: Curves, validation: Curves) -> Itera
     if grids:
         alt = "held-out photos: grey, coloured, true"
         yield f"<h2>Grey, coloured, true ({escape(grids[-1].stem)})</h2>"
-        yield _image(_smaller(grids[-1]), "image/jpeg", alt)
+        yield _image(_thumbnail_jpeg(grids[-1]), "image/jpeg", alt)
     for name in PLOTS:
         path = out / FOLDER / f"{name}.png"
         if path.is_file():
@@ -74,11 +77,11 @@ def _sections(run: Path, out: Path, epochs: Curves, validation: Curves) -> Itera
 
 
 def _image(data: bytes, kind: str, alt: str) -> str:
-    encoded = base64.b64encode(data).decode()
-    return f'<img src="data:{kind};base64,{encoded}" alt="{escape(alt)}" loading="lazy">'
+    base64_text = base64.b64encode(data).decode()
+    return f'<img src="data:{kind};base64,{base64_text}" alt="{escape(alt)}" loading="lazy">'
 
 
-def _smaller(grid: Path) -> bytes:
+def _thumbnail_jpeg(grid: Path) -> bytes:
     with Image.open(grid) as file_picture:
         picture = file_picture.convert("RGB")
     picture.thumbnail((_GRID_PX, 10 * _GRID_PX), Image.Resampling.LANCZOS)
@@ -92,12 +95,12 @@ def _table(table: Curves) -> str:
     head = "".join(f"<th>{escape(key)}</th>" for key in ("stage", *keys))
     rows = []
     for row, stage in enumerate(table.stages):
-        cells: Sequence[str] = [_figure(table.columns[key][row]) for key in keys]
+        cells: Sequence[str] = [_number_text(table.columns[key][row]) for key in keys]
         rows.append("".join(f"<td>{escape(cell)}</td>" for cell in (stage, *cells)))
     return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
 
 
-def _figure(value: float) -> str:
+def _number_text(value: float) -> str:
     if value != value:  # not a number: the stage has no such loss
         return ""
     return f"{value:.0f}" if value == int(value) and abs(value) >= 1 else f"{value:.4g}"

@@ -45,8 +45,8 @@ def seconds_left(stages: Sequence[Stage], position: Position, rate: float) -> fl
 
     rate: images/s of late; above 0.
     """
-    left = 0.0
+    seconds = 0.0
     for number, stage in enumerate(stages[position.stage :]):
         share = 1.0 if number else 1.0 - stage_share(stage, position)
-        left += share * (stage.images / rate + 60 * stage.minutes)
-    return left
+        seconds += share * (stage.images / rate + 60 * stage.minutes)
+    return seconds

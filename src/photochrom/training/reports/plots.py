@@ -56,9 +56,9 @@ class RunCurves:
             return steps
         # Nothing was seen at step 0, and beyond the last row the pace stays what it was.
         per_step = images[-1] / max(known[-1], 1.0)
-        inside = np.interp(steps, np.append(0.0, known), np.append(0.0, images))
-        beyond = np.clip(steps - known[-1], 0.0, None) * per_step
-        return np.asarray((inside + beyond) / 1e3, np.float64)
+        interpolation = np.interp(steps, np.append(0.0, known), np.append(0.0, images))
+        extrapolation = np.clip(steps - known[-1], 0.0, None) * per_step
+        return np.asarray((interpolation + extrapolation) / 1e3, np.float64)
 
 
 def read_run(run: Path) -> RunCurves:
@@ -78,7 +78,7 @@ def write_plots(run: Path, out: Path) -> list[Path]:
     Raises OutputError where a file cannot be written.
     """
     curves = read_run(run)
-    written = []
+    files = []
     for name, draw in PLOTS.items():
         figure = draw(run, curves)
         if figure is not None:
@@ -87,8 +87,8 @@ def write_plots(run: Path, out: Path) -> list[Path]:
             data = io.BytesIO()
             figure.savefig(data, format="png", dpi=_DPI)
             write_atomically(path, data.getvalue(), overwrite=True)
-            written.append(path)
-    return written
+            files.append(path)
+    return files
 
 
 def _losses(_: Path, curves: RunCurves) -> Figure | None:
@@ -100,17 +100,17 @@ def _critic(_: Path, curves: RunCurves) -> Figure | None:
     """Both judgements in one panel: where they meet the critic has lost, far apart it has won."""
     if not len(curves.losses.pairs("step", "D_x")[0]):
         return None
-    figure, (axes, *more) = _panels(1 + ("loss_D" in curves.losses.columns))
+    figure, (axes, *loss_axes) = _panels(1 + ("loss_D" in curves.losses.columns))
     for key, label, color in (
         ("D_x", "D(x): true photos", _BLUE),
         ("D_Gz", "D(G(z)): coloured ones", _ORANGE),
     ):
         _line(axes, curves, curves.losses, key, color, label)
-    _dress(axes, curves, "what the critic says (probability, or score)")
+    _style_axes(axes, curves, "what the critic says (probability, or score)")
     axes.legend(frameon=False, fontsize=8)
-    for other in more:
+    for other in loss_axes:
         _line(other, curves, curves.losses, "loss_D", _BLUE)
-        _dress(other, curves, "loss_D")
+        _style_axes(other, curves, "loss_D")
     return figure
 
 
@@ -162,10 +162,12 @@ def _colors(run: Path, _: RunCurves) -> Figure | None:
         axes.set_xlabel("a", fontsize=8)
         axes.set_ylabel("b", fontsize=8)
     middles = np.arange(-BIN_LIMIT, BIN_LIMIT, BIN_UNITS) + BIN_UNITS / 2
-    for axes, channel, summed in ((panels[2], "a", 1), (panels[3], "b", 0)):
+    for axes, channel, axis in ((panels[2], "a", 1), (panels[3], "b", 0)):
         for (name, share), color in zip(shares.items(), (_BLUE, _ORANGE)):
-            along = share.sum(axis=summed)
-            axes.plot(middles, np.maximum(along, floor), color=color, label=name, linewidth=1.2)
+            share_along_axis = share.sum(axis=axis)
+            axes.plot(
+                middles, np.maximum(share_along_axis, floor), color=color, label=name, linewidth=1.2
+            )
         axes.set_yscale("log")
         axes.set_title(f"share of pixels by {channel}", fontsize=9)
         axes.legend(frameon=False, fontsize=8)
@@ -233,7 +235,7 @@ def _small_multiples(
     figure, panels = _panels(len(keys))
     for axes, key in zip(panels, keys, strict=True):
         _line(axes, curves, table, key, _BLUE)
-        _dress(axes, curves, (titles or {}).get(key, key))
+        _style_axes(axes, curves, (titles or {}).get(key, key))
     return figure
 
 
@@ -270,18 +272,18 @@ def _line(
     missing = np.diff(np.searchsorted(table.columns["step"], steps)) > _MISSING_ROWS
     gaps = np.flatnonzero(missing) + 1
     images, values = (np.insert(known, gaps, np.nan) for known in (images, values))
-    mark = "o" if len(steps) < 40 else ""
-    axes.plot(images, values, color=color, label=label, linewidth=1.2, marker=mark, ms=2.5)
+    marker = "o" if len(steps) < 40 else ""
+    axes.plot(images, values, color=color, label=label, linewidth=1.2, marker=marker, ms=2.5)
 
 
-def _dress(axes: Axes, curves: RunCurves, title: str) -> None:
+def _style_axes(axes: Axes, curves: RunCurves, title: str) -> None:
     """Title, axis and the borders of the stages."""
     axes.set_title(title, fontsize=9)
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
-    logged = "images" in curves.losses.columns
-    axes.set_xlabel("images seen, thousands" if logged else "step", fontsize=8)
+    has_images = "images" in curves.losses.columns
+    axes.set_xlabel("images seen, thousands" if has_images else "step", fontsize=8)
     steps = curves.losses.columns.get("step", np.empty(0))
-    for row, _ in curves.losses.begins()[1:]:
-        at = curves.images(steps[row - 1 : row])
-        axes.axvline(float(at[0]), color=_SOFT, linewidth=0.6, linestyle=":")
+    for row, _ in curves.losses.stage_starts()[1:]:
+        border = curves.images(steps[row - 1 : row])
+        axes.axvline(float(border[0]), color=_SOFT, linewidth=0.6, linestyle=":")

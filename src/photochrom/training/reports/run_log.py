@@ -16,11 +16,11 @@ from photochrom.training.checkpoint import Position
 from photochrom.training.optimizers import lr_share
 from photochrom.training.recipe.stage import Stage
 from photochrom.training.reports.pace import Window
-from photochrom.training.reports.validation import LossLog
+from photochrom.training.reports.validation import ScalarLog
 
 
 @dataclass
-class Sums:
+class LossSums:
     """What the next rows will be the means of: since the last row, and since the epoch began."""
 
     window: Window = field(default_factory=Window)
@@ -31,35 +31,35 @@ class Sums:
         return {"window": vars(self.window), "epoch": vars(self.epoch)}
 
     @classmethod
-    def of(cls, state: Mapping[str, Any]) -> Sums:
+    def from_state(cls, state: Mapping[str, Any]) -> LossSums:
         """The way back; early checkpoints lack one or both, and their first rows cover less."""
         return cls(Window(**state.get("window", {})), Window(**state.get("epoch", {})))
 
 
-class Journal:
+class RunLog:
     """The tables of a run while it is entered: losses, epochs, validation."""
 
     def __init__(
         self,
         run: Path,
-        sums: Sums,
+        sums: LossSums,
         log_steps: int,
         epoch_images: int,
         report: Callable[[str], None],
     ) -> None:
         self._run, self._sums, self._report = run, sums, report
         self._log_steps, self._epoch_images = log_steps, epoch_images
-        self._open = ExitStack()
-        self._logs: dict[str, LossLog] = {}
+        self._stack = ExitStack()
+        self._logs: dict[str, ScalarLog] = {}
 
-    def begin(self, position: Position, writes: bool) -> Journal:
+    def open(self, position: Position, is_writer: bool) -> RunLog:
         """Open the tables and drop what stands in them after this position."""
-        for name in ("losses", "epochs", "validation") if writes else ():
-            log = LossLog(self._run, name, position.step, "epoch/" if name == "epochs" else "")
-            self._logs[name] = self._open.enter_context(closing(log))
+        for name in ("losses", "epochs", "validation") if is_writer else ():
+            log = ScalarLog(self._run, name, position.step, "epoch/" if name == "epochs" else "")
+            self._logs[name] = self._stack.enter_context(closing(log))
         return self
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> RunLog:
         return self
 
     def __exit__(
@@ -68,16 +68,16 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._open.close()
+        self._stack.close()
 
     def step(
         self,
         position: Position,
-        seen: int,
+        images: int,
         stage: Stage,
         values: dict[str, float],
         rate: float,
-        done: float,
+        share: float,
     ) -> None:
         """Take down a step.
 
@@ -87,9 +87,12 @@ class Journal:
         self._sums.window.add(values, rate)
         self._sums.epoch.add(values, rate)
         if position.step % self._log_steps == 0:
-            row = self._sums.window.take() | {"lr": stage.lr * lr_share(stage, done)}
+            row = self._sums.window.take() | {"lr": stage.lr * lr_share(stage, share)}
             self.add("losses", position, stage, row | {"images": float(position.images)})
-        if position.images // self._epoch_images != (position.images - seen) // self._epoch_images:
+        if (
+            position.images // self._epoch_images
+            != (position.images - images) // self._epoch_images
+        ):
             self._end_epoch(position.images // self._epoch_images, position, stage)
 
     def end_stage(self, position: Position, stage: Stage) -> None:
@@ -101,8 +104,8 @@ class Journal:
             return
         means = self._sums.epoch.take()
         self.add("epochs", position, stage, {"epoch": number, "images": position.images} | means)
-        told = ", ".join(f"{k} {v:.3f}" for k, v in means.items() if k.startswith(("loss_", "D_")))
-        self._report(f"epoch {number}, {stage.name}: {told}")
+        text = ", ".join(f"{k} {v:.3f}" for k, v in means.items() if k.startswith(("loss_", "D_")))
+        self._report(f"epoch {number}, {stage.name}: {text}")
 
     def add(self, name: str, position: Position, stage: Stage, row: Mapping[str, float]) -> None:
         """A row of the table of this name."""

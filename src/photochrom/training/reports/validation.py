@@ -27,7 +27,7 @@ _VALIDATION_SIDE = 192
 _BATCH = 16
 
 
-class LossLog:
+class ScalarLog:
     """Losses as CSV rows and TensorBoard scalars.
 
     On resuming, rows after the checkpoint's step are dropped, so that each step stands once.
@@ -42,16 +42,16 @@ class LossLog:
         if self._path.exists():
             # What a crash has cut short has no line end.
             lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-            whole = csv.DictReader(line for line in lines if line.endswith("\n"))
-            self._rows = [row for row in whole if int(row["step"]) <= step]
+            complete_rows = csv.DictReader(line for line in lines if line.endswith("\n"))
+            self._rows = [row for row in complete_rows if int(row["step"]) <= step]
             self._write_all()
 
     def add(self, step: int, values: Mapping[str, float], stage: str) -> None:
         """One row; ``values`` may gain columns from stage to stage."""
         row = {"step": str(step), "stage": stage, **{k: f"{v:.6g}" for k, v in values.items()}}
-        known = set().union(*self._rows) if self._rows else set()
+        columns = set().union(*self._rows) if self._rows else set()
         self._rows.append(row)
-        if set(row) <= known:
+        if set(row) <= columns:
             with self._path.open("a", newline="", encoding="utf-8") as file:
                 csv.DictWriter(file, self._columns()).writerow(row)
         else:
@@ -84,7 +84,7 @@ class Validation:
         side = max(multiple, _VALIDATION_SIDE // multiple * multiple)
         self._device = device
         self._grid = min(grid, len(photos))
-        views = [_center(photos[i], side) for i in range(len(photos))]
+        views = [_center_crop(photos[i], side) for i in range(len(photos))]
         self._rgb = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2)
 
     @torch.no_grad()
@@ -94,7 +94,7 @@ class Validation:
         """
         figures: list[Tensor] = []
         colors = ColorCounts()
-        shown: list[Tensor] = []
+        grid_rows: list[Tensor] = []
         for rgb8 in torch.split(self._rgb, _BATCH):
             rgb = rgb8.to(self._device).float() / 255.0
             lab = rgb_to_lab(rgb, axis=1)
@@ -103,34 +103,34 @@ class Validation:
             ab = torch.nn.functional.interpolate(
                 net(inputs).ab.float(), size=L.shape[2:], mode="bicubic", align_corners=False
             )
-            ours = compose(L, ab).clamp(0, 1)
+            output = compose(L, ab).clamp(0, 1)
             colors.add(true_ab, ab)
-            mse = (ours - rgb).square().mean(dim=(1, 2, 3))
+            mse = (output - rgb).square().mean(dim=(1, 2, 3))
             figures.append(
                 torch.stack(
                     [
                         -10 * torch.log10(mse + 1e-10),
                         (ab - true_ab).square().sum(dim=1).sqrt().mean(dim=(1, 2)),
-                        colorfulness(ours * 255.0),
+                        colorfulness(output * 255.0),
                         colorfulness(rgb * 255.0),
                     ]
                 )
             )
-            if len(shown) * _BATCH < self._grid:
+            if len(grid_rows) * _BATCH < self._grid:
                 grey = compose(L, torch.zeros_like(ab)).clamp(0, 1)
-                shown.append(torch.stack([grey, ours, rgb], dim=1).cpu())
-        psnr, error, ours_cf, true_cf = torch.cat(figures, dim=1).mean(dim=1).tolist()
+                grid_rows.append(torch.stack([grey, output, rgb], dim=1).cpu())
+        psnr, error, output_cf, true_cf = torch.cat(figures, dim=1).mean(dim=1).tolist()
         if self._grid:
-            _write_grid(torch.cat(shown)[: self._grid], grid_path)
+            _write_grid(torch.cat(grid_rows)[: self._grid], grid_path)
         colors.write(grid_path.parent)
         return {
             "validation_psnr": psnr,
             "validation_ab_error": error,
-            "validation_colourfulness_share": ours_cf / true_cf,
+            "validation_colourfulness_share": output_cf / true_cf,
         }
 
 
-def _center(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+def _center_crop(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     h, w = rgb.shape[:2]
     view = min(h, w)
     top, left = (h - view) // 2, (w - view) // 2

@@ -1,7 +1,7 @@
-"""DeOldify's critic: deep, spectrally normalised, with self-attention and dropout.
+"""DeOldify's discriminator: deep, spectrally normalised, with self-attention and dropout.
 
 Source: Antic, *DeOldify* (2019), ``custom_gan_critic``; the original looks at RGB, this one at
-scaled CIELAB like every critic here.
+scaled CIELAB like every discriminator here.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from torch import nn
 
 from photochrom.nets.layers import SelfAttention, with_spectral
-from photochrom.nets.patchgan import ScaledCritic
+from photochrom.nets.patchgan import ScaledDiscriminator
 
 
-class NoGanCritic(ScaledCritic):
+class NoGanDiscriminator(ScaledDiscriminator):
     """width: channels of the first layer (256 in the original). blocks: halvings after it.
 
     A score for each patch; the picture's sides are at least 2**(blocks + 3) px.

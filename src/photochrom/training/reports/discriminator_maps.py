@@ -12,21 +12,23 @@ import torch
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError
-from photochrom.nets.critics import build_critic
+from photochrom.nets.discriminators import build_discriminator
 from photochrom.training import checkpoint
 from photochrom.training.losses.inputs import in_gamut_lab
 from photochrom.training.recipe.stage import Stage
 from photochrom.training.recipe.toml import from_table
 
 
-class CriticMaps(NamedTuple):
+class DiscriminatorMaps(NamedTuple):
     """maps: (h, w) float32 for each picture. probability: else scores without bounds."""
 
     maps: list[NDArray[np.float32]]
     probability: bool
 
 
-def critic_maps(path: Path, pictures: Sequence[NDArray[np.uint8]]) -> CriticMaps | None:
+def discriminator_maps(
+    path: Path, pictures: Sequence[NDArray[np.uint8]]
+) -> DiscriminatorMaps | None:
     """What the critic of a checkpoint says of some pictures; None where the run has no critic.
 
     pictures: (H, W, 3) uint8 sRGB, of any size: they are brought to the size at which the critic
@@ -34,23 +36,23 @@ def critic_maps(path: Path, pictures: Sequence[NDArray[np.uint8]]) -> CriticMaps
     """
     _, table, state = checkpoint.load(path)
     recipe = from_table(table)
-    judged = [stage for stage in recipe.stages if stage.adversarial]
-    if not judged or "critic" not in state:
+    adversarial_stages = [stage for stage in recipe.stages if stage.adversarial]
+    if not adversarial_stages or "critic" not in state:
         return None
-    critic = build_critic(recipe.critic.name, recipe.critic.options).eval()
+    discriminator = build_discriminator(recipe.critic.name, recipe.critic.options).eval()
     try:
-        critic.load_state_dict(state["critic"])
+        discriminator.load_state_dict(state["critic"])
     except RuntimeError as error:
         raise InputError(f"{path} does not hold the critic of its recipe: {error}") from error
-    stage = judged[-1]
+    stage = adversarial_stages[-1]
     with torch.no_grad():
-        scores = [critic(_seen(rgb, stage))[0, 0] for rgb in pictures]
+        scores = [discriminator(_discriminator_input(rgb, stage))[0, 0] for rgb in pictures]
     probability = stage.gan_mode == "bce"
     maps = [score.sigmoid() if probability else score for score in scores]
-    return CriticMaps([m.numpy() for m in maps], probability)
+    return DiscriminatorMaps([m.numpy() for m in maps], probability)
 
 
-def _seen(rgb: NDArray[np.uint8], stage: Stage) -> torch.Tensor:
+def _discriminator_input(rgb: NDArray[np.uint8], stage: Stage) -> torch.Tensor:
     """A picture as the critic gets it: (1, 3, h, w) CIELAB, the short side as in training."""
     short = stage.crop if stage.critic_view == "crop" else stage.loss_side
     scale = short / min(rgb.shape[:2])

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
-from fixtures.training import drawn_folder, losses_of
+from fixtures.training import drawn_folder, read_losses
 from torch import nn
 
 from photochrom.cli import OK, main
@@ -25,7 +25,7 @@ from photochrom.training import checkpoint
 from photochrom.training import distributed as ranks
 from photochrom.training.distributed import Ranks
 from photochrom.training.loop import Trainer
-from photochrom.training.models import Players
+from photochrom.training.models import Models
 from photochrom.training.recipe.toml import load_recipe
 
 pytestmark = pytest.mark.slow
@@ -98,15 +98,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_both_processes_hold_the_same_weights(folder: Path) -> None:
     first, second = (torch.load(folder / f"rank{i}.pt", weights_only=True) for i in range(2))
-    for player in ("net", "average", "critic"):
-        for key, value in first[player].items():
-            assert torch.equal(value, second[player][key]), key
+    for name in ("net", "average", "critic"):
+        for key, value in first[name].items():
+            assert torch.equal(value, second[name][key]), key
 
 
 def test_two_processes_learn_what_one_learns_from_the_doubled_batch(folder: Path) -> None:
-    alone, together = losses_of(folder / "one"), losses_of(folder / "two")
-    assert len(alone) == len(together) == 4
-    for one, two in zip(alone, together):
+    one_process, two_processes = read_losses(folder / "one"), read_losses(folder / "two")
+    assert len(one_process) == len(two_processes) == 4
+    for one, two in zip(one_process, two_processes):
         assert [one.pop("stage"), one.pop("images")] == [two.pop("stage"), two.pop("images")]
         assert {k: float(v) for k, v in two.items()} == pytest.approx(
             {k: float(v) for k, v in one.items()}, rel=1e-3
@@ -116,7 +116,7 @@ def test_two_processes_learn_what_one_learns_from_the_doubled_batch(folder: Path
         torch.testing.assert_close(states[1]["average"][key], value, atol=1e-4, rtol=1e-3)
 
 
-def synchronized(module: nn.Module) -> bool:
+def has_synchronized_norms(module: nn.Module) -> bool:
     return any(isinstance(part, nn.SyncBatchNorm) for part in module.modules())
 
 
@@ -130,30 +130,30 @@ def test_between_gpus_batch_norms_are_synchronised_but_not_those_of_the_average(
     monkeypatch.setattr(
         Ranks, "synchronize", lambda self, net: nn.SyncBatchNorm.convert_sync_batchnorm(net)
     )
-    players = Players.of(recipe, Ranks())
-    assert synchronized(players.net)
-    assert not synchronized(players.average)
-    assert synchronized(players.critic) is critic
-    for key, value in players.net.state_dict().items():
-        assert torch.equal(value, players.average.state_dict()[key]), key
+    models = Models.from_recipe(recipe, Ranks())
+    assert has_synchronized_norms(models.generator)
+    assert not has_synchronized_norms(models.average)
+    assert has_synchronized_norms(models.discriminator) is critic
+    for key, value in models.generator.state_dict().items():
+        assert torch.equal(value, models.average.state_dict()[key]), key
 
 
 def test_the_others_wait_for_hours_while_the_first_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     monkeypatch.setenv("WORLD_SIZE", "2")
     store = dist.HashStore()  # type: ignore[attr-defined]
     monkeypatch.setattr(ranks, "rendezvous", lambda *_, **__: iter([(store, 0, 2)]))
-    monkeypatch.setattr(dist, "init_process_group", lambda _backend, **given: told.update(given))
-    assert Ranks().count == 2
-    assert told["timeout"] >= timedelta(hours=12)
-    assert told["store"].timeout >= timedelta(hours=12)
+    monkeypatch.setattr(dist, "init_process_group", lambda _backend, **given: options.update(given))
+    assert Ranks().world_size == 2
+    assert options["timeout"] >= timedelta(hours=12)
+    assert options["store"].timeout >= timedelta(hours=12)
 
 
 @pytest.mark.parametrize("rank", ["0", "1"])
-def test_one_that_waits_in_vain_for_the_others_is_told_soon(
+def test_one_that_waits_in_vain_for_the_others_gives_up_soon(
     monkeypatch: pytest.MonkeyPatch, rank: str
 ) -> None:
-    assert timedelta(minutes=1) <= ranks._JOINING <= timedelta(minutes=30)
+    assert timedelta(minutes=1) <= ranks._JOIN_TIMEOUT <= timedelta(minutes=30)
     monkeypatch.setattr(ranks, "_JOINING", timedelta(seconds=1))
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = str(server.getsockname()[1])
@@ -164,9 +164,9 @@ def test_one_that_waits_in_vain_for_the_others_is_told_soon(
         Ranks()
 
 
-@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("is_first", [True, False])
 def test_only_the_first_shows_a_bar(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: bool
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_first: bool
 ) -> None:
     bars: list[bool] = []
 
@@ -177,10 +177,10 @@ def test_only_the_first_shows_a_bar(
 
     monkeypatch.setattr(importlib.import_module("photochrom.cli.train"), "TrainingProgress", Bar)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(Trainer, "first", first)
+    monkeypatch.setattr(Trainer, "is_first", is_first)
     monkeypatch.setattr(Trainer, "run", lambda self, progress: None)
     assert main(["train", str(folder / "r.toml"), "--run", str(tmp_path)]) == OK
-    assert bars == [first]
+    assert bars == [is_first]
 
 
 def test_only_the_first_writes(folder: Path) -> None:

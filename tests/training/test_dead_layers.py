@@ -21,27 +21,29 @@ def network() -> nn.Sequential:
 
 
 @torch.no_grad()
-def dead_of(net: nn.Module, *pictures: torch.Tensor, without: tuple[str, ...] = ()) -> list[str]:
+def find_dead_layers(
+    net: nn.Module, *pictures: torch.Tensor, without: tuple[str, ...] = ()
+) -> list[str]:
     with LayerWatch(net, without) as watch:
         for picture in pictures:
             net(picture)
-    return watch.dead()
+    return watch.dead_layers()
 
 
 def test_what_lies_behind_a_saturated_activation_is_dead() -> None:
     net, picture = network(), torch.rand(2, 1, 16, 16)
-    assert dead_of(net, picture) == []
+    assert find_dead_layers(net, picture) == []
     with torch.no_grad():
         nn.init.constant_(net[2].bias, 100.0)  # type: ignore[arg-type]
-    assert dead_of(net, picture) == ["4"]
+    assert find_dead_layers(net, picture) == ["4"]
 
 
 def test_pictures_are_looked_at_together() -> None:
     """A blank picture says nothing of a layer; another blank one tells the two apart."""
     net = network()
     black, white = torch.zeros(1, 1, 16, 16), torch.ones(1, 1, 16, 16)
-    assert dead_of(net, black) == ["0", "2", "4"]
-    assert dead_of(net, black, white) == []
+    assert find_dead_layers(net, black) == ["0", "2", "4"]
+    assert find_dead_layers(net, black, white) == []
 
 
 def test_a_watch_that_has_ended_watches_no_more() -> None:
@@ -50,7 +52,7 @@ def test_a_watch_that_has_ended_watches_no_more() -> None:
         pass
     with torch.no_grad():
         net(torch.zeros(1, 1, 16, 16))
-    assert watch.dead() == []
+    assert watch.dead_layers() == []
 
 
 def test_the_default_network_dies_where_its_encoder_does() -> None:
@@ -59,7 +61,7 @@ def test_the_default_network_dies_where_its_encoder_does() -> None:
         net.encoder.last.c.bias.fill_(100.0)  # type: ignore[union-attr, operator]
     x = torch.zeros(2, 4, 64, 64)
     x[:, :1] = 100 * torch.rand(2, 1, 64, 64)
-    assert "top.0" in dead_of(net, x)
+    assert "top.0" in find_dead_layers(net, x)
 
 
 def noise(number: int = 2) -> torch.Tensor:
@@ -73,7 +75,7 @@ def dead_stages(net: ColorNet, *batches: torch.Tensor) -> list[str]:
     with StageWatch(net) as watch:
         for batch in batches:
             net(batch)
-    return watch.dead()
+    return watch.dead_stages()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,7 @@ def test_one_dead_layer_is_no_dead_stage() -> None:
     with torch.no_grad():
         net.get_parameter("encoder.late.1.project.conv.weight").zero_()
         torch.nn.init.normal_(net.get_parameter("regress.weight"))
-    dead = dead_of(net, noise(), without=net.hint_layers)
+    dead = find_dead_layers(net, noise(), without=net.hint_layers)
     assert dead == ["encoder.late.1.project.conv"]
     assert dead_stages(net, noise()) == []
 
