@@ -74,6 +74,7 @@ def test_the_package_keeps_its_import_rules(copy: Path) -> None:
         ("color", "import PIL.Image", "color/ knows neither files nor networks"),
         ("nets", "import photochrom.engine", "nets/ are definitions"),
         ("training", "import onnxruntime", "training/ meets inference engines only behind engine/"),
+        ("training", "import photochrom.engine", "training/ learns without an engine"),
         ("cli", "import numpy", "Nothing is computed in cli/"),
         ("cli", "import photochrom.evaluation.summary", "Nothing is computed in cli/"),
         ("web", "import photochrom.color", "web/ computes no colour"),

@@ -68,7 +68,7 @@ folder = Path(sys.argv[1])
 trainer = Trainer(load_recipe(folder / "r.toml", ["stages.0.batch=4"]), folder / "two",
                   report=lambda line: None, threads=1)
 trainer.run(lambda *_: None)
-torch.save(trainer._players.state_dict(), folder / f"rank{os.environ['RANK']}.pt")
+torch.save(trainer._models.state_dict(), folder / f"rank{os.environ['RANK']}.pt")
 """
 
 
@@ -154,7 +154,7 @@ def test_one_that_waits_in_vain_for_the_others_gives_up_soon(
     monkeypatch: pytest.MonkeyPatch, rank: str
 ) -> None:
     assert timedelta(minutes=1) <= ranks._JOIN_TIMEOUT <= timedelta(minutes=30)
-    monkeypatch.setattr(ranks, "_JOINING", timedelta(seconds=1))
+    monkeypatch.setattr(ranks, "_JOIN_TIMEOUT", timedelta(seconds=1))
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = str(server.getsockname()[1])
     where = {"WORLD_SIZE": "2", "RANK": rank, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free}

@@ -25,8 +25,7 @@ from photochrom.training.recipe.builtin import recipe_path
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.stage import Stage
 from photochrom.training.recipe.toml import load_recipe
-from photochrom.training.reports.pace import seconds_left
-from photochrom.training.reports.validation import ScalarLog
+from photochrom.training.reports.run_log import ScalarLog, seconds_left
 from photochrom.training.step import StageStep
 
 pytestmark = pytest.mark.slow
@@ -35,7 +34,7 @@ SMOKE = recipe_path("smoke")
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from training.test_resume import smoke, trainer_of
+from training.test_resume import make_trainer, smoke
 
 def progress(trainer, *_):
     if trainer.position.step == 7:
@@ -43,7 +42,7 @@ def progress(trainer, *_):
     if trainer.position.step == 9:
         os.kill(os.getpid(), signal.SIGKILL)
 
-trainer_of(smoke(Path(sys.argv[1])), Path(sys.argv[2])).run(progress)
+make_trainer(smoke(Path(sys.argv[1])), Path(sys.argv[2])).run(progress)
 """
 
 

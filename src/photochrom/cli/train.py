@@ -152,7 +152,7 @@ class TrainingProgress:
             self._bar.close()
 
     def show(self, trainer: Trainer, share: float, rate: float) -> None:
-        """Called after every step; done: share of the stage, rate: images/s."""
+        """Called after every step; share: of the stage that is over, rate: images/s."""
         stages, position = trainer.recipe.stages, trainer.position
         stage = f"{stages[position.stage].name} ({position.stage + 1} of {len(stages)})"
         facts = (

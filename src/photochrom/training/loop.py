@@ -24,9 +24,8 @@ from photochrom.training.recipe.stage import Stage
 from photochrom.training.recipe.toml import to_table
 from photochrom.training.reports.dead_layers import LayerWatch, StageWatch
 from photochrom.training.reports.html import write_report
-from photochrom.training.reports.pace import seconds_left, stage_share
 from photochrom.training.reports.plots import write_plots
-from photochrom.training.reports.run_log import LossSums, RunLog
+from photochrom.training.reports.run_log import LossSums, RunLog, seconds_left, stage_share
 from photochrom.training.reports.validation import Validation
 from photochrom.training.step import StageStep
 
@@ -199,7 +198,7 @@ class Trainer:
                 seconds = self._ranks.largest(time.monotonic() - start_s)
                 self._advance(images_per_step, seconds)
                 _check_finite(values, self.position.step)
-                run_log.step(
+                run_log.log_step(
                     self.position, images_per_step, stage, values, images_per_step / seconds, share
                 )
                 if self.is_first:

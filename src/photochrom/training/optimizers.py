@@ -62,14 +62,17 @@ class Optimizers:
                 group.update(numbers)
 
     def set_rates(self, share: float) -> None:
-        """Set the learning rates. done: share of the stage."""
+        """Set the learning rates. share: of the stage that is over."""
         for optimizer in self._by_model.values():
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * lr_share(self._stage, share)
 
 
 def lr_share(stage: Stage, share: float) -> float:
-    """Learning rate as a share of its peak: linear warm-up, then a cosine down to final_lr."""
+    """Learning rate as a share of its peak: linear warm-up, then a cosine down to final_lr.
+
+    share: of the stage that is over.
+    """
     if share < stage.warmup:
         return (share + 1e-3) / (stage.warmup + 1e-3)
     if stage.schedule == "constant":

@@ -97,8 +97,8 @@ def stream(
 ) -> Generator[_AnyBatch, None, None]:
     """The batches at these positions, made ahead; close the generator to stop its threads.
 
-    makers: threads that make batches; their number changes nothing but the speed.
-    pinned: in page-locked memory, from which a GPU copies while it computes.
+    workers: threads that make batches; their number changes nothing but the speed.
+    pin_memory: in page-locked memory, from which a GPU copies while it computes.
     """
 
     def make_pinned(position: int) -> _AnyBatch:

@@ -38,7 +38,7 @@ class SavedPictures:
     def make(self, net: ColorNet, device: torch.device, *, overwrite: bool) -> int:
         """Colour and write those that are not there yet; returns how many that were.
 
-        anew: what is there is of another network, and is written over.
+        overwrite: write them all, as what is there is of another network.
 
         Raises OutputError when they cannot be written.
         """
@@ -59,7 +59,7 @@ class SavedPictures:
     ) -> Generator[SavedBatch, None, None]:
         """Endless batches: true pictures from ``position`` on, and the saved ones of the same.
 
-        every: samples from one batch to the next. Behind the last one the first one follows.
+        period: samples from one batch to the next. Behind the last one the first one follows.
         """
         make = partial(self._batch, self._stage.batch)
         return stream(make, count(position, period), workers=workers, pin_memory=pin_memory)

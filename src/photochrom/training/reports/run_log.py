@@ -1,22 +1,49 @@
-"""What a run writes down while it trains: losses by step and by epoch, and how it stood in between.
+"""What a run logs while it trains: losses by step and by epoch, validation, pace.
 
 Only the first of several processes writes; the others keep the same sums and stay silent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from torch.utils.tensorboard import SummaryWriter
+
+from photochrom.atomic import write_atomically
 from photochrom.training.checkpoint import Position
 from photochrom.training.optimizers import lr_share
 from photochrom.training.recipe.stage import Stage
-from photochrom.training.reports.pace import Window
-from photochrom.training.reports.validation import ScalarLog
+
+_RATE_MEMORY = 0.95
+
+
+@dataclass
+class Window:
+    """Losses added up since the last row of the log, and a smoothed speed."""
+
+    rate: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, values: dict[str, float], rate: float) -> None:
+        """The losses of one step, and its images/s."""
+        self.rate = _RATE_MEMORY * self.rate + (1 - _RATE_MEMORY) * rate if self.rate else rate
+        for key, value in values.items():
+            self.sums[key] = self.sums.get(key, 0.0) + value
+            self.counts[key] = self.counts.get(key, 0) + 1
+
+    def take(self) -> dict[str, float]:
+        """The means since the last call."""
+        row = {key: total / self.counts[key] for key, total in self.sums.items()}
+        self.sums, self.counts = {}, {}
+        return row | {"images_per_s": self.rate}
 
 
 @dataclass
@@ -70,7 +97,7 @@ class RunLog:
     ) -> None:
         self._stack.close()
 
-    def step(
+    def log_step(
         self,
         position: Position,
         images: int,
@@ -81,7 +108,7 @@ class RunLog:
     ) -> None:
         """Take down a step.
 
-        position: after it. seen: its pictures. rate: its images/s. done: share of the stage
+        position: after it. images: its number of pictures. rate: its images/s. share: of the stage,
         before it.
         """
         self._sums.window.add(values, rate)
@@ -111,3 +138,69 @@ class RunLog:
         """A row of the table of this name."""
         if name in self._logs:
             self._logs[name].add(position.step, row, stage.name)
+
+
+class ScalarLog:
+    """Losses as CSV rows and TensorBoard scalars.
+
+    On resuming, rows after the checkpoint's step are dropped, so that each step stands once.
+    """
+
+    def __init__(self, run: Path, name: str, step: int, tag: str = "") -> None:
+        """step: rows after this one are dropped. tag: begins the names in TensorBoard."""
+        self._tag = tag
+        self._path = run / f"{name}.csv"
+        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step or None)
+        self._rows: list[dict[str, str]] = []
+        if self._path.exists():
+            # What a crash has cut short has no line end.
+            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+            complete_rows = csv.DictReader(line for line in lines if line.endswith("\n"))
+            self._rows = [row for row in complete_rows if int(row["step"]) <= step]
+            self._write_all()
+
+    def add(self, step: int, values: Mapping[str, float], stage: str) -> None:
+        """One row; ``values`` may gain columns from stage to stage."""
+        row = {"step": str(step), "stage": stage, **{k: f"{v:.6g}" for k, v in values.items()}}
+        columns = set().union(*self._rows) if self._rows else set()
+        self._rows.append(row)
+        if set(row) <= columns:
+            with self._path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, self._columns()).writerow(row)
+        else:
+            self._write_all()
+        for key, value in values.items():
+            self._board.add_scalar(self._tag + key, value, step)
+
+    def close(self) -> None:
+        """Write out what TensorBoard still holds."""
+        self._board.close()
+
+    def _columns(self) -> list[str]:
+        return list(dict.fromkeys(key for row in self._rows for key in row))
+
+    def _write_all(self) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self._columns())
+        writer.writeheader()
+        writer.writerows(self._rows)
+        write_atomically(self._path, text.getvalue().encode(), overwrite=True)
+
+
+def stage_share(stage: Stage, position: Position) -> float:
+    """How much of the stage is done, 0 to 1."""
+    if stage.images:
+        return min(1.0, position.stage_images / stage.images)
+    return min(1.0, position.stage_seconds / (60 * stage.minutes))
+
+
+def seconds_left(stages: Sequence[Stage], position: Position, rate: float) -> float:
+    """Estimate of the training time that is left in this and all later stages, s.
+
+    rate: images/s of late; above 0.
+    """
+    seconds = 0.0
+    for number, stage in enumerate(stages[position.stage :]):
+        share = 1.0 if number else 1.0 - stage_share(stage, position)
+        seconds += share * (stage.images / rate + 60 * stage.minutes)
+    return seconds

@@ -1,10 +1,7 @@
-"""What a person looks at while a network trains: CSV, TensorBoard, picture grid, progress."""
+"""How the averaged network does on the held-out photos: figures, and a grid of pictures."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -12,9 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
-from photochrom.atomic import write_atomically
 from photochrom.color.colorfulness import colorfulness
 from photochrom.color.space import rgb_to_lab
 from photochrom.imageio import Picture, write
@@ -25,53 +20,6 @@ from photochrom.training.reports.plots import ColorCounts
 
 _VALIDATION_SIDE = 192
 _BATCH = 16
-
-
-class ScalarLog:
-    """Losses as CSV rows and TensorBoard scalars.
-
-    On resuming, rows after the checkpoint's step are dropped, so that each step stands once.
-    """
-
-    def __init__(self, run: Path, name: str, step: int, tag: str = "") -> None:
-        """step: rows after this one are dropped. tag: begins the names in TensorBoard."""
-        self._tag = tag
-        self._path = run / f"{name}.csv"
-        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step or None)
-        self._rows: list[dict[str, str]] = []
-        if self._path.exists():
-            # What a crash has cut short has no line end.
-            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-            complete_rows = csv.DictReader(line for line in lines if line.endswith("\n"))
-            self._rows = [row for row in complete_rows if int(row["step"]) <= step]
-            self._write_all()
-
-    def add(self, step: int, values: Mapping[str, float], stage: str) -> None:
-        """One row; ``values`` may gain columns from stage to stage."""
-        row = {"step": str(step), "stage": stage, **{k: f"{v:.6g}" for k, v in values.items()}}
-        columns = set().union(*self._rows) if self._rows else set()
-        self._rows.append(row)
-        if set(row) <= columns:
-            with self._path.open("a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, self._columns()).writerow(row)
-        else:
-            self._write_all()
-        for key, value in values.items():
-            self._board.add_scalar(self._tag + key, value, step)
-
-    def close(self) -> None:
-        """Write out what TensorBoard still holds."""
-        self._board.close()
-
-    def _columns(self) -> list[str]:
-        return list(dict.fromkeys(key for row in self._rows for key in row))
-
-    def _write_all(self) -> None:
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, self._columns())
-        writer.writeheader()
-        writer.writerows(self._rows)
-        write_atomically(self._path, text.getvalue().encode(), overwrite=True)
 
 
 class Validation:
