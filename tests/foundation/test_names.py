@@ -13,7 +13,8 @@ import photochrom
 
 PACKAGE = Path(photochrom.__file__).parent
 ROOMS = (
-    *("api", "batch", "cli", "color", "engine", "evaluation", "imageio", "nets", "video", "web"),
+    *("api", "batch", "cli", "color", "engine", "evaluation", "imageio", "nets"),
+    *("training", "video", "web"),
     *("atomic", "errors", "locks", "pipeline", "processors", "variants"),
 )
 """The rooms whose names are kept so."""

@@ -65,7 +65,7 @@ def export(
         overwrite=overwrite,
     )
     note(
-        f"{out}: {report.size_bytes / 1e6:.1f} MB; differs from torch by {report.exact:.1e} of the "
-        f"outputs' scale, {report.stored:.1e} as stored"
+        f"{out}: {report.size_bytes / 1e6:.1f} MB; differs from torch by "
+        f"{report.exact_difference:.1e} of the outputs' scale, {report.stored_difference:.1e} as stored"
     )
     return OK

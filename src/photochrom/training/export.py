@@ -38,11 +38,11 @@ class ExportReport(NamedTuple):
 
     The scale is AB_SCALE for ab and 1 for the confidence.
 
-    exact: before the weights were rounded; stored: of the file as written.
+    exact_difference: before the weights were rounded; stored_difference: of the file as written.
     """
 
-    exact: float
-    stored: float
+    exact_difference: float
+    stored_difference: float
     size_bytes: int
 
 
@@ -81,8 +81,8 @@ def export(
     written; an earlier file is then intact.
     """
     check_target(out, overwrite=overwrite)
-    recipe, trained, origin = _load(checkpoint, recipe)
-    net = trained.fold_norms()
+    recipe, trained_net, origin = _load(checkpoint, recipe)
+    net = trained_net.fold_norms()
     multiple = net.multiple_of
     model = _trace(_ContractOutputs(net), multiple, with_confidence=net.bins is not None)
     card = ModelCard(
@@ -102,25 +102,25 @@ def export(
     # Another number and size of pictures than was traced: both must have stayed free.
     sample = _sample(2, 3 * multiple, multiple)
     with torch.no_grad():
-        expected = [t.numpy() for t in _ContractOutputs(trained)(torch.from_numpy(sample))]
-    exact = _difference(model, sample, expected)
-    if not exact <= _AGREEMENT:  # also when it is not a number
+        torch_outputs = [t.numpy() for t in _ContractOutputs(trained_net)(torch.from_numpy(sample))]
+    exact_difference = _difference(model, sample, torch_outputs)
+    if not exact_difference <= _AGREEMENT:  # also when it is not a number
         raise ModelError(
-            f"the exported network differs from torch by {exact:.2e} of the outputs' scale; is the "
-            "checkpoint of a run that has diverged?"
+            f"the exported network differs from torch by {exact_difference:.2e} of the outputs' "
+            "scale; is the checkpoint of a run that has diverged?"
         )
-    stored = exact
+    stored_difference = exact_difference
     if half:
         store_half(model)
-        stored = _difference(model, sample, expected)
-        if not stored <= _FP16_AGREEMENT:
+        stored_difference = _difference(model, sample, torch_outputs)
+        if not stored_difference <= _FP16_AGREEMENT:
             raise ModelError(
-                f"with fp16 weights the network differs by {stored:.2e} of the outputs' scale; "
-                "export with --full-precision"
+                f"with fp16 weights the network differs by {stored_difference:.2e} of the outputs' "
+                "scale; export with --full-precision"
             )
     onnx.checker.check_model(model)
     write_atomically(out, model.SerializeToString(), overwrite=overwrite)
-    return ExportReport(exact, stored, out.stat().st_size)
+    return ExportReport(exact_difference, stored_difference, out.stat().st_size)
 
 
 def _load(path: Path, recipe: Recipe | None) -> tuple[Recipe, ColorNet, str]:
@@ -131,8 +131,8 @@ def _load(path: Path, recipe: Recipe | None) -> tuple[Recipe, ColorNet, str]:
             f"{path} holds weights alone; name the recipe of their network by --recipe"
         )
     if recipe is None:
-        recipe, trained, position = load_average(path)
-        return recipe, trained, f"{position.images} image views"
+        recipe, trained_net, position = load_average(path)
+        return recipe, trained_net, f"{position.images} image views"
     if not alone:
         raise InputError(
             f"--recipe is for a {WEIGHTS_SUFFIX} file, which has none; leave it out, as "
@@ -150,8 +150,8 @@ def store_half(model: onnx.ModelProto) -> None:
         if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _FP16_SMALLEST:
             continue
         name = tensor.name
-        rounded = numpy_helper.to_array(tensor).astype(np.float16)
-        tensor.CopyFrom(numpy_helper.from_array(rounded, name + ONNX_HALF))
+        half_weights = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(half_weights, name + ONNX_HALF))
         casts.append(helper.make_node("Cast", [name + ONNX_HALF], [name], to=TensorProto.FLOAT))
     for node in reversed(casts):
         model.graph.node.insert(0, node)
@@ -196,12 +196,14 @@ def _sample(number: int, height: int, width: int) -> NDArray[np.float32]:
 
 
 def _difference(
-    model: onnx.ModelProto, sample: NDArray[np.float32], expected: Sequence[NDArray[np.float32]]
+    model: onnx.ModelProto,
+    sample: NDArray[np.float32],
+    torch_outputs: Sequence[NDArray[np.float32]],
 ) -> float:
     """What the engine that colours pictures makes of the file, against torch."""
     run, _ = start(model.SerializeToString(), DEVICES["cpu"], None, "the exported network")
     outputs = run(sample)
-    pairs = zip((AB, CONFIDENCE), expected, (AB_SCALE, 1.0), strict=False)
+    pairs = zip((AB, CONFIDENCE), torch_outputs, (AB_SCALE, 1.0), strict=False)
     return float(np.max([np.abs(outputs[name] - b).max() / scale for name, b, scale in pairs]))
 
 

@@ -210,9 +210,9 @@ class Trainer:
                 if signal := self._ranks.largest(request.signal or 0):
                     self._measure_statistics(stage)
                     self.save()
-                    at = self.position.step
+                    step_number = self.position.step
                     raise TrainingStopped(
-                        f"stopped at step {at}; --resume goes on", Signals(int(signal))
+                        f"stopped at step {step_number}; --resume goes on", Signals(int(signal))
                     )
                 if time.monotonic() - last_save_s > 60 * self.recipe.monitor.checkpoint_minutes:
                     self.save()

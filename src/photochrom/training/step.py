@@ -106,9 +106,9 @@ class StageStep:
     def _forward(self, batch: Batch | SavedBatch, gradient: bool) -> LossInputs:
         """What G makes of a batch, or made of it beforehand, beside the truth."""
         device = self._ranks.device
-        inputs, L, true_ab, *saved = (t.to(device, non_blocking=True) for t in batch)
-        if saved:
-            return LossInputs(self._stage, L, true_ab, saved[0].float())
+        inputs, L, true_ab, *saved_ab = (t.to(device, non_blocking=True) for t in batch)
+        if saved_ab:
+            return LossInputs(self._stage, L, true_ab, saved_ab[0].float())
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         with torch.set_grad_enabled(gradient), self._autocast():
             ab, logits = self._models.generator(inputs)

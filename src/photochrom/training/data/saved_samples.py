@@ -47,10 +47,12 @@ class SavedPictures:
         total, size = self._total, self._stage.batch
         missing = [i for i in range(total) if overwrite or not self._path(i).exists()]
         starts = sorted({i - i % size for i in missing})
-        for at in starts:
-            batch = self._maker.make(self._first + at, min(size, total - at), self._stage.crop)
+        for start in starts:
+            batch = self._maker.make(
+                self._first + start, min(size, total - start), self._stage.crop
+            )
             ab = net(batch.inputs.to(device)).ab.float().cpu()
-            for i, rgb in enumerate(_pictures(batch.L, ab), start=at):
+            for i, rgb in enumerate(_pictures(batch.L, ab), start=start):
                 write(self._path(i), Picture(rgb), overwrite=True)
         return len(missing)
 

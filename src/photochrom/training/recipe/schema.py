@@ -75,7 +75,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     origin = typing.get_origin(kind)
     if origin is Annotated:
         number, bounds = typing.get_args(kind)
-        return _bounded(_value(number, value, where), bounds, where)
+        return _check_range(_value(number, value, where), bounds, where)
     if dataclasses.is_dataclass(kind) or kind is Losses:
         return build(typing.cast(type, kind), value, where)
     if origin is tuple:
@@ -84,8 +84,8 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         args = typing.get_args(kind)
         if args[-1] is not Ellipsis and len(args) != len(value):
             raise RecipeError(f"{where} must have {len(args)} entries, got {value!r}")
-        kind_inside = args[0]
-        return tuple(_value(kind_inside, v, f"{where}.{i}") for i, v in enumerate(value))
+        item_kind = args[0]
+        return tuple(_value(item_kind, v, f"{where}.{i}") for i, v in enumerate(value))
     if origin is Literal:
         if value not in typing.get_args(kind):
             raise RecipeError(f"{where} must be one of {typing.get_args(kind)}, got {value!r}")
@@ -97,7 +97,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def _bounded(value: int | float, bounds: Range, where: str) -> int | float:
+def _check_range(value: int | float, bounds: Range, where: str) -> int | float:
     if not bounds.low <= value <= bounds.high:  # also refuses nan
         raise RecipeError(
             f"{where} must be between {bounds.low:.10g} and {bounds.high:.10g}, got {value}"

@@ -35,10 +35,10 @@ class Losses(Mapping[str, float]):
 
         Raises RecipeError for unknown ones, for losses that are the same, and where all are 0.
         """
-        known = loss_numbers()
-        for name in numbers.keys() - known.keys():
-            raise RecipeError(f"there is no losses.{name}; known ones: {', '.join(known)}")
-        self._numbers = {name: numbers.get(name, known[name].default) for name in known}
+        defaults = {name: number.default for name, number in loss_numbers().items()}
+        for name in numbers.keys() - defaults.keys():
+            raise RecipeError(f"there is no losses.{name}; known ones: {', '.join(defaults)}")
+        self._numbers = {name: numbers.get(name, default) for name, default in defaults.items()}
         active = self.active()
         if not active:
             raise RecipeError("all losses of a stage are 0: it would learn nothing")

@@ -197,9 +197,9 @@ def _lengths_in_images(recipe: Recipe) -> Recipe:
 
 def _stages_by_round(recipe: Recipe) -> Iterator[tuple[Stage, int]]:
     """Every stage with the number of its round; a block of repeated ones comes several times."""
-    for repeated, block in itertools.groupby(recipe.stages, lambda stage: stage.repeated):
+    for is_repeated, block in itertools.groupby(recipe.stages, lambda stage: stage.repeated):
         stages = list(block)
-        for round_number in range(1, recipe.rounds + 1 if repeated else 2):
+        for round_number in range(1, recipe.rounds + 1 if is_repeated else 2):
             yield from ((stage, round_number) for stage in stages)
 
 

@@ -22,8 +22,8 @@ class Curves:
         """Two columns where both have a value; empty ones where a column is missing."""
         if x not in self.columns or y not in self.columns:
             return np.empty(0), np.empty(0)
-        known = np.isfinite(self.columns[x]) & np.isfinite(self.columns[y])
-        return self.columns[x][known], self.columns[y][known]
+        in_both = np.isfinite(self.columns[x]) & np.isfinite(self.columns[y])
+        return self.columns[x][in_both], self.columns[y][in_both]
 
     def stage_starts(self) -> list[tuple[int, str]]:
         """Row and name of each stage's beginning."""

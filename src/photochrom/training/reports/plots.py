@@ -51,13 +51,13 @@ class RunCurves:
 
     def images(self, steps: NDArray[np.float64]) -> NDArray[np.float64]:
         """Thousands of images seen at these steps; the steps themselves where unlogged."""
-        known, images = self.losses.pairs("step", "images")
-        if not len(known):
+        logged_steps, images = self.losses.pairs("step", "images")
+        if not len(logged_steps):
             return steps
         # Nothing was seen at step 0, and beyond the last row the pace stays what it was.
-        per_step = images[-1] / max(known[-1], 1.0)
-        interpolation = np.interp(steps, np.append(0.0, known), np.append(0.0, images))
-        extrapolation = np.clip(steps - known[-1], 0.0, None) * per_step
+        per_step = images[-1] / max(logged_steps[-1], 1.0)
+        interpolation = np.interp(steps, np.append(0.0, logged_steps), np.append(0.0, images))
+        extrapolation = np.clip(steps - logged_steps[-1], 0.0, None) * per_step
         return np.asarray((interpolation + extrapolation) / 1e3, np.float64)
 
 
@@ -208,8 +208,8 @@ class ColorCounts:
     def write(self, run: Path) -> None:
         """Put them into the run's folder. Raises OutputError."""
         data = io.BytesIO()
-        true, predicted = self._counts.values()
-        np.savez_compressed(data, true=true, predicted=predicted)
+        true_counts, predicted_counts = self._counts.values()
+        np.savez_compressed(data, true=true_counts, predicted=predicted_counts)
         write_atomically(run / COLORS_NAME, data.getvalue(), overwrite=True)
 
 
@@ -271,7 +271,7 @@ def _line(
     # Where a stage did without this loss, no line pretends that it was known.
     missing = np.diff(np.searchsorted(table.columns["step"], steps)) > _MISSING_ROWS
     gaps = np.flatnonzero(missing) + 1
-    images, values = (np.insert(known, gaps, np.nan) for known in (images, values))
+    images, values = (np.insert(column, gaps, np.nan) for column in (images, values))
     marker = "o" if len(steps) < 40 else ""
     axes.plot(images, values, color=color, label=label, linewidth=1.2, marker=marker, ms=2.5)
 
