@@ -66,6 +66,7 @@ def export(
     )
     note(
         f"{out}: {report.size_bytes / 1e6:.1f} MB; differs from torch by "
-        f"{report.exact_difference:.1e} of the outputs' scale, {report.stored_difference:.1e} as stored"
+        f"{report.exact_difference:.1e} of the outputs' scale, "
+        f"{report.stored_difference:.1e} as stored"
     )
     return OK
