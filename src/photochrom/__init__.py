@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from photochrom.api.evaluate import evaluate
     from photochrom.api.film import film
     from photochrom.api.folder import folder
+    from photochrom.api.train import train
     from photochrom.imageio import Picture, read, write
     from photochrom.pipeline import Hint
 
@@ -35,6 +36,7 @@ __all__ = [
     "folder",
     "models",
     "read",
+    "train",
     "write",
 ]
 
@@ -48,6 +50,7 @@ _HOMES = {
     "folder": "photochrom.api.folder",
     "models": "photochrom.api.catalog",
     "read": "photochrom.imageio",
+    "train": "photochrom.api.train",
     "write": "photochrom.imageio",
 }
 """Where each public name is. No module of this package may be called as one of them: importing it

@@ -64,6 +64,7 @@ def test_a_program_is_short_and_uses_public_names_alone(program: Path) -> None:
 def test_every_program_is_run_here() -> None:
     tests = Path(__file__).read_text(encoding="utf-8")
     assert all(f'"{program.name}"' in tests for program in PROGRAMS)
+    assert len(PROGRAMS) == 10
 
 
 def test_pil_in_a_notebook() -> None:
@@ -114,6 +115,17 @@ def test_another_model(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "photochrom-faces" in capsys.readouterr().out
     assert is_colored(here / "astronaut.faces.jpg")
     assert b"photochrom-faces" in (here / "astronaut.faces.jpg").read_bytes()
+
+
+def test_fine_tune_on_a_folder(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    drawn_folder(here / "photos", 24)
+    run("fine_tune_on_a_folder.py")
+    assert is_colored(here / "cat.mine.jpg")
+    assert b"fine-tune 0.1.0" in (here / "cat.mine.jpg").read_bytes()
+    assert (here / "runs" / "mine" / "report.html").is_file()
+    out, err = capfd.readouterr()
+    assert "validation" in out or "step" in out
+    assert "fine-tune" in err
 
 
 def test_evaluate_models(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

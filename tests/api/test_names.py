@@ -22,6 +22,7 @@ PUBLIC = [
     "folder",
     "models",
     "read",
+    "train",
     "write",
 ]
 RUN_WHEN_IMPORTED = ("photochrom.__main__", "photochrom.web.migrations.env")

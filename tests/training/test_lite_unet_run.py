@@ -9,6 +9,7 @@ import pytest
 import torch
 from fixtures.training import drawn_folder
 from safetensors.torch import save_file
+from torch import nn
 
 from photochrom.cli import FAILED, OK, main
 from photochrom.engine import load
@@ -99,14 +100,30 @@ def test_weights_alone_become_a_model_by_their_recipe(
         export(tmp_path / "checkpoint.pt", tmp_path / "no.onnx", recipe=recipe(photos))
 
 
-def test_training_stops_when_a_stage_of_the_encoder_dies(photos: Path, tmp_path: Path) -> None:
-    torch.manual_seed(3)
-    net = build("lite-unet", SMALL)
+def kill_last_stage(net: nn.Module) -> None:
     with torch.no_grad():
         net.get_parameter("encoder.head.norm.weight").zero_()
         net.get_parameter("encoder.head.norm.bias").fill_(-1.0)  # below zero everywhere
+
+
+def test_training_stops_when_a_stage_of_the_encoder_dies(photos: Path, tmp_path: Path) -> None:
+    trainer = Trainer(recipe(photos), tmp_path / "run", report=lambda _: None)
+    kill_last_stage(trainer._models.generator)
+    kill_last_stage(trainer._models.average)
+    with pytest.raises(InputError, match=r"stride 32 answers the same.*encoder_lr"):
+        trainer.run(lambda *_: None)
+
+
+def test_a_stage_that_was_dead_before_is_reported_and_does_not_stop(
+    photos: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(3)
+    net = build("lite-unet", SMALL)
+    kill_last_stage(net)
     weights = tmp_path / "dead.safetensors"
     save_file({k: v for k, v in net.state_dict().items() if v.is_floating_point()}, weights)
+    lines: list[str] = []
     made = recipe(photos, f"net.start_from={weights}")
-    with pytest.raises(InputError, match=r"stride 32 answers the same.*encoder_lr"):
-        train(made, tmp_path / "run")
+    Trainer(made, tmp_path / "run", report=lines.append).run(lambda *_: None)
+    assert f"the encoder's stride 32 is dead in {weights} already, and stays so" in lines
+    assert (tmp_path / "run" / "checkpoint.pt").is_file()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import time
@@ -14,7 +13,7 @@ import click
 
 from photochrom.cli import INTERRUPTED, OK
 from photochrom.cli.messages import Bar, note
-from photochrom.errors import InputError, requires_extra
+from photochrom.errors import requires_extra
 
 if TYPE_CHECKING:
     from photochrom.training.loop import Trainer
@@ -78,14 +77,9 @@ def train(
         return OK
     if recipe is None:
         raise click.UsageError("which RECIPE? --list shows those that come with photochrom")
-    if data:
-        # JSON's escapes of what is beyond 16 bits are none of TOML's.
-        sources = json.dumps([str(path) for path in data], ensure_ascii=False)
-        # The recipe's own words tell of other photos.
-        overrides = ('export.training_data=""', *overrides, f"data.sources={sources}")
     with requires_extra("train", "training"):
-        from photochrom.training.recipe.toml import load_recipe
-    loaded = load_recipe(recipe_path(recipe), overrides)
+        from photochrom.training.recipe.toml import load_recipe, with_sources
+    loaded = load_recipe(recipe_path(recipe), with_sources(overrides, data))
     if prior is not None:
         return _count_bins(loaded, prior)
     return _train(loaded, run or Path("runs") / loaded.name, resume, threads)
@@ -100,18 +94,9 @@ def _count_bins(recipe: Recipe, out: Path) -> int:
 
 def _train(recipe: Recipe, folder: Path, resume: bool, threads: int | None) -> int:
     with requires_extra("train", "training"):
-        from photochrom.training.checkpoint import NAME
         from photochrom.training.interrupts import TrainingStopped
-        from photochrom.training.loop import Trainer
-    if resume and not (folder / NAME).exists():
-        raise InputError(f"{folder} holds no checkpoint to resume from; leave out --resume")
-    if not resume and (folder / NAME).exists():
-        raise InputError(
-            f"{folder} already holds a run; --resume goes on with it, --run names another folder"
-        )
-    trainer = Trainer(recipe, folder, report=_say, threads=threads)
-    if resume:
-        trainer.resume()
+        from photochrom.training.loop import open_run
+    trainer = open_run(recipe, folder, _say, resume=resume, threads=threads)
     if trainer.is_first:
         _say(
             f"{recipe.name}: {trainer.parameters / 1e6:.1f} M parameters on {trainer.devices}, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from types import FrameType, TracebackType
 
 
@@ -18,14 +19,15 @@ class StopRequest:
     """Listens for SIGTERM and SIGINT (Ctrl-C) while it is entered.
 
     The first one is only remembered, so that the step at work can be finished; a second one acts
-    as it would have without this.
+    as it would have without this. In another thread than the main one, which gets no signals, it
+    listens for none.
     """
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
-        self._old_handlers = {
-            signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT)
-        }
+        in_main = threading.current_thread() is threading.main_thread()
+        signals = (signal.SIGTERM, signal.SIGINT) if in_main else ()
+        self._old_handlers = {signum: signal.getsignal(signum) for signum in signals}
 
     def __enter__(self) -> StopRequest:
         for number in self._old_handlers:

@@ -62,6 +62,7 @@ class Trainer:
         self._data = RunData(recipe, run, self._ranks, threads, self._report)
         grid, multiple = recipe.monitor.grid, self._models.generator.multiple_of
         self._validation = Validation(self._data.validation_photos, grid, self.device, multiple)
+        self._dead_at_start = self._find_dead_at_start()
         self.position = Position()
         self._step: StageStep | None = None
         self._sums = LossSums()
@@ -269,9 +270,27 @@ class Trainer:
                 "what lies before it has died and learns no more. Begin again with a lower "
                 "learning rate; encoder_lr is the encoder's"
             )
-        _check_alive(stage_watch.dead_stages(), self.position.step)
+        died = [name for name in stage_watch.dead_stages() if name not in self._dead_at_start]
+        _check_alive(died, self.position.step)
         if time.monotonic() - self._last_plots_s > _DRAW_EVERY_S:
             self._draw()
+
+    @torch.no_grad()
+    def _find_dead_at_start(self) -> list[str]:
+        """Stages that are dead in the model that the run starts from: it does not stop for them."""
+        if not (self.is_first and self.recipe.net.start_from):
+            return []
+        average = self._models.average
+        with StageWatch(average) as watch:
+            for inputs in islice(self._data.sample(self.recipe.stages[0].crop), 2):
+                without_hints = torch.cat([inputs[:, :1], torch.zeros_like(inputs[:, 1:])], dim=1)
+                average(without_hints.to(self.device))
+        if dead := watch.dead_stages():
+            self._report(
+                f"the encoder's {' and '.join(dead)} is dead in {self.recipe.net.start_from} "
+                "already, and stays so"
+            )
+        return dead
 
     def _draw(self) -> None:
         """Plots and report of the run so far."""
@@ -316,3 +335,29 @@ def _check_finite(values: dict[str, float], step: int) -> None:
                 f"{key} is {value} at step {step}: training has diverged; lower the learning rate "
                 "and --resume from the last checkpoint"
             )
+
+
+def open_run(
+    recipe: Recipe,
+    folder: Path,
+    report: Callable[[str], None],
+    *,
+    resume: bool = False,
+    threads: int | None = None,
+) -> Trainer:
+    """A trainer for a new run in this folder or, to resume, for the one that is there.
+
+    The others as for `Trainer`. Raises InputError where the folder holds a run already, or none to
+    go on with; and what `Trainer` and `Trainer.resume` raise.
+    """
+    exists = (folder / checkpoint.NAME).exists()
+    if resume and not exists:
+        raise InputError(f"{folder} holds no checkpoint to resume from; leave out --resume")
+    if exists and not resume:
+        raise InputError(
+            f"{folder} already holds a run; --resume goes on with it, --run names another folder"
+        )
+    trainer = Trainer(recipe, folder, report, threads)
+    if resume:
+        trainer.resume()
+    return trainer

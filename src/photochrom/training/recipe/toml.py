@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
@@ -70,6 +71,25 @@ def read_recipe(path: Path) -> Recipe:
     Raises RecipeError as `load_recipe` does.
     """
     return from_table({"name": path.stem, **read_table(path)})
+
+
+def override(key: str, value: object) -> str:
+    """``key=value`` as `load_recipe` takes it, of a value as Python has it."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    # JSON's escapes of what is beyond 16 bits are none of TOML's.
+    return f"{key}={json.dumps(value, ensure_ascii=False)}"
+
+
+def with_sources(
+    overrides: Sequence[str], sources: Sequence[str | os.PathLike[str]]
+) -> tuple[str, ...]:
+    """Overrides that let a recipe learn from these sources, unless there are none."""
+    if not sources:
+        return tuple(overrides)
+    others = override("data.sources", [os.fspath(source) for source in sources])
+    # What the recipe says of its training data is of other photos.
+    return (override("export.training_data", ""), *overrides, others)
 
 
 def to_table(recipe: Recipe) -> dict[str, Any]:
