@@ -7,6 +7,8 @@ import importlib
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -270,6 +272,16 @@ def test_the_list_names_every_recipe(capsys: pytest.CaptureFixture[str]) -> None
     assert "paper: Isola et al." in output
     assert main(["train", "pix2pixx"]) == FAILED
     assert "did you mean 'pix2pix'?" in capsys.readouterr().err
+
+
+def test_the_list_needs_no_torch() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from photochrom.cli import main; sys.exit(main(['train', '--list']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == OK, done.stderr
+    assert "pix2pix: " in done.stdout
 
 
 def test_own_photos_are_not_called_the_recipes(

@@ -1,7 +1,7 @@
-"""NoGAN: pictures that the network coloured before its critic learns, kept in the run's folder.
+"""NoGAN: pictures coloured before the discriminator learns, kept in the run's folder.
 
-Source: Antic et al., DeOldify (2019): a critic that has learned from saved pictures of a finished
-generator knows its faults before the two meet, and the joint training can be short.
+Source: Antic et al., DeOldify (2019): a discriminator that has learned from saved pictures of a
+finished generator knows its faults before the two meet, and the joint training can be short.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class SavedPictures:
     def __init__(self, folder: Path, maker: BatchMaker, stage: Stage, first: int) -> None:
         """first: number of the stage's first sample in the run."""
         self._folder, self._maker, self._stage, self._first = folder, maker, stage, first
-        # No more than the critic will look at.
+        # No more than the discriminator will see.
         self._total = min(stage.saved_pictures, stage.images or stage.saved_pictures)
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""A run's critic on whole photographs: patch by patch, how real it finds them."""
+"""A run's discriminator on whole photographs: patch by patch, how real it finds them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class DiscriminatorMaps(NamedTuple):
 def discriminator_maps(
     path: Path, pictures: Sequence[NDArray[np.uint8]]
 ) -> DiscriminatorMaps | None:
-    """What the critic of a checkpoint says of some pictures; None where the run has no critic.
+    """What the discriminator of a checkpoint says of some pictures; None where the run has none.
 
-    pictures: (H, W, 3) uint8 sRGB, of any size: they are brought to the size at which the critic
+    pictures: (H, W, 3) uint8 sRGB, of any size: they are brought to the size at which it
     learned. Raises InputError for a checkpoint that is missing, damaged or of other networks.
     """
     _, table, state = checkpoint.load(path)
@@ -53,7 +53,7 @@ def discriminator_maps(
 
 
 def _discriminator_input(rgb: NDArray[np.uint8], stage: Stage) -> torch.Tensor:
-    """A picture as the critic gets it: (1, 3, h, w) CIELAB, the short side as in training."""
+    """A picture as the discriminator sees it: (1, 3, h, w) CIELAB, short side as in training."""
     short = stage.crop if stage.critic_view == "crop" else stage.loss_side
     scale = short / min(rgb.shape[:2])
     size = (max(short, round(rgb.shape[1] * scale)), max(short, round(rgb.shape[0] * scale)))

@@ -1,7 +1,7 @@
 """Pictures of how a run goes, made from the files that it writes anyway.
 
-Losses, the critic's D(x) and D(G(z)), learning rate, validation figures and colourfulness over
-the images seen; and the colours of the held-out photos against those of the network.
+Losses, the discriminator's D(x) and D(G(z)), learning rate, validation figures and colourfulness
+over the images seen; and the colours of the held-out photos against those of the network.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _losses(_: Path, curves: RunCurves) -> Figure | None:
 
 
 def _critic(_: Path, curves: RunCurves) -> Figure | None:
-    """Both judgements in one panel: where they meet the critic has lost, far apart it has won."""
+    """D(x) and D(G(z)) in one panel: where they meet D has lost, far apart it has won."""
     if not len(curves.losses.pairs("step", "D_x")[0]):
         return None
     figure, (axes, *loss_axes) = _panels(1 + ("loss_D" in curves.losses.columns))
