@@ -3,7 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 # -e installs the checkout itself; empty installs a built wheel, as CI does.
 EDITABLE ?= -e
+ifeq ($(OS),Windows_NT)
+BIN = $(VENV)/Scripts
+else
 BIN = $(VENV)/bin
+endif
 
 .PHONY: setup check test test-colouring test-training-and-studio test-fast test-long test-hosts docs docs-site pictures
 
