@@ -9,7 +9,9 @@ else
 BIN = $(VENV)/bin
 endif
 
-.PHONY: setup check test test-colouring test-training-and-studio test-fast test-long test-hosts docs docs-site pictures
+REST = tests/training tests/web tests/api tests/foundation
+
+.PHONY: setup check test test-colouring test-training-and-studio test-fast test-fast-colouring test-fast-rest test-long test-hosts docs docs-site pictures
 
 setup:  ## An environment with every extra, and the wheels that the packaging test installs from.
 	$(PYTHON) -m venv $(VENV)
@@ -33,7 +35,13 @@ test-training-and-studio:
 	@$(BIN)/python -m pytest -m "not long and not hosts" tests/training tests/web
 
 test-fast:  ## A minute's worth of tests, for each change.
-	@$(BIN)/python -m pytest -m "not slow and not long and not hosts"
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-fast-colouring test-fast-rest
+
+test-fast-colouring:
+	@$(BIN)/python -m pytest -m "not slow and not long and not hosts" $(REST:%=--ignore=%)
+
+test-fast-rest:
+	@$(BIN)/python -m pytest -m "not slow and not long and not hosts" $(REST)
 
 test-long:  ## What takes longer than CI may; the skipped are listed.
 	@$(BIN)/python -m pytest -m long

@@ -33,6 +33,7 @@ def generate() -> ModuleType:
     return load_generator()
 
 
+@pytest.mark.slow
 def test_the_generated_pages_are_up_to_date() -> None:
     result = subprocess.run(
         [sys.executable, DOCS / "generate.py", "--check"], capture_output=True, text=True

@@ -20,6 +20,8 @@ from photochrom.training import pretrained
 from photochrom.training.recipe.recipe import NetRecipe
 from photochrom.training.weights import load_start
 
+pytestmark = pytest.mark.slow
+
 TRIAL_NAMES = {"hints_4": "h4", "hints_8": "h8", "add_4": "to4", "add_8": "to8"}
 """Layers of the network and their names in the files of the trial."""
 ENCODER_NAMES = {

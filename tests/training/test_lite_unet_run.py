@@ -22,6 +22,8 @@ from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.toml import load_recipe
 from photochrom.training.weights import load_average
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"encoder_size": 0, "width_16": 16, "width_8": 8, "width_4": 8, "attention": 1}
 OPTIONS = "{ " + ", ".join(f"{key} = {value}" for key, value in SMALL.items()) + " }"
 SETTINGS = [

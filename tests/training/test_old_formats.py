@@ -16,6 +16,8 @@ from photochrom.training.export import export
 from photochrom.training.loop import Trainer
 from photochrom.training.recipe.toml import from_table, load_recipe
 
+pytestmark = pytest.mark.slow
+
 FILES = Path(__file__).parent / "files"
 CHECKPOINT = FILES / "checkpoint-0.2.0.pt"
 """Written by 0.2.0 after 3 of the 6 steps of its recipe beside it, on 24 drawn photos."""

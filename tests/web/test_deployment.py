@@ -153,6 +153,7 @@ def test_the_image_copies_what_there_is_and_installs_extras_that_there_are() -> 
     assert {"psycopg", "redis", "waitress", "av", "tifffile"} <= set(brought)
 
 
+@pytest.mark.slow
 def test_the_commands_make_a_studio_that_is_well(tmp_path: Path) -> None:
     """As compose.yaml has them, but for the addresses, and our own Python."""
     model = str(tiny_model(tmp_path / "tiny.onnx"))
