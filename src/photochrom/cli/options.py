@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from photochrom.damage import DAMAGE_POLICIES, DEFAULT_DAMAGE_POLICY
 from photochrom.engine import DEFAULT_MODEL, DEVICE_NAMES, FILM_MODEL
 from photochrom.errors import InputError
 from photochrom.evaluation.options import EvaluationOptions
@@ -89,6 +90,20 @@ device_option = click.option(
     help="Where the network runs; auto takes the fastest that is installed.",
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+
+
+def damaged_option(description: str) -> Callable[[_Command], _Command]:
+    """``--damaged``, what becomes of damaged inputs. description: its help."""
+    return click.option(
+        "--damaged",
+        "damage",
+        type=click.Choice(DAMAGE_POLICIES),
+        default=DEFAULT_DAMAGE_POLICY,
+        show_default=True,
+        help=description,
+    )
+
+
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
