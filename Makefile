@@ -9,6 +9,9 @@ else
 BIN = $(VENV)/bin
 endif
 
+# Some machines forbid bytecode; without it each run compiles every test anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 REST = tests/training tests/web tests/api tests/foundation
 
 .PHONY: setup check test test-colouring test-training-and-studio test-fast test-fast-colouring test-fast-rest test-long test-hosts docs docs-site pictures

@@ -53,6 +53,7 @@ def test_the_figures_are_those_of_the_command(tmp_path: Path) -> None:
     assert math.isnan(table["tiny 1.2.3"]["lpips"])
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_left_out_is_warned_about(tmp_path: Path) -> None:
     photos = drawn_folder(tmp_path / "photos", 2)
     (photos / "broken.png").write_bytes(b"no picture")

@@ -82,6 +82,7 @@ def test_leaving_early_ends_all_threads(old: Path, options: dict[str, Any]) -> N
     assert threading.active_count() == before
 
 
+@pytest.mark.slow
 def test_with_a_target_a_film_is_written(
     tmp_path: Path, old: Path, options: dict[str, Any]
 ) -> None:

@@ -56,6 +56,7 @@ def test_a_beginning_is_completed() -> None:
     assert completed("bash", "--log-level", "in") == ["plain,info"]
 
 
+@pytest.mark.slow
 def test_options_and_values_of_a_command_are_completed() -> None:
     assert answered("models", "--j") == ["plain,--json"]
     assert answered("image", "--device", "cp") == ["plain,cpu"]

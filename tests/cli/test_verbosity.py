@@ -165,6 +165,7 @@ def test_levels_are_those_of_logging() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
 @pytest.mark.parametrize("quiet", [False, True])
 def test_on_a_terminal_a_bar_stands_below_the_lines(image: list[str], quiet: bool) -> None:

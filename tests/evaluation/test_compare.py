@@ -79,6 +79,7 @@ def test_on_the_page_each_photo_is_a_row_and_each_method_a_column(
     assert "MACs at 256²" in page
 
 
+@pytest.mark.slow
 def test_a_comparison_is_not_replaced_unasked_and_names_are_told_apart(
     photos: Path, models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

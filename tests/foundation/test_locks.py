@@ -122,6 +122,7 @@ def count_up(folder: Path) -> None:
                 continue
 
 
+@pytest.mark.slow
 def test_the_removal_of_its_file_never_lets_two_in(tmp_path: Path) -> None:
     (tmp_path / "counter").write_text("0")
     context = multiprocessing.get_context("spawn")

@@ -60,6 +60,7 @@ def test_the_first_is_what_the_model_likes(network: Network, grey_scene: NDArray
     np.testing.assert_array_equal(likely, colorize(grey_scene, model=network, vividness=1.3))
 
 
+@pytest.mark.slow
 def test_they_differ_as_the_model_sees_them(network: Network, astronaut: NDArray[np.uint8]) -> None:
     grey = np.asarray(Image.fromarray(astronaut).convert("L"))
     results = [ab_of(colorize_variant(grey, variant, network)) for variant in VARIANTS]

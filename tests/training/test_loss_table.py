@@ -84,6 +84,7 @@ def test_the_recipe_reader_knows_a_new_loss_its_options_and_its_ranges(path: Pat
             load_recipe(path, [f"stages.0.losses.{setting}"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("row")
 def test_the_step_learns_by_a_new_loss_and_the_logs_show_it(path: Path, tmp_path: Path) -> None:
     lines: list[str] = []

@@ -238,6 +238,7 @@ def test_retina_folders_give_photographs_and_no_masks(tmp_path: Path) -> None:
     assert recognize(pictures(tmp_path / "HRF", ["images/1.png", "mask/1.png"])) == "retina"
 
 
+@pytest.mark.slow
 def test_a_film_gives_some_frames_of_each_second_of_each_shot(tmp_path: Path) -> None:
     path = film(tmp_path / "film.mkv", [(1, 20), (2, 12)])
     indices = [index for index, _ in drawn_frames(path, 3.0)]

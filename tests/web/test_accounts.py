@@ -58,7 +58,7 @@ def test_signing_up_makes_an_account_and_logs_in(app: Flask, client: FlaskClient
     assert (user.name, user.email) == ("Ada", "ada@example.org")
 
 
-@pytest.mark.usefixtures("member")
+@pytest.mark.usefixtures("costly_passwords", "member")
 def test_a_password_is_kept_as_argon2id_only(app: Flask) -> None:
     user = user_of(app)
     assert user is not None
@@ -163,7 +163,7 @@ def test_a_wrong_log_in_does_not_tell_what_is_wrong(app: Flask, email: str) -> N
     assert errors(page) == {"password": "Email or password is wrong."}
 
 
-@pytest.mark.usefixtures("member")
+@pytest.mark.usefixtures("costly_passwords", "member")
 def test_an_unknown_email_takes_as_long_as_a_wrong_password(app: Flask) -> None:
     def seconds(email: str) -> float:
         begun = time.thread_time()  # of this processor alone, however busy it is
@@ -203,7 +203,7 @@ def test_the_same_word_typed_on_two_keyboards_is_the_same_password() -> None:
     assert not is_password("cafe au lait", hash_password("caf\u00e9 au lait"))
 
 
-@pytest.mark.usefixtures("member")
+@pytest.mark.usefixtures("costly_passwords", "member")
 def test_a_hash_of_old_parameters_is_made_anew(app: Flask) -> None:
     old = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
     with app.app_context():

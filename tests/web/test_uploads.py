@@ -240,6 +240,7 @@ def test_a_film_is_taken_with_a_picture_of_it(member: FlaskClient, tmp_path: Pat
     assert b"video" in member.get(url).data or b"film" in member.get(url).data
 
 
+@pytest.mark.slow
 def test_a_film_of_huge_frames_is_not_decoded(
     member: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,6 +162,7 @@ def test_films_of_any_length(frames: int) -> None:
     colored(pan(frames), Guesser())
 
 
+@pytest.mark.slow
 def test_a_part_of_a_film_comes_out_as_in_the_whole() -> None:
     # The guess has to depend on the frame alone, as a network's does.
     frames = [WorkingFrame(s.pts, s.L) for s in pan(220)]
