@@ -20,9 +20,8 @@ from photochrom.evaluation.run import Method
 
 
 @pytest.fixture(autouse=True)
-def no_lpips_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def shipped_lpips(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PHOTOCHROM_LPIPS", raising=False)
-    monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ PACKAGE = Path(photochrom.__file__).parent
 ROOMS = (
     *("api", "batch", "cli", "color", "engine", "evaluation", "imageio", "nets"),
     *("training", "video", "web"),
-    *("atomic", "errors", "locks", "pipeline", "processors", "variants"),
+    *("atomic", "errors", "locks", "pipeline", "pretrained", "processors", "variants"),
 )
 """The rooms whose names are kept so."""
 

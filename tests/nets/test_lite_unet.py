@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
+from photochrom import pretrained
 from photochrom.errors import MissingDependencyError, ModelError, RecipeError
 from photochrom.nets import build
 from photochrom.nets.efficientnet_lite import EfficientNetLite, SameConv2d
 from photochrom.nets.lite_unet import LiteUNet
 from photochrom.nets.norms import is_identity, normed_layers
-from photochrom.training import pretrained
 from photochrom.training.recipe.recipe import NetRecipe
 from photochrom.training.weights import load_start
 
@@ -304,7 +304,7 @@ class TestLoading:
             EfficientNetLite(1).load_imagenet(imagenet)
 
     def test_weights_by_name_come_from_their_package(self) -> None:
-        path = pretrained.packaged_weights("efficientnet-lite2")
+        path = pretrained.weights_file("efficientnet-lite2")
         published = torch.load(path, weights_only=True)
         net = build("lite-unet", {})
         load_start(net, NetRecipe(encoder_weights="efficientnet-lite2"))
@@ -316,8 +316,8 @@ class TestLoading:
     def test_a_missing_package_is_told_with_its_extra(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        absent = pretrained.PackagedWeights("no_such_package", "weights.pth")
-        monkeypatch.setitem(pretrained.ENCODER_PACKAGES, "efficientnet-lite2", absent)
+        absent = pretrained.PretrainedWeights("no_such_package", "weights.pth", "")
+        monkeypatch.setitem(pretrained.PRETRAINED, "efficientnet-lite2", absent)
         with pytest.raises(
             MissingDependencyError,
             match=r"efficientnet-lite2.*needs no_such_package.*photochrom\[train\]",

@@ -75,6 +75,8 @@ def test_the_wheel_carries_types_and_models_and_stays_small(wheel: Path) -> None
     models = {name for name in names if name.startswith("photochrom/engine/models/")}
     assert {Path(name).suffix for name in models} >= {".onnx", ".md"}
     assert "photochrom/engine/models/SHA256SUMS" in models
+    pretrained = {Path(name) for name in names if name.startswith("photochrom/pretrained/")}
+    assert {path.suffix for path in pretrained} == {".py", ".md", ".safetensors", ".txt"}
     assert not any(name.startswith(("tests", "examples")) for name in names)
 
 

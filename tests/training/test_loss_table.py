@@ -116,7 +116,7 @@ def test_what_a_new_loss_sees_is_asked_of_the_recipe_by_its_name(
 ) -> None:
     monkeypatch.setitem(LOSSES, "charbonnier", dataclasses.replace(row, sees="features"))
     with pytest.raises(RecipeError, match=r"losses.charbonnier sees features.*set vgg_weights"):
-        load_recipe(path)
+        load_recipe(path, ["vgg_weights="])
     monkeypatch.setitem(LOSSES, "charbonnier", dataclasses.replace(row, sees="logits"))
     with pytest.raises(RecipeError, match=r"no classification head; set losses.charbonnier = 0"):
         Trainer(load_recipe(path), tmp_path / "run", report=lambda _: None, threads=1)

@@ -120,8 +120,7 @@ def test_shares_and_rounds_are_written_out(recipe: Recipe) -> None:
 def test_shipped_recipes_tell_paper_and_cost_and_fit_their_budget(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for folder in ("PHOTOCHROM_DATA", "PHOTOCHROM_WEIGHTS"):
-        monkeypatch.setenv(folder, "absent")
+    monkeypatch.setenv("PHOTOCHROM_DATA", "absent")
     path = recipe_path(name)
     shared = any("share" in stage for stage in recipe_table(name)["stages"])
     recipe = load_recipe(path, ["budget_images=4000"] if shared else [])
@@ -295,7 +294,6 @@ def test_own_photos_are_not_called_the_recipes(
 
     # By its name: as an attribute, `photochrom.cli.train` is the command.
     monkeypatch.setattr(importlib.import_module("photochrom.cli.train"), "_train", fake_train)
-    monkeypatch.setenv("PHOTOCHROM_WEIGHTS", str(folder))
     photos = str(folder / "photos")
     assert main(["train", "photochrom-base", "--data", photos]) == OK
     mine = ["--set", "export.training_data=my album"]

@@ -39,8 +39,8 @@ def evaluate(
         seed: Of the draw of pictures and of the bootstrap intervals.
         crop: First bring the short side to this many px and take the centre square, as published
             figures do with 256; None leaves pictures as they are.
-        lpips_weights: LPIPS (squeeze) as safetensors; else the file that `PHOTOCHROM_LPIPS` names,
-            else lpips-squeeze.safetensors in the cache. Without any, LPIPS is not measured.
+        lpips_weights: LPIPS (squeeze) as safetensors, in place of the weights that come with
+            photochrom; the variable `PHOTOCHROM_LPIPS` names them, too.
         progress: Called with the numbers of pictures that are done and of all; or True for a bar
             on stderr.
         device: As for `colorize`.

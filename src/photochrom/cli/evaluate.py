@@ -150,8 +150,6 @@ def evaluate(
         measure_films(models, films, settings, steady, lpips, json, overwrite=overwrite)
         return OK
     meter = None if no_truth else load_meter(lpips_weights)
-    if settings.sort_by == "lpips" and meter is not None and meter.lpips is None:
-        raise click.UsageError("--sort-by lpips needs LPIPS; name its weights.")
     thumbnails = gallery is not None or contact_sheet is not None
     methods = load_methods(models or (DEFAULT_MODEL,), settings)
     results = run_evaluation(methods, data, meter, settings, thumbnails=thumbnails)

@@ -1,4 +1,4 @@
-"""What people see while models are measured on photographs; and LPIPS, or why it is missing."""
+"""What people see while models are measured on photographs."""
 
 from __future__ import annotations
 
@@ -15,18 +15,11 @@ if TYPE_CHECKING:
 
 
 def load_meter(lpips_weights: Path | None) -> PairMeter:
-    """The measuring instrument, with LPIPS where its weights are at hand; says where not."""
-    from photochrom.engine import cache_dir
-    from photochrom.evaluation.lpips import WEIGHTS_NAME, WEIGHTS_VARIABLE, load_lpips
+    """The measuring instrument, with LPIPS; lpips_weights: a file of others than the package's."""
+    from photochrom.evaluation.lpips import load_lpips
     from photochrom.evaluation.scores import PairMeter
 
-    lpips = load_lpips(lpips_weights)
-    if lpips is None:
-        note(
-            f"LPIPS is not measured: there is no {cache_dir() / WEIGHTS_NAME}. Name the weights "
-            f"with --lpips-weights or {WEIGHTS_VARIABLE}."
-        )
-    return PairMeter(lpips)
+    return PairMeter(load_lpips(lpips_weights))
 
 
 def run_evaluation(

@@ -17,11 +17,11 @@ from photochrom.errors import InputError, ModelError, RecipeError
 from photochrom.nets import build
 from photochrom.nets.contract import ColorNet
 from photochrom.nets.vgg import VGG19Features
+from photochrom.pretrained import PRETRAINED, weights_file
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
 from photochrom.training.data.bin_prior import load_prior
 from photochrom.training.optimizers import check_parts, trainable_names
-from photochrom.training.pretrained import ENCODER_PACKAGES, packaged_weights
 from photochrom.training.recipe.recipe import NetRecipe, Recipe
 from photochrom.training.recipe.toml import from_table
 
@@ -64,9 +64,7 @@ def load_start(net: ColorNet, recipe: NetRecipe) -> None:
     such weights, MissingDependencyError when the package of weights is not installed.
     """
     if recipe.encoder_weights:
-        name = recipe.encoder_weights
-        path = packaged_weights(name) if name in ENCODER_PACKAGES else Path(name)
-        net.load_encoder(_tensors(str(path), "net.encoder_weights"))
+        net.load_encoder(_tensors(recipe.encoder_weights, "net.encoder_weights"))
     if recipe.start_from:
         path = Path(recipe.start_from)
         if recipe.start_from in find.shipped_models():
@@ -101,7 +99,7 @@ def load_vgg(recipe: Recipe, device: torch.device) -> VGG19Features | None:
     """
     if not any(stage.losses.active("features") for stage in recipe.stages):
         return None
-    vgg = VGG19Features(_safetensors(recipe.vgg_weights, "vgg_weights")).to(device)
+    vgg = VGG19Features(_tensors(recipe.vgg_weights, "vgg_weights")).to(device)
     return vgg.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
@@ -122,7 +120,13 @@ def load_average(path: Path) -> tuple[Recipe, ColorNet, Position]:
 
 
 def _tensors(name: str, key: str) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, or of a .pth file as torchvision publishes them."""
+    """The tensors of a safetensors file, of a .pth file as torchvision publishes them, or of the
+    weights that `PRETRAINED` has under this name.
+
+    key: the recipe's, for messages.
+    """
+    if name in PRETRAINED:
+        name = str(weights_file(name))
     if Path(name).suffix not in {".pth", ".pt"}:
         return _safetensors(name, key)
     try:

@@ -33,8 +33,7 @@ Sees = Literal["ab", "logits", "features", "scores", "rgb"]
 * ab: (ab, true_ab), (N, 2, h, w) CIELAB units each, at the size of the network's output;
 * logits: (logits, true_ab, classes), (N, Q, h, w) over the network's colour bins; as above; and
   their `ClassWeights`. Only networks that classify have them;
-* features: (features, true_features), lists of VGG-19's (N, C, h, w), of the pictures under rgb.
-  The recipe has to name vgg_weights;
+* features: (features, true_features), lists of VGG-19's (N, C, h, w), of the pictures under rgb;
 * scores: (scores, gan), the discriminator's (N, 1, h, w) of the generated pictures, and the
   `GanLoss` of the stage. A stage with such a loss trains the discriminator beside the generator;
 * rgb: (rgb, true_rgb), (N, 3, s, s) sRGB in [0, 1] at the stage's loss_side.
@@ -185,7 +184,7 @@ LOSSES: dict[str, Loss] = {
         sees="features",
         unit="share of the true features",
         doc="Relative error of VGG-19 features of the coloured picture (after Johnson et al., ECCV "
-        "2016); wants vgg_weights.",
+        "2016).",
         log_name="perceptual",
     ),
     "gan": Loss(

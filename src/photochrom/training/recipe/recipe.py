@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from photochrom.errors import RecipeError
+from photochrom.pretrained import VGG19
 from photochrom.training.recipe.number_types import (
     NonNegativeFloat,
     NonNegativeInt,
@@ -71,8 +72,8 @@ class NetRecipe:
 
     name: str = "mobile-unet"
     encoder_weights: str = ""
-    """ImageNet weights for the encoder: a file (safetensors, or .pth as published for PyTorch), or
-    "efficientnet-lite2", which the extra train installs; empty: random start."""
+    """ImageNet weights for the encoder: "efficientnet-lite2" or "mobilenet-v2", which are there, or
+    a file (safetensors, or .pth as published for PyTorch); empty: random start."""
     start_from: str = ""
     """What this run starts from: an earlier run's checkpoint (its averaged weights), an exported
     .onnx file, a .safetensors file of all weights, or the name of a shipped model."""
@@ -175,8 +176,9 @@ class Recipe:
     """What the stages' shares are shares of: one number makes recipes comparable."""
     rounds: Annotated[int, Range(1, 99)] = 1
     """How often the repeated stages are gone through; their shares are divided by it."""
-    vgg_weights: str = ""
-    """Safetensors file of VGG-19 up to relu3_1, for the perceptual loss."""
+    vgg_weights: str = VGG19
+    """VGG-19 up to relu3_1, for the perceptual loss: "vgg19", which is there, or a safetensors
+    file."""
     classes_prior: str = ""
     """File written by ``photochrom train --prior``, for losses.classes; empty: the prior is taken
     from 1,000 of the training photos."""
@@ -199,5 +201,5 @@ class Recipe:
             if (names := stage.losses.active("features")) and not self.vgg_weights:
                 raise RecipeError(
                     f"stage {stage.name!r}: losses.{names[0]} sees features of VGG-19; set "
-                    "vgg_weights to its file"
+                    "vgg_weights to vgg19 or a file"
                 )

@@ -12,7 +12,7 @@ from typing import Any
 
 from photochrom.engine import find
 from photochrom.errors import RecipeError
-from photochrom.training.pretrained import ENCODER_PACKAGES
+from photochrom.pretrained import PRETRAINED
 from photochrom.training.recipe.file import OLD_KEYS, read_table, read_value, rename_old_keys
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.schema import build
@@ -164,8 +164,8 @@ def _from_working_directory(value: Any) -> Any:
 
 
 def _is_name(value: Any) -> bool:
-    """Whether this names a shipped model or packaged weights; files have a folder or an ending."""
-    return isinstance(value, str) and (value in ENCODER_PACKAGES or value in find.shipped_models())
+    """Whether this names a shipped model or published weights; files have a folder or an ending."""
+    return isinstance(value, str) and (value in PRETRAINED or value in find.shipped_models())
 
 
 def _index(part: str, node: Sequence[Any], key: str) -> int:
@@ -183,7 +183,7 @@ def _resolve(recipe: Recipe, folder: Path) -> Recipe:
 
     return dataclasses.replace(
         recipe,
-        vgg_weights=absolute(recipe.vgg_weights),
+        vgg_weights=name_or_file(recipe.vgg_weights),
         classes_prior=absolute(recipe.classes_prior),
         data=dataclasses.replace(
             recipe.data,

