@@ -23,8 +23,8 @@ LIMIT = 72
 ROOMS = (
     # src/photochrom, one name for each package or module there; src is several at once
     *("api", "atomic", "batch", "cli", "color", "engine", "errors", "evaluation", "imageio"),
-    *("damage", "locks", "nets", "pipeline", "processors", "src", "training", "variants"),
-    *("video", "web"),
+    *("damage", "locks", "nets", "pipeline", "pretrained", "processors", "src", "training"),
+    *("variants", "video", "web"),
     # everything else
     *("benchmarks", "build", "changelog", "ci", "docs", "examples", "packaging", "readme"),
     *("recipes", "tests", "tools"),
