@@ -137,6 +137,7 @@ def test_training_can_start_from_an_exported_model(finished_run: Path, tmp_path:
         load_start(build(recipe.net.name, {}), NetRecipe(start_from=str(out)))
 
 
+@pytest.mark.long
 def test_an_encoder_with_batch_norm_is_exported_without_and_started_from(
     photos: Path, tmp_path: Path
 ) -> None:
@@ -153,6 +154,7 @@ def test_an_encoder_with_batch_norm_is_exported_without_and_started_from(
     assert main(arguments(photos, tmp_path / "second", *more, *start_from)) == OK
 
 
+@pytest.mark.long
 def test_weights_whose_statistics_are_not_measured_are_resumed_and_not_used_otherwise(
     photos: Path, tmp_path: Path
 ) -> None:

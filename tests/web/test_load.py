@@ -14,6 +14,7 @@ pytestmark = pytest.mark.slow
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "studio_load.py"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not PROGRAM.is_file(), reason="benchmarks/ is only in the repository")
 def test_ten_people_are_served_without_a_failure(tmp_path: Path) -> None:
     command = [sys.executable, str(PROGRAM), "--users", "10", "--seconds", "5", "--side", "256"]
