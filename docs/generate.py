@@ -23,7 +23,7 @@ from photochrom.cli.app import app
 from photochrom.engine import find
 from photochrom.engine.card import ModelCard, read_card
 from photochrom.evaluation.metric_table import METRICS
-from photochrom.imageio import FORMATS
+from photochrom.imageio import FORMATS, UNREAD_FORMATS
 from photochrom.training.recipe import builtin as shipped
 from photochrom.training.recipe.number_types import UNBOUNDED, Range
 from photochrom.training.recipe.recipe import NetRecipe, Recipe
@@ -158,13 +158,38 @@ def formats_page() -> str:
             quality = "yes, without loss" if row.quality is None else f"yes, quality {row.quality}"
             bits = "8 or 16" if row.deep else "8"
             kept = (quality, bits, "yes" if row.alpha else "no", results[0])
-        rows.append((row.name, ", ".join(f"`{suffix}`" for suffix in row.suffixes), *kept))
-    head = ("format", "endings", "written", "bits per channel", "transparency", "coloured as")
+        endings = ", ".join(f"`{suffix}`" for suffix in (*row.suffixes, *row.foreign_suffixes))
+        rows.append((row.name, endings, f"`{row.extra}`" if row.extra else "", *kept))
+    head = (
+        "format",
+        "endings",
+        "needs the extra",
+        "written",
+        "bits per channel",
+        "transparency",
+        "coloured as",
+    )
     words = (
         "All of them are read, with up to 16 bits per channel, and known by their content, "
-        "whatever a file is called. HEIC needs the extra `formats`.\n"
+        "whatever a file is called. Where an extra is named, it is needed for reading "
+        "(`pip install 'photochrom[formats]'`); it also brings the rarer kinds of TIFF: BigTIFF, "
+        "separate planes with 16 bits, 10, 12 or 14 bits, palettes of 16 bits, CMYK with "
+        "transparency, JPEG 2000 inside.\n"
     )
-    return "\n".join([NOTE, "# Picture formats\n", words, table(head, rows)])
+    unread = ", ".join(row.name for row in UNREAD_FORMATS)
+    more = f"""
+Of a file with several pictures (a TIFF or PDF with pages, an MPO, a HEIC) the first is coloured;
+`--page 2` takes another, `--pages all` every one. A raw file is taken as the camera's own picture
+in it, if that has full size, and is developed otherwise. The studio takes no PDF.
+
+Damage around the pixels (a missing end marker, bytes between segments, a wrong checksum of a
+comment, a profile that is not whole) is mended, and a note says so. A picture of which a part is
+missing is refused; `--damaged salvage` colours what is there of a JPEG, PNG, TIFF or PNM and says
+how much is missing, `--damaged refuse` refuses all damage.
+
+Known, and not read: {unread}.
+"""
+    return "\n".join([NOTE, "# Picture formats\n", words, table(head, rows), more.strip() + "\n"])
 
 
 def recipes_page() -> str:

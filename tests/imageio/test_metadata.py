@@ -14,7 +14,17 @@ from fixtures.imageio import XMP, exif_block, exif_facts, heic_bytes, pillow_byt
 from numpy.typing import NDArray
 from PIL import Image
 
-from photochrom.imageio import FORMATS, Metadata, Picture, containers, exif, read, write, xmp
+from photochrom.imageio import (
+    FORMATS,
+    Metadata,
+    Picture,
+    containers,
+    exif,
+    read,
+    write,
+    writing_notes,
+    xmp,
+)
 
 SUFFIXES = [row.suffix for row in FORMATS.values() if row.encode is not None]
 MAKE, MAKER_NOTE, DATE, SOFTWARE, ORIENTATION = 0x010F, 0x927C, 0x9003, 0x0131, 0x0112
@@ -292,14 +302,24 @@ def test_a_preview_of_the_grey_picture_does_not_stay() -> None:
     assert b"Grandmother" in marked
 
 
-def test_captions_that_cannot_be_kept_are_noted(tmp_path: Path, scene: NDArray[np.uint8]) -> None:
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_captions_are_kept_or_noted(tmp_path: Path, scene: NDArray[np.uint8], suffix: str) -> None:
     jpeg = pillow_bytes(scene, "JPEG")
-    caption = b"\x1c\x02\x78\x00\x0bGrandmother\x00"
+    caption = b"\x1c\x02\x78\x00\x0bGrandmother"
     block = b"Photoshop 3.0\x00" + b"8BIM\x04\x04\x00\x00\x00\x00\x00\x10" + caption
     segment = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
     (tmp_path / "a.jpg").write_bytes(jpeg[:2] + segment + jpeg[2:])
-    (note,) = read(tmp_path / "a.jpg").notes
-    assert "IPTC captions" in note
+    picture = read(tmp_path / "a.jpg")
+    assert picture.metadata.iptc == caption
+    assert picture.notes == ()
+    target = tmp_path / f"b{suffix}"
+    write(target, picture)
+    notes = writing_notes(target, picture)
+    if suffix in (".jpg", ".png", ".tif"):
+        assert read(target).metadata.iptc == caption
+        assert notes == ()
+    else:
+        assert "no place for its IPTC text" in notes[0]
 
 
 @pytest.mark.parametrize(

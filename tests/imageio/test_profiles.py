@@ -14,7 +14,6 @@ from fixtures.imageio import lut_profile, pillow_bytes, png_bytes, profile
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from photochrom.errors import InputError
 from photochrom.imageio import Picture, convert, icc, read, write
 
 
@@ -157,10 +156,13 @@ def test_a_damaged_profile_of_tables_is_left_out_and_said(
     assert "ICC profile is damaged" in picture.notes[0]
 
 
-def test_a_profile_of_other_pixels_is_refused(tmp_path: Path, scene: NDArray[np.uint8]) -> None:
+def test_a_profile_of_other_pixels_is_left_out_and_noted(
+    tmp_path: Path, scene: NDArray[np.uint8]
+) -> None:
     (tmp_path / "a.png").write_bytes(pillow_bytes(scene, "PNG", icc_profile=lut_profile()))
-    with pytest.raises(InputError, match="profile is for Lab"):
-        read(tmp_path / "a.png")
+    picture = read(tmp_path / "a.png")
+    np.testing.assert_array_equal(picture.pixels, scene)
+    assert "profile is for Lab" in picture.notes[0]
 
 
 def test_a_file_without_profile_becomes_srgb(tmp_path: Path, scene: NDArray[np.uint8]) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fixtures.imageio import exif_block
 from numpy.typing import NDArray
+from PIL import Image
 
 from photochrom.errors import OutputError
 from photochrom.imageio import Metadata, Picture, read, write
@@ -215,7 +217,11 @@ def test_quality_has_a_range(tmp_path: Path, picture: Picture) -> None:
         write(tmp_path / "a.jpg", picture, quality=101)
 
 
-def test_exif_too_large_for_jpeg_is_said(tmp_path: Path, scene: NDArray[np.uint8]) -> None:
-    block = b"II*\x00\x08\x00\x00\x00" + bytes(70_000)
-    with pytest.raises(OutputError, match="64 KiB"):
-        write(tmp_path / "a.jpg", Picture(scene, metadata=Metadata(exif=block)))
+def test_exif_longer_than_a_segment_goes_into_several(
+    tmp_path: Path, scene: NDArray[np.uint8]
+) -> None:
+    block = exif_block(maker_note=bytes(range(256)) * 600)
+    write(tmp_path / "a.jpg", Picture(scene, metadata=Metadata(exif=block)))
+    assert read(tmp_path / "a.jpg").metadata.exif == block
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert image.getexif().get_ifd(0x8769)[0x927C] == bytes(range(256)) * 600

@@ -9,7 +9,6 @@ from typing import IO
 from photochrom.atomic import check_target
 from photochrom.batch.plan import Job
 from photochrom.batch.run import (
-    DEPTH_LOST,
     BatchOptions,
     Outcome,
     color_picture,
@@ -17,7 +16,7 @@ from photochrom.batch.run import (
 )
 from photochrom.engine import load, local_model
 from photochrom.errors import OutputError
-from photochrom.imageio import Picture, keeps_depth, read, read_content, write
+from photochrom.imageio import Picture, read, read_content, write, writing_notes
 from photochrom.imageio.streams import stream_name, write_all
 
 PIPE = "-"
@@ -52,11 +51,10 @@ def color_stream(
     colored = color_picture(picture, options, network, content.name)
     write(target, colored, format_name=format_name, overwrite=options.overwrite)
     height, width = picture.pixels.shape[:2]
-    kept = keeps_depth(target, picture, format_name=format_name)
     return Outcome(
         job,
         "coloured",
-        notes=picture.notes + (() if kept else (DEPTH_LOST,)),
+        notes=picture.notes + writing_notes(target, picture, format_name=format_name),
         size=(height, width),
         model=network.card.title,
         device=network.device,

@@ -17,7 +17,14 @@ from photochrom.batch.plan import Job, is_folder
 from photochrom.color.tone import tone
 from photochrom.engine import Network, load, local_model
 from photochrom.errors import OutputError, PhotochromError
-from photochrom.imageio import DEFAULT_MAX_PIXELS, Picture, is_transparent, keeps_depth, read, write
+from photochrom.imageio import (
+    DEFAULT_MAX_PIXELS,
+    Picture,
+    is_transparent,
+    read,
+    write,
+    writing_notes,
+)
 from photochrom.pipeline import Hint, NetworkSettings
 from photochrom.processors import thread_count
 from photochrom.variants import VARIANTS, Variant, colorize_variant
@@ -32,7 +39,6 @@ more only need more memory."""
 
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 0.5
-DEPTH_LOST = "it has more than 8 bits per channel, its result has 8; .png and .tif keep them"
 
 
 @dataclass(frozen=True)
@@ -209,7 +215,7 @@ def _color(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome
     return Outcome(
         job,
         "coloured",
-        notes=picture.notes + (() if keeps_depth(job.target, picture) else (DEPTH_LOST,)),
+        notes=picture.notes + writing_notes(job.target, picture),
         size=(height, width),
         model=ready.card.title,
         device=ready.device,

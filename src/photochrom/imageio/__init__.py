@@ -9,28 +9,31 @@ from __future__ import annotations
 from photochrom.imageio.formats import (
     FORMATS,
     HEAD_BYTES,
+    UNREAD_FORMATS,
     Format,
     format_of_name,
     is_picture_name,
     output_name,
     read_suffixes,
     recognize,
+    unread_format,
     write_suffixes,
 )
+from photochrom.imageio.options import DEFAULT_MAX_PIXELS
 from photochrom.imageio.picture import (
-    DEFAULT_MAX_PIXELS,
     Metadata,
     Picture,
     eight_bit_rgb,
     is_transparent,
 )
-from photochrom.imageio.reading import Source, from_pil, read, read_content
-from photochrom.imageio.writing import Target, keeps_depth, write
+from photochrom.imageio.reading import Source, from_pil, page_count, read, read_content
+from photochrom.imageio.writing import Target, write, writing_notes
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "FORMATS",
     "HEAD_BYTES",
+    "UNREAD_FORMATS",
     "Format",
     "Metadata",
     "Picture",
@@ -41,12 +44,14 @@ __all__ = [
     "from_pil",
     "is_picture_name",
     "is_transparent",
-    "keeps_depth",
     "output_name",
+    "page_count",
     "read",
     "read_content",
     "read_suffixes",
     "recognize",
+    "unread_format",
     "write",
     "write_suffixes",
+    "writing_notes",
 ]

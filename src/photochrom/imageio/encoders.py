@@ -38,6 +38,7 @@ class Encodable:
     xmp: bytes | None
     icc: bytes | None
     dpi: tuple[float, float] | None
+    iptc: bytes | None = None
 
     @property
     def channels(self) -> NDArray[Any]:
@@ -69,7 +70,12 @@ def encode_jpeg(picture: Encodable, quality: int) -> bytes:
     else:
         data = simplejpeg.encode_jpeg(color, quality, "RGB", "444", fastdct=False)
     return containers.jpeg_with_metadata(
-        data, exif=picture.exif, xmp=picture.xmp, icc=picture.profile, dpi=picture.dpi
+        data,
+        exif=picture.exif,
+        xmp=picture.xmp,
+        icc=picture.profile,
+        iptc=picture.iptc,
+        dpi=picture.dpi,
     )
 
 
@@ -99,7 +105,17 @@ def encode_png(picture: Encodable, quality: int) -> bytes:
         chunks.append((b"eXIf", picture.exif))
     if picture.xmp is not None:
         chunks.append((b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + picture.xmp))
+    if picture.iptc is not None:
+        chunks.append((b"zTXt", _raw_profile(b"iptc", containers.iptc_resource(picture.iptc))))
     return containers.png_with_chunks(encoded.tobytes(), chunks)
+
+
+def _raw_profile(name: bytes, block: bytes) -> bytes:
+    """A text chunk of hexadecimal digits, as ImageMagick and ExifTool read and write it."""
+    digits = block.hex().encode()
+    lines = b"\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
+    text = b"\n%s\n%8d\n%s\n" % (name, len(block), lines)
+    return b"Raw profile type " + name + b"\x00\x00" + zlib.compress(text)
 
 
 def encode_tiff(picture: Encodable, quality: int) -> bytes:
@@ -112,6 +128,7 @@ def encode_tiff(picture: Encodable, quality: int) -> bytes:
         exif_block=picture.exif,
         xmp=picture.xmp,
         icc=picture.profile,
+        iptc=picture.iptc,
         dpi=picture.dpi,
     )
 

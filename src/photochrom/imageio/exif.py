@@ -23,7 +23,9 @@ _PIXEL_X, _PIXEL_Y = 0xA002, 0xA003
 _THUMBNAIL_START, _THUMBNAIL_BYTES = 0x0201, 0x0202
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
-_TYPE_SIZE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+TYPE_SIZE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+TYPE_SIZE |= {16: 8, 17: 8, 18: 8}
+"""Bytes of a value of each type, those of BigTIFF among them."""
 
 
 class Value(NamedTuple):
@@ -35,14 +37,15 @@ class Value(NamedTuple):
 
 
 class Directory(NamedTuple):
-    """A parsed directory: byte order ("<" or ">"), entries, where each 12-byte record lies, and
-    the offset of the next directory (0: none).
+    """A parsed directory: byte order ("<" or ">"), entries, where each 12-byte record lies, the
+    offset of the next directory (0: none), and where that offset stands.
     """
 
     order: str
     values: dict[int, Value]
     positions: dict[int, int]
     next: int
+    end: int = 0
 
 
 def byte_order(block: bytes) -> str:
@@ -70,7 +73,7 @@ def read_directory(block: bytes, offset: int | None = None) -> Directory:
         (count,) = struct.unpack_from(order + "H", block, offset)
         for position in range(offset + 2, offset + 2 + 12 * count, 12):
             tag, kind, number = struct.unpack_from(order + "HHI", block, position)
-            size = _TYPE_SIZE.get(kind, 0) * number
+            size = TYPE_SIZE.get(kind, 0) * number
             start = position + 8
             if size > 4:
                 (start,) = struct.unpack_from(order + "I", block, start)
@@ -81,7 +84,7 @@ def read_directory(block: bytes, offset: int | None = None) -> Directory:
         next_offset: int = struct.unpack(order + "I", following)[0]
     except struct.error as error:
         raise ValueError("TIFF directory out of bounds") from error
-    return Directory(order, values, positions, next_offset)
+    return Directory(order, values, positions, next_offset, offset + 2 + 12 * count)
 
 
 def replace_entries(block: bytes | bytearray, changes: Mapping[int, Value | None]) -> bytes:
@@ -122,25 +125,26 @@ def _pad(block: bytearray) -> None:
         block += b"\x00"
 
 
-def orientation(block: bytes) -> int:
-    """The orientation 1..8 that the block asks for; 1 where it has none or a nonsensical one."""
-    directory = read_directory(block)
-    number = first_integer(directory, ORIENTATION)
-    return number if number is not None and 1 <= number <= 8 else 1
+def orientation(block: bytes) -> int | None:
+    """The orientation 1..8 that the block asks for; None where it has none or a nonsensical one."""
+    number = first_integer(read_directory(block), ORIENTATION)
+    return number if number is not None and 1 <= number <= 8 else None
 
 
 def upright(block: bytes, *, sides_swapped: bool) -> bytes:
     """The block for the picture after its orientation has been applied.
 
     Orientation becomes 1, the thumbnail goes; if the sides were swapped, so are the two entries
-    that repeat the picture's size. The block stays as it is where there is nothing to change.
+    that repeat the picture's size. All of it in place: the block gets no longer, since a camera's
+    may fill its segment of a JPEG to the last byte.
     """
     directory = read_directory(block)
-    turned = first_integer(directory, ORIENTATION) not in (None, 1)
-    if not (turned or sides_swapped or directory.next):
-        return block
-    block = _without_last_thumbnail(block, directory)
-    fixed = bytearray(block)
+    fixed = bytearray(_without_last_thumbnail(block, directory))
+    if ORIENTATION in directory.positions:
+        place = directory.positions[ORIENTATION]
+        struct.pack_into(directory.order + "HIHH", fixed, place + 2, SHORT, 1, 1, 0)
+    if directory.next:
+        struct.pack_into(directory.order + "I", fixed, directory.end, 0)
     exif_offset = first_integer(directory, EXIF_IFD)
     if sides_swapped and exif_offset is not None:
         inner = read_directory(block, exif_offset)
@@ -148,8 +152,7 @@ def upright(block: bytes, *, sides_swapped: bool) -> bytes:
             x, y = inner.positions[_PIXEL_X], inner.positions[_PIXEL_Y]
             fixed[x + 2 : x + 12] = block[y + 2 : y + 12]
             fixed[y + 2 : y + 12] = block[x + 2 : x + 12]
-    one = Value(SHORT, 1, struct.pack(directory.order + "H", 1))
-    return replace_entries(fixed, {ORIENTATION: one})
+    return bytes(fixed)
 
 
 def _without_last_thumbnail(block: bytes, directory: Directory) -> bytes:
@@ -169,7 +172,11 @@ def _without_last_thumbnail(block: bytes, directory: Directory) -> bytes:
 def integers(directory: Directory, tag: int) -> tuple[int, ...]:
     """The values of a BYTE, SHORT or LONG entry; empty where there is none."""
     value = directory.values.get(tag)
-    code = {BYTE: "B", SHORT: "H", LONG: "I", 13: "I"}.get(value.type) if value else None
+    code = (
+        {BYTE: "B", SHORT: "H", LONG: "I", 13: "I", 16: "Q", 18: "Q"}.get(value.type)
+        if value
+        else None
+    )
     if value is None or code is None:
         return ()
     return struct.unpack(f"{directory.order}{value.number}{code}", value.data)
@@ -188,7 +195,11 @@ def with_software(block: bytes, software: str) -> bytes:
 
 def resolution(block: bytes) -> tuple[float, float] | None:
     """Pixels per inch, or None if the block does not say."""
-    directory = read_directory(block)
+    return directory_resolution(read_directory(block))
+
+
+def directory_resolution(directory: Directory) -> tuple[float, float] | None:
+    """Pixels per inch by a directory, or None if it does not say."""
     x, y = (directory.values.get(tag) for tag in (X_RESOLUTION, Y_RESOLUTION))
     if x is None or y is None or x.type != RATIONAL or y.type != RATIONAL:
         return None

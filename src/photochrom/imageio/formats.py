@@ -7,10 +7,26 @@ what the studio takes in and keeps, its API's description and the documentation 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import NamedTuple
 
-from photochrom.imageio import containers, decoders, encoders, heif_decoders, tiff_decoder
+from photochrom.imageio import (
+    containers,
+    decoders,
+    encoders,
+    heif_decoders,
+    jpeg2000_decoder,
+    jpeg_decoder,
+    jpegxl_decoder,
+    pdf_decoder,
+    png_decoder,
+    pnm_decoder,
+    psd_decoder,
+    raw_decoder,
+    tiff_decoder,
+)
 from photochrom.imageio.decoders import Decoder
 from photochrom.imageio.encoders import Encoder
 
@@ -28,6 +44,15 @@ class Format:
     suffixes: tuple[str, ...]
     """Endings of its files, in lower case; the first is the one that files are given."""
     decode: Decoder
+    foreign_suffixes: tuple[str, ...] = ()
+    """Endings of files that are read as this format, and are never written."""
+    extra: str = ""
+    """The extra without which it is not read; empty: none is needed."""
+    is_document: bool = False
+    """Whether its files hold more than pictures. The studio takes no documents: they may hold
+    programs, and are sent back to others."""
+    page_count: Callable[[bytes], int] | None = None
+    """How many pictures a file holds; None: one. Raises what decoders raise."""
     magic: bytes = b""
     """Regular expression of how its files begin; empty where ``brands`` tell."""
     brands: frozenset[bytes] = frozenset()
@@ -38,6 +63,8 @@ class Format:
     """Whether it is written with transparency."""
     deep: bool = False
     """Whether it is written with 16 bits where the picture has them."""
+    iptc: bool = False
+    """Whether it is written with IPTC text."""
     quality: int | None = None
     """Default quality, 0 to 100; None: it is written without loss."""
     max_exif_bytes: int | None = None
@@ -65,9 +92,12 @@ FORMATS: dict[str, Format] = {
             "JPEG",
             "image/jpeg",
             (".jpg", ".jpeg", ".jpe", ".jfif"),
-            decoders.decode_jpeg,
+            jpeg_decoder.decode_jpeg,
+            foreign_suffixes=(".mpo",),
+            page_count=jpeg_decoder.picture_count,
             magic=rb"\xff\xd8\xff",
             encode=encoders.encode_jpeg,
+            iptc=True,
             # By what it does to L* (4:4:4, detailed photos): 95 / 97 / 98 / 100: |dL*| 0.36 / 0.22
             # / 0.19 / 0.15 on average and above 0.5 in 25 / 9 / 6 / 2.5 % of the pixels, at 0.47 /
             # 0.58 / 0.64 / 0.99 bytes per pixel. No JPEG keeps every pixel within 0.5: the rounding
@@ -80,19 +110,37 @@ FORMATS: dict[str, Format] = {
             "PNG",
             "image/png",
             (".png",),
-            decoders.decode_png,
+            png_decoder.decode_png,
             magic=rb"\x89PNG\r\n\x1a\n",
             encode=encoders.encode_png,
+            iptc=True,
             alpha=True,
             deep=True,
+        ),
+        Format(
+            "Raw",
+            "image/x-dcraw",
+            (
+                *(".dng", ".nef", ".nrw", ".cr2", ".cr3", ".crw", ".arw", ".srf", ".sr2", ".raf"),
+                *(".orf", ".rw2", ".rwl", ".pef", ".srw", ".x3f", ".mrw", ".3fr", ".fff", ".iiq"),
+                *(".erf", ".kdc", ".dcr", ".mef", ".mos"),
+            ),
+            raw_decoder.decode_raw,
+            extra="formats-all",
+            # DNG and those of Nikon, Sony and Pentax begin like TIFF, which passes them on.
+            magic=rb"II\*\x00.{4}CR|II(RO|RS|U\x00)|MMOR|FUJIFILMCCD-RAW|\x00MRM|FOVb|"
+            rb".{4}ftypcrx |(II|MM).{4}HEAPCCDR",
+            result="TIFF",
         ),
         Format(
             "TIFF",
             "image/tiff",
             (".tif", ".tiff"),
             tiff_decoder.decode_tiff,
+            page_count=tiff_decoder.page_count,
             magic=rb"II[*+]\x00|MM\x00[*+]",
             encode=encoders.encode_tiff,
+            iptc=True,
             alpha=True,
             deep=True,
         ),
@@ -122,6 +170,8 @@ FORMATS: dict[str, Format] = {
             "image/heic",
             (".heic", ".heif"),
             heif_decoders.decode_heic,
+            extra="formats",
+            page_count=heif_decoders.picture_count,
             # Those of containers in general come last: an AVIF file may have them, too.
             brands=frozenset(
                 {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif"}
@@ -138,9 +188,112 @@ FORMATS: dict[str, Format] = {
             result="PNG",
         ),
         Format("BMP", "image/bmp", (".bmp",), decoders.decode_bmp, magic=rb"BM", result="PNG"),
+        Format(
+            "JPEG 2000",
+            "image/jp2",
+            (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
+            jpeg2000_decoder.decode_jpeg2000,
+            extra="formats",
+            magic=rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
+            result="PNG",
+        ),
+        Format(
+            "JPEG XL",
+            "image/jxl",
+            (".jxl",),
+            jpegxl_decoder.decode_jpegxl,
+            extra="formats",
+            magic=rb"\x00\x00\x00\x0cJXL \r\n\x87\n|\xff\x0a",
+            result="PNG",
+        ),
+        Format(
+            "PNM",
+            "image/x-portable-anymap",
+            (".pnm", ".pgm", ".ppm", ".pbm", ".pam", ".pfm"),
+            pnm_decoder.decode_pnm,
+            magic=rb"P[1-6Ff]\s|P7\n",
+            result="PNG",
+        ),
+        Format(
+            "Photoshop",
+            "image/vnd.adobe.photoshop",
+            (".psd", ".psb"),
+            psd_decoder.decode_psd,
+            extra="formats",
+            magic=rb"8BPS\x00[\x01\x02]",
+            result="TIFF",
+        ),
+        Format(
+            "PDF",
+            "application/pdf",
+            (".pdf",),
+            pdf_decoder.decode_pdf,
+            extra="formats-all",
+            is_document=True,
+            page_count=pdf_decoder.page_count,
+            magic=rb"%PDF-",
+            result="PNG",
+        ),
     )
 }
 """Every format by its name. A file is of the first whose beginning or brands it has."""
+
+
+class UnreadFormat(NamedTuple):
+    """A format that is known and not read, so that nobody is told that his picture is none."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    magic: bytes = b""
+    """Regular expression of how its files begin; empty where nothing tells them."""
+    advice: str = "convert it to TIFF or PNG"
+
+    @property
+    def reason(self) -> str:
+        """Why its files are left out, and what to do, in words."""
+        return f"{self.name} is not supported; {self.advice}"
+
+
+_FILM_ADVICE = "it may be a film, which photochrom film colours"
+UNREAD_FORMATS: tuple[UnreadFormat, ...] = (
+    UnreadFormat("TGA", (".tga", ".icb", ".vda", ".vst")),
+    UnreadFormat("PCX", (".pcx", ".dcx"), rb"\x0a[\x00-\x05]\x01[\x01-\x08]"),
+    UnreadFormat("ICO", (".ico", ".cur"), rb"\x00\x00[\x01\x02]\x00.\x00"),
+    UnreadFormat("ICNS", (".icns",), rb"icns"),
+    UnreadFormat("SVG", (".svg", ".svgz"), rb"\s*(<\?xml.*)?<svg|\s*<!DOCTYPE svg"),
+    UnreadFormat("PostScript", (".ps", ".eps", ".ai"), rb"%!PS|\xc5\xd0\xd3\xc6"),
+    UnreadFormat("GIMP's XCF", (".xcf",), rb"gimp xcf"),
+    UnreadFormat("OpenEXR", (".exr",), rb"\x76\x2f\x31\x01"),
+    UnreadFormat("Radiance HDR", (".hdr",), rb"#\?(RADIANCE|RGBE)"),
+    UnreadFormat("DDS", (".dds",), rb"DDS "),
+    UnreadFormat("JPEG XR", (".jxr", ".wdp", ".hdp"), rb"II\xbc"),
+    UnreadFormat("DICOM", (".dcm",), rb".{128}DICM"),
+    UnreadFormat("FITS", (".fits", ".fit"), rb"SIMPLE  ="),
+    UnreadFormat("DjVu", (".djvu", ".djv"), rb"AT&TFORM"),
+    UnreadFormat("SGI", (".sgi", ".rgb", ".bw"), rb"\x01\xda[\x00\x01][\x01\x02]"),
+    UnreadFormat("QOI", (".qoi",), rb"qoif"),
+    UnreadFormat("Photo CD", (".pcd",)),
+    UnreadFormat("WMF", (".wmf", ".emf"), rb"\xd7\xcd\xc6\x9a"),
+    UnreadFormat("Sun raster", (".ras", ".sun"), rb"\x59\xa6\x6a\x95"),
+    UnreadFormat("JPEG-LS", (".jls",), rb"\xff\xd8\xff\xf7"),
+    UnreadFormat(
+        "a film's format",
+        (
+            *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".mts"),
+            *(".m2ts", ".3gp", ".vob", ".flv", ".ogv", ".dv", ".mxf"),
+        ),
+        rb".{4}ftyp(isom|mp4|qt  |M4V|3gp|avc1)|\x1aE\xdf\xa3|RIFF....AVI ",
+        _FILM_ADVICE,
+    ),
+)
+
+
+def unread_format(name: str | PurePath, head: bytes = b"") -> UnreadFormat | None:
+    """The format of a file that is known and not read: by its beginning, else by its name."""
+    suffix = PurePath(name).suffix.lower()
+    by_magic = (row for row in UNREAD_FORMATS if row.magic and re.match(row.magic, head, re.DOTALL))
+    by_name = (row for row in UNREAD_FORMATS if suffix in row.suffixes)
+    return next(by_magic, None) or next(by_name, None)
 
 
 def recognize(head: bytes) -> Format | None:
@@ -163,12 +316,14 @@ def _brands(head: bytes) -> frozenset[bytes]:
 def format_of_name(name: str | PurePath) -> Format | None:
     """The format that a file name promises. Reading trusts the content, writing the name."""
     suffix = PurePath(name).suffix.lower()
-    return next((row for row in FORMATS.values() if suffix in row.suffixes), None)
+    rows = FORMATS.values()
+    return next((r for r in rows if suffix in r.suffixes or suffix in r.foreign_suffixes), None)
 
 
 def read_suffixes() -> tuple[str, ...]:
     """Endings of the files that can be read, sorted."""
-    return tuple(sorted(suffix for row in FORMATS.values() for suffix in row.suffixes))
+    rows = FORMATS.values()
+    return tuple(sorted(end for row in rows for end in (*row.suffixes, *row.foreign_suffixes)))
 
 
 def write_suffixes() -> tuple[str, ...]:
@@ -197,6 +352,6 @@ def output_name(name: str, *, mark: str = "", transparent: bool = False) -> str:
     if promised is None:
         return f"{name}{mark}{FORMATS['PNG'].suffix}"
     result = promised.result_format(transparent=transparent)
-    if result is promised:
+    if result is promised and path.suffix.lower() not in promised.foreign_suffixes:
         return f"{path.stem}{mark}{path.suffix}"
     return f"{name}{mark}{result.suffix}"

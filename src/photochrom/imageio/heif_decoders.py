@@ -3,33 +3,66 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import AvifImagePlugin
 
 from photochrom.errors import InputError, requires_extra
+from photochrom.imageio import color_description
 from photochrom.imageio.decoders import (
     StoredPicture,
-    check_size,
     decode_still,
-    first_only_note,
     opencv_samples,
     widen,
 )
+from photochrom.imageio.options import ReadOptions, check_page, check_size, page_note
+
+_SAME_CODES = 2.0
+"""Largest mean difference, in codes of 8 bits, of two decoders that read the same samples."""
 
 
-def decode_avif(data: bytes, max_pixels: int) -> StoredPicture:
+def decode_avif(data: bytes, options: ReadOptions) -> StoredPicture:
     """AVIF; 10 and 12 bits are kept as 16."""
-    _refuse_hdr(data)
-    stored = decode_still(AvifImagePlugin.AvifImageFile(io.BytesIO(data)), "AVIF", max_pixels)
+    description = color_description.heif_description(data)
+    color_description.check_not_hdr(description)
+    stored = decode_still(AvifImagePlugin.AvifImageFile(io.BytesIO(data)), "AVIF", options)
     bits = _av1_bits(data)
     if bits > 8:
-        samples, alpha = opencv_samples(data)
-        if samples.dtype != np.uint16 or samples.shape[:2] != stored.samples.shape[:2]:
-            raise InputError(f"its {bits} bits per channel cannot be decoded; save it as PNG")
-        stored.samples = widen(samples, bits)
-        stored.alpha = None if alpha is None else widen(alpha, bits)
+        _deepen(stored, data, bits)
+    if stored.icc is None:
+        stored.profile = color_description.named_profile(description)
     return stored
+
+
+def _deepen(stored: StoredPicture, data: bytes, bits: int) -> None:
+    """Put the samples of more than 8 bits in the place of those of 8, which Pillow has decoded.
+
+    OpenCV leaves the samples of grey pictures in the range that the file has: what it decodes is
+    taken as it agrees with the 8 bits, from libavif; where it does not, those stay.
+    """
+    try:
+        samples, alpha = opencv_samples(data)
+    except InputError:
+        samples, alpha = stored.samples, None
+    if samples.dtype == np.uint16 and samples.shape[:2] == stored.samples.shape[:2]:
+        readings = (widen(samples, bits), color_description.expand_range(samples, bits))
+        differences = [_mean_difference(reading, stored.samples) for reading in readings]
+        if min(differences) <= _SAME_CODES:
+            stored.samples = readings[int(np.argmin(differences))]
+            stored.alpha = None if alpha is None else widen(alpha, bits)
+            return
+    stored.notes += (f"{bits} bits per channel were read as 8",)
+
+
+def _mean_difference(deep: NDArray[Any], shown: NDArray[Any]) -> float:
+    """Between (H, W) or (H, W, 3) uint16 and the same picture in uint8, in codes of 8 bits."""
+    if deep.ndim > shown.ndim:
+        shown = shown[..., None]
+    elif deep.ndim < shown.ndim:
+        shown = shown[..., 0]
+    return float(np.abs(deep.astype(np.float32) / np.float32(257) - shown).mean())
 
 
 def _av1_bits(data: bytes) -> int:
@@ -39,23 +72,19 @@ def _av1_bits(data: bytes) -> int:
     return (12 if flags & 0x20 else 10) if flags & 0x40 else 8
 
 
-def _refuse_hdr(data: bytes) -> None:
-    """Raise InputError for the PQ and HLG curves (ITU-T H.273: 16, 18), which are not sRGB's."""
-    place = data.find(b"colrnclx", 0, 1 << 16)
-    if place >= 0 and data[place + 10 : place + 12] in (b"\x00\x10", b"\x00\x12"):
-        raise InputError("it is an HDR picture (PQ or HLG); save it in a standard dynamic range")
-
-
-def decode_heic(data: bytes, max_pixels: int) -> StoredPicture:
-    """HEIC, the first picture; needs the extra "formats". libheif applies the rotation itself."""
+def decode_heic(data: bytes, options: ReadOptions) -> StoredPicture:
+    """HEIC, one picture of it; needs the extra "formats". libheif applies the rotation itself."""
     with requires_extra("formats", "reading HEIC"):
         import pillow_heif
-    _refuse_hdr(data)
+    description = color_description.heif_description(data)
+    color_description.check_not_hdr(description)
     container = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
-    width, height = container.size
-    check_size(width, height, max_pixels)
-    pixels = np.asarray(container)
-    info = container.info
+    page = check_page(options.page, len(container), "pictures")
+    image = container if options.page is None else container[page - 1]
+    width, height = image.size
+    check_size(width, height, options.max_pixels)
+    pixels = np.asarray(image)
+    info: dict[str, Any] = dict(image.info)
     bits = int(info.get("bit_depth", 8))
     if pixels.dtype == np.uint16:
         pixels = widen(pixels >> (16 - bits), bits)  # libheif's bits are the upper ones
@@ -69,6 +98,14 @@ def decode_heic(data: bytes, max_pixels: int) -> StoredPicture:
         info.get("exif"),
         info.get("xmp"),
         info.get("icc_profile"),
+        profile=None if info.get("icc_profile") else color_description.named_profile(description),
         orientation=1,
-        notes=first_only_note(len(container), "pictures"),
+        notes=page_note(options.page, len(container), "pictures"),
     )
+
+
+def picture_count(data: bytes) -> int:
+    """How many pictures a HEIC file holds; needs the extra "formats"."""
+    with requires_extra("formats", "reading HEIC"):
+        import pillow_heif
+    return len(pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False))

@@ -14,10 +14,6 @@ from photochrom.imageio.convert import to_depth
 if TYPE_CHECKING:
     from photochrom.imageio.writing import Target
 
-DEFAULT_MAX_PIXELS = 250_000_000
-"""Largest picture that is decoded without being asked for: beyond every camera and most scans,
-yet far below the bombs that decode a few kilobytes to tens of gigabytes."""
-
 
 @dataclass(frozen=True)
 class Metadata:
@@ -37,6 +33,8 @@ class Metadata:
     bit from an 8-bit file where a profile had to be converted, so that nothing is lost."""
     file_mode: int | None = None
     """Permission bits of the input file."""
+    iptc: bytes | None = None
+    """IPTC text (IIM datasets): captions, keywords. WebP and AVIF have no place for it."""
 
 
 @dataclass(frozen=True, eq=False)

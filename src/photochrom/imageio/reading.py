@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeAlias
 
@@ -12,11 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.errors import InputError, PhotochromError
-from photochrom.imageio import convert, decoders, exif, icc, xmp
+from photochrom.imageio import containers, convert, decoders, exif, icc, xmp
 from photochrom.imageio.decoders import StoredPicture
-from photochrom.imageio.formats import FORMATS, HEAD_BYTES, Format, format_of_name, recognize
-from photochrom.imageio.picture import DEFAULT_MAX_PIXELS, Metadata, Picture
+from photochrom.imageio.formats import (
+    FORMATS,
+    HEAD_BYTES,
+    format_of_name,
+    recognize,
+    unread_format,
+)
+from photochrom.imageio.options import DEFAULT_MAX_PIXELS, ReadOptions, mended_note
+from photochrom.imageio.picture import Metadata, Picture
 from photochrom.imageio.streams import read_all, stream_mode, stream_name
 
 _BYTES_PER_PIXEL = 16
@@ -28,11 +39,19 @@ Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | I
 """What a picture can be read from: a path, the content of a file, or a binary file object."""
 
 
-def read(source: Source, *, name: str = "", max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+def read(
+    source: Source,
+    *,
+    name: str = "",
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    damage: DamagePolicy = DEFAULT_DAMAGE_POLICY,
+    page: int | None = None,
+) -> Picture:
     """Read a picture: upright, in sRGB, with 16 bits where the file has more than 8.
 
-    The format is told by the content, not the name. A damaged, truncated or animated file is
-    refused; of a file with several pages the first is read and `notes` says so.
+    The format is told by the content, not the name. Damage around the pixels is mended, and `notes`
+    says so; a file with missing pixels, or an animated one, is refused; of a file with several
+    pages the first is read and `notes` says so.
 
     Args:
         source: A path; the content of a file as bytes; or a file object open in binary mode, which
@@ -41,13 +60,29 @@ def read(source: Source, *, name: str = "", max_pixels: int = DEFAULT_MAX_PIXELS
         name: What messages call the picture. Empty: the path, the file object's own name, or "the
             picture".
         max_pixels: Larger pictures are refused before they are decoded.
+        damage: "refuse" refuses also what could be mended; "salvage" reads what is there of a
+            picture of which a part is missing, and `notes` says how much.
+        page: Number of the picture in a file of several, from 1; None: the first.
 
     Raises:
         InputError: It cannot be read or is no picture; the message names the file and what to do.
         MissingDependencyError: The format needs an optional package.
     """
     content = read_content(source, name=name, max_pixels=max_pixels)
-    return _decode(content.data, content.name, content.mode, max_pixels)
+    return _decode(content, ReadOptions(max_pixels, damage, page))
+
+
+def page_count(source: Source, *, name: str = "", max_pixels: int = DEFAULT_MAX_PIXELS) -> int:
+    """How many pictures a file holds: the pages of a TIFF or PDF, the pictures of an MPO or HEIC.
+
+    Args as for `read`. Raises InputError, MissingDependencyError as `read` does.
+    """
+    content = read_content(source, name=name, max_pixels=max_pixels)
+    found = recognize(content.data[:HEAD_BYTES])
+    if found is None or found.page_count is None:
+        return 1
+    with _named_errors(content.name, found.name):
+        return found.page_count(content.data)
 
 
 class Content(NamedTuple):
@@ -99,10 +134,27 @@ def from_pil(image: Image.Image) -> Picture:
         raise InputError(f"cannot read the Pillow image: {error}") from error
 
 
-def _decode(data: bytes, name: str, mode: int | None, max_pixels: int) -> Picture:
-    found = _recognized_format(name, data)
+def _decode(content: Content, options: ReadOptions) -> Picture:
+    data, name = content.data, content.name
+    found, defects = recognize(data[:HEAD_BYTES]), mended_note([])
+    if found is None and options.damage != "refuse":
+        start = _start_of_picture(data)
+        if start:
+            data, found = data[start:], recognize(data[start : start + HEAD_BYTES])
+            defects = mended_note([f"{start} bytes before its beginning"])
+    if found is None:
+        raise _unknown_error(name, data)
+    with _named_errors(name, found.name):
+        stored = found.decode(data, options)
+        stored.notes += defects
+        return _upright_picture(stored, found.name, content.mode)
+
+
+@contextmanager
+def _named_errors(name: str, format_name: str) -> Iterator[None]:
+    """Whatever decoders raise, as errors of ours that name the file."""
     try:
-        return _upright_picture(found.decode(data, max_pixels), found.name, mode)
+        yield
     except PhotochromError as error:
         raise type(error)(f"cannot read {name}: {error}") from error
     except MemoryError as error:
@@ -110,8 +162,15 @@ def _decode(data: bytes, name: str, mode: int | None, max_pixels: int) -> Pictur
     except Exception as error:  # what decoders raise on damaged data is unbounded
         reason = str(error) or type(error).__name__
         raise InputError(
-            f"cannot read {name}: the {found.name} data are damaged ({reason})"
+            f"cannot read {name}: the {format_name} data are damaged ({reason})"
         ) from error
+
+
+def _start_of_picture(data: bytes) -> int:
+    """Bytes before a JPEG or PNG that a careless program put there: blanks, a byte-order mark."""
+    head = data[:HEAD_BYTES]
+    start = len(head) - len(head.lstrip(b"\r\n\t \x00\xef\xbb\xbf"))
+    return start if start < len(head) else 0
 
 
 def _file_bytes(path: Path, max_pixels: int) -> tuple[bytes, int]:
@@ -156,17 +215,17 @@ def _size_error(name: str, size: str, max_pixels: int) -> InputError:
     )
 
 
-def _recognized_format(name: str, data: bytes) -> Format:
-    """The format by the first bytes. Raises InputError for anything that is no known picture."""
-    found = recognize(data[:HEAD_BYTES])
-    if found is not None:
-        return found
+def _unknown_error(name: str, data: bytes) -> InputError:
+    """The error for what is no picture of a known format."""
     if not data:
-        raise InputError(f"cannot read {name}: the file is empty")
+        return InputError(f"cannot read {name}: the file is empty")
+    unread = unread_format(name, data[:HEAD_BYTES])
+    if unread is not None:
+        return InputError(f"cannot read {name}: {unread.reason}")
     promised = format_of_name(name)
     what = f"it is not a {promised.name} file" if promised else "it is not a picture"
     known = ", ".join(FORMATS)
-    raise InputError(f"cannot read {name}: {what}, whatever its name says; known are {known}")
+    return InputError(f"cannot read {name}: {what}, whatever its name says; known are {known}")
 
 
 def _upright_picture(stored: StoredPicture, name: str, mode: int | None) -> Picture:
@@ -177,45 +236,61 @@ def _upright_picture(stored: StoredPicture, name: str, mode: int | None) -> Pict
     block = stored.exif
     if block is not None:
         block = block.removeprefix(b"Exif\x00\x00")
-    turn, dpi = stored.orientation or 1, stored.dpi
+    packet, dpi = stored.xmp, stored.dpi
+    if packet is not None:
+        packet, remarks = _well_formed_xmp(packet)
+        notes += remarks
+    turn = stored.orientation
     try:
         if block is not None:
-            if stored.orientation is None:
-                turn = exif.orientation(block)
+            turn = turn or exif.orientation(block)
             dpi = dpi or exif.resolution(block)
-            block = exif.upright(block, sides_swapped=turn > 4)
     except ValueError:
         block, notes = None, (*notes, decoders.EXIF_DAMAGED)
-    packet = stored.xmp
+    if turn is None:
+        turn = (None if packet is None else xmp.orientation(packet)) or 1
+    try:
+        block = None if block is None else exif.upright(block, sides_swapped=turn > 4)
+    except (ValueError, struct.error):
+        block, notes = None, (*notes, decoders.EXIF_DAMAGED)
+    packet = None if packet is None else xmp.upright(packet)
     if turn != 1:
         pixels = _rotate(pixels, turn)
         alpha = None if alpha is None else _rotate(alpha, turn)
         dpi = (dpi[1], dpi[0]) if dpi is not None and turn > 4 else dpi
-    if packet is not None:
-        packet = xmp.upright(packet)
     if alpha is not None:
         alpha = convert.to_depth(alpha, pixels.dtype.type)
-    metadata = Metadata(block, packet, profile, dpi, bits, mode)
+    metadata = Metadata(block, packet, profile, dpi, bits, mode, stored.iptc)
     return Picture(np.ascontiguousarray(pixels), alpha, metadata, name, notes)
+
+
+def _well_formed_xmp(packet: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """The packet, mended where that can be done; and a note where it was not well-formed."""
+    mended = xmp.well_formed(packet)
+    if mended is None:
+        return packet, ("its XMP packet is not well-formed; a new one takes its place",)
+    if mended != packet:
+        return mended, ("its XMP packet was not well-formed and has been mended",)
+    return packet, ()
 
 
 def _to_srgb(stored: StoredPicture) -> tuple[NDArray[Any], bytes | None, tuple[str, ...]]:
     """Return sRGB pixels, the profile to return to when writing, and notes."""
     samples, data = stored.samples, stored.icc
-    if stored.gamma is not None:
-        return convert.to_srgb(samples, icc.gamma_profile(stored.gamma)), None, ()
+    if stored.profile is not None:
+        return convert.to_srgb(samples, stored.profile), None, ()
     if data is None:
         return samples, None, ()
     try:
         profile = icc.parse(data)
         space = icc.color_space(data)
         if space not in ("RGB", "GRAY"):
-            raise InputError(f"its ICC profile is for {space} pixels, which it does not have")
+            note = f"its ICC profile is for {space} pixels and was left out"
+            return samples, None, (f"{note}; the pixels were taken as sRGB",)
         if profile is None:
             return _convert_tables(samples, data, space), None, ()
     except ValueError:
-        note = "its ICC profile is damaged and was left out; the pixels were taken as sRGB"
-        return samples, None, (note,)
+        return samples, None, (containers.ICC_DAMAGED,)
     if profile.to_xyz is None and samples.ndim == 3:
         note = "its ICC profile is for grey pixels and was left out; the pixels were taken as sRGB"
         return samples, None, (note,)

@@ -18,17 +18,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.imageio import exif
+from photochrom.imageio import containers, exif
 from photochrom.imageio.exif import BYTE, LONG, SHORT, UNDEFINED, Value
 from photochrom.processors import thread_count
 
 XMP_TAG, ICC_TAG, IPTC_TAG = 700, 34675, 33723
+_PHOTOSHOP_TAG = 34377
+_MAX_ENTRIES = 1 << 16
 _STRIP_BYTES = 1 << 20
 _MAX_BYTES = 2**32 - 2**20
 """Offsets in a classic TIFF file are 32 bit."""
 
 _DESCRIPTIVE_TAGS = frozenset(
-    {270, 271, 272, 305, 306, 315, 316, 18246, 18249, 33432, IPTC_TAG}
+    {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432}
+    | {33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113}  # where on Earth: GeoTIFF
     | {exif.X_RESOLUTION, exif.Y_RESOLUTION, exif.RESOLUTION_UNIT, exif.ORIENTATION}
     | set(range(40091, 40096))
 )
@@ -41,6 +44,7 @@ def encode(
     exif_block: bytes | None,
     xmp: bytes | None,
     icc: bytes | None,
+    iptc: bytes | None,
     dpi: tuple[float, float] | None,
 ) -> bytes:
     """Encode (H, W, C) uint8 or uint16 as TIFF, Deflate with horizontal differences.
@@ -88,6 +92,7 @@ def encode(
         338: shorts(2) if channels in (2, 4) else None,
         XMP_TAG: None if xmp is None else Value(BYTE, len(xmp), xmp),
         ICC_TAG: None if icc is None else Value(UNDEFINED, len(icc), icc),
+        IPTC_TAG: None if iptc is None else Value(UNDEFINED, len(iptc), iptc),
     }
     if dpi is not None:
         entries.update(exif.resolution_entries(order, dpi))
@@ -102,12 +107,73 @@ def _compress(strip: NDArray[Any], order: str) -> bytes:
     return zlib.compress(difference.tobytes(), 3)
 
 
+def is_big(data: bytes) -> bool:
+    """Whether it is a BigTIFF, whose offsets have 64 bits."""
+    return data[:4] in (b"II+\x00", b"MM\x00+")
+
+
+def first_offset(data: bytes) -> int:
+    """Where the first directory lies. Raises ValueError for what is no TIFF."""
+    big = is_big(data)
+    order = ("<" if data[:2] == b"II" else ">") if big else exif.byte_order(data)
+    place, code = (8, "Q") if big else (4, "I")
+    if len(data) < place + struct.calcsize(code):
+        raise ValueError("the file is truncated")
+    offset: int = struct.unpack_from(order + code, data, place)[0]
+    if offset == 0:
+        raise ValueError("no picture in it")
+    return offset
+
+
+def with_first_directory(data: bytes, offset: int) -> bytes:
+    """The file with the directory at ``offset`` as its first."""
+    if first_offset(data) == offset:
+        return data
+    fixed = bytearray(data)
+    order = "<" if data[:2] == b"II" else ">"
+    place, code = (8, "Q") if is_big(data) else (4, "I")
+    struct.pack_into(order + code, fixed, place, offset)
+    return bytes(fixed)
+
+
+def read_directory(data: bytes, offset: int | None = None) -> exif.Directory:
+    """Parse a directory of a TIFF or BigTIFF; the first unless an offset is given.
+
+    Raises ValueError if it lies outside the file.
+    """
+    offset = first_offset(data) if offset is None else offset
+    if not is_big(data):
+        return exif.read_directory(data, offset)
+    order = "<" if data[:2] == b"II" else ">"
+    values: dict[int, Value] = {}
+    positions: dict[int, int] = {}
+    try:
+        (count,) = struct.unpack_from(order + "Q", data, offset)
+        if count > _MAX_ENTRIES:
+            raise ValueError("TIFF directory out of bounds")
+        end = offset + 8 + 20 * count
+        for position in range(offset + 8, end, 20):
+            tag, kind, number = struct.unpack_from(order + "HHQ", data, position)
+            size = exif.TYPE_SIZE.get(kind, 0) * number
+            start = position + 12
+            if size > 8:
+                (start,) = struct.unpack_from(order + "Q", data, start)
+            if size and start + size <= len(data) and tag not in values:
+                values[tag] = Value(kind, number, data[start : start + size])
+                positions[tag] = position
+        following = data[end : end + 8].ljust(8, b"\x00")
+        next_offset: int = struct.unpack(order + "Q", following)[0]
+    except struct.error as error:
+        raise ValueError("TIFF directory out of bounds") from error
+    return exif.Directory(order, values, positions, next_offset, end)
+
+
 def read_exif(data: bytes) -> bytes | None:
     """Collect what a TIFF file says about the photograph into an EXIF block of its own.
 
     Returns None if it says nothing. Raises ValueError if the directories are damaged.
     """
-    directory = exif.read_directory(data)
+    directory = read_directory(data)
     tree: dict[int, Any] = {
         tag: value for tag, value in directory.values.items() if tag in _DESCRIPTIVE_TAGS
     }
@@ -115,13 +181,13 @@ def read_exif(data: bytes) -> bytes | None:
         offset = exif.first_integer(directory, tag)
         if offset is None:
             continue
-        inner = exif.read_directory(data, offset)
+        inner = read_directory(data, offset)
         tree[tag] = dict(inner.values)
         interop = exif.first_integer(inner, exif.INTEROP_IFD)
         if tag == exif.EXIF_IFD and interop is not None:
-            tree[tag][exif.INTEROP_IFD] = dict(exif.read_directory(data, interop).values)
+            tree[tag][exif.INTEROP_IFD] = dict(read_directory(data, interop).values)
     silent = {exif.X_RESOLUTION, exif.Y_RESOLUTION, exif.RESOLUTION_UNIT, exif.ORIENTATION}
-    if not set(tree) - silent and exif.orientation(data) == 1:
+    if not set(tree) - silent and exif.first_integer(directory, exif.ORIENTATION) in (None, 1):
         return None
     block = bytearray((b"II*\x00" if directory.order == "<" else b"MM\x00*") + bytes(4))
     offset = _append_directory(block, directory.order, tree)
@@ -153,6 +219,23 @@ def read_xmp(directory: exif.Directory) -> bytes | None:
     """The XMP packet of a TIFF file's first directory."""
     value = directory.values.get(XMP_TAG)
     return None if value is None else value.data
+
+
+def read_iptc(directory: exif.Directory) -> bytes | None:
+    """The IPTC text of a TIFF file's first directory, from its own tag or Photoshop's."""
+    value = directory.values.get(IPTC_TAG)
+    if value is not None:
+        # Photoshop writes it as 32-bit numbers, in the file's byte order.
+        swapped = value.type == exif.LONG and value.data[:1] != b"\x1c"
+        data = np.frombuffer(value.data, "<u4").byteswap().tobytes() if swapped else value.data
+        return data if data[:1] == b"\x1c" else None
+    resources = directory.values.get(_PHOTOSHOP_TAG)
+    return None if resources is None else containers.iptc_datasets(resources.data)
+
+
+def read_resolution(directory: exif.Directory) -> tuple[float, float] | None:
+    """Pixels per inch by a TIFF file's first directory, or None."""
+    return exif.directory_resolution(directory)
 
 
 def read_icc(directory: exif.Directory) -> bytes | None:

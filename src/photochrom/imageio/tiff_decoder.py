@@ -1,9 +1,12 @@
 """Decoding TIFF: three libraries share it, since none reads all of it rightly.
 
-Pillow reads every layout with up to 8 bits, and 16-bit grey, but cuts 16-bit RGB to 8. OpenCV
-keeps 16-bit RGB, but returns garbage for separate colour planes, turns the picture by itself and
-does not invert "white is zero". tifffile (an extra) reads the separate planes, and 16-bit grey with
-transparency.
+Pillow reads nearly every layout with up to 8 bits, and 16-bit grey, but cuts 16-bit RGB to 8.
+OpenCV keeps 16-bit RGB, but returns garbage for separate colour planes, turns the picture by itself
+and does not invert "white is zero". tifffile with imagecodecs (an extra) reads what is left:
+BigTIFF, separate planes, 16-bit grey with transparency, samples of 10, 12 or 14 bits, CMYK with
+transparency, palettes of 16 bits, and rare compressions.
+
+Every library reads the first directory of a file; for another page the header is pointed to it.
 """
 
 from __future__ import annotations
@@ -14,27 +17,45 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import TiffImagePlugin
+from PIL import Image, TiffImagePlugin
 
 from photochrom.errors import InputError, MissingDependencyError, requires_extra
-from photochrom.imageio import exif, tiff
+from photochrom.imageio import exif, raw_decoder, tiff
 from photochrom.imageio.decoders import (
     EXIF_DAMAGED,
     StoredPicture,
-    check_size,
-    first_only_note,
     from_pillow,
     opencv_samples,
     widen,
 )
+from photochrom.imageio.exif import Directory
+from photochrom.imageio.options import (
+    ReadOptions,
+    check_page,
+    check_size,
+    missing_pixels,
+    page_note,
+    salvage_note,
+)
 
-_SUBFILE, _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC = 254, 256, 257, 258, 262
-_SAMPLES, _PLANES, _EXTRA, _SAMPLE_FORMAT = 277, 284, 338, 339
+_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
+_FILL_ORDER, _SAMPLES, _PLANES, _SUB_DIRECTORIES, _EXTRA, _SAMPLE_FORMAT = (
+    266,
+    277,
+    284,
+    330,
+    338,
+    339,
+)
+_STARTS, _BYTES = (273, 324), (279, 325)
+_DNG_VERSION = 50706
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK = 0, 1, 2, 3, 5
+_SENSOR, _LINEAR_SENSOR = 32803, 34892
 _COLORS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4}
 _REDUCED_OR_MASK = 1 | 4
 _SEPARATE_PLANES = 2
 _UNSPECIFIED, _PREMULTIPLIED, _TRANSPARENCY = 0, 1, 2
+_MAX_PAGES = 10_000
 
 
 class _Layout(NamedTuple):
@@ -64,34 +85,38 @@ class _Layout(NamedTuple):
         return (grey and self.channels > 1) or (self.photometric == _RGB and self.channels > 2)
 
 
-def decode_tiff(data: bytes, max_pixels: int) -> StoredPicture:
-    """TIFF with 1 to 16 bits: grey, palette, RGB, CMYK; the first page of several."""
-    if data[2:4] in (b"+\x00", b"\x00+"):
-        raise InputError("it is a BigTIFF; save it as an ordinary TIFF")
-    directory = exif.read_directory(data)
-    width, height = (exif.first_integer(directory, tag) or 0 for tag in (_WIDTH, _HEIGHT))
-    check_size(width, height, max_pixels)
-    if (exif.first_integer(directory, _SUBFILE) or 0) & _REDUCED_OR_MASK:
+def decode_tiff(data: bytes, options: ReadOptions) -> StoredPicture:
+    """TIFF and BigTIFF with 1 to 16 bits: grey, palette, RGB, CMYK; one page of several."""
+    chain = _chain(data)
+    if _is_raw(data, chain):
+        return raw_decoder.decode_raw(data, options)
+    places = [place for place, directory in chain if not _is_preview(directory)]
+    if not places:
         raise InputError(
-            "its first page is a preview or a mask, not the photograph; "
-            "save it with the photograph as the first page"
+            "its first page is a preview or a mask, not the photograph, and there is no other"
         )
+    place = places[check_page(options.page, len(places)) - 1]
+    notes = page_note(options.page, len(places))
+    if options.page is None and place != chain[0][0]:
+        notes += ("its first page is a preview; the photograph behind it was read",)
+    directory = dict(chain)[place]
+    big = tiff.is_big(data)
+    data = tiff.with_first_directory(data, place)
+    directory = tiff.read_directory(data)
+    width, height = (exif.first_integer(directory, tag) or 0 for tag in (_WIDTH, _HEIGHT))
+    check_size(width, height, options.max_pixels)
     layout = _layout(directory)
     orientation = exif.first_integer(directory, exif.ORIENTATION)
-    if orientation not in (None, 1):
+    if orientation not in (None, 1) and not big:
         data = _without_orientation(data, directory)
-    notes = first_only_note(_pages(data), "pages")
     try:
         block = tiff.read_exif(data)
     except ValueError:
         block, notes = None, (*notes, EXIF_DAMAGED)
-        data = _without_exif(data, directory)
+        data = data if big else _without_exif(data, directory)
     profile = tiff.read_icc(directory)
-    if layout.is_deep:
-        samples, alpha = _deep_samples(data, layout)
-    else:
-        samples, alpha, profile, remarks = _pillow_samples(data, layout, profile)
-        notes += remarks
+    samples, alpha, profile, remarks = _samples(data, directory, layout, profile, options)
+    notes += remarks
     if layout.has_unknown_channel:
         alpha = None
         notes += ("a channel beside its colours is not transparency and was left out",)
@@ -101,13 +126,62 @@ def decode_tiff(data: bytes, max_pixels: int) -> StoredPicture:
         block,
         tiff.read_xmp(directory),
         profile,
-        exif.resolution(data),
-        orientation=orientation if orientation in range(1, 9) else 1,
+        tiff.read_resolution(directory),
+        iptc=tiff.read_iptc(directory),
+        orientation=orientation if orientation in range(1, 9) else None,
         notes=notes,
     )
 
 
-def _layout(directory: exif.Directory) -> _Layout:
+def page_count(data: bytes) -> int:
+    """How many full pictures are in the file; previews and masks do not count."""
+    chain = _chain(data)
+    return 1 if _is_raw(data, chain) else sum(not _is_preview(found) for _, found in chain)
+
+
+def _chain(data: bytes) -> list[tuple[int, Directory]]:
+    """The directories of the file and where each lies. Raises ValueError if the first is broken."""
+    offset = tiff.first_offset(data)
+    chain = [(offset, tiff.read_directory(data, offset))]
+    seen = {offset}
+    offset = chain[0][1].next
+    while offset and offset not in seen and len(seen) < _MAX_PAGES:
+        seen.add(offset)
+        try:
+            chain.append((offset, tiff.read_directory(data, offset)))
+        except ValueError:
+            break  # a broken chain after the first page harms nothing that is read
+        offset = chain[-1][1].next
+    return chain
+
+
+def _is_preview(directory: Directory) -> bool:
+    return bool((exif.first_integer(directory, _SUBFILE) or 0) & _REDUCED_OR_MASK)
+
+
+def _is_raw(data: bytes, chain: list[tuple[int, Directory]]) -> bool:
+    """Whether it is what a camera's sensor saw, in a TIFF: DNG, NEF, ARW, PEF and others."""
+    first = chain[0][1]
+    if _DNG_VERSION in first.values:
+        return True
+    directories = [directory for _, directory in chain]
+    directories += filter(
+        None, (_sub_directory(data, at) for at in exif.integers(first, _SUB_DIRECTORIES))
+    )
+    return any(
+        exif.first_integer(directory, _PHOTOMETRIC) in (_SENSOR, _LINEAR_SENSOR)
+        for directory in directories
+    )
+
+
+def _sub_directory(data: bytes, offset: int) -> Directory | None:
+    try:
+        return tiff.read_directory(data, offset)
+    except ValueError:
+        return None
+
+
+def _layout(directory: Directory) -> _Layout:
     """Raises InputError for samples that are no whole numbers of at most 16 bits."""
 
     def fact(tag: int, default: int) -> int:
@@ -128,28 +202,105 @@ def _layout(directory: exif.Directory) -> _Layout:
     )
 
 
+_Samples = tuple[NDArray[Any], "NDArray[Any] | None", "bytes | None", tuple[str, ...]]
+"""Samples, alpha, the profile that still applies, notes."""
+
+
+def _samples(
+    data: bytes,
+    directory: Directory,
+    layout: _Layout,
+    profile: bytes | None,
+    options: ReadOptions,
+) -> _Samples:
+    """Decode, and tell how much is missing where that fails."""
+    try:
+        if _needs_tifffile(data, directory, layout):
+            return _tifffile_samples(data, layout, profile)
+        if layout.is_deep:
+            samples, alpha = _deep_samples(data, layout)
+            return samples, alpha, profile, ()
+        return _pillow_samples(data, layout, profile)
+    except (InputError, MissingDependencyError, MemoryError):
+        raise
+    except Exception as error:
+        missing = _missing_share(data, directory)
+        if not missing or options.damage == "refuse":
+            raise
+        if options.damage != "salvage":
+            raise missing_pixels(missing, "the file ends early") from error
+        samples, alpha, profile, notes = _tifffile_samples(data, layout, profile, salvage=True)
+        return samples, alpha, profile, (*notes, salvage_note(missing))
+
+
+def _missing_share(data: bytes, directory: Directory) -> float:
+    """The share of the pixels' bytes that lie beyond the end of the file, [0, 1]."""
+    starts, sizes = (
+        next(filter(None, (exif.integers(directory, tag) for tag in tags)), ())
+        for tags in (_STARTS, _BYTES)
+    )
+    beyond = [max(0, min(size, start + size - len(data))) for start, size in zip(starts, sizes)]
+    return sum(beyond) / max(sum(sizes), 1)
+
+
+def _needs_tifffile(data: bytes, directory: Directory, layout: _Layout) -> bool:
+    """Whether it is of a kind that neither Pillow nor OpenCV reads."""
+    if tiff.is_big(data):
+        return True
+    compression = exif.first_integer(directory, _COMPRESSION) or 1
+    if compression not in TiffImagePlugin.COMPRESSION_INFO:
+        return True
+    if layout.is_deep:
+        return layout.separate or layout.photometric != _RGB or layout.channels > 4
+    bits = exif.integers(directory, _BITS) or (1,)
+    bits = bits * layout.channels if len(bits) == 1 else bits
+    formats = exif.integers(directory, _SAMPLE_FORMAT) or (1,)
+    prefix = b"II" if directory.order == "<" else b"MM"
+    fill = exif.first_integer(directory, _FILL_ORDER) or 1
+    extra = exif.integers(directory, _EXTRA)
+    modes = TiffImagePlugin.OPEN_INFO
+    return (
+        not any(
+            (prefix, layout.photometric, (formats[0],) * count, fill, bits, extra) in modes
+            for count in (1, len(formats))
+        )
+        and layout.photometric in _COLORS
+    )
+
+
 def _deep_samples(data: bytes, layout: _Layout) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Samples and the channel beside them, both uint16, not premultiplied, black is zero."""
+    """RGB samples and the channel beside them, both uint16, not premultiplied."""
     bits = layout.bits
-    if layout.separate or layout.photometric != _RGB or layout.channels > 4:
-        samples, alpha = _tifffile_samples(data, layout)
-    else:
-        samples, alpha = opencv_samples(data)
+    samples, alpha = opencv_samples(data)
     if samples.dtype != np.uint16:
         raise InputError(f"its {bits} bits per channel cannot be decoded; save it with 16")
-    if bits < 16:
-        samples, alpha = widen(samples, bits), None if alpha is None else widen(alpha, bits)
+    return _full_range(samples, alpha, layout)
+
+
+def _full_range(
+    samples: NDArray[Any], alpha: NDArray[Any] | None, layout: _Layout
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Samples stretched to the range of their dtype, not premultiplied, black is zero."""
+    bits, top = layout.bits, int(np.iinfo(samples.dtype).max)
+    if bits not in (8, 16):
+        samples = _stretch(samples, bits)
+        alpha = None if alpha is None else _stretch(alpha, bits)
     if alpha is not None and layout.extra == _PREMULTIPLIED:
         samples = _divide_by_alpha(samples, alpha)
     if layout.photometric == _WHITE_IS_ZERO:
-        samples = 65535 - samples
+        samples = top - samples
     return samples, alpha
 
 
-def _pillow_samples(
-    data: bytes, layout: _Layout, profile: bytes | None
-) -> tuple[NDArray[Any], NDArray[Any] | None, bytes | None, tuple[str, ...]]:
-    """Samples, alpha, the profile that still applies, notes."""
+def _stretch(samples: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Samples of ``bits`` bits to the range of their dtype."""
+    if bits > 8:
+        return widen(samples, bits)
+    top = (1 << bits) - 1
+    return np.asarray((samples.astype(np.uint16) * 255 // top).astype(np.uint8))
+
+
+def _pillow_samples(data: bytes, layout: _Layout, profile: bytes | None) -> _Samples:
     with TiffImagePlugin.TiffImageFile(io.BytesIO(data)) as image:
         if not image.mode.startswith("I;16"):
             samples, alpha, profile, notes = from_pillow(image, profile)
@@ -164,7 +315,7 @@ def _pillow_samples(
     return samples, None, profile, ()
 
 
-def _without_orientation(data: bytes, directory: exif.Directory) -> bytes:
+def _without_orientation(data: bytes, directory: Directory) -> bytes:
     """The file with orientation 1, so that no library turns the picture by itself."""
     fixed = bytearray(data)
     position = directory.positions[exif.ORIENTATION]
@@ -172,7 +323,7 @@ def _without_orientation(data: bytes, directory: exif.Directory) -> bytes:
     return bytes(fixed)
 
 
-def _without_exif(data: bytes, directory: exif.Directory) -> bytes:
+def _without_exif(data: bytes, directory: Directory) -> bytes:
     """The file with an empty directory in place of EXIF's two, which Pillow would read as well."""
     fixed = bytearray(data)
     for tag in (exif.EXIF_IFD, exif.GPS_IFD):
@@ -182,45 +333,96 @@ def _without_exif(data: bytes, directory: exif.Directory) -> bytes:
     return bytes(fixed) + bytes(6)
 
 
-def _pages(data: bytes) -> int:
-    """The number of full pictures; previews and masks do not count."""
-    pages, offset = 0, None
-    seen: set[int | None] = set()
-    while offset != 0 and offset not in seen and len(seen) < 10_000:
-        seen.add(offset)
-        try:
-            directory = exif.read_directory(data, offset)
-        except ValueError:
-            break  # a broken chain after the first page harms nothing that is read
-        pages += not (exif.first_integer(directory, _SUBFILE) or 0) & _REDUCED_OR_MASK
-        offset = directory.next
-    return pages
-
-
-def _tifffile_samples(data: bytes, layout: _Layout) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    with requires_extra(
-        "formats",
-        "reading 16-bit TIFF with separate colour planes, or of grey with transparency,",
-    ):
+def _tifffile_samples(
+    data: bytes, layout: _Layout, profile: bytes | None, *, salvage: bool = False
+) -> _Samples:
+    with requires_extra("formats", f"reading TIFF of this kind ({_kind(data, layout)})"):
+        import imagecodecs  # noqa: F401  # which tifffile asks for compressions
         import tifffile
-    try:
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
-            planes = file.pages[0].asarray()
-    except ValueError as error:
-        if "imagecodecs" not in str(error):
-            raise
-        raise MissingDependencyError(
-            "its compression needs an optional package: pip install imagecodecs"
-        ) from error
-    if layout.separate:
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages[0]
+        if not isinstance(page, tifffile.TiffPage):
+            raise ValueError("its first directory is damaged")
+        planes = _available_segments(page, data) if salvage else page.asarray()
+        colors, separate = page.colormap, layout.separate and planes.ndim == 3
+    if separate:
         planes = np.moveaxis(planes, 0, -1)
-    colors = _COLORS[layout.photometric]
-    alpha = np.ascontiguousarray(planes[..., colors]) if layout.channels > colors else None
-    samples = planes[..., 0] if colors == 1 else planes[..., :colors]
-    return np.ascontiguousarray(samples), alpha
+    if layout.photometric == _PALETTE:
+        if colors is None:
+            raise ValueError("its palette is missing")
+        return _palette_samples(planes, colors), None, profile, ()
+    count = _COLORS.get(layout.photometric, 3)
+    alpha = np.ascontiguousarray(planes[..., count]) if layout.channels > count else None
+    samples = planes if planes.ndim == 2 else planes[..., 0] if count == 1 else planes[..., :count]
+    samples, alpha = _full_range(np.ascontiguousarray(samples), alpha, layout)
+    if layout.photometric != _CMYK:
+        return samples, alpha, profile, ()
+    notes: tuple[str, ...] = ()
+    if samples.dtype == np.uint16:
+        notes = (f"{layout.bits} bits per channel were read as 8",)
+        samples = (samples >> 8).astype(np.uint8)
+        alpha = None if alpha is None else (alpha >> 8).astype(np.uint8)
+    rgb, _, profile, remarks = from_pillow(Image.fromarray(samples, "CMYK"), profile)
+    return rgb, alpha, profile, notes + remarks
+
+
+def _kind(data: bytes, layout: _Layout) -> str:
+    """What is rare about it, in words."""
+    if tiff.is_big(data):
+        return "BigTIFF"
+    planes = ", separate planes" if layout.separate else ""
+    return f"{layout.channels} channels of {layout.bits} bits{planes}"
+
+
+def _available_segments(page: Any, data: bytes) -> NDArray[Any]:
+    """The page with the strips and tiles that are in the file; the others are 0."""
+    out = np.zeros(
+        (page.shaped[1] if page.planarconfig == 2 else 1, *_plane_shape(page)), page.dtype
+    )
+    for index in range(len(page.dataoffsets)):
+        found = _segment(page, data, index)
+        if found is not None:
+            segment, (plane, _, top, left, _), (_, high, wide, _) = found
+            room = out[plane, top : top + high, left : left + wide]
+            room[...] = segment[0][: room.shape[0], : room.shape[1]]
+    samples = out if page.planarconfig == 2 else out[0]
+    return np.asarray(samples[..., 0] if samples.shape[-1] == 1 else samples)
+
+
+def _segment(page: Any, data: bytes, index: int) -> Any:
+    """A strip or tile with its place and shape; None where it is cut off or gone."""
+    start, size = page.dataoffsets[index], page.databytecounts[index]
+    try:
+        found = page.decode(data[start : start + size], index, jpegtables=page.jpegtables)
+    except Exception:  # noqa: BLE001  # what decoders raise on damaged data is unbounded
+        return None
+    return None if found[0] is None else found
+
+
+def _plane_shape(page: Any) -> tuple[int, int, int]:
+    channels = 1 if page.planarconfig == 2 else page.samplesperpixel
+    return page.imagelength, page.imagewidth, channels
+
+
+def _palette_samples(indices: NDArray[Any], colors: NDArray[Any]) -> NDArray[Any]:
+    """The colours of a palette: (H, W, 3), or (H, W) where all are grey.
+
+    colors: (3, N) uint16. Returns uint8 where the palette has no more than 8 bits.
+    """
+    palette = np.ascontiguousarray(colors.T)
+    if palette.max() < 256:  # by mistake, as some programs write it
+        palette = palette.astype(np.uint8)
+    elif not (palette % 257).any():
+        palette = (palette // 257).astype(np.uint8)
+    elif not (palette % 256).any():
+        palette = (palette >> 8).astype(np.uint8)
+    if (palette == palette[:, :1]).all():
+        palette = np.ascontiguousarray(palette[:, 0])
+    return np.asarray(palette[np.minimum(indices, len(palette) - 1)])
 
 
 def _divide_by_alpha(samples: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+    top = int(np.iinfo(samples.dtype).max)
     divisor = np.maximum(alpha, 1).reshape(alpha.shape + (1,) * (samples.ndim - 2))
-    quotient = samples.astype(np.uint64) * 65535 // divisor
-    return np.asarray(np.minimum(quotient, 65535).astype(np.uint16))
+    quotient = samples.astype(np.uint64) * top // divisor
+    return np.asarray(np.minimum(quotient, top).astype(samples.dtype))

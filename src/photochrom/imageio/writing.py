@@ -76,6 +76,8 @@ def _choose_format(name: str, format_name: str, picture: Picture | None) -> Form
     """The format to write; by ``picture`` where nothing else says it. Raises OutputError."""
     suffix = PurePath(name).suffix
     promised = format_of_name(name)
+    if promised is not None and suffix.lower() in promised.foreign_suffixes:
+        promised = None
     if format_name:
         chosen = _format_by_name(name, format_name)
         if promised not in (None, chosen):
@@ -132,16 +134,22 @@ def _encode(
         raise OutputError(f"cannot write {name}: {error}") from error
 
 
-def keeps_depth(target: Target, picture: Picture, *, format_name: str = "") -> bool:
-    """Whether `write` to this target keeps the bits per channel of the picture's own file.
+def writing_notes(target: Target, picture: Picture, *, format_name: str = "") -> tuple[str, ...]:
+    """Sentences about what the picture has and a file of it, by `write` to this target, has not.
 
     Raises OutputError where no format is known for the target.
     """
-    if not _is_deep(picture):
-        return True
     if isinstance(target, (str, os.PathLike)):
-        return _choose_format(os.fspath(target), format_name, None).deep
-    return _choose_format(stream_name(target), format_name, picture).deep
+        chosen = _choose_format(os.fspath(target), format_name, None)
+    else:
+        chosen = _choose_format(stream_name(target), format_name, picture)
+    lost = []
+    if _is_deep(picture) and not chosen.deep:
+        able = " and ".join(row.suffix for row in FORMATS.values() if row.deep)
+        lost.append(f"it has more than 8 bits per channel, its result has 8; {able} keep them")
+    if picture.metadata.iptc is not None and not chosen.iptc:
+        lost.append(f"{chosen.name} has no place for its IPTC text; EXIF and XMP are kept")
+    return tuple(lost)
 
 
 def _is_deep(picture: Picture) -> bool:
@@ -165,12 +173,13 @@ def _encodable(picture: Picture, target: Format, generator: str | None) -> Encod
         color = convert.from_srgb(color, profile, dtype)
     else:
         color = convert.to_depth(color, dtype)
-    block, packet = metadata.exif, metadata.xmp
+    block = metadata.exif
+    packet = None if metadata.xmp is None else xmp.upright(metadata.xmp)
     if generator is not None:
         packet = xmp.mark_generated(packet, generator)
         block = None if block is None else _mark_exif(block, target, generator)
     embedded = metadata.icc if profile is not None else None
-    return Encodable(color, alpha, block, packet, embedded, metadata.dpi)
+    return Encodable(color, alpha, block, packet, embedded, metadata.dpi, metadata.iptc)
 
 
 def _mark_exif(block: bytes, target: Format, generator: str) -> bytes:

@@ -25,6 +25,9 @@ _OURS = (
     (_PHOTOCHROM, "GeneratedColour"),
 )
 _GREY_PREVIEW = (_XMP, "Thumbnails")
+_ORIENTATION = re.compile(rb"(<?\b[\w.-]*:Orientation(?:\s*=\s*[\"']|\s*>)\s*)([1-8])(?=\s*[\"'<])")
+"""Of the namespace of TIFF, whatever its prefix; as an attribute, or as an element."""
+_BARE_AMPERSAND = re.compile(rb"&(?!(?:#\d+|#x[0-9A-Fa-f]+|amp|lt|gt|quot|apos);)")
 _BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
 _END = '<?xpacket end="w"?>'
 _BLANK = f'<x:xmpmeta xmlns:x="{_X}"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
@@ -81,11 +84,26 @@ def merge(packet: bytes, extension: bytes) -> bytes:
         return packet
 
 
+def orientation(packet: bytes) -> int | None:
+    """The orientation 1..8 that the packet asks for; None where it has none."""
+    found = _ORIENTATION.search(packet)
+    return None if found is None else int(found[2])
+
+
 def upright(packet: bytes) -> bytes:
     """The packet for a picture whose orientation has been applied."""
-    for pattern in (rb"(tiff:Orientation\s*=\s*[\"'])[2-8]", rb"(<tiff:Orientation>\s*)[2-8]"):
-        packet = re.sub(pattern, rb"\g<1>1", packet)
-    return packet
+    return _ORIENTATION.sub(rb"\g<1>1", packet)
+
+
+def well_formed(packet: bytes) -> bytes | None:
+    """The packet as XML that can be parsed; the same bytes where it can be as it is.
+
+    A bare "&", which hurried programs write, is made "&amp;". None: it cannot be mended.
+    """
+    if _parse(packet) is not None:
+        return packet
+    mended = _BARE_AMPERSAND.sub(b"&amp;", packet)
+    return mended if _parse(mended) is not None else None
 
 
 def _parse(packet: bytes) -> minidom.Document | None:

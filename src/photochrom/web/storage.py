@@ -41,7 +41,9 @@ _REVISION: Final = re.compile(r"(?:result|preview|side)-(\d+)\.[a-z0-9]+")
 
 def kept_suffixes() -> dict[str, str]:
     """Every kind of file that is kept: suffix by media type."""
-    return {row.media_type: row.suffix for row in FORMATS.values()} | _FILM_SUFFIXES
+    return {
+        row.media_type: row.suffix for row in FORMATS.values() if not row.is_document
+    } | _FILM_SUFFIXES
 
 
 def kept_type(suffix: str) -> str:

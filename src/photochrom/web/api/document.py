@@ -170,6 +170,7 @@ def openapi() -> Json:
 
 
 def _upload() -> Json:
+    pictures = [name for name, row in FORMATS.items() if not row.is_document]
     return {
         "type": "object",
         "required": ["file"],
@@ -177,7 +178,7 @@ def _upload() -> Json:
             "file": {
                 "type": "string",
                 "contentMediaType": "application/octet-stream",
-                "description": f"{', '.join(FORMATS)}, or a film.",
+                "description": f"{', '.join(pictures)}, or a film.",
             },
             "size": {**_SIZE, "type": "integer"},
             "vividness": _VIVIDNESS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-from photochrom.imageio import read_suffixes
+from photochrom.imageio import FORMATS, read_suffixes
 from photochrom.web.database import MAX_NAME
 from photochrom.web.i18n import _
 from photochrom.web.storage import kept_suffixes
@@ -15,7 +15,9 @@ _MORE_FILMS: Final = (".m4v", ".3gp", ".3g2", ".mpeg", ".mpe", ".m2v", ".vob", "
 
 def file_endings() -> tuple[str, ...]:
     """Of the files that are taken in; what counts is their content, but scripts see only names."""
-    return tuple(dict.fromkeys((*kept_suffixes().values(), *read_suffixes(), *_MORE_FILMS)))
+    documents = [ending for row in FORMATS.values() if row.is_document for ending in row.suffixes]
+    pictures = [ending for ending in read_suffixes() if ending not in documents]
+    return tuple(dict.fromkeys((*kept_suffixes().values(), *pictures, *_MORE_FILMS)))
 
 
 def clean_name(name: str) -> str:

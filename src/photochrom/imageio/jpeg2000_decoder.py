@@ -1,0 +1,116 @@
+"""Decoding JPEG 2000, as archives keep scans: files (JP2, JPX) and bare codestreams.
+
+Source: ITU-T T.800 (JPEG 2000 part 1), annexes A and I.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+
+from photochrom.errors import InputError, requires_extra
+from photochrom.imageio.decoders import StoredPicture, widen
+from photochrom.imageio.options import ReadOptions, check_page, check_size
+
+_CODESTREAM = b"\xff\x4f\xff\x51"
+_UUID_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_UUID_EXIF = b"JpgTiffExif->JP2"
+_UUID_IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
+_OPACITY = 1
+
+
+def decode_jpeg2000(data: bytes, options: ReadOptions) -> StoredPicture:
+    """JPEG 2000 with 1 to 16 bits, grey or RGB, with transparency; needs the extra "formats"."""
+    check_page(options.page, 1)
+    place = data.find(_CODESTREAM)
+    if place < 0 or len(data) < place + 43:
+        raise ValueError("no codestream in it")
+    x1, y1, x0, y0 = struct.unpack_from(">4I", data, place + 8)
+    check_size(x1 - x0, y1 - y0, options.max_pixels)
+    bits, signed = (data[place + 42] & 127) + 1, data[place + 42] & 128
+    if bits > 16 or signed:
+        raise InputError(
+            f"its samples are of {bits} bits, signed or not; save it with 8 or 16 bits"
+        )
+    with requires_extra("formats", "reading JPEG 2000"):
+        import imagecodecs
+    samples = imagecodecs.jpeg2k_decode(data)
+    if samples.ndim == 3 and samples.shape[2] == 1:
+        samples = samples[..., 0]
+    stored = StoredPicture(samples, orientation=None)
+    if place:
+        _take_boxes(stored, data[:place] + data[_end_of_codestream(data, place) :])
+    if bits not in (8, 16):
+        if bits < 8:
+            top = (1 << bits) - 1
+            stored.samples = (samples.astype(np.uint16) * 255 // top).astype(np.uint8)
+        else:
+            stored.samples = widen(samples, bits)
+    _split_alpha(stored, data[:place])
+    return stored
+
+
+def _end_of_codestream(data: bytes, place: int) -> int:
+    end = data.rfind(b"\xff\xd9")
+    return end + 2 if end > place else len(data)
+
+
+def _split_alpha(stored: StoredPicture, head: bytes) -> None:
+    """The channel beside the colours to alpha, if the file says that it is transparency."""
+    if stored.samples.ndim == 2:
+        return
+    channels = stored.samples.shape[2]
+    colors = 1 if channels < 3 else 3
+    if channels > colors:
+        opacity = _opacity(head)
+        if opacity == _OPACITY or (opacity is None and channels == colors + 1):
+            stored.alpha = np.ascontiguousarray(stored.samples[..., colors])
+        else:
+            stored.notes += ("a channel beside its colours was left out",)
+    color = stored.samples[..., 0] if colors == 1 else stored.samples[..., :3]
+    stored.samples = np.ascontiguousarray(color)
+
+
+def _opacity(head: bytes) -> int | None:
+    """The type of the first channel that is no colour, by the channel definitions; None: none."""
+    place = head.find(b"cdef")
+    if place < 0:
+        return None
+    (count,) = struct.unpack_from(">H", head, place + 4)
+    kinds = struct.unpack_from(f">{3 * count}H", head, place + 6)[1::3]
+    return next((kind for kind in kinds if kind), 0)
+
+
+def _take_boxes(stored: StoredPicture, data: bytes) -> None:
+    """Profile, EXIF, XMP and IPTC from the boxes around the codestream."""
+    for name, body in _boxes(data):
+        if name == b"jp2h":
+            for inner, content in _boxes(body):
+                if inner == b"colr" and content[:1] in (b"\x02", b"\x03"):
+                    stored.icc = stored.icc or content[3:]
+        elif name == b"uuid" and body[:16] == _UUID_XMP:
+            stored.xmp = body[16:]
+        elif name == b"uuid" and body[:16] == _UUID_EXIF:
+            stored.exif = body[16:]
+        elif name == b"uuid" and body[:16] == _UUID_IPTC:
+            stored.iptc = body[16:]
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    position = 0
+    while position + 8 <= len(data):
+        size, name = struct.unpack_from(">I4s", data, position)
+        start = position + 8
+        if size == 1 and start + 8 <= len(data):
+            (size,) = struct.unpack_from(">Q", data, start)
+            start += 8
+        end = position + size if size else len(data)
+        if name == b"jp2c":  # its codestream has been taken out
+            position = start
+            continue
+        if end < start:
+            return
+        yield name, data[start:end]
+        position = end

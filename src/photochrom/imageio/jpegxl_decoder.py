@@ -1,0 +1,239 @@
+"""Decoding JPEG XL: files in a container, and bare codestreams.
+
+A file that was made from a JPEG, which most are, is turned back into that JPEG, bit for bit. Of the
+others the header says which colours they mean.
+
+Source: ISO/IEC 18181-1 (codestream), annexes D and E; ISO/IEC 18181-2 (container).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.errors import InputError, requires_extra
+from photochrom.imageio import color_description, jpeg_decoder
+from photochrom.imageio.color_description import ColorDescription
+from photochrom.imageio.decoders import StoredPicture
+from photochrom.imageio.options import ReadOptions, check_page, check_size
+from photochrom.processors import thread_count
+
+_CODESTREAM = b"\xff\x0a"
+_RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
+_GREY, _XYB, _UNKNOWN = 1, 2, 3
+_SRGB_PRIMARIES, _CUSTOM = 1, 2
+
+
+@dataclasses.dataclass
+class _Header:
+    """Of a codestream: its size in px, bits of a sample, what its colours are."""
+
+    width: int = 0
+    height: int = 0
+    bits: int = 8
+    floating: bool = False
+    animated: bool = False
+    description: ColorDescription | None = None
+    gamma: float | None = None
+    has_profile: bool = False
+    is_custom: bool = False
+
+
+def decode_jpegxl(data: bytes, options: ReadOptions) -> StoredPicture:
+    """JPEG XL with up to 16 bits, grey or RGB, with transparency; needs the extra "formats"."""
+    check_page(options.page, 1)
+    boxes: dict[bytes, bytes] = {}
+    if not data.startswith(_CODESTREAM):
+        for name, body in _boxes(data):
+            boxes.setdefault(name, body)
+    codestream = data if not boxes else boxes.get(b"jxlc") or boxes.get(b"jxlp", b"")[4:]
+    header = _header(codestream)
+    check_size(header.width, header.height, options.max_pixels)
+    with requires_extra("formats", "reading JPEG XL"):
+        import imagecodecs
+    if b"jbrd" in boxes:
+        jpeg = bytes(imagecodecs.jpegxl_decode_jpeg(data, numthreads=thread_count(4)))
+        return jpeg_decoder.decode_jpeg(jpeg, options)
+    if header.animated:
+        raise InputError("it is an animated JPEG XL; save the frame you want as a still picture")
+    if header.floating or header.bits > 16:
+        raise InputError(
+            f"its samples are of {header.bits} bits, or floating-point; save it with 8 or 16 bits"
+        )
+    color_description.check_not_hdr(header.description)
+    if header.has_profile or header.is_custom:
+        raise InputError("its colours are those of a profile of its own; save it as sRGB or PNG")
+    samples = imagecodecs.jpegxl_decode(data)
+    stored = StoredPicture(*_planes(samples), orientation=1)
+    stored.profile = color_description.named_profile(header.description, header.gamma)
+    stored.exif = boxes.get(b"Exif", b"")[4:] or None
+    stored.xmp = boxes.get(b"xml ")
+    return stored
+
+
+def _planes(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Samples and alpha. libjxl has stretched them to the range of their dtype."""
+    if samples.ndim == 2:
+        return samples, None
+    channels = samples.shape[2]
+    colors = 1 if channels < 3 else 3
+    alpha = np.ascontiguousarray(samples[..., colors]) if channels > colors else None
+    color = samples[..., 0] if colors == 1 else samples[..., :3]
+    return np.ascontiguousarray(color), alpha
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    position = 0
+    while position + 8 <= len(data):
+        size, name = struct.unpack_from(">I4s", data, position)
+        start = position + 8
+        if size == 1 and start + 8 <= len(data):
+            (size,) = struct.unpack_from(">Q", data, start)
+            start += 8
+        end = position + size if size else len(data)
+        if end < start:
+            return
+        yield name, data[start:end]
+        position = end
+
+
+class _Bits:
+    """The bits of a codestream, the lowest of each byte first."""
+
+    def __init__(self, data: bytes) -> None:
+        self._number = int.from_bytes(data[:256], "little")
+
+    def take(self, count: int) -> int:
+        """The next bits as a number."""
+        value = self._number & ((1 << count) - 1)
+        self._number >>= count
+        return value
+
+    def u32(self, *choices: tuple[int, int]) -> int:
+        """A number in one of four forms, each bits and an offset."""
+        bits, offset = choices[self.take(2)]
+        return self.take(bits) + offset
+
+    def enumeration(self) -> int:
+        """An enumerated value."""
+        return self.u32((0, 0), (0, 1), (4, 2), (6, 18))
+
+    def u64(self) -> None:
+        """Pass over a number of up to 64 bits."""
+        kind = self.take(2)
+        if kind in (1, 2):
+            self.take(4 if kind == 1 else 8)
+        elif kind == 3:
+            self.take(12)
+            while self.take(1):
+                self.take(8)
+
+
+def _header(codestream: bytes) -> _Header:
+    """Parse the header up to the colours. Raises ValueError for what is no codestream."""
+    if not codestream.startswith(_CODESTREAM):
+        raise ValueError("no codestream in it")
+    bits = _Bits(codestream[2:])
+    header = _Header()
+    header.height, header.width = _size(bits)
+    if bits.take(1):  # all as usual: 8 bits, sRGB
+        return header
+    if bits.take(1):  # extra fields
+        if (bits.take(3) + 1) > 4:
+            header.width, header.height = header.height, header.width
+        if bits.take(1):
+            _size(bits)
+        if bits.take(1):
+            _preview_size(bits)
+        header.animated = bool(bits.take(1))
+        if header.animated:
+            return header
+    header.bits, header.floating = _depth(bits)
+    bits.take(1)  # 16-bit buffers are enough
+    for _ in range(bits.u32((0, 0), (0, 1), (4, 2), (12, 1))):
+        _extra_channel(bits)
+    xyb = bits.take(1)
+    _colors(bits, header, xyb=bool(xyb))
+    return header
+
+
+def _size(bits: _Bits) -> tuple[int, int]:
+    small = bits.take(1)
+
+    def side() -> int:
+        if small:
+            return 8 * (bits.take(5) + 1)
+        return bits.u32((9, 1), (13, 1), (18, 1), (30, 1))
+
+    height = side()
+    ratio = bits.take(3)
+    if ratio == 0:
+        return height, side()
+    across, down = _RATIOS[ratio]
+    return height, height * across // down
+
+
+def _preview_size(bits: _Bits) -> None:
+    eighths = bits.take(1)
+    forms = ((6, 1), (8, 65), (10, 321), (12, 1345))
+    forms = ((0, 16), (0, 32), (5, 1), (9, 33)) if eighths else forms
+    bits.u32(*forms)
+    if bits.take(3) == 0:
+        bits.u32(*forms)
+
+
+def _depth(bits: _Bits) -> tuple[int, bool]:
+    if bits.take(1):
+        depth = bits.u32((0, 32), (0, 16), (0, 24), (6, 1))
+        bits.take(4)
+        return depth, True
+    return bits.u32((0, 8), (0, 10), (0, 12), (6, 1)), False
+
+
+def _extra_channel(bits: _Bits) -> None:
+    if bits.take(1):
+        return  # alpha, as usual
+    kind = bits.enumeration()
+    _depth(bits)
+    bits.u32((0, 0), (0, 3), (0, 4), (3, 1))
+    length = bits.u32((0, 0), (4, 0), (5, 16), (10, 48))
+    bits.take(8 * length)
+    if kind == 0:
+        bits.take(1)
+    elif kind == 2:
+        bits.take(64)
+    elif kind == 5:
+        bits.u32((0, 1), (2, 0), (4, 3), (8, 19))
+
+
+def _colors(bits: _Bits, header: _Header, *, xyb: bool) -> None:
+    """What the colours are; those of a picture in XYB come out of libjxl as they are named."""
+    if bits.take(1):
+        return  # sRGB
+    header.has_profile = bool(bits.take(1)) and not xyb
+    space = bits.enumeration()
+    if header.has_profile or space in (_XYB, _UNKNOWN):
+        header.has_profile = header.has_profile or space == _UNKNOWN
+        return
+    white = bits.enumeration()
+    if white == _CUSTOM:
+        for _ in range(2):
+            bits.u32((19, 0), (19, 524288), (20, 1048576), (21, 2097152))
+    primaries = _SRGB_PRIMARIES
+    if space != _GREY:
+        primaries = bits.enumeration()
+        if primaries == _CUSTOM:
+            for _ in range(6):
+                bits.u32((19, 0), (19, 524288), (20, 1048576), (21, 2097152))
+    if bits.take(1):
+        header.gamma = 1e7 / max(bits.take(24), 1)
+        transfer = 13
+    else:
+        transfer = bits.enumeration()
+    header.is_custom = primaries == _CUSTOM
+    header.description = ColorDescription(primaries, transfer)

@@ -1,0 +1,69 @@
+"""Pages of a PDF as pictures, by PDFium: most PDFs of old photographs are scans."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from photochrom.errors import InputError, requires_extra
+from photochrom.imageio.decoders import StoredPicture
+from photochrom.imageio.options import ReadOptions, check_page, check_size, page_note
+
+_DEFAULT_DPI = 300.0
+_POINTS_PER_INCH = 72.0
+_PURPOSE = "reading PDF"
+
+
+def decode_pdf(data: bytes, options: ReadOptions) -> StoredPicture:
+    """One page of a PDF, as many pixels as its largest scan has; needs the extra "formats-all"."""
+    with requires_extra("formats-all", _PURPOSE):
+        import pypdfium2
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise InputError("it is a PDF with a password; save it without") from error
+        raise
+    try:
+        count = len(document)
+        page = document[check_page(options.page, count) - 1]
+        dpi = _scan_resolution(page)
+        scale = dpi / _POINTS_PER_INCH
+        width, height = page.get_size()
+        check_size(math.ceil(width * scale), math.ceil(height * scale), options.max_pixels)
+        samples = page.render(scale=scale, rev_byteorder=True).to_numpy()[..., :3].copy()
+    finally:
+        document.close()
+    if samples.ndim == 3 and (samples == samples[..., :1]).all():
+        samples = np.ascontiguousarray(samples[..., 0])
+    return StoredPicture(
+        samples, dpi=(dpi, dpi), orientation=1, notes=page_note(options.page, count)
+    )
+
+
+def page_count(data: bytes) -> int:
+    """How many pages the file has; needs the extra "formats-all"."""
+    with requires_extra("formats-all", _PURPOSE):
+        import pypdfium2
+    document = pypdfium2.PdfDocument(data)
+    try:
+        return len(document)
+    finally:
+        document.close()
+
+
+def _scan_resolution(page: Any) -> float:
+    """Pixels per inch of the page's largest picture; 300 where it has none."""
+    import pypdfium2.raw as pdfium
+
+    best, area = _DEFAULT_DPI, 0.0
+    for found in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE]):
+        left, bottom, right, top = found.get_bounds()
+        width, height = found.get_px_size()
+        shown = (right - left) * (top - bottom)
+        if shown > area and right > left and top > bottom:
+            pixels = max(width, height) / max(right - left, top - bottom)
+            best, area = pixels * _POINTS_PER_INCH, shown
+    return best
