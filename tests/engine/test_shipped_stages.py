@@ -25,9 +25,9 @@ from photochrom.engine.card import read_card
 
 KNOWN_DEAD = {
     ("photochrom-film", "0.2.0"): {"stride 32", "scene"},
-    ("photochrom-cartoon", "0.1.0"): {"stride 32", "scene"},
-    ("photochrom-faces", "0.1.0"): {"stride 32", "scene"},
-    ("photochrom-retina", "0.1.0"): {"stride 32", "scene"},
+    ("photochrom-cartoon", "0.1.1"): {"stride 32", "scene"},
+    ("photochrom-faces", "0.1.1"): {"stride 32", "scene"},
+    ("photochrom-retina", "0.1.1"): {"stride 32", "scene"},
 }
 """Stages of which no channel differs, of models that were shipped before anybody looked. A model
 of another version has none; an entry whose stages are alive, or whose model is gone, fails."""
@@ -57,9 +57,9 @@ def stage_tensors(model: onnx.ModelProto) -> dict[str, str]:
     maker = {name: node for node in model.graph.node for name in node.output}
 
     def weight(node: onnx.NodeProto) -> str:
-        """The parameter that a layer multiplies by, through casts and transpositions."""
+        """The parameter that a layer multiplies by, through casts, scales and transpositions."""
         name = node.input[1]
-        while name in maker and maker[name].op_type in ("Cast", "Transpose"):
+        while name in maker and maker[name].op_type in ("Cast", "Mul", "Transpose"):
             name = maker[name].input[0]
         return name
 

@@ -12,7 +12,7 @@ from fixtures.training import drawn_folder, drawn_photo, no_file_beyond, read_lo
 
 from photochrom.cli import FAILED, OK, main
 from photochrom.color.space import rgb_to_lab
-from photochrom.engine import load
+from photochrom.engine import find, load
 from photochrom.errors import InputError, ModelError, OutputError
 from photochrom.imageio import read
 from photochrom.nets import build
@@ -24,7 +24,7 @@ from photochrom.training.loop import Trainer
 from photochrom.training.recipe.builtin import recipe_path
 from photochrom.training.recipe.recipe import NetRecipe
 from photochrom.training.recipe.toml import load_recipe
-from photochrom.training.weights import load_average, load_start
+from photochrom.training.weights import ONNX_INT8, load_average, load_start
 
 pytestmark = pytest.mark.slow
 
@@ -135,6 +135,18 @@ def test_training_can_start_from_an_exported_model(finished_run: Path, tmp_path:
             torch.testing.assert_close(net.state_dict()[key], value)
     with pytest.raises(ModelError, match="another network"):
         load_start(build(recipe.net.name, {}), NetRecipe(start_from=str(out)))
+
+
+def test_training_can_start_from_a_shipped_model_with_layers_in_int8() -> None:
+    net = build("mobile-unet", {})
+    load_start(net, NetRecipe(start_from="photochrom-film"))
+    x = np.zeros((1, 4, 64, 64), np.float32)
+    x[:, 0] = np.random.default_rng(0).uniform(0, 100, (64, 64))
+    with torch.no_grad():
+        ab, _ = net.eval()(torch.from_numpy(x))
+    shipped = onnx.load_model_from_string(find.read_model("photochrom-film")[1])
+    assert any(tensor.name.endswith(ONNX_INT8) for tensor in shipped.graph.initializer)
+    np.testing.assert_allclose(ab, load("photochrom-film")(x).ab, atol=1e-2)
 
 
 @pytest.mark.long

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
@@ -31,6 +32,10 @@ WEIGHTS_SUFFIX = ".safetensors"
 """Of a file that holds a network's weights alone."""
 ONNX_HALF = ".fp16"
 """Ends the name of a parameter that is stored as fp16."""
+ONNX_INT8 = ".int8"
+"""Ends the name of a parameter that is stored as int8, in units of"""
+ONNX_SCALE = ".scale"
+"""the one that ends so, one number for each output channel."""
 
 
 def check_stages(recipe: Recipe, net: ColorNet) -> None:
@@ -176,10 +181,14 @@ def _onnx_weights(path: Path) -> dict[str, Tensor]:
         model = onnx.load(str(path))
     except Exception as error:
         raise ModelError(f"net.start_from: cannot read {path}: {error}") from error
-    return {
-        tensor.name.removeprefix(ONNX_PREFIX).removesuffix(ONNX_HALF): torch.from_numpy(
-            numpy_helper.to_array(tensor).copy()
-        ).float()
+    stored = {
+        tensor.name.removeprefix(ONNX_PREFIX): numpy_helper.to_array(tensor).astype(np.float32)
         for tensor in model.graph.initializer
         if tensor.name.startswith(ONNX_PREFIX)
+    }
+    for name in [name for name in stored if name.endswith(ONNX_INT8)]:
+        stored[name] *= stored.pop(name.removesuffix(ONNX_INT8) + ONNX_SCALE)
+    return {
+        name.removesuffix(ONNX_HALF).removesuffix(ONNX_INT8): torch.from_numpy(weights)
+        for name, weights in stored.items()
     }
