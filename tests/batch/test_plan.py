@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
 from photochrom.batch import plan
 from photochrom.errors import InputError
@@ -26,7 +29,7 @@ def album(tmp_path: Path) -> Path:
 
 def planned(*paths: Path, out: Path | None = None, recursive: bool = False) -> dict[str, str]:
     """Names of inputs and results, relative to the folder above the album."""
-    jobs = plan(paths, out, recursive=recursive)
+    jobs = [job for job in plan(paths, out, recursive=recursive) if not job.skip_reason]
     assert all(job.problem is None for job in jobs)
     root = paths[0].parent if paths[0].name == "album" else paths[0].parent.parent
     return {
@@ -123,7 +126,7 @@ def test_a_result_of_a_format_that_is_only_read_is_refused(album: Path, name: st
 def test_the_same_picture_twice_is_one_job(
     album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert len(plan([album / "b.jpg", album / "b.jpg", album])) == 3
+    assert len(planned(album / "b.jpg", album / "b.jpg", album)) == 3
     monkeypatch.chdir(tmp_path)
     (job,) = plan([Path("album/b.jpg"), album / "b.jpg"])
     assert job.problem is None
@@ -199,3 +202,43 @@ def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
     assert "--recursive" in str(job.problem)
     (job,) = plan([tmp_path], recursive=True)
     assert "--recursive" not in str(job.problem)
+
+
+def test_what_a_folder_leaves_out_has_a_reason(album: Path) -> None:
+    for name in ("a.tga", "film.mp4", "README", "Thumbs.db", ".hidden.tga", "b.color.jpg"):
+        (album / name).touch()
+    reasons = {job.source.name: job.skip_reason for job in plan([album]) if job.skip_reason}
+    assert reasons == {
+        "README": "it is no picture by its name",
+        "a.tga": "TGA is not supported; convert it to TIFF or PNG",
+        "film.mp4": "a film's format is not supported; it may be a film, which photochrom film "
+        "colours",
+        "notes.txt": "it is no picture by its name",
+    }
+
+
+def test_a_folder_without_pictures_is_a_problem_and_its_files_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.tga").touch()
+    left_out, problem = plan([tmp_path])
+    assert left_out.skip_reason
+    assert "no pictures in the folder" in str(problem.problem)
+
+
+def test_every_page_has_a_result_of_its_own(tmp_path: Path, grey_scene: NDArray[np.uint8]) -> None:
+    pages = [Image.fromarray(np.roll(grey_scene, step, 1)) for step in range(3)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    pages[0].save(tmp_path / "b.png")
+    (tmp_path / "c.tif").write_bytes(b"no TIFF")
+    jobs = plan([tmp_path], tmp_path / "out", all_pages=True)
+    assert [(job.page, job.target.name) for job in jobs] == [
+        *((1, "a.p1.tif"), (2, "a.p2.tif"), (3, "a.p3.tif")),
+        *((None, "b.png"), (None, "c.tif")),
+    ]
+    jobs = plan([tmp_path / "a.tif"], variants=VARIANTS[:2], all_pages=True)
+    assert [job.target.name for job in jobs][:2] == [
+        "a.color.p1.tif",
+        f"a.color.p1.{VARIANTS[1].name}.tif",
+    ]
+    for job in jobs:
+        job.target.touch()
+    assert [job.source.name for job in plan([tmp_path])] == ["a.tif", "b.png", "c.tif"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom.cli import main
+from photochrom.color.space import rgb_to_lab
+from photochrom.imageio import read
 
 pytestmark = pytest.mark.slow
 
@@ -218,3 +221,50 @@ def test_bench_tells_why_it_cannot_measure(
     options = ["--megapixels", "0.05", "--repeats", "1", "--device", "cpu"]
     assert main(["bench", "--model", str(tmp_path / "gone.onnx"), *options]) == 1
     assert "there is no model file" in capsys.readouterr().err
+
+
+def test_a_folder_says_what_it_left_out(
+    photo_file: Path, tiny: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.tga", "b.tga", "notes.txt"):
+        photo_file.with_name(name).touch()
+    call = ["image", str(photo_file.parent), "--model", tiny, "-o", str(photo_file.parent / "out")]
+    assert main([*call, "--json"]) == 0
+    out, err = capsys.readouterr()
+    records = {Path(r["input"]).name: r for r in map(json.loads, out.splitlines())}
+    assert records["a.tga"]["status"] == records["notes.txt"]["status"] == "left out"
+    assert "TGA is not supported" in records["a.tga"]["message"]
+    assert "1 coloured, 3 left out." in err
+    assert "left out: 2 x .tga: TGA is not supported" in err
+    assert "left out: 1 x .txt: it is no picture by its name" in err
+    assert main([*call, "--overwrite", "--fail-on-skipped"]) == 1
+
+
+def test_pages_damage_and_times_by_options(
+    tmp_path: Path,
+    grey_scene: NDArray[np.uint8],
+    tiny: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pages = [Image.fromarray(np.roll(grey_scene, step, 1)) for step in range(2)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    os.utime(tmp_path / "a.tif", (1e9, 1e9))
+    call = ["image", str(tmp_path / "a.tif"), "--model", tiny]
+    assert main([*call, "--page", "2", "--keep-time"]) == 0
+    result = tmp_path / "a.color.tif"
+    assert result.stat().st_mtime == 1e9
+    L = rgb_to_lab(read(result).pixels / 255.0)[..., 0]
+    expected = rgb_to_lab(np.repeat(np.asarray(pages[1])[..., None], 3, 2) / 255.0)[..., 0]
+    assert np.abs(L - expected).max() < 0.6
+    assert main([*call, "--pages", "all", "-o", str(tmp_path / "out")]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.p1.tif", "a.p2.tif"]
+    assert main([*call, "--page", "3", "--overwrite"]) == 1
+    assert "there is no page 3 in it; it holds 2 pages" in capsys.readouterr().err
+    assert main([*call, "--page", "1", "--pages", "all"]) == 2
+    pages[0].save(tmp_path / "cut.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:-400])
+    call = ["image", str(tmp_path / "cut.png"), "--model", tiny]
+    assert main(call) == 1
+    assert "--damaged salvage" in capsys.readouterr().err
+    assert main([*call, "--damaged", "salvage"]) == 0
+    assert "% of the picture are missing" in capsys.readouterr().err

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from photochrom.api.progress import Progress, progress_reporter
 from photochrom.batch import DEFAULT_JOBS, BatchOptions, Outcome, color_files, plan
+from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import DEFAULT_MODEL
 from photochrom.errors import InputError
 from photochrom.imageio import DEFAULT_MAX_PIXELS
@@ -28,6 +29,9 @@ def folder(
     vividness: float = DEFAULT_VIVIDNESS,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     in_flight: int = DEFAULT_JOBS,
+    damage: DamagePolicy = DEFAULT_DAMAGE_POLICY,
+    all_pages: bool = False,
+    keep_time: bool = False,
 ) -> list[Outcome]:
     """Colour the pictures of a folder into another one, as `photochrom image` does.
 
@@ -49,11 +53,14 @@ def folder(
         vividness: As for `colorize`.
         max_pixels: Larger pictures are refused.
         in_flight: Pictures that are worked on at the same time. More need more memory.
+        damage: As for `read`.
+        all_pages: Colour every page of a TIFF or PDF, every picture of an MPO or HEIC.
+        keep_time: Give each result the date and time of its photograph's file.
 
     Returns:
-        What became of each picture: `job.source`, `job.target`, `status` ("coloured", "finished"
-        before, "in colour", "failed"), `message` (why it failed or was left alone), `notes`,
-        `seconds`.
+        What became of each file: `job.source`, `job.target`, `status` ("coloured", "finished"
+        before, "in colour", "left out" as no picture, "failed"), `message` (why it failed or
+        was left alone), `notes`, `seconds`.
 
     Raises:
         InputError: There is no such folder, or no picture in it.
@@ -62,9 +69,10 @@ def folder(
     place = Path(source)
     if not place.is_dir():
         raise InputError(f"{place} is no folder; to colour a single picture, call colorize")
-    jobs = plan([place], Path(target), recursive=recursive)
-    if len(jobs) == 1 and jobs[0].source == place and jobs[0].problem is not None:
-        raise jobs[0].problem
+    jobs = plan([place], Path(target), recursive=recursive, all_pages=all_pages)
+    for job in jobs:
+        if job.source == place and job.problem is not None:
+            raise job.problem
     options = BatchOptions(
         model=model if isinstance(model, str) else Path(model),
         device=device,
@@ -74,6 +82,8 @@ def folder(
         overwrite=overwrite,
         force=force,
         max_pixels=max_pixels,
+        damage=damage,
+        keep_time=keep_time,
     )
     outcomes: list[Outcome] = []
     with progress_reporter(progress, place.name) as report:

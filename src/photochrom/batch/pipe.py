@@ -12,6 +12,7 @@ from photochrom.batch.run import (
     BatchOptions,
     Outcome,
     color_picture,
+    copy_times,
     is_left_alone,
 )
 from photochrom.engine import load, local_model
@@ -42,7 +43,13 @@ def color_stream(
     if isinstance(target, Path):
         check_target(target, overwrite=options.overwrite)
     content = read_content(source, max_pixels=options.max_pixels)
-    picture = read(content.data, name=content.name, max_pixels=options.max_pixels)
+    picture = read(
+        content.data,
+        name=content.name,
+        max_pixels=options.max_pixels,
+        damage=options.damage,
+        page=options.page,
+    )
     if is_left_alone(picture, options):
         if not isinstance(target, Path):
             _write_unchanged(picture, content.data, target, format_name)
@@ -50,11 +57,14 @@ def color_stream(
     network = load(local_model(options.model), device=options.device, threads=options.threads)
     colored = color_picture(picture, options, network, content.name)
     write(target, colored, format_name=format_name, overwrite=options.overwrite)
+    notes = picture.notes + writing_notes(target, picture, format_name=format_name)
+    if options.keep_time and isinstance(source, Path) and isinstance(target, Path):
+        notes += copy_times(source, target)
     height, width = picture.pixels.shape[:2]
     return Outcome(
         job,
         "coloured",
-        notes=picture.notes + writing_notes(target, picture, format_name=format_name),
+        notes=notes,
         size=(height, width),
         model=network.card.title,
         device=network.device,

@@ -12,16 +12,25 @@ from functools import lru_cache
 from pathlib import Path
 
 from photochrom.errors import InputError, PhotochromError
-from photochrom.imageio import format_of_name, is_picture_name, output_name, write_suffixes
+from photochrom.imageio import (
+    format_of_name,
+    is_picture_name,
+    output_name,
+    page_count,
+    unread_format,
+    write_suffixes,
+)
 from photochrom.variants import VARIANTS, Variant
 
 MARK = ".color"
 """What a coloured picture has before its suffix: ``NAME.color.jpg``."""
 
 _RESULT_STEM = re.compile(
-    rf".*{re.escape(MARK)}(\.({'|'.join(variant.name for variant in VARIANTS)}))?",
+    rf".*{re.escape(MARK)}(\.p\d+)?(\.({'|'.join(variant.name for variant in VARIANTS)}))?",
     re.IGNORECASE | re.DOTALL,
 )
+_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
+"""What a system puts into folders by itself; hidden files are another kind of it."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,10 @@ class Job:
     problem: PhotochromError | None = None
     """Why it cannot be coloured, where that is known before it is read."""
     variant: Variant = VARIANTS[0]
+    page: int | None = None
+    """Number of the picture in a file of several, from 1; None: the first."""
+    skip_reason: str = ""
+    """Why a file of a folder is left out; empty for pictures."""
 
 
 def plan(
@@ -43,12 +56,13 @@ def plan(
     *,
     recursive: bool = False,
     variants: Sequence[Variant] = VARIANTS[:1],
+    all_pages: bool = False,
 ) -> list[Job]:
     """Turn files and folders into jobs.
 
     paths: files are taken whatever their name; of folders, the pictures in them (with
         ``recursive`` also those in their subfolders, links to folders left aside) that are not
-        hidden and not results of ours.
+        hidden and not results of ours. What else is in a folder is a job with a `skip_reason`.
     out: None puts results beside the inputs as ``NAME.color.EXT``. A name that ends like a picture
         is the result of the only input. Anything else is a folder, in which results have the
         inputs' names and, below a given folder, their places. An input whose format cannot be
@@ -56,6 +70,8 @@ def plan(
         where it turns out transparent), so that a ``scan.jpg`` beside it has another result.
     variants: each has a job and a result; all but the first of `VARIANTS` have their name before
         the suffix (``NAME.color.warm.jpg``).
+    all_pages: every page of a file has a job and a result (``NAME.color.p2.tif``); the files are
+        read for it.
     Raises InputError when ``out`` names a file and there is more than one input, or a file of a
     format that cannot be written.
     """
@@ -73,7 +89,13 @@ def plan(
         jobs = [Job(paths[0], out)]
     else:
         jobs = [job for path in paths for job in _jobs(path, out, recursive=recursive)]
-    jobs = [_variant_job(job, variant) for job in jobs for variant in variants]
+    if all_pages:
+        jobs = [page for job in jobs for page in _page_jobs(job)]
+    jobs = [
+        _variant_job(job, variant)
+        for job in jobs
+        for variant in (variants[:1] if job.skip_reason else variants)
+    ]
     return list(_without_shared(list(_without_clashes(jobs))))
 
 
@@ -98,7 +120,7 @@ def _jobs(path: Path, out: Path | None, *, recursive: bool) -> Iterator[Job]:
         return
     found = False
     for job in _folder_jobs(path, path, out, recursive=recursive):
-        found = True
+        found = found or not job.skip_reason
         yield job
     if not found:
         more = "" if recursive else "; --recursive looks into subfolders, too"
@@ -125,6 +147,8 @@ def _folder_jobs(top: Path, folder: Path, out: Path | None, *, recursive: bool) 
             subfolders.append(source)
         elif _is_input(source.relative_to(top)) and not is_folder(source):
             yield _job(source, source.relative_to(top), out)
+        elif entry.is_file() and not _is_system_file(source):
+            yield Job(source, source, skip_reason=_skip_reason(source))
     for subfolder in subfolders if recursive else ():
         if out is None or _absolute_path(subfolder) != _absolute_path(out):
             yield from _folder_jobs(top, subfolder, out, recursive=True)
@@ -132,6 +156,18 @@ def _folder_jobs(top: Path, folder: Path, out: Path | None, *, recursive: bool) 
 
 def _is_input(place: Path) -> bool:
     return is_picture_name(str(place)) and not _RESULT_STEM.fullmatch(place.stem)
+
+
+def _is_system_file(source: Path) -> bool:
+    """Whether nobody will miss it: a system's own file, or a result of ours."""
+    if source.name.lower() in _SYSTEM_FILES or "__MACOSX" in source.parts:
+        return True
+    return is_picture_name(source.name) and _RESULT_STEM.fullmatch(source.stem) is not None
+
+
+def _skip_reason(source: Path) -> str:
+    unread = unread_format(source)
+    return "it is no picture by its name" if unread is None else unread.reason
 
 
 def _job(source: Path, place: str | Path, out: Path | None) -> Job:
@@ -146,19 +182,41 @@ def _job(source: Path, place: str | Path, out: Path | None) -> Job:
 
 def _variant_job(job: Job, variant: Variant) -> Job:
     """The same job for another variant, whose result lies beside."""
-    if variant == VARIANTS[0] or job.problem is not None:
+    if variant == VARIANTS[0] or job.problem is not None or job.skip_reason:
         return job
     way = job.transparent_target
-    return Job(
-        job.source,
-        _variant_target(job.target, variant),
-        None if way is None else _variant_target(way, variant),
+    return dataclasses.replace(
+        job,
+        target=_target_beside(job.target, variant.name),
+        transparent_target=None if way is None else _target_beside(way, variant.name),
         variant=variant,
     )
 
 
-def _variant_target(target: Path, variant: Variant) -> Path:
-    return target.with_name(f"{target.stem}.{variant.name}{target.suffix}")
+def _page_jobs(job: Job) -> Iterator[Job]:
+    """A job for each page of its file; the job itself where there is one, or it cannot be read."""
+    count = 1
+    if job.problem is None and not job.skip_reason:
+        try:
+            count = page_count(job.source)
+        except PhotochromError:
+            count = 1  # why it cannot be read is told when it is
+    if count < 2:
+        yield job
+        return
+    way = job.transparent_target
+    for page in range(1, count + 1):
+        name = f"p{page:0{len(str(count))}d}"
+        yield dataclasses.replace(
+            job,
+            target=_target_beside(job.target, name),
+            transparent_target=None if way is None else _target_beside(way, name),
+            page=page,
+        )
+
+
+def _target_beside(target: Path, name: str) -> Path:
+    return target.with_name(f"{target.stem}.{name}{target.suffix}")
 
 
 def _without_clashes(jobs: Iterable[Job]) -> Iterator[Job]:
@@ -168,7 +226,7 @@ def _without_clashes(jobs: Iterable[Job]) -> Iterator[Job]:
     taken: dict[str, Path] = {}
     for job in jobs:
         target = _absolute_path(job.target)
-        if job.problem is not None:
+        if job.problem is not None or job.skip_reason:
             yield job
         elif target in taken and _absolute_path(taken[target]) == _absolute_path(job.source):
             continue  # the same picture was given twice

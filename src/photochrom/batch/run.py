@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 from photochrom.atomic import check_target, remove_leftovers
 from photochrom.batch.plan import Job, is_folder
 from photochrom.color.tone import tone
+from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import Network, load, local_model
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.imageio import (
@@ -29,8 +30,9 @@ from photochrom.pipeline import Hint, NetworkSettings
 from photochrom.processors import thread_count
 from photochrom.variants import VARIANTS, Variant, colorize_variant
 
-Status: TypeAlias = Literal["coloured", "finished", "in colour", "failed"]
-"""Coloured now; was finished before; had colours and was left alone; could not be coloured."""
+Status: TypeAlias = Literal["coloured", "finished", "in colour", "left out", "failed"]
+"""Coloured now; was finished before; had colours and was left alone; is in a folder and no picture;
+could not be coloured."""
 
 DEFAULT_JOBS = thread_count(2)
 """Pictures in flight. With two, one is decoded or encoded while the other is coloured: 11 % sooner
@@ -51,6 +53,11 @@ class BatchOptions(NetworkSettings):
     force: bool = False
     """Colour also what is in colour already."""
     max_pixels: int = DEFAULT_MAX_PIXELS
+    damage: DamagePolicy = DEFAULT_DAMAGE_POLICY
+    page: int | None = None
+    """Number of the picture in files of several, from 1; None: the first."""
+    keep_time: bool = False
+    """Give results the times of their files."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +158,8 @@ def _known_outcome(job: Job, options: BatchOptions) -> Outcome | None:
     """The outcome of a job that need not be started."""
     if job.problem is not None:
         return Outcome(job, "failed", str(job.problem))
+    if job.skip_reason:
+        return Outcome(job, "left out", f"{job.source} was left out: {job.skip_reason}")
     if options.overwrite or not _is_file(job.source):
         return None
     for target in (job.target, job.transparent_target):
@@ -199,7 +208,12 @@ def _failure_message(job: Job, error: Exception) -> str:
 def _color(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome:
     _check_place(job, options)
     _log.debug("reading %s", job.source)
-    picture = read(job.source, max_pixels=options.max_pixels)
+    picture = read(
+        job.source,
+        max_pixels=options.max_pixels,
+        damage=options.damage,
+        page=options.page if job.page is None else job.page,
+    )
     if is_left_alone(picture, options):
         return Outcome(job, "in colour", f"{job.source} is in colour already; --force colours it")
     if job.transparent_target is not None and is_transparent(picture):
@@ -212,14 +226,27 @@ def _color(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome
     _log.debug("writing %s", job.target)
     _make_folder(job.target.parent)
     write(job.target, colored, overwrite=options.overwrite)
+    notes = picture.notes + writing_notes(job.target, picture)
+    if options.keep_time:
+        notes += copy_times(job.source, job.target)
     return Outcome(
         job,
         "coloured",
-        notes=picture.notes + writing_notes(job.target, picture),
+        notes=notes,
         size=(height, width),
         model=ready.card.title,
         device=ready.device,
     )
+
+
+def copy_times(source: Path, target: Path) -> tuple[str, ...]:
+    """Give a result the times of its file; returns the note where the system does not let us."""
+    try:
+        status = source.stat()
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    except OSError as error:
+        return (f"its times could not be kept: {error.strerror or error}",)
+    return ()
 
 
 def _check_place(job: Job, options: BatchOptions) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -17,6 +18,7 @@ from photochrom.batch import (
     BatchOptions,
     Job,
     Outcome,
+    Status,
     color_files,
     color_stream,
     plan,
@@ -25,12 +27,14 @@ from photochrom.cli import FAILED, OK
 from photochrom.cli.options import (
     FiniteRange,
     color,
+    damaged_option,
     device_option,
     model_option,
     size_option,
     vividness_option,
 )
 from photochrom.cli.progress import Reporter
+from photochrom.damage import DamagePolicy
 from photochrom.errors import InputError
 from photochrom.imageio import FORMATS
 from photochrom.pipeline import Hint
@@ -111,6 +115,30 @@ def _parse_hints(
     show_default=True,
     help="Refuse larger photographs.",
 )
+@damaged_option(
+    "mend: what is broken around the pixels is mended, with a note; a photograph of which a part "
+    "is missing fails. refuse: both fail. salvage: what is there is coloured, and a note says how "
+    "much is missing."
+)
+@click.option(
+    "--page",
+    type=click.IntRange(min=1),
+    help="Colour this page of a file with several (TIFF, PDF, MPO, HEIC).  [default: the first]",
+)
+@click.option(
+    "--pages",
+    type=click.Choice(["all"]),
+    help="Colour every page, as NAME.color.p1.EXT, NAME.color.p2.EXT and so on.",
+)
+@click.option(
+    "--keep-time", is_flag=True, help="Give results the date and time of their photographs' files."
+)
+@click.option(
+    "--fail-on-skipped",
+    is_flag=True,
+    help="Exit with code 1 also if something has no result without having failed: files of a "
+    "folder that are left out, photographs in colour already.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per result.")
 def image(
     paths: tuple[str, ...],
@@ -127,12 +155,18 @@ def image(
     force: bool,
     jobs: int,
     max_megapixels: float,
+    damage: DamagePolicy,
+    page: int | None,
+    pages: str | None,
+    keep_time: bool,
+    fail_on_skipped: bool,
     as_json: bool,
 ) -> int:
     """Colour photographs: files or whole folders.
 
     What is finished is skipped, so the same call goes on after a break. A photograph that fails
-    does not stop the others; the exit code is then 1. A PATH of - is standard input, from which the
+    does not stop the others; the exit code is then 1. What else is in a folder is left out, and
+    told in the summary. A PATH of - is standard input, from which the
     result goes to standard output, or to the file that -o names.
     """
     options = BatchOptions(
@@ -144,10 +178,17 @@ def image(
         overwrite=overwrite,
         force=force,
         max_pixels=round(max_megapixels * _MEGA),
+        damage=damage,
+        page=page,
+        keep_time=keep_time,
     )
+    if page is not None and pages is not None:
+        raise click.UsageError("--page is one page, --pages are all; give one of the two.")
     if PIPE in paths or out == PIPE:
         if variants:
             raise click.UsageError(f"--variants are several results, {PIPE} is one.")
+        if pages is not None:
+            raise click.UsageError(f"--pages are several results, {PIPE} is one.")
         return _color_stream(paths, out, format_name, options, as_json=as_json)
     if format_name is not None:
         raise click.UsageError(_FORMAT_OF_FILES)
@@ -157,12 +198,16 @@ def image(
             None if out is None else Path(out),
             recursive=recursive,
             variants=VARIANTS if variants else VARIANTS[:1],
+            all_pages=pages is not None,
         )
     except InputError as error:
         raise click.UsageError(str(error)) from None
-    if hints and len({job.source for job in batch_jobs}) > 1:
+    pictures = {(job.source, job.page) for job in batch_jobs if not job.skip_reason}
+    if hints and len(pictures) > 1:
         raise click.UsageError("--hint speaks of places in one photograph; give only one.")
-    return _color(batch_jobs, options, jobs, as_json=as_json)
+    counts = _color(batch_jobs, options, jobs, as_json=as_json)
+    skipped = counts["left out"] + counts["in colour"]
+    return FAILED if counts["failed"] or (fail_on_skipped and skipped) else OK
 
 
 def _color_stream(
@@ -196,14 +241,16 @@ def _color_stream(
     return OK
 
 
-def _color(batch_jobs: Sequence[Job], options: BatchOptions, jobs: int, *, as_json: bool) -> int:
-    """Colour, and report: to people on stderr, to programs on stdout."""
-    with Reporter(len(batch_jobs)) as reporter:
+def _color(
+    batch_jobs: Sequence[Job], options: BatchOptions, jobs: int, *, as_json: bool
+) -> Counter[Status]:
+    """Colour, and report: to people on stderr, to programs on stdout. Returns how many of which."""
+    with Reporter(sum(not job.skip_reason for job in batch_jobs)) as reporter:
         for outcome in color_files(batch_jobs, options, in_flight=jobs):
             reporter.report(outcome)
             if as_json:
                 click.echo(json.dumps(_record(outcome)))
-    return FAILED if reporter.counts["failed"] else OK
+    return reporter.counts
 
 
 def _record(outcome: Outcome) -> dict[str, object]:
@@ -214,6 +261,7 @@ def _record(outcome: Outcome) -> dict[str, object]:
         "output": str(outcome.job.target) if outcome.status in ("coloured", "finished") else None,
         "status": outcome.status,
         "variant": outcome.job.variant.name,
+        "page": outcome.job.page,
         "message": outcome.message,
         "notes": outcome.notes,
         "width": width,

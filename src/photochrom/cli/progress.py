@@ -12,6 +12,7 @@ _SUMMARY: dict[Status, str] = {
     "coloured": "coloured",
     "finished": "finished before",
     "in colour": "in colour already",
+    "left out": "left out",
     "failed": "failed",
 }
 
@@ -27,6 +28,7 @@ class Reporter:
         self._total = total
         self._device = ""
         self._bar: Bar | None = None
+        self._left_out: Counter[tuple[str, str]] = Counter()
 
     def __enter__(self) -> Reporter:
         if self._total > 1:
@@ -41,15 +43,21 @@ class Reporter:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
-        if self._total > 1 and self.counts:
+        if (self._total > 1 or self._left_out) and self.counts:
             parts = [f"{self.counts[s]} {text}" for s, text in _SUMMARY.items() if self.counts[s]]
             note(f"{', '.join(parts)}.")
+        for (ending, reason), count in sorted(self._left_out.items()):
+            note(f"  left out: {count} x {ending}: {reason}")
         if kind is KeyboardInterrupt and self._total > 1:
             note("Finished pictures are kept; the same call goes on with the others.")
 
     def report(self, outcome: Outcome) -> None:
         """Say what became of one picture."""
         self.counts[outcome.status] += 1
+        if outcome.status == "left out":
+            job = outcome.job
+            self._left_out[job.source.suffix.lower() or "(no ending)", job.skip_reason] += 1
+            return
         if outcome.device and outcome.device != self._device:
             self._device = outcome.device
             note(f"{outcome.model} on {outcome.device}")
