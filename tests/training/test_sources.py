@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,10 +36,10 @@ def pictures(folder: Path, names: Sequence[str]) -> Path:
     return folder
 
 
-def film(path: Path, shots: Sequence[tuple[int, int]]) -> Path:
+def film(path: Path, shots: Sequence[tuple[int, int]], encoder: str = "ffv1") -> Path:
     """A film of drawn photos, each (seed, frames) a shot, 10 frames a second."""
     with av.open(str(path), "w") as out:
-        stream = out.add_stream("ffv1", rate=Fraction(10))
+        stream = out.add_stream(encoder, rate=Fraction(10), options={"g": "12"})
         stream.width, stream.height, stream.pix_fmt = 120, 96, "yuv420p"
         for seed, frames in shots:
             photo = drawn_photo(seed).astype(np.int16)
@@ -251,6 +252,21 @@ def test_a_film_gives_some_frames_of_each_second_of_each_shot(tmp_path: Path) ->
     assert len(list(drawn_frames(path, 99.0))) == 32
     rgb = next(rgb for index, rgb in drawn_frames(path, 99.0) if index == 25)
     assert np.abs(rgb.astype(int) - drawn_photo(2)).mean() < 6
+
+
+def test_damaged_stretches_of_a_film_are_left_out_and_named(tmp_path: Path) -> None:
+    path = film(tmp_path / "film.mp4", [(1, 48)], "libx264")
+    with av.open(str(path)) as container:
+        place = [packet.pos or 0 for packet in container.demux(video=0) if packet.size][20]
+    data = bytearray(path.read_bytes())
+    data[place : place + 150] = bytes(150)
+    path.write_bytes(data)
+    photos, lines, _ = load_source(path, frames_per_s=99.0)
+    text = " ".join(lines)
+    left_out = int(re.findall(r"(\d+) frames? (?:is|are) left out, as the damage", text)[0])
+    lost = sum(map(int, re.findall(r"(\d+) frames? lost", text)))
+    assert 1 <= left_out < 12
+    assert len(photos) + left_out + lost == 48
 
 
 def test_films_are_sources_alone_and_in_folders(tmp_path: Path) -> None:

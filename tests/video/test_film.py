@@ -387,6 +387,52 @@ def test_a_film_that_breaks_off_is_told_and_leaves_no_half_film(
     assert not (tmp_path / "out.mkv").exists()
 
 
+def test_damage_is_reported_whole_by_a_run_that_goes_on(
+    tmp_path: Path, settings: FilmSettings
+) -> None:
+    film = Film(
+        frames=96,
+        encoder="libx264",
+        format="mp4",
+        audio="aac",
+        options=(("g", "24"), ("bf", "2"), ("crf", "18")),
+    )
+    source = make_film(tmp_path / "in.mp4", film)
+    with av.open(str(source)) as container:
+        places = [p.pos or 0 for p in container.demux(video=0) if p.size]
+    data = bytearray(source.read_bytes())
+    for place in (places[10], places[60]):
+        data[place : place + 200] = bytes(200)
+    source.write_bytes(data)
+    target, in_segments = tmp_path / "out.mkv", replace(settings, segment_frames=12)
+    with pytest.raises(Killed):
+        color_film(source, target, in_segments, stopping_at(50))
+    outcome = color_film(source, target, replace(in_segments, resume=True))
+    first, second = outcome.damage
+    assert 0.3 < first.start_s < 1.0 < 2.2 < second.start_s < 3.0
+    assert sum(s.damaged + s.lost for s in outcome.damage) >= 2
+    assert outcome.notes[-1].startswith("the film is damaged at 0.")
+    info = probe(source)
+    there = [info.seconds(frame.pts) for frame in read_frames(info)]
+    shown = [float(time_s) for time_s, _, _ in decoded(target)]
+    assert [time_s - shown[0] for time_s in shown] == pytest.approx(there, abs=0.001)
+    assert payloads(target, "audio") == payloads(source, "audio")
+
+
+def test_what_is_there_of_a_cut_film_is_coloured_when_asked(
+    tmp_path: Path, settings: FilmSettings
+) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=60, audio="flac"))
+    whole = source.read_bytes()
+    source.write_bytes(whole[: len(whole) // 2])
+    outcome = color_film(source, tmp_path / "out.mkv", replace(settings, damage="salvage"))
+    assert 20 < outcome.frames < 40
+    assert outcome.notes == (
+        f"the end of the film is missing, from {(outcome.frames - 1) / 24:.1f} s on",
+    )
+    assert len(decoded(tmp_path / "out.mkv")) == outcome.frames
+
+
 def test_a_damaged_manifest_is_no_reason_to_guess(tmp_path: Path, settings: FilmSettings) -> None:
     source, target = make_film(tmp_path / "in.mkv", Film(frames=30)), tmp_path / "out.mkv"
     with pytest.raises(Killed):

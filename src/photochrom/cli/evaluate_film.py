@@ -48,6 +48,8 @@ def measure_films(
     for film in films:
         with Bar(film.name, settings.limit, "frames") as bar:
             reports.append(evaluate_film(film, network, choices, lpips, bar.advance))
+        for text in reports[-1].notes:
+            note(f"{film}: {text}")
     click.echo(align_columns(to_table(reports)))
     if json is not None:
         write_json(json, reports, choices, network.card.title, overwrite=overwrite)

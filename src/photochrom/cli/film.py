@@ -14,11 +14,13 @@ from photochrom.cli.film_progress import FilmReporter, closing_bars
 from photochrom.cli.messages import note
 from photochrom.cli.options import (
     FiniteRange,
+    damaged_option,
     device_option,
     film_model_option,
     size_option,
     vividness_option,
 )
+from photochrom.damage import DamagePolicy
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.video.film import color_film
 from photochrom.video.io.codecs import CODECS, CONTAINERS, Encoding
@@ -112,6 +114,10 @@ _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in CODECS.items
     metavar="SECONDS",
     help=f"Only so many seconds, from {PREVIEW_CLIPS} places, grey and in colour side by side.",
 )
+@damaged_option(
+    "mend: damaged spots do not end a film, but one without its end is refused; salvage: colour "
+    "what is there; refuse: refuse both."
+)
 @click.option("--deinterlace", is_flag=True, help="Make whole frames of an interlaced film.")
 @click.option(
     "--threads",
@@ -150,6 +156,7 @@ def film(
     keyframes: Path | None,
     keyframe: tuple[KeyFrame, ...],
     preview: float | None,
+    damage: DamagePolicy,
     deinterlace: bool,
     threads: int | None,
     jobs: int,
@@ -182,6 +189,7 @@ def film(
         start_s=start_s,
         end_s=end_s,
         deinterlace=deinterlace,
+        damage=damage,
         hints=hints,
         keyframes=keyframe,
         overwrite=overwrite,

@@ -28,6 +28,7 @@ from photochrom.evaluation.flicker import ColorConsistency, Correspondence
 from photochrom.evaluation.lpips import Lpips
 from photochrom.evaluation.metrics import psnr
 from photochrom.pipeline import DEFAULT_VIVIDNESS, Size, guess_chroma
+from photochrom.video.io.damage import DamageLog
 from photochrom.video.io.pictures import Planes420, planes_420, rgb_from_420
 from photochrom.video.io.probe import probe
 from photochrom.video.temporal.smoothing import DEFAULT_STEADY, WorkingFrame, steady_chroma
@@ -72,6 +73,8 @@ class FilmReport:
     path: Path
     frames: int
     scores: dict[str, FilmScores] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """Where the film is damaged, and how many frames were left out for it."""
 
     def excess(self, metric: str) -> float:
         """What the steady film has of the per-frame one's flicker beyond the true film's.
@@ -93,7 +96,8 @@ class FilmReport:
             }
             for name, of_film in self.scores.items()
         }
-        return {"film": str(self.path), "frames": self.frames, "scores": scores}
+        film = {"film": str(self.path), "frames": self.frames, "scores": scores}
+        return {**film, "notes": list(self.notes)}
 
 
 def evaluate_film(
@@ -105,7 +109,8 @@ def evaluate_film(
 ) -> FilmReport:
     """Measure a model on one film. advance: called after each frame.
 
-    Memory does not grow with the film's length. Raises InputError for a film that cannot be read,
+    Frames that may be damaged are left out, and the report tells of it. Memory does not grow with
+    the film's length. Raises InputError for a film that cannot be read,
     has no colour or fewer than two frames, ModelError when the network fails.
     """
     info = probe(path)
@@ -118,9 +123,10 @@ def evaluate_film(
     shape = working_shape(info.height, info.width, short_px, card.multiple)
     guesses: deque[NDArray[np.float32]] = deque()
     waiting: deque[Planes420] = deque()
+    damage = DamageLog()
 
     def working_frames() -> Iterator[WorkingFrame]:
-        for index, true in enumerate(islice(planes_420(info), settings.limit)):
+        for index, true in enumerate(islice(planes_420(info, damage), settings.limit)):
             small = WorkingFrame(index, planes.lightness(true.luma, shape))
             waiting.append(true)
             yield small
@@ -144,10 +150,14 @@ def evaluate_film(
             for name, chroma in ((PER_FRAME, single), (STEADY, ab)):
                 colored = Planes420(luma, planes.chroma(luma, chroma))
                 pictures[name] = rgb_from_420(colored, info)
+            if not true.continues:
+                previous = None
             motion = None if previous is None else Correspondence(previous, luma)
             lpips_now = lpips if index % settings.lpips_every == 0 else None
             for name, meter in meters.items():
                 truth = None if name == TRUE else pictures[TRUE]
+                if not true.continues:
+                    meter.interrupt()
                 meter.add(pictures[name], truth, motion, lpips_now)
             previous, frames = luma, index + 1
             advance()
@@ -156,7 +166,8 @@ def evaluate_film(
             f"fewer than two frames of {path} were measured; flicker needs at least 2; take a "
             "longer film, or a larger --limit"
         )
-    return FilmReport(path, frames, {name: meter.scores() for name, meter in meters.items()})
+    scores = {name: meter.scores() for name, meter in meters.items()}
+    return FilmReport(path, frames, scores, damage.sentences(info))
 
 
 def write_json(
@@ -220,6 +231,11 @@ class _Meter:
             if lpips is not None:
                 self._lpips.append(float(lpips.distances(truth, rgb[None])[0]))
         self._previous = rgb
+
+    def interrupt(self) -> None:
+        """What comes next does not follow what was before."""
+        self._consistency.interrupt()
+        self._previous = None
 
     def scores(self) -> FilmScores:
         warp = float(np.mean(self._warp)) if self._warp else float("nan")

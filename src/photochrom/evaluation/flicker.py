@@ -46,6 +46,10 @@ class ColorConsistency:
                 divergences.append(_jensen_shannon(self._past[-distance], histograms))
         self._past.append(histograms)
 
+    def interrupt(self) -> None:
+        """The next frame does not follow the one before."""
+        self._past.clear()
+
     @property
     def value(self) -> float:
         """CDC of the frames so far; nan for fewer than two frames."""

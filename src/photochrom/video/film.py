@@ -88,6 +88,9 @@ def color_film(
         )
         job = _Job(session, user_colors, store, progress)
         resumed_frames = job.frames_done
+        session.damage.frames.clear()  # of the shots that the user's colours were followed through
+        for segment in store.segments:
+            session.damage.frames.update((frame.pts, frame) for frame in segment.damage)
         job.run()
         more_notes = join_segments(
             [store.path(segment.number) for segment in store.segments],
@@ -107,14 +110,15 @@ def color_film(
         seconds=time.perf_counter() - started_s,
         model=network.card.title,
         device=network.device,
-        notes=tuple(dict.fromkeys((*notes, *more_notes))),
+        notes=tuple(dict.fromkeys((*notes, *more_notes, *session.damage.sentences(info)))),
+        damage=session.damage.spots(info),
     )
 
 
 def manifest(info: FilmInfo, network: Network, settings: FilmSettings) -> dict[str, object]:
     """Everything that changes a pixel of the result, as JSON values."""
     chosen = dataclasses.asdict(settings)
-    for key in ("overwrite", "resume", "model", "keyframes", "device"):
+    for key in ("overwrite", "resume", "model", "keyframes", "device", "damage"):
         chosen.pop(key)
     encoding = chosen.pop("encoding")
     stills = [(still.time_s, fingerprint(still.picture)) for still in settings.keyframes]
@@ -222,7 +226,10 @@ class _Job:
                     break
         in_shot = any(shot_start <= user_pts <= pts for user_pts in user_colors)
         self._end_colors = ab if in_shot else None
-        segment = Segment(self._number, frames, last_pts=pts, restart_pts=buffer.earliest_pts)
+        damage = self._session.damage.frames_within(before, pts)
+        segment = Segment(
+            self._number, frames, last_pts=pts, restart_pts=buffer.earliest_pts, damage=damage
+        )
         background.submit(partial(file.finish, segment, self._end_colors))
         end_s = self._info.seconds(pts)
         _log.info("segment %d: %d frames, to %.3f s", self._number, frames, end_s)

@@ -48,6 +48,7 @@ def _compose_frames(
         for frame, ab in frames:
             rgb = compose_upsampled(session.converter.grey(frame), ab)
             yield session.info.seconds(frame.pts), np.asarray(rgb, np.uint8)
+    session.warn_of_damage()
 
 
 def steady_frames(

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import FILM_MODEL
 from photochrom.pipeline import NetworkSettings
 from photochrom.video.io.codecs import Encoding
+from photochrom.video.io.damage import DamagedSpot
 from photochrom.video.temporal.smoothing import DEFAULT_STEADY
 
 SEGMENT_FRAMES = 1500
@@ -50,6 +52,9 @@ class FilmSettings(NetworkSettings):
     end_s: float | None = None
     """Seconds from the film's first frame; None: the whole."""
     deinterlace: bool = False
+    damage: DamagePolicy = DEFAULT_DAMAGE_POLICY
+    """What becomes of a damaged film: by default, damaged spots do not end it, but without its end
+    it is refused."""
     hints: tuple[FilmHint, ...] = ()
     keyframes: tuple[KeyFrame, ...] = ()
     overwrite: bool = False
@@ -89,7 +94,9 @@ class FilmOutcome:
     model: str
     device: str
     notes: tuple[str, ...] = ()
-    """What the source had that the result has not."""
+    """What the source had that the result has not, and where it is damaged."""
+    damage: tuple[DamagedSpot, ...] = ()
+    """Where frames are damaged or lost."""
 
     @property
     def fps(self) -> float:

@@ -87,7 +87,8 @@ def preview_film(
         seconds=time.perf_counter() - started_s,
         model=network.card.title,
         device=network.device,
-        notes=notes,
+        notes=(*notes, *session.damage.sentences(info)),
+        damage=session.damage.spots(info),
     )
 
 

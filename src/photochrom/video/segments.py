@@ -28,6 +28,7 @@ from photochrom.atomic import check_target, remove_leftovers, write_atomically
 from photochrom.errors import InputError, OutputError
 from photochrom.locks import output_lock
 from photochrom.video.io.codecs import Encoding
+from photochrom.video.io.damage import DamagedFrame
 from photochrom.video.io.encoder import FilmWriter
 from photochrom.video.io.frame import FilmInfo, Frame
 
@@ -52,6 +53,8 @@ class Segment:
     """Where reading begins so that the next segment has the frames before it to warm up with."""
     has_end_colors: bool = False
     """Whether its last frame's colours are kept for the next segment."""
+    damage: tuple[DamagedFrame, ...] = ()
+    """Of its frames, those where the film is damaged."""
 
 
 class SegmentStore:
@@ -119,7 +122,8 @@ class SegmentStore:
             if "hands_on" in record:  # as older versions call it
                 record["has_end_colors"] = record.pop("hands_on")
             try:
-                self.segments.append(Segment(**record))
+                damage = tuple(DamagedFrame(*frame) for frame in record.pop("damage", ()))
+                self.segments.append(Segment(**record, damage=damage))
             except TypeError:
                 raise UnusableSegmentsError(
                     f"{self.folder} is damaged or of another version; pass --overwrite to begin "

@@ -52,6 +52,7 @@ def write_stills(
                 generator=session.network.card.signature,
             )
             written.append(path)
+    session.warn_of_damage()
     return written
 
 

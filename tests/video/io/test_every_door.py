@@ -84,8 +84,9 @@ def test_a_cut_off_film_is_refused_with_the_second(
     with pytest.raises(InputError) as refused:
         door(path, model)
     message = re.fullmatch(
-        re.escape(str(path)) + r" breaks off at (\d\.\d) s: .+; copy it again, or take the part "
-        r"before \(`photochrom film` has --to [\d.]+ for it\)",
+        re.escape(str(path)) + r" breaks off at (\d\.\d) s: .+; copy it again, take what is "
+        r"there \(`photochrom film` has --damaged salvage for it\), or the part before "
+        r"\(--to [\d.]+\)",
         str(refused.value),
     )
     assert message is not None, refused.value

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from photochrom.color.luminance import lightness
 from photochrom.errors import InputError
+from photochrom.video.io.damage import DamageLog
 from photochrom.video.io.pictures import rgb_frames
 from photochrom.video.io.probe import probe
 from photochrom.video.temporal.shots import with_shots
@@ -22,13 +23,16 @@ _SHOT_PX = 96
 NumberedFrame = tuple[int, NDArray[np.uint8]]
 
 
-def drawn_frames(path: Path, per_s: float) -> Iterator[NumberedFrame]:
+def drawn_frames(
+    path: Path, per_s: float, damage: DamageLog | None = None
+) -> Iterator[NumberedFrame]:
     """``per_s`` frames of each second of each shot, all of them where a second has no more.
 
     The draw depends on the film's name and ``per_s`` alone. Of a shot's last, begun second the
     same share is drawn, of every shot at least one frame.
     Yields (index, (h, w, 3) uint8 sRGB), in order, the short side at most 512 px. Memory does not
-    grow with the film's length. Raises InputError for a film that has no colour, is interlaced,
+    grow with the film's length. Frames that may be damaged are left out.
+    damage: where these are counted. Raises InputError for a film that has no colour, is interlaced,
     cut off, or cannot be read.
     """
     info = probe(path)
@@ -39,7 +43,7 @@ def drawn_frames(path: Path, per_s: float) -> Iterator[NumberedFrame]:
         int.from_bytes(hashlib.sha1(path.name.encode()).digest()[:8], "big")
     )
     second: list[NumberedFrame] = []
-    frames = enumerate(rgb_frames(info, _SHORT_SIDE))
+    frames = enumerate(rgb_frames(info, _SHORT_SIDE, damage))
     for frame, starts_shot in with_shots(frames, _thumbnail_lightness):
         if starts_shot or len(second) >= rate:
             yield from _draw(second, per_s / rate, random)

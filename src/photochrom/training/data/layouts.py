@@ -57,11 +57,15 @@ class Stream(NamedTuple):
 
 
 class Source(NamedTuple):
-    """path: the source. frames_per_s: of films. archives: keeps open what members read from."""
+    """path: the source. frames_per_s: of films. archives: keeps open what members read from.
+
+    report: called with what a person has to know of it.
+    """
 
     path: Path
     frames_per_s: float
     archives: ExitStack
+    report: Callable[[str], None]
 
 
 def is_film(path: Path) -> bool:
@@ -84,9 +88,14 @@ def picture_files(folder: Path) -> list[Path]:
 def film(source: Source) -> Iterator[Member]:
     """Frames of each shot, drawn at random. Raises InputError, or MissingDependencyError."""
     from photochrom.training.data.film_frames import drawn_frames
+    from photochrom.video.io.damage import DamageLog
+    from photochrom.video.io.probe import probe
 
-    for index, rgb in drawn_frames(source.path, source.frames_per_s):
+    damage = DamageLog()
+    for index, rgb in drawn_frames(source.path, source.frames_per_s, damage):
         yield Member(f"{source.path.name}/{index:06d}", partial(np.asarray, rgb))
+    for sentence in damage.sentences(probe(source.path)):
+        source.report(f"{source.path.name}: {sentence}")
 
 
 def is_mirflickr(path: Path) -> bool:

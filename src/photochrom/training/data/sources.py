@@ -117,7 +117,7 @@ def _all_members(
         if kind not in _PLAIN:
             report(f"{path.name}: {layout.description}")
         test_count = 0
-        for member in layout.members(Source(path, recipe.frames_per_s, archives)):
+        for member in layout.members(Source(path, recipe.frames_per_s, archives, report)):
             if isinstance(member, Member) and member.part == TEST:
                 test_count += 1
             else:

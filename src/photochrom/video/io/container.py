@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from photochrom.errors import InputError, requires_extra
 with requires_extra("video", "a film"):
     import av
     from av.container import InputContainer
+    from av.packet import Packet
     from av.stream import Stream
     from av.video.plane import VideoPlane
     from av.video.stream import VideoStream
@@ -27,11 +28,15 @@ __all__ = [
     "film_stream",
     "open_container",
     "other_streams",
+    "packet_time",
     "plane_codes",
+    "readable_packets",
+    "timed_streams",
 ]
 
 AV_VERSION = av.__version__
 """Of PyAV, whose wheels bring libav and the encoders along."""
+_MOST_FAILURES = 100
 METADATA_ERRORS = "surrogateescape"
 """Old files carry titles in other encodings than UTF-8; their bytes go through unchanged."""
 
@@ -82,6 +87,41 @@ def other_streams(container: InputContainer) -> list[Stream]:
         if (film is None or stream.index != film.index)
         and not (stream.type == "data" and stream.discard == av.stream.Discard.all)
     ]
+
+
+def readable_packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:
+    """The packets of some streams, also behind places of the file that cannot be read.
+
+    Raises av.FFmpegError where many readings, one after the other, fail: the rest is given up.
+    """
+    packets = container.demux(*streams)
+    failures = 0
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError as error:
+            failures += 1
+            if failures > _MOST_FAILURES or isinstance(error, MemoryError):
+                raise
+            packets = container.demux(*streams)
+            continue
+        except IndexError:  # PyAV's, at the end of a file in which more streams turned up
+            return
+        if packet is None:
+            return
+        failures = 0
+        if packet.size or packet.pts is not None or packet.dts is not None:
+            yield packet  # else the mark of the end
+
+
+def packet_time(packet: Packet[Any]) -> int | None:
+    """When its frame is shown, or else when it is decoded, in its own unit of time."""
+    return packet.pts if packet.pts is not None else packet.dts
+
+
+def timed_streams(container: InputContainer) -> list[Stream]:
+    """The streams that have packets along the film."""
+    return [s for s in container.streams if s.type in ("video", "audio", "subtitle")]
 
 
 def plane_codes(plane: VideoPlane, dtype: np.dtype[Any]) -> NDArray[Any]:

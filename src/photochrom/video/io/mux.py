@@ -29,6 +29,7 @@ from photochrom.video.io.container import (
 from photochrom.video.io.encoder import color_tags, container_options, lead_ticks
 from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.passthrough import (
+    StreamDamage,
     TimeRange,
     accepts_stream,
     check_container,
@@ -65,7 +66,8 @@ def join_segments(
     Audio, subtitles and whatever else the container takes are copied packet by packet, bit for
     bit. `out` appears when it is complete, and not before; an earlier one stays otherwise.
 
-    Returns the sentences of `check_container`. Raises OutputError for what it raises, for an
+    Returns the sentences of `check_container`, and those about damage in the other streams. Raises
+    OutputError for what it raises, for an
     existing `out` without `overwrite`, a full disk, and segments that do not fit together.
     """
     out = Path(out)
@@ -83,6 +85,7 @@ def join_segments(
         end_s=inf if end_s is None else float(begin_s) + end_s,
         shift_s=first_s if cut or info.path in segments else Fraction(0),
     )
+    damage = StreamDamage()
     try:
         with (
             replacement_file(out, overwrite=overwrite) as temporary,
@@ -95,7 +98,7 @@ def join_segments(
                 container_options=container_options(name, info),
                 metadata_errors=METADATA_ERRORS,
             ) as film:
-                _write(film, segments, info, source, part, name, first, comment)
+                _write(film, segments, info, source, part, name, first, comment, damage)
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
     except (av.FFmpegError, ValueError) as error:
@@ -103,7 +106,7 @@ def join_segments(
         raise OutputError(
             f"cannot write {out}: {reason}; the segments of the film are kept"
         ) from error
-    return notes
+    return (*notes, *damage.sentences())
 
 
 def _write(
@@ -115,6 +118,7 @@ def _write(
     name: str,
     first: SegmentFormat,
     comment: str | None,
+    damage: StreamDamage,
 ) -> None:
     own = film_stream(source)
     others = other_streams(source)
@@ -138,7 +142,7 @@ def _write(
     wanted = [s for s in others if s.index in copies and s.type != "attachment"]
     both = heapq.merge(
         video_packets(segments, info, part.shift_s, first.delay),
-        other_packets(source, wanted, part) if wanted else iter(()),
+        other_packets(source, wanted, part, damage) if wanted else iter(()),
         key=lambda timed: timed[0],
     )
     for _, packet in both:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import inf
 from pathlib import Path
@@ -15,8 +16,17 @@ from av.packet import Packet
 from av.stream import Stream
 
 from photochrom.errors import OutputError
+from photochrom.video.io.clock import ContinuousClock
 from photochrom.video.io.codecs import CODECS, CONTAINERS
-from photochrom.video.io.container import InputContainer, av, open_container, other_streams
+from photochrom.video.io.container import (
+    InputContainer,
+    av,
+    open_container,
+    other_streams,
+    packet_time,
+    readable_packets,
+    timed_streams,
+)
 from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.probe import describe_stream
 
@@ -129,20 +139,69 @@ def cut_chapter(chapter: Chapter, part: TimeRange) -> Chapter | None:
 
 
 def other_packets(
-    source: InputContainer, streams: Sequence[Stream], part: TimeRange
+    source: InputContainer, streams: Sequence[Stream], part: TimeRange, damage: StreamDamage
 ) -> Iterator[tuple[float, Packet[Any]]]:
     """The packets of the other streams that are in the part, at their new times, each with its
     decoding time in seconds.
+
+    damage: takes note of those that are not as they were written; they go along as they are.
     """
-    for packet in source.demux(*streams):
-        if packet.pts is None and packet.dts is None:
-            continue  # the mark of the end
-        if packet.size == 2 and packet.stream.codec_context.name == "mov_text":
-            continue  # a gap between two titles; whoever writes an .mp4 makes its own
-        shifted = part.shift(packet)
-        if shifted is not None:
+    clock = ContinuousClock(source)
+    wanted = {stream.index for stream in streams}
+    read = timed_streams(source) if clock.may_jump else list(streams)
+    previous: dict[int, int] = {}
+    with contextlib.suppress(av.FFmpegError):  # the end is missing, which the decoder has said
+        for packet in readable_packets(source, read):
+            clock.correct(packet)
+            if packet.stream_index not in wanted:
+                continue  # the film's own
+            if packet.size == 2 and packet.stream.codec_context.name == "mov_text":
+                continue  # a gap between two titles; whoever writes an .mp4 makes its own
+            shifted = part.shift(packet)
+            if shifted is None:
+                continue
+            if packet.is_corrupt:
+                damage.add(packet)
+            keep_order(shifted, previous)
             time = shifted.dts if shifted.dts is not None else shifted.pts or 0
             yield float(time * shifted.time_base), shifted
+
+
+def keep_order(packet: Packet[Any], previous: dict[int, int]) -> None:
+    """Move a packet whose decoding time does not rise, as after a damaged spot, behind the last.
+
+    previous: the streams' last decoding times. Subtitles may have the same time twice.
+    """
+    if packet.dts is None:
+        return
+    last = previous.get(packet.stream_index)
+    if last is not None and packet.dts <= last and packet.stream.type != "subtitle":
+        packet.dts = last + 1
+        packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
+    previous[packet.stream_index] = packet.dts
+
+
+@dataclass
+class StreamDamage:
+    """Damaged packets of the streams that are copied."""
+
+    _times_s: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, packet: Packet[Any]) -> None:
+        """Take note of a packet, at its time in the new film."""
+        time = packet_time(packet) or 0
+        self._times_s.setdefault(describe_stream(packet.stream), []).append(
+            float(time * packet.time_base)
+        )
+
+    def sentences(self) -> tuple[str, ...]:
+        """A sentence for each stream that has any."""
+        return tuple(
+            f"{stream} has {len(times)} damaged {'packet' if len(times) == 1 else 'packets'}, "
+            f"the first at {times[0]:.1f} s; {'it is' if len(times) == 1 else 'they are'} copied "
+            "unchanged"
+            for stream, times in self._times_s.items()
+        )
 
 
 def copy_stream(film: OutputContainer, stream: Stream) -> Stream:

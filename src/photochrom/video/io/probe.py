@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 from av.codec import CodecContext
@@ -33,6 +32,9 @@ _WIDE = {9, 10}
 _HDR = {16, 18}
 _PROBE_FRAMES = 4
 """Frames looked at for the interlaced flag: some decoders raise it from the second one on."""
+
+_PROBE_PACKETS = 1000
+"""Packets in which they are looked for: a film may begin with a damaged spot."""
 
 
 def probe(path: str | Path) -> FilmInfo:
@@ -82,13 +84,24 @@ def describe_stream(stream: Stream) -> str:
 
 def _first_frames(path: Path, container: InputContainer, stream: VideoStream) -> list[VideoFrame]:
     stream.thread_type = "AUTO"
-    try:
-        frames = list(islice(container.decode(stream), _PROBE_FRAMES))
-    except av.FFmpegError as error:
+    frames: list[VideoFrame] = []
+    failure: av.FFmpegError | None = None
+    packets = container.demux(stream)
+    for _ in range(_PROBE_PACKETS):
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                break
+            frames += stream.decode(packet)
+        except av.FFmpegError as error:  # a damaged beginning; the film may come later
+            failure = failure or error
+        if len(frames) >= _PROBE_FRAMES:
+            break
+    if not frames and failure is not None:
         raise InputError(
-            f"cannot read {path}: its first frames do not decode ({error_text(error)}); "
+            f"cannot read {path}: its first frames do not decode ({error_text(failure)}); "
             "the file is damaged, or of a kind that libav does not know"
-        ) from error
+        ) from failure
     if not frames:
         raise InputError(f"cannot read {path}: it has no frames; it is cut off or was never filled")
     return frames

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from photochrom.errors import InputError
 from photochrom.video.io.container import VideoStream, av, plane_codes
-from photochrom.video.io.decoder import open_decoder
+from photochrom.video.io.damage import DamageLog
+from photochrom.video.io.decoder import DecodedFrame, open_decoder
 from photochrom.video.io.frame import FilmInfo, Frame
 from photochrom.video.io.probe import MATRIX_CODES
 
@@ -35,14 +36,17 @@ def read_frames(
     start_s: float | None = None,
     end_s: float | None = None,
     deinterlace: bool = False,
+    damage: DamageLog | None = None,
 ) -> Iterator[Frame]:
     """The frames of a film with their luma; which ones, and what is raised: `decoded_frames`.
 
     Luma of YUV and grey films is the untouched Y plane; RGB ones are converted (swscale, the
     range 16 to 235, `FilmInfo.matrix`).
     """
-    frames = decoded_frames(info, start_s=start_s, end_s=end_s, deinterlace=deinterlace)
-    for pts, frame in frames:
+    frames = decoded_frames(
+        info, start_s=start_s, end_s=end_s, deinterlace=deinterlace, damage=damage
+    )
+    for pts, frame, *_ in frames:
         yield Frame(pts, luma_plane(frame, info), max(0, frame.duration or 0))
 
 
@@ -52,17 +56,20 @@ def decoded_frames(
     start_s: float | None = None,
     end_s: float | None = None,
     deinterlace: bool = False,
-) -> Iterator[tuple[int, VideoFrame]]:
+    damage: DamageLog | None = None,
+) -> Iterator[DecodedFrame]:
     """The frames of a film from `start_s` up to, not including, `end_s`, in order of time.
 
-    Yields (pts, frame) with the time of `Frame.pts`. Memory does not grow with the film's length.
+    Memory does not grow with the film's length. Damaged spots do not end it.
 
     start_s, end_s: seconds from the film's first frame (`FilmInfo.seconds`); None: all of it. The
         frames and their times are the same whether reading starts there or at the beginning.
     deinterlace: make one progressive frame of each interlaced one (bwdif); the luma is then
         computed. An interlaced film is refused without it: its lines would be coloured as a comb.
+    damage: what becomes of damage, and where it is noted; None: `DamageLog()`.
     Raises InputError for interlaced films, times outside of the film, frames of another size than
-    the first, and files that break off or do not decode, with the second where that happens.
+    the first, and, with the second where that happens, for files that break off and for damage
+    that `damage` does not allow.
     """
     if info.interlaced and not deinterlace:
         raise InputError(
@@ -72,13 +79,14 @@ def decoded_frames(
     if start_s is not None and end_s is not None and end_s <= start_s:
         raise InputError(f"nothing of {info.path} lies between {start_s:g} s and {end_s:g} s")
     found = False
-    for pts, frame in _frame_range(info, start_s, end_s):
+    for decoded in _frame_range(info, start_s, end_s, damage or DamageLog()):
+        frame = decoded.picture
         if (frame.height, frame.width) != (info.height, info.width):
             raise InputError(
                 f"{info.path} changes its size from {info.width} x {info.height} to "
                 f"{frame.width} x {frame.height}; cut it into films of one size"
             )
-        yield pts, frame
+        yield decoded
         found = True
     if not found:
         raise InputError(f"{info.path} has no frame from {start_s or 0:g} s on; it is shorter")
@@ -109,9 +117,9 @@ def _surrounding_times(info: FilmInfo, time_s: float) -> list[int]:
     for back_s in _NEAR_S:
         start_s = min(time_s, info.duration_s or time_s) - back_s
         times = []
-        for pts, _ in _frame_range(info, start_s, None):
-            times.append(pts)
-            if info.seconds(pts) >= time_s:
+        for decoded in _frame_range(info, start_s, None, DamageLog("salvage")):
+            times.append(decoded.pts)
+            if info.seconds(decoded.pts) >= time_s:
                 break
         if len(times) > 1 or start_s <= 0:
             break
@@ -119,22 +127,23 @@ def _surrounding_times(info: FilmInfo, time_s: float) -> list[int]:
 
 
 def _frame_range(
-    info: FilmInfo, start_s: float | None, end_s: float | None
-) -> Iterator[tuple[int, VideoFrame]]:
-    """Times and decoded frames from `start_s` up to, not including, `end_s`; whole ones."""
+    info: FilmInfo, start_s: float | None, end_s: float | None, damage: DamageLog
+) -> Iterator[DecodedFrame]:
+    """Decoded frames from `start_s` up to, not including, `end_s`; whole ones."""
     first = _to_pts(info, start_s)
     last = inf if end_s is None else _to_pts(info, end_s)
     # A deinterlacer looks at the frame before as well.
     earlier = round(_DEINTERLACE_S / info.time_base) if info.interlaced else 0
-    with open_decoder(info) as decoder:
+    with open_decoder(info, damage) as decoder:
         frames = decoder.frames(first - earlier if first > info.start_pts else None)
-        for frame in _deinterlace(frames, decoder.stream, info) if info.interlaced else frames:
-            pts = frame.pts
-            if pts is None or pts < first:
+        for decoded in _deinterlace(frames, decoder.stream, info) if info.interlaced else frames:
+            if decoded.pts < first:
                 continue
-            if pts >= last:
+            if decoded.pts >= last:
                 break
-            yield pts, frame
+            if decoded.wrong is not None:
+                damage.add(decoded.wrong, info)
+            yield decoded
 
 
 def luma_plane(frame: VideoFrame, info: FilmInfo) -> NDArray[Any]:
@@ -168,16 +177,19 @@ def _to_pts(info: FilmInfo, seconds: float | None) -> int:
 
 
 def _deinterlace(
-    frames: Iterator[VideoFrame], stream: VideoStream, info: FilmInfo
-) -> Iterator[VideoFrame]:
+    frames: Iterator[DecodedFrame], stream: VideoStream, info: FilmInfo
+) -> Iterator[DecodedFrame]:
     """One whole frame for each interlaced one, times as they were."""
     graph = Graph()
     source = graph.add_buffer(template=stream)
     filtered = graph.add("bwdif", "mode=send_frame:parity=auto:deint=all")
     sink = graph.add("buffersink")
     graph.link_nodes(source, filtered, sink).configure()
-    for frame in _with_end_mark(frames):
-        graph.vpush(frame)
+    waiting: dict[int, DecodedFrame] = {}
+    for decoded in _with_end_mark(frames):
+        if decoded is not None:
+            waiting[decoded.pts] = decoded
+        graph.vpush(None if decoded is None else decoded.picture)
         while True:
             try:
                 whole = graph.vpull()
@@ -185,11 +197,12 @@ def _deinterlace(
                 break
             ticks = (whole.time_base or info.time_base) / info.time_base
             if whole.pts is not None:
-                whole.pts = round(whole.pts * ticks)
-            whole.duration = round((whole.duration or 0) * ticks)
-            yield whole
+                pts = round(whole.pts * ticks)
+                whole.pts = pts
+                whole.duration = round((whole.duration or 0) * ticks)
+                yield waiting.pop(pts)._replace(picture=whole)
 
 
-def _with_end_mark(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame | None]:
+def _with_end_mark(frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame | None]:
     yield from frames
     yield None

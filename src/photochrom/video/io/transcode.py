@@ -32,7 +32,8 @@ def transcode(source: str | Path, target: str | Path, encoding: Encoding) -> int
             pix_fmt="yuv420p" if info.bits == 8 else "yuv420p10le",
             time_base=info.time_base,
         )
-        for _, frame in decoded_frames(info):
+        for decoded in decoded_frames(info):
+            frame = decoded.picture
             frame.pict_type = 0
             _encode(out, encoder, frame, source)
             count += 1
