@@ -1,4 +1,6 @@
-"""Store large layers of a model as int8, and say how far its colours move.
+"""Store some layers of a published fp16 model as int8, and say how far its colours move.
+
+A new model needs none of this: `photochrom export --weights int8`.
 
 python tools/store_int8.py MODEL.onnx OUT.onnx PART [PART ...]
 
@@ -30,7 +32,7 @@ from onnx import TensorProto, helper, numpy_helper
 from photochrom.engine.backends import start
 from photochrom.engine.contract import AB, INPUT
 from photochrom.engine.devices import DEVICES
-from photochrom.training.weights import ONNX_HALF, ONNX_INT8, ONNX_PREFIX, ONNX_SCALE
+from photochrom.training.onnx_weights import ONNX_HALF, ONNX_INT8, ONNX_PREFIX, ONNX_SCALE
 
 SIDES_PX = (96, 160, 192, 224)
 _WIDE = ".wide"

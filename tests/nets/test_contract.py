@@ -134,7 +134,7 @@ class TestContract:
         )
         state = {"average": net.state_dict()}
         checkpoint.save(tmp_path / "net.pt", Position(), to_table(recipe), state)
-        report = export(tmp_path / "net.pt", tmp_path / "net.onnx", half=False)
+        report = export(tmp_path / "net.pt", tmp_path / "net.onnx", weights="fp32")
         assert report.exact_difference <= 1e-3
         twin = build(variant.name, variant.options)
         load_start(twin, NetRecipe(start_from=str(tmp_path / "net.onnx")))

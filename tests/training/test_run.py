@@ -127,7 +127,7 @@ def test_a_checkpoint_without_averaged_weights_is_refused(
 def test_training_can_start_from_an_exported_model(finished_run: Path, tmp_path: Path) -> None:
     recipe, torch_net, _ = load_average(finished_run / "checkpoint.pt")
     out = tmp_path / "full.onnx"
-    export(finished_run / "checkpoint.pt", out, half=False)
+    export(finished_run / "checkpoint.pt", out, weights="fp32")
     net = build(recipe.net.name, recipe.net.options)
     load_start(net, NetRecipe(start_from=str(out)))
     for key, value in torch_net.state_dict().items():

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from photochrom.cli import OK
 from photochrom.cli.messages import note
 from photochrom.errors import requires_extra
+
+if TYPE_CHECKING:
+    from photochrom.training.onnx_weights import StoredWeights
 
 
 @click.command(name="export")
@@ -18,7 +22,11 @@ from photochrom.errors import requires_extra
     "--recipe", metavar="RECIPE",
     help="Of the network, for a .safetensors file: one that comes with photochrom, or a TOML file.",
 )  # fmt: skip
-@click.option("--full-precision", is_flag=True, help="Store fp32 weights (twice the size).")
+@click.option(
+    "--weights", type=click.Choice(["fp32", "fp16", "int8"]), default="fp16", show_default=True,
+    help="How the file stores large weights: int8 is half of fp16, with a scale for each channel.",
+)  # fmt: skip
+@click.option("--full-precision", is_flag=True, hidden=True, help="As --weights fp32.")
 @click.option(
     "--size", type=click.IntRange(min=32), help="Default working size, px.  [default: the recipe's]"
 )
@@ -35,6 +43,7 @@ def export(
     checkpoint: Path,
     out: Path,
     recipe: str | None,
+    weights: StoredWeights,
     full_precision: bool,
     size: int | None,
     chroma_gain: float | None,
@@ -58,7 +67,7 @@ def export(
         checkpoint,
         out,
         recipe=read_recipe(recipe_path(recipe)) if recipe else None,
-        half=not full_precision,
+        weights="fp32" if full_precision else weights,
         metrics=read_card_metrics(metrics) if metrics else None,
         size=size,
         chroma_gain=chroma_gain,

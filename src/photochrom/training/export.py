@@ -13,7 +13,6 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from photochrom.atomic import check_target, write_atomically
@@ -24,13 +23,13 @@ from photochrom.engine.devices import DEVICES
 from photochrom.errors import InputError, ModelError
 from photochrom.nets import build
 from photochrom.nets.contract import AB_SCALE, ColorNet, confidence
+from photochrom.training.onnx_weights import StoredWeights, store_weights
 from photochrom.training.recipe.recipe import Recipe
-from photochrom.training.weights import ONNX_HALF, WEIGHTS_SUFFIX, load_average, load_weights
+from photochrom.training.weights import WEIGHTS_SUFFIX, load_average, load_weights
 
 _OPSET = 17
 _AGREEMENT = 1e-3
-_FP16_AGREEMENT = 5e-2
-_FP16_SMALLEST = 512
+_STORED_AGREEMENT = 5e-2
 
 
 class ExportReport(NamedTuple):
@@ -63,7 +62,7 @@ def export(
     out: Path,
     *,
     recipe: Recipe | None = None,
-    half: bool = True,
+    weights: StoredWeights = "fp16",
     metrics: Mapping[str, float] | None = None,
     size: int | None = None,
     chroma_gain: float | None = None,
@@ -73,12 +72,12 @@ def export(
 
     checkpoint: a run's, or a .safetensors file of weights alone.
     recipe: of the network in a file of weights; a checkpoint carries its own.
-    half: store large weights as fp16 (they are widened again when the file is loaded).
+    weights: how large ones are stored; see `store_weights`.
     metrics, size, chroma_gain: for the card; size and gain default to the recipe's.
     overwrite: replace ``out`` if it exists.
     Raises InputError for a bad checkpoint, ModelError when the file disagrees with torch by more
-    than 1e-3 of the outputs' scale (5e-2 after rounding to fp16), OutputError when it cannot be
-    written; an earlier file is then intact.
+    than 1e-3 of the outputs' scale (5e-2 after its weights were rounded), OutputError when it
+    cannot be written; an earlier file is then intact.
     """
     check_target(out, overwrite=overwrite)
     recipe, trained_net, origin = _load(checkpoint, recipe)
@@ -110,13 +109,13 @@ def export(
             "scale; is the checkpoint of a run that has diverged?"
         )
     stored_difference = exact_difference
-    if half:
-        store_half(model)
+    if weights != "fp32":
+        store_weights(model, weights)
         stored_difference = _difference(model, sample, torch_outputs)
-        if not stored_difference <= _FP16_AGREEMENT:
+        if not stored_difference <= _STORED_AGREEMENT:
             raise ModelError(
-                f"with fp16 weights the network differs by {stored_difference:.2e} of the outputs' "
-                "scale; export with --full-precision"
+                f"with {weights} weights the network differs by {stored_difference:.2e} of the "
+                "outputs' scale; export with --weights fp32"
             )
     onnx.checker.check_model(model)
     write_atomically(out, model.SerializeToString(), overwrite=overwrite)
@@ -141,20 +140,6 @@ def _load(path: Path, recipe: Recipe | None) -> tuple[Recipe, ColorNet, str]:
     net = build(recipe.net.name, recipe.net.options)
     load_weights(net, path, "the weights")
     return recipe, net.eval(), f"weights of {path.name}"
-
-
-def store_half(model: onnx.ModelProto) -> None:
-    """Store the large fp32 weights as fp16, each behind a Cast that engines fold at load."""
-    casts = []
-    for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _FP16_SMALLEST:
-            continue
-        name = tensor.name
-        half_weights = numpy_helper.to_array(tensor).astype(np.float16)
-        tensor.CopyFrom(numpy_helper.from_array(half_weights, name + ONNX_HALF))
-        casts.append(helper.make_node("Cast", [name + ONNX_HALF], [name], to=TensorProto.FLOAT))
-    for node in reversed(casts):
-        model.graph.node.insert(0, node)
 
 
 def _trace(module: nn.Module, multiple: int, with_confidence: bool) -> onnx.ModelProto:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
 import torch
-from onnx import numpy_helper
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -22,20 +19,13 @@ from photochrom.pretrained import PRETRAINED, weights_file
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
 from photochrom.training.data.bin_prior import load_prior
+from photochrom.training.onnx_weights import read_onnx_weights
 from photochrom.training.optimizers import check_parts, trainable_names
 from photochrom.training.recipe.recipe import NetRecipe, Recipe
 from photochrom.training.recipe.toml import from_table
 
-ONNX_PREFIX = "net."
-"""Name of the network inside an exported file; parameters keep their names behind it."""
 WEIGHTS_SUFFIX = ".safetensors"
 """Of a file that holds a network's weights alone."""
-ONNX_HALF = ".fp16"
-"""Ends the name of a parameter that is stored as fp16."""
-ONNX_INT8 = ".int8"
-"""Ends the name of a parameter that is stored as int8, in units of"""
-ONNX_SCALE = ".scale"
-"""the one that ends so, one number for each output channel."""
 
 
 def check_stages(recipe: Recipe, net: ColorNet) -> None:
@@ -84,7 +74,7 @@ def load_weights(net: ColorNet, path: Path, key: str) -> None:
     key: what names the file, for messages. Raises ModelError or InputError as `load_start` does.
     """
     if path.suffix == ".onnx":
-        weights = _onnx_weights(path)
+        weights = read_onnx_weights(path)
     elif path.suffix == WEIGHTS_SUFFIX:
         weights = dict(net.own_names(_safetensors(str(path), key)))
     else:
@@ -174,21 +164,3 @@ def _load_average_state(path: Path) -> tuple[Position, dict[str, Any], dict[str,
     if "average" not in state:
         raise InputError(f"the checkpoint {path} lacks a part: its averaged weights")
     return position, table, state["average"]
-
-
-def _onnx_weights(path: Path) -> dict[str, Tensor]:
-    try:
-        model = onnx.load(str(path))
-    except Exception as error:
-        raise ModelError(f"net.start_from: cannot read {path}: {error}") from error
-    stored = {
-        tensor.name.removeprefix(ONNX_PREFIX): numpy_helper.to_array(tensor).astype(np.float32)
-        for tensor in model.graph.initializer
-        if tensor.name.startswith(ONNX_PREFIX)
-    }
-    for name in [name for name in stored if name.endswith(ONNX_INT8)]:
-        stored[name] *= stored.pop(name.removesuffix(ONNX_INT8) + ONNX_SCALE)
-    return {
-        name.removesuffix(ONNX_HALF).removesuffix(ONNX_INT8): torch.from_numpy(weights)
-        for name, weights in stored.items()
-    }
