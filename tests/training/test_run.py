@@ -21,10 +21,11 @@ from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
 from photochrom.training.export import export
 from photochrom.training.loop import Trainer
+from photochrom.training.onnx_weights import ONNX_INT8
 from photochrom.training.recipe.builtin import recipe_path
 from photochrom.training.recipe.recipe import NetRecipe
 from photochrom.training.recipe.toml import load_recipe
-from photochrom.training.weights import ONNX_INT8, load_average, load_start
+from photochrom.training.weights import load_average, load_start
 
 pytestmark = pytest.mark.slow
 
