@@ -14,6 +14,7 @@ import pytest
 
 from photochrom.engine import find
 from photochrom.errors import ModelError
+from photochrom.folders import cache_dir
 
 CONTENT = b"weights" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -115,7 +116,7 @@ def test_an_address_is_fetched_once_and_then_kept(server: tuple[str, type[_Serve
     address = f"{url}/a/net.onnx#sha256={SHA256}"
     first, second = find.read_model(address), find.read_model(address)
     assert first == second == (first[0], CONTENT)
-    assert first[0].is_relative_to(find.cache_dir())
+    assert first[0].is_relative_to(cache_dir())
     assert handler.seen == ["/a/net.onnx"]
     assert find.local_model(address) == first[0]
 
@@ -177,7 +178,7 @@ def test_a_wrong_or_cut_download_leaves_nothing(
     checksum = SHA256 if cut else "0" * 64
     with pytest.raises(ModelError, match=r"net\.onnx"):
         find.read_model(f"{server[0]}/net.onnx#sha256={checksum}")
-    assert not [path for path in find.cache_dir().rglob("*") if path.is_file()]
+    assert not [path for path in cache_dir().rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from photochrom.engine import (
     DEVICES,
     FILM_MODEL,
     ModelCard,
-    cache_dir,
     choose_device,
     model_card,
     shipped_models,
 )
+from photochrom.folders import cache_dir
 
 
 @click.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from photochrom.engine.card import CARD_KEY, ModelCard
 from photochrom.engine.contract import Prediction
 from photochrom.engine.devices import DEVICE_NAMES, DEVICES, available_devices, choose_device
-from photochrom.engine.find import DEFAULT_MODEL, FILM_MODEL, cache_dir, local_model, shipped_models
+from photochrom.engine.find import DEFAULT_MODEL, FILM_MODEL, local_model, shipped_models
 from photochrom.engine.network import Network, load, model_card
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "Network",
     "Prediction",
     "available_devices",
-    "cache_dir",
     "choose_device",
     "load",
     "local_model",

@@ -6,11 +6,11 @@ import difflib
 import hashlib
 import os
 import re
-import sys
 from pathlib import Path
 
 from photochrom.engine.download import download
 from photochrom.errors import ModelError
+from photochrom.folders import cache_dir
 
 DEFAULT_MODEL = "photochrom-base"
 """The model that colours photographs when none is named."""
@@ -61,20 +61,6 @@ def local_model(model: str | Path) -> str | Path:
     if isinstance(model, str) and model.startswith(_ADDRESSES):
         return _fetch(model)[0]
     return model
-
-
-def cache_dir() -> Path:
-    """Where downloaded models are kept; ``PHOTOCHROM_CACHE`` overrides the platform's place."""
-    own = os.environ.get("PHOTOCHROM_CACHE")
-    if own:
-        return Path(own)
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "photochrom"
 
 
 def _fetch(address: str) -> tuple[Path, bytes]:

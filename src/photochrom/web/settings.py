@@ -8,13 +8,14 @@ import re
 import sys
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app
 
 from photochrom.engine import DEFAULT_MODEL, FILM_MODEL
+from photochrom.folders import studio_dir
 from photochrom.web.errors import SettingsError
 
 if sys.version_info >= (3, 11):
@@ -40,8 +41,9 @@ _MINIMA = {
 class WebSettings:
     """The settings of one studio."""
 
-    data_dir: Path = Path("~/.local/share/photochrom/studio")
-    """Where pictures, the databases and the secret are kept; made if it is not there."""
+    data_dir: Path = field(default_factory=studio_dir)
+    """Where pictures, the databases and the secret are kept; made if it is not there. Unless it is
+    set: the system's place for data, on Linux ~/.local/share/photochrom/studio."""
     database_url: str = ""
     """SQLAlchemy URL, such as postgresql+psycopg://user:password@host/name; empty: SQLite in
     data_dir."""
