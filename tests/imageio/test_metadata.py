@@ -373,3 +373,77 @@ def test_our_own_files_have_nothing_to_tell(tmp_path: Path, scene: NDArray[np.ui
     for suffix in SUFFIXES:
         write(tmp_path / f"a{suffix}", Picture(scene, metadata=metadata), generator="tester 1")
         assert read(tmp_path / f"a{suffix}").notes == ()
+
+
+def test_an_exif_block_of_64_kib_with_a_thumbnail_goes_back_into_a_jpeg(
+    tmp_path: Path, scene: NDArray[np.uint8]
+) -> None:
+    """As Nikon's D90 and D3100 write it: the segment is full, and its thumbnail has to go."""
+    note = bytes(containers.JPEG_EXIF_BYTES - 30 - len(exif_block(maker_note=b"\x07")) + 1)
+    block = bytearray(exif_block(maker_note=note))
+    at = len(block)
+    block[8 + 2 + 5 * 12 : 8 + 6 + 5 * 12] = at.to_bytes(4, "little")
+    block += b"\x02\x00" + b"\x01\x02\x04\x00\x01\x00\x00\x00" + (8).to_bytes(4, "little")
+    block += b"\x02\x02\x04\x00\x01\x00\x00\x00" + (10).to_bytes(4, "little") + bytes(4)
+    assert len(block) == containers.JPEG_EXIF_BYTES
+    exif_bytes = b"Exif\x00\x00" + bytes(block)
+    (tmp_path / "a.jpg").write_bytes(pillow_bytes(scene, "JPEG", exif=exif_bytes))
+    write(tmp_path / "b.jpg", read(tmp_path / "a.jpg"), generator="tester 1")
+    back = read(tmp_path / "b.jpg").metadata.exif
+    assert back is not None
+    assert len(back) <= containers.JPEG_EXIF_BYTES
+    assert exif.read_directory(back).next == 0
+    assert exif_facts(back)[MAKER_NOTE] == note
+
+
+def exif_segment(part: bytes) -> bytes:
+    return b"\xff\xe1" + (len(part) + 8).to_bytes(2, "big") + b"Exif\x00\x00" + part
+
+
+def test_exif_that_is_split_over_segments_is_put_together(scene: NDArray[np.uint8]) -> None:
+    jpeg = pillow_bytes(scene, "JPEG")
+    block = exif_block(maker_note=bytes(range(200)) * 400)
+    size = containers.JPEG_EXIF_BYTES
+    segments = b"".join(exif_segment(block[at : at + size]) for at in range(0, len(block), size))
+    picture = read(jpeg[:2] + segments + jpeg[2:])
+    assert picture.metadata.exif == block
+    assert picture.notes == ()
+    two = exif_segment(exif_block()) + exif_segment(exif_block(6))
+    picture = read(jpeg[:2] + two + jpeg[2:])
+    assert picture.metadata.exif == exif_block()
+    assert "more than one block of EXIF" in picture.notes[0]
+
+
+def test_what_an_archive_writes_into_a_tiff_is_kept(
+    tmp_path: Path, scene: NDArray[np.uint8]
+) -> None:
+    tags = {269: "MS 1234", 285: "recto", 270: "Grandmother", 33922: (0.0, 0.0, 0.0, 5.0, 6.0, 0.0)}
+    (tmp_path / "a.tif").write_bytes(pillow_bytes(scene, "TIFF", tiffinfo=tags))
+    for suffix in (".tif", ".jpg", ".png"):
+        write(tmp_path / f"b{suffix}", read(tmp_path / "a.tif"))
+        block = read(tmp_path / f"b{suffix}").metadata.exif
+        assert block is not None
+        facts = exif_facts(block)
+        assert {tag: facts[tag] for tag in tags} == tags
+
+
+@pytest.mark.parametrize("kind", [7, 4])
+def test_captions_of_a_tiff_are_kept(tmp_path: Path, scene: NDArray[np.uint8], kind: int) -> None:
+    caption = b"\x1c\x02\x78\x00\x0bGrandmother"
+    data = pillow_bytes(scene, "TIFF")
+    stored = caption if kind == 7 else np.frombuffer(caption, ">u4").astype("<u4").tobytes()
+    value = exif.Value(kind, len(stored) // (1 if kind == 7 else 4), stored)
+    (tmp_path / "a.tif").write_bytes(exif.replace_entries(data, {33723: value}))
+    for suffix in (".tif", ".jpg", ".png"):
+        write(tmp_path / f"b{suffix}", read(tmp_path / "a.tif"))
+        assert read(tmp_path / f"b{suffix}").metadata.iptc == caption
+
+
+def test_a_packet_that_is_not_well_formed_is_mended_or_said(scene: NDArray[np.uint8]) -> None:
+    packet = XMP.replace(b"Grandmother", b"Smith & Sons &amp; Co")
+    picture = read(pillow_bytes(scene, "JPEG", xmp=packet))
+    assert picture.metadata.xmp is not None
+    assert b"Smith &amp; Sons &amp; Co" in xmp.mark_generated(picture.metadata.xmp, "tester 1")
+    assert "has been mended" in picture.notes[0]
+    broken = read(pillow_bytes(scene, "JPEG", xmp=packet.replace(b"</rdf:RDF>", b"")))
+    assert "a new one takes its place" in broken.notes[0]

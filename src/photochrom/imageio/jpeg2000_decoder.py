@@ -18,6 +18,7 @@ _CODESTREAM = b"\xff\x4f\xff\x51"
 _UUID_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _UUID_EXIF = b"JpgTiffExif->JP2"
 _UUID_IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
+_RESTRICTED_PROFILE, _ANY_PROFILE = 2, 3
 _OPACITY = 1
 
 
@@ -36,19 +37,22 @@ def decode_jpeg2000(data: bytes, options: ReadOptions) -> StoredPicture:
         )
     with requires_extra("formats", "reading JPEG 2000"):
         import imagecodecs
-    samples = imagecodecs.jpeg2k_decode(data)
+    head, end = data[:place], _end_of_codestream(data, place)
+    profile, palette = _profile(head), b"pclr" in head
+    # OpenJPEG would apply a profile by itself, to 8 bits; a bare codestream has none.
+    samples = imagecodecs.jpeg2k_decode(data[place:end] if profile and not palette else data)
     if samples.ndim == 3 and samples.shape[2] == 1:
         samples = samples[..., 0]
-    stored = StoredPicture(samples, orientation=None)
+    stored = StoredPicture(samples, icc=None if palette else profile)
     if place:
-        _take_boxes(stored, data[:place] + data[_end_of_codestream(data, place) :])
+        _take_metadata(stored, head + data[end:])
     if bits not in (8, 16):
         if bits < 8:
             top = (1 << bits) - 1
             stored.samples = (samples.astype(np.uint16) * 255 // top).astype(np.uint8)
         else:
             stored.samples = widen(samples, bits)
-    _split_alpha(stored, data[:place])
+    _split_alpha(stored, head)
     return stored
 
 
@@ -83,14 +87,20 @@ def _opacity(head: bytes) -> int | None:
     return next((kind for kind in kinds if kind), 0)
 
 
-def _take_boxes(stored: StoredPicture, data: bytes) -> None:
-    """Profile, EXIF, XMP and IPTC from the boxes around the codestream."""
-    for name, body in _boxes(data):
+def _profile(head: bytes) -> bytes | None:
+    """The ICC profile of a file, by what is before its codestream."""
+    for name, body in _boxes(head):
         if name == b"jp2h":
             for inner, content in _boxes(body):
-                if inner == b"colr" and content[:1] in (b"\x02", b"\x03"):
-                    stored.icc = stored.icc or content[3:]
-        elif name == b"uuid" and body[:16] == _UUID_XMP:
+                if inner == b"colr" and content[0] in (_RESTRICTED_PROFILE, _ANY_PROFILE):
+                    return content[3:]
+    return None
+
+
+def _take_metadata(stored: StoredPicture, data: bytes) -> None:
+    """EXIF, XMP and IPTC from the boxes around the codestream, which is left out of ``data``."""
+    for name, body in _boxes(data):
+        if name == b"uuid" and body[:16] == _UUID_XMP:
             stored.xmp = body[16:]
         elif name == b"uuid" and body[:16] == _UUID_EXIF:
             stored.exif = body[16:]

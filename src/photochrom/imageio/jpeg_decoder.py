@@ -36,7 +36,7 @@ from photochrom.imageio.options import (
 )
 
 _MP_ENTRIES = 0xB002
-_MP_TYPE, _MP_PRIMARY = 0xFFFFFF, 0x030000
+_MP_TYPE, _MP_PRIMARY, _MP_UNDEFINED = 0xFFFFFF, 0x030000, 0
 _MP_CLASS, _MP_FRAME = 0xFF0000, 0x020000
 _EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _MAX_CUTS = 16
@@ -105,10 +105,21 @@ def _pictures(data: bytes, header: containers.JpegHeader) -> list[tuple[int, int
     pictures = []
     for kind, size, offset, _ in struct.iter_unpack(directory.order + "IIII", records):
         start = origin + offset if offset else 0
-        photograph = kind & _MP_TYPE == _MP_PRIMARY or kind & _MP_CLASS == _MP_FRAME
-        if photograph and data[start : start + 2] == b"\xff\xd8":
-            pictures.append((start, start + size if offset else len(data)))
+        end = start + size if offset else len(data)
+        if data[start : start + 2] == b"\xff\xd8" and _is_photograph(data[start:end], kind, header):
+            pictures.append((start, end))
     return pictures if pictures and pictures[0][0] == 0 else alone
+
+
+def _is_photograph(data: bytes, kind: int, first: containers.JpegHeader) -> bool:
+    """Whether an entry of the index is one; where it does not say, if it has the first's size."""
+    if kind & _MP_TYPE == _MP_UNDEFINED:
+        try:
+            header = containers.jpeg_header(data)
+        except ValueError:
+            return False
+        return (header.height, header.width) == (first.height, first.width)
+    return kind & _MP_TYPE == _MP_PRIMARY or kind & _MP_CLASS == _MP_FRAME
 
 
 def _samples(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from photochrom.errors import InputError, MissingDependencyError, requires_extra
-from photochrom.imageio import exif, raw_decoder, tiff
+from photochrom.imageio import exif, raw_decoder, tiff, xmp
 from photochrom.imageio.decoders import (
     EXIF_DAMAGED,
     StoredPicture,
@@ -39,6 +39,7 @@ from photochrom.imageio.options import (
 )
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
+_COLOR_MAP = 320
 _FILL_ORDER, _SAMPLES, _PLANES, _SUB_DIRECTORIES, _EXTRA, _SAMPLE_FORMAT = (
     266,
     277,
@@ -56,6 +57,10 @@ _REDUCED_OR_MASK = 1 | 4
 _SEPARATE_PLANES = 2
 _UNSPECIFIED, _PREMULTIPLIED, _TRANSPARENCY = 0, 1, 2
 _MAX_PAGES = 10_000
+_OPTIONAL_COMPRESSIONS = (34925, 50000, 50001)
+"""LZMA, Zstandard and WebP, which Pillow knows by name and is mostly built without."""
+_PILLOW_BITS = 12
+"""Of grey, in little-endian files; no other number between 8 and 16."""
 
 
 class _Layout(NamedTuple):
@@ -109,6 +114,9 @@ def decode_tiff(data: bytes, options: ReadOptions) -> StoredPicture:
     orientation = exif.first_integer(directory, exif.ORIENTATION)
     if orientation not in (None, 1) and not big:
         data = _without_orientation(data, directory)
+    packet = tiff.read_xmp(directory)
+    if packet is not None:  # Pillow would turn the picture by itself, also by this
+        data = data.replace(packet, xmp.upright(packet), 1)
     try:
         block = tiff.read_exif(data)
     except ValueError:
@@ -124,7 +132,7 @@ def decode_tiff(data: bytes, options: ReadOptions) -> StoredPicture:
         samples,
         alpha,
         block,
-        tiff.read_xmp(directory),
+        packet,
         profile,
         tiff.read_resolution(directory),
         iptc=tiff.read_iptc(directory),
@@ -220,7 +228,7 @@ def _samples(
         if layout.is_deep:
             samples, alpha = _deep_samples(data, layout)
             return samples, alpha, profile, ()
-        return _pillow_samples(data, layout, profile)
+        return _pillow_samples(data, directory, layout, profile)
     except (InputError, MissingDependencyError, MemoryError):
         raise
     except Exception as error:
@@ -250,8 +258,13 @@ def _needs_tifffile(data: bytes, directory: Directory, layout: _Layout) -> bool:
     compression = exif.first_integer(directory, _COMPRESSION) or 1
     if compression not in TiffImagePlugin.COMPRESSION_INFO:
         return True
-    if layout.is_deep:
+    if layout.is_deep and layout.bits == 16:
         return layout.separate or layout.photometric != _RGB or layout.channels > 4
+    grey = layout.photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO) and layout.channels == 1
+    if layout.bits not in (1, 2, 4, 8, 16) and not (
+        layout.bits == _PILLOW_BITS and grey and directory.order == "<"
+    ):
+        return True  # which Pillow and OpenCV partly take for other samples
     bits = exif.integers(directory, _BITS) or (1,)
     bits = bits * layout.channels if len(bits) == 1 else bits
     formats = exif.integers(directory, _SAMPLE_FORMAT) or (1,)
@@ -270,10 +283,9 @@ def _needs_tifffile(data: bytes, directory: Directory, layout: _Layout) -> bool:
 
 def _deep_samples(data: bytes, layout: _Layout) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """RGB samples and the channel beside them, both uint16, not premultiplied."""
-    bits = layout.bits
     samples, alpha = opencv_samples(data)
     if samples.dtype != np.uint16:
-        raise InputError(f"its {bits} bits per channel cannot be decoded; save it with 16")
+        raise InputError("its 16 bits per channel cannot be decoded; save it as PNG")
     return _full_range(samples, alpha, layout)
 
 
@@ -300,8 +312,19 @@ def _stretch(samples: NDArray[Any], bits: int) -> NDArray[Any]:
     return np.asarray((samples.astype(np.uint16) * 255 // top).astype(np.uint8))
 
 
-def _pillow_samples(data: bytes, layout: _Layout, profile: bytes | None) -> _Samples:
+def _pillow_samples(
+    data: bytes, directory: Directory, layout: _Layout, profile: bytes | None
+) -> _Samples:
     with TiffImagePlugin.TiffImageFile(io.BytesIO(data)) as image:
+        try:
+            image.load()
+        except OSError:
+            if exif.first_integer(directory, _COMPRESSION) not in _OPTIONAL_COMPRESSIONS:
+                raise
+            return _tifffile_samples(data, layout, profile)
+        colors = np.array(exif.integers(directory, _COLOR_MAP), np.uint16).reshape(3, -1)
+        if image.mode == "P" and not image.has_transparency_data and colors.size:
+            return _palette_samples(np.asarray(image), colors), None, profile, ()
         if not image.mode.startswith("I;16"):
             samples, alpha, profile, notes = from_pillow(image, profile)
             if layout.bits > 8:
