@@ -45,6 +45,15 @@ def test_grey_as_three_equal_channels_is_grey():
     assert np.abs(lightness(as_rgb) - lightness(grey)).max() <= 1e-4
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_one_coloured_pixel_keeps_its_own_lightness_among_grey_ones(dtype):
+    grey = np.random.default_rng(0).integers(0, 256, (400, 500), dtype=np.uint8)
+    picture = np.stack([grey] * 3, axis=-1).astype(dtype) * (np.iinfo(dtype).max // 255)
+    picture[200, 250] = np.array([200, 30, 60]) * (np.iinfo(dtype).max // 255)
+    theirs = rgb2lab(picture / np.iinfo(dtype).max)[..., 0]
+    assert np.abs(lightness(picture) - theirs).max() <= 1e-3
+
+
 @pytest.mark.parametrize("shape", [(3,), (4, 4, 2), (2, 4, 4, 3), (0, 5)])
 def test_shapes_that_are_no_picture_are_refused(shape):
     with pytest.raises(InputError, match="picture"):

@@ -1,7 +1,8 @@
 """Lightness of a photograph: the part of the picture that is never touched.
 
-Grey pictures go through a table of all their codes. Of colour pictures only Y is needed, so the
-three linearised channels are summed by the Y row of the matrix and one cube root is taken.
+Grey pictures, those that are stored as three equal channels too, go through a table of all their
+codes. Of colour pictures only Y is needed, so the three linearised channels are summed by the Y row
+of the matrix and one cube root is taken.
 """
 
 from __future__ import annotations
@@ -55,9 +56,10 @@ def check_picture(picture: NDArray[Any]) -> None:
 
 def strip_lightness(rows: NDArray[Any]) -> NDArray[np.float32]:
     """L* of some rows of a picture (see `lightness`), in the calling thread."""
-    if rows.ndim == 2 and rows.dtype.kind == "u":
-        return _apply_table(rows, _lightness_of_code(rows.dtype.name))
     if rows.dtype.kind == "u":
+        grey = rows if rows.ndim == 2 else _only_channel(rows)
+        if grey is not None:
+            return _apply_table(grey, _lightness_of_code(rows.dtype.name))
         linear = _apply_table(rows, _linear_of_code(rows.dtype.name))
     else:
         linear = srgb_to_linear(rows.astype(np.float32, copy=False))
@@ -65,6 +67,13 @@ def strip_lightness(rows: NDArray[Any]) -> NDArray[np.float32]:
         return luminance_to_lightness(linear)
     y = cv2.transform(linear, RGB_TO_XYZ[1:2].astype(np.float32))
     return luminance_to_lightness(np.asarray(y, np.float32).reshape(rows.shape[:2]))
+
+
+def _only_channel(rows: NDArray[Any]) -> NDArray[Any] | None:
+    """The channel (n, W) that all three of (n, W, 3) are, as in most grey pictures; else None."""
+    red, green, blue = cv2.split(rows)
+    alike = cv2.norm(red, green, cv2.NORM_INF) == 0 and cv2.norm(red, blue, cv2.NORM_INF) == 0
+    return np.asarray(red) if alike else None
 
 
 def _apply_table(codes: NDArray[Any], table: NDArray[np.float32]) -> NDArray[np.float32]:
