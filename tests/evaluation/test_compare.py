@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from photochrom.cli import FAILED, OK, main
 from photochrom.engine import model_card
 from photochrom.evaluation.cost import count_macs, milliseconds
 from photochrom.evaluation.run import Method
+from photochrom.pipeline import Hint
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +105,8 @@ def test_multiplications_are_those_of_the_networks_products(tmp_path: Path) -> N
 def test_the_time_of_a_photo_is_a_median_over_the_photos() -> None:
     seen: list[tuple[int, ...]] = []
 
-    def color(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def color(grey: NDArray[np.uint8], *, hints: Sequence[Hint] = ()) -> NDArray[np.uint8]:
+        assert not hints
         seen.append(grey.shape)
         return np.repeat(grey[..., None], 3, axis=-1)
 

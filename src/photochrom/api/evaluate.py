@@ -21,6 +21,7 @@ def evaluate(
     limit: int | None = None,
     seed: int = 0,
     crop: int | None = None,
+    points: int = 0,
     lpips_weights: str | os.PathLike[str] | None = None,
     progress: bool | Progress = False,
     device: str = "auto",
@@ -39,6 +40,7 @@ def evaluate(
         seed: Of the draw of pictures and of the bootstrap intervals.
         crop: First bring the short side to this many px and take the centre square, as published
             figures do with 256; None leaves pictures as they are.
+        points: Colour each picture with this many hints, of its true colours at random places.
         lpips_weights: LPIPS (squeeze) as safetensors, in place of the weights that come with
             photochrom; the variable `PHOTOCHROM_LPIPS` names them, too.
         progress: Called with the numbers of pictures that are done and of all; or True for a bar
@@ -69,7 +71,13 @@ def evaluate(
         from photochrom.evaluation.scores import PairMeter
     given = [models] if isinstance(models, (str, os.PathLike)) else models
     settings = EvaluationOptions(
-        limit=limit, seed=seed, size=size, vividness=vividness, device=device, crop=crop
+        limit=limit,
+        seed=seed,
+        size=size,
+        vividness=vividness,
+        device=device,
+        crop=crop,
+        points=points,
     )
     lpips = load_lpips(None if lpips_weights is None else Path(lpips_weights))
     methods = load_methods([os.fspath(model) for model in given], settings)

@@ -70,6 +70,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @crop_option
 @lpips_option
 @click.option(
+    "--points",
+    type=click.IntRange(min=0),
+    default=_DEFAULT.points,
+    show_default=True,
+    help="Colour each picture with this many hints, of its true colours at random places.",
+)
+@click.option(
     "--skin",
     is_flag=True,
     help="The pictures are portraits, each face upright and in the middle: measure skin by its "
@@ -135,6 +142,8 @@ def evaluate(
     wanted = [(path, write) for path, write in writers if path is not None]
     if no_truth and not wanted:
         raise click.UsageError("--no-truth measures nothing; add --gallery or --contact-sheet.")
+    if no_truth and choices["points"]:
+        raise click.UsageError("--points needs the true colours; leave out --no-truth.")
     if no_truth and choices["skin"]:
         raise click.UsageError("--skin needs the true colours; leave out --no-truth.")
     for path, _ in wanted:
@@ -142,8 +151,11 @@ def evaluate(
     settings = EvaluationOptions(**choices)
     if data is None:
         pages = (gallery, contact_sheet, settings.crop)
-        if no_truth or settings.skin or any(path is not None for path in pages):
-            raise click.UsageError("--film goes without gallery, sheet, crop, --skin, --no-truth.")
+        photos_only = no_truth or settings.skin or settings.points
+        if photos_only or any(path is not None for path in pages):
+            raise click.UsageError(
+                "--film goes without gallery, sheet, crop, --points, --skin, --no-truth."
+            )
         from photochrom.cli.evaluate_film import measure_films
 
         lpips = load_meter(lpips_weights).lpips

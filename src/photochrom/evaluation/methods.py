@@ -6,10 +6,8 @@ import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from photochrom.engine import Network, load
 from photochrom.errors import ModelError
@@ -43,10 +41,7 @@ def load_methods(models: Sequence[str], settings: EvaluationOptions) -> list[Met
 
 def network_method(name: str, network: Network, settings: EvaluationOptions) -> Method:
     """A loaded network as a row of the report under this name."""
-
-    def color(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return colorize(grey, model=network, size=settings.size, vividness=settings.vividness)
-
+    color = partial(colorize, model=network, size=settings.size, vividness=settings.vividness)
     path = Path(network.source)
     return Method(
         name,

@@ -23,6 +23,8 @@ class EvaluationOptions:
     """Where the network runs, as in ``photochrom image``."""
     crop: int | None = None
     """Bring the short side to this many px and take the centre square first; None: as it is."""
+    points: int = 0
+    """Hints that each picture is coloured with, of its true colours at random places."""
     skin: bool = False
     """Measure the skin in portraits by its tone, too."""
     resamples: int = 2000

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -25,26 +26,35 @@ from photochrom.evaluation.dataset import (
 )
 from photochrom.evaluation.metrics import GREY_COLORFULNESS
 from photochrom.evaluation.options import EvaluationOptions
+from photochrom.evaluation.points import simulated_points
 from photochrom.evaluation.report import GREY, TRUE, Report
 from photochrom.evaluation.scores import PairMeter, PairScores
 from photochrom.evaluation.skin import SkinRow, SkinScores, measure_skin, summarize_skin
 from photochrom.evaluation.summary import summarize
+from photochrom.pipeline import Hint
 
 _WORKERS = 2
 _WAITING = 4
 _THUMBNAIL_QUALITY = 80
 
 
+class PictureColorizer(Protocol):
+    """From grey (H, W) uint8, and hints, to (H, W, 3) uint8, sRGB-encoded."""
+
+    def __call__(
+        self, grey: NDArray[np.uint8], /, *, hints: Sequence[Hint] = ()
+    ) -> NDArray[np.uint8]: ...
+
+
 @dataclass(frozen=True)
 class Method:
     """Something that colours, as one row of the report.
 
-    colour: from (H, W) uint8 grey to (H, W, 3) uint8, sRGB-encoded.
     facts: what the JSON says about it (name, version, checksum, ...).
     """
 
     name: str
-    color: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+    color: PictureColorizer
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -158,8 +168,8 @@ def evaluate_pictures(
     """Colour and measure pictures.
 
     names: of the pictures to take. meter: None where the pictures have no true colour: they are
-    coloured and shown, not measured. settings: crop and size of the thumbnails. thumbnails: whether
-    to make any. advance: called after each picture.
+    coloured and shown, not measured. settings: crop, points and size of the thumbnails.
+    thumbnails: whether to make any. advance: called after each picture.
 
     A picture that cannot be read or measured is listed among the failures and left out; errors of a
     method (ModelError) end the evaluation. Measuring runs in threads beside the colouring.
@@ -180,7 +190,8 @@ def evaluate_pictures(
             if settings.crop is not None:
                 truth = center_crop(truth, settings.crop)
             grey = to_grey(truth)
-            colored = {method.name: method.color(grey) for method in methods}
+            hints = simulated_points(truth, settings.points, name, settings.seed)
+            colored = {method.name: method.color(grey, hints=hints) for method in methods}
             predictions = {GREY: grey_to_rgb(grey), **colored}
             return pool.submit(
                 _sample, name, truth, predictions, meter, thumbnail_px, with_skin=settings.skin

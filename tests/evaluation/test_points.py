@@ -1,0 +1,51 @@
+"""Points of true colour, as a person would say them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from photochrom.cli import OK, main
+from photochrom.evaluation.points import simulated_points
+
+
+def test_each_point_has_the_mean_colour_of_its_place(scene: NDArray[np.uint8]) -> None:
+    for hint in simulated_points(scene, 50, "scene.png"):
+        x, y, reach = int(hint.x), int(hint.y), int(hint.radius)
+        assert scene.shape[0] > y >= 0 <= x < scene.shape[1]
+        place = scene[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
+        assert np.abs(np.array(hint.rgb) - place.reshape(-1, 3).mean(0)).max() <= 0.5
+
+
+def test_they_are_the_same_each_time_and_more_begin_with_fewer(scene: NDArray[np.uint8]) -> None:
+    ten = simulated_points(scene, 10, "a.png")
+    assert simulated_points(scene, 50, "a.png")[:10] == ten
+    assert simulated_points(scene, 10, "b.png") != ten
+    assert simulated_points(scene, 10, "a.png", seed=1) != ten
+    assert simulated_points(scene, 0, "a.png") == []
+
+
+def test_points_bring_pictures_nearer_to_the_truth(
+    tmp_path: Path, scene: NDArray[np.uint8], capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.fromarray(scene).save(photos / "scene.png")
+    psnr = []
+    for points in (0, 30):
+        out = tmp_path / f"{points}.json"
+        command = ["evaluate", "--data", str(photos), "--json", str(out)]
+        assert main([*command, "--points", str(points)]) == OK
+        found = json.loads(out.read_text())
+        assert found["settings"]["points"] == points
+        name = found["methods"][0]["name"]
+        psnr.append(found["pictures"][0]["values"][name]["psnr"])
+    assert psnr[1] > psnr[0] + 2
+    capsys.readouterr()
+    assert main([*command, "--points", "3", "--no-truth", "--gallery", "x.html"]) != OK
+    assert "--points needs the true colours" in capsys.readouterr().err
