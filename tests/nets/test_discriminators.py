@@ -31,11 +31,12 @@ def lab_pictures(height: int, width: int) -> torch.Tensor:
 
 class TestContract:
     @pytest.mark.parametrize(("height", "width"), [(64, 64), (72, 99)])
-    def test_scores_are_one_channel(
+    def test_scores_have_a_channel_for_each_scale(
         self, discriminator: Discriminator, height: int, width: int
     ) -> None:
         scores = discriminator(lab_pictures(height, width))
-        assert scores.shape[:2] == (2, 1)
+        assert scores.shape[:2] == (2, len(discriminator.scale_weights))
+        assert sum(discriminator.scale_weights) == pytest.approx(1)
         assert scores.isfinite().all()
 
     def test_a_gradient_reaches_every_parameter_and_the_colours(

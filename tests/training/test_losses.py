@@ -11,6 +11,7 @@ from photochrom.color.bins import ColorBins
 from photochrom.color.space import rgb_to_lab
 from photochrom.nets.vgg import VGG19Features
 from photochrom.training.losses import terms as losses
+from photochrom.training.losses.gan import GAN_LOSSES
 from photochrom.training.losses.inputs import compose
 
 pytestmark = pytest.mark.slow
@@ -73,6 +74,26 @@ def test_colourfulness_shortfall_punishes_only_too_little() -> None:
     dull = vivid.mean(dim=1, keepdim=True) + 0.2 * (vivid - vivid.mean(dim=1, keepdim=True))
     assert losses.colorfulness_shortfall(dull, vivid) > 1
     assert losses.colorfulness_shortfall(vivid, dull) == 0
+
+
+def test_distances_of_deep_features_are_those_worked_out_by_hand() -> None:
+    ones = torch.ones(1, 2, 3, 3)
+    # 1.5 times as large: relative error 0.5 at each scale, times the sum of the weights.
+    assert losses.perceptual_lite([1.5 * ones] * 4, [ones] * 4).item() == pytest.approx(0.5 * 0.445)
+    assert losses.perceptual_lite([ones] * 4, [ones] * 4) == 0
+    with pytest.raises(ValueError, match="shorter"):
+        losses.perceptual_lite([ones] * 3, [ones] * 3)
+    other = torch.tensor([1.0, -1.0]).view(1, 2, 1, 1).expand(1, 2, 3, 3)
+    for features, distance in ((7 * ones, 0.0), (other, 1.0), (-ones, 2.0), (0 * ones, 1.0)):
+        assert losses.distillation(features, ones).item() == pytest.approx(distance, abs=1e-6)
+
+
+def test_scales_of_a_discriminator_count_by_their_weights_for_the_generator() -> None:
+    scores = torch.tensor([1.0, 2.0, 4.0]).view(1, 3, 1, 1).expand(2, 3, 5, 4)
+    loss = losses.adversarial(scores, GAN_LOSSES["hinge"], (0.5, 0.25, 0.25))
+    assert loss.item() == pytest.approx(-(0.5 * 1 + 0.25 * 2 + 0.25 * 4))
+    with pytest.raises(ValueError, match="argument"):
+        losses.adversarial(scores, GAN_LOSSES["hinge"])
 
 
 def test_perceptual_loss_is_zero_for_equal_pictures_and_grows_with_the_difference() -> None:

@@ -45,6 +45,9 @@ class ColorNet(nn.Module, ABC):
     measures_norms: bool = False
     """Whether it has batch norms whose statistics are measured for averaged weights, as the average
     of the statistics does not fit them."""
+    distillable: bool = False
+    """Whether the deepest features of its encoder can be compared with those of EfficientNet-Lite
+    on pictures in colour: (N, 1280, h, w) at stride 32."""
     bins: ColorBins | None = None
     """The colour bins of the logits; None for networks without a classification head."""
 
@@ -96,12 +99,21 @@ class Discriminator(nn.Module, ABC):
 
     conditional: bool
     """Whether it sees L, or the colours alone."""
+    pretrained: str = ""
+    """Name in `PRETRAINED` of the weights that it looks through; empty: none."""
+    scale_weights: tuple[float, ...] = (1.0,)
+    """How much each channel of the scores counts for the generator; their sum is 1."""
 
     @abstractmethod
     def forward(self, lab: Tensor) -> Tensor:
-        """lab: (N, 3, H, W) CIELAB units. Returns unbounded scores (N, 1, h, w): the logarithm of
-        the odds under a cross-entropy loss, and in every case higher where it looks more real.
+        """lab: (N, 3, H, W) CIELAB units. Returns unbounded scores (N, S, h, w), one channel for
+        each scale at which it looks: the logarithm of the odds under a cross-entropy loss, and in
+        every case higher where it looks more real.
         """
+
+    def load_pretrained(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the weights that ``pretrained`` names; only for those that name some."""
+        raise NotImplementedError(f"{type(self).__name__} looks through no pretrained weights")
 
 
 def normalize(x: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from photochrom.nets.patchgan import (
     PatchDiscriminator,
     PixelDiscriminator,
 )
+from photochrom.nets.projected_discriminator import ProjectedDiscriminator
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ DISCRIMINATORS: dict[str, DiscriminatorSpec] = {
     ),
     "nogan": DiscriminatorSpec(
         NoGanDiscriminator, "DeOldify's: spectral norm, self-attention, dropout"
+    ),
+    "projected": DiscriminatorSpec(
+        ProjectedDiscriminator, "Projected GANs': small ones on a frozen classifier's features"
     ),
 }
 

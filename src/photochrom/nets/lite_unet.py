@@ -44,6 +44,7 @@ class LiteUNet(ColorNet):
 
     stride = 4
     multiple_of = 32
+    distillable = True
     hint_layers = ("hints_", "add_")
 
     def __init__(

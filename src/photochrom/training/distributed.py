@@ -90,9 +90,14 @@ class Ranks:
 
     @torch.no_grad()
     def average_statistics(self, net: nn.Module) -> None:
-        """Make the running statistics of batch norms the mean over the ranks."""
+        """Make the running statistics of batch norms the mean over the ranks.
+
+        Buffers that a state does not keep are weights of frozen networks.
+        """
         if self.world_size > 1:
-            self._average([b for b in net.buffers() if b.is_floating_point()])
+            state = net.state_dict()
+            buffers = (b for name, b in net.named_buffers() if name in state)
+            self._average([b for b in buffers if b.is_floating_point()])
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean over the ranks."""

@@ -1,4 +1,4 @@
-"""The models of a run: generator, its average, discriminator, and VGG."""
+"""The models of a run: generator, its average, discriminator, and the judges of some losses."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from photochrom.errors import InputError
 from photochrom.nets import build
 from photochrom.nets.contract import ColorNet, Discriminator
-from photochrom.nets.discriminators import build_discriminator
+from photochrom.nets.lite_features import LiteFeatures
 from photochrom.nets.vgg import VGG19Features
 from photochrom.training.distributed import Ranks
 from photochrom.training.optimizers import frozen_norms
 from photochrom.training.recipe.recipe import Precision, Recipe
 from photochrom.training.recipe.stage import Stage
-from photochrom.training.weights import check_stages, load_start, load_vgg
+from photochrom.training.weights import (
+    check_stages,
+    load_critic,
+    load_lite,
+    load_start,
+    load_vgg,
+)
 
 _STATE_KEYS = {"net": "generator", "average": "average", "critic": "discriminator"}
 """What checkpoints call those of the models that learn."""
@@ -29,15 +35,17 @@ _STATE_KEYS = {"net": "generator", "average": "average", "critic": "discriminato
 @dataclass(frozen=True)
 class Models:
     """The generator, which colours; its exponential moving average, which is what is exported; the
-    discriminator, which recipes call the critic; and VGG, which sees the perceptual losses.
+    discriminator, which recipes call the critic; and VGG and EfficientNet-Lite2, whose features
+    some losses compare.
 
-    vgg never learns; None where the recipe has no such loss.
+    vgg, lite: never learn; None where the recipe has no such loss.
     """
 
     generator: ColorNet
     average: ColorNet
     discriminator: Discriminator
-    vgg: VGG19Features | None
+    vgg: VGG19Features | None = None
+    lite: LiteFeatures | None = None
 
     @classmethod
     def from_recipe(cls, recipe: Recipe, ranks: Ranks) -> Models:
@@ -54,12 +62,13 @@ class Models:
         ranks.broadcast(net)
         # Before batch norms are synchronised: the first rank measures the average's by itself.
         average = copy.deepcopy(net).eval().requires_grad_(False)
-        discriminator = build_discriminator(recipe.critic.name, recipe.critic.options).to(device)
+        discriminator = load_critic(recipe.critic).to(device)
         ranks.broadcast(discriminator)
         if not any(s.adversarial and s.gan_mode == "wgan-gp" for s in recipe.stages):
             # A gradient penalty differentiates twice, which synchronised batch norms cannot.
             discriminator = ranks.synchronize(discriminator)
-        return cls(ranks.synchronize(net), average, discriminator, load_vgg(recipe, device))
+        vgg, lite = load_vgg(recipe, device), load_lite(recipe, device)
+        return cls(ranks.synchronize(net), average, discriminator, vgg, lite)
 
     @property
     def _device(self) -> torch.device:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from photochrom.errors import RecipeError
 from photochrom.training.data.bin_prior import bin_prior, load_prior
 from photochrom.training.data.loader import Batch, SavedBatch
 from photochrom.training.data.photo_cache import PhotoSet
@@ -110,9 +110,25 @@ class StageStep:
         if saved_ab:
             return LossInputs(self._stage, L, true_ab, saved_ab[0].float())
         inputs = inputs.contiguous(memory_format=torch.channels_last)
-        with torch.set_grad_enabled(gradient), self._autocast():
+        with torch.set_grad_enabled(gradient), self._autocast(), self._watch_deepest() as deepest:
             ab, logits = self._models.generator(inputs)
-        return LossInputs(self._stage, L, true_ab, ab.float(), logits)
+        return LossInputs(self._stage, L, true_ab, ab.float(), logits, *deepest)
+
+    @contextmanager
+    def _watch_deepest(self) -> Iterator[list[Tensor]]:
+        """Collects the deepest features of G's encoder while it is in the block, where a loss sees
+        them.
+        """
+        features: list[Tensor] = []
+        if not self._stage.losses.active("deepest"):
+            yield features
+            return
+        *_, stage = self._models.generator.encoder_stages().values()
+        hook = stage.register_forward_hook(lambda _module, _inputs, y: features.append(y))
+        try:
+            yield features
+        finally:
+            hook.remove()
 
     def _update_discriminator(
         self, batches: Iterable[LossInputs], batch_share: float
@@ -178,8 +194,8 @@ class StageStep:
 
     def _value(self, name: str, batch: LossInputs) -> Tensor:
         loss, arguments = LOSSES[name], self._arguments(LOSSES[name].sees, batch)
-        # VGG's features, and what is computed of them, may be of less precision than all else.
-        with self._autocast(loss.sees == "features"):
+        # Features, and what is computed of them, may be of less precision than all else.
+        with self._autocast(loss.sees in ("features", "lite_features")):
             value = loss.function(*arguments, **self._stage.losses.options(name))
         return value.float()
 
@@ -190,21 +206,28 @@ class StageStep:
         if sees == "logits":
             return batch.logits, batch.true_ab, self._classes
         if sees == "features":
-            return self._features(batch.rgb, batch.true_rgb)
+            return self._features(self._models.vgg, batch)
+        if sees == "lite_features":
+            return self._features(self._models.lite, batch)
+        if sees == "deepest":
+            assert self._models.lite is not None, "a loss sees what it says of the truth"
+            with torch.no_grad(), self._autocast():
+                return batch.deepest, self._models.lite(batch.true_crop)[-1]
         if sees == "scores":
+            D = self._models.discriminator
             with self._autocast():
-                scores = self._models.discriminator(batch.fake)
-            return scores.float(), self._gan
+                scores = D(batch.fake)
+            return scores.float(), self._gan, D.scale_weights
         return batch.rgb, batch.true_rgb
 
-    def _features(self, rgb: Tensor, true_rgb: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        vgg = self._models.vgg
-        if vgg is None:
-            raise RecipeError(f"stage {self._stage.name!r}: a loss needs vgg_weights; set them")
+    def _features(
+        self, judge: nn.Module | None, batch: LossInputs
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        assert judge is not None, "a loss sees what it says of pictures"
         with self._autocast():
             with torch.no_grad():
-                true_features = vgg(true_rgb)
-            return vgg(rgb), true_features
+                true_features = judge(batch.true_rgb)
+            return judge(batch.rgb), true_features
 
     def _autocast(self, enabled: bool = True) -> torch.autocast:
         kind, dtype = self._ranks.device.type, self._dtype

@@ -13,15 +13,17 @@ from torch import Tensor
 from photochrom.engine import find
 from photochrom.errors import InputError, ModelError, RecipeError
 from photochrom.nets import build
-from photochrom.nets.contract import ColorNet
+from photochrom.nets.contract import ColorNet, Discriminator
+from photochrom.nets.discriminators import build_discriminator
+from photochrom.nets.lite_features import LiteFeatures
 from photochrom.nets.vgg import VGG19Features
-from photochrom.pretrained import PRETRAINED, weights_file
+from photochrom.pretrained import EFFICIENTNET_LITE2, PRETRAINED, weights_file
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
 from photochrom.training.data.bin_prior import load_prior
 from photochrom.training.onnx_weights import read_onnx_weights
 from photochrom.training.optimizers import check_parts, trainable_names
-from photochrom.training.recipe.recipe import NetRecipe, Recipe
+from photochrom.training.recipe.recipe import CriticRecipe, NetRecipe, Recipe
 from photochrom.training.recipe.toml import from_table
 
 WEIGHTS_SUFFIX = ".safetensors"
@@ -43,6 +45,11 @@ def check_stages(recipe: Recipe, net: ColorNet) -> None:
             raise RecipeError(
                 f"stage {stage.name!r}: the network {recipe.net.name!r} has no classification "
                 f"head; set losses.{names[0]} = 0"
+            )
+        if not net.distillable and (names := stage.losses.active("deepest")):
+            raise RecipeError(
+                f"stage {stage.name!r}: the network {recipe.net.name!r} has no features that "
+                f"losses.{names[0]} could compare; set it to 0, or net.name to lite-unet"
             )
         check_parts(stage.renew, "renew", stage, net)
         trainable_names(stage, net)
@@ -96,6 +103,29 @@ def load_vgg(recipe: Recipe, device: torch.device) -> VGG19Features | None:
         return None
     vgg = VGG19Features(_tensors(recipe.vgg_weights, "vgg_weights")).to(device)
     return vgg.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def load_lite(recipe: Recipe, device: torch.device) -> LiteFeatures | None:
+    """EfficientNet-Lite2 on colours; None where no stage of the recipe has a loss that sees it.
+
+    Raises ModelError or MissingDependencyError for weights that are damaged or not installed.
+    """
+    if not any(stage.losses.active("lite_features", "deepest") for stage in recipe.stages):
+        return None
+    lite = LiteFeatures(_tensors(EFFICIENTNET_LITE2, "losses")).to(device)
+    return lite.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def load_critic(recipe: CriticRecipe) -> Discriminator:
+    """The recipe's critic, with the pretrained weights that it looks through, if there are any.
+
+    Raises RecipeError for an unknown name or option; ModelError or MissingDependencyError for
+    weights that are damaged or not installed.
+    """
+    discriminator = build_discriminator(recipe.name, recipe.options)
+    if discriminator.pretrained:
+        discriminator.load_pretrained(_tensors(discriminator.pretrained, "critic"))
+    return discriminator
 
 
 def load_average(path: Path) -> tuple[Recipe, ColorNet, Position]:

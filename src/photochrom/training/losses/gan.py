@@ -19,7 +19,7 @@ GanMode = Literal["hinge", "bce", "wgan-gp"]
 
 
 class GanLoss(NamedTuple):
-    """The losses of one kind of GAN; each is a function of scores (N, 1, h, w) to a scalar.
+    """The losses of one kind of GAN; each is a function of scores (N, S, h, w) to a scalar.
 
     real, fake: the discriminator's, of what it says of true and of generated pictures.
     discriminator_weight: what their sum is multiplied with. generator: the generator's, of what the
@@ -68,7 +68,7 @@ GAN_LOSSES: Mapping[GanMode, GanLoss] = {
 
 
 def score_pair(discriminator: Discriminator, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """The discriminator's scores of true and of generated pictures, (N, 1, h, w) each.
+    """The discriminator's scores of true and of generated pictures, (N, S, h, w) each.
 
     real, fake: (N, 3, H, W) CIELAB. They are judged in one batch, but for a discriminator with
     batch norm: the statistics of a mixed batch would give away which half is which.

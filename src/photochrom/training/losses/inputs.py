@@ -36,14 +36,21 @@ def in_gamut_lab(rgb: Tensor) -> Tensor:
 class LossInputs:
     """The colours of a batch and the truth, in every form that a loss sees; made at first use.
 
-    ab: (N, 2, h, w) as the network gives it. logits: (N, Q, h, w), or None.
+    ab: (N, 2, h, w) as the network gives it. logits: (N, Q, h, w), or None. deepest: (N, C, h, w),
+    the deepest features of its encoder, or None where no loss sees them.
     """
 
     def __init__(
-        self, stage: Stage, L: Tensor, true_ab: Tensor, ab: Tensor, logits: Tensor | None = None
+        self,
+        stage: Stage,
+        L: Tensor,
+        true_ab: Tensor,
+        ab: Tensor,
+        logits: Tensor | None = None,
+        deepest: Tensor | None = None,
     ) -> None:
-        """L: (N, 1, H, W), true_ab: (N, 2, H, W). ab, logits: as above."""
-        self.ab, self.logits = ab, logits
+        """L: (N, 1, H, W), true_ab: (N, 2, H, W). The others: as above."""
+        self.ab, self.logits, self.deepest = ab, logits, deepest
         self._stage, self._L, self._true_ab = stage, L, true_ab
         self._size = (stage.loss_side, stage.loss_side)
 
@@ -65,6 +72,11 @@ class LossInputs:
     def true_rgb(self) -> Tensor:
         """(N, 3, s, s): the true crop, likewise."""
         return compose(self._small_L, F.interpolate(self._true_ab, size=self._size, mode="area"))
+
+    @cached_property
+    def true_crop(self) -> Tensor:
+        """(N, 3, H, W): the true crop at its full size, sRGB."""
+        return compose(self._L, self._true_ab)
 
     @cached_property
     def fake(self) -> Tensor:

@@ -25,17 +25,24 @@ from photochrom.training.recipe.number_types import UNBOUNDED, Range
 _L1_UNIT = 5.0
 _COLORFULNESS_UNIT = 10.0
 _PRIOR_UNIFORM = 0.5
+_LITE_WEIGHTS = (0.2, 0.2, 0.03, 0.015)
+_LEAST_MEAN = 1e-6
+_LEAST_LENGTH = 1e-4
 _WEIGHTS = Range(0.0, UNBOUNDED)
 
-Sees = Literal["ab", "logits", "features", "scores", "rgb"]
+Sees = Literal["ab", "logits", "features", "lite_features", "deepest", "scores", "rgb"]
 """What a loss is computed from; the arguments that its function gets, all of one batch:
 
 * ab: (ab, true_ab), (N, 2, h, w) CIELAB units each, at the size of the network's output;
 * logits: (logits, true_ab, classes), (N, Q, h, w) over the network's colour bins; as above; and
   their `ClassWeights`. Only networks that classify have them;
 * features: (features, true_features), lists of VGG-19's (N, C, h, w), of the pictures under rgb;
-* scores: (scores, gan), the discriminator's (N, 1, h, w) of the generated pictures, and the
-  `GanLoss` of the stage. A stage with such a loss trains the discriminator beside the generator;
+* lite_features: (features, true_features), likewise of EfficientNet-Lite2 at strides 4, 8, 16, 32;
+* deepest: (features, true_features), (N, 1280, h, w) at stride 32: those of the network's encoder,
+  and those of EfficientNet-Lite2 for the true crop in colour. Only distillable networks have them;
+* scores: (scores, gan, scale_weights), the discriminator's (N, S, h, w) of the generated pictures,
+  the `GanLoss` of the stage, and how much each of the S scales counts. A stage with such a loss
+  trains the discriminator beside the generator;
 * rgb: (rgb, true_rgb), (N, 3, s, s) sRGB in [0, 1] at the stage's loss_side.
 """
 
@@ -125,9 +132,37 @@ def perceptual(features: Sequence[Tensor], true_features: Sequence[Tensor]) -> T
     return torch.stack([(f - true).abs().mean() / true.abs().mean() for f, true in pairs]).mean()
 
 
-def adversarial(scores: Tensor, gan: GanLoss) -> Tensor:
-    """The generator's side of the GAN. scores: (N, 1, h, w)."""
-    return gan.generator(scores)
+def perceptual_lite(features: Sequence[Tensor], true_features: Sequence[Tensor]) -> Tensor:
+    """Σ over strides 4, 8, 16, 32 of weight · ‖f − f*‖₁ / ‖f*‖₁, after Johnson et al. (ECCV 2016).
+
+    (N, C, h, w). The weights bring the gradients of the four at the picture near to each other:
+    those of deep features are many times larger.
+    """
+    scales = zip(_LITE_WEIGHTS, features, true_features, strict=True)
+    terms = [w * (f - true).abs().mean() / _mean_abs(true) for w, f, true in scales]
+    return torch.stack(terms).sum()
+
+
+def distillation(features: Tensor, true_features: Tensor) -> Tensor:
+    """1 − mean cosine between the features of pupil and teacher, at each place; 0 to 2.
+
+    (N, C, h, w) both. After Romero et al., *FitNets* (ICLR 2015), with a cosine for the distance.
+    """
+    cosine = F.cosine_similarity(features.float(), true_features.float(), dim=1, eps=_LEAST_LENGTH)
+    return 1.0 - cosine.mean()
+
+
+def adversarial(scores: Tensor, gan: GanLoss, scale_weights: Sequence[float] = (1.0,)) -> Tensor:
+    """The generator's side of the GAN.
+
+    scores: (N, S, h, w). scale_weights: S numbers, how much each channel counts.
+    """
+    scales = zip(scale_weights, scores.chunk(scores.shape[1], dim=1), strict=True)
+    return torch.stack([weight * gan.generator(scale) for weight, scale in scales]).sum()
+
+
+def _mean_abs(features: Tensor) -> Tensor:
+    return features.abs().mean().clamp_min(_LEAST_MEAN)
 
 
 def colorfulness_shortfall(rgb: Tensor, true_rgb: Tensor) -> Tensor:
@@ -186,6 +221,23 @@ LOSSES: dict[str, Loss] = {
         doc="Relative error of VGG-19 features of the coloured picture (after Johnson et al., ECCV "
         "2016).",
         log_name="perceptual",
+    ),
+    "perceptual_lite": Loss(
+        perceptual_lite,
+        sees="lite_features",
+        unit="share of the true features",
+        doc="Relative error of EfficientNet-Lite2's features of the coloured picture at strides 4, "
+        "8, 16 and 32, weighted 0.2, 0.2, 0.03, 0.015 (after Johnson et al., ECCV 2016).",
+        log_name="perceptual_lite",
+    ),
+    "distillation": Loss(
+        distillation,
+        sees="deepest",
+        unit="1 − cosine",
+        doc="Distance of the encoder's deepest features, which see the grey picture, from those of "
+        "EfficientNet-Lite2, which sees it in colour (after Romero et al., ICLR 2015); for "
+        "lite-unet.",
+        log_name="distillation",
     ),
     "gan": Loss(
         adversarial,

@@ -12,15 +12,17 @@ import torch
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError
-from photochrom.nets.discriminators import build_discriminator
 from photochrom.training import checkpoint
 from photochrom.training.losses.inputs import in_gamut_lab
 from photochrom.training.recipe.stage import Stage
 from photochrom.training.recipe.toml import from_table
+from photochrom.training.weights import load_critic
 
 
 class DiscriminatorMaps(NamedTuple):
-    """maps: (h, w) float32 for each picture. probability: else scores without bounds."""
+    """maps: (h, w) float32 for each picture, the mean over the scales of a critic that has several.
+    probability: else scores without bounds.
+    """
 
     maps: list[NDArray[np.float32]]
     probability: bool
@@ -39,14 +41,16 @@ def discriminator_maps(
     adversarial_stages = [stage for stage in recipe.stages if stage.adversarial]
     if not adversarial_stages or "critic" not in state:
         return None
-    discriminator = build_discriminator(recipe.critic.name, recipe.critic.options).eval()
+    discriminator = load_critic(recipe.critic).eval()
     try:
         discriminator.load_state_dict(state["critic"])
     except RuntimeError as error:
         raise InputError(f"{path} does not hold the critic of its recipe: {error}") from error
     stage = adversarial_stages[-1]
     with torch.no_grad():
-        scores = [discriminator(_discriminator_input(rgb, stage))[0, 0] for rgb in pictures]
+        scores = [
+            discriminator(_discriminator_input(rgb, stage))[0].mean(dim=0) for rgb in pictures
+        ]
     probability = stage.gan_mode == "bce"
     maps = [score.sigmoid() if probability else score for score in scores]
     return DiscriminatorMaps([m.numpy() for m in maps], probability)
