@@ -77,3 +77,13 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, photos: Path) -> None:
         train("smoke", photos, run=tmp_path, resume=True)
     with pytest.raises(InputError, match="nothing"):
         train("smoke", tmp_path / "nothing", run=tmp_path / "run")
+
+
+def test_a_run_by_minutes_has_no_total_of_images(tmp_path: Path, photos: Path) -> None:
+    totals: set[int | None] = set()
+    train(
+        "smoke", photos, run=tmp_path / "run", minutes=1e-4, settings={"monitor.grid": 0},
+        progress=lambda _done, total: totals.add(total),
+    )  # fmt: skip
+    assert totals == {None}
+    assert checkpoint.load(tmp_path / "run" / "checkpoint.pt")[0].step == 2

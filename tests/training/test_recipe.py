@@ -18,7 +18,7 @@ from photochrom.training.recipe.number_types import Range
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.schema import table_keys
 from photochrom.training.recipe.stage import Losses
-from photochrom.training.recipe.toml import from_table, load_recipe, to_table
+from photochrom.training.recipe.toml import from_table, load_recipe, to_table, with_minutes
 
 RECIPES = sorted(recipe_names())
 
@@ -215,3 +215,33 @@ def test_missing_and_broken_files_are_refused_by_name(tmp_path: Path) -> None:
         load_recipe(write(tmp_path, "a = = b"))
     with pytest.raises(RecipeError, match="lacks stages"):
         load_recipe(write(tmp_path, "[data]\nsources = []\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "minutes"),
+    [
+        ("photochrom-base", [], {"regression": 2.07, "regression-all": 3.06, "finish-192": 1.98,
+                                 "finish-224": 1.89}),
+        ("smoke", [], {"regression": 6.0, "finish": 3.0}),
+        ("smoke", ["stages.0.minutes_share=0.2", "stages.1.minutes_share=0.1"],
+         {"regression": 6.0, "finish": 3.0}),
+        ("nogan", ["rounds=2"], {"generator": 4.5, "critic-1": 1.125, "gan-1": 1.125,
+                                 "critic-2": 1.125, "gan-2": 1.125}),
+        ("smoke", ["rounds=2", "stages.1.repeated=true"],
+         {"regression": 4.5, "finish-1": 2.25, "finish-2": 2.25}),
+        ("smoke", ["stages.0.minutes=2", "stages.1.minutes=1"], {"regression": 6.0, "finish": 3.0}),
+    ],
+)  # fmt: skip
+def test_minutes_are_shared_out_among_the_stages(
+    name: str, changes: list[str], minutes: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHOTOCHROM_DATA", "photos")
+    recipe = load_recipe(recipe_path(name), with_minutes(changes, 9.0))
+    assert {stage.name: stage.minutes for stage in recipe.stages} == pytest.approx(minutes)
+    assert all(stage.images == stage.share == 0 for stage in recipe.stages)
+    assert from_table(to_table(recipe)) == recipe
+
+
+def test_minutes_are_not_shared_out_among_different_units() -> None:
+    with pytest.raises(RecipeError, match=r"budget_minutes is 9\.0.*different units"):
+        load_recipe(recipe_path("smoke"), with_minutes(["stages.0.minutes=5"], 9.0))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -21,10 +23,11 @@ from photochrom.training import checkpoint, loop
 from photochrom.training.checkpoint import Position
 from photochrom.training.interrupts import TrainingStopped
 from photochrom.training.loop import Trainer
+from photochrom.training.optimizers import lr_share
 from photochrom.training.recipe.builtin import recipe_path
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.stage import Stage
-from photochrom.training.recipe.toml import load_recipe
+from photochrom.training.recipe.toml import load_recipe, with_minutes
 from photochrom.training.reports.run_log import ScalarLog, seconds_left
 from photochrom.training.step import StageStep
 
@@ -115,6 +118,33 @@ def test_a_stopped_run_resumes_to_the_same_losses(
     assert stopped.value.signal == number
     assert signal.getsignal(number) is before
     assert read_losses(resume(smoke(photos), tmp_path)) == undisturbed_losses
+
+
+def test_a_run_by_minutes_stretches_its_stages_over_them_and_resumes_to_the_same_losses(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock on which each step takes a second."""
+    clock = itertools.count()
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    recipe = load_recipe(
+        SMOKE, with_minutes([f"data.sources=['{photos}']", "monitor.grid=0"], 9 / 60)
+    )
+    make_trainer(recipe, tmp_path / "whole").run(lambda *_: None)
+    with pytest.raises(TrainingStopped):
+        make_trainer(recipe, tmp_path / "parts").run(
+            at_step(5, lambda: signal.raise_signal(signal.SIGTERM))
+        )
+    assert checkpoint.load(tmp_path / "parts" / "checkpoint.pt")[0].stage_seconds == 5
+    rows = read_losses(resume(recipe, tmp_path / "parts"))
+    assert rows == read_losses(tmp_path / "whole")
+    assert [(row["step"], row["stage"]) for row in rows] == [
+        ("3", "regression"), ("6", "regression"), ("9", "finish"),
+    ]  # fmt: skip
+    # The last of each stage's steps, by the share of the stage that was over before it.
+    peaks, shares = (1e-3, 1e-3, 3e-4), (2 / 6, 5 / 6, 2 / 3)
+    for row, stage, peak, share in zip(rows, (0, 0, 1), peaks, shares, strict=True):
+        rate = peak * lr_share(recipe.stages[stage], share)
+        assert float(row["lr"]) == pytest.approx(rate, rel=1e-4)
 
 
 def test_a_killed_run_resumes_to_the_same_losses(

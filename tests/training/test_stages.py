@@ -18,7 +18,7 @@ import pytest
 import torch
 from fixtures.training import drawn_folder
 
-from photochrom.cli import FAILED, OK, main
+from photochrom.cli import FAILED, OK, USAGE, main
 from photochrom.color.bins import ColorBins
 from photochrom.errors import InputError, RecipeError
 from photochrom.training.data import bin_prior as prior
@@ -299,6 +299,22 @@ def test_own_photos_are_not_called_the_recipes(
     mine = ["--set", "export.training_data=my album"]
     assert main(["train", "photochrom-base", "--data", photos, *mine]) == OK
     assert training_data == ["", "my album"]
+
+
+def test_minutes_take_the_place_of_the_recipes_lengths(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: list[list[float]] = []
+
+    def fake_train(recipe: Recipe, *_rest: object) -> int:
+        lengths.append([stage.minutes for stage in recipe.stages])
+        return OK
+
+    monkeypatch.setattr(importlib.import_module("photochrom.cli.train"), "_train", fake_train)
+    run = ["train", "smoke", "--data", str(folder / "photos")]
+    assert main([*run, "--minutes", "1.5"]) == OK
+    assert lengths == [pytest.approx([1.0, 0.5])]
+    assert main([*run, "--minutes", "0"]) == USAGE
 
 
 def test_own_photos_may_lie_in_a_folder_of_any_name(

@@ -53,6 +53,7 @@ def train(
     *,
     run: str | os.PathLike[str] | None = None,
     settings: Mapping[str, object] = _NOTHING,
+    minutes: float | None = None,
     resume: bool = False,
     threads: int | None = None,
     progress: bool | Progress = False,
@@ -70,6 +71,7 @@ def train(
             or several of them.
         run: Folder of the run; None: `runs/NAME` of the recipe.
         settings: Values in place of the recipe's, by key: `{"stages.0.minutes": 5}`.
+        minutes: Train for so long in place of the recipe's lengths: its stages stretch over it.
         resume: Go on from the run's checkpoint.
         threads: Of the processor; None: all.
         progress: Called with the numbers of images that were seen and that will be (None where the
@@ -94,10 +96,16 @@ def train(
         from photochrom.training.interrupts import TrainingStopped
         from photochrom.training.loop import open_run
         from photochrom.training.recipe.builtin import recipe_path
-        from photochrom.training.recipe.toml import load_recipe, override, with_sources
+        from photochrom.training.recipe.toml import (
+            load_recipe,
+            override,
+            with_minutes,
+            with_sources,
+        )
     sources = [data] if isinstance(data, (str, os.PathLike)) else data
     overrides = [override(key, value) for key, value in settings.items()]
-    loaded = load_recipe(recipe_path(recipe), with_sources(overrides, sources))
+    changes = with_minutes(with_sources(overrides, sources), minutes)
+    loaded = load_recipe(recipe_path(recipe), changes)
     folder = Path("runs") / loaded.name if run is None else Path(run)
     trainer = open_run(loaded, folder, report, resume=resume, threads=threads)
     by_time = any(stage.minutes for stage in loaded.stages)

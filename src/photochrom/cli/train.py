@@ -38,6 +38,12 @@ _LINE_EVERY_S = 60.0
     "--set", "overrides", metavar="KEY=VALUE", multiple=True,
     help="Change one value of the recipe, e.g. stages.0.minutes=5. Can be given again.",
 )  # fmt: skip
+@click.option(
+    "--minutes", type=click.FloatRange(min=0, min_open=True),
+    help="Train for so long in place of the recipe's lengths: its stages and their learning rates "
+    "stretch over it. Reading photos and validation come on top; --resume wants it again.  "
+    "[default: as the recipe has it]",
+)  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
 @click.option(
     "--threads", type=click.IntRange(min=1), help="Processor threads.  [default: all cores]"
@@ -56,6 +62,7 @@ def train(
     data: tuple[Path, ...],
     run: Path | None,
     overrides: tuple[str, ...],
+    minutes: float | None,
     resume: bool,
     threads: int | None,
     show_list: bool,
@@ -78,8 +85,9 @@ def train(
     if recipe is None:
         raise click.UsageError("which RECIPE? --list shows those that come with photochrom")
     with requires_extra("train", "training"):
-        from photochrom.training.recipe.toml import load_recipe, with_sources
-    loaded = load_recipe(recipe_path(recipe), with_sources(overrides, data))
+        from photochrom.training.recipe.toml import load_recipe, with_minutes, with_sources
+    changes = with_minutes(with_sources(overrides, data), minutes)
+    loaded = load_recipe(recipe_path(recipe), changes)
     if prior is not None:
         return _count_bins(loaded, prior)
     return _train(loaded, run or Path("runs") / loaded.name, resume, threads)

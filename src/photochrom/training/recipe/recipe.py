@@ -174,6 +174,10 @@ class Recipe:
     precision: Precision = "auto"
     budget_images: PositiveInt = 100_000
     """What the stages' shares are shares of: one number makes recipes comparable."""
+    budget_minutes: NonNegativeFloat = 0.0
+    """Length of all stages together in minutes of training, in place of what each of them has;
+    their learning rates stretch over it. Reading photos, validation and saving come on top. 0: the
+    stages' own lengths."""
     rounds: Annotated[int, Range(1, 99)] = 1
     """How often the repeated stages are gone through; their shares are divided by it."""
     vgg_weights: str = VGG19

@@ -84,6 +84,9 @@ class Stage:
     """length in minutes of training; or"""
     share: Share = 0.0
     """length as a share of the recipe's budget_images. Exactly one of the three is set."""
+    minutes_share: Share = 0.0
+    """Share of the recipe's budget_minutes, where that is set; 0: share, or the stage's part of the
+    images or minutes of all stages. Images of some stages take longer than those of others."""
     repeated: bool = False
     """Whether the stage is one of those that the recipe's rounds repeat."""
     crop: PositiveInt = 128

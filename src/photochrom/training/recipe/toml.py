@@ -30,6 +30,7 @@ _FILE_KEYS = frozenset(
 )
 _LENGTHS = ("stages.images", "stages.minutes", "stages.share")
 _BUDGET = "budget_images"
+_BUDGET_TIME = "budget_minutes"
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -43,7 +44,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         that the file has, also in another of images, minutes and share; two that are given to
         one stage contradict each other.
     Raises RecipeError for a missing file, broken TOML, unknown keys, wrong types, values out of
-    range, and for a budget or rounds in which no stage has a part.
+    range, for a budget or rounds in which no stage has a part, and for a budget of minutes that
+    cannot be shared out.
     """
     table = rename_old_keys(read_table(path))
     budget = _BUDGET in table and not _has_shares(table)
@@ -62,7 +64,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
             f"rounds is {recipe.rounds}, and no stage is repeated: set repeated = true in the "
             "stages that the rounds go through, or leave rounds out"
         )
-    return _lengths_in_images(_resolve(recipe, path.parent.resolve()))
+    return _fix_lengths(_resolve(recipe, path.parent.resolve()))
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -79,6 +81,11 @@ def override(key: str, value: object) -> str:
         value = os.fspath(value)
     # JSON's escapes of what is beyond 16 bits are none of TOML's.
     return f"{key}={json.dumps(value, ensure_ascii=False)}"
+
+
+def with_minutes(overrides: Sequence[str], minutes: float | None) -> tuple[str, ...]:
+    """Overrides that give all stages together so many minutes of training; None: as they are."""
+    return tuple(overrides) if minutes is None else (*overrides, override(_BUDGET_TIME, minutes))
 
 
 def with_sources(
@@ -199,20 +206,58 @@ def _resolve(recipe: Recipe, folder: Path) -> Recipe:
     )
 
 
-def _lengths_in_images(recipe: Recipe) -> Recipe:
-    """The recipe with its rounds written out and its stages' shares as images.
+def _fix_lengths(recipe: Recipe) -> Recipe:
+    """The recipe with its rounds written out, and its stages' shares as images or minutes.
 
     What was read from a file is a plan for any budget; what a run and its checkpoint hold is this.
     """
+    if recipe.budget_minutes:
+        recipe = _share_out_minutes(recipe)
     stages: list[Stage] = []
     for stage, round_number in _stages_by_round(recipe):
-        share = stage.share / recipe.rounds if stage.repeated else stage.share
-        images = max(1, round(share * recipe.budget_images)) if share else stage.images
-        name = (
-            f"{stage.name}-{round_number}" if stage.repeated and recipe.rounds > 1 else stage.name
+        rounds = recipe.rounds if stage.repeated else 1
+        images, minutes = stage.images, stage.minutes
+        if recipe.budget_minutes:
+            images, minutes = 0, stage.minutes_share / rounds * recipe.budget_minutes
+        elif stage.share:
+            images = max(1, round(stage.share / rounds * recipe.budget_images))
+        stages.append(
+            dataclasses.replace(
+                stage,
+                name=f"{stage.name}-{round_number}" if rounds > 1 else stage.name,
+                images=images,
+                minutes=minutes,
+                share=0.0,
+                minutes_share=0.0,
+            )
         )
-        stages.append(dataclasses.replace(stage, name=name, images=images, share=0.0))
     return dataclasses.replace(recipe, stages=tuple(stages))
+
+
+def _share_out_minutes(recipe: Recipe) -> Recipe:
+    """The recipe with the part that each stage, in all its rounds, has of budget_minutes as its
+    minutes_share; their sum is 1.
+
+    Raises RecipeError for stages whose lengths cannot be compared.
+    """
+    for unit in ("minutes_share", "share", "images", "minutes"):
+        lengths = [float(getattr(stage, unit)) for stage in recipe.stages]
+        if all(lengths):
+            break
+    else:
+        raise RecipeError(
+            f"budget_minutes is {recipe.budget_minutes}, and the stages' lengths are in different "
+            "units, so that it cannot be shared out; set minutes_share in all of them, or leave "
+            "budget_minutes out"
+        )
+    if unit in ("images", "minutes"):  # those of one round
+        repeats = [recipe.rounds if stage.repeated else 1 for stage in recipe.stages]
+        lengths = [length * count for length, count in zip(lengths, repeats, strict=True)]
+    stages = tuple(
+        dataclasses.replace(stage, minutes_share=length / sum(lengths))
+        for stage, length in zip(recipe.stages, lengths, strict=True)
+    )
+    return dataclasses.replace(recipe, stages=stages)
 
 
 def _stages_by_round(recipe: Recipe) -> Iterator[tuple[Stage, int]]:
