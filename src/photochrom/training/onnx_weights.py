@@ -97,7 +97,7 @@ def _as_int8(
 ) -> tuple[Sequence[TensorProto], Sequence[NodeProto]]:
     """As `_as_fp16`. Not by DequantizeLinear: some engines would repeat that for each picture."""
     scale = _best_scale(weights, axis)
-    whole = numpy_helper.from_array(_rounded(weights, scale).astype(np.int8), name + ONNX_INT8)
+    whole = numpy_helper.from_array(_quantize(weights, scale).astype(np.int8), name + ONNX_INT8)
     scales = numpy_helper.from_array(scale, name + ONNX_SCALE)
     cast = helper.make_node("Cast", [whole.name], [f"{name}.widened"], to=TensorProto.FLOAT)
     times = helper.make_node("Mul", [f"{name}.widened", scales.name], [name])
@@ -113,11 +113,11 @@ def _best_scale(weights: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     least = np.full_like(largest, np.inf)
     for share in _CLIPPINGS:
         scale = largest * share / _INT8_TOP
-        error = np.square(_rounded(weights, scale) * scale - weights).sum(others, keepdims=True)
+        error = np.square(_quantize(weights, scale) * scale - weights).sum(others, keepdims=True)
         best, least = np.where(error < least, scale, best), np.minimum(error, least)
     return best
 
 
-def _rounded(weights: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.float32]:
+def _quantize(weights: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.float32]:
     rounded: NDArray[np.float32] = np.clip(np.rint(weights / scale), -_INT8_TOP, _INT8_TOP)
     return rounded
