@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import dataclasses
 import inspect
 import itertools
 import re
@@ -24,11 +23,10 @@ from photochrom.engine import find
 from photochrom.engine.card import ModelCard, read_card
 from photochrom.evaluation.metric_table import METRICS
 from photochrom.imageio import FORMATS, UNREAD_FORMATS
+from photochrom.tables import Key, Range, is_table, table_keys
 from photochrom.training.recipe import builtin as shipped
-from photochrom.training.recipe.number_types import UNBOUNDED, Range
+from photochrom.training.recipe.number_types import UNBOUNDED
 from photochrom.training.recipe.recipe import NetRecipe, Recipe
-from photochrom.training.recipe.schema import Key, table_keys
-from photochrom.training.recipe.stage import Losses
 from photochrom.web import settings as web_settings
 
 DOCS = Path(__file__).parent
@@ -234,8 +232,7 @@ def inner_table(kind: Any) -> tuple[type | None, bool]:
     arguments = get_args(kind)
     is_list = get_origin(kind) is tuple
     inner = arguments[0] if is_list else kind
-    is_table = isinstance(inner, type) and (dataclasses.is_dataclass(inner) or inner is Losses)
-    return (inner, is_list) if is_table else (None, False)
+    return (inner, is_list) if is_table(inner) else (None, False)
 
 
 def key_type(kind: Any) -> tuple[str, str]:

@@ -27,15 +27,21 @@ def test_whole_numbers_are_metrics_too() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (card_with(color="red"), "unknown keys color; known are name, version"),
+        (
+            card_with(color="red"),
+            "unknown key color of the model card; known keys here: name, version",
+        ),
         (card_with(licence=None), "lacks licence"),
-        (card_with(size="256"), "size is '256', but should be int"),
-        (card_with(parameters=True), "parameters is True"),
-        (card_with(metrics={"psnr": "high"}), "metrics.psnr is 'high'"),
+        (card_with(size="256"), "size of the model card must be int, got '256'"),
+        (card_with(parameters=True), "parameters of the model card must be int, got True"),
+        (
+            card_with(metrics={"psnr": "high"}),
+            "metrics.psnr of the model card must be float, got 'high'",
+        ),
         (card_with(size=16), "size 16 and multiple 32"),
         (card_with(chroma_gain=-1.0), "chroma_gain -1.0"),
         ("{", "not JSON"),
-        ("[]", "a JSON list"),
+        ("[]", "the model card must be a table, got []"),
     ],
 )
 def test_an_odd_card_is_refused(text: str, message: str) -> None:

@@ -146,7 +146,7 @@ def test_a_card_is_read_without_an_engine(tiny: Path) -> None:
 
 def test_a_card_with_an_unknown_key_stops_the_model(tmp_path: Path) -> None:
     path = tiny_model(tmp_path / "odd.onnx", card_text=card_with(color="red"))
-    with pytest.raises(ModelError, match=r"odd\.onnx: the model card has unknown keys color"):
+    with pytest.raises(ModelError, match=r"odd\.onnx: unknown key color of the model card"):
         load(path)
 
 

@@ -11,9 +11,9 @@ from fixtures.training import drawn_folder, read_losses
 from torch import Tensor
 
 from photochrom.errors import RecipeError
+from photochrom.tables import Range
 from photochrom.training.loop import Trainer
 from photochrom.training.losses.terms import LOSSES, Loss, LossNumber
-from photochrom.training.recipe.number_types import Range
 from photochrom.training.recipe.stage import Losses
 from photochrom.training.recipe.toml import from_table, load_recipe, to_table
 

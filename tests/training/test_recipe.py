@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import typing
 from collections.abc import Iterator
@@ -13,10 +12,9 @@ import pytest
 import torch
 
 from photochrom.errors import RecipeError
+from photochrom.tables import Range, is_table, table_keys
 from photochrom.training.recipe.builtin import recipe_names, recipe_path
-from photochrom.training.recipe.number_types import Range
 from photochrom.training.recipe.recipe import Recipe
-from photochrom.training.recipe.schema import table_keys
 from photochrom.training.recipe.stage import Losses
 from photochrom.training.recipe.toml import from_table, load_recipe, to_table, with_minutes
 
@@ -84,7 +82,7 @@ def numbers(kind: type) -> Iterator[tuple[str, Any, Any]]:
     for name, key in table_keys(kind).items():
         is_list = typing.get_origin(key.kind) is tuple
         inner = typing.get_args(key.kind)[0] if is_list else key.kind
-        if dataclasses.is_dataclass(inner) or inner is Losses:
+        if is_table(inner):
             yield from ((f"{name}.{n}", *rest) for n, *rest in numbers(typing.cast(type, inner)))
             continue
         number = typing.get_args(inner)[0] if typing.get_origin(inner) is Annotated else inner
@@ -159,7 +157,9 @@ def test_set_changes_one_value(tmp_path: Path) -> None:
         ("stages.0.losses.l1=0", "all losses of a stage are 0"),
         ("stages.0.losses.l2=-1", "stages.0.losses.l2 must be between 0"),
         ("stages.0.losses.lambda_l1=1", "losses.l1 and losses.lambda_l1 are the same loss"),
-        ("stages.0.losses.l3=1", "unknown key .stages.0.losses.l3.; known keys here: l1, l1_beta"),
+        ("stages.0.losses.l3=1", "unknown key stages.0.losses.l3; known keys here: l1, l1_beta"),
+        ("net.options=5", "net.options must be a table, got 5"),
+        ("net.options.gates=[1]", "net.options.gates must be int or float or bool or str, got"),
         ("nonsense", "key=value"),
         ("stages.0.batch=0", "stages.0.batch must be between 1"),
         ("stages.0.lr=nan", "stages.0.lr must be between 0"),

@@ -6,13 +6,20 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from photochrom import __version__
 from photochrom.errors import ModelError
+from photochrom.tables import Source, build
 
 CARD_KEY = "photochrom.card"
 """Key of the card among the ``metadata_props`` of the ONNX file."""
+
+_SOURCE = Source(
+    "the model card",
+    ModelError,
+    place="{} of the model card".format,
+    advice="export the model again, with this version of photochrom",
+)
 
 # Field numbers and wire types of onnx.proto (ModelProto, StringStringEntryProto) and of the
 # protocol buffer encoding.
@@ -77,42 +84,7 @@ class ModelCard:
             raise ModelError(
                 f"the model card is not JSON ({error}); export the model again"
             ) from None
-        if not isinstance(values, dict):
-            raise ModelError(
-                f"the model card is a JSON {type(values).__name__}, not an object; "
-                "export the model again"
-            )
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - set(fields))
-        if unknown:
-            raise ModelError(
-                f"the model card has unknown keys {', '.join(unknown)}; known are "
-                f"{', '.join(fields)}; the model was made for another version of photochrom"
-            )
-        required = [n for n, f in fields.items() if f.default is dataclasses.MISSING]
-        missing = [name for name in required if name not in values]
-        if missing:
-            raise ModelError(f"the model card lacks {', '.join(missing)}; export the model again")
-        return cls(
-            **{n: _field_value(n, str(fields[n].type), value) for n, value in values.items()}
-        )
-
-
-def _field_value(name: str, kind: str, value: Any) -> Any:
-    """The value as the field's type; ModelError where it is something else."""
-    if kind == "str" and isinstance(value, str):
-        return value
-    if kind == "int" and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if kind == "float" and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    if kind == "dict[str, float]" and isinstance(value, dict):
-        return {
-            key: _field_value(f"{name}.{key}", "float", number) for key, number in value.items()
-        }
-    raise ModelError(
-        f"the model card's {name} is {value!r}, but should be {kind}; export the model again"
-    )
+        return build(cls, values, _SOURCE)
 
 
 def read_card(onnx_file: bytes, source: str) -> ModelCard:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
-import sys
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,18 +13,15 @@ from flask import Flask, current_app
 
 from photochrom.engine import DEFAULT_MODEL, FILM_MODEL
 from photochrom.folders import studio_dir
+from photochrom.tables import Source, read_toml, read_values, table_keys
 from photochrom.web.errors import SettingsError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 PREFIX = "PHOTOCHROM_WEB_"
 """Before the name of a setting in the environment."""
 CONFIG = PREFIX + "CONFIG"
 """The environment variable that names the TOML file."""
 _KEY = "STUDIO"
+_SOURCE = Source("the settings", SettingsError, key="setting")
 _RATE = re.compile(r"[1-9][0-9]* per (second|minute|hour|day)")
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _MINIMA = {
@@ -135,16 +129,9 @@ def load_settings(
     environ = os.environ if environ is None else environ
     if config is None and environ.get(CONFIG):
         config = Path(environ[CONFIG])
-    values: dict[str, Any] = {} if config is None else _from_file(config)
-    kinds = typing.get_type_hints(WebSettings)
-    for variable, text in environ.items():
-        if variable.startswith(PREFIX) and variable != CONFIG:
-            name = variable.removeprefix(PREFIX).lower()
-            _check_setting_name(name, variable)
-            values[name] = _convert_text(kinds[name], text, variable)
-    for name, value in (overrides or {}).items():
-        _check_setting_name(name, name)
-        values[name] = value
+    values = {} if config is None else _from_file(config)
+    values |= _from_environment(environ)
+    values |= read_values(WebSettings, overrides or {}, _SOURCE)
     return WebSettings(**values)
 
 
@@ -160,59 +147,42 @@ def current_settings() -> WebSettings:
 
 
 def _from_file(path: Path) -> dict[str, Any]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"cannot read the settings {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+    table = read_toml(path, "the settings", SettingsError)
     unknown = sorted(set(table) - {"web"})
     if unknown or not isinstance(table.get("web", {}), dict):
         raise SettingsError(f"{path}: settings stand in one table [web], got {unknown or 'web'}")
-    kinds = typing.get_type_hints(WebSettings)
-    values = {}
-    for name, value in table.get("web", {}).items():
-        _check_setting_name(name, f"{path}: web.{name}")
-        values[name] = _convert_toml(kinds[name], value, f"{path}: web.{name}")
-        if name == "data_dir":
-            values[name] = path.parent / Path(value).expanduser()
+    source = _SOURCE._replace(place=lambda name: f"{path}: web.{name}")
+    values = read_values(WebSettings, table.get("web", {}), source)
+    if "data_dir" in values:
+        values["data_dir"] = path.parent / values["data_dir"].expanduser()
     return values
 
 
-def _check_setting_name(name: str, where: str) -> None:
-    names = [field.name for field in dataclasses.fields(WebSettings)]
-    if name not in names:
-        raise SettingsError(f"unknown setting {where}; known settings: {', '.join(names)}")
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    keys = table_keys(WebSettings)
+    table = {}
+    for variable, text in environ.items():
+        if variable.startswith(PREFIX) and variable != CONFIG:
+            name = variable.removeprefix(PREFIX).lower()
+            table[name] = _toml_value(keys[name].kind, text, variable) if name in keys else text
+    source = _SOURCE._replace(place=lambda name: PREFIX + name.upper())
+    return read_values(WebSettings, table, source)
 
 
-def _convert_toml(kind: Any, value: Any, where: str) -> Any:
-    """A TOML value as the setting's type."""
-    toml_type: type[Any] = {Path: str, bool: bool, int: int, str: str}.get(kind, list)
-    entries = value if isinstance(value, list) else []
-    if type(value) is not toml_type or not all(isinstance(entry, str) for entry in entries):
-        name = "list of strings" if toml_type is list else toml_type.__name__
-        raise SettingsError(f"{where} must be {name}, got {value!r}")
-    if kind is Path:
-        return Path(value)
-    return tuple(value) if toml_type is list else value
-
-
-def _convert_text(kind: Any, text: str, where: str) -> Any:
-    """An environment variable as the setting's type."""
+def _toml_value(kind: Any, text: str, variable: str) -> Any:
+    """An environment variable as a TOML file would have it."""
     if kind is bool:
         if text.lower() not in (*_YES, *_NO):
-            raise SettingsError(f"{where} must be 1 or 0, got {text!r}")
+            raise SettingsError(f"{variable} must be 1 or 0, got {text!r}")
         return text.lower() in _YES
     if kind is int:
         try:
             return int(text)
         except ValueError:
-            raise SettingsError(f"{where} must be a whole number, got {text!r}") from None
-    if kind is Path:
-        return Path(text)
-    if kind is str:
+            raise SettingsError(f"{variable} must be a whole number, got {text!r}") from None
+    if kind in (str, Path):
         return text
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _check(settings: WebSettings) -> None:

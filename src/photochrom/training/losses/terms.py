@@ -19,8 +19,9 @@ from torch import Tensor
 from photochrom.color.bins import ColorBins
 from photochrom.color.colorfulness import colorfulness
 from photochrom.nets.contract import AB_SCALE
+from photochrom.tables import Range
 from photochrom.training.losses.gan import GanLoss
-from photochrom.training.recipe.number_types import UNBOUNDED, Range
+from photochrom.training.recipe.number_types import UNBOUNDED
 
 _L1_UNIT = 5.0
 _COLORFULNESS_UNIT = 10.0

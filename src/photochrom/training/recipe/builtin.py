@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from photochrom.errors import RecipeError
-from photochrom.training.recipe.file import read_table
+from photochrom.tables import read_toml
 
 _FOLDER = Path(__file__).parents[1] / "recipes"
 _ENDING = ".toml"
@@ -59,4 +59,4 @@ def recipe_remarks(name: str) -> list[str]:
 
 def recipe_table(name: str) -> dict[str, Any]:
     """A shipped recipe as it is written in its file, with nothing looked up."""
-    return read_table(recipe_path(name))
+    return read_toml(recipe_path(name), "the recipe", RecipeError)

@@ -6,15 +6,9 @@ values outside of them, and docs/recipes.md shows them.
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
-
-class Range(NamedTuple):
-    """Smallest and largest sensible value of a number, both included."""
-
-    low: float
-    high: float
-
+from photochrom.tables import Range
 
 UNBOUNDED = 1e9
 """A largest value that stands for none: so large is nothing that a recipe counts or weighs."""

@@ -13,11 +13,11 @@ from typing import Annotated, Literal
 
 from photochrom.errors import RecipeError
 from photochrom.pretrained import VGG19
+from photochrom.tables import Range
 from photochrom.training.recipe.number_types import (
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
-    Range,
     Share,
 )
 from photochrom.training.recipe.stage import Stage

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from photochrom.errors import RecipeError
+from photochrom.tables import Key, Range
 from photochrom.training.losses.gan import GanMode
 from photochrom.training.losses.terms import LOSSES, Sees, loss_numbers
 from photochrom.training.recipe.number_types import (
@@ -15,7 +16,6 @@ from photochrom.training.recipe.number_types import (
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
-    Range,
     Share,
 )
 
@@ -47,6 +47,14 @@ class Losses(Mapping[str, float]):
                 raise RecipeError(
                     f"losses.{name} and losses.{other} are the same loss; set one of them 0"
                 )
+
+    @staticmethod
+    def table_keys() -> dict[str, Key]:
+        """The keys of a recipe's table of losses."""
+        return {
+            name: Key(Annotated[float, number.range], False, number.default, number.doc)
+            for name, number in loss_numbers().items()
+        }
 
     def __getitem__(self, name: str) -> float:
         return self._numbers[name]

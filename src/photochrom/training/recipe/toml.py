@@ -13,11 +13,13 @@ from typing import Any
 from photochrom.engine import find
 from photochrom.errors import RecipeError
 from photochrom.pretrained import PRETRAINED
-from photochrom.training.recipe.file import OLD_KEYS, read_table, read_value, rename_old_keys
+from photochrom.tables import Source, build, read_toml, read_toml_value
+from photochrom.training.recipe.old_keys import OLD_KEYS, rename_old_keys
 from photochrom.training.recipe.recipe import Recipe
-from photochrom.training.recipe.schema import build
 from photochrom.training.recipe.stage import Stage
 
+RECIPE = Source("the recipe", RecipeError)
+"""How mistakes of a recipe are named."""
 _FILE_KEYS = frozenset(
     {
         "vgg_weights",
@@ -47,13 +49,13 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     range, for a budget or rounds in which no stage has a part, and for a budget of minutes that
     cannot be shared out.
     """
-    table = rename_old_keys(read_table(path))
+    table = rename_old_keys(read_toml(path, RECIPE.name, RecipeError))
     budget = _BUDGET in table and not _has_shares(table)
     earlier_keys: set[str] = set()
     for override in overrides:
         earlier_keys.add(_set_value(table, override, earlier_keys))
     table.setdefault("name", path.stem)
-    recipe = build(Recipe, table)
+    recipe = build(Recipe, table, RECIPE)
     if (budget or _BUDGET in earlier_keys) and not _has_shares(table):
         raise RecipeError(
             f"{_BUDGET} is {recipe.budget_images}, and no stage has a share of it: set share in "
@@ -72,7 +74,7 @@ def read_recipe(path: Path) -> Recipe:
 
     Raises RecipeError as `load_recipe` does.
     """
-    return from_table({"name": path.stem, **read_table(path)})
+    return from_table({"name": path.stem, **read_toml(path, RECIPE.name, RecipeError)})
 
 
 def override(key: str, value: object) -> str:
@@ -107,7 +109,7 @@ def to_table(recipe: Recipe) -> dict[str, Any]:
 
 def from_table(table: Mapping[str, Any]) -> Recipe:
     """Rebuild a recipe from :func:`to_table`."""
-    return build(Recipe, rename_old_keys(table))
+    return build(Recipe, rename_old_keys(table), RECIPE)
 
 
 def _plain(value: Any) -> Any:
@@ -124,7 +126,7 @@ def _set_value(table: dict[str, Any], override: str, earlier_keys: Set[str]) -> 
     key, equals, text = override.partition("=")
     if not equals:
         raise RecipeError(f"--set wants key=value, got {override!r}")
-    key, value = key.strip(), read_value(text)
+    key, value = key.strip(), read_toml_value(text)
     *path_parts, last = key.split(".")
     plain_key = ".".join(part for part in (*path_parts, last) if not part.isdigit())
     last, value = OLD_KEYS.get(plain_key, last), rename_old_keys(value, plain_key)

@@ -1,43 +1,14 @@
-"""Recipes as plain tables, as they stand in TOML files and in checkpoints."""
+"""What keys of recipes were called before: files and checkpoints that have them are still read."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from photochrom.errors import RecipeError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 OLD_KEYS: Mapping[str, str] = {"stages.losses.colourfulness": "colorfulness"}
 """What keys were called before, dotted and without indices, and what they are called now."""
-
-
-def read_table(path: Path) -> dict[str, Any]:
-    """A recipe as it is written in its file, with nothing looked up.
-
-    Raises RecipeError for a missing file and broken TOML.
-    """
-    try:
-        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is not valid TOML: {error}") from error
-    return table
-
-
-def read_value(text: str) -> Any:
-    """A TOML value; text that is none is taken as a string."""
-    try:
-        return tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def rename_old_keys(value: Any, where: str = "") -> Any:
