@@ -36,7 +36,7 @@ _GRID_QUALITY = 85
 def write_report(run: Path, out: Path, recipe: Mapping[str, Any]) -> Path:
     """Write ``out/report.html`` from the run's tables and last picture grid, and ``out/plots``.
 
-    recipe: as `recipe_file.to_table` gives it. Raises OutputError where it cannot be written.
+    recipe: as `recipe.toml.to_table` gives it. Raises OutputError where it cannot be written.
     """
     curves = read_run(run)
     template = files("photochrom.training.reports").joinpath("run_report.html")
