@@ -14,7 +14,13 @@ import photochrom
 from photochrom.errors import MissingDependencyError, requires_extra
 
 PACKAGE = Path(photochrom.__file__).parent
-OTHER_ADVICE = {"errors.py", "engine/devices.py", "engine/find.py", "imageio/tiff_decoder.py"}
+OTHER_ADVICE = {
+    "errors.py",
+    "engine/devices.py",
+    "engine/find.py",
+    "imageio/tiff_decoder.py",
+    "pretrained/__init__.py",
+}
 """Where something else is to be installed than an extra whose import failed."""
 
 
