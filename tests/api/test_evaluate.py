@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from fixtures.training import drawn_folder
 from photochrom import evaluate
 from photochrom.cli import main
 from photochrom.errors import InputError, ModelError
+from photochrom.evaluation.metric_table import METRICS
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +23,10 @@ def shipped_lpips(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_the_figures_are_those_of_the_command(tmp_path: Path) -> None:
+def test_the_figures_are_those_of_the_command_also_of_a_metric_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METRICS, "more", replace(METRICS["colourfulness"], label="more"))
     photos = drawn_folder(tmp_path / "photos", 4)
     models = [
         tiny_model(tmp_path / "one.onnx"),
@@ -50,6 +55,7 @@ def test_the_figures_are_those_of_the_command(tmp_path: Path) -> None:
                 assert figures[f"{metric}_high"] == estimate["high"]
     assert {frozenset(figures) for figures in table.values()} == {frozenset(table["grey"])}
     assert table["tiny 1.2.3"]["lpips"] > 0
+    assert table["tiny 1.2.3"]["more"] == table["tiny 1.2.3"]["colourfulness"] > 0
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from photochrom import Hint, film, pipeline
 from photochrom.color.luminance import lightness
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError, ModelError, OutputError
+from photochrom.video.io.codecs import CODECS, Codec
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,19 @@ def test_a_part_and_hints_and_stills(tmp_path: Path, old: Path, options: dict[st
     Image.new("RGB", (64, 96), "#2040c0").save(tmp_path / "still.png")
     with_still = next(film(old, stills={0.0: tmp_path / "still.png"}, **options))[1]
     assert (with_still[..., 2].mean() - with_still[..., 0].mean()) > 30
+
+
+def test_a_codec_more_is_one_row(
+    tmp_path: Path, old: Path, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Codec("mpeg4", "is there for a test", lambda crf, *_: {"qscale": str(crf)}, 4, 31)
+    monkeypatch.setitem(CODECS, "mpeg4", row)
+    film(old, tmp_path / "new.mkv", codec="mpeg4", end_s=0.5, **options)
+    with av.open(str(tmp_path / "new.mkv")) as container:
+        assert container.streams.video[0].codec_context.name == "mpeg4"
+    monkeypatch.undo()
+    with pytest.raises(OutputError, match="codec 'mpeg4' is unknown; use one of h264"):
+        film(old, tmp_path / "other.mkv", codec="mpeg4", **options)
 
 
 def test_leaving_early_ends_all_threads(old: Path, options: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from fixtures.web import MakeApp
 from flask import Flask
 from numpy.typing import NDArray
 
+import photochrom
 from photochrom.batch import plan
 from photochrom.cli import main
 from photochrom.imageio import FORMATS, Format, Picture, format_of_name, read, recognize, write
@@ -195,6 +196,19 @@ class TestADummyFormatIsOneRow:
         model = str(tiny_model(tmp_path / "tiny.onnx"))
         assert main(["image", str(tmp_path / "a.dummy"), "--model", model]) == 0
         assert read(tmp_path / "a.color.dummy").format == "Dummy"
+
+    def test_python_reads_colors_and_saves_it(self, tmp_path: Path, data: bytes) -> None:
+        (tmp_path / "a.dummy").write_bytes(data)
+        options: dict[str, Any] = {"model": tiny_model(tmp_path / "tiny.onnx"), "device": "cpu"}
+        for source in (tmp_path / "a.dummy", data):
+            result = photochrom.colorize(source, **options)
+            assert isinstance(result, photochrom.Picture)
+            assert result.format == "Dummy"
+            result.save(tmp_path / "b.dum")
+            assert (tmp_path / "b.dum").read_bytes().startswith(MAGIC)
+            (tmp_path / "b.dum").unlink()
+        photochrom.folder(tmp_path, tmp_path / "new", **options)
+        assert photochrom.read(tmp_path / "new" / "a.dummy").format == "Dummy"
 
     def test_the_studio_takes_keeps_and_sends_it(
         self, app: Flask, settings: WebSettings, data: bytes

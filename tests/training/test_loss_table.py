@@ -10,6 +10,8 @@ from fixtures.docs import load_generator
 from fixtures.training import drawn_folder, read_losses
 from torch import Tensor
 
+import photochrom
+from photochrom.cli import FAILED, main
 from photochrom.errors import RecipeError
 from photochrom.tables import Range
 from photochrom.training.loop import Trainer
@@ -82,6 +84,18 @@ def test_the_recipe_reader_knows_a_new_loss_its_options_and_its_ranges(path: Pat
     ):
         with pytest.raises(RecipeError, match=message):
             load_recipe(path, [f"stages.0.losses.{setting}"])
+
+
+@pytest.mark.usefixtures("row")
+def test_the_command_line_and_python_know_a_new_loss_and_its_range(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = "stages.0.losses.charbonnier must be between 0 and 50, got 51"
+    key, run = "stages.0.losses.charbonnier", tmp_path / "run"
+    assert main(["train", str(path), "--run", str(run), "--set", f"{key}=51"]) == FAILED
+    assert message in capsys.readouterr().err
+    with pytest.raises(RecipeError, match=message):
+        photochrom.train(path, run=run, settings={key: 51})
 
 
 @pytest.mark.slow

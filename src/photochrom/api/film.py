@@ -85,7 +85,7 @@ def film(
         stills: Coloured stills of frames, paths by the seconds of the frames; likewise.
         steady: How far colours follow the motion, 0 (each frame by itself) to 1; None: the default
             of `photochrom film`.
-        codec: "h264", "hevc", "av1", "prores" or "ffv1", of the target; None: h264, which plays
+        codec: Of the target, one that `photochrom film --codec` has; None: h264, which plays
             everywhere.
         crf: Constant quality of the target, smaller is better; None: the codec's own.
         preset: How much time the encoder takes; None: the codec's own.
