@@ -500,9 +500,7 @@ def test_a_film_whose_sound_nothing_holds_says_so(
 ) -> None:
     path = make_film(tmp_path / "film.mkv", Film(frames=6, audio="flac"))
     url = upload_picture(client, path.read_bytes(), "wedding.mkv")
-    monkeypatch.setattr(
-        "photochrom.video.io.passthrough.accepts_stream", lambda _name, _stream: False
-    )
+    monkeypatch.setattr("photochrom.video.io.passthrough.carrying_way", lambda _name, _stream: None)
     color_all(app, settings)
     record = client.get(f"{url}/state").get_json()
     assert record["state"] == "failed"

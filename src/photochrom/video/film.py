@@ -98,6 +98,7 @@ def color_film(
             target,
             start_s=settings.start_s,
             end_s=settings.end_s,
+            last_duration=store.segments[-1].last_duration or None,
             overwrite=settings.overwrite,
             comment=f"In colours by {network.card.signature}",
         )
@@ -228,7 +229,12 @@ class _Job:
         self._end_colors = ab if in_shot else None
         damage = self._session.damage.frames_within(before, pts)
         segment = Segment(
-            self._number, frames, last_pts=pts, restart_pts=buffer.earliest_pts, damage=damage
+            self._number,
+            frames,
+            last_pts=pts,
+            restart_pts=buffer.earliest_pts,
+            last_duration=frame.duration,
+            damage=damage,
         )
         background.submit(partial(file.finish, segment, self._end_colors))
         end_s = self._info.seconds(pts)

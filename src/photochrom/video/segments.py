@@ -53,6 +53,8 @@ class Segment:
     """Where reading begins so that the next segment has the frames before it to warm up with."""
     has_end_colors: bool = False
     """Whether its last frame's colours are kept for the next segment."""
+    last_duration: int = 0
+    """How long its last frame is shown, in the film's unit of time; 0: unknown."""
     damage: tuple[DamagedFrame, ...] = ()
     """Of its frames, those where the film is damaged."""
 

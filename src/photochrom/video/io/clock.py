@@ -12,14 +12,32 @@ from typing import Any
 
 from av.packet import Packet
 
-from photochrom.video.io.container import InputContainer
+from photochrom.video.io.container import InputContainer, timed_streams
 
 _JUMPING_FORMATS = ("mpegts", "mpeg")
 """Formats of recordings, in which a clock may jump."""
 _BACK_S = Fraction(1, 10)
 _AHEAD_S = 10
+_LATEST_START_S = 10
+"""Seconds after which a film's clock is taken for one that began anywhere."""
 _LONGEST_TAIL_S = 1
 """Between the ends of two streams of a recording; one that ends much earlier does not count."""
+
+
+def clock_start_s(source: InputContainer) -> Fraction:
+    """What to take off a film's times so that its clock begins at 0, seconds.
+
+    It is 0 for films whose clock begins at 0 or a little later: what comes late in them is meant.
+    The clock of a recording begins anywhere, and no film begins with so much of nothing.
+    """
+    starts = [
+        stream.start_time * stream.time_base
+        for stream in timed_streams(source)
+        if stream.start_time is not None and stream.time_base and stream.type != "subtitle"
+    ]
+    start_s = max(Fraction(0), min(starts, default=Fraction(0)))
+    recording = source.format.name in _JUMPING_FORMATS
+    return start_s if recording or start_s > _LATEST_START_S else Fraction(0)
 
 
 @dataclass

@@ -59,6 +59,8 @@ class Codec:
     """The container of a segment; NUT has any time base, and no table at the end."""
     tells_aspect: bool = False
     """Whether it tells the shape of the pixels itself, which PyAV cannot make Matroska tell."""
+    captions: bool = False
+    """Whether closed captions of the source's frames go into it."""
     unsupported_containers: tuple[str, ...] = ()
     """Containers into which libav says it could write it, and then does not."""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -106,6 +108,7 @@ CODECS: dict[str, Codec] = {
         presets=X264_PRESETS,
         even_sizes=True,
         tells_aspect=True,
+        captions=True,
     ),
     "hevc": Codec(
         "libx265",

@@ -29,6 +29,8 @@ class SegmentFormat:
     """As the segments count it: `lead_ticks` after the film's first frame is 0."""
     delay: int
     """Frames that the decoder holds back to put them in order."""
+    last_s: Fraction
+    """When the last frame is shown, counted alike."""
 
 
 def inspect_segments(segments: Sequence[Path]) -> SegmentFormat:
@@ -43,6 +45,7 @@ def inspect_segments(segments: Sequence[Path]) -> SegmentFormat:
                 "colour it again without --resume"
             )
         delay = max(delay, another.delay)
+        first = replace(first, last_s=max(first.last_s, another.last_s))
     return replace(first, delay=delay)
 
 
@@ -53,16 +56,18 @@ def _inspect_segment(path: Path) -> tuple[SegmentFormat, tuple[Any, ...]]:
             if stream is None:
                 raise OutputError(f"{path} is no segment of a film; colour it again")
             context = stream.codec_context
-            begin, delay = _start_and_delay(path, container.demux(stream))
-            first = SegmentFormat(_codec_name(stream), begin, delay)
+            begin_s, delay, last_s = _times(path, container.demux(stream))
+            first = SegmentFormat(_codec_name(stream), begin_s, delay, last_s)
             parameters = (context.name, context.width, context.height, context.pix_fmt)
             return first, (*parameters, bytes(context.extradata or b""))
     except (InputError, av.FFmpegError) as error:
         raise OutputError(f"{path} is no whole segment of a film; colour it again") from error
 
 
-def _start_and_delay(path: Path, packets: Iterator[Packet[VideoStream]]) -> tuple[Fraction, int]:
-    """When a segment begins, in seconds, and how many of its frames come before an earlier one."""
+def _times(path: Path, packets: Iterator[Packet[VideoStream]]) -> tuple[Fraction, int, Fraction]:
+    """When a segment begins, in seconds, how many of its frames come before an earlier one, and
+    when its last frame is shown.
+    """
     times: list[int] = []
     delay = 0
     begin: Fraction | None = None
@@ -73,12 +78,13 @@ def _start_and_delay(path: Path, packets: Iterator[Packet[VideoStream]]) -> tupl
             if not packet.is_keyframe:
                 raise OutputError(f"{path} does not begin with a key frame; colour it again")
             begin = packet.pts * packet.time_base
+        base = packet.time_base
         place = bisect(times, packet.pts)
         delay = max(delay, len(times) - place)
         times.insert(place, packet.pts)
     if begin is None:
         raise OutputError(f"{path} has no frames; colour it again")
-    return begin, delay
+    return begin, delay, times[-1] * base
 
 
 def _codec_name(stream: VideoStream) -> str:
@@ -89,14 +95,24 @@ def _codec_name(stream: VideoStream) -> str:
 
 
 def video_packets(
-    segments: Sequence[Path], info: FilmInfo, shift_s: Fraction, delay: int
+    segments: Sequence[Path],
+    info: FilmInfo,
+    shift_s: Fraction,
+    first: SegmentFormat,
+    last_duration: int | None,
 ) -> Iterator[tuple[float, Packet[Any]]]:
     """All segments' packets. Each one's decoding time is the presentation time that comes
-    `delay` frames before its own place in order; the first ones' lie before the film's start.
+    `SegmentFormat.delay` frames before its own place in order; the first ones' lie before the
+    film's start.
+
+    last_duration: of the frame that is shown last, in the film's unit of time; None: the usual.
     """
+    delay = first.delay
+    held: Packet[Any] | None = None
     base = info.time_base
     step = max(1, round(1 / info.nominal_rate / base))
     off = round(shift_s / base) - info.start_pts + lead_ticks(info)
+    end = round(first.last_s / base) - off + (last_duration or step)
     waiting: list[int] = []
     origin: int | None = None
     count, previous = 0, None
@@ -113,6 +129,11 @@ def video_packets(
                 if dts > pts or (previous is not None and dts <= previous):
                     raise OutputError(f"{path}: its frames are out of order; colour it again")
                 packet.time_base = base
-                packet.pts, packet.dts, packet.duration = pts, dts, step
+                packet.pts, packet.dts, packet.duration = pts, dts, min(step, max(1, end - pts))
                 previous, count = dts, count + 1
-                yield float(dts * base), packet
+                if held is not None:
+                    yield float((held.dts or 0) * base), held
+                held = packet
+    if held is not None:  # the film's length is where this one ends
+        held.duration = end - (held.pts or 0)
+        yield float((held.dts or 0) * base), held

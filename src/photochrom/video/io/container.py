@@ -17,6 +17,7 @@ with requires_extra("video", "a film"):
     from av.container import InputContainer
     from av.packet import Packet
     from av.stream import Stream
+    from av.video.frame import VideoFrame
     from av.video.plane import VideoPlane
     from av.video.stream import VideoStream
 
@@ -26,6 +27,7 @@ __all__ = [
     "av",
     "error_text",
     "film_stream",
+    "has_captions",
     "open_container",
     "other_streams",
     "packet_time",
@@ -122,6 +124,11 @@ def packet_time(packet: Packet[Any]) -> int | None:
 def timed_streams(container: InputContainer) -> list[Stream]:
     """The streams that have packets along the film."""
     return [s for s in container.streams if s.type in ("video", "audio", "subtitle")]
+
+
+def has_captions(frame: VideoFrame) -> bool:
+    """Whether closed captions (CEA-608, CEA-708; ATSC A/53) come with a frame."""
+    return frame.side_data.get("A53_CC") is not None
 
 
 def plane_codes(plane: VideoPlane, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from numpy.typing import NDArray
 
 from photochrom.errors import OutputError
@@ -87,7 +87,7 @@ class FilmWriter:
             )
         if frame.luma.dtype != chroma.dtype:
             raise ValueError(f"luma is {frame.luma.dtype}, chroma {chroma.dtype}")
-        picture = VideoFrame(self._width, self._height, self._format)
+        picture = self._picture(frame.captioned)
         rows = 2 if self._rows_doubled else 1
         for plane, codes, repeat in (
             (0, frame.luma, 1),
@@ -104,6 +104,16 @@ class FilmWriter:
             self._mux(picture)
         except (av.FFmpegError, ValueError) as error:
             raise self._write_error(error) from error
+
+    def _picture(self, captioned: VideoFrame | None) -> VideoFrame:
+        """What the planes are written into: a frame with the captions that are to be kept."""
+        upright = not (self.info.rotation or self.info.mirrored)
+        if captioned is None or not (CODECS[self.encoding.codec].captions and upright):
+            return VideoFrame(self._width, self._height, self._format)
+        picture = captioned.reformat(self._width, self._height, self._format)
+        picture.make_writable()
+        picture.pict_type = PictureType.NONE
+        return picture
 
     def close(self) -> None:
         """Encode what the encoder still holds and finish the file. Raises OutputError."""

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 Matrix = Literal["bt601", "bt709"]
@@ -28,11 +29,13 @@ class Frame:
     luma: (H, W) uint8, or uint16 for more than 8 bits: the code values as the file has them, in
         the file's range (8 bits: 16 to 235, or 0 to 255 where `FilmInfo.full_range`).
     duration: in units of `FilmInfo.time_base`, 0 where the file does not say.
+    captioned: the decoded frame, where closed captions (CEA-608, CEA-708) come with it.
     """
 
     pts: int
     luma: NDArray[Any]
     duration: int
+    captioned: VideoFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class FilmInfo:
     primaries, transfer, matrix_code: the file's tags as ITU-T H.273 numbers them, `UNSPECIFIED`
         where it has none. The tags are kept as they are; `matrix` is what is computed with.
     start_pts: of the film's first frame, in `time_base`; seconds count from there.
+    captions: closed captions come with its pictures.
     """
 
     path: Path
@@ -77,6 +81,7 @@ class FilmInfo:
     matrix_code: int = UNSPECIFIED
     start_pts: int = 0
     mirrored: bool = False
+    captions: bool = False
 
     @property
     def nominal_rate(self) -> Fraction:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from av.container import OutputContainer
-from av.stream import Stream
+from av.packet import Packet
 
 from photochrom.atomic import check_target, replacement_file
 from photochrom.errors import OutputError
+from photochrom.video.io.clock import clock_start_s
 from photochrom.video.io.codecs import CODECS
-from photochrom.video.io.concat import SegmentFormat, inspect_segments, video_packets
+from photochrom.video.io.concat import inspect_segments, video_packets
 from photochrom.video.io.container import (
     METADATA_ERRORS,
     InputContainer,
@@ -24,22 +27,25 @@ from photochrom.video.io.container import (
     error_text,
     film_stream,
     open_container,
-    other_streams,
 )
 from photochrom.video.io.encoder import color_tags, container_options, lead_ticks
 from photochrom.video.io.frame import FilmInfo
+from photochrom.video.io.matroska_wave import name_wave_tracks
 from photochrom.video.io.passthrough import (
     StreamDamage,
     TimeRange,
-    accepts_stream,
     check_container,
     container_name,
-    copy_metadata,
-    copy_stream,
-    copyable_metadata,
     cut_chapter,
     other_packets,
 )
+from photochrom.video.io.side_streams import (
+    SideStreams,
+    copy_metadata,
+    copyable_metadata,
+    metadata_options,
+)
+from photochrom.video.io.timecode import shifted_timecode
 
 __all__ = ["check_container", "join_segments"]
 
@@ -51,6 +57,7 @@ def join_segments(
     *,
     start_s: float | None = None,
     end_s: float | None = None,
+    last_duration: int | None = None,
     overwrite: bool = False,
     comment: str | None = None,
 ) -> tuple[str, ...]:
@@ -59,7 +66,9 @@ def join_segments(
     segments: in order of time. Their packets are copied; presentation times stay, decoding times
         are made anew so that they rise throughout.
     start_s, end_s: the part of the film that the segments are, seconds as in `read_frames`; the
-        other streams are cut to it (at packets), and the new film begins at 0. None: times stay.
+        other streams are cut to it (at packets), and the new film begins at 0. None: times stay,
+        but those of a recording whose clock did not begin at 0: the earliest becomes 0.
+    last_duration: how long the last frame is shown, in the film's unit of time; None: the usual.
     info: of the source; of a segment itself where there is nothing else to carry, and the new film
         then begins at 0.
     comment: goes to the film's metadata, behind an earlier comment: who made the colours.
@@ -80,25 +89,34 @@ def join_segments(
     begin_s = info.start_pts * info.time_base
     first_s = begin_s + first.start_s - lead_ticks(info) * info.time_base
     cut = start_s is not None and start_s > 0
-    part = TimeRange(
-        begin_s=first_s if cut else -inf,
-        end_s=inf if end_s is None else float(begin_s) + end_s,
-        shift_s=first_s if cut or info.path in segments else Fraction(0),
-    )
     damage = StreamDamage()
     try:
         with (
             replacement_file(out, overwrite=overwrite) as temporary,
             open_container(info.path) as source,
         ):
+            at_zero = cut or info.path in segments
+            part = TimeRange(
+                begin_s=first_s if cut else -inf,
+                end_s=inf if end_s is None else float(begin_s) + end_s,
+                shift_s=first_s if at_zero else clock_start_s(source),
+            )
+            options = {**container_options(name, info), **metadata_options(name, source.metadata)}
             with av.open(
                 f"file:{temporary}",
                 "w",
                 format=name,
-                container_options=container_options(name, info),
+                container_options=options,
                 metadata_errors=METADATA_ERRORS,
             ) as film:
-                _write(film, segments, info, source, part, name, first, comment, damage)
+                side_streams = SideStreams(film, name, source)
+                join = _Join(film, info, source, part, side_streams)
+                join.write_header(segments, name, first.codec, comment)
+                join.write_packets(
+                    video_packets(segments, info, part.shift_s, first, last_duration), damage
+                )
+            if side_streams.wave_tracks:
+                name_wave_tracks(temporary, side_streams.wave_tracks)
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
     except (av.FFmpegError, ValueError) as error:
@@ -109,46 +127,61 @@ def join_segments(
     return (*notes, *damage.sentences())
 
 
-def _write(
-    film: OutputContainer,
-    segments: Sequence[Path],
-    info: FilmInfo,
-    source: InputContainer,
-    part: TimeRange,
-    name: str,
-    first: SegmentFormat,
-    comment: str | None,
-    damage: StreamDamage,
-) -> None:
-    own = film_stream(source)
-    others = other_streams(source)
-    copies: dict[int, Stream] = {}
-    with open_container(segments[0]) as container:
-        template = film_stream(container)
-        if template is None or own is None:
-            raise OutputError(f"{segments[0]} is no segment of a film; colour it again")
-        video = _video_stream(film, template, info, name, first.codec)
-        copy_metadata(own, video)
-    for stream in others:
-        if accepts_stream(name, stream):
-            copies[stream.index] = copy_stream(film, stream)
-    film.metadata.update(copyable_metadata(source.metadata))
-    if comment:
-        key = next((k for k in film.metadata if k.lower() == "comment"), "comment")
-        earlier = film.metadata.pop(key, "")
-        film.metadata["comment"] = f"{earlier}; {comment}" if earlier else comment
-    film.set_chapters([c for c in (cut_chapter(c, part) for c in source.chapters()) if c])
-    film.start_encoding()
-    wanted = [s for s in others if s.index in copies and s.type != "attachment"]
-    both = heapq.merge(
-        video_packets(segments, info, part.shift_s, first.delay),
-        other_packets(source, wanted, part, damage) if wanted else iter(()),
-        key=lambda timed: timed[0],
-    )
-    for _, packet in both:
-        own_packet = packet.stream.container is source
-        packet.stream = copies[packet.stream_index] if own_packet else video
-        film.mux_one(packet)
+@dataclass
+class _Join:
+    """The new film while it is written."""
+
+    film: OutputContainer
+    info: FilmInfo
+    source: InputContainer
+    part: TimeRange
+    side_streams: SideStreams
+    video: VideoStream = field(init=False)
+
+    def write_header(
+        self, segments: Sequence[Path], name: str, codec: str, comment: str | None
+    ) -> None:
+        own = film_stream(self.source)
+        with open_container(segments[0]) as container:
+            template = film_stream(container)
+            if template is None or own is None:
+                raise OutputError(f"{segments[0]} is no segment of a film; colour it again")
+            self.video = _video_stream(self.film, template, self.info, name, codec)
+        copy_metadata(own, self.video)
+        self.side_streams.add_streams()
+        self._copy_timecode()
+        metadata = self.film.metadata
+        metadata.update(copyable_metadata(self.source.metadata))
+        if comment:
+            key = next((k for k in metadata if k.lower() == "comment"), "comment")
+            earlier = metadata.pop(key, "")
+            metadata["comment"] = f"{earlier}; {comment}" if earlier else comment
+        chapters = (cut_chapter(chapter, self.part) for chapter in self.source.chapters())
+        self.film.set_chapters([chapter for chapter in chapters if chapter])
+        self.film.start_encoding()
+
+    def _copy_timecode(self) -> None:
+        """The film's time code, of its first frame, also where a part of it is written."""
+        text = self.video.metadata.get("timecode") or self.side_streams.timecode
+        if text is None:
+            return
+        if self.part.begin_s != -inf:
+            rate = self.info.nominal_rate
+            begin_s = Fraction(self.part.begin_s) - self.info.start_pts * self.info.time_base
+            text = shifted_timecode(text, round(begin_s * rate), rate)
+        self.video.metadata["timecode"] = text
+
+    def write_packets(
+        self, pictures: Iterable[tuple[float, Packet[Any]]], damage: StreamDamage
+    ) -> None:
+        for packet in self.side_streams.cover_packets():
+            self.film.mux_one(packet)
+        streams = self.side_streams.streams
+        others = other_packets(self.source, streams, self.part, damage) if streams else ()
+        for _, packet in heapq.merge(pictures, others, key=lambda timed: timed[0]):
+            from_source = packet.stream.container is self.source
+            packet.stream = self.side_streams.target_stream(packet) if from_source else self.video
+            self.film.mux_one(packet)
 
 
 def _video_stream(

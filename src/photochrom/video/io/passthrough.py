@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -11,7 +10,6 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
@@ -21,24 +19,26 @@ from photochrom.video.io.codecs import CODECS, CONTAINERS
 from photochrom.video.io.container import (
     InputContainer,
     av,
+    error_text,
     open_container,
     other_streams,
     packet_time,
     readable_packets,
     timed_streams,
 )
-from photochrom.video.io.frame import FilmInfo
+from photochrom.video.io.frame import DEFAULT_RATE, FilmInfo
 from photochrom.video.io.probe import describe_stream
+from photochrom.video.io.side_streams import (
+    SideStreams,
+    carrying_way,
+    copyable_metadata,
+    memory_container,
+)
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
 
 _CONTENT_TYPES = ("audio", "subtitle")
-_CONTAINER_KEYS = {
-    *("major_brand", "minor_version", "compatible_brands", "encoder"),
-    *("duration", "bps", "number_of_frames", "number_of_bytes"),
-}
-"""What a container says of itself; the new one says it anew, of what it holds now."""
 
 
 def check_container(info: FilmInfo, out: str | Path, codec: str) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ def check_container(info: FilmInfo, out: str | Path, codec: str) -> tuple[str, .
     """
     out = Path(out)
     name = container_name(out)
-    with _memory_container(name) as container:
+    with memory_container(name) as container:
         try:
             if name in CODECS[codec].unsupported_containers:
                 raise ValueError
@@ -60,37 +60,59 @@ def check_container(info: FilmInfo, out: str | Path, codec: str) -> tuple[str, .
             raise OutputError(
                 f"cannot write {out}: {name} does not hold {codec}; name a .mkv"
             ) from error
-    notes: list[str] = []
-    silent = name in ("matroska", "webm") and not CODECS[codec].tells_aspect
-    if info.sample_aspect != 1 and silent:
+    with open_container(info.path) as source:
+        others = other_streams(source)
+        refused = [s for s in others if carrying_way(name, s) is None]
+        lost = [describe_stream(s) for s in refused if s.type in _CONTENT_TYPES]
+        if lost:
+            raise OutputError(
+                f"cannot write {out}: {name} does not hold {', '.join(lost)}; {_advice(others)}"
+            )
+        _try_header(source, out, name)
+        notes = [f"{describe_stream(s)} stays behind: {name} does not hold it" for s in refused]
+    return (*_picture_notes(info, name, codec), *notes)
+
+
+def _advice(streams: Sequence[Stream]) -> str:
+    content = [stream for stream in streams if stream.type in _CONTENT_TYPES]
+    for suffix in (".mkv", ".mp4", ".mov"):
+        if all(carrying_way(CONTAINERS[suffix], stream) for stream in content):
+            return f"write to a {suffix}"
+    return "convert those streams first"
+
+
+def _try_header(source: InputContainer, out: Path, name: str) -> None:
+    """Raise OutputError where the container takes each of the streams, but not all together."""
+    with memory_container(name) as film:
+        try:
+            # A stream of pictures, as some containers need one; of a codec that opens at once.
+            film.add_stream("libvpx-vp9" if name == "webm" else "libx264", DEFAULT_RATE)
+            SideStreams(film, name, source).add_streams()
+            film.metadata.update(copyable_metadata(source.metadata))
+            film.start_encoding()
+        except (av.FFmpegError, ValueError) as error:
+            reason = error_text(error) if isinstance(error, av.FFmpegError) else str(error)
+            raise OutputError(
+                f"cannot write {out}: {name} does not hold what {source.name.removeprefix('file:')}"
+                f" carries, all together ({reason}); name a .mkv"
+            ) from error
+
+
+def _picture_notes(info: FilmInfo, name: str, codec: str) -> Iterator[str]:
+    """What of the pictures themselves stays behind."""
+    row = CODECS[codec]
+    if info.sample_aspect != 1 and name in ("matroska", "webm") and not row.tells_aspect:
         telling = " or ".join(other for other, row in CODECS.items() if row.tells_aspect)
-        notes.append(
+        yield (
             f"the shape of the pixels ({info.sample_aspect}) stays behind: {codec} in {name} does "
             f"not tell it; write {telling}, or another container"
         )
-    with open_container(info.path) as source:
-        others = other_streams(source)
-        refused = [s for s in others if not accepts_stream(name, s)]
-        lost = [describe_stream(s) for s in refused if s.type in _CONTENT_TYPES]
-        if lost:
-            better = next(
-                (
-                    suffix
-                    for suffix in (".mkv", ".mp4", ".mov")
-                    if all(
-                        accepts_stream(CONTAINERS[suffix], s)
-                        for s in others
-                        if s.type in _CONTENT_TYPES
-                    )
-                ),
-                None,
-            )
-            advice = f"write to a {better}" if better else "convert those streams first"
-            raise OutputError(
-                f"cannot write {out}: {name} does not hold {', '.join(lost)}; {advice}"
-            )
-        notes.extend(f"{describe_stream(s)} stays behind: {name} does not hold it" for s in refused)
-    return tuple(notes)
+    if info.captions and not row.captions:
+        holding = " or ".join(other for other, row in CODECS.items() if row.captions)
+        yield (
+            f"the closed captions inside the pictures stay behind: {codec} does not hold them; "
+            f"write {holding}"
+        )
 
 
 @dataclass(frozen=True)
@@ -204,40 +226,6 @@ class StreamDamage:
         )
 
 
-def copy_stream(film: OutputContainer, stream: Stream) -> Stream:
-    """A stream of the new film that takes the packets of one of the source's."""
-    copy = film.add_stream_from_template(stream, opaque=True)
-    copy_metadata(stream, copy)
-    return copy
-
-
-def copy_metadata(stream: Stream, copy: Stream) -> None:
-    """Language, title and what the stream is for."""
-    copy.metadata.update(copyable_metadata(stream.metadata))
-    copy.disposition = stream.disposition
-
-
-def copyable_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    """The words that still hold in the new film."""
-    return {
-        key: value
-        for key, value in metadata.items()
-        if key.lower() not in _CONTAINER_KEYS
-        and not key.lower().startswith(("_statistics", "duration-", "bps-", "number_of_"))
-    }
-
-
-def accepts_stream(name: str, stream: Stream) -> bool:
-    """Whether a container holds a stream as it is; tried, with a header into memory."""
-    with _memory_container(name) as container:
-        try:
-            container.add_stream_from_template(stream, opaque=True)
-            container.start_encoding()
-        except (av.FFmpegError, ValueError):
-            return False
-        return True
-
-
 def container_name(out: Path) -> str:
     """Libav's name of the format that a suffix asks for. Raises OutputError for other suffixes."""
     name = CONTAINERS.get(out.suffix.lower())
@@ -247,7 +235,3 @@ def container_name(out: Path) -> str:
             f"written; use one of {', '.join(CONTAINERS)}"
         )
     return name
-
-
-def _memory_container(name: str) -> OutputContainer:
-    return av.open(io.BytesIO(), "w", format=name)

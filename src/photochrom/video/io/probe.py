@@ -16,6 +16,7 @@ from photochrom.video.io.container import (
     av,
     error_text,
     film_stream,
+    has_captions,
     open_container,
     other_streams,
 )
@@ -170,6 +171,7 @@ def _describe_film(
         matrix_code=MATRIX_CODES[matrix] if rgb else int(frame.colorspace) or UNSPECIFIED,
         start_pts=first_pts(frame),
         mirrored=mirrored,
+        captions=any(map(has_captions, frames)),
     )
 
 

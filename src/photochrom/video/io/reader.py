@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError
-from photochrom.video.io.container import VideoStream, av, plane_codes
+from photochrom.video.io.container import VideoStream, av, has_captions, plane_codes
 from photochrom.video.io.damage import DamageLog
 from photochrom.video.io.decoder import DecodedFrame, open_decoder
 from photochrom.video.io.frame import FilmInfo, Frame
@@ -47,7 +47,8 @@ def read_frames(
         info, start_s=start_s, end_s=end_s, deinterlace=deinterlace, damage=damage
     )
     for pts, frame, *_ in frames:
-        yield Frame(pts, luma_plane(frame, info), max(0, frame.duration or 0))
+        captioned = frame if has_captions(frame) else None
+        yield Frame(pts, luma_plane(frame, info), max(0, frame.duration or 0), captioned)
 
 
 def decoded_frames(
