@@ -111,3 +111,16 @@ def test_shown_commands_have_the_options_that_they_need(page: Path) -> None:
 
 def test_the_readme_stays_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 150
+
+
+def test_the_architecture_names_every_room_and_only_files_that_there_are() -> None:
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    rooms = set(re.findall(r"^\| `(\w+)/?` \|", page, re.MULTILINE))
+    package = ROOT / "src" / "photochrom"
+    there = {path.stem for path in package.iterdir() if not path.name.startswith(("__", "py."))}
+    assert there == rooms
+    files = {path.name for path in (*package.rglob("*.py"), *package.rglob("*.js"))}
+    files |= {path.name for path in (ROOT / "tests").rglob("*.py")} | {"pyproject.toml"}
+    named = re.findall(r"`(?:[\w/]+/)?(\w+\.(?:py|js|toml))`", page)
+    assert len(named) > 30
+    assert not set(named) - files

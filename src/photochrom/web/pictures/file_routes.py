@@ -13,7 +13,7 @@ from photochrom.web.errors import NotFound
 from photochrom.web.i18n import _
 from photochrom.web.pictures.downloads import playable_film, result_file
 from photochrom.web.pictures.library import get_photo, get_picture
-from photochrom.web.pictures.live_preview import preview_variant
+from photochrom.web.pictures.live_preview import preview_response, preview_variant
 from photochrom.web.pictures.share_links import open_link
 from photochrom.web.storage import current_storage
 
@@ -106,13 +106,6 @@ def shared_file(token: str) -> AnyResponse:
     picture, _link = open_link(token)
     path = current_storage().preview(picture.id, picture.done_revision)
     return _file_response(path, "image/jpeg")
-
-
-def preview_response(data: bytes) -> Response:
-    """A picture made for this request alone."""
-    response = Response(data, mimetype="image/jpeg")
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
 
 
 def _file_response(path: Path, media_type: str, *, keep: bool = False) -> Response:

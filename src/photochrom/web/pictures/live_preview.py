@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from flask import current_app
+from flask import Response, current_app
 from numpy.typing import NDArray
 
 from photochrom.engine import Network, load, local_model
@@ -132,6 +132,13 @@ def preview_variant(user: User, picture_id: str, number: int) -> bytes:
         raise NotFound(_("There is no such version."))
     edit = Edit.from_picture(picture, variant=number)
     return encode_jpeg(current_previewer().colorize(picture, edit, THUMBNAIL_PX))
+
+
+def preview_response(data: bytes) -> Response:
+    """A picture made for this request alone."""
+    response = Response(data, mimetype="image/jpeg")
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 def _aspect(picture: Picture) -> float:

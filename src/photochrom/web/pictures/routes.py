@@ -27,14 +27,13 @@ from photochrom.web.i18n import _
 from photochrom.web.pictures.downloads import film_pair, has_preview, playable_film
 from photochrom.web.pictures.edits import MIN_SIZE_PX, edit_picture
 from photochrom.web.pictures.events import event_stream, picture_state
-from photochrom.web.pictures.file_routes import preview_response
 from photochrom.web.pictures.library import (
     delete_picture,
     get_picture,
     list_pictures,
     rename_picture,
 )
-from photochrom.web.pictures.live_preview import preview_edit
+from photochrom.web.pictures.live_preview import preview_edit, preview_response
 from photochrom.web.pictures.share_links import create_link, find_link, open_link, revoke_links
 from photochrom.web.pictures.uploads import create_picture
 from photochrom.web.security import UPLOADS, limiter, upload_rate, user_key
