@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import device
 from numpy.typing import NDArray
 
-from photochrom.color.space import lab_to_rgb
+from photochrom.color.space import array_namespace, lab_to_rgb
 
 ANNEALED_MEAN_TEMPERATURE = 0.38
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from array_api_compat import array_namespace
+from photochrom.color.space import array_namespace
 
 
 def colorfulness(rgb: Any) -> Any:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import numpy as np
-from array_api_compat import array_namespace, device
 
 ArrayT = TypeVar("ArrayT")
 
@@ -29,6 +28,15 @@ WHITE_XYZ = np.array([0.95047, 1.0, 1.08883])
 
 LAB_DELTA = 6.0 / 29.0
 """Where the cube root of CIELAB turns into a straight line, on the axis of f."""
+
+
+def array_namespace(values: Any) -> Any:
+    """The functions of the array API standard, for NumPy arrays or torch tensors."""
+    if isinstance(values, np.ndarray) and hasattr(np, "concat"):
+        return np  # NumPy 2 has them all; the compatible copy of it takes long to import
+    import array_api_compat
+
+    return array_api_compat.array_namespace(values)
 
 
 def srgb_to_linear(rgb: ArrayT) -> ArrayT:
@@ -94,7 +102,7 @@ def lab_to_linear(lab: ArrayT, axis: int = -1) -> ArrayT:
 
 def _channels(colors: Any, axis: int, xp: Any) -> list[Any]:
     """The three channels along ``axis``, which stays with length 1."""
-    at = device(colors)
+    at = getattr(colors, "device", None)  # arrays of NumPy 1 have none
     return [xp.take(colors, xp.asarray([i], device=at), axis=axis) for i in range(3)]
 
 
