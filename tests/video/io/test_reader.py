@@ -149,6 +149,70 @@ def test_frames_of_an_avi_are_evenly_spaced_whatever_their_order(tmp_path: Path)
     assert times_s == pytest.approx([i / 24 for i in range(45)])
 
 
+def packed_mpeg4(path: Path, frames: int) -> Path:
+    """MPEG-4 in an .avi as DivX packed it: a frame and the B-frame before it share a packet, and
+    the next one says only that nothing is coded (ISO 14496-2, 6.2.5).
+    """
+    film = Film(
+        frames=frames, encoder="mpeg4", options=(("bf", "1"), ("g", "99"), ("b_strategy", "0"))
+    )
+    plain = make_film(path.with_name("plain.mkv"), film)
+    with av.open(str(plain)) as source, av.open(str(path), "w", format="avi") as copy:
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        stream.time_base = Fraction(1, 24)
+        packets = [p for p in source.demux(video=0) if p.size]
+        data = [bytes(source.streams.video[0].codec_context.extradata or b"") + bytes(packets[0])]
+        data[0] = data[0].replace(b"\0\0\1\xb6", b"\0\0\1\xb2DivX503b1393p\0\0\1\xb6", 1)
+        coded = packets[1:]
+        while coded:
+            if len(coded) > 1 and (coded[1].pts or 0) < (coded[0].pts or 0):
+                time = (packets.index(coded[0]) + 1) % 24
+                bits = int(f"0101{time:05b}1001111", 2)
+                data += [bytes(coded[0]) + bytes(coded[1]), b"\0\0\1\xb6" + bits.to_bytes(2, "big")]
+                coded = coded[2:]
+            else:
+                data.append(bytes(coded.pop(0)))
+        for number, content in enumerate(data):
+            packet = av.Packet(content)
+            packet.stream, packet.time_base = stream, Fraction(1, 24)
+            packet.pts = packet.dts = number
+            packet.is_keyframe = number == 0
+            copy.mux_one(packet)
+    return path
+
+
+def test_packed_b_frames_have_their_times(tmp_path: Path) -> None:
+    info = probe(packed_mpeg4(tmp_path / "a.avi", 25))
+    assert info.packed
+    whole = list(read_frames(info))
+    shown = [y for _, y, _ in decoded(tmp_path / "plain.mkv")]
+    assert len(whole) == len(shown) == 25
+    for frame, y in zip(whole, shown, strict=True):
+        np.testing.assert_array_equal(frame.luma, y)
+    assert [round(info.seconds(f.pts) * 24, 3) for f in whole] == list(range(25))
+    for start in (0, 7, 8, 24):
+        part = list(read_frames(info, start_s=info.seconds(whole[start].pts)))
+        assert_same(part, whole[start:])
+
+
+BARE = {"h264": "libx264", "hevc": "libx265", "m4v": "mpeg4", "mpeg2video": "mpeg2video"}
+RATES = (Fraction(16), Fraction(24), Fraction(30000, 1001), Fraction(50))
+
+
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [(name, rate) for name in BARE for rate in RATES if (name, rate) != ("mpeg2video", 16)],
+)
+def test_a_bare_stream_has_the_rate_that_it_says(tmp_path: Path, name: str, rate: Fraction) -> None:
+    encoder = BARE[name]
+    quiet = (("x265-params", "log-level=none"),) if encoder == "libx265" else ()
+    film = Film(frames=20, encoder=encoder, format=name, rate=rate, options=(("bf", "2"), *quiet))
+    info = probe(make_film(tmp_path / "a", film))
+    assert info.rate == rate
+    times = [info.seconds(frame.pts) for frame in read_frames(info)]
+    assert times == pytest.approx([i / float(rate) for i in range(20)], abs=1e-4)
+
+
 @pytest.mark.parametrize(("encoder", "name"), [("mpeg2video", "mpeg"), ("libx264", "flv")])
 def test_a_part_up_to_the_very_end_has_the_frames_of_the_whole(
     tmp_path: Path, encoder: str, name: str

@@ -194,6 +194,8 @@ class Decoder:
         """Its time; one unit after the frame before where the file has none or goes backwards."""
         if self._reorders:
             pts = self._next_pending(frame)
+        elif self.info.packed:
+            pts = frame.dts
         else:
             pts = frame.pts if frame.pts is not None else frame.dts
         if pts is None:
@@ -236,7 +238,8 @@ class Decoder:
 
     def _comes_too_late(self, frame: VideoFrame) -> bool:
         """Whether a frame is out of order behind a damaged spot; it counts as lost."""
-        if self._reorders or self._previous is None or frame.pts is None:
+        ordered = self._reorders or self.info.packed
+        if ordered or self._previous is None or frame.pts is None:
             return False
         return self._watch.in_doubt and frame.pts <= self._previous
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -31,6 +32,11 @@ _MATRIX: dict[int, Matrix] = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7:
 MATRIX_CODES: dict[Matrix, int] = {"bt709": 1, "bt601": 6}
 _WIDE = {9, 10}
 _HDR = {16, 18}
+_BARE_FORMATS = {
+    *("h264", "hevc", "vvc", "m4v", "mpegvideo", "obu", "vc1", "cavsvideo", "dirac", "h263"),
+}
+"""Formats that are one stream and nothing else, without any times."""
+_PACKED_DIVX = re.compile(rb"DivX\d+(?:Build|b)\d+p")
 _PROBE_FRAMES = 4
 """Frames looked at for the interlaced flag: some decoders raise it from the second one on."""
 
@@ -59,9 +65,9 @@ def probe(path: str | Path) -> FilmInfo:
         if container.format.name == "image2" or container.format.name.endswith("_pipe"):
             raise InputError(f"{path} is a picture, not a film; use `photochrom image`")
         others = tuple(describe_stream(s) for s in other_streams(container))
-        frames = _first_frames(path, container, stream)
+        frames, first_packet = _first_frames(path, container, stream)
         _check_kind(path, frames[0])
-        return _describe_film(path, container, stream, frames, others)
+        return _describe_film(path, container, stream, frames, others, first_packet)
 
 
 def frame_size(path: Path) -> tuple[int, int]:
@@ -83,7 +89,11 @@ def describe_stream(stream: Stream) -> str:
     return f"{stream.type}: {codec}" + (f", {name}" if name else "")
 
 
-def _first_frames(path: Path, container: InputContainer, stream: VideoStream) -> list[VideoFrame]:
+def _first_frames(
+    path: Path, container: InputContainer, stream: VideoStream
+) -> tuple[list[VideoFrame], bytes]:
+    """Some frames, and what is in the first packet."""
+    first_packet = b""
     stream.thread_type = "AUTO"
     frames: list[VideoFrame] = []
     failure: av.FFmpegError | None = None
@@ -93,6 +103,7 @@ def _first_frames(path: Path, container: InputContainer, stream: VideoStream) ->
             packet = next(packets, None)
             if packet is None:
                 break
+            first_packet = first_packet or bytes(packet)
             frames += stream.decode(packet)
         except av.FFmpegError as error:  # a damaged beginning; the film may come later
             failure = failure or error
@@ -105,7 +116,17 @@ def _first_frames(path: Path, container: InputContainer, stream: VideoStream) ->
         ) from failure
     if not frames:
         raise InputError(f"cannot read {path}: it has no frames; it is cut off or was never filled")
-    return frames
+    return frames, first_packet
+
+
+def _is_packed(container: InputContainer, stream: VideoStream, first_packet: bytes) -> bool:
+    """Whether some packets of MPEG-4 in an .avi have two frames, which their encoder tells by a
+    "p" behind its name. Source: as libavcodec reads these names.
+    """
+    context = stream.codec_context
+    if context.name != "mpeg4" or container.format.name not in ("avi", "asf"):
+        return False
+    return any(map(_PACKED_DIVX.search, (first_packet, bytes(context.extradata or b""))))
 
 
 def _check_kind(path: Path, frame: VideoFrame) -> None:
@@ -135,6 +156,7 @@ def _describe_film(
     stream: VideoStream,
     frames: list[VideoFrame],
     others: tuple[str, ...],
+    first_packet: bytes,
 ) -> FilmInfo:
     frame = frames[0]
     kind = frame.format
@@ -147,7 +169,9 @@ def _describe_film(
     tagged_full, tagged_limited = int(frame.color_range) == 2, int(frame.color_range) == 1
     # libav's grey formats are full range unless the file says otherwise.
     full_range = tagged_full or (monochrome and not tagged_limited)
-    rate = stream.average_rate or stream.guessed_rate
+    # For bare streams libav makes up an average, and finds the rate in the stream itself.
+    bare = container.format.name in _BARE_FORMATS
+    rate = (stream.guessed_rate if bare else None) or stream.average_rate or stream.guessed_rate
     rotation, mirrored = display_orientation(frame)
     return FilmInfo(
         path=path,
@@ -171,6 +195,7 @@ def _describe_film(
         matrix_code=MATRIX_CODES[matrix] if rgb else int(frame.colorspace) or UNSPECIFIED,
         start_pts=first_pts(frame),
         mirrored=mirrored,
+        packed=_is_packed(container, stream, first_packet),
         captions=any(map(has_captions, frames)),
     )
 
