@@ -9,14 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from fixtures.model import tiny_model
+from fixtures.model import card_with, tiny_model
 from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom import batch
 from photochrom.batch import BatchOptions, Job, Outcome, color_files, plan
-from photochrom.errors import InputError, ModelError
-from photochrom.imageio import read
+from photochrom.errors import InputError, ModelError, OutputError
+from photochrom.imageio import read, write
 from photochrom.variants import colorize_variant
 
 
@@ -80,6 +80,42 @@ def test_what_is_finished_is_not_touched_again(album: Path, tiny: Path) -> None:
     assert first.stat().st_mtime_ns == stamp
     assert colored(album / "good.jpg", tiny, overwrite=True)["good.jpg"].status == "coloured"
     assert first.stat().st_mtime_ns != stamp
+
+
+def test_a_folder_does_not_go_on_in_the_colors_of_another_model(
+    album: Path, tiny: Path, tmp_path: Path
+) -> None:
+    newer = tiny_model(tmp_path / "newer.onnx", card_text=card_with(version="2.0.0"), ab_scale=0.5)
+    again = tiny_model(tmp_path / "again.onnx", ab_scale=0.5)  # of the same name and version
+    first = colored(album / "good.jpg", tiny)["good.jpg"].job.target
+    stamp = first.stat().st_mtime_ns
+    for model, words in (
+        (newer, "coloured by tiny 1.2.3, such as .*good.color.jpg, and this is tiny 2.0.0; --over"),
+        (again, "coloured by another tiny 1.2.3, such as .*; .*--keep-finished keeps them"),
+    ):
+        with pytest.raises(OutputError, match=f"1 of 1 finished pictures were {words}"):
+            colored(album, model)
+    assert not (album / "good.color.png").exists()
+    outcomes = colored(album, newer, keep_finished=True)
+    assert (outcomes["good.jpg"].status, outcomes["good.jpg"].model) == ("finished", "tiny 1.2.3")
+    assert (outcomes["good.png"].status, outcomes["good.png"].model) == ("coloured", "tiny 2.0.0")
+    assert first.stat().st_mtime_ns == stamp
+    outcomes = colored(album, newer, overwrite=True)
+    assert outcomes["good.jpg"].model == "tiny 2.0.0"
+    assert colored(album, newer)["good.jpg"].status == "finished"
+
+
+def test_marks_without_a_checksum_are_known_by_name_and_version(
+    album: Path, tiny: Path, tmp_path: Path
+) -> None:
+    mark = "tiny 1.2.3 (photochrom 0.1.0)"
+    write(album / "good.color.jpg", read(album / "good.jpg"), generator=mark)
+    assert colored(album, tiny)["good.png"].status == "coloured"
+    write(album / "good.color.jpg", read(album / "good.jpg"), generator="a painter", overwrite=True)
+    (album / "good.color.png").unlink()
+    newer = tiny_model(tmp_path / "newer.onnx", card_text=card_with(version="2.0.0"))
+    outcomes = colored(album, newer)
+    assert (outcomes["good.jpg"].status, outcomes["good.jpg"].model) == ("finished", "")
 
 
 def test_nothing_to_do_needs_no_model(album: Path, tiny: Path) -> None:

@@ -132,7 +132,7 @@ def test_hints_are_scaled_so_that_the_gain_brings_them_back(vivid: Network) -> N
             received.append(inputs)
             return vivid(inputs)
 
-    recording = RecordingNetwork(vivid.card, "", "", lambda _: {})
+    recording = RecordingNetwork(vivid.card, vivid.identity, "", "", lambda _: {})
     picture = np.full((64, 64), 128, np.uint8)
     colorize(picture, model=recording, vividness=1.6, hints=[Hint(x=10, y=20, color=RED)])
     (inputs,) = received

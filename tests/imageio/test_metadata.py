@@ -21,6 +21,7 @@ from photochrom.imageio import (
     containers,
     exif,
     read,
+    read_generator,
     write,
     writing_notes,
     xmp,
@@ -73,6 +74,20 @@ def test_generated_colour_is_marked(tmp_path: Path, scene: NDArray[np.uint8], su
     assert marks[TOOL] == generator
     assert b"Grandmother" in back.xmp
     assert exif_facts(back.exif)[SOFTWARE] == generator
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_mark_is_found_without_reading_the_picture(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    noise = np.random.default_rng(0).integers(0, 256, (500, 500, 3), np.uint8)
+    write(path, Picture(noise, metadata=Metadata(exif=exif_block(), xmp=XMP)))
+    assert read_generator(path) is None
+    generator = 'my "own" net & <others> 1.0 (photochrom 0.1.0, model 0123456789ab)'
+    write(path, Picture(noise), generator=generator, overwrite=True)
+    assert read_generator(path) == generator
+    write(path, read(path), generator="another 2", overwrite=True)
+    assert read_generator(path) == "another 2"
+    assert read_generator(tmp_path / "none.jpg") is None
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

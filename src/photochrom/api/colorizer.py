@@ -160,7 +160,7 @@ class Colorizer:
         picture = _picture(source)
         with _name_in_errors(source):
             colored = color(picture.pixels)
-        return dataclasses.replace(picture, pixels=colored, generator=network.card.signature)
+        return dataclasses.replace(picture, pixels=colored, generator=network.identity.signature)
 
     def predict(
         self,

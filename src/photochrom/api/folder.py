@@ -20,6 +20,7 @@ def folder(
     *,
     recursive: bool = False,
     overwrite: bool = False,
+    keep_finished: bool = False,
     force: bool = False,
     progress: bool | Progress = False,
     model: str | os.PathLike[str] = DEFAULT_MODEL,
@@ -43,6 +44,7 @@ def folder(
         target: Folder for the results, made where it is missing; they have the pictures' names.
         recursive: Look into subfolders, too; results have the same places in the target.
         overwrite: Colour again what is finished.
+        keep_finished: Go on also where what is finished was coloured by another model.
         force: Colour also what is in colour already.
         progress: Called with the numbers of pictures that are done and of all; or True for a bar
             on stderr.
@@ -65,6 +67,7 @@ def folder(
     Raises:
         InputError: There is no such folder, or no picture in it.
         ModelError: The model cannot be used.
+        OutputError: What is finished was coloured by another model, and there is more to colour.
     """
     place = Path(source)
     if not place.is_dir():
@@ -80,6 +83,7 @@ def folder(
         size=size,
         vividness=vividness,
         overwrite=overwrite,
+        keep_finished=keep_finished,
         force=force,
         max_pixels=max_pixels,
         damage=damage,

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,14 @@ from photochrom.atomic import check_target, remove_leftovers
 from photochrom.batch.plan import Job, is_folder
 from photochrom.color.tone import tone
 from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
-from photochrom.engine import Network, load, local_model
+from photochrom.engine import ModelIdentity, Network, load, local_model, model_identity
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.imageio import (
     DEFAULT_MAX_PIXELS,
     Picture,
     is_transparent,
     read,
+    read_generator,
     write,
     writing_notes,
 )
@@ -50,6 +51,8 @@ class BatchOptions(NetworkSettings):
     hints: tuple[Hint, ...] = ()
     overwrite: bool = False
     """Colour again what is finished."""
+    keep_finished: bool = False
+    """Colour the others also where what is finished is of another model."""
     force: bool = False
     """Colour also what is in colour already."""
     max_pixels: int = DEFAULT_MAX_PIXELS
@@ -73,6 +76,7 @@ class Outcome:
     size: tuple[int, int] | None = None
     """Height and width, px."""
     model: str = ""
+    """Which coloured it, now or, where that is known, before: name and version."""
     device: str = ""
     seconds: float = 0.0
 
@@ -85,17 +89,48 @@ def color_files(
     What is finished already is skipped, a failure concerns one file only. When the caller stops
     early (or Ctrl-C stops it), files that are being written are still completed: all work is done
     in threads, which Ctrl-C does not reach.
-    Raises ModelError when the model cannot be used at all.
+    Raises ModelError when the model cannot be used at all, OutputError where what is finished is
+    of another model, and others are to be coloured beside it without `keep_finished`.
     """
-    waiting = []
+    waiting: list[Job] = []
+    known: list[Outcome] = []
+    makers: dict[Path, ModelIdentity] = {}
     for job in jobs:
-        known = _known_outcome(job, options)
-        if known is None:
+        outcome = _known_outcome(job, options)
+        if outcome is None:
             waiting.append(job)
-        else:
-            yield known
+            continue
+        maker = _maker(outcome.job.target) if outcome.status == "finished" else None
+        if maker is not None:
+            makers[outcome.job.target] = maker
+            outcome = dataclasses.replace(outcome, model=maker.title)
+        known.append(outcome)
+    if waiting and makers and not options.keep_finished:
+        _check_makers(makers, options)
+    yield from known
     if waiting:
         yield from _color_in_threads(waiting, options, in_flight)
+
+
+def _check_makers(makers: Mapping[Path, ModelIdentity], options: BatchOptions) -> None:
+    """Raise OutputError where a finished picture has the colours of another model."""
+    now = model_identity(local_model(options.model))
+    others = {target: maker for target, maker in makers.items() if not maker.is_same(now)}
+    if not others:
+        return
+    titles = sorted({maker.title for maker in others.values()})
+    what = " and ".join(titles) if titles != [now.title] else f"another {now.title}"
+    raise OutputError(
+        f"{len(others)} of {len(makers)} finished pictures were coloured by {what}, such as "
+        f"{next(iter(others))}, and this is {now.title}; --overwrite colours them again, "
+        "--keep-finished keeps them and goes on beside them"
+    )
+
+
+def _maker(path: Path) -> ModelIdentity | None:
+    """The model that coloured a file, by the file's mark; None where it has none of ours."""
+    generator = read_generator(path)
+    return None if generator is None else ModelIdentity.parse(generator)
 
 
 def is_left_alone(picture: Picture, options: BatchOptions) -> bool:
@@ -122,7 +157,7 @@ def color_picture(
         )
     except PhotochromError as error:
         raise type(error)(f"cannot colour {name}: {error}") from error
-    return dataclasses.replace(picture, pixels=rgb, generator=network.card.signature)
+    return dataclasses.replace(picture, pixels=rgb, generator=network.identity.signature)
 
 
 def _color_in_threads(

@@ -100,6 +100,12 @@ def _parse_hints(
 @device_option
 @click.option("--recursive", "-r", is_flag=True, help="Look into subfolders, too.")
 @click.option("--overwrite", is_flag=True, help="Colour again what is finished already.")
+@click.option(
+    "--keep-finished",
+    is_flag=True,
+    help="Go on also where what is finished was coloured by another model, which is refused "
+    "otherwise.",
+)
 @click.option("--force", is_flag=True, help="Colour also photographs that are in colour already.")
 @click.option(
     "--jobs",
@@ -152,6 +158,7 @@ def image(
     device: str,
     recursive: bool,
     overwrite: bool,
+    keep_finished: bool,
     force: bool,
     jobs: int,
     max_megapixels: float,
@@ -176,6 +183,7 @@ def image(
         vividness=vividness,
         hints=hints,
         overwrite=overwrite,
+        keep_finished=keep_finished,
         force=force,
         max_pixels=round(max_megapixels * _MEGA),
         damage=damage,

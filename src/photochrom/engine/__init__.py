@@ -6,7 +6,8 @@ from photochrom.engine.card import CARD_KEY, ModelCard
 from photochrom.engine.contract import Prediction
 from photochrom.engine.devices import DEVICE_NAMES, DEVICES, available_devices, choose_device
 from photochrom.engine.find import DEFAULT_MODEL, FILM_MODEL, local_model, shipped_models
-from photochrom.engine.network import Network, load, model_card
+from photochrom.engine.identity import ModelIdentity
+from photochrom.engine.network import Network, load, model_card, model_identity
 
 __all__ = [
     "CARD_KEY",
@@ -15,6 +16,7 @@ __all__ = [
     "DEVICE_NAMES",
     "FILM_MODEL",
     "ModelCard",
+    "ModelIdentity",
     "Network",
     "Prediction",
     "available_devices",
@@ -22,5 +24,6 @@ __all__ = [
     "load",
     "local_model",
     "model_card",
+    "model_identity",
     "shipped_models",
 ]

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from photochrom import __version__
 from photochrom.errors import ModelError
 from photochrom.tables import Source, build
 
@@ -63,13 +62,6 @@ class ModelCard:
     def title(self) -> str:
         """Name and version: ``photochrom-base 0.1.0``."""
         return f"{self.name} {self.version}"
-
-    @property
-    def signature(self) -> str:
-        """Who made the colours, as coloured files say it in their metadata:
-        ``photochrom-base 0.1.0 (photochrom 0.1.0)``.
-        """
-        return f"{self.title} (photochrom {__version__})"
 
     def to_json(self) -> str:
         """The card as one JSON object."""

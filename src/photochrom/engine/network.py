@@ -14,6 +14,7 @@ from photochrom.engine.card import ModelCard, read_card
 from photochrom.engine.contract import Prediction, check_inputs, check_prediction
 from photochrom.engine.devices import choose_device
 from photochrom.engine.find import DEFAULT_MODEL, read_model
+from photochrom.engine.identity import ModelIdentity
 
 _log = logging.getLogger(__name__)
 
@@ -21,8 +22,11 @@ _log = logging.getLogger(__name__)
 class Network:
     """A colouring network, ready to run; make one with `load`. Safe to share between threads."""
 
-    def __init__(self, card: ModelCard, device: str, source: str, run: Run) -> None:
+    def __init__(
+        self, card: ModelCard, identity: ModelIdentity, device: str, source: str, run: Run
+    ) -> None:
         self.card = card
+        self.identity = identity
         self.device = device
         """Where it runs, as people say it: "CPU, ONNX Runtime 1.31.1"."""
         self.source = source
@@ -61,10 +65,16 @@ def load(
     run, where = start(content, chosen, threads, str(path))
     took_s = time.perf_counter() - start_s
     _log.info("%s from %s on %s, ready in %.2f s", card.title, path, where, took_s)
-    return Network(card, where, str(path), run)
+    return Network(card, ModelIdentity.from_file(card, content), where, str(path), run)
 
 
 def model_card(name_or_path: str | Path) -> ModelCard:
     """The card of a model, without loading the model into an engine. Raises ModelError."""
     path, content = read_model(name_or_path)
     return read_card(content, str(path))
+
+
+def model_identity(name_or_path: str | Path) -> ModelIdentity:
+    """Which model it is, without loading it into an engine. Raises ModelError."""
+    path, content = read_model(name_or_path)
+    return ModelIdentity.from_file(read_card(content, str(path)), content)

@@ -26,7 +26,14 @@ from photochrom.imageio.picture import (
     eight_bit_rgb,
     is_transparent,
 )
-from photochrom.imageio.reading import Source, from_pil, page_count, read, read_content
+from photochrom.imageio.reading import (
+    Source,
+    from_pil,
+    page_count,
+    read,
+    read_content,
+    read_generator,
+)
 from photochrom.imageio.writing import Target, write, writing_notes
 
 __all__ = [
@@ -48,6 +55,7 @@ __all__ = [
     "page_count",
     "read",
     "read_content",
+    "read_generator",
     "read_suffixes",
     "recognize",
     "unread_format",

@@ -30,6 +30,9 @@ from photochrom.imageio.options import DEFAULT_MAX_PIXELS, ReadOptions, mended_n
 from photochrom.imageio.picture import Metadata, Picture
 from photochrom.imageio.streams import read_all, stream_mode, stream_name
 
+_MARK_BYTES = 1 << 17
+"""Of the beginning and the end of a file, where the mark of colours stands; before it there may be
+an EXIF block and a colour profile."""
 _BYTES_PER_PIXEL = 16
 _SPARE_BYTES = 1 << 26
 """No honest file is larger than 16 bytes per pixel and 64 MiB of metadata."""
@@ -93,6 +96,23 @@ class Content(NamedTuple):
     """What messages call it."""
     mode: int | None
     """Permission bits of a file on a disk."""
+
+
+def read_generator(path: Path) -> str | None:
+    """Who made the colours of a file that `write` has made, as its mark says.
+
+    Only the file's beginning and end are read. None: it cannot be, or there is no mark.
+    """
+    try:
+        with path.open("rb") as file:
+            generator = xmp.find_generator(file.read(_MARK_BYTES))
+            if generator is None:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - _MARK_BYTES))
+                generator = xmp.find_generator(file.read())
+    except OSError:
+        return None
+    return generator
 
 
 def read_content(

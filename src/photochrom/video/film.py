@@ -100,7 +100,7 @@ def color_film(
             end_s=settings.end_s,
             last_duration=store.segments[-1].last_duration or None,
             overwrite=settings.overwrite,
-            comment=f"In colours by {network.card.signature}",
+            comment=f"In colours by {network.identity.signature}",
         )
         store.remove()
     return FilmOutcome(

@@ -77,7 +77,7 @@ def preview_film(
             video_info,
             target,
             overwrite=settings.overwrite,
-            comment=f"Preview, in colours by {network.card.signature}",
+            comment=f"Preview, in colours by {network.identity.signature}",
         )
     return FilmOutcome(
         source,

@@ -49,7 +49,7 @@ def write_stills(
                 path,
                 Picture(compose_upsampled(session.converter.grey(item.frame), ab)),
                 overwrite=settings.overwrite,
-                generator=session.network.card.signature,
+                generator=session.network.identity.signature,
             )
             written.append(path)
     session.warn_of_damage()

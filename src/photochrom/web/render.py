@@ -106,7 +106,7 @@ def _render_photo(
     )
     suffix = FORMATS[picture.format].result_format(transparent=is_transparent(picture)).suffix
     path = storage.new_result(task.picture_id, task.revision, suffix)
-    write(path, result, overwrite=True, generator=network.card.signature)
+    write(path, result, overwrite=True, generator=network.identity.signature)
 
 
 def _read_bytes(path: Path, name: str) -> bytes:
