@@ -12,9 +12,19 @@ endif
 # Some machines forbid bytecode; without it each run compiles every test anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-REST = tests/training tests/web tests/api tests/foundation
+# Targets beside each other; empty where make has been started with --jobs itself.
+JOBS ?= --jobs 2 --output-sync=target
+BESIDE = @$(MAKE) --no-print-directory $(JOBS)
 
-.PHONY: setup check test test-colouring test-training-and-studio test-fast test-fast-colouring test-fast-rest test-long test-hosts docs docs-site pictures
+# The tests in parts of similar length, the longest first; "rest" is whatever no other part has.
+PARTS = training web video rest
+PART_training = tests/training
+PART_web = tests/web tests/api
+PART_video = tests/video tests/cli
+PART_rest = $(foreach folder,$(PART_training) $(PART_web) $(PART_video),--ignore=$(folder))
+FAST_REST = tests/training tests/web tests/api tests/foundation
+
+.PHONY: setup check test $(PARTS:%=test-%) test-fast test-fast-one test-fast-other test-long test-hosts docs docs-site pictures
 
 setup:  ## An environment with every extra, and the wheels that the packaging test installs from.
 	$(PYTHON) -m venv $(VENV)
@@ -28,23 +38,20 @@ check:  ## Lint, format, types, import rules, commit subjects.
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tools/check_commits.py
 
-test:  ## What CI runs: all tests but the long ones and those of other hosts, in two halves beside each other.
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-colouring test-training-and-studio
+test:  ## What CI runs: all tests but the long ones and those of other hosts.
+	$(BESIDE) $(PARTS:%=test-%)
 
-test-colouring:
-	@$(BIN)/python -m pytest -m "not long and not hosts" --ignore=tests/training --ignore=tests/web
-
-test-training-and-studio:
-	@$(BIN)/python -m pytest -m "not long and not hosts" tests/training tests/web
+$(PARTS:%=test-%): test-%:
+	@$(BIN)/python -m pytest -m "not long and not hosts" $(PART_$*)
 
 test-fast:  ## A minute's worth of tests, for each change.
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-fast-colouring test-fast-rest
+	$(BESIDE) test-fast-one test-fast-other
 
-test-fast-colouring:
-	@$(BIN)/python -m pytest -m "not slow and not long and not hosts" $(REST:%=--ignore=%)
+test-fast-one:
+	@$(BIN)/python -m pytest -m "not slow and not long and not hosts" $(FAST_REST:%=--ignore=%)
 
-test-fast-rest:
-	@$(BIN)/python -m pytest -m "not slow and not long and not hosts" $(REST)
+test-fast-other:
+	@$(BIN)/python -m pytest -m "not slow and not long and not hosts" $(FAST_REST)
 
 test-long:  ## What takes longer than CI may; the skipped are listed.
 	@$(BIN)/python -m pytest -m long
