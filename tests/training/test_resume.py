@@ -135,6 +135,13 @@ def test_a_run_by_minutes_stretches_its_stages_over_them_and_resumes_to_the_same
             at_step(5, lambda: signal.raise_signal(signal.SIGTERM))
         )
     assert checkpoint.load(tmp_path / "parts" / "checkpoint.pt")[0].stage_seconds == 5
+    lines: list[str] = []
+    for other in (smoke(photos), recipe):
+        Trainer(other, tmp_path / "parts", report=lines.append, threads=1).resume()
+    assert [line for line in lines if "minutes" in line] == [
+        "budget_minutes is 0, and was 0.15 when the run began (0: the recipe's own lengths); "
+        "--minutes sets it"
+    ]
     rows = read_losses(resume(recipe, tmp_path / "parts"))
     assert rows == read_losses(tmp_path / "whole")
     assert [(row["step"], row["stage"]) for row in rows] == [

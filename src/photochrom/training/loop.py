@@ -114,8 +114,14 @@ class Trainer:
 
         Raises InputError when there is none or when it does not fit the recipe.
         """
-        position, _, state = checkpoint.load(self.checkpoint_path)
+        position, table, state = checkpoint.load(self.checkpoint_path)
         stages = self.recipe.stages
+        minutes, first_minutes = self.recipe.budget_minutes, table.get("budget_minutes", 0.0)
+        if minutes != first_minutes:
+            self._report(
+                f"budget_minutes is {minutes:g}, and was {first_minutes:g} when the run began "
+                "(0: the recipe's own lengths); --minutes sets it"
+            )
         if position.stage > len(stages) or (state["optimizers"] and position.stage == len(stages)):
             raise InputError(
                 f"{self.checkpoint_path} stands in stage {position.stage + 1}, and the recipe has "
