@@ -7,12 +7,19 @@ import errno
 import os
 import secrets
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from photochrom.errors import OutputError
 
+if sys.platform != "win32":
+    import fcntl
+
+_HAS_LOCKS = sys.platform != "win32"
+"""Whether a file can be locked and yet be renamed, which Windows does to no open file."""
+_NEW_MODE = 0o666
 _PREFIX, _SUFFIX = ".photochrom-", ".tmp"
 _LEFT_OVER_S = 3600.0
 """Nothing takes so long to write: an older temporary file belongs to a process that was killed."""
@@ -48,10 +55,10 @@ def write_atomically(
     Raises OutputError, with the earlier content intact and the temporary file removed; whatever
     else interrupts the writing (Ctrl-C too) leaves the folder just as clean.
     """
-    mode = 0o666 if file_mode is None else (file_mode & 0o666) | stat.S_IRUSR | stat.S_IWUSR
+    mode = _NEW_MODE if file_mode is None else (file_mode & 0o666) | stat.S_IRUSR | stat.S_IWUSR
     with (
-        replacement_file(path, overwrite=overwrite) as temporary,
-        open(temporary, "xb", opener=lambda p, flags: os.open(p, flags, mode)) as file,
+        replacement_file(path, overwrite=overwrite, file_mode=mode) as temporary,
+        open(temporary, "wb") as file,  # noqa: PTH123  # as the tests let it fail
     ):
         file.write(data)
         file.flush()
@@ -59,8 +66,10 @@ def write_atomically(
 
 
 @contextlib.contextmanager
-def replacement_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """For what is written bit by bit: the name of a temporary file, which becomes ``path``.
+def replacement_file(path: Path, *, overwrite: bool, file_mode: int = _NEW_MODE) -> Iterator[Path]:
+    """For what is written bit by bit: the name of an empty temporary file, which becomes ``path``.
+
+    file_mode: permission bits for a new file (the umask applies).
 
     The block writes the file and syncs it to the disk; where it ends without an error, the file
     takes its place. Raises OutputError as `write_atomically` does; whatever the block raises goes
@@ -70,13 +79,14 @@ def replacement_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     target = path.resolve()
     temporary = target.with_name(f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}")
     try:
-        yield temporary
-        if overwrite:
-            with contextlib.suppress(FileNotFoundError):
-                os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
-            os.replace(temporary, target)
-        else:
-            _publish_new(temporary, target)
+        with _locked_file(temporary, file_mode):
+            yield temporary
+            if overwrite:
+                with contextlib.suppress(FileNotFoundError):
+                    os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+                os.replace(temporary, target)
+            else:
+                _publish_new(temporary, target)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
@@ -88,13 +98,56 @@ def replacement_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
 def remove_leftovers(folder: Path) -> None:
     """Remove temporary files from a folder that a process left there when it was killed.
 
+    Whoever writes one holds its lock, which the system opens when the process dies; where a file
+    system or Windows knows no such locks, a file goes when it is older than any writing takes.
     What cannot be seen or removed stays: it harms nothing but the space that it takes.
     """
     with contextlib.suppress(OSError):
         for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
             with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > _LEFT_OVER_S:
+                if _is_abandoned(path):
                     path.unlink()
+
+
+def _is_abandoned(path: Path) -> bool:
+    if time.time() - path.stat().st_mtime > _LEFT_OVER_S:
+        return True
+    if not _HAS_LOCKS:
+        return False
+    with path.open("rb+") as file:
+        return _lock(file.fileno())
+
+
+@contextlib.contextmanager
+def _locked_file(path: Path, file_mode: int) -> Iterator[None]:
+    """A new, empty file, whose lock is held for the time of a ``with`` block."""
+    while True:
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, file_mode)
+        if not _HAS_LOCKS:
+            os.close(file)
+            yield
+            return
+        _lock(file)
+        if os.fstat(file).st_nlink:  # else it was taken for left over before it was locked
+            break
+        os.close(file)
+    try:
+        yield
+    finally:
+        os.close(file)
+
+
+def _lock(file: int) -> bool:
+    """Whether this process now holds the lock of an open file; not where another has it, or where
+    the file system has no locks.
+    """
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _publish_new(temporary: Path, target: Path) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom import batch
+from photochrom.atomic import replacement_file
 from photochrom.batch import BatchOptions, Job, Outcome, color_files, plan
 from photochrom.errors import InputError, ModelError, OutputError
 from photochrom.imageio import read, write
@@ -242,14 +243,18 @@ def test_a_name_that_has_no_room_for_the_mark_is_told(album: Path, tiny: Path) -
     assert outcomes["good.jpg"].status == "coloured"
 
 
-def test_what_a_killed_process_left_is_removed_once_it_is_old(album: Path, tiny: Path) -> None:
-    old, young, foreign = (album / f".{name}.tmp" for name in ("photochrom-1", "photochrom-2", "x"))
-    for path in (old, young, foreign):
-        path.touch()
-    for path in (old, foreign):
-        os.utime(path, (0, 0))
+def test_what_a_killed_process_left_is_removed_also_where_all_is_finished(
+    album: Path, tiny: Path
+) -> None:
+    old, foreign = (album / f".{name}.tmp" for name in ("photochrom-1", "x"))
     colored(album / "good.jpg", tiny)
-    assert [path.exists() for path in (old, young, foreign)] == [False, True, True]
+    for path in (old, foreign):
+        path.touch()
+        os.utime(path, (0, 0))
+    with replacement_file(album / "other.png", overwrite=False) as in_work:
+        colored(album / "good.jpg", tiny)
+        assert [path.exists() for path in (old, in_work, foreign)] == [False, True, True]
+        in_work.write_bytes(b"whole")
 
 
 def test_pictures_in_flight_give_the_same_results(album: Path, tiny: Path, tmp_path: Path) -> None:

@@ -117,11 +117,29 @@ def test_ctrl_c_ends_with_130_and_resume_goes_on(tmp_path: Path, tiny: list[str]
         run.send_signal(signal.SIGINT)
         _, message = run.communicate()
     assert run.returncode == 130
-    assert "--resume goes on" in message
+    assert "1500 finished frames are kept; the same call with --resume goes on" in message
     left = sorted(path.name for path in segments_folder(target).iterdir())
     assert left == ["000000.json", "000000.nut", "manifest.json"]
     assert main(["film", str(source), "-o", str(target), *tiny, "--resume"]) == 0
     assert len(decoded(target)) == 3000
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is a signal there")
+def test_ctrl_c_before_anything_is_finished_promises_nothing(
+    tmp_path: Path, tiny: list[str]
+) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=1400, size=(32, 32)))
+    target = tmp_path / "out.mkv"
+    command = [sys.executable, "-m", "photochrom", "film", str(source), "-o", str(target), *tiny]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+        while not list(tmp_path.glob(".out.mkv.photochrom-parts/.photochrom-*.tmp")):
+            assert run.poll() is None
+        run.send_signal(signal.SIGINT)
+        _, message = run.communicate()
+    assert run.returncode == 130
+    assert "Nothing is kept yet; films are finished in segments of 1500 frames." in message
+    assert "--resume" not in message
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["in.mkv"]
 
 
 def test_a_film_is_measured_beside_plain_encoding(

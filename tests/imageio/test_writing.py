@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from fixtures.imageio import exif_block
 from numpy.typing import NDArray
 from PIL import Image
 
+from photochrom import atomic
+from photochrom.atomic import replacement_file, write_atomically
 from photochrom.errors import OutputError
 from photochrom.imageio import Metadata, Picture, read, write
 
@@ -225,3 +228,34 @@ def test_exif_longer_than_a_segment_goes_into_several(
     assert read(tmp_path / "a.jpg").metadata.exif == block
     with Image.open(tmp_path / "a.jpg") as image:
         assert image.getexif().get_ifd(0x8769)[0x927C] == bytes(range(256)) * 600
+
+
+@POSIX
+def test_what_a_killed_process_left_goes_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    (tmp_path / ".photochrom-0123.tmp").write_bytes(b"of a killed process")
+    with replacement_file(tmp_path / "a.bin", overwrite=False) as temporary:
+        script = "import sys; from pathlib import Path; from photochrom.atomic import *;"
+        script += "remove_leftovers(Path(sys.argv[1]))"
+        subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+        assert list(tmp_path.iterdir()) == [temporary]
+        temporary.write_bytes(b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+@POSIX
+def test_a_file_taken_for_left_over_before_its_lock_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Path] = []
+    lock = atomic._lock
+
+    def late_lock(file: int) -> bool:
+        if not taken:
+            taken.extend(tmp_path.glob(".photochrom-*.tmp"))
+            taken[0].unlink()
+        return lock(file)
+
+    monkeypatch.setattr(atomic, "_lock", late_lock)
+    write_atomically(tmp_path / "a.bin", b"whole", overwrite=False)
+    assert (tmp_path / "a.bin").read_bytes() == b"whole"
+    assert len(taken) == 1

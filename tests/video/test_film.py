@@ -195,6 +195,45 @@ def test_work_that_does_not_fit_the_film_is_not_gone_on_with(
         color_film(source, target, replace(in_segments, resume=True))
 
 
+@pytest.mark.parametrize("change", ["another film", "grown", "gone", "another time"])
+def test_a_film_that_changes_while_it_is_coloured_is_noticed(
+    tmp_path: Path, settings: FilmSettings, change: str
+) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=20, audio="flac"))
+    other = make_film(tmp_path / "other.mkv", Film(frames=20, audio="flac", cut_at=3))
+
+    def change_at_ten(done: FilmProgress) -> None:
+        if done.frames == 10 and change == "another film":
+            other.replace(source)
+        elif done.frames == 10 and change == "grown":
+            with source.open("ab") as file:
+                file.write(b"more")
+        elif done.frames == 10 and change == "gone":
+            source.unlink()
+        elif done.frames == 10:
+            os.utime(source, (1, 1))
+
+    with pytest.raises(InputError, match=r"in\.mkv has changed while it was coloured"):
+        color_film(source, tmp_path / "out.mkv", settings, change_at_ten)
+    assert not (tmp_path / "out.mkv").exists()
+
+
+def test_what_killed_runs_left_goes_with_the_next_run(
+    tmp_path: Path, settings: FilmSettings
+) -> None:
+    source, target = make_film(tmp_path / "in.mkv", Film(frames=30)), tmp_path / "out.mkv"
+    in_segments = replace(settings, segment_frames=8)
+    with pytest.raises(Killed):
+        color_film(source, target, in_segments, stopping_at(25))
+    kept = segments_folder(target)
+    (kept / ".photochrom-0123.tmp").write_bytes(b"a segment")
+    (tmp_path / ".photochrom-4567.tmp").write_bytes(b"a film that was being joined")
+    with pytest.raises(Killed):
+        color_film(source, target, replace(in_segments, resume=True), stopping_at(29))
+    assert not list(kept.glob(".photochrom-*.tmp"))
+    assert not list(tmp_path.glob(".photochrom-*.tmp"))
+
+
 def test_overwriting_begins_anew(tmp_path: Path, settings: FilmSettings) -> None:
     source, target = make_film(tmp_path / "in.mkv", Film(frames=30)), tmp_path / "out.mkv"
     with pytest.raises(Killed):

@@ -30,6 +30,7 @@ from flask.testing import FlaskClient
 from numpy.typing import NDArray
 from PIL import Image
 
+from photochrom.atomic import replacement_file
 from photochrom.imageio import Picture as Pixels
 from photochrom.imageio import read, write
 from photochrom.web.cleanup import STRAY_S, sweep
@@ -483,14 +484,14 @@ def test_what_a_kill_left_behind_is_swept(
     storage = Storage(settings.data_dir)
     (storage.make("A" * 16) / "original.jpg").write_bytes(b"half")
     picture = storage.folder(picture_url.rpartition("/")[2])
-    for name, age_s in (("old", 4000), ("new", 0)):
-        half = picture / f".photochrom-{name}.tmp"
-        half.write_bytes(b"half")
-        os.utime(half, (time.time() - age_s,) * 2)
-    with app.app_context():
-        sweep(settings, storage)
-    assert storage.folder("A" * 16).exists()  # its row may be about to come
-    assert [path.name for path in picture.glob(".*")] == [".photochrom-new.tmp"]
+    half = picture / ".photochrom-old.tmp"
+    half.write_bytes(b"half")
+    os.utime(half, (time.time() - 4000,) * 2)
+    with replacement_file(picture / "new.jpg", overwrite=False) as in_work:
+        with app.app_context():
+            sweep(settings, storage)
+        assert storage.folder("A" * 16).exists()  # its row may be about to come
+        assert list(picture.glob(".*")) == [in_work]
     monkeypatch.setattr("photochrom.web.cleanup.STRAY_S", -1.0)
     with app.app_context():
         sweep(settings, storage)

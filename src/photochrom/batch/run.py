@@ -92,6 +92,8 @@ def color_files(
     Raises ModelError when the model cannot be used at all, OutputError where what is finished is
     of another model, and others are to be coloured beside it without `keep_finished`.
     """
+    for folder in {job.target.parent for job in jobs}:
+        remove_leftovers(folder)
     waiting: list[Job] = []
     known: list[Outcome] = []
     makers: dict[Path, ModelIdentity] = {}
@@ -165,8 +167,6 @@ def _color_in_threads(
 ) -> Iterator[Outcome]:
     # A download belongs to this thread, where Ctrl-C can stop it.
     model = local_model(options.model)
-    for folder in {job.target.parent for job in jobs}:
-        remove_leftovers(folder)
     pool = ThreadPoolExecutor(in_flight + 1)
     try:
         network = pool.submit(load, model, device=options.device, threads=options.threads)

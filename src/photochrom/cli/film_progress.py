@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from photochrom.cli.messages import Bar, complain, note
-from photochrom.video.options import FilmOutcome, FilmProgress
+from photochrom.video.options import SEGMENT_FRAMES, FilmOutcome, FilmProgress
+from photochrom.video.segments import finished_frames
 
 
 class FilmReporter:
@@ -16,12 +17,9 @@ class FilmReporter:
     def __init__(self, source: Path, target: Path) -> None:
         self._source, self._target = source, target
         self._bar: Bar | None = None
-        self.started = False
-        """Whether any frame is done."""
 
     def progress(self, done: FilmProgress) -> None:
         """How far the film is; may be called from any thread."""
-        self.started = True
         if self._bar is None:
             total = None if done.total is None else max(0, done.total - done.resumed_frames)
             self._bar = Bar(self._source.name, total, "frames")
@@ -44,6 +42,11 @@ class FilmReporter:
         self.close()
         complain(f"Error: {error}")
 
+    @property
+    def kept_frames(self) -> int:
+        """Frames in finished segments, with which another run can go on."""
+        return finished_frames(self._target)
+
     def close(self) -> None:
         """Remove its bar."""
         if self._bar is not None:
@@ -62,8 +65,11 @@ def closing_bars(reporters: Sequence[FilmReporter], *, resumable: bool) -> Itera
     except KeyboardInterrupt:
         for reporter in reporters:
             reporter.close()
-        if resumable and any(reporter.started for reporter in reporters):
-            note("Finished segments are kept; the same call with --resume goes on.")
+        kept = sum(reporter.kept_frames for reporter in reporters)
+        if resumable and kept:
+            note(f"{kept} finished frames are kept; the same call with --resume goes on.")
+        elif resumable:
+            note(f"Nothing is kept yet; films are finished in segments of {SEGMENT_FRAMES} frames.")
         raise
     finally:
         for reporter in reporters:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom import __version__
+from photochrom.atomic import remove_leftovers
 from photochrom.engine import Network
 from photochrom.locks import output_lock
 from photochrom.processors import available
@@ -40,6 +41,8 @@ from photochrom.video.segments import (
     check_output,
     fingerprint,
     open_segments,
+    remove_empty_segments,
+    source_check,
 )
 from photochrom.video.session import FilmSession, open_session
 from photochrom.video.temporal.propagation import UserColors
@@ -77,9 +80,13 @@ def color_film(
     check_output(source, target, overwrite=settings.overwrite)
     info = probe(source)
     notes = check_container(info, target, settings.encoding.codec)
+    check_source = source_check(source)
     session = open_session(info, settings)
     network, user_colors = session.network, user_colors_by_shot(session)
-    with output_lock(target):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(output_lock(target))
+        stack.callback(remove_empty_segments, target)
+        remove_leftovers(target.parent)
         store = open_segments(
             target,
             manifest(info, network, settings),
@@ -92,6 +99,7 @@ def color_film(
         for segment in store.segments:
             session.damage.frames.update((frame.pts, frame) for frame in segment.damage)
         job.run()
+        check_source()
         more_notes = join_segments(
             [store.path(segment.number) for segment in store.segments],
             info,
@@ -101,6 +109,7 @@ def color_film(
             last_duration=store.segments[-1].last_duration or None,
             overwrite=settings.overwrite,
             comment=f"In colours by {network.identity.signature}",
+            check_source=check_source,
         )
         store.remove()
     return FilmOutcome(

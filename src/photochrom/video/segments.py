@@ -15,7 +15,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.atomic import check_target, remove_leftovers, write_atomically
+from photochrom.atomic import check_target, write_atomically
 from photochrom.errors import InputError, OutputError
 from photochrom.locks import output_lock
 from photochrom.video.io.codecs import Encoding
@@ -110,6 +110,14 @@ class SegmentStore:
                 f"{path} is damaged; pass --overwrite without --resume to begin anew"
             ) from None
 
+    def remove_leftovers(self) -> None:
+        """Remove segments that were being written when a run was killed: whoever holds the
+        output's lock is the only one to write any.
+        """
+        for path in self.folder.glob(".photochrom-*.tmp"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
     def remove(self) -> None:
         """The film is finished: nothing of this is needed any more."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -174,6 +182,23 @@ def segments_folder(target: Path) -> Path:
     return target.with_name(f".{target.name}.photochrom-parts")
 
 
+def finished_frames(target: Path) -> int:
+    """Frames of an unfinished output with which another run can go on."""
+    store = SegmentStore(segments_folder(target))
+    with contextlib.suppress(OutputError):
+        store.read_segments()
+    return sum(segment.frames for segment in store.segments)
+
+
+def remove_empty_segments(target: Path) -> None:
+    """Leave no folder behind in which there is nothing to go on with; while the output is held."""
+    store = SegmentStore(segments_folder(target))
+    with contextlib.suppress(OutputError):
+        store.read_segments()
+        if not store.segments:
+            store.remove()
+
+
 def remove_segments(target: Path) -> None:
     """Tidy up after a run that was killed between the completion of its film and its own end."""
     with contextlib.suppress(OutputError), output_lock(target):
@@ -198,7 +223,7 @@ def open_segments(
         store.folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make the folder {store.folder}: {error.strerror}") from None
-    remove_leftovers(store.folder)
+    store.remove_leftovers()
     store.read_segments()
     if store.segments and not resume:
         frames = sum(segment.frames for segment in store.segments)
@@ -227,6 +252,28 @@ def fingerprint(path: Path) -> str:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     return digest.hexdigest()
+
+
+def source_check(path: Path) -> Callable[[], None]:
+    """What raises InputError from when on the film file is not any more as it is now."""
+    before, status_before = fingerprint(path), path.stat()
+
+    def check() -> None:
+        try:
+            status = path.stat()
+            same = (status.st_size, status.st_mtime_ns) == (
+                status_before.st_size,
+                status_before.st_mtime_ns,
+            ) and fingerprint(path) == before
+        except OSError:
+            same = False
+        if not same:
+            raise InputError(
+                f"{path} has changed while it was coloured; put the film back that it was and "
+                "pass --resume, or pass --overwrite to begin anew with the one that it is"
+            )
+
+    return check
 
 
 def check_output(source: Path, target: Path, *, overwrite: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import inf
@@ -60,6 +60,7 @@ def join_segments(
     last_duration: int | None = None,
     overwrite: bool = False,
     comment: str | None = None,
+    check_source: Callable[[], None] | None = None,
 ) -> tuple[str, ...]:
     """Make the film of its segments (`FilmWriter`) and of the source's sound, titles, chapters.
 
@@ -72,6 +73,7 @@ def join_segments(
     info: of the source; of a segment itself where there is nothing else to carry, and the new film
         then begins at 0.
     comment: goes to the film's metadata, behind an earlier comment: who made the colours.
+    check_source: called when all is written; what it raises keeps `out` from appearing.
     Audio, subtitles and whatever else the container takes are copied packet by packet, bit for
     bit. `out` appears when it is complete, and not before; an earlier one stays otherwise.
 
@@ -117,6 +119,8 @@ def join_segments(
                 )
             if side_streams.wave_tracks:
                 name_wave_tracks(temporary, side_streams.wave_tracks)
+            if check_source is not None:
+                check_source()
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
     except (av.FFmpegError, ValueError) as error:
