@@ -81,9 +81,9 @@ def test_only_one_can_claim_a_picture(app: Flask, client: FlaskClient, photo: by
         assert jobs.claim(picture_id, 2, "eager") is None  # not its revision
         claimed = [jobs.claim(picture_id, 1, f"worker {n}") is not None for n in range(3)]
         assert claimed == [True, False, False]
-        assert not jobs.finish(picture_id, 1, "worker 1", 5)
-        assert jobs.finish(picture_id, 1, "worker 0", 5)
-        assert not jobs.finish(picture_id, 1, "worker 0", 5)
+        assert not jobs.finish(picture_id, 1, "worker 1", 5, "tiny 2")
+        assert jobs.finish(picture_id, 1, "worker 0", 5, "tiny 2")
+        assert not jobs.finish(picture_id, 1, "worker 0", 5, "tiny 2")
 
 
 def test_a_message_is_json_and_runs_nothing(

@@ -29,6 +29,7 @@ from flask import Flask, render_template_string
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
 from PIL import Image
+from sqlalchemy import update
 
 from photochrom.atomic import replacement_file
 from photochrom.imageio import Picture as Pixels
@@ -40,7 +41,7 @@ from photochrom.web.pictures.library import list_pictures
 from photochrom.web.pictures.names import clean_file_name
 from photochrom.web.pictures.uploads import decoding_slots
 from photochrom.web.settings import WebSettings
-from photochrom.web.storage import Storage
+from photochrom.web.storage import Storage, current_storage
 
 pytest_plugins = ["fixtures.web"]
 
@@ -99,6 +100,36 @@ def test_a_picture_is_coloured_in_its_own_size_and_format(
     assert decode_image(member.get(f"{picture_url}/preview/1.jpg").data).shape == rgb.shape
     assert member.get(f"{picture_url}/thumb.jpg").mimetype == "image/jpeg"
     assert member.get(f"{picture_url}/preview/2.jpg").status_code == 404
+
+
+def test_a_result_keeps_which_model_made_it_and_a_change_says_what_comes(
+    app: Flask, member: FlaskClient, picture_url: str, settings: WebSettings
+) -> None:
+    assert find_row(app, picture_url).model == "tiny 1.2.3"
+    assert "Coloured by tiny 1.2.3." in member.get(picture_url).text
+    with app.app_context():
+        db.session.execute(update(Picture).values(model="tiny 0.2.0"))
+        db.session.commit()
+    sentence = "These colours are by tiny 0.2.0. A change makes all of them anew, by tiny 1.2.3."
+    assert sentence in member.get(picture_url).text
+    ask(member, f"{picture_url}/edit", {"vividness": 2.0})
+    color_all(app, settings)
+    assert find_row(app, picture_url).model == "tiny 1.2.3"
+
+
+def test_a_result_that_a_killed_worker_left_is_of_the_model_that_it_names(
+    app: Flask, picture_url: str, settings: WebSettings
+) -> None:
+    with app.app_context():
+        row = {"state": "waiting", "done_revision": 0, "model": None}
+        db.session.execute(update(Picture).values(row))
+        db.session.commit()
+        storage = current_storage()
+        path = storage.result(picture_url.rpartition("/")[2], 1)
+        assert path is not None
+        write(path, read(path), generator="tiny 0.9 (photochrom 0.1.0)", overwrite=True)
+    color_all(app, settings)
+    assert find_row(app, picture_url).model == "tiny 0.9"
 
 
 def test_browsers_keep_the_small_picture_of_a_revision_and_ask_again_for_others(

@@ -152,6 +152,8 @@ class Picture(Model):
     """Raised at every edit."""
     done_revision: Mapped[int] = mapped_column(default=0)
     """The revision that the result file shows; 0: there is none yet."""
+    model: Mapped[str | None] = mapped_column(String(200))
+    """Which made the result: name and version; None: there is none yet, or it is not known."""
     progress: Mapped[float] = mapped_column(Double, default=0.0)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     claimed_by: Mapped[str | None] = mapped_column(String(64))

@@ -164,10 +164,10 @@ def report_progress(picture_id: str, revision: int, worker: str, progress: float
     return _update_row(_own_row(picture_id, revision, worker).values(progress=progress))
 
 
-def finish(picture_id: str, revision: int, worker: str, size: int) -> bool:
+def finish(picture_id: str, revision: int, worker: str, size: int, model: str | None) -> bool:
     """The result file is there, and counts; False where the picture was changed or deleted.
 
-    size: bytes of all its files.
+    size: bytes of all its files. model: which made the result; None: it is not known.
     """
     return _update_row(
         _own_row(picture_id, revision, worker).values(
@@ -177,6 +177,7 @@ def finish(picture_id: str, revision: int, worker: str, size: int) -> bool:
             finished_at=now(),
             claimed_by=None,
             bytes=size,
+            model=None if model is None else model[:200],
         )
     )
 

@@ -17,9 +17,16 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.engine import Network
+from photochrom.engine import ModelIdentity, Network
 from photochrom.errors import InputError, OutputError
-from photochrom.imageio import FORMATS, eight_bit_rgb, is_transparent, read, write
+from photochrom.imageio import (
+    FORMATS,
+    eight_bit_rgb,
+    is_transparent,
+    read,
+    read_generator,
+    write,
+)
 from photochrom.web.database import Picture
 from photochrom.web.i18n import _
 from photochrom.web.pictures.edits import Edit
@@ -77,17 +84,21 @@ def render(
     network: Network,
     settings: WebSettings,
     on_progress: ProgressCallback,
-) -> None:
+) -> str | None:
     """Make the result file of an order, unless it is there.
 
-    Raises CancelledError, and PhotochromError where it cannot be coloured or written.
+    Returns the model that made it, name and version; None: of a file that is there, it is not
+    known. Raises CancelledError, and PhotochromError where it cannot be coloured or written.
     """
-    if storage.result(task.picture_id, task.revision) is not None:
-        return
+    result = storage.result(task.picture_id, task.revision)
+    if result is not None:
+        generator = read_generator(result)
+        maker = None if generator is None else ModelIdentity.parse(generator)
+        return None if maker is None else maker.title
     if task.kind == "film":
-        _render_film(task, storage, settings, on_progress)
-    else:
-        _render_photo(task, storage, network, settings)
+        return _render_film(task, storage, settings, on_progress)
+    _render_photo(task, storage, network, settings)
+    return network.card.title
 
 
 def _render_photo(
@@ -118,7 +129,7 @@ def _read_bytes(path: Path, name: str) -> bytes:
 
 def _render_film(
     task: RenderTask, storage: Storage, settings: WebSettings, on_progress: ProgressCallback
-) -> None:
+) -> str:
     """First a short preview, then all of it, in segments that survive a kill."""
     # Needs PyAV, which a studio for photos alone does without.
     from photochrom.video.film import color_film
@@ -140,11 +151,11 @@ def _render_film(
     reporter = _ProgressReporter(on_progress)
     _film_preview(task, storage, info, options, reporter)
     try:
-        color_film(source, target, options, reporter.report)
+        return color_film(source, target, options, reporter.report).model
     except UnusableSegmentsError:
         # Begun by another version of photochrom or of the model.
         remove_segments(target)
-        color_film(source, target, options, reporter.report)
+        return color_film(source, target, options, reporter.report).model
 
 
 def _film_target(task: RenderTask, storage: Storage, info: FilmInfo, options: FilmSettings) -> Path:

@@ -144,9 +144,9 @@ class Worker:
             return is_wanted and not self._stop.is_set()
 
         start_s = time.perf_counter()
-        render(task, self._storage, self._network, self._settings, on_progress)
+        model = render(task, self._storage, self._network, self._settings, on_progress)
         size = self._storage.size(task.picture_id)
-        if jobs.finish(task.picture_id, task.revision, self._name, size):
+        if jobs.finish(task.picture_id, task.revision, self._name, size, model):
             self._storage.forget_revisions(task.picture_id, before=task.revision)
             if (remaining := self._storage.size(task.picture_id)) != size:
                 jobs.update_size(task.picture_id, remaining)

@@ -84,6 +84,11 @@ _PICTURE: Final[Json] = {
         "type": "integer",
         "description": "The revision that the result shows; 0: there is none yet.",
     },
+    "model": {
+        "type": ["string", "null"],
+        "description": "Which model made the result, name and version; null: there is none yet, "
+        "or it is not known.",
+    },
 }
 _SCHEMAS: Final[Json] = {
     "Picture": {

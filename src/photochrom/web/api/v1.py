@@ -158,4 +158,5 @@ def _picture_json(picture: Picture) -> dict[str, object]:
         "variant": picture.variant,
         "revision": picture.revision,
         "done_revision": picture.done_revision,
+        "model": picture.model,
     }

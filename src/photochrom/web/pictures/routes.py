@@ -18,7 +18,7 @@ from flask import (
 from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from photochrom.engine import model_card
+from photochrom.engine import ModelCard, model_card
 from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.database import Picture
 from photochrom.web.error_pages import wants_json
@@ -127,14 +127,15 @@ def show(picture_id: str) -> Answer:
             is_playable=playable_film(picture) is not None,
             has_pair=film_pair(picture) is not None,
         )
-    model_px = _model_size_px(current_settings().model)
+    card = _model_card(current_settings().model)
     return render_template(
         "pictures/picture.html",
         picture=picture,
         **sharing,
-        size_auto=model_px,
-        size_min=max(MIN_SIZE_PX, model_px % _SIZE_STEP_PX + _SIZE_STEP_PX),
-        size_max=model_px * _MAX_SIZE_FACTOR,
+        model_title=card.title,
+        size_auto=card.size,
+        size_min=max(MIN_SIZE_PX, card.size % _SIZE_STEP_PX + _SIZE_STEP_PX),
+        size_max=card.size * _MAX_SIZE_FACTOR,
         size_step=_SIZE_STEP_PX,
     )
 
@@ -240,9 +241,9 @@ def shared_page(token: str) -> Answer:
 
 
 @cache
-def _model_size_px(model: str) -> int:
-    """The working size of a model. Finding it reads the whole file, which no page can wait for."""
-    return model_card(model).size
+def _model_card(model: str) -> ModelCard:
+    """The card of a model. Finding it reads the whole file, which no page can wait for."""
+    return model_card(model)
 
 
 def _link_address(token: str) -> str:
