@@ -36,12 +36,15 @@ csrf = CSRFProtect()
 limiter = Limiter(key_func=visitor_key)
 UPLOADS = "uploads"
 """What pages and programs send is counted together."""
-_FORM_BYTES = 1_000_000
+FORM_BYTES = 1_000_000
 """No form or JSON without files is larger."""
+FILE_PATHS = ("/pictures", "/share-target", "/api/v1/pictures")
+"""Where files are sent to: nothing larger than a form is read at any other address."""
 _FILES = ("multipart/", "image/", "video/", "application/octet-stream")
 _FILE_BLUEPRINTS = ("pictures", "api")
 """The blueprints that do; the API looks at the token before it looks at the body."""
-_SESSION_DAYS = 30
+SESSION_DAYS = 30
+"""How long somebody stays logged in."""
 _HERE = ("localhost", "127.0.0.1", "::1")
 _POLICY = "; ".join(
     (
@@ -85,7 +88,7 @@ def init_security(app: Flask, settings: WebSettings) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_REFRESH_EACH_REQUEST=False,
-        PERMANENT_SESSION_LIFETIME=_SESSION_DAYS * 86400,
+        PERMANENT_SESSION_LIFETIME=SESSION_DAYS * 86400,
         MAX_CONTENT_LENGTH=settings.max_request_mb * 1_000_000,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a page may stay open for days
         RATELIMIT_STORAGE_URI=settings.rates_url,
@@ -193,11 +196,11 @@ def _check_body_length() -> Any:
     """
     files = request.mimetype.startswith(_FILES) and request.blueprint in _FILE_BLUEPRINTS
     if not files:
-        request.max_content_length = _FORM_BYTES
+        request.max_content_length = FORM_BYTES
     limit, length = request.max_content_length, request.content_length or 0
     if limit is not None and length > limit:
         abort(413)
-    large = length > _FORM_BYTES and request.blueprint == "pictures"
+    large = length > FORM_BYTES and request.blueprint == "pictures"
     if large and not current_user.is_authenticated:
         return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
     return None

@@ -17,11 +17,11 @@ from types import FrameType
 from typing import Any, Final
 
 from flask import Flask
-from waitress.server import create_server
 
 from photochrom.engine import model_card
 from photochrom.web.app import create_app
 from photochrom.web.errors import SettingsError
+from photochrom.web.http_server import make_server
 from photochrom.web.logs import start_logs
 from photochrom.web.pictures.live_preview import current_previewer
 from photochrom.web.settings import CONFIG, PREFIX, WebSettings
@@ -62,18 +62,7 @@ def serve(
     migrate(app, settings)
     with _stop_by_signal(), contextlib.ExitStack() as stack:
         try:
-            server = create_server(
-                app,
-                host=host,
-                port=port,
-                threads=settings.threads,
-                # Refused by its announced length, before a byte of it is read.
-                max_request_body_size=settings.max_request_mb * 1_000_000,
-                channel_timeout=120,
-                ident="photochrom",
-                # They stay to be seen: whoever comes through a proxy is not at this machine.
-                clear_untrusted_proxy_headers=False,
-            )
+            server = make_server(app, settings, host, port)
         except OSError as error:
             raise SettingsError(
                 f"cannot answer at {host}:{port}: {error.strerror}. Choose another --port"

@@ -1,0 +1,139 @@
+"""What the server refuses before it reads it, and how many may be connected."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from fixtures.web import MakeApp, sign_up
+from flask import Flask
+
+from photochrom.web.http_server import make_server
+from photochrom.web.settings import WebSettings
+
+Address = tuple[str, int]
+UPLOAD = b"Content-Type: multipart/form-data; boundary=x\r\n"
+MB = 1_000_000
+FILE = (
+    b'--x\r\nContent-Disposition: form-data; name="f"; filename="f.jpg"\r\n\r\n'
+    + b"x" * 2 * MB
+    + b"\r\n--x--\r\n"
+)
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    return make_app(max_request_mb=3, max_upload_mb=1)
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[Address]:
+    settings: WebSettings = app.config["STUDIO"]
+    server = make_server(app, settings, "127.0.0.1", 0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    yield "127.0.0.1", server.effective_port
+    server.maintenance_interval = 0
+    server.trigger.pull_trigger(server.close)
+    thread.join(timeout=10)
+    server.task_dispatcher.shutdown()
+
+
+@pytest.fixture
+def cookie(app: Flask) -> bytes:
+    """The header with which a browser says who is logged in."""
+    found = sign_up(app).get_cookie(app.config["SESSION_COOKIE_NAME"])
+    assert found is not None
+    return f"Cookie: {found.key}={found.value}\r\n".encode()
+
+
+@contextlib.contextmanager
+def connection(address: Address) -> Iterator[socket.socket]:
+    with socket.create_connection(address, timeout=10) as made:
+        yield made
+
+
+def head(path: str, length: int, *headers: bytes) -> bytes:
+    first = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n".encode()
+    return first + b"".join(headers) + b"\r\n"
+
+
+def status(made: socket.socket) -> int:
+    return int(made.recv(4096).split(b" ", 2)[1])
+
+
+@pytest.mark.parametrize("path", ["/log-in", "/sign-up", "/pictures", "/share-target", "/nowhere"])
+def test_nobody_known_sends_more_than_a_form(address: Address, path: str) -> None:
+    with connection(address) as made:
+        made.sendall(head(path, 2 * MB, UPLOAD))
+        assert status(made) == 413  # and nothing of the body was sent
+
+
+def test_a_body_of_no_announced_length_ends_at_a_form(address: Address) -> None:
+    sent = 0
+    with connection(address) as made, contextlib.suppress(ConnectionError):
+        made.sendall(b"POST /log-in HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(300):
+            made.sendall(b"2710\r\n" + b"x" * 10_000 + b"\r\n")
+            sent += 10_000
+            made.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                assert status(made) == 413
+                break
+            made.settimeout(10)
+            time.sleep(0.001)
+    assert MB < sent < 2.5 * MB
+
+
+def test_who_is_logged_in_sends_pictures(address: Address, cookie: bytes) -> None:
+    with connection(address) as made:
+        made.sendall(head("/pictures", len(FILE), UPLOAD, cookie) + FILE)
+        assert status(made) == 400  # read, and found to have no token against forgery
+
+
+@pytest.mark.parametrize("path", ["/log-in", "/account/password", "/pictures/x/edit"])
+def test_who_is_logged_in_sends_no_large_forms(address: Address, cookie: bytes, path: str) -> None:
+    with connection(address) as made:
+        made.sendall(head(path, 2 * MB, UPLOAD, cookie))
+        assert status(made) == 413
+
+
+def test_a_forged_cookie_is_nobodys(address: Address, cookie: bytes) -> None:
+    name, _equals, value = cookie.partition(b"=")
+    forged = name + b"=" + value[:10] + b"A" + value[11:]
+    with connection(address) as made:
+        made.sendall(head("/pictures", 2 * MB, UPLOAD, forged))
+        assert status(made) == 413
+
+
+def test_all_bodies_together_have_a_limit(address: Address, cookie: bytes) -> None:
+    with contextlib.ExitStack() as stack:
+        several = [stack.enter_context(connection(address)) for _ in range(6)]
+        for made in several:
+            with contextlib.suppress(ConnectionError):
+                made.sendall(head("/pictures", 2_900_000, UPLOAD, cookie) + b"x" * 2_800_000)
+        answers = []
+        for made in several:
+            made.settimeout(1)
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                answers.append(status(made))
+    assert answers
+    assert set(answers) == {503}
+    with connection(address) as made:  # the others have gone, and there is space again
+        made.sendall(head("/pictures", len(FILE), UPLOAD, cookie) + FILE)
+        assert status(made) == 400
+
+
+def test_idle_connections_keep_nobody_out(address: Address) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(connection(address)).sendall(b"GET /healthz HTTP/1.1\r\n")
+        begun = time.monotonic()
+        with connection(address) as made:
+            made.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert status(made) == 200
+        assert time.monotonic() - begun < 5
