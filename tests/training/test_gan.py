@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -22,9 +23,9 @@ from photochrom.training.distributed import Ranks
 from photochrom.training.losses.gan import GAN_LOSSES, gradient_penalty
 from photochrom.training.losses.inputs import LossInputs, compose
 from photochrom.training.models import Models
-from photochrom.training.optimizers import lr_share
+from photochrom.training.optimizers import OPTIMIZERS, lr_share
 from photochrom.training.recipe.recipe import AugmentRecipe, DataRecipe, HintRecipe, Recipe
-from photochrom.training.recipe.stage import Losses, Stage
+from photochrom.training.recipe.stage import Losses, Optimizer, Stage
 from photochrom.training.step import StageStep
 
 pytestmark = pytest.mark.slow
@@ -64,6 +65,10 @@ def batches(photos: PhotoSet, *sizes: int) -> list[Batch]:
 
 def weights(module: nn.Module) -> Tensor:
     return nn.utils.parameters_to_vector(module.parameters()).detach().clone()
+
+
+def test_every_optimizer_of_recipes_is_in_the_table() -> None:
+    assert set(OPTIMIZERS) == set(get_args(Optimizer))
 
 
 @pytest.mark.parametrize("mode", GAN_LOSSES)

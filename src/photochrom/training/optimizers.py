@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,9 +12,21 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from photochrom.errors import RecipeError
 from photochrom.nets.contract import ColorNet, Discriminator
-from photochrom.training.recipe.stage import Stage
+from photochrom.training.recipe.stage import Optimizer, Stage
 
 _DISCRIMINATOR_DECAY = 1e-3
+
+
+def _adam(groups: list[dict[str, Any]], **options: Any) -> torch.optim.Adam:
+    """Without weight decay, as the GAN papers have it."""
+    return torch.optim.Adam(groups, **(options | {"weight_decay": 0.0}))
+
+
+OPTIMIZERS: dict[Optimizer, Callable[..., torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": _adam,
+}
+"""By their names in recipes, all of which are here."""
 
 
 class Optimizers:
@@ -141,6 +153,5 @@ def _generator_groups(stage: Stage, net: ColorNet) -> list[dict[str, Any]]:
 def _build(
     stage: Stage, groups: list[dict[str, Any]], betas: tuple[float, float], decay: float
 ) -> torch.optim.Optimizer:
-    if stage.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=stage.lr, betas=betas, fused=True)
-    return torch.optim.AdamW(groups, lr=stage.lr, betas=betas, weight_decay=decay, fused=True)
+    make = OPTIMIZERS[stage.optimizer]
+    return make(groups, lr=stage.lr, betas=betas, weight_decay=decay, fused=True)
