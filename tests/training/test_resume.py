@@ -230,7 +230,12 @@ def test_a_checkpoint_of_another_recipe_is_refused(photos: Path, tmp_path: Path)
     saved_bytes = smoke(photos)
     other_net = smoke(photos, "net.options.width_8=8")
     fewer = dataclasses.replace(saved_bytes, stages=saved_bytes.stages[:1])
-    for recipe, message in ((other_net, "another network"), (fewer, "stands in stage 2")):
+    other_critic = smoke(photos, "critic.name=pixel")
+    for recipe, message in (
+        (other_net, "another network"),
+        (fewer, "stands in stage 2"),
+        (other_critic, "began with the critic 'patch'.* set critic.name=patch to go on"),
+    ):
         with pytest.raises(InputError, match=message):
             make_trainer(recipe, tmp_path).resume()
 

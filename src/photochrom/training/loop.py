@@ -21,7 +21,7 @@ from photochrom.training.interrupts import StopRequest, TrainingStopped
 from photochrom.training.models import Models, autocast_dtype
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.stage import Stage
-from photochrom.training.recipe.toml import to_table
+from photochrom.training.recipe.toml import from_table, to_table
 from photochrom.training.reports.dead_layers import LayerWatch, StageWatch
 from photochrom.training.reports.html import write_report
 from photochrom.training.reports.plots import write_plots
@@ -116,6 +116,12 @@ class Trainer:
         """
         position, table, state = checkpoint.load(self.checkpoint_path)
         stages = self.recipe.stages
+        critic, first_critic = self.recipe.critic.name, from_table(table).critic.name
+        if critic != first_critic:
+            raise InputError(
+                f"{self.checkpoint_path} began with the critic {first_critic!r}, and the recipe "
+                f"has {critic!r}; set critic.name={first_critic} to go on with it"
+            )
         minutes, first_minutes = self.recipe.budget_minutes, table.get("budget_minutes", 0.0)
         if minutes != first_minutes:
             self._report(
