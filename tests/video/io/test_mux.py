@@ -227,6 +227,15 @@ def test_what_stays_behind_is_told(tmp_path: Path) -> None:
     assert "shape of the pixels (4/3)" in shape
 
 
+def test_a_size_that_grows_is_named(tmp_path: Path) -> None:
+    info = probe(make_film(tmp_path / "a.mkv", Film(frames=1, size=(121, 161))))
+    for codec in ("h264", "hevc"):
+        (note,) = check_container(info, tmp_path / "b.mkv", codec)
+        assert "161 x 121 becomes 162 x 122" in note
+    for codec in ("av1", "prores", "ffv1"):
+        assert check_container(info, tmp_path / "b.mkv", codec) == ()
+
+
 def test_an_existing_film_stays_unless_told_otherwise(tmp_path: Path) -> None:
     info = probe(make_film(tmp_path / "a.mkv", Film(frames=2)))
     segments = write_segments(tmp_path / "parts", info, LOSSLESS, [2])

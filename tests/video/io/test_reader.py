@@ -300,11 +300,69 @@ def test_sound_alone_is_refused(tmp_path: Path) -> None:
         (Film(frames=1, pix_fmt="yuva420p"), "transparent"),
         (Film(frames=1, pix_fmt="yuv420p10le", tags=(("colorspace", 9),)), "BT.2020"),
         (Film(frames=1, pix_fmt="yuv420p10le", tags=(("color_trc", 16),)), "HDR"),
+        *((Film(frames=1, tags=(("colorspace", code),)), "colour matrix") for code in (8, 12, 14)),
     ],
-    ids=["12 bits", "transparent", "BT.2020", "PQ"],
+    ids=["12 bits", "transparent", "BT.2020", "PQ", "YCgCo", "from primaries", "ICtCp"],
 )
 def test_kinds_that_cannot_be_kept_are_refused(tmp_path: Path, film: Film, word: str) -> None:
     refused(make_film(tmp_path / "a.mkv", film), word)
+
+
+def animation(path: Path, name: str, alpha: tuple[int, ...]) -> Path:
+    """Grey discs on grey that move, in a GIF, PNG or WebP; alpha: of each of its frames."""
+    pictures = []
+    for index, opacity in enumerate(alpha):
+        codes = np.full((40, 60, 4), 90, np.uint8)
+        codes[10:30, 5 + 4 * index : 25 + 4 * index] = 200
+        codes[..., 3] = 255
+        codes[:5, :5, 3] = opacity
+        picture = Image.fromarray(codes)
+        pictures.append(picture if min(alpha) < 255 else picture.convert("RGB"))
+    pictures[0].save(
+        path,
+        name,
+        save_all=True,
+        append_images=pictures[1:],
+        duration=[100] * (len(alpha) - 1) + [700],
+        loop=0,
+        disposal=0 if name == "PNG" else 2,
+        lossless=True,
+    )
+    return path
+
+
+@pytest.mark.parametrize("name", ["GIF", "PNG", "WEBP"])
+def test_animations_are_films(tmp_path: Path, name: str) -> None:
+    info = probe(animation(tmp_path / "a", name, (255,) * 6))
+    frames = list(read_frames(info))
+    assert [round(info.seconds(frame.pts), 3) for frame in frames] == [0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    for index, frame in enumerate(frames):
+        assert frame.luma.shape == (40, 60)
+        assert abs(int(frame.luma[20, 15 + 4 * index]) - (16 + 200 * 219 / 255)) < 2
+        assert abs(int(frame.luma[2, 2]) - (16 + 90 * 219 / 255)) < 2
+    assert frames[-1].duration * info.time_base == pytest.approx(0.7)
+    assert_same(list(read_frames(info, start_s=0.3)), frames[3:])
+
+
+@pytest.mark.parametrize("name", ["GIF", "PNG", "WEBP"])
+def test_transparent_animations_are_refused_with_the_second(tmp_path: Path, name: str) -> None:
+    refused(animation(tmp_path / "a", name, (0,) * 6), "partly transparent at 0.0 s", "ffmpeg")
+    if name == "GIF":
+        return  # Pillow writes only what differs, and that on what was there: nothing shows through
+    info = probe(animation(tmp_path / "late", name, (255, 255, 255, 255, 0, 255)))
+    with pytest.raises(InputError, match=r"partly transparent at 0\.4 s"):
+        list(read_frames(info))
+
+
+def test_the_hidden_alpha_of_vp9_is_not_dropped(tmp_path: Path) -> None:
+    film = Film(frames=2, encoder="libvpx-vp9", pix_fmt="yuva420p")
+    refused(make_film(tmp_path / "a.mkv", film), "partly transparent")
+
+
+def test_an_animated_webp_that_is_damaged_is_refused(tmp_path: Path) -> None:
+    path = animation(tmp_path / "a.webp", "WEBP", (255,) * 6)
+    cut(path, 0.5)
+    refused(path, "animated WebP", "damaged")
 
 
 def cut(path: Path, share: float) -> None:

@@ -21,6 +21,8 @@ with requires_extra("video", "a film"):
     from av.video.plane import VideoPlane
     from av.video.stream import VideoStream
 
+    from photochrom.video.io.animated_webp import animated_webp_film, is_animated_webp
+
 __all__ = [
     "InputContainer",
     "VideoStream",
@@ -28,6 +30,7 @@ __all__ = [
     "error_text",
     "film_stream",
     "has_captions",
+    "is_transparent",
     "open_container",
     "other_streams",
     "packet_time",
@@ -39,6 +42,7 @@ __all__ = [
 AV_VERSION = av.__version__
 """Of PyAV, whose wheels bring libav and the encoders along."""
 _MOST_FAILURES = 100
+_OPAQUE = 255
 METADATA_ERRORS = "surrogateescape"
 """Old files carry titles in other encodings than UTF-8; their bytes go through unchanged."""
 
@@ -54,9 +58,10 @@ def open_container(path: Path) -> Iterator[InputContainer]:
 
     Raises InputError where the file cannot be opened or is no film at all.
     """
+    source = animated_webp_film(path) if is_animated_webp(path) else f"file:{path}"
     try:
         container = av.open(
-            f"file:{path}",
+            source,
             "r",
             container_options={"protocol_whitelist": "file"},
             metadata_errors=METADATA_ERRORS,
@@ -129,6 +134,19 @@ def timed_streams(container: InputContainer) -> list[Stream]:
 def has_captions(frame: VideoFrame) -> bool:
     """Whether closed captions (CEA-608, CEA-708; ATSC A/53) come with a frame."""
     return frame.side_data.get("A53_CC") is not None
+
+
+def is_transparent(frame: VideoFrame) -> bool:
+    """Whether any pixel of a frame lets something through; False for kinds without alpha."""
+    kind = frame.format
+    if not kind.has_palette and not any(part.is_alpha for part in kind.components):
+        return False
+    if kind.is_planar and not kind.has_palette:
+        bits = kind.components[-1].bits
+        alpha = plane_codes(frame.planes[-1], np.dtype(np.uint8 if bits == 8 else "<u2"))
+        return bool(alpha.min() < (1 << bits) - 1)
+    packed = frame if kind.name in ("rgba", "bgra") else frame.reformat(format="rgba")
+    return bool(np.asarray(packed.to_ndarray())[..., 3].min() < _OPAQUE)
 
 
 def plane_codes(plane: VideoPlane, dtype: np.dtype[Any]) -> NDArray[Any]:

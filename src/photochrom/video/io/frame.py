@@ -57,6 +57,7 @@ class FilmInfo:
     primaries, transfer, matrix_code: the file's tags as ITU-T H.273 numbers them, `UNSPECIFIED`
         where it has none. The tags are kept as they are; `matrix` is what is computed with.
     start_pts: of the film's first frame, in `time_base`; seconds count from there.
+    alpha: its pixels can be transparent; no frame of it may be.
     packed: two frames are in some packets, as DivX had it, so that a frame's time is when it comes
         out of the decoder.
     captions: closed captions come with its pictures.
@@ -85,6 +86,7 @@ class FilmInfo:
     mirrored: bool = False
     captions: bool = False
     packed: bool = False
+    alpha: bool = False
 
     @property
     def nominal_rate(self) -> Fraction:

@@ -101,6 +101,13 @@ def _try_header(source: InputContainer, out: Path, name: str) -> None:
 def _picture_notes(info: FilmInfo, name: str, codec: str) -> Iterator[str]:
     """What of the pictures themselves stays behind."""
     row = CODECS[codec]
+    if row.even_sizes and (info.width % 2 or info.height % 2):
+        width, height = info.width + info.width % 2, info.height + info.height % 2
+        same = " or ".join(other for other, row in CODECS.items() if not row.even_sizes)
+        yield (
+            f"{codec} has no odd sizes: the film of {info.width} x {info.height} becomes {width} x "
+            f"{height}, with its last column or row twice; {same} keep the size"
+        )
     if info.sample_aspect != 1 and name in ("matroska", "webm") and not row.tells_aspect:
         telling = " or ".join(other for other, row in CODECS.items() if row.tells_aspect)
         yield (

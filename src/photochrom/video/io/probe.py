@@ -18,6 +18,7 @@ from photochrom.video.io.container import (
     error_text,
     film_stream,
     has_captions,
+    is_transparent,
     open_container,
     other_streams,
 )
@@ -30,6 +31,7 @@ HD_LINES = 720
 _MATRIX: dict[int, Matrix] = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709"}
 """ITU-T H.273 matrix codes; 7 (SMPTE 240M, analogue HD) differs from BT.709 by a hair."""
 MATRIX_CODES: dict[Matrix, int] = {"bt709": 1, "bt601": 6}
+_KNOWN_MATRICES = {*_MATRIX, UNSPECIFIED}
 _WIDE = {9, 10}
 _HDR = {16, 18}
 _BARE_FORMATS = {
@@ -67,7 +69,19 @@ def probe(path: str | Path) -> FilmInfo:
         others = tuple(describe_stream(s) for s in other_streams(container))
         frames, first_packet = _first_frames(path, container, stream)
         _check_kind(path, frames[0])
+        # libav decodes no alpha of VP8 and VP9, which is a second picture in each packet.
+        if stream.metadata.get("alpha_mode") == "1" or any(map(is_transparent, frames)):
+            raise alpha_error(path, 0.0)
         return _describe_film(path, container, stream, frames, others, first_packet)
+
+
+def alpha_error(path: Path, at_s: float) -> InputError:
+    """What to say of a film that is transparent somewhere."""
+    return InputError(
+        f"{path} is partly transparent at {at_s:.1f} s, and a film in colours has no alpha; lay it "
+        "on a background first (ffmpeg: -f lavfi -i color=black -i FILM -filter_complex "
+        "'[0][1]scale2ref[b][f];[b][f]overlay=shortest=1')"
+    )
 
 
 def frame_size(path: Path) -> tuple[int, int]:
@@ -139,10 +153,11 @@ def _check_kind(path: Path, frame: VideoFrame) -> None:
             f"{path} has {bits} bits ({kind.name}); only 8 and 10 are kept exactly: convert it to "
             "10 bits first (ffmpeg: -pix_fmt yuv420p10)"
         )
-    if any(part.is_alpha for part in kind.components) and not kind.has_palette:
+    if not kind.is_rgb and int(frame.colorspace) not in _KNOWN_MATRICES | _WIDE:
         raise InputError(
-            f"{path} is partly transparent ({kind.name}); convert it to a kind without alpha first "
-            "(ffmpeg: -pix_fmt yuv420p)"
+            f"{path} has the colour matrix {int(frame.colorspace)} of ITU-T H.273 (such as YCgCo), "
+            "whose luma is not that of BT.601 or BT.709; convert it first (ffmpeg: "
+            "-vf scale=out_color_matrix=bt709)"
         )
     if int(frame.colorspace) in _WIDE or int(frame.color_trc) in _HDR:
         raise InputError(
@@ -195,6 +210,7 @@ def _describe_film(
         matrix_code=MATRIX_CODES[matrix] if rgb else int(frame.colorspace) or UNSPECIFIED,
         start_pts=first_pts(frame),
         mirrored=mirrored,
+        alpha=any(part.is_alpha for part in kind.components) or kind.has_palette,
         packed=_is_packed(container, stream, first_packet),
         captions=any(map(has_captions, frames)),
     )

@@ -17,11 +17,11 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError
-from photochrom.video.io.container import VideoStream, av, has_captions, plane_codes
+from photochrom.video.io.container import VideoStream, av, has_captions, is_transparent, plane_codes
 from photochrom.video.io.damage import DamageLog
 from photochrom.video.io.decoder import DecodedFrame, open_decoder
 from photochrom.video.io.frame import FilmInfo, Frame
-from photochrom.video.io.probe import MATRIX_CODES
+from photochrom.video.io.probe import MATRIX_CODES, alpha_error
 
 _NEAR_S = (1.0, 10.0, inf)
 """How much earlier than a time to look for the frame before it, if none was found."""
@@ -69,8 +69,8 @@ def decoded_frames(
         computed. An interlaced film is refused without it: its lines would be coloured as a comb.
     damage: what becomes of damage, and where it is noted; None: `DamageLog()`.
     Raises InputError for interlaced films, times outside of the film, frames of another size than
-    the first, and, with the second where that happens, for files that break off and for damage
-    that `damage` does not allow.
+    the first, and, with the second where that happens, for transparent frames, for files that
+    break off, and for damage that `damage` does not allow.
     """
     if info.interlaced and not deinterlace:
         raise InputError(
@@ -87,6 +87,8 @@ def decoded_frames(
                 f"{info.path} changes its size from {info.width} x {info.height} to "
                 f"{frame.width} x {frame.height}; cut it into films of one size"
             )
+        if info.alpha and is_transparent(frame):
+            raise alpha_error(info.path, info.seconds(decoded.pts))
         yield decoded
         found = True
     if not found:
