@@ -36,10 +36,10 @@ from photochrom.imageio import Picture as Pixels
 from photochrom.imageio import read, write
 from photochrom.web.cleanup import STRAY_S, sweep
 from photochrom.web.database import MAX_NAME, Picture, Share, db, now
+from photochrom.web.pictures.decoding import decoding_slots
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.library import list_pictures
 from photochrom.web.pictures.names import clean_file_name
-from photochrom.web.pictures.uploads import decoding_slots
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage, current_storage
 

@@ -12,6 +12,7 @@ import json
 import logging
 import sqlite3
 import sys
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from flask import Flask, current_app
@@ -19,7 +20,7 @@ from huey import Huey, PriorityRedisHuey, SqliteHuey
 from huey.api import TaskWrapper
 from huey.registry import Message
 from huey.serializer import Serializer
-from sqlalchemy import CursorResult, Update, select, update
+from sqlalchemy import CursorResult, Update, func, select, update
 
 from photochrom.web.database import Picture, db, now
 from photochrom.web.settings import WebSettings, current_settings
@@ -33,6 +34,8 @@ Its worker died at it, or it is a film that could not be written.
 """
 
 _EXTENSION: Final = "photochrom-jobs"
+_LOOK_AT: Final = 50
+"""So many of one user's jobs are asked whether they are due."""
 _log = logging.getLogger(__name__)
 
 
@@ -234,6 +237,46 @@ def list_waiting(kind: str) -> list[Job]:
     ]
     db.session.rollback()
     return waiting
+
+
+class Turns:
+    """Whose picture is next: the users take turns, and of each the small pictures come first."""
+
+    def __init__(self) -> None:
+        self._last_turn: dict[int, int] = {}
+        self._turn = 0
+
+    def take(self, kind: str, is_due: Callable[[Job], bool]) -> Job | None:
+        """The next job of a kind, of whoever has waited longest for a turn; None: nothing is due.
+
+        is_due: whether a job that waits may be done now.
+        """
+        waits = (Picture.state == "waiting", Picture.kind == kind)
+        since = select(Picture.user_id, func.min(Picture.created_at)).where(*waits)
+        users = db.session.execute(since.group_by(Picture.user_id)).all()
+        order = sorted(users, key=lambda row: (self._last_turn.get(row[0], 0), row[1]))
+        small_first = (Picture.width * Picture.height / 1_000_000, Picture.created_at)
+        job = None
+        for user, _since in order:
+            rows = select(Picture).where(*waits, Picture.user_id == user).order_by(*small_first)
+            theirs = map(make_job, db.session.scalars(rows.limit(_LOOK_AT)))
+            if (job := next(filter(is_due, theirs), None)) is not None:
+                self._turn += 1
+                self._last_turn[user] = self._turn
+                break
+        db.session.rollback()
+        return job
+
+
+def others_wait(picture_id: str, kind: str) -> bool:
+    """Whether something of this kind waits that is of another user than this picture."""
+    owner = select(Picture.user_id).where(Picture.id == picture_id).scalar_subquery()
+    theirs = select(Picture.id).where(
+        Picture.state == "waiting", Picture.kind == kind, Picture.user_id != owner
+    )
+    waits = db.session.scalar(theirs.limit(1)) is not None
+    db.session.rollback()
+    return waits
 
 
 def _own_row(picture_id: str, revision: int, worker: str) -> Update:

@@ -44,6 +44,8 @@ _SWEEP_INTERVAL_S: Final = 3600.0
 _LOCK_TIMEOUT_S: Final = 20.0
 _STOP_TIMEOUT_S: Final = 5.0
 _FILM_NICENESS: Final = 10
+_FILM_TURN_S: Final = 300.0
+"""A film that has been at work for so long lets another user's go first; it goes on later."""
 _RETRY_S: Final = 60.0
 """A film that could not be written is tried again after so long, the next time after four times
 as long, and so on: a disk that is full stays so for a while."""
@@ -59,6 +61,7 @@ class Worker:
         self._storage = Storage(settings.data_dir)
         self._name = new_id()
         self._stop = threading.Event()
+        self._turns = {kind: jobs.Turns() for kind in jobs.KINDS}
         self._retry_at: dict[tuple[str, int], float] = {}  # on the monotonic clock
 
     def stop(self) -> None:
@@ -139,11 +142,17 @@ class Worker:
         jobs.fail(picture_id, revision, self._name, problem, size)
 
     def _render(self, task: RenderTask) -> None:
+        start_s = time.perf_counter()
+        turn_ends_s = time.monotonic() + _FILM_TURN_S
+
         def on_progress(progress: float) -> bool:
+            nonlocal turn_ends_s
             is_wanted = jobs.report_progress(task.picture_id, task.revision, self._name, progress)
+            if task.kind == "film" and time.monotonic() > turn_ends_s:
+                turn_ends_s = time.monotonic() + _QUERY_INTERVAL_S
+                is_wanted = is_wanted and not jobs.others_wait(task.picture_id, "film")
             return is_wanted and not self._stop.is_set()
 
-        start_s = time.perf_counter()
         model = render(task, self._storage, self._network, self._settings, on_progress)
         size = self._storage.size(task.picture_id)
         if jobs.finish(task.picture_id, task.revision, self._name, size, model):
@@ -181,7 +190,8 @@ class Worker:
             with _log_errors("queue"):
                 message = queue.dequeue()
                 if message is not None:
-                    queue.execute(message)
+                    # It says that something waits; what is next, the turns say.
+                    self._work_next(kind)
                     continue
                 if time.monotonic() - query_s > _QUERY_INTERVAL_S:
                     query_s = time.monotonic()
@@ -189,6 +199,12 @@ class Worker:
                         jobs.put(task, job)
                     continue
             self._stop.wait(_POLL_INTERVAL_S)
+
+    def _work_next(self, kind: str) -> None:
+        with self._app.app_context():
+            job = self._turns[kind].take(kind, self._is_due)
+        if job is not None:
+            self.work(job.picture_id, job.revision)
 
     def _list_due(self, kind: str) -> list[jobs.Job]:
         """What is due; for the thread of this kind, while it has nothing in hand."""

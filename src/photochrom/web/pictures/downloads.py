@@ -14,10 +14,10 @@ from photochrom.imageio import eight_bit_rgb, read, write
 from photochrom.web.database import Picture, User
 from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _
+from photochrom.web.pictures.decoding import decoding_slots
 from photochrom.web.pictures.library import get_picture
 from photochrom.web.pictures.names import picture_title
 from photochrom.web.pictures.thumbnails import resize, shrink
-from photochrom.web.pictures.uploads import decoding_slots
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import Storage, current_storage, kept_type
 

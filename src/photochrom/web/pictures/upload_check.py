@@ -39,6 +39,8 @@ _FOREIGN: Final = (
 _PDF, _PDF_HEAD_BYTES = b"%PDF-", 1024
 _ZIP_END, _ZIP_ENTRY, _ZIP_TAIL_BYTES = b"PK\x05\x06", b"PK\x01\x02", 66_000
 _SCAN_BYTES: Final = 1 << 24
+_JPEG_START, _JPEG_SCAN, _MAX_JPEG_SCANS = b"\xff\xd8", b"\xff\xda", 64
+"""Encoders make a dozen at most, and the time that a picture takes grows with each."""
 _TS_PACKET: Final = 188
 
 
@@ -78,8 +80,15 @@ def check_upload(path: Path, name: str, max_pixels: int) -> UploadInfo:
 
 
 def _check_photo(path: Path, name: str, max_pixels: int) -> UploadInfo:
+    content = path.read_bytes()
+    if content.startswith(_JPEG_START) and (scans := content.count(_JPEG_SCAN)) > _MAX_JPEG_SCANS:
+        raise InvalidInput(
+            _("“{name}” is a JPEG of {number} scans, more than the {limit} that are taken.").format(
+                name=name, number=scans, limit=_MAX_JPEG_SCANS
+            )
+        )
     try:
-        picture = read(path.read_bytes(), name=name, max_pixels=max_pixels)
+        picture = read(content, name=name, max_pixels=max_pixels)
     except MissingDependencyError:
         raise InvalidInput(
             _("“{name}” is of a kind that this studio cannot read.").format(name=name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 from typing import IO, Final
 
@@ -13,6 +12,7 @@ from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db, new_id, now
 from photochrom.web.errors import QuotaExceeded
 from photochrom.web.i18n import _
+from photochrom.web.pictures.decoding import decoding_slots
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.library import used_bytes
 from photochrom.web.pictures.names import clean_file_name
@@ -22,9 +22,6 @@ from photochrom.web.settings import current_settings
 from photochrom.web.storage import Storage, current_storage, save
 
 _MEGA: Final = 1_000_000
-
-decoding_slots = threading.BoundedSemaphore(2)
-"""Large pictures take much memory while they are looked at: only so many at once."""
 
 
 def create_picture(
@@ -39,7 +36,7 @@ def create_picture(
 
     filename: shown to its owner and never used as a path. stream: the file.
     Returns the row, committed, in state "waiting".
-    Raises InvalidInput for what is no picture or film, TooLarge, QuotaExceeded.
+    Raises InvalidInput for what is no picture or film, TooLarge, QuotaExceeded, TooMany.
     """
     settings, files = current_settings(), current_storage()
     name = clean_file_name(filename)

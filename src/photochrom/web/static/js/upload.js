@@ -31,7 +31,7 @@ export async function sendAll(files, url, list) {
   for (const [index, file] of files.entries()) {
     const { item, bar, label } = lines[index];
     try {
-      pictures.push(...(await sendOne(file, url, (part) => (bar.value = part))));
+      pictures.push(...(await sendPatiently(file, url, (part) => (bar.value = part))));
       label.textContent = message("upload_done", { name: file.name });
       bar.value = 1;
     } catch (error) {
@@ -66,6 +66,36 @@ function line(file, list) {
   return { item, bar, label };
 }
 
+const TRIES = 20;
+const LONGEST_WAIT_MS = 15_000;
+
+/**
+ * Sends a file, again and again while the studio has too much in hand to look at it.
+ * @param {File} file
+ * @param {string} url
+ * @param {(part: number) => void} onProgress 0 to 1
+ * @returns {Promise<UploadedPicture[]>}
+ */
+async function sendPatiently(file, url, onProgress) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await sendOne(file, url, onProgress);
+    } catch (error) {
+      if (!(error instanceof BusyError) || attempt === TRIES) throw error;
+      if (error.waitMs > LONGEST_WAIT_MS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, error.waitMs));
+    }
+  }
+}
+
+class BusyError extends Error {
+  /** @param {number} waitMs */
+  constructor(waitMs) {
+    super(message("too_busy"));
+    this.waitMs = waitMs;
+  }
+}
+
 /**
  * XMLHttpRequest, because fetch does not tell how far an upload is.
  * @param {File} file
@@ -86,7 +116,8 @@ function sendOne(file, url, onProgress) {
     };
     request.onload = () => {
       if (request.status < 300) resolve(JSON.parse(request.responseText).pictures);
-      else if (request.status === 429) reject(new Error(message("too_busy")));
+      else if (request.status === 429 || request.status === 503)
+        reject(new BusyError(1000 * Number(request.getResponseHeader("Retry-After") || 3)));
       else if (request.status === 401) reject(new Error(message("signed_out")));
       else reject(new Error(problemIn(request.responseText)));
     };

@@ -1,0 +1,171 @@
+"""Nobody's pictures keep everybody else's waiting."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from fixtures.model import tiny_model
+from fixtures.web import MakeApp, send, sign_up
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image
+
+from photochrom.engine import load
+from photochrom.web import jobs
+from photochrom.web.database import Picture, db
+from photochrom.web.errors import TooMany
+from photochrom.web.pictures.decoding import DecodingSlots, decoding_slots
+from photochrom.web.render import RenderTask
+from photochrom.web.worker import Worker
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    return make_app(device="cpu")
+
+
+@pytest.fixture
+def ada(app: Flask) -> FlaskClient:
+    return sign_up(app)
+
+
+@pytest.fixture
+def ben(app: Flask) -> FlaskClient:
+    return sign_up(app, "ben@example.org", "Ben")
+
+
+def picture(width: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (width, 40), 90).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def upload(browser: FlaskClient, width: int, name: str) -> None:
+    files = {"file": (io.BytesIO(picture(width)), name)}
+    assert send(browser, "/pictures", files).status_code == 303
+
+
+def names_in_turn(app: Flask, is_due: Callable[[jobs.Job], bool] = lambda _job: True) -> list[str]:
+    """The names of all that waits in the order in which it is taken."""
+    turns, names = jobs.Turns(), []
+    with app.app_context():
+        while (job := turns.take("photo", is_due)) is not None:
+            taken = jobs.claim(job.picture_id, job.revision, "worker")
+            assert taken is not None
+            names.append(taken.name)
+    return names
+
+
+def test_users_take_turns_and_small_pictures_come_first(
+    app: Flask, ada: FlaskClient, ben: FlaskClient
+) -> None:
+    for number, width in enumerate((60, 90, 50, 70)):
+        upload(ada, width, f"ada {width}.png")
+        if number == 2:
+            upload(ben, 900, "ben.png")
+    assert names_in_turn(app) == ["ada 50.png", "ben.png", "ada 60.png", "ada 70.png", "ada 90.png"]
+
+
+def test_what_is_not_due_keeps_nobody_waiting(
+    app: Flask, ada: FlaskClient, ben: FlaskClient
+) -> None:
+    upload(ada, 60, "ada.png")
+    upload(ben, 90, "ben.png")
+    assert names_in_turn(app, lambda job: job.pixels > 60 * 40) == ["ben.png"]
+
+
+def test_a_long_film_lets_others_go_first_and_is_no_worse_for_it(
+    app: Flask,
+    ada: FlaskClient,
+    ben: FlaskClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for browser in (ada, ben):
+        upload(browser, 60, "film.png")
+    with app.app_context():
+        for row in db.session.scalars(db.select(Picture)):
+            row.kind = "film"
+        db.session.commit()
+        first, second = (job.picture_id for job in jobs.list_waiting("film"))
+    worked: list[str] = []
+
+    def render(task: RenderTask, *_rest: object) -> str:
+        worked.append(task.picture_id)
+        on_progress = _rest[-1]
+        assert callable(on_progress)
+        if not on_progress(0.5):
+            from photochrom.web.render import CancelledError
+
+            raise CancelledError
+        return "tiny 2"
+
+    monkeypatch.setattr("photochrom.web.worker._FILM_TURN_S", -1.0)
+    monkeypatch.setattr("photochrom.web.worker.render", render)
+    worker = Worker(app, app.config["STUDIO"], load(tiny_model(tmp_path / "tiny.onnx")))
+    for _ in range(3):
+        worker._work_next("film")
+    # The first gives way; the second gives way to the first, which waits again; nobody is left.
+    assert worked[:2] == [first, second]
+    with app.app_context():
+        tries = db.session.scalars(db.select(Picture.attempts)).all()
+    assert max(tries) <= 1
+
+
+def test_few_wait_where_pictures_are_decoded() -> None:
+    slots = DecodingSlots(at_once=1, waiting=1)
+    entered = threading.Event()
+
+    def wait() -> None:
+        with slots:
+            entered.set()
+
+    with slots:
+        thread = threading.Thread(target=wait)
+        thread.start()
+        while slots._places._value:
+            pass
+        with pytest.raises(TooMany, match="Try again in a moment"), slots:
+            pass
+        assert not entered.is_set()
+    thread.join(5)
+    assert entered.is_set()
+
+
+def test_an_upload_that_finds_no_place_is_told_when_to_come_back(ada: FlaskClient) -> None:
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(decoding_slots)
+        waiting = [threading.Thread(target=enter_and_leave) for _ in range(2)]
+        for thread in waiting:
+            thread.start()
+        while decoding_slots._places._value:
+            pass
+        files = {"file": (io.BytesIO(picture(60)), "a.png")}
+        answer = send(ada, "/pictures", files, headers={"Accept": "application/json"})
+    for thread in waiting:
+        thread.join(5)
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) <= 5
+
+
+def enter_and_leave() -> None:
+    with decoding_slots:
+        pass
+
+
+def test_a_jpeg_of_a_thousand_scans_is_not_decoded(ada: FlaskClient) -> None:
+    buffer = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(buffer, "JPEG", progressive=True)
+    content = buffer.getvalue()
+    last_scan = content[content.rindex(b"\xff\xda") : -2]
+    for scans, status in ((0, 303), (1000, 400)):
+        files = {"file": (io.BytesIO(content[:-2] + last_scan * scans + b"\xff\xd9"), "a.jpg")}
+        answer = send(ada, "/pictures", files)
+        assert answer.status_code == status
+    assert "scans" in answer.get_data(as_text=True)
