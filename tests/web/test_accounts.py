@@ -28,6 +28,7 @@ from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
 
 OTHER = "another good password"
+GUESSABLE = "This is easy to guess. Use several words that do not belong."
 FIELDS = {"name": "Ada", "email": EMAIL, "password": PASSWORD, "again": PASSWORD}
 
 
@@ -82,6 +83,13 @@ def test_a_password_is_kept_as_argon2id_only(app: Flask) -> None:
         ("password", "", "Enter a password."),
         ("password", "too short", "Use at least 10 characters."),
         ("password", "x" * 1001, "Use at most 1000 characters."),
+        ("password", "1234567890", GUESSABLE),
+        ("password", "aaaaaaaaaaaa", GUESSABLE),
+        ("password", " " * 10, GUESSABLE),
+        ("password", "password12", GUESSABLE),
+        ("password", "photochrom", GUESSABLE),
+        ("password", EMAIL, GUESSABLE),
+        ("password", "a" * 900, GUESSABLE),
         ("again", "something else", "The two passwords differ."),
         ("again", "", "The two passwords differ."),
     ],

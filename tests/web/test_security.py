@@ -416,6 +416,12 @@ def test_large_bodies_are_read_only_of_those_who_are_known(
     assert elsewhere.status_code == 413
 
 
+def test_a_script_of_somebody_who_logged_out_elsewhere_is_told_so(client: FlaskClient) -> None:
+    answer = client.post("/pictures/x/edit", json={"vividness": 1.2})
+    assert answer.status_code == 401
+    assert "You were logged out" in answer.get_data(as_text=True)
+
+
 def test_forms_and_json_are_small(member: FlaskClient) -> None:
     for kind in ("application/json", "application/x-www-form-urlencoded", "text/plain"):
         answer = member.post("/account/password", data=b"x" * 1_000_001, content_type=kind)

@@ -52,6 +52,13 @@ def test_a_picture_sent_to_it_comes_out_in_colour(
         assert answer.read(3) == b"\xff\xd8\xff"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="files have no such modes there")
+def test_nobody_else_on_the_machine_reads_its_files(studio: Studio) -> None:
+    databases = list(studio.data_dir.glob("*.db*"))
+    assert databases
+    assert [path.name for path in databases if path.stat().st_mode & 0o077] == []
+
+
 def test_events_come_while_it_is_coloured(studio: Studio, grey_scene: NDArray[np.uint8]) -> None:
     url = studio.upload(jpeg(np.tile(grey_scene, (8, 8))))
     with studio.get(f"{url}/events") as answer:

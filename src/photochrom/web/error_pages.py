@@ -7,11 +7,12 @@ import time
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from flask_limiter import RateLimitExceeded
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from photochrom.web.database import db
-from photochrom.web.errors import NotFound, StudioError, TooMany
+from photochrom.web.errors import LoginRequired, NotFound, StudioError, TooMany
 from photochrom.web.i18n import _
 from photochrom.web.security import limiter
 from photochrom.web.settings import current_settings
@@ -70,6 +71,9 @@ def _studio_error(error: StudioError) -> Response:
 
 
 def _csrf_error(_error: CSRFError) -> Response:
+    if wants_json() and not current_user.is_authenticated:
+        # Somebody who has logged out in another tab: their change is kept by the page till then.
+        return _error_response(401, LoginRequired.title, _("You were logged out. Log in again."))
     message = _("The form had expired. Load the page again and repeat it.")
     if current_settings().secure_cookies and not request.is_secure:
         message += " " + _(

@@ -25,6 +25,7 @@ from photochrom.web.http_server import make_server
 from photochrom.web.logs import start_logs
 from photochrom.web.pictures.live_preview import current_previewer
 from photochrom.web.settings import CONFIG, PREFIX, WebSettings
+from photochrom.web.storage import make_private
 from photochrom.web.worker import migrate
 
 _STOP_TIMEOUT_S: Final = 8.0
@@ -58,6 +59,7 @@ def serve(
     start_logs(logging.WARNING if settings.local else logging.INFO)
     for model in (settings.model, settings.used_film_model):
         model_card(model)  # a wrong name is told now, not at the first picture
+    make_private(settings.data_dir)
     app = create_app(settings)
     migrate(app, settings)
     with _stop_by_signal(), contextlib.ExitStack() as stack:

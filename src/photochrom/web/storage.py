@@ -7,6 +7,7 @@ list of suffixes, never from what a person or a browser said.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import secrets
 import shutil
@@ -178,6 +179,15 @@ class Storage:
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < limit:
                     path.unlink()
+
+
+def make_private(data_dir: Path) -> None:
+    """Keep other users of the machine out of what this process writes, and of the databases."""
+    if os.name != "posix":
+        return
+    os.umask(0o077)
+    for path in data_dir.glob("*.db*"):
+        path.chmod(0o600)
 
 
 def current_storage() -> Storage:

@@ -33,7 +33,7 @@ from photochrom.web.i18n import _
 from photochrom.web.logs import start_logs
 from photochrom.web.render import CancelledError, RenderTask, render
 from photochrom.web.settings import WebSettings
-from photochrom.web.storage import Storage
+from photochrom.web.storage import Storage, make_private
 
 READY: Final = "The worker is ready."
 """What it says when it begins to look at the queue."""
@@ -228,6 +228,7 @@ def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:
     Raises SettingsError where another worker has this data folder, and ModelError.
     """
     start_logs(logging.WARNING if settings.local else logging.INFO)
+    make_private(settings.data_dir)
     app = create_app(settings)
     with file_lock(settings.data_dir / "worker.lock", _LOCK_TIMEOUT_S) as alone:
         if not alone:

@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 from email_validator import EmailNotValidError, validate_email
 from flask import request
+from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import Field, Form, PasswordField, StringField
 from wtforms.validators import EqualTo, StopValidation
 
-from photochrom.web.accounts.passwords import MAX_LENGTH, MIN_LENGTH
+from photochrom.web.accounts.passwords import MAX_LENGTH, MIN_LENGTH, is_guessable
 from photochrom.web.i18n import _
 
 Validator = Callable[[Form, Field], None]
@@ -78,11 +79,18 @@ def check_length(_form: Form, field: Field) -> None:
         raise StopValidation(_("Use at most 1000 characters."))
 
 
+def check_strength(form: Form, field: Field) -> None:
+    """Refuses a password that others would try early; what the form says of the person counts."""
+    fields = (form[name].data or "" for name in ("name", "email") if name in form)
+    if is_guessable(field.data, [*fields, getattr(current_user, "email", "")]):
+        raise StopValidation(_("This is easy to guess. Use several words that do not belong."))
+
+
 def new_password_field(label: str) -> PasswordField:
     """A field for a password that is new."""
     return PasswordField(
         label,
-        validators=[not_empty(_("Enter a password.")), check_length],
+        validators=[not_empty(_("Enter a password.")), check_length, check_strength],
         render_kw={"autocomplete": "new-password"},
     )
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from zxcvbn import zxcvbn
 
 MIN_LENGTH, MAX_LENGTH = 10, 1000
 """Characters that a password may have."""
+_LOOKED_AT, _LEAST_SCORE = 72, 2
 
 # OWASP's recommendation for argon2id: 19 MiB, two passes, one lane. About 25 ms on one core, and
 # as many log-ins at once as there are threads still fit into a small machine.
@@ -28,6 +31,16 @@ def is_password(password: str, password_hash: str | None) -> bool:
     except (VerificationError, InvalidHashError):
         return False
     return bool(password_hash)
+
+
+def is_guessable(password: str, known: Sequence[str] = ()) -> bool:
+    """Whether it falls to fewer than a million tries (zxcvbn, Wheeler 2016).
+
+    known: what whoever guesses knows: names and the email address.
+    """
+    parts = [part for text in known for part in (text, *text.split("@"))]
+    looked_at = _normalize(password)[:_LOOKED_AT]
+    return bool(zxcvbn(looked_at, user_inputs=[*parts, "photochrom"])["score"] < _LEAST_SCORE)
 
 
 def is_outdated(password_hash: str) -> bool:
