@@ -13,7 +13,9 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 # Targets beside each other; empty where make has been started with --jobs itself.
-JOBS ?= --jobs 2 --output-sync=target
+JOBS ?= --jobs 2 $(SYNC)
+# Make 3.81, which macOS has, cannot keep apart what they print.
+SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 BESIDE = @$(MAKE) --no-print-directory $(JOBS)
 
 # The tests in parts of similar length, the longest first; "rest" is whatever no other part has.
