@@ -209,6 +209,7 @@ def test_a_version_is_chosen_and_the_picture_shared(visit: Open, cat: Path) -> N
     assert versions.nth(3).get_attribute("aria-checked") == "true"
     me.wait_saved()
     me.press("Make a link")
+    assert me.page.url.endswith("#share-link")
     link = me.page.get_by_label("Link to the picture").input_value()
     friend.page.goto(link)
     picture = friend.page.get_by_role("img", name="Chelsea in colour")
@@ -217,6 +218,27 @@ def test_a_version_is_chosen_and_the_picture_shared(visit: Open, cat: Path) -> N
     me.page.get_by_role("button", name="Make a link").wait_for()
     friend.page.reload()
     assert "This link has ended" in friend.page.locator("main").inner_text()
+
+
+def test_of_several_files_each_says_what_became_of_it(
+    visit: Open, cat: Path, tmp_path: Path
+) -> None:
+    me = visit("phone")
+    me.sign_up()
+    document, fake = tmp_path / "letter.pdf", tmp_path / "fake.jpg"
+    document.write_bytes(b"%PDF-1.4")
+    fake.write_bytes(b"no picture at all")
+    me.page.get_by_label("Choose pictures").set_input_files([cat, document, fake])
+    lines = me.page.locator("#uploads li")
+    me.page.get_by_role("link", name="Show the others").wait_for()
+    texts = "\n".join(lines.all_inner_texts())
+    assert "letter.pdf: This is no picture or film that the studio takes." in texts
+    assert "Chelsea.png is here." in texts
+    assert "fake.jpg: " in texts
+    assert lines.locator("img").count() == 1  # none for what cannot be shown
+    me.page.get_by_role("link", name="Show the others").click()
+    me.page.wait_for_url("**/library")
+    assert me.page.locator("#grid > li").count() == 1
 
 
 def test_progress_comes_through_where_events_do_not(visit: Open, cat: Path) -> None:

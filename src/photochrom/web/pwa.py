@@ -163,6 +163,8 @@ def script_messages() -> dict[str, str]:
         "undone": _("Undone."),
         "upload_done": _("{name} is here."),
         "upload_failed": _("{name}: {problem}"),
+        "upload_skipped": _("This is no picture or film that the studio takes."),
+        "upload_rest": _("Show the others"),
         "upload_stopped": _("The connection broke."),
         "uploading": _("Sending {name}"),
         "variant": _("Version {number}"),

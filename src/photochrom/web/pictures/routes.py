@@ -208,7 +208,8 @@ def share(picture_id: str) -> Answer:
     if wants_json():
         until = link.expires_at.isoformat()
         return jsonify({"url": _link_address(link.token), "expires_at": until})
-    return redirect(url_for("pictures.show", picture_id=picture_id), 303)
+    # The link stands far down on a telephone, where nobody would look for it.
+    return redirect(url_for("pictures.show", picture_id=picture_id, _anchor="share-link"), 303)
 
 
 @blueprint.post("/pictures/<picture_id>/unshare")

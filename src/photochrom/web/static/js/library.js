@@ -1,6 +1,6 @@
 /** The library: pictures come in by choosing, camera, dropping, pasting and from other apps. @module */
 import { getJson, RequestError } from "./net.js";
-import { filterFiles, sendAll } from "./upload.js";
+import { filterFiles, refuse, sendAll } from "./upload.js";
 import { message, need, note } from "./messages.js";
 
 const POLL_MS = 1500;
@@ -19,11 +19,30 @@ async function add(files) {
     return;
   }
   isSending = true;
-  const { pictures, failures } = await sendAll(uploads, form.dataset.upload ?? form.action, need("uploads"));
+  const list = need("uploads");
+  const skipped = [...files].filter((file) => !uploads.includes(file));
+  for (const file of skipped) refuse(file, list);
+  const { pictures, failures } = await sendAll(uploads, form.dataset.upload ?? form.action, list);
   isSending = false;
-  if (failures) return; // its line says why
+  if (failures || skipped.length) {
+    // Their lines say why; the others are shown when they have been read.
+    if (pictures.length) linkToLibrary(list);
+    return;
+  }
   if (pictures.length === 1) location.assign(pictures[0].url);
   else location.assign("/library");
+}
+
+/** @param {HTMLElement} list */
+function linkToLibrary(list) {
+  const item = document.createElement("li");
+  const link = document.createElement("a");
+  link.className = "button";
+  link.href = "/library";
+  link.textContent = message("upload_rest");
+  item.append(link);
+  list.append(item);
+  link.focus();
 }
 
 for (const input of form.querySelectorAll("input")) {

@@ -29,7 +29,7 @@ export async function sendAll(files, url, list) {
   const pictures = [];
   let failures = 0;
   for (const [index, file] of files.entries()) {
-    const { item, bar, label } = lines[index];
+    const { bar, label } = lines[index];
     try {
       pictures.push(...(await sendPatiently(file, url, (part) => (bar.value = part))));
       label.textContent = message("upload_done", { name: file.name });
@@ -37,13 +37,32 @@ export async function sendAll(files, url, list) {
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       failures += 1;
-      label.textContent = message("upload_failed", { name: file.name, problem: error.message });
-      label.className = "bad";
-      bar.remove();
-      item.setAttribute("role", "alert");
+      fail(lines[index], file.name, error.message);
     }
   }
   return { pictures, failures };
+}
+
+/**
+ * A line for a file that is not sent at all.
+ * @param {File} file
+ * @param {HTMLElement} list
+ */
+export function refuse(file, list) {
+  fail(line(file, list), file.name, message("upload_skipped"));
+}
+
+/**
+ * @param {{item: HTMLElement, bar: HTMLElement, label: HTMLElement}} line
+ * @param {string} name
+ * @param {string} problem
+ */
+function fail({ item, bar, label }, name, problem) {
+  label.textContent = message("upload_failed", { name, problem });
+  label.className = "bad";
+  bar.remove();
+  item.querySelector("img")?.remove(); // what is no picture cannot be shown
+  item.setAttribute("role", "alert");
 }
 
 /** @param {File} file @param {HTMLElement} list */
