@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom.color.space import rgb_to_lab
-from photochrom.engine import ModelCard, Network, Prediction, load
+from photochrom.engine import ModelCard, ModelIdentity, Network, Prediction, load
 from photochrom.pipeline import Hint, colorize
 from photochrom.variants import MAX_SIZE_PX, VARIANTS, Variant, colorize_variant, uncertain_places
 
@@ -28,7 +28,7 @@ class Unsure(Network):
     """The same network, sure of all but one place: (down, across), as shares of the sides."""
 
     def __init__(self, network: Network, place: tuple[float, float]) -> None:
-        super().__init__(network.card, "", "", lambda _inputs: {})
+        super().__init__(network.card, network.identity, "", "", lambda _inputs: {})
         self.network, self.place = network, place
 
     def __call__(self, inputs: NDArray[np.float32]) -> Prediction:
@@ -43,7 +43,7 @@ class Listening(Network):
     """Notes the working size of what it is asked."""
 
     def __init__(self, card: ModelCard) -> None:
-        super().__init__(card, "", "", lambda _inputs: {})
+        super().__init__(card, ModelIdentity(card.title, ""), "", "", lambda _inputs: {})
         self.sizes: list[int] = []
 
     def __call__(self, inputs: NDArray[np.float32]) -> Prediction:
