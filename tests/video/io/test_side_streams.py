@@ -258,7 +258,7 @@ def captions(path: Path) -> Iterator[bytes]:
     with av.open(str(path)) as film:
         for frame in film.decode(video=0):
             found = frame.side_data.get("A53_CC")
-            yield b"" if found is None else bytes(found)  # type: ignore[call-overload]
+            yield b"" if found is None else bytes(found)
 
 
 def test_closed_captions_inside_the_pictures_are_kept(tmp_path: Path) -> None:
