@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from fixtures.web import EMAIL, MakeApp, send, user_of
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 
 from photochrom.web import create_app
 from photochrom.web.database import (
@@ -81,6 +84,42 @@ def test_a_studio_without_tables_is_not_ready(app: Flask, client: FlaskClient) -
     assert "does not answer" in answer.get_json()["problems"]["database"]
 
 
+def test_a_full_disk_is_told_and_takes_no_more(
+    app: Flask, client: FlaskClient, member: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = shutil.disk_usage(Path())._replace(free=3_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: full)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.get_json()["problems"] == {"data_dir": "the disk of data_dir has 3 MB left"}
+    assert "photochrom_disk_free_bytes 3e+06" in client.get("/metrics").get_data(as_text=True)
+    files = {"file": (io.BytesIO(b"never looked at"), "a.png")}
+    refusal = send(member, "/pictures", files)
+    assert refusal.status_code == 507
+    assert "no space for more pictures" in refusal.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "says"),
+    [
+        (OSError(errno.ENOSPC, "no space"), 507, "disk is full"),
+        (OperationalError("SELECT", None, Exception("database is locked")), 503, "Try again"),
+        (RuntimeError("a mistake"), 500, "our fault"),
+    ],
+)
+def test_what_is_nobodys_mistake_is_not_called_one(
+    app: Flask, client: FlaskClient, error: Exception, status: int, says: str
+) -> None:
+    @app.get("/broken")
+    def broken() -> str:
+        raise error
+
+    answer = client.get("/broken")
+    assert answer.status_code == status
+    assert says in answer.get_data(as_text=True)
+    assert ("Retry-After" in answer.headers) == (status == 503)
+
+
 def test_a_studio_without_its_queue_is_not_ready(make_app: MakeApp) -> None:
     client = make_app(queue_url="redis://127.0.0.1:9/0").test_client()
     assert client.get("/readyz").get_json()["problems"] == {"queue": "the queue does not answer"}
@@ -88,14 +127,15 @@ def test_a_studio_without_its_queue_is_not_ready(make_app: MakeApp) -> None:
 
 
 @pytest.mark.parametrize("path", ["/account", "/nothing/here", "/log-in"])
-def test_without_a_database_a_page_says_that_it_is_our_fault(
+def test_without_a_database_a_page_says_when_to_come_back(
     app: Flask, member: FlaskClient, path: str
 ) -> None:
     with app.app_context():
         db.drop_all()
     answer = member.get(path)
-    assert answer.status_code == 500
-    assert "Something broke" in answer.text
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "10"
+    assert "The studio is away" in answer.text
 
 
 def test_other_parts_have_a_say_in_readiness(app: Flask, client: FlaskClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 
@@ -9,10 +10,10 @@ from flask import Flask, Response, current_app, jsonify, make_response, render_t
 from flask_limiter import RateLimitExceeded
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
-from photochrom.web.database import db
-from photochrom.web.errors import LoginRequired, NotFound, StudioError, TooMany
+from photochrom.web.database import db, is_outage
+from photochrom.web.errors import DiskFull, LoginRequired, NotFound, StudioError, TooMany
 from photochrom.web.i18n import _
 from photochrom.web.security import limiter
 from photochrom.web.settings import current_settings
@@ -92,6 +93,8 @@ def _rate_error(_error: RateLimitExceeded) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
+    if isinstance(error, InternalServerError) and isinstance(error.original_exception, Exception):
+        return _unexpected_error(error.original_exception)  # it broke while an error was answered
     if error.response is not None or error.code is None or error.code < 400:
         return make_response(error.get_response())  # a redirect, or an answer made elsewhere
     title, message = _MESSAGES.get(error.code, (error.name, error.description or error.name))
@@ -107,4 +110,11 @@ def _unexpected_error(error: Exception) -> Response:
     """The end of the line: logged with its place, told without its text."""
     _log.error("a request failed", exc_info=error)
     db.session.rollback()
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _error_response(507, DiskFull.title, _("Nothing was changed. Try again later."))
+    if is_outage(error):
+        message = _("Its database does not answer. Try again in a moment.")
+        response = _error_response(503, _("The studio is away"), message, plain=True)
+        response.headers["Retry-After"] = "10"
+        return response
     return _error_response(500, *(_(text) for text in _MESSAGES[500]), plain=True)

@@ -60,6 +60,13 @@ class QuotaExceeded(TooLarge):
     title = "Your storage is full"
 
 
+class DiskFull(StudioError):
+    """The studio has no space for more, whoever sends it."""
+
+    status = 507
+    title = "The studio's disk is full"
+
+
 class TooMany(StudioError):
     """Too many requests, streams or jobs at once; try again later."""
 

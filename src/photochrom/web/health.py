@@ -20,6 +20,7 @@ from photochrom.web.database import Picture, User, db
 from photochrom.web.logs import request_method
 from photochrom.web.security import is_loopback
 from photochrom.web.settings import current_settings
+from photochrom.web.storage import RESERVE_MB, free_bytes
 
 Check = Callable[[], str | None]
 """Answers what is wrong, or None."""
@@ -69,6 +70,11 @@ class _DatabaseCollector(Collector):
         stored_bytes = db.session.scalar(select(func.sum(Picture.bytes))) or 0
         yield GaugeMetricFamily(
             "photochrom_stored_bytes", "Disk space of all pictures.", value=int(stored_bytes)
+        )
+        yield GaugeMetricFamily(
+            "photochrom_disk_free_bytes",
+            "Space left on the disk of the data folder.",
+            value=free_bytes(current_settings().data_dir),
         )
 
 
@@ -144,4 +150,7 @@ def _check_queue() -> str | None:
 
 def _check_data_dir() -> str | None:
     folder = current_settings().data_dir
-    return None if os.access(folder, os.W_OK) else "data_dir cannot be written to"
+    if not os.access(folder, os.W_OK):
+        return "data_dir cannot be written to"
+    free_mb = free_bytes(folder) // 1_000_000
+    return None if free_mb >= RESERVE_MB else f"the disk of data_dir has {free_mb} MB left"

@@ -181,6 +181,15 @@ class Storage:
                     path.unlink()
 
 
+RESERVE_MB: Final = 100
+"""No upload takes the last of the disk: deleting and correcting need some, too."""
+
+
+def free_bytes(data_dir: Path) -> int:
+    """Space that is left on the disk of the data folder."""
+    return shutil.disk_usage(data_dir).free
+
+
 def make_private(data_dir: Path) -> None:
     """Keep other users of the machine out of what this process writes, and of the databases."""
     if os.name != "posix":

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db, new_id, now
-from photochrom.web.errors import QuotaExceeded
+from photochrom.web.errors import DiskFull, QuotaExceeded
 from photochrom.web.i18n import _
 from photochrom.web.pictures.decoding import decoding_slots
 from photochrom.web.pictures.edits import Edit
@@ -19,7 +19,7 @@ from photochrom.web.pictures.names import clean_file_name
 from photochrom.web.pictures.thumbnails import THUMBNAIL_PX, encode_jpeg, shrink
 from photochrom.web.pictures.upload_check import UploadInfo, check_upload
 from photochrom.web.settings import current_settings
-from photochrom.web.storage import Storage, current_storage, save
+from photochrom.web.storage import RESERVE_MB, Storage, current_storage, free_bytes, save
 
 _MEGA: Final = 1_000_000
 
@@ -36,12 +36,17 @@ def create_picture(
 
     filename: shown to its owner and never used as a path. stream: the file.
     Returns the row, committed, in state "waiting".
-    Raises InvalidInput for what is no picture or film, TooLarge, QuotaExceeded, TooMany.
+    Raises InvalidInput for what is no picture or film, TooLarge, QuotaExceeded,
+    TooMany, DiskFull.
     """
     settings, files = current_settings(), current_storage()
     name = clean_file_name(filename)
     edit = Edit.parse(1, 1, size=size, vividness=vividness)
     with files.receive(stream, settings.max_upload_mb * _MEGA) as path:
+        if free_bytes(settings.data_dir) < RESERVE_MB * _MEGA:
+            raise DiskFull(
+                _("There is no space for more pictures. Whoever runs it must make some.")
+            )
         total_bytes = used_bytes(user.id)
         db.session.rollback()
         _check_quota(total_bytes + path.stat().st_size)
