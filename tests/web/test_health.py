@@ -85,7 +85,7 @@ def test_a_studio_without_tables_is_not_ready(app: Flask, client: FlaskClient) -
 
 
 def test_a_full_disk_is_told_and_takes_no_more(
-    app: Flask, client: FlaskClient, member: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, member: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = shutil.disk_usage(Path())._replace(free=3_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: full)
