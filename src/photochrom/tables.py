@@ -167,7 +167,7 @@ def _value(kind: Any, value: Any, source: Source, where: str) -> Any:
     if origin is tuple:
         return _list(arguments, value, source, where)
     if origin is Literal:
-        return _one_of(arguments, value, source, where)
+        return _check_choice(arguments, value, source, where)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         if not isinstance(value, Mapping):
             raise source.refuse(f"{source.place(where)} must be a table, got {value!r}")
@@ -191,7 +191,7 @@ def _list(kinds: tuple[Any, ...], value: Any, source: Source, where: str) -> tup
     return tuple(_value(kinds[0], v, source, f"{where}.{i}") for i, v in enumerate(value))
 
 
-def _one_of(choices: tuple[Any, ...], value: Any, source: Source, where: str) -> Any:
+def _check_choice(choices: tuple[Any, ...], value: Any, source: Source, where: str) -> Any:
     if value not in choices:
         names = ", ".join(map(repr, choices))
         raise source.refuse(f"{source.place(where)} must be one of {names}, got {value!r}")

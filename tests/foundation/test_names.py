@@ -12,12 +12,7 @@ import pytest
 import photochrom
 
 PACKAGE = Path(photochrom.__file__).parent
-ROOMS = (
-    *("api", "batch", "cli", "color", "engine", "evaluation", "imageio", "nets"),
-    *("training", "video", "web"),
-    *("atomic", "errors", "locks", "pipeline", "pretrained", "processors", "variants"),
-)
-"""The rooms whose names are kept so."""
+ROOMS = sorted(p.stem for p in PACKAGE.iterdir() if not p.name.startswith(("_", "py.")))
 
 PREPOSITIONS = {
     *("about", "after", "along", "at", "before", "behind", "between", "by", "for", "from", "in"),
@@ -30,6 +25,8 @@ PARTICIPLES = {
 }
 TOLD = {"told", "said", "heard", "hears", "wishes", "asked"}
 """In no name, not even of a variable: what is told is a message, what is heard an input."""
+OVERRIDDEN = {("web/http_server.py", "received")}
+"""Names that a base class of somebody else's gives."""
 NO_PARTICIPLES = {"embed", "exceed", "feed", "need", "seed", "speed"}
 
 
@@ -75,8 +72,8 @@ def variables(room: str) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_no_name_is_dialect(room: str) -> None:
-    found = list(definitions(room))
-    assert found
+    found = [name for name in definitions(room) if name not in OVERRIDDEN]
+    assert found or room == "damage", "which has values alone"
     assert [(file, name) for file, name in found if is_dialect(name)] == []
     found += variables(room)
     assert [(file, name) for file, name in found if TOLD & set(name.lower().split("_"))] == []

@@ -37,7 +37,7 @@ class BodyLimits:
         self.largest = settings.max_request_mb * 1_000_000
         self._held: WeakSet[_Parser] = WeakSet()
 
-    def of(self, path: str, headers: dict[str, str]) -> int:
+    def max_body_bytes(self, path: str, headers: dict[str, str]) -> int:
         """Bytes. headers: by their names in capitals, with underscores.
 
         Large ones are taken for pictures alone, from browsers that are logged in and from
@@ -87,7 +87,7 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
     def parse_header(self, header_plus: bytes) -> None:
         """Read the head; refuse what announces more than it may bring."""
         super().parse_header(header_plus)
-        self._limit = self.limits.of(self.path, self.headers)
+        self._limit = self.limits.max_body_bytes(self.path, self.headers)
         if self.content_length > self._limit:
             self._refuse(_TooLarge(f"more than {self._limit} bytes"))
 
