@@ -25,7 +25,7 @@ def simulated_points(
     height, width = truth.shape[:2]
     radius = _RADIUS_SHARE * min(height, width)
     reach = int(radius)
-    random = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    random = np.random.default_rng([seed, zlib.crc32(name.encode(errors="surrogatepass"))])
     hints = []
     for down, right in random.random((number, 2)):
         y, x = int(down * height), int(right * width)
