@@ -16,7 +16,7 @@ def cache_dir() -> Path:
     import platformdirs  # few runs ask for a folder, and it takes a while to import
 
     place = Path(platformdirs.user_cache_dir(_NAME, appauthor=False, opinion=False))
-    return _earlier_or(place, _cache_dir_of_0_2())
+    return _earlier_or(place, _earlier_cache_dir())
 
 
 def studio_dir() -> Path:
@@ -28,11 +28,11 @@ def studio_dir() -> Path:
 
 
 def _earlier_or(place: Path, earlier: Path) -> Path:
-    """The folder that 0.2.0 has used, as long as it is the only one that is there."""
+    """The folder of earlier versions, as long as it is the only one that is there."""
     return earlier if earlier.is_dir() and not place.exists() else place
 
 
-def _cache_dir_of_0_2() -> Path:
+def _earlier_cache_dir() -> Path:
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":

@@ -1,4 +1,4 @@
-"""Folders for downloads and for the studio: the system's own, and those of 0.2.0 where they are."""
+"""Folders for downloads and for the studio: the system's own, or where they have been before."""
 
 from __future__ import annotations
 

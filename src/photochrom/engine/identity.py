@@ -21,8 +21,7 @@ class ModelIdentity(NamedTuple):
     title: str
     """Name and version: ``photochrom-base 0.3.0``."""
     checksum: str
-    """The first digits of its file's SHA-256; empty in marks of photochrom before 0.3, which had
-    none."""
+    """The first digits of its file's SHA-256; empty in earlier marks, which had none."""
 
     @classmethod
     def from_file(cls, card: ModelCard, content: bytes) -> ModelIdentity:
