@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fixtures.model import tiny_model
+from fixtures.model import card_with, tiny_model
 from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom import folder, read
-from photochrom.errors import InputError, ModelError
+from photochrom.errors import InputError, ModelError, OutputError
 
 
 @pytest.fixture
@@ -48,6 +48,14 @@ def test_each_picture_has_an_outcome_and_the_same_call_goes_on(album: Path, tmp_
         **expected, "a.png": "finished", "b.jpg": "finished", "c.png": "coloured",
     }  # fmt: skip
     assert (out / "inner" / "c.png").is_file()
+    newer = tiny_model(tmp_path / "newer.onnx", card_text=card_with(version="2.0.0"))
+    with pytest.raises(OutputError, match=r"2 of 2 finished pictures were coloured by tiny 1\.2\.3"):
+        folder(album, out, model=newer, device="cpu")
+    (out / "a.png").unlink()
+    kept = folder(album, out, model=newer, device="cpu", keep_finished=True)
+    assert {o.job.source.name: o.model for o in kept if o.status != "failed"} == {
+        "a.png": "tiny 2.0.0", "b.jpg": "tiny 1.2.3", "in-color.png": "",
+    }  # fmt: skip
 
 
 def test_a_bar_is_on_stderr(album: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

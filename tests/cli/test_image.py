@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures.model import CARD, tiny_model
+from fixtures.model import CARD, card_with, tiny_model
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -68,6 +68,27 @@ def test_the_same_call_again_has_nothing_to_do(
     capsys.readouterr()
     assert main(arguments) == 0
     assert "--overwrite colours it again" in capsys.readouterr().err
+
+
+def test_a_folder_begun_with_another_model_is_refused_unless_that_is_meant(
+    photo_file: Path, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newer = str(tiny_model(tmp_path / "newer.onnx", card_text=card_with(version="2.0.0")))
+    assert main(["image", str(photo_file), "--model", tiny]) == 0
+    other = photo_file.with_name("other.jpg")
+    other.write_bytes(photo_file.read_bytes())
+    arguments = ["image", str(photo_file), str(other), "--model", newer]
+    capsys.readouterr()
+    assert main(arguments) == 1
+    message = "Error: 1 of 1 finished pictures were coloured by tiny 1.2.3, such as "
+    assert message in capsys.readouterr().err
+    assert not other.with_name("other.color.jpg").exists()
+    assert main([*arguments, "--keep-finished", "--json"]) == 0
+    records = map(json.loads, capsys.readouterr().out.splitlines())
+    assert {Path(r["input"]).name: (r["status"], r["model"]) for r in records} == {
+        "photo.jpg": ("finished", "tiny 1.2.3"),
+        "other.jpg": ("coloured", "tiny 2.0.0"),
+    }
 
 
 def test_a_photo_in_colour_is_left_alone_unless_forced(
