@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from photochrom.video.temporal.optical_flow import MotionFinder
+from photochrom.video.temporal.optical_flow import MotionFinder, match_exposure
 
 SHAPE = (32, 48)
 Planes = NDArray[np.float32]
@@ -63,3 +63,22 @@ def test_weights_are_carried_without_overshoot() -> None:
     carried = forward.apply_linear(weights)
     assert carried.min() >= 0.0
     assert carried.max() <= 7.0
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(0.7, 0.0), (1.3, 0.0), (1.0, 12.0), (0.8, 15.0)])
+def test_another_exposure_of_the_same_thing_is_trusted(gain: float, offset: float) -> None:
+    wide = texture(0)
+    earlier = wide[:128, 50:242]
+    later = np.asarray(np.clip(gain * wide[:128, 53:245] + offset, 0, 100), np.float32)
+    forward, backward = MotionFinder().find(earlier, later).warps(SHAPE)
+    inner = (slice(4, -4), slice(6, -6))
+    assert min(forward.trust[inner].mean(), backward.trust[inner].mean()) > 0.9
+
+
+def test_what_comes_into_the_picture_does_not_count_as_exposure() -> None:
+    earlier = texture(2)[:128, :192]
+    later = earlier.copy()
+    later[:128, :60] = 95.0
+    np.testing.assert_array_equal(match_exposure(earlier, later), earlier)
+    flat = np.full_like(earlier, 40.0)
+    np.testing.assert_array_equal(match_exposure(flat, earlier), flat)

@@ -260,3 +260,41 @@ def test_one_thread_looks_ahead_in_a_buffer_while_another_takes_frames() -> None
 def test_a_steadiness_that_makes_no_sense_is_refused(steady: float) -> None:
     with pytest.raises(InputError, match="from 0 to 1"):
         steady_chroma(pan(1), Guesser(), steady=steady)
+
+
+def exposed(frames: list[WorkingFrame], sigma: float) -> list[WorkingFrame]:
+    """As a hand-cranked camera exposes them."""
+    gains = 1 + np.random.default_rng(5).normal(0, sigma, len(frames))
+    return [
+        WorkingFrame(frame.pts, np.asarray(np.clip(frame.L * gain, 0, 100), np.float32))
+        for frame, gain in zip(frames, gains, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("sigma", "left"), [(0.1, 0.2), (0.15, 0.25)])
+def test_flicker_of_the_exposure_does_not_come_back_as_flicker_of_colour(
+    sigma: float, left: float
+) -> None:
+    frames = exposed(pan(60), sigma)
+    plain, steady = (
+        np.array([ab.reshape(-1, 2).mean(axis=0) for ab in colored(frames, Guesser(0.0), steady=s)])
+        for s in (0.0, DEFAULT_STEADY)
+    )
+    steps = [np.linalg.norm(np.diff(means, axis=0), axis=1).mean() for means in (plain, steady)]
+    assert steps[1] <= left * steps[0]
+
+
+def test_a_fade_keeps_the_hue_of_its_shot() -> None:
+    """The guess of a faded frame is another, and hardly counts."""
+
+    def guess(L: Planes, _hints: Planes, _mask: Planes) -> Planes:
+        hue = (20.0, 0.0) if L.std() > 4 else (-20.0, 30.0)
+        return np.tile(np.array(hue, np.float32), (H // 4, W // 4, 1))
+
+    share = np.concatenate([np.ones(30), np.linspace(1, 0.05, 20)])
+    frames = [
+        WorkingFrame(i, np.asarray(frame.L * dark, np.float32))
+        for i, (frame, dark) in enumerate(zip(pan(50), share, strict=True))
+    ]
+    colors = [frame.ab.mean(axis=(0, 1)) for frame in steady_chroma(frames, guess)]
+    assert max(float(np.abs(ab - (20.0, 0.0)).max()) for ab in colors[:44]) < 6

@@ -32,6 +32,10 @@ _BLUR_PX = 0.7
 _L_WHITE = 100.0
 _ABSENT: Any = None  # OpenCV takes None here; its type stubs do not say so
 _FINER = 2
+_LEAST_DEVIATION = 0.5
+_LARGEST_GAIN = 3.0
+_STRIDE = 4
+"""Every so many px tell whether two frames are alike."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +94,36 @@ class MotionFinder:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def find(self, earlier: Planes, later: Planes) -> Motion:
-        """earlier, later: L, (h, w) in [0, 100]."""
+        """earlier, later: L, (h, w) in [0, 100]; the earlier one is taken at the exposure of the
+        later (`match_exposure`).
+        """
+        earlier = match_exposure(earlier, later)
         first, second = lightness_to_codes(earlier), lightness_to_codes(later)
         forward = np.asarray(self._dis.calc(first, second, _ABSENT), np.float32)
         backward = np.asarray(self._dis.calc(second, first, _ABSENT), np.float32)
         return Motion(earlier, later, forward, backward)
+
+
+def match_exposure(source: Planes, target: Planes) -> Planes:
+    """A frame's lightness as it is at another frame's exposure: one gain, one offset.
+
+    Hand-cranked film and old shutters expose every frame otherwise; what is carried along the
+    motion must not take that for another thing. Both are from the frames' means and deviations;
+    where they bring the frames no closer, something else has come into the picture, and the frame
+    stays as it is.
+    source, target: L, (h, w) in [0, 100].
+    """
+    (mean, deviation), (target_mean, target_deviation) = map(cv2.meanStdDev, (source, target))
+    gain = float(target_deviation[0, 0]) / max(float(deviation[0, 0]), _LEAST_DEVIATION)
+    if not 1 / _LARGEST_GAIN <= gain <= _LARGEST_GAIN:
+        return source  # a fade to nothing, or another picture
+    offset = float(target_mean[0, 0]) - gain * float(mean[0, 0])
+    matched = np.asarray(source * np.float32(gain) + np.float32(offset), np.float32)
+    apart, matched_apart = (
+        float(np.median(np.abs(planes[::_STRIDE, ::_STRIDE] - target[::_STRIDE, ::_STRIDE])))
+        for planes in (source, matched)
+    )
+    return matched if matched_apart < apart else source
 
 
 def lightness_to_codes(L: Planes) -> NDArray[np.uint8]:

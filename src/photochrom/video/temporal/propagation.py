@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from photochrom.color.fit import shrink
 from photochrom.video.temporal.optical_flow import Warp, remap
+from photochrom.video.temporal.title_cards import is_title_card
 
 Planes: TypeAlias = NDArray[np.float32]
 Guess: TypeAlias = Callable[[Planes, Planes, Planes], Planes]
@@ -61,9 +62,13 @@ class UserColors:
 
 
 def guess_frame(guess: Guess, L: Planes, hints: UserColors | None) -> Planes:
-    """The guess for one frame, with some hints. L: (h, w). Returns (h', w', 2)."""
+    """The guess for one frame, with some hints. L: (h, w). Returns (h', w', 2).
+
+    Without hints, titles, leaders and black get no colour.
+    """
     if hints is None:
-        return guess(L, np.zeros((*L.shape, 2), np.float32), np.zeros(L.shape, np.float32))
+        ab = guess(L, np.zeros((*L.shape, 2), np.float32), np.zeros(L.shape, np.float32))
+        return np.zeros_like(ab) if is_title_card(L) else ab
     return guess(L, hints.ab * hints.mask[..., None], hints.mask)
 
 

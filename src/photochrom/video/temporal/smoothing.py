@@ -31,6 +31,7 @@ from photochrom.video.temporal.propagation import (
     user_weight,
 )
 from photochrom.video.temporal.shots import DECISION_FRAMES, with_shots
+from photochrom.video.temporal.title_cards import certainty
 from photochrom.video.threads import Prefetcher
 
 DEFAULT_STEADY = 0.8
@@ -214,7 +215,7 @@ def _with_guesses(
         hints = own if propagated is None else propagated.colors(frame.pts, own)
         ab = guess_frame(guess, frame.L, hints)
         shape = (ab.shape[0], ab.shape[1])
-        weight = np.ones(shape, np.float32)
+        weight = np.full(shape, certainty(frame.L), np.float32)
         if own is not None and hints is not None:
             weight = user_weight(guess_frame(guess, frame.L, None), ab, hints)
             propagated = PropagatedColors(hints, frame.L, shape)
