@@ -54,7 +54,7 @@ def is_title_card(L: NDArray[np.float32]) -> bool:
         return edges >= _LEADER_EDGES and _symmetry(slope >= _EDGE) >= _LEADER_SYMMETRY
     letters = small[cv2.dilate(light.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0]
     few = np.count_nonzero(light) < _FEW_LETTERS_PX
-    return few or float(np.quantile(letters, _LETTER_QUANTILE)) >= _LETTER_L
+    return bool(few or np.quantile(letters, _LETTER_QUANTILE) >= _LETTER_L)
 
 
 def _symmetry(edges: NDArray[np.bool_]) -> float:
