@@ -66,6 +66,11 @@ def test_a_run_leaves_losses_grids_and_a_checkpoint(finished_run: Path) -> None:
     }
     position, _, _ = checkpoint.load(finished_run / "checkpoint.pt")
     assert position == Position(stage=2, step=38, images=272)
+    recipe, average, _ = load_average(finished_run / "checkpoint.pt")
+    twin = build(recipe.net.name, recipe.net.options)
+    load_start(twin, NetRecipe(start_from=str(finished_run / "weights")))
+    for name, tensor in average.state_dict().items():
+        torch.testing.assert_close(twin.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
 
 
 def test_the_exported_model_colours_like_the_network(finished_run: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from signal import Signals
 import torch
 
 from photochrom.errors import InputError, OutputError, RecipeError
-from photochrom.training import checkpoint
+from photochrom.training import checkpoint, weight_parts
 from photochrom.training.checkpoint import Position
 from photochrom.training.data.run_data import RunData
 from photochrom.training.distributed import Ranks
@@ -108,6 +108,11 @@ class Trainer:
             **self._sums.state_dict(),
         }
         checkpoint.save(self.checkpoint_path, self.position, to_table(self.recipe), state)
+        if self._average_is_fit:
+            weights = self._models.average.state_dict()
+            weight_parts.save_parts(
+                self._run_folder / weight_parts.FOLDER, weights, self.position.images
+            )
 
     def resume(self) -> None:
         """Go on from the run's checkpoint, with the recipe's own learning rates and losses.

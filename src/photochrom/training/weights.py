@@ -25,6 +25,7 @@ from photochrom.training.onnx_weights import read_onnx_weights
 from photochrom.training.optimizers import check_parts, trainable_names
 from photochrom.training.recipe.recipe import CriticRecipe, NetRecipe, Recipe
 from photochrom.training.recipe.toml import from_table
+from photochrom.training.weight_parts import load_parts
 
 WEIGHTS_SUFFIX = ".safetensors"
 """Of a file that holds a network's weights alone."""
@@ -76,11 +77,13 @@ def load_start(net: ColorNet, recipe: NetRecipe) -> None:
 
 def load_weights(net: ColorNet, path: Path, key: str) -> None:
     """Give ``net`` all the weights in a file: a checkpoint (its averaged ones), an exported .onnx
-    file, or .safetensors.
+    file, .safetensors, or a run's folder of parts (see weight_parts).
 
     key: what names the file, for messages. Raises ModelError or InputError as `load_start` does.
     """
-    if path.suffix == ".onnx":
+    if path.is_dir():
+        weights = load_parts(path, key)
+    elif path.suffix == ".onnx":
         weights = read_onnx_weights(path)
     elif path.suffix == WEIGHTS_SUFFIX:
         weights = dict(net.own_names(_safetensors(str(path), key)))
