@@ -43,14 +43,16 @@ def load_parts(folder: Path, key: str) -> dict[str, Tensor]:
     weights: dict[str, Tensor] = {}
     moments: set[tuple[str, str]] = set()
     paths = sorted(folder.glob(_PATTERN))
-    for path in paths:
-        try:
-            with safe_open(path, "pt") as part:  # type: ignore[no-untyped-call]
+    try:
+        for path in paths:
+            with safe_open(path, "pt") as part:
                 metadata = part.metadata() or {}
                 moments.add((metadata.get("images", ""), metadata.get("parts", "")))
                 weights |= {name: part.get_tensor(name).float() for name in part.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise ModelError(f"{key}: {path} is damaged ({error}); copy it again") from error
+    except (OSError, SafetensorError) as error:
+        raise ModelError(
+            f"{key}: a part in {folder} is damaged ({error}); copy it again"
+        ) from error
     if len(moments) != 1 or next(iter(moments))[1] != str(len(paths)):
         raise ModelError(
             f"{key}: the {len(paths)} parts in {folder} are not all of one moment's weights; copy "
