@@ -10,14 +10,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
+from photochrom.color.borders import NO_BORDERS, Borders, crop, find_borders, paste
 from photochrom.color.compose import compose_upsampled
 from photochrom.color.fit import shrink, working_shape
 from photochrom.color.luminance import check_picture, lightness
@@ -36,6 +38,8 @@ DEFAULT_VIVIDNESS = 1.0
 """Factor on the chroma as the model means it."""
 DEFAULT_UPSAMPLING: Upsampling = "bicubic"
 
+_Found: TypeAlias = "tuple[NDArray[np.float32], NDArray[np.float32] | None]"
+"""ab, (h/k, w/k, 2), and the confidence, (h/k, w/k), if there is one."""
 _HEX_COLOR = re.compile(r"#?[0-9a-f]{6}")
 _MIN_HINT_GAIN = 0.5
 _AB_LIMIT = 128.0
@@ -169,10 +173,23 @@ def predict(
     """The colours that a network proposes for a picture; everything as for `colorize`."""
     check_numbers(rgb, vividness, hints)
     L = working_lightness(rgb, size, network.card)
-    hint_ab, mask = hint_planes(hints, rgb.shape[:2], L.shape)
-    ab, confidence = _prediction(network, L[None], hint_ab[None], mask[None], vividness)
-    ab = with_hints(ab[0], L, hint_ab, mask)
-    return ColorPrediction(L, ab, None if confidence is None else confidence[0, 0])
+    borders = find_borders(L)
+    if not borders:
+        hint_ab, mask = hint_planes(hints, rgb.shape[:2], L.shape)
+        ab, confidence = _guess(network, L, hint_ab, mask, vividness)
+        return ColorPrediction(L, ab, confidence)
+    # What is inside is seen as if there were no bars, from the picture's own pixels.
+    full = (rgb.shape[0], rgb.shape[1])
+    borders = borders.at_size((L.shape[0], L.shape[1]), full)
+    inside = crop(rgb, borders)
+    inside_L = working_lightness(inside, size, network.card)
+    inside_hints = [
+        replace(hint, x=hint.x - borders.left, y=hint.y - borders.top) for hint in hints
+    ]
+    hint_ab, mask = hint_planes(inside_hints, inside.shape[:2], inside_L.shape)
+    found = _guess(network, inside_L, hint_ab, mask, vividness)
+    ab, confidence = _on_whole(found, inside_L, borders, full, L)
+    return ColorPrediction(L, ab, confidence)
 
 
 def working_lightness(rgb: NDArray[Any], size: Size, card: ModelCard) -> NDArray[np.float32]:
@@ -195,16 +212,70 @@ def guess_chroma(
     hint_ab: NDArray[np.float32],
     mask: NDArray[np.float32],
     vividness: float = DEFAULT_VIVIDNESS,
+    borders: Borders = NO_BORDERS,
 ) -> NDArray[np.float32]:
     """The network's colours at working size, with the hinted places in the colours asked for.
 
     The network carries a hint as far as it sees the thing; what is then still missing at the
     hinted place is spread over its like.
-    L: (h, w). hint_ab: (h, w, 2) and mask: (h, w), from `hint_planes`.
-    Returns (h/k, w/k, 2) float32 in CIELAB units.
+    L: (h, w). hint_ab: (h, w, 2) and mask: (h, w), from `hint_planes`. borders: black bars, px,
+    which the network does not see.
+    Returns (h/k, w/k, 2) float32 in CIELAB units, 0 on the bars.
     """
-    ab = network_chroma(network, L[None], hint_ab[None], mask[None], vividness)[0]
-    return with_hints(ab, L, hint_ab, mask)
+    if not borders:
+        return _guess(network, L, hint_ab, mask, vividness)[0]
+    full = (L.shape[0], L.shape[1])
+    height, width = crop(L, borders).shape
+    shape = working_shape(height, width, min(full), network.card.multiple)
+    inside_L = np.clip(_resize(crop(L, borders), shape, cv2.INTER_CUBIC), 0.0, 100.0)
+    found = _guess(
+        network,
+        inside_L,
+        _resize(crop(hint_ab, borders), shape, cv2.INTER_NEAREST),
+        _resize(crop(mask, borders), shape, cv2.INTER_NEAREST),
+        vividness,
+    )
+    return _on_whole(found, inside_L, borders, full, L)[0]
+
+
+def _guess(
+    network: Network,
+    L: NDArray[np.float32],
+    hint_ab: NDArray[np.float32],
+    mask: NDArray[np.float32],
+    vividness: float,
+) -> _Found:
+    """ab as `guess_chroma` returns it, and the confidence (h/k, w/k), if there is one."""
+    ab, confidence = _prediction(network, L[None], hint_ab[None], mask[None], vividness)
+    ab = with_hints(ab[0], L, hint_ab, mask)
+    return ab, None if confidence is None else confidence[0, 0]
+
+
+def _on_whole(
+    found: _Found,
+    inside_L: NDArray[np.float32],
+    borders: Borders,
+    full: tuple[int, int],
+    L: NDArray[np.float32],
+) -> _Found:
+    """What was guessed inside of borders, for the whole picture: grey on the bars.
+
+    inside_L: what the network saw. borders: px of a picture of the size ``full``. L: the whole at
+    working size.
+    """
+    ab, confidence = found
+    k = inside_L.shape[0] // ab.shape[0]
+    small = (L.shape[0] // k, L.shape[1] // k)
+    whole = paste(ab, borders, full, small)
+    if confidence is None:
+        return whole, None
+    return whole, np.asarray(1.0 - paste(1.0 - confidence, borders, full, small), np.float32)
+
+
+def _resize(
+    planes: NDArray[np.float32], shape: tuple[int, int], interpolation: int
+) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(planes, shape[::-1], interpolation=interpolation), np.float32)
 
 
 def with_hints(

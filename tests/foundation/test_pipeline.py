@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+import skimage.data
 from fixtures.model import CARD, WEIGHTS, tiny_model
 from numpy.typing import NDArray
 
@@ -229,3 +231,23 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         colorize(picture, model=network, **options)
+
+
+@pytest.mark.parametrize("bars", [(40, 40, 0, 0), (0, 0, 60, 60), (30, 34, 20, 26), (4, 4, 4, 4)])
+def test_black_bars_do_not_change_the_colours_inside(
+    bars: tuple[int, int, int, int], tmp_path: Path
+) -> None:
+    network = load(tiny_model(tmp_path / "tiny.onnx"), device="cpu")
+    grey = cv2.cvtColor(skimage.data.astronaut()[:300, :400], cv2.COLOR_RGB2GRAY)
+    grey = np.maximum(grey, 50)
+    sides = (bars[:2], bars[2:])
+    hint = Hint(200, 150, "#c81e1e", 8)
+    moved = dataclasses.replace(hint, x=hint.x + bars[2], y=hint.y + bars[0])
+    plain = colorize(grey, model=network, size=96, hints=[hint])
+    barred = colorize(np.pad(grey, sides), model=network, size=96, hints=[moved])
+    rows, columns = slice(bars[0], bars[0] + 300), slice(bars[2], bars[2] + 400)
+    inside = barred[rows, columns].astype(int)
+    assert np.abs(inside[8:-8, 8:-8] - plain[8:-8, 8:-8]).mean() < 2.0
+    bar = np.ones(barred.shape[:2], bool)
+    bar[rows, columns] = False
+    assert not np.ptp(barred[bar].astype(int), axis=-1).any()

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from photochrom import __version__
 from photochrom.atomic import write_atomically
+from photochrom.color.borders import NO_BORDERS, Borders
 from photochrom.color.fit import working_shape
 from photochrom.engine import Network
 from photochrom.errors import InputError
@@ -132,10 +133,13 @@ def evaluate_film(
             yield small
 
     def guess(
-        L: NDArray[np.float32], hint_ab: NDArray[np.float32], mask: NDArray[np.float32]
+        L: NDArray[np.float32],
+        hint_ab: NDArray[np.float32],
+        mask: NDArray[np.float32],
+        borders: Borders = NO_BORDERS,
     ) -> NDArray[np.float32]:
         """The network's, asked for once for each frame; these are the film frame by frame."""
-        ab = guess_chroma(network, L, hint_ab, mask, settings.vividness)
+        ab = guess_chroma(network, L, hint_ab, mask, settings.vividness, borders)
         guesses.append(ab)
         return ab
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from photochrom.color.borders import NO_BORDERS, Borders
 from photochrom.errors import InputError, ModelError
 from photochrom.pipeline import with_hints
 from photochrom.video.converter import PreparedFrame
@@ -298,3 +299,20 @@ def test_a_fade_keeps_the_hue_of_its_shot() -> None:
     ]
     colors = [frame.ab.mean(axis=(0, 1)) for frame in steady_chroma(frames, guess)]
     assert max(float(np.abs(ab - (20.0, 0.0)).max()) for ab in colors[:44]) < 6
+
+
+def test_black_bars_are_not_seen_and_stay_as_they_are_through_the_shot() -> None:
+    frames = []
+    for pts in range(40):
+        L = np.pad(texture(0)[8:-8, 12:-12], ((8, 8), (12, 12)))
+        if 10 <= pts < 14:
+            L[8:12] = 3.0  # something dark comes to the upper edge
+        frames.append(WorkingFrame(pts, np.asarray(L, np.float32)))
+    seen: list[Borders] = []
+
+    def guess(*_planes: Planes, borders: Borders = NO_BORDERS) -> Planes:
+        seen.append(borders)
+        return np.ones((H // 4, W // 4, 2), np.float32)
+
+    assert len(list(steady_chroma(frames, guess))) == 40
+    assert set(seen) == {Borders(8, 8, 12, 12)}

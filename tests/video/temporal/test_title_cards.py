@@ -55,7 +55,7 @@ CARDS = {
 def test_cards_are_known_through_grain(card: Codes, sigma: float) -> None:
     L = with_grain(card, sigma)
     assert is_title_card(L)
-    ab = guess_frame(lambda *_: np.full((9, 12, 2), 20.0, np.float32), L, None)
+    ab = guess_frame(lambda *_, **__: np.full((9, 12, 2), 20.0, np.float32), L, None)
     assert not ab.any()
 
 

@@ -15,14 +15,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.color.borders import Borders, find_borders
 from photochrom.color.fit import shrink
 from photochrom.video.temporal.optical_flow import Warp, remap
 from photochrom.video.temporal.title_cards import is_title_card
 
 Planes: TypeAlias = NDArray[np.float32]
-Guess: TypeAlias = Callable[[Planes, Planes, Planes], Planes]
+Guess: TypeAlias = Callable[..., Planes]
 """A network as films ask it, frame by frame: L (h, w), hint ab (h, w, 2), which is 0 where there is
-no hint, and mask (h, w) to ab (h', w', 2), CIELAB units. See `pipeline.guess_chroma`."""
+no hint, and mask (h, w) to ab (h', w', 2), CIELAB units; where there are black bars, ``borders=``
+them. See `pipeline.guess_chroma`."""
 
 USER_WEIGHT = 400.0
 """Guesses that a person's colour outweighs."""
@@ -61,15 +63,21 @@ class UserColors:
         return replace(self, ab=ab, mask=np.maximum(self.mask, other.mask))
 
 
-def guess_frame(guess: Guess, L: Planes, hints: UserColors | None) -> Planes:
+def guess_frame(
+    guess: Guess, L: Planes, hints: UserColors | None, borders: Borders | None = None
+) -> Planes:
     """The guess for one frame, with some hints. L: (h, w). Returns (h', w', 2).
 
     Without hints, titles, leaders and black get no colour.
+    borders: black bars, as steady as the shot; None: those of this frame.
     """
+    borders = find_borders(L) if borders is None else borders
+    options = {"borders": borders} if borders else {}
     if hints is None:
-        ab = guess(L, np.zeros((*L.shape, 2), np.float32), np.zeros(L.shape, np.float32))
+        no_mask = np.zeros(L.shape, np.float32)
+        ab = guess(L, np.zeros((*L.shape, 2), np.float32), no_mask, **options)
         return np.zeros_like(ab) if is_title_card(L) else ab
-    return guess(L, hints.ab * hints.mask[..., None], hints.mask)
+    return guess(L, hints.ab * hints.mask[..., None], hints.mask, **options)
 
 
 def user_weight(plain: Planes, hinted: Planes, colors: UserColors) -> Planes:

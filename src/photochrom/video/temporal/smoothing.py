@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.color.borders import NO_BORDERS, crop, find_borders
 from photochrom.errors import InputError
 from photochrom.video.temporal.optical_flow import Motion, MotionFinder, Warp
 from photochrom.video.temporal.propagation import (
@@ -202,7 +203,11 @@ def _with_guesses(
     """Every frame's guess, with the colours that a person has given in its shot as hints."""
     propagated: PropagatedColors | None = None
     shape = (0, 0)
+    borders = NO_BORDERS
     for frame, motion in frames:
+        own_borders = find_borders(frame.L)
+        # A dark frame seems to have wider bars than its shot has.
+        borders = own_borders if motion is None else borders.smaller(own_borders)
         warps: tuple[Warp | None, Warp | None] = (None, None)
         if motion is None:
             propagated = None
@@ -213,11 +218,11 @@ def _with_guesses(
                 propagated.advance(forward, frame.L)
         own = user_colors.get(frame.pts)
         hints = own if propagated is None else propagated.colors(frame.pts, own)
-        ab = guess_frame(guess, frame.L, hints)
+        ab = guess_frame(guess, frame.L, hints, borders)
         shape = (ab.shape[0], ab.shape[1])
-        weight = np.full(shape, certainty(frame.L), np.float32)
+        weight = np.full(shape, certainty(crop(frame.L, borders)), np.float32)
         if own is not None and hints is not None:
-            weight = user_weight(guess_frame(guess, frame.L, None), ab, hints)
+            weight = user_weight(guess_frame(guess, frame.L, None, borders), ab, hints)
             propagated = PropagatedColors(hints, frame.L, shape)
         yield _Step(frame.pts, *warps, Average(ab, weight))
 

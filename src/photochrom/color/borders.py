@@ -1,0 +1,107 @@
+"""Black bars and frames around a picture: found, left out of what a network sees, and kept grey.
+
+Letterboxed and pillarboxed films, scans with a black rim: a network that sees the black takes the
+picture for another one.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_BLACK_L = 12.0
+"""Lightness below which a bar lies: 8 of 255, or noise around black."""
+_BLACK_SHARE = 0.98
+"""Of a bar's row or column, which may have specks."""
+_LEAST_INSIDE = 0.3
+"""Share of a side that a picture has at least; else the frame is dark, and has no bars."""
+_LEAST_CONTRAST = 4.0
+"""L* by which the picture's first row is lighter than the bar: a night sky begins slowly."""
+_LEAST_PX = 2
+
+
+class Borders(NamedTuple):
+    """Black rows and columns at a picture's edges, px."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def __bool__(self) -> bool:
+        return any(self)
+
+    def at_size(self, small: tuple[int, int], full: tuple[int, int]) -> Borders:
+        """The same borders on the same picture of another size, (height, width); not too narrow."""
+        rows, columns = full[0] / small[0], full[1] / small[1]
+        scaled = (self.top * rows, self.bottom * rows, self.left * columns, self.right * columns)
+        return Borders(*map(ceil, scaled))
+
+    def smaller(self, other: Borders) -> Borders:
+        """What is black in both of two frames."""
+        return Borders(*map(min, self, other))
+
+
+NO_BORDERS = Borders(0, 0, 0, 0)
+
+
+def find_borders(L: NDArray[np.float32]) -> Borders:
+    """The black bars of a picture.
+
+    L: (h, w) in [0, 100]. A frame that is dark nearly everywhere has none.
+    """
+    light = L >= _BLACK_L
+    top, bottom = _bars(light.mean(axis=1), L.mean(axis=1))
+    rows = L[top : L.shape[0] - bottom]
+    left, right = _bars((rows >= _BLACK_L).mean(axis=0), rows.mean(axis=0))
+    return Borders(top, bottom, left, right)
+
+
+def _bars(light_share: NDArray[np.float64], mean_L: NDArray[np.float32]) -> tuple[int, int]:
+    """Black rows at the beginning and at the end."""
+    lit = np.flatnonzero(light_share > 1.0 - _BLACK_SHARE)
+    if lit.size == 0 or lit[-1] + 1 - lit[0] < _LEAST_INSIDE * len(mean_L):
+        return 0, 0
+    first, last = int(lit[0]), int(lit[-1])
+    begin = first if _begins_sharply(mean_L, first, 1) else 0
+    end = len(mean_L) - 1 - last if _begins_sharply(mean_L, last, -1) else 0
+    return (begin if begin >= _LEAST_PX else 0), (end if end >= _LEAST_PX else 0)
+
+
+def _begins_sharply(mean_L: NDArray[np.float32], place: int, way: int) -> bool:
+    """Whether the picture is at once lighter than the bar beside it."""
+    inside = min(max(place + way, 0), len(mean_L) - 1)
+    outside = min(max(place - 2 * way, 0), len(mean_L) - 1)
+    return float(mean_L[inside] - mean_L[outside]) >= _LEAST_CONTRAST
+
+
+def crop(planes: NDArray[Any], borders: Borders) -> NDArray[Any]:
+    """Planes, (h, w) or (h, w, C), without their borders; a view."""
+    height, width = planes.shape[:2]
+    rows = slice(borders.top, height - borders.bottom)
+    return planes[rows, borders.left : width - borders.right]
+
+
+def paste(
+    inside: NDArray[np.float32], borders: Borders, full: tuple[int, int], shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """A guess for what is inside the borders as a guess for the whole, 0 on the bars.
+
+    inside: (h', w', C) or (h', w'). borders: px of a picture of the size ``full``. shape: (h, w) of
+    the result. It reaches one px over the picture's edge, so that the edge keeps its colour.
+    """
+    (height, width), (h, w) = full, shape
+    top, bottom = borders.top * h / height, (height - borders.bottom) * h / height
+    left, right = borders.left * w / width, (width - borders.right) * w / width
+    rows = (np.arange(h) + 0.5 - top) * (inside.shape[0] / (bottom - top)) - 0.5
+    columns = (np.arange(w) + 0.5 - left) * (inside.shape[1] / (right - left)) - 0.5
+    x, y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
+    whole = cv2.remap(inside, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    places_y, places_x = np.arange(h), np.arange(w)
+    near = ((places_y + 2 > top) & (places_y - 1 < bottom))[:, None]
+    near = near & ((places_x + 2 > left) & (places_x - 1 < right))[None]
+    return np.asarray(np.where(near if whole.ndim == 2 else near[..., None], whole, 0), np.float32)

@@ -1,0 +1,68 @@
+"""Black bars are found and nothing else is; a guess for the inside becomes one for the whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import skimage.data
+from numpy.typing import NDArray
+
+from photochrom.color.borders import NO_BORDERS, Borders, crop, find_borders, paste
+from photochrom.color.luminance import lightness
+
+BARS = {
+    "none": Borders(0, 0, 0, 0),
+    "letterbox": Borders(30, 31, 0, 0),
+    "pillarbox": Borders(0, 0, 24, 25),
+    "window": Borders(20, 22, 12, 14),
+    "old edges": Borders(3, 4, 3, 2),
+    "one side": Borders(0, 0, 0, 9),
+}
+
+
+def barred(bars: Borders, noise: float = 0.0, level: float = 0.0) -> NDArray[np.float32]:
+    """A photograph's lightness between bars."""
+    L = lightness(skimage.data.astronaut()[::3, ::3])
+    sides = ((bars.top, bars.bottom), (bars.left, bars.right))
+    whole = np.pad(L + 15, sides, constant_values=level)
+    bar = np.pad(np.zeros(L.shape, bool), sides, constant_values=True)
+    specks = np.abs(np.random.default_rng(1).normal(0, noise, whole.shape))
+    return np.asarray(np.clip(whole + bar * specks, 0, 100), np.float32)
+
+
+@pytest.mark.parametrize("bars", BARS.values(), ids=BARS)
+@pytest.mark.parametrize(("noise", "level"), [(0.0, 0.0), (2.0, 1.0), (0.0, 8.0)])
+def test_bars_are_found_to_the_pixel(bars: Borders, noise: float, level: float) -> None:
+    assert find_borders(barred(bars, noise, level)) == bars
+
+
+def test_what_is_dark_is_no_bar() -> None:
+    y, _ = np.mgrid[:120, :160]
+    dusk = np.asarray(np.clip(y * 0.4 - 4, 0, 100), np.float32)
+    assert find_borders(dusk) == NO_BORDERS
+    assert find_borders(np.zeros((120, 160), np.float32)) == NO_BORDERS
+    lamp = np.zeros((120, 160), np.float32)
+    lamp[50:60, 70:80] = 90
+    assert find_borders(lamp) == NO_BORDERS
+
+
+@pytest.mark.parametrize("name", ["astronaut", "cat", "coffee", "rocket"])
+def test_photographs_without_bars_have_none(name: str) -> None:
+    picture = getattr(skimage.data, name)()
+    assert find_borders(lightness(picture[::2, ::2])) == NO_BORDERS
+
+
+def test_of_two_frames_the_smaller_bars_count() -> None:
+    assert Borders(9, 2, 0, 5).smaller(Borders(4, 3, 1, 5)) == Borders(4, 2, 0, 5)
+    assert Borders(1, 0, 3, 0).at_size((10, 30), (25, 60)) == Borders(3, 0, 6, 0)
+
+
+def test_a_guess_for_the_inside_becomes_one_for_the_whole() -> None:
+    bars = Borders(8, 16, 4, 0)
+    full = (64, 80)
+    inside = np.asarray(np.random.default_rng(2).normal(0, 20, (10, 19, 2)), np.float32)
+    whole = paste(inside, bars, full, (16, 20))
+    np.testing.assert_allclose(whole[2:12, 1:], inside, atol=1e-4)
+    assert not whole[0].any()
+    assert not whole[13:].any()
+    assert crop(np.zeros(full, np.float32), bars).shape == (40, 76)
