@@ -23,8 +23,10 @@ from photochrom.color.borders import NO_BORDERS, Borders, crop, find_borders, pa
 from photochrom.color.compose import compose_upsampled
 from photochrom.color.fit import shrink, working_shape
 from photochrom.color.luminance import check_picture, lightness
+from photochrom.color.own_colors import crop_places, place_hints, with_own_colors
 from photochrom.color.space import rgb_to_lab
 from photochrom.color.spread import spread_correction
+from photochrom.color.tone import ToneJudgement
 from photochrom.color.upsample import Upsampling
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
 from photochrom.errors import InputError
@@ -131,6 +133,7 @@ def colorize(
     vividness: float = DEFAULT_VIVIDNESS,
     hints: Sequence[Hint] = (),
     upsampling: Upsampling = DEFAULT_UPSAMPLING,
+    keep: ToneJudgement | None = None,
     device: str = "auto",
 ) -> NDArray[Any]:
     """Colour a black-and-white picture.
@@ -142,13 +145,16 @@ def colorize(
         best, or the picture's own where that is smaller.
     vividness: factor on the chroma; 0 is grey, 1 as the model means it. Hints keep their colours.
     hints: colours of some places, as a person says them; where they overlap, the later one counts.
+    keep: what `photochrom.color.tone.judge` says of the picture; its coloured places then keep
+        their colours, and the network has them as hints. None: all is coloured anew.
     upsampling: how chroma is brought to full size. device: see `load`; not used with a Network.
     Returns (H, W, 3) sRGB-encoded, of the same dtype (float32 for floating).
     Raises InputError for a picture, hint or number that makes no sense, and ModelError.
     """
     network = model if isinstance(model, Network) else load(model, device=device)
-    guess = predict(rgb, network, size=size, vividness=vividness, hints=hints)
-    return compose_upsampled(rgb, guess.ab, method=upsampling)
+    guess = predict(rgb, network, size=size, vividness=vividness, hints=hints, keep=keep)
+    colored = compose_upsampled(rgb, guess.ab, method=upsampling)
+    return colored if keep is None else with_own_colors(colored, rgb, keep)
 
 
 class ColorPrediction(NamedTuple):
@@ -169,13 +175,14 @@ def predict(
     size: Size = "auto",
     vividness: float = DEFAULT_VIVIDNESS,
     hints: Sequence[Hint] = (),
+    keep: ToneJudgement | None = None,
 ) -> ColorPrediction:
     """The colours that a network proposes for a picture; everything as for `colorize`."""
     check_numbers(rgb, vividness, hints)
     L = working_lightness(rgb, size, network.card)
     borders = find_borders(L)
     if not borders:
-        hint_ab, mask = hint_planes(hints, rgb.shape[:2], L.shape)
+        hint_ab, mask = _all_hints(rgb, hints, keep, (L.shape[0], L.shape[1]))
         ab, confidence = _guess(network, L, hint_ab, mask, vividness)
         return ColorPrediction(L, ab, confidence)
     # What is inside is seen as if there were no bars, from the picture's own pixels.
@@ -186,10 +193,28 @@ def predict(
     inside_hints = [
         replace(hint, x=hint.x - borders.left, y=hint.y - borders.top) for hint in hints
     ]
-    hint_ab, mask = hint_planes(inside_hints, inside.shape[:2], inside_L.shape)
+    keep = None if keep is None else crop_places(keep, borders, full)
+    hint_ab, mask = _all_hints(inside, inside_hints, keep, (inside_L.shape[0], inside_L.shape[1]))
     found = _guess(network, inside_L, hint_ab, mask, vividness)
     ab, confidence = _on_whole(found, inside_L, borders, full, L)
     return ColorPrediction(L, ab, confidence)
+
+
+def _all_hints(
+    rgb: NDArray[Any],
+    hints: Sequence[Hint],
+    keep: ToneJudgement | None,
+    shape: tuple[int, int],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What a person says of the colours, and where he says nothing the picture's coloured places,
+    as `hint_planes` returns it in the network's shape.
+    """
+    hint_ab, mask = hint_planes(hints, rgb.shape[:2], shape)
+    if keep is None:
+        return hint_ab, mask
+    own_ab, own = place_hints(rgb, keep, shape)
+    own *= 1.0 - mask
+    return hint_ab + own_ab * own[..., None], mask + own
 
 
 def working_lightness(rgb: NDArray[Any], size: Size, card: ModelCard) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.color.tone import ToneJudgement
 from photochrom.engine import Network
 from photochrom.pipeline import DEFAULT_VIVIDNESS, Hint, Size, colorize, predict
 
@@ -68,6 +69,7 @@ def colorize_variant(
     size: Size = "auto",
     vividness: float = DEFAULT_VIVIDNESS,
     hints: Sequence[Hint] = (),
+    keep: ToneJudgement | None = None,
 ) -> NDArray[Any]:
     """Colour a picture as a variant has it; everything else as for `colorize`.
 
@@ -76,7 +78,7 @@ def colorize_variant(
     """
     size = _variant_size(variant, network, rgb.shape[:2], size)
     hints = (*_seeds(variant, network, rgb, size), *hints)  # where two meet, the later one counts
-    return colorize(rgb, model=network, size=size, vividness=vividness, hints=hints)
+    return colorize(rgb, model=network, size=size, vividness=vividness, hints=hints, keep=keep)
 
 
 def uncertain_places(

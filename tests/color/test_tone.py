@@ -8,11 +8,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from fixtures.tones import GRADES, samples
 from numpy.typing import NDArray
 from PIL import Image
 
+from photochrom.color.compose import compose
+from photochrom.color.own_colors import place_hints, with_own_colors
 from photochrom.color.space import lab_to_rgb, rgb_to_lab
-from photochrom.color.tone import spread, tone
+from photochrom.color.tone import judge, tone
 
 TONINGS = {
     "sepia": (4.0, 14.0),
@@ -98,8 +101,108 @@ def test_a_stamp_does_not_make_a_print_colour(astronaut: NDArray[np.uint8]) -> N
     assert tone(print_) == "toned"
 
 
-def test_points_on_a_curve_have_no_spread() -> None:
-    L = np.linspace(0, 100, 500)
-    x = L / 50 - 1
-    lab = np.stack([L, 3 + 2 * x - x**3, 5 * x**2], axis=1)
-    assert spread(lab).max() < 1e-6
+def confusion(per_grade: int, grades: tuple[int, ...] = GRADES) -> dict[str, list[bool]]:
+    """Whether each sample of a kind is judged rightly."""
+    table: dict[str, list[bool]] = {}
+    for sample in samples(per_grade, grades=grades):
+        right = (tone(sample.pixels) == "colour") == (sample.label == "colour")
+        table.setdefault(sample.kind, []).append(right)
+    return table
+
+
+def check_confusion(table: dict[str, list[bool]]) -> None:
+    wrong = {kind: rights for kind, rights in table.items() if sum(rights) < 0.8 * len(rights)}
+    assert wrong == {}
+    assert np.mean([right for rights in table.values() for right in rights]) >= 0.95
+
+
+@pytest.mark.slow
+def test_prints_and_colour_photographs_of_many_kinds_are_told_apart() -> None:
+    """As `benchmarks/tone_table.py` has it, with fewer photographs of each kind."""
+    table = confusion(1, (1,))
+    assert len(table) >= 40
+    assert np.mean([right for rights in table.values() for right in rights]) >= 0.95
+
+
+@pytest.mark.long
+def test_no_kind_is_judged_wrongly_often() -> None:
+    check_confusion(confusion(4))
+
+
+@pytest.mark.slow
+def test_coloured_places_are_found_where_they_are() -> None:
+    found, named = 0, 0
+    for sample in samples(1, grades=(1,), only="places"):
+        assert sample.places is not None
+        judgement = judge(sample.pixels)
+        named += 1
+        if judgement.places is None:
+            continue
+        size = judgement.places.shape[::-1]
+        true = cv2.resize(sample.places.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        reach = cv2.dilate(true, np.ones((5, 5), np.uint8))
+        kept = judgement.places >= 7
+        assert (kept & (reach == 0)).sum() <= 0.25 * max(kept.sum(), 1), sample.kind
+        found += bool((kept & (true > 0.5)).sum() >= 0.5 * (true > 0.5).sum())
+    assert found >= 0.9 * named
+
+
+def test_a_grey_picture_has_no_coloured_places(photo: NDArray[np.uint8]) -> None:
+    grey: NDArray[Any] = np.dstack([cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)] * 3)
+    assert judge(grey).places is None
+    assert judge(through_jpeg(grey)).places is None
+    assert judge(grey[..., 0]).places is None
+
+
+def test_a_red_stamp_keeps_its_red_and_the_paper_does_not(astronaut: NDArray[np.uint8]) -> None:
+    grey = np.dstack([cv2.cvtColor(astronaut, cv2.COLOR_RGB2GRAY)] * 3)
+    lines = np.zeros(grey.shape[:2], bool)
+    lines[40:110:8, 40:140] = lines[41:110:8, 40:140] = lines[42:110:8, 40:140] = True
+    lines[40:110, 40:44] = True
+    photograph = np.where(lines[..., None], np.array([190, 30, 40], np.uint8), grey)
+    judgement = judge(photograph)
+    assert judgement.tone == "grey"
+    lab = rgb_to_lab(photograph / 255.0)
+    bluish = lab.copy()
+    bluish[..., 1:] = (0.0, -12.0)
+    guess = compose(
+        lab[..., 0].astype(np.float32), bluish[..., 1:].astype(np.float32), photograph.dtype
+    )
+    result = with_own_colors(guess, photograph, judgement)
+    np.testing.assert_array_equal(result[lines], photograph[lines])
+    np.testing.assert_array_equal(result[~lines], guess[~lines])
+    ab, mask = place_hints(photograph, judgement, (64, 64))
+    assert 5 < mask.sum() < 400
+    assert ab[mask > 0, 0].mean() > 20
+    untouched = judge(grey)
+    assert with_own_colors(guess, grey, untouched) is guess
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_colours_of_places_are_kept_in_every_depth(
+    astronaut: NDArray[np.uint8], dtype: type[Any]
+) -> None:
+    top = 65535 if dtype == np.uint16 else 1.0
+    grey = cv2.resize(cv2.cvtColor(astronaut, cv2.COLOR_RGB2GRAY), (200, 150)) / 255.0
+    rgb = np.repeat(grey[..., None], 3, axis=2)
+    rgb[60:90, 60:90] = (0.8, 0.2, 0.2)
+    photograph = (rgb * top).astype(dtype)
+    judgement = judge(photograph)
+    guess = compose(
+        rgb_to_lab(rgb)[..., 0].astype(np.float32), np.zeros((150, 200, 2), np.float32), dtype
+    )
+    result = with_own_colors(guess, photograph, judgement)
+    assert result.dtype == dtype
+    np.testing.assert_array_equal(result[62:88, 62:88], photograph[62:88, 62:88])
+    np.testing.assert_array_equal(result[:40], guess[:40])
+
+
+def test_a_coat_that_alone_is_as_dark_as_it_is_does_not_bend_the_curve() -> None:
+    rng = np.random.default_rng(2)
+    snow = np.clip(rng.normal(230, 8, (90, 120)), 200, 255)
+    photograph = np.repeat(np.rint(snow)[..., None], 3, axis=2).astype(np.uint8)
+    photograph[40:52, 50:58] = (190, 20, 30)
+    judgement = judge(photograph)
+    assert judgement.tone == "grey"
+    assert judgement.places is not None
+    assert (judgement.places > 50).sum() > 20

@@ -22,6 +22,7 @@ def folder(
     overwrite: bool = False,
     keep_finished: bool = False,
     force: bool = False,
+    keep_colors: bool = True,
     progress: bool | Progress = False,
     model: str | os.PathLike[str] = DEFAULT_MODEL,
     device: str = "auto",
@@ -45,7 +46,8 @@ def folder(
         recursive: Look into subfolders, too; results have the same places in the target.
         overwrite: Colour again what is finished.
         keep_finished: Go on also where what is finished was coloured by another model.
-        force: Colour also what is in colour already.
+        force: Colour also what is in colour already, and coloured places of grey pictures.
+        keep_colors: Coloured places of otherwise grey pictures keep their colours.
         progress: Called with the numbers of pictures that are done and of all; or True for a bar
             on stderr.
         model: As for `colorize`.
@@ -85,6 +87,7 @@ def folder(
         overwrite=overwrite,
         keep_finished=keep_finished,
         force=force,
+        keep_colors=keep_colors,
         max_pixels=max_pixels,
         damage=damage,
         keep_time=keep_time,

@@ -13,7 +13,8 @@ from photochrom.batch.run import (
     Outcome,
     color_picture,
     copy_times,
-    is_left_alone,
+    judge_tone,
+    keep_notes,
 )
 from photochrom.engine import load, local_model
 from photochrom.errors import OutputError
@@ -50,14 +51,16 @@ def color_stream(
         damage=options.damage,
         page=options.page,
     )
-    if is_left_alone(picture, options):
+    judgement = judge_tone(picture, options)
+    if judgement is not None and judgement.tone == "colour":
         if not isinstance(target, Path):
             _write_unchanged(picture, content.data, target, format_name)
         return Outcome(job, "in colour", f"{content.name} is in colour already; --force colours it")
     network = load(local_model(options.model), device=options.device, threads=options.threads)
-    colored = color_picture(picture, options, network, content.name)
+    colored = color_picture(picture, options, network, content.name, keep=judgement)
     write(target, colored, format_name=format_name, overwrite=options.overwrite)
-    notes = picture.notes + writing_notes(target, picture, format_name=format_name)
+    notes = picture.notes + keep_notes(judgement, options)
+    notes += writing_notes(target, picture, format_name=format_name)
     if options.keep_time and isinstance(source, Path) and isinstance(target, Path):
         notes += copy_times(source, target)
     height, width = picture.pixels.shape[:2]

@@ -14,7 +14,8 @@ from typing import Literal, TypeAlias
 
 from photochrom.atomic import check_target, remove_leftovers
 from photochrom.batch.plan import Job, is_folder
-from photochrom.color.tone import tone
+from photochrom.color.own_colors import keeps_places
+from photochrom.color.tone import ToneJudgement, judge
 from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import ModelIdentity, Network, load, local_model, model_identity
 from photochrom.errors import OutputError, PhotochromError
@@ -42,6 +43,9 @@ more only need more memory."""
 
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 0.5
+_KEPT_COLORS = (
+    "it is grey but for some places, which keep their colours; --no-keep-colors colours them anew"
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,9 @@ class BatchOptions(NetworkSettings):
     keep_finished: bool = False
     """Colour the others also where what is finished is of another model."""
     force: bool = False
-    """Colour also what is in colour already."""
+    """Colour also what is in colour already, and coloured places of grey pictures."""
+    keep_colors: bool = True
+    """Coloured places of otherwise grey pictures keep their colours."""
     max_pixels: int = DEFAULT_MAX_PIXELS
     damage: DamagePolicy = DEFAULT_DAMAGE_POLICY
     page: int | None = None
@@ -135,9 +141,19 @@ def _maker(path: Path) -> ModelIdentity | None:
     return None if generator is None else ModelIdentity.parse(generator)
 
 
-def is_left_alone(picture: Picture, options: BatchOptions) -> bool:
-    """Whether a picture is in colour already, and is to stay as it is."""
-    return not options.force and tone(picture.pixels) == "colour"
+def judge_tone(picture: Picture, options: BatchOptions) -> ToneJudgement | None:
+    """Whether a picture is in colour already, and then is left alone; and its coloured places.
+
+    None where nobody asks: everything is coloured.
+    """
+    return None if options.force else judge(picture.pixels)
+
+
+def keep_notes(judgement: ToneJudgement | None, options: BatchOptions) -> tuple[str, ...]:
+    """The note for a picture of which some places keep their colours."""
+    if judgement is None or not options.keep_colors or not keeps_places(judgement):
+        return ()
+    return (_KEPT_COLORS,)
 
 
 def color_picture(
@@ -146,8 +162,9 @@ def color_picture(
     network: Network,
     name: str,
     variant: Variant = VARIANTS[0],
+    keep: ToneJudgement | None = None,
 ) -> Picture:
-    """The picture in colour, signed by the model. name: what messages call it."""
+    """The picture in colour, signed by the model. name: what messages call it. keep: its tone."""
     try:
         rgb = colorize_variant(
             picture.pixels,
@@ -156,6 +173,7 @@ def color_picture(
             size=options.size,
             vividness=options.vividness,
             hints=options.hints,
+            keep=keep if options.keep_colors else None,
         )
     except PhotochromError as error:
         raise type(error)(f"cannot colour {name}: {error}") from error
@@ -249,7 +267,8 @@ def _color(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome
         damage=options.damage,
         page=options.page if job.page is None else job.page,
     )
-    if is_left_alone(picture, options):
+    judgement = judge_tone(picture, options)
+    if judgement is not None and judgement.tone == "colour":
         return Outcome(job, "in colour", f"{job.source} is in colour already; --force colours it")
     if job.transparent_target is not None and is_transparent(picture):
         job = dataclasses.replace(job, target=job.transparent_target)
@@ -257,11 +276,11 @@ def _color(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome
     ready = network.result()
     height, width = picture.pixels.shape[:2]
     _log.debug("colouring %s, %d x %d px %s", job.source, width, height, picture.pixels.dtype)
-    colored = color_picture(picture, options, ready, str(job.source), job.variant)
+    colored = color_picture(picture, options, ready, str(job.source), job.variant, judgement)
     _log.debug("writing %s", job.target)
     _make_folder(job.target.parent)
     write(job.target, colored, overwrite=options.overwrite)
-    notes = picture.notes + writing_notes(job.target, picture)
+    notes = picture.notes + keep_notes(judgement, options) + writing_notes(job.target, picture)
     if options.keep_time:
         notes += copy_times(job.source, job.target)
     return Outcome(

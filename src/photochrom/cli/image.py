@@ -106,7 +106,18 @@ def _parse_hints(
     help="Go on also where what is finished was coloured by another model, which is refused "
     "otherwise.",
 )
-@click.option("--force", is_flag=True, help="Colour also photographs that are in colour already.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Colour also photographs that are in colour already, and coloured places of grey ones.",
+)
+@click.option(
+    "--keep-colors/--no-keep-colors",
+    default=_DEFAULT.keep_colors,
+    show_default=True,
+    help="In a photograph that is grey but for some places (a stamp, a red coat in snow, tinted "
+    "cheeks) these keep their colours.",
+)
 @click.option(
     "--jobs",
     type=click.IntRange(min=1, max=64),
@@ -160,6 +171,7 @@ def image(
     overwrite: bool,
     keep_finished: bool,
     force: bool,
+    keep_colors: bool,
     jobs: int,
     max_megapixels: float,
     damage: DamagePolicy,
@@ -185,6 +197,7 @@ def image(
         overwrite=overwrite,
         keep_finished=keep_finished,
         force=force,
+        keep_colors=keep_colors,
         max_pixels=round(max_megapixels * _MEGA),
         damage=damage,
         page=page,
