@@ -34,9 +34,10 @@ def crop_places(judgement: ToneJudgement, borders: Borders, full: tuple[int, int
     if judgement.places is None:
         return judgement
     rows, columns = (small / side for small, side in zip(judgement.places.shape, full))
-    scaled = (borders.top * rows, borders.bottom * rows)
-    scaled += (borders.left * columns, borders.right * columns)
-    return judgement._replace(places=crop(judgement.places, Borders(*map(round, scaled))))
+    upright = (borders.top * rows, borders.bottom * rows)
+    across = (borders.left * columns, borders.right * columns)
+    scaled = Borders(*map(round, (*upright, *across)))
+    return judgement._replace(places=crop(judgement.places, scaled))
 
 
 def place_hints(
