@@ -12,11 +12,13 @@ from fixtures.tones import GRADES, samples
 from numpy.typing import NDArray
 from PIL import Image
 
+from photochrom.color.borders import Borders
 from photochrom.color.compose import compose
-from photochrom.color.own_colors import place_hints, with_own_colors
+from photochrom.color.own_colors import crop_places, place_hints, with_own_colors
 from photochrom.color.space import lab_to_rgb, rgb_to_lab
-from photochrom.color.tone import judge, tone
+from photochrom.color.tone import ToneJudgement, judge, tone
 
+_GREY_OF_NONE = ToneJudgement("grey", None, np.zeros((1, 2)))
 TONINGS = {
     "sepia": (4.0, 14.0),
     "selenium": (5.0, -6.0),
@@ -206,3 +208,14 @@ def test_a_coat_that_alone_is_as_dark_as_it_is_does_not_bend_the_curve() -> None
     assert judgement.tone == "grey"
     assert judgement.places is not None
     assert (judgement.places > 50).sum() > 20
+
+
+def test_places_are_cropped_with_the_picture_s_borders() -> None:
+    places = np.zeros((60, 80), np.float32)
+    places[20:30, 40:50] = 30
+    judgement = ToneJudgement("grey", places, np.zeros((1, 2)))
+    cropped = crop_places(judgement, Borders(100, 100, 200, 0), (600, 800))
+    assert cropped.places is not None
+    assert cropped.places.shape == (40, 60)
+    assert (cropped.places[10:20, 20:30] == 30).all()
+    assert crop_places(_GREY_OF_NONE, Borders(1, 1, 1, 1), (10, 10)) is _GREY_OF_NONE
