@@ -54,6 +54,9 @@ def find_borders(L: NDArray[np.float32]) -> Borders:
 
     L: (h, w) in [0, 100]. A frame that is dark nearly everywhere has none.
     """
+    edges = (L[:_LEAST_PX], L[-_LEAST_PX:], L[:, :_LEAST_PX], L[:, -_LEAST_PX:])
+    if not any(np.mean(edge >= _BLACK_L) <= 1.0 - _BLACK_SHARE for edge in edges):
+        return NO_BORDERS
     light = L >= _BLACK_L
     top, bottom = _bars(light.mean(axis=1), L.mean(axis=1))
     rows = L[top : L.shape[0] - bottom]

@@ -34,8 +34,10 @@ _ABSENT: Any = None  # OpenCV takes None here; its type stubs do not say so
 _FINER = 2
 _LEAST_DEVIATION = 0.5
 _LARGEST_GAIN = 3.0
+_SAME_L, _SAME_GAIN = 0.2, 0.01
+"""Differences of two exposures that count for nothing."""
 _STRIDE = 4
-"""Every so many px tell whether two frames are alike."""
+"""Every so many px tell a frame's exposure, and whether two frames are alike."""
 
 
 @dataclass(frozen=True)
@@ -113,17 +115,18 @@ def match_exposure(source: Planes, target: Planes) -> Planes:
     stays as it is.
     source, target: L, (h, w) in [0, 100].
     """
-    (mean, deviation), (target_mean, target_deviation) = map(cv2.meanStdDev, (source, target))
-    gain = float(target_deviation[0, 0]) / max(float(deviation[0, 0]), _LEAST_DEVIATION)
+    few, target_few = (np.ascontiguousarray(p[::_STRIDE, ::_STRIDE]) for p in (source, target))
+    gain = float(target_few.std()) / max(float(few.std()), _LEAST_DEVIATION)
     if not 1 / _LARGEST_GAIN <= gain <= _LARGEST_GAIN:
         return source  # a fade to nothing, or another picture
-    offset = float(target_mean[0, 0]) - gain * float(mean[0, 0])
-    matched = np.asarray(source * np.float32(gain) + np.float32(offset), np.float32)
-    apart, matched_apart = (
-        float(np.median(np.abs(planes[::_STRIDE, ::_STRIDE] - target[::_STRIDE, ::_STRIDE])))
-        for planes in (source, matched)
-    )
-    return matched if matched_apart < apart else source
+    mean, target_mean = float(few.mean()), float(target_few.mean())
+    if abs(target_mean - mean) < _SAME_L and abs(gain - 1.0) < _SAME_GAIN:
+        return source
+    offset = target_mean - gain * mean
+    apart = np.median(np.abs(few - target_few))
+    if np.median(np.abs(few * gain + offset - target_few)) >= apart:
+        return source
+    return np.asarray(cv2.addWeighted(source, gain, source, 0.0, offset), np.float32)
 
 
 def lightness_to_codes(L: Planes) -> NDArray[np.uint8]:
