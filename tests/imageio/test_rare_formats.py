@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import sys
@@ -405,3 +406,27 @@ def test_formats_that_are_not_read_are_called_by_their_names(
 ) -> None:
     with pytest.raises(InputError, match=words):
         read(head + bytes(64), name=file)
+
+
+def test_a_heic_without_hevc_is_not_called_damaged(
+    grey_scene: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As libheif's own JPEG 2000 and uncompressed files; this encoder writes HEVC alone."""
+    file = pillow_heif.from_pillow(Image.fromarray(grey_scene))
+    file.save(buffer := io.BytesIO())
+    monkeypatch.setattr(pillow_heif, "open_heif", lambda *_, **__: [])
+    with pytest.raises(InputError, match="no picture that is coded as HEVC; convert it"):
+        read(buffer.getvalue())
+
+
+def test_what_tifffile_says_of_damage_is_not_shown(
+    samples: NDArray[np.uint16], capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = bytearray(tiff(np.ascontiguousarray(samples[..., 0]), bigtiff=True))
+    (start,) = struct.unpack_from("<Q", data, 8)
+    data[start + 8 + 20 * 9 + 2] = 0
+    with pytest.raises(InputError):
+        read(bytes(data[: start + 100]))
+    with contextlib.suppress(InputError):
+        read(bytes(data))
+    assert capfd.readouterr().err == ""

@@ -19,6 +19,7 @@ from photochrom.imageio.decoders import (
 )
 from photochrom.imageio.options import ReadOptions, check_page, check_size, page_note
 
+_ADVICE = "convert it to TIFF or PNG"
 _SAME_CODES = 2.0
 """Largest mean difference, in codes of 8 bits, of two decoders that read the same samples."""
 
@@ -79,11 +80,18 @@ def decode_heic(data: bytes, options: ReadOptions) -> StoredPicture:
     description = color_description.heif_description(data)
     color_description.check_not_hdr(description)
     container = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    if not len(container):
+        raise InputError(f"it holds no picture that is coded as HEVC; {_ADVICE}")
     page = check_page(options.page, len(container), "pictures")
     image = container if options.page is None else container[page - 1]
     width, height = image.size
     check_size(width, height, options.max_pixels)
-    pixels = np.asarray(image)
+    try:
+        pixels = np.asarray(image)
+    except (ValueError, RuntimeError, NotImplementedError) as error:
+        if "nsupported" not in str(error):
+            raise
+        raise InputError(f"it is of a kind that libheif does not read; {_ADVICE}") from error
     info: dict[str, Any] = dict(image.info)
     bits = int(info.get("bit_depth", 8))
     if pixels.dtype == np.uint16:

@@ -12,6 +12,7 @@ Every library reads the first directory of a file; for another page the header i
 from __future__ import annotations
 
 import io
+import logging
 import struct
 from typing import Any, NamedTuple
 
@@ -57,6 +58,7 @@ _REDUCED_OR_MASK = 1 | 4
 _SEPARATE_PLANES = 2
 _UNSPECIFIED, _PREMULTIPLIED, _TRANSPARENCY = 0, 1, 2
 _MAX_PAGES = 10_000
+_SILENCE = logging.NullHandler()
 _OPTIONAL_COMPRESSIONS = (34925, 50000, 50001)
 """LZMA, Zstandard and WebP, which Pillow knows by name and is mostly built without."""
 _PILLOW_BITS = 12
@@ -362,6 +364,8 @@ def _tifffile_samples(
     with requires_extra("formats", f"reading TIFF of this kind ({_kind(data, layout)})"):
         import imagecodecs  # noqa: F401  # which tifffile asks for compressions
         import tifffile
+    # What it says of damage is for its own users; ours get an error or a note.
+    logging.getLogger("tifffile").addHandler(_SILENCE)
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[0]
         if not isinstance(page, tifffile.TiffPage):
