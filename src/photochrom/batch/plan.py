@@ -155,7 +155,7 @@ def _folder_jobs(top: Path, folder: Path, out: Path | None, *, recursive: bool) 
 
 
 def _is_input(place: Path) -> bool:
-    return is_picture_name(str(place)) and not _RESULT_STEM.fullmatch(place.stem)
+    return is_picture_name(str(place), documents=True) and not _RESULT_STEM.fullmatch(place.stem)
 
 
 def _is_system_file(source: Path) -> bool:

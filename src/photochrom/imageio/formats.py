@@ -332,11 +332,15 @@ def write_suffixes() -> tuple[str, ...]:
     return tuple(sorted(suffix for row in rows for suffix in row.suffixes))
 
 
-def is_picture_name(name: str) -> bool:
-    """Whether a file of this name (or path) may be a picture; hidden ones are not looked at."""
+def is_picture_name(name: str, *, documents: bool = False) -> bool:
+    """Whether a file of this name (or path) may be a picture; hidden ones are not looked at.
+
+    documents: count documents with pictures in them, too. Beside a data set they are its papers.
+    """
     path = PurePath(name)
     hidden = path.name.startswith(".") or "__MACOSX" in path.parts
-    return format_of_name(path) is not None and not hidden
+    promised = format_of_name(path)
+    return promised is not None and not hidden and (documents or not promised.is_document)
 
 
 def output_name(name: str, *, mark: str = "", transparent: bool = False) -> str:
