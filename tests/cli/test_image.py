@@ -289,3 +289,24 @@ def test_pages_damage_and_times_by_options(
     assert "--damaged salvage" in capsys.readouterr().err
     assert main([*call, "--damaged", "salvage"]) == 0
     assert "% of the picture are missing" in capsys.readouterr().err
+
+
+def test_a_red_stamp_keeps_its_colour_unless_all_is_to_be_coloured(
+    tmp_path: Path,
+    grey_scene: NDArray[np.uint8],
+    tiny: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    photograph = np.repeat(grey_scene[..., None], 3, axis=2)
+    photograph[10:22, 80:92] = (190, 30, 40)
+    Image.fromarray(photograph).save(tmp_path / "a.png")
+    call = ["image", str(tmp_path / "a.png"), "--model", tiny, "--overwrite"]
+    assert main(call) == 0
+    assert "keep their colours; --no-keep-colors" in capsys.readouterr().err
+    kept = read(tmp_path / "a.color.png").pixels
+    np.testing.assert_array_equal(kept[11:21, 81:91], photograph[11:21, 81:91])
+    for option in ("--no-keep-colors", "--force"):
+        assert main([*call, option]) == 0
+        assert "keep their colours" not in capsys.readouterr().err
+        anew = read(tmp_path / "a.color.png").pixels
+        assert np.abs(anew[11:21, 81:91].astype(int) - photograph[11:21, 81:91]).max() > 40
