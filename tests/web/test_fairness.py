@@ -159,12 +159,12 @@ def enter_and_leave() -> None:
         pass
 
 
-def test_a_jpeg_of_a_thousand_scans_is_not_decoded(ada: FlaskClient) -> None:
+def test_a_jpeg_of_a_hundred_scans_is_not_decoded(ada: FlaskClient) -> None:
     buffer = io.BytesIO()
-    Image.effect_noise((64, 64), 50).save(buffer, "JPEG", progressive=True)
+    Image.effect_noise((48, 48), 50).save(buffer, "JPEG", progressive=True)
     content = buffer.getvalue()
     last_scan = content[content.rindex(b"\xff\xda") : -2]
-    for scans, status in ((0, 303), (1000, 400)):
+    for scans, status in ((0, 303), (100, 400)):
         files = {"file": (io.BytesIO(content[:-2] + last_scan * scans + b"\xff\xd9"), "a.jpg")}
         answer = send(ada, "/pictures", files)
         assert answer.status_code == status
