@@ -16,7 +16,6 @@ unexport PYTHONDONTWRITEBYTECODE
 JOBS ?= --jobs 2 $(SYNC)
 # Make 3.81, which macOS has, cannot keep apart what they print.
 SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
-BESIDE = @$(MAKE) --no-print-directory $(JOBS)
 
 # The tests in parts of similar length, the longest first; "rest" is whatever no other part has.
 PARTS = training web video rest
@@ -41,13 +40,13 @@ check:  ## Lint, format, types, import rules, commit subjects.
 	$(BIN)/python tools/check_commits.py
 
 test:  ## What CI runs: all tests but the long ones and those of other hosts.
-	$(BESIDE) $(PARTS:%=test-%)
+	@$(MAKE) --no-print-directory $(JOBS) $(PARTS:%=test-%)
 
 $(PARTS:%=test-%): test-%:
 	@$(BIN)/python -m pytest -m "not long and not hosts" $(PART_$*)
 
 test-fast:  ## A minute's worth of tests, for each change.
-	$(BESIDE) test-fast-one test-fast-other
+	@$(MAKE) --no-print-directory $(JOBS) test-fast-one test-fast-other
 
 test-fast-one:
 	@$(BIN)/python -m pytest -m "not slow and not long and not hosts" $(FAST_REST:%=--ignore=%)
