@@ -18,11 +18,12 @@ JOBS ?= --jobs 2 $(SYNC)
 SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 # The tests in parts of similar length, the longest first; "rest" is whatever no other part has.
-PARTS = training web video rest
-PART_training = tests/training
+PARTS = web video training nets rest
 PART_web = tests/web tests/api
 PART_video = tests/video tests/cli
-PART_rest = $(foreach folder,$(PART_training) $(PART_web) $(PART_video),--ignore=$(folder))
+PART_training = tests/training
+PART_nets = tests/nets tests/evaluation
+PART_rest = $(foreach folder,$(PART_web) $(PART_video) $(PART_training) $(PART_nets),--ignore=$(folder))
 FAST_REST = tests/training tests/web tests/api tests/foundation
 
 .PHONY: setup check test $(PARTS:%=test-%) test-fast test-fast-one test-fast-other test-long test-hosts docs docs-site pictures

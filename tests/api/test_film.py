@@ -21,6 +21,8 @@ from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError, ModelError, OutputError
 from photochrom.video.io.codecs import CODECS, Codec
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from photochrom.color.own_colors import crop_places, place_hints, with_own_color
 from photochrom.color.space import lab_to_rgb, rgb_to_lab
 from photochrom.color.tone import ToneJudgement, judge, tone
 
+pytestmark = pytest.mark.slow
+
 _GREY_OF_NONE = ToneJudgement("grey", None, np.zeros((1, 2)))
 TONINGS = {
     "sepia": (4.0, 14.0),

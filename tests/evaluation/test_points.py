@@ -13,6 +13,8 @@ from PIL import Image
 from photochrom.cli import OK, main
 from photochrom.evaluation.points import simulated_points
 
+pytestmark = pytest.mark.slow
+
 
 def test_each_point_has_the_mean_colour_of_its_place(scene: NDArray[np.uint8]) -> None:
     for hint in simulated_points(scene, 50, "scene.png"):

@@ -15,6 +15,8 @@ from PIL import Image
 from photochrom.errors import InputError
 from photochrom.imageio import Metadata, Picture, read, write
 
+pytestmark = pytest.mark.slow
+
 FORMATS = (
     "a.jpg", "grey.jpg", "cmyk.jpg", "a.png", "deep.png", "palette.png", "a.tif", "deep.tif",
     "a.webp", "a.avif", "a.heic", "a.gif", "a.bmp", "a.jp2", "a.jxl", "a.pgm", "a.psd", "a.orf",

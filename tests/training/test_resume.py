@@ -208,6 +208,7 @@ def stop_at(recipe: Recipe, run: Path, step: int) -> None:
         make_trainer(recipe, run).run(at_step(step, lambda: signal.raise_signal(signal.SIGTERM)))
 
 
+@pytest.mark.long
 def test_divergence_is_reported_and_a_lower_learning_rate_goes_on(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

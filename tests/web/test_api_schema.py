@@ -61,6 +61,7 @@ def test_whatever_is_sent_is_answered_as_described(
     schemathesis(address, token, tmp_path, "--phases=coverage,fuzzing", "--max-examples=6")
 
 
+@pytest.mark.long
 def test_whatever_is_asked_of_a_picture_is_answered_as_described(
     app: Flask, address: str, tmp_path: Path
 ) -> None:

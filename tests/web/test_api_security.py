@@ -15,6 +15,8 @@ from photochrom.web.accounts.tokens import revoke_token
 from photochrom.web.database import Token, User, db
 from photochrom.web.settings import WebSettings
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["app", "make_app", "member"]
 
 

@@ -36,6 +36,8 @@ from photochrom.web.errors import Conflict, TooMany
 from photochrom.web.health import add_check
 from photochrom.web.logs import JsonLines, start_logs
 
+pytestmark = pytest.mark.slow
+
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
 
 

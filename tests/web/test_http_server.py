@@ -15,6 +15,8 @@ from flask import Flask
 from photochrom.web.http_server import make_server
 from photochrom.web.settings import WebSettings
 
+pytestmark = pytest.mark.slow
+
 Address = tuple[str, int]
 UPLOAD = b"Content-Type: multipart/form-data; boundary=x\r\n"
 MB = 1_000_000

@@ -43,6 +43,8 @@ from photochrom.web.pictures.names import clean_file_name
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage, current_storage
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["fixtures.web"]
 
 

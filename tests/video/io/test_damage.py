@@ -19,6 +19,8 @@ from photochrom.video.io.pictures import planes_420, rgb_frames
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import decoded_frames, nearest_pts, read_frames
 
+pytestmark = pytest.mark.slow
+
 H264 = Film(
     frames=96, encoder="libx264", options=(("bf", "2"), ("g", "24"), ("crf", "18")), audio="aac"
 )

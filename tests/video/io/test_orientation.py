@@ -23,6 +23,8 @@ from photochrom.video.options import FilmSettings
 from photochrom.video.preview import preview_film
 from photochrom.web.pictures.film_info import colored_frame, inspect_film
 
+pytestmark = pytest.mark.slow
+
 # Its grain tells top from bottom; the rest is the same upside down.
 FILM = Film(frames=4, grain=40, encoder="libx264", format="mp4", options=(("qp", "0"),))
 WAYS = [(turned, mirrored) for mirrored in (False, True) for turned in (0, 90, 180, 270)]

@@ -18,6 +18,8 @@ from photochrom.video.io.frame import Frame
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import nearest_pts, read_frames
 
+pytestmark = pytest.mark.slow
+
 LOSSLESS_MP4 = Film(
     frames=48,
     encoder="libx264",

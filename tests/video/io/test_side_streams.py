@@ -22,6 +22,8 @@ from photochrom.video.io.mux import check_container, join_segments
 from photochrom.video.io.probe import probe
 from photochrom.video.io.timecode import shifted_timecode
 
+pytestmark = pytest.mark.slow
+
 MP4 = Film(frames=6, encoder="libx264", format="mp4", options=(("qp", "0"),))
 AVI = Film(frames=6, encoder="mpeg4", format="avi")
 

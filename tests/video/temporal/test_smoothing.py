@@ -31,6 +31,8 @@ from photochrom.video.temporal.smoothing import (
 )
 from photochrom.video.threads import Prefetcher
 
+pytestmark = pytest.mark.slow
+
 H, W = 64, 96
 Planes = NDArray[np.float32]
 
