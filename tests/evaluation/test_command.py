@@ -28,8 +28,9 @@ ODD_NAME = "b & <i>c.png"
 
 
 @pytest.fixture(autouse=True)
-def shipped_lpips(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_lpips_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PHOTOCHROM_LPIPS", raising=False)
+    monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_figures_stand_beside_the_grey_floor(
     assert "grey" in head
     assert CARD.title in head
     assert any(line.startswith("CIEDE2000") for line in lines)
-    assert any(line.startswith("LPIPS (squeeze)") for line in lines)
+    assert "LPIPS is not measured" in told.err
     assert "3 pictures, 0 left out" in told.err
 
 
@@ -74,7 +75,7 @@ def test_the_json_tells_everything(photos: Path, model: Path, tmp_path: Path) ->
     assert content["methods"][0]["card"]["version"] == CARD.version
     assert len(content["methods"][0]["sha256"]) == 64
     assert [row["method"] for row in content["rows"]] == ["grey", CARD.title, "true"]
-    assert content["rows"][1]["values"]["lpips"]["value"] > 0
+    assert content["rows"][1]["values"]["lpips"] is None
     assert {picture["name"] for picture in content["pictures"]} == {"a.png", ODD_NAME, "d.png"}
 
 
@@ -86,7 +87,7 @@ def test_the_figures_of_one_model_can_go_onto_its_card(
     figures = read_card_metrics(out)
     row = json.loads(out.read_text())["rows"][1]["values"]
     assert figures["psnr"] == row["psnr"]["value"]
-    assert figures["lpips"] == row["lpips"]["value"]
+    assert "lpips" not in figures  # not measured here
     dataclasses.replace(CARD, metrics=figures)
     twin = tiny_model(tmp_path / "twin.onnx")
     assert run(photos, model, "--model", twin, "--json", both) == OK
@@ -236,6 +237,15 @@ def test_an_output_that_exists_stays_unless_told(
     assert "--overwrite" in capsys.readouterr().err
     assert run(photos, model, "--json", out, "--overwrite") == OK
     assert out.read_text() != "mine"
+
+
+def test_ordering_by_what_is_not_measured_is_refused_before_the_work(
+    photos: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.html"
+    assert run(photos, model, "--sort-by", "lpips", "--gallery", out) == USAGE
+    assert "3 pictures" not in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_limit_and_crop_choose_what_is_measured(photos: Path, model: Path, tmp_path: Path) -> None:

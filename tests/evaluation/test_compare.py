@@ -22,8 +22,9 @@ from photochrom.pipeline import Hint
 
 
 @pytest.fixture(autouse=True)
-def shipped_lpips(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_lpips_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PHOTOCHROM_LPIPS", raising=False)
+    monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture

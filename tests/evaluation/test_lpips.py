@@ -5,18 +5,16 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from photochrom.errors import InputError, ModelError
-from photochrom.evaluation.lpips import WEIGHTS_VARIABLE, Lpips, find_weights, load_lpips
+from photochrom.evaluation.lpips import WEIGHTS_NAME, WEIGHTS_VARIABLE, Lpips, find_weights
 from photochrom.evaluation.report import Estimate
 from photochrom.evaluation.scores import PairMeter
 from photochrom.evaluation.summary import summarize
-from photochrom.pretrained import LPIPS_SQUEEZE, weights_file
 
 pytestmark = pytest.mark.slow
 
@@ -149,8 +147,8 @@ def test_pictures_too_small_for_the_network_are_refused(lpips: Lpips) -> None:
 def test_weights_are_read_from_a_safetensors_file(
     weights: Weights, scene: NDArray[np.uint8], tmp_path: Path
 ) -> None:
-    save_file(weights, tmp_path / "weights.safetensors")
-    lpips = Lpips.load(tmp_path / "weights.safetensors")
+    save_file(weights, tmp_path / WEIGHTS_NAME)
+    lpips = Lpips.load(tmp_path / WEIGHTS_NAME)
     assert lpips.distances(scene, scene[None])[0] == pytest.approx(0, abs=1e-6)
 
 
@@ -167,41 +165,28 @@ def test_what_is_no_safetensors_file_is_refused(tmp_path: Path) -> None:
         Lpips.load(tmp_path / "weights.safetensors")
 
 
-def test_the_named_weights_come_before_the_variable_and_the_shipped(
+def test_the_named_weights_come_before_the_variable_and_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    named, variable = tmp_path / "named", tmp_path / "variable"
+    named, variable, cached = (tmp_path / n for n in ("named", "variable", WEIGHTS_NAME))
     monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
-    assert find_weights(None) == weights_file(LPIPS_SQUEEZE)
-    for file in (named, variable):
+    assert find_weights(None, tmp_path) is None
+    for file in (named, variable, cached):
         file.touch()
+    assert find_weights(None, tmp_path) == cached
     monkeypatch.setenv(WEIGHTS_VARIABLE, str(variable))
-    assert find_weights(None) == variable
-    assert find_weights(named) == named
-
-
-def test_the_shipped_weights_measure_as_lpips_does(
-    scene: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """LPIPS is no norm of differences: a shift of the whole picture weighs less than blur."""
-    monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
-    lpips = load_lpips()
-    assert lpips is load_lpips()
-    lighter = np.clip(scene.astype(int) + 8, 0, 255).astype(np.uint8)
-    blurred = cv2.GaussianBlur(scene, (0, 0), 2)
-    same, light, blur = lpips.distances(scene, np.stack([scene, lighter, blurred]))
-    assert same == pytest.approx(0, abs=1e-6)
-    assert 0 < light < 0.1 * blur < 0.1
+    assert find_weights(None, tmp_path) == variable
+    assert find_weights(named, tmp_path) == named
 
 
 def test_named_weights_that_are_not_there_are_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ModelError, match="--lpips-weights"):
-        find_weights(tmp_path / "none")
+        find_weights(tmp_path / "none", tmp_path)
     monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path / "none"))
     with pytest.raises(ModelError, match=WEIGHTS_VARIABLE):
-        find_weights(None)
+        find_weights(None, tmp_path)
 
 
 @pytest.mark.parametrize("key", ["features.3.squeeze.weight", "lin0.model.1.weight"])

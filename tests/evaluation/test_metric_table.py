@@ -66,9 +66,10 @@ DUMMIES: dict[str, Metric] = {
 
 
 @pytest.fixture
-def dummies(monkeypatch: pytest.MonkeyPatch) -> dict[str, Metric]:
+def dummies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Metric]:
     """Three more rows of the table, and nothing else."""
     monkeypatch.delenv("PHOTOCHROM_LPIPS", raising=False)
+    monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path / "cache"))
     for key, metric in DUMMIES.items():
         monkeypatch.setitem(METRICS, key, metric)
     # The command reads the table when it is imported.

@@ -132,6 +132,7 @@ def test_the_command_adds_a_table_and_the_json_its_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("PHOTOCHROM_LPIPS", raising=False)
+    monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path / "cache"))
     faces, model, out = tmp_path / "faces", tiny_model(tmp_path / "m.onnx"), tmp_path / "o.json"
     faces.mkdir()
     for tone, lab in SKIN.items():
@@ -155,8 +156,9 @@ def test_pictures_without_a_face_are_said_to_have_none(
     scene: NDArray[np.uint8],
 ) -> None:
     monkeypatch.delenv("PHOTOCHROM_LPIPS", raising=False)
+    monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path / "cache"))
     (tmp_path / "meadow").mkdir()
-    Image.fromarray(scene[50:, 50:]).save(tmp_path / "meadow" / "a.png")
+    Image.fromarray(scene[60:, 60:]).save(tmp_path / "meadow" / "a.png")
     model = tiny_model(tmp_path / "m.onnx")
     assert (
         main(["evaluate", "--data", str(tmp_path / "meadow"), "--model", str(model), "--skin"])

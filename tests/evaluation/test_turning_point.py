@@ -75,6 +75,7 @@ def test_kept_checkpoints_are_measured_drawn_and_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("PHOTOCHROM_LPIPS", raising=False)
+    monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path / "cache"))
     photos, run = drawn_folder(tmp_path / "photos", 3), tmp_path / "run"
     arguments = ["turning-point", str(run), "--data", str(photos), "--limit", "2"]
     (run / "kept").mkdir(parents=True)

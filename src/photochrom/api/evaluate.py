@@ -41,8 +41,8 @@ def evaluate(
         crop: First bring the short side to this many px and take the centre square, as published
             figures do with 256; None leaves pictures as they are.
         points: Colour each picture with this many hints, of its true colours at random places.
-        lpips_weights: LPIPS (squeeze) as safetensors, in place of the weights that come with
-            photochrom; the variable `PHOTOCHROM_LPIPS` names them, too.
+        lpips_weights: LPIPS (squeeze) as safetensors; else the file that `PHOTOCHROM_LPIPS` names,
+            else lpips-squeeze.safetensors in the cache. Without any, LPIPS is not measured.
         progress: Called with the numbers of pictures that are done and of all; or True for a bar
             on stderr.
         device: As for `colorize`.

@@ -142,10 +142,8 @@ def evaluate(
     wanted = [(path, write) for path, write in writers if path is not None]
     if no_truth and not wanted:
         raise click.UsageError("--no-truth measures nothing; add --gallery or --contact-sheet.")
-    if no_truth and choices["points"]:
-        raise click.UsageError("--points needs the true colours; leave out --no-truth.")
-    if no_truth and choices["skin"]:
-        raise click.UsageError("--skin needs the true colours; leave out --no-truth.")
+    if no_truth and (option := next(filter(choices.get, ("points", "skin")), None)):
+        raise click.UsageError(f"--{option} needs the true colours; leave out --no-truth.")
     for path, _ in wanted:
         check_target(path, overwrite=overwrite)
     settings = EvaluationOptions(**choices)
@@ -162,6 +160,8 @@ def evaluate(
         measure_films(models, films, settings, steady, lpips, json, overwrite=overwrite)
         return OK
     meter = None if no_truth else load_meter(lpips_weights)
+    if settings.sort_by == "lpips" and meter is not None and meter.lpips is None:
+        raise click.UsageError("--sort-by lpips needs LPIPS; name its weights.")
     thumbnails = gallery is not None or contact_sheet is not None
     methods = load_methods(models or (DEFAULT_MODEL,), settings)
     results = run_evaluation(methods, data, meter, settings, thumbnails=thumbnails)

@@ -1,4 +1,4 @@
-"""What people see while models are measured on photographs."""
+"""What people see while models are measured on photographs; and LPIPS, or why it is missing."""
 
 from __future__ import annotations
 
@@ -15,11 +15,18 @@ if TYPE_CHECKING:
 
 
 def load_meter(lpips_weights: Path | None) -> PairMeter:
-    """The measuring instrument, with LPIPS; lpips_weights: a file of others than the package's."""
-    from photochrom.evaluation.lpips import load_lpips
+    """The measuring instrument, with LPIPS where its weights are at hand; says where not."""
+    from photochrom.evaluation.lpips import WEIGHTS_NAME, WEIGHTS_VARIABLE, load_lpips
     from photochrom.evaluation.scores import PairMeter
+    from photochrom.folders import cache_dir
 
-    return PairMeter(load_lpips(lpips_weights))
+    lpips = load_lpips(lpips_weights)
+    if lpips is None:
+        note(
+            f"LPIPS is not measured: there is no {cache_dir() / WEIGHTS_NAME}. Name the weights "
+            f"with --lpips-weights or {WEIGHTS_VARIABLE}."
+        )
+    return PairMeter(lpips)
 
 
 def run_evaluation(

@@ -146,8 +146,8 @@ crop_option = click.option(
 lpips_option = click.option(
     "--lpips-weights",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="LPIPS (squeeze) as safetensors, in place of the weights that come with photochrom; the "
-    "variable PHOTOCHROM_LPIPS names them, too.",
+    help="LPIPS (squeeze) as safetensors; else the file that PHOTOCHROM_LPIPS names, else "
+    "lpips-squeeze.safetensors in the cache. Without any, LPIPS is not measured.",
 )
 thumbnail_option = click.option(
     "--thumbnail",

@@ -6,16 +6,14 @@ layers are normalised to unit length per pixel, their squared differences weight
 non-negative heads, averaged over the picture and summed. 0 is equal, 1 is unrelated; lower is
 better. Values hold for the size they were measured at.
 
-The weights are those of :mod:`photochrom.pretrained`, or another safetensors file with
-torchvision's ``squeezenet1_1`` features (``features.*``) and the heads of LPIPS v0.1 (``lin0`` …
-``lin6``).
+The weights are not part of the package: a safetensors file with torchvision's
+``squeezenet1_1`` features (``features.*``) and the heads of LPIPS v0.1 (``lin0`` … ``lin6``).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +22,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError, ModelError, requires_extra
-from photochrom.pretrained import LPIPS_SQUEEZE, weights_file
+from photochrom.folders import cache_dir
 
 WEIGHTS_VARIABLE = "PHOTOCHROM_LPIPS"
+WEIGHTS_NAME = "lpips-squeeze.safetensors"
 
 _MEAN = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
@@ -39,10 +38,11 @@ _OPSET = 18
 _IR_VERSION = 10
 
 
-def find_weights(explicit: Path | None) -> Path:
-    """The weights file: the one named, else that of ``PHOTOCHROM_LPIPS``, else the package's.
+def find_weights(explicit: Path | None, cache: Path) -> Path | None:
+    """The weights file: the one named, else that of ``PHOTOCHROM_LPIPS``, else the cache's.
 
-    Raises ModelError where a file was named and is not there.
+    Returns None where no file was named and the cache has none: LPIPS is then not measured, and the
+    caller has to say so. Raises ModelError where a file was named and is not there.
     """
     named = explicit or os.environ.get(WEIGHTS_VARIABLE)
     if named:
@@ -51,22 +51,18 @@ def find_weights(explicit: Path | None) -> Path:
             source = "--lpips-weights" if explicit else WEIGHTS_VARIABLE
             raise ModelError(f"LPIPS weights not found: {path} (named by {source})")
         return path
-    return weights_file(LPIPS_SQUEEZE)
+    cached = cache / WEIGHTS_NAME
+    return cached if cached.is_file() else None
 
 
-def load_lpips(explicit: Path | None = None) -> Lpips:
-    """LPIPS from the weights that `find_weights` finds.
+def load_lpips(explicit: Path | None = None) -> Lpips | None:
+    """LPIPS from the weights that `find_weights` finds; None where there are none.
 
     explicit: a file that was named. Raises ModelError where it, or the one that is named by
     ``PHOTOCHROM_LPIPS``, is not there or not what it should be.
     """
-    return _load(find_weights(explicit))
-
-
-@cache
-def _load(path: Path) -> Lpips:
-    """The network of a file, which is built once in a process."""
-    return Lpips.load(path)
+    weights = find_weights(explicit, cache_dir())
+    return None if weights is None else Lpips.load(weights)
 
 
 class Lpips:

@@ -94,7 +94,7 @@ class NetworkMetric(Metric):
     """Of pairs, by the LPIPS network, which looks at a true picture once for all predictions.
 
     function: takes the network, the truth (H, W, 3) and the predictions (N, H, W, 3), both uint8,
-    and returns (N,). Not measured without the network.
+    and returns (N,). Not measured where the network's weights are missing.
     """
 
     function: Callable[[Lpips, NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.float32]]

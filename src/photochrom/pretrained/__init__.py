@@ -1,8 +1,8 @@
 """Weights of networks that others have published: their names, files and checksums.
 
 They lie in this folder, with their licences in README.md, or come as a package of their own that
-the extra ``train`` installs; so a fresh install trains and measures without a variable set and
-without a download.
+the extra ``train`` installs; so a fresh install trains without a variable set and without a
+download.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import NamedTuple
 from photochrom.errors import ModelError, requires_extra
 
 VGG19 = "vgg19"
-LPIPS_SQUEEZE = "lpips-squeeze"
 MOBILENET_V2 = "mobilenet-v2"
 EFFICIENTNET_LITE2 = "efficientnet-lite2"
 
@@ -35,11 +34,6 @@ PRETRAINED = {
         "vgg19-relu3_1.safetensors",
         "062d09664c88dc1ede61bfe06333e139572b4098fada38064f79e57900d5b4e6",
     ),
-    LPIPS_SQUEEZE: PretrainedWeights(
-        __name__,
-        "lpips-squeeze.safetensors",
-        "f4b550b191841ec9c0f3f2022cf844ba3d668ee9874daf74fd1b4c8f4aa88734",
-    ),
     MOBILENET_V2: PretrainedWeights(
         __name__,
         "mobilenet_v2.safetensors",
@@ -51,7 +45,7 @@ PRETRAINED = {
         "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
     ),
 }
-"""What recipes may name in place of a file of weights, and what LPIPS is measured with."""
+"""What recipes may name in place of a file of weights."""
 
 
 def weights_file(name: str) -> Path:
