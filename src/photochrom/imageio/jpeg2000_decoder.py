@@ -6,11 +6,11 @@ Source: ITU-T T.800 (JPEG 2000 part 1), annexes A and I.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 
 import numpy as np
 
 from photochrom.errors import InputError, requires_extra
+from photochrom.imageio.boxes import walk_boxes
 from photochrom.imageio.decoders import StoredPicture, widen
 from photochrom.imageio.options import ReadOptions, check_page, check_size
 
@@ -89,9 +89,9 @@ def _opacity(head: bytes) -> int | None:
 
 def _profile(head: bytes) -> bytes | None:
     """The ICC profile of a file, by what is before its codestream."""
-    for name, body in _boxes(head):
+    for name, body in walk_boxes(head, emptied=b"jp2c"):
         if name == b"jp2h":
-            for inner, content in _boxes(body):
+            for inner, content in walk_boxes(body, emptied=b"jp2c"):
                 if inner == b"colr" and content[0] in (_RESTRICTED_PROFILE, _ANY_PROFILE):
                     return content[3:]
     return None
@@ -99,28 +99,10 @@ def _profile(head: bytes) -> bytes | None:
 
 def _take_metadata(stored: StoredPicture, data: bytes) -> None:
     """EXIF, XMP and IPTC from the boxes around the codestream, which is left out of ``data``."""
-    for name, body in _boxes(data):
+    for name, body in walk_boxes(data, emptied=b"jp2c"):
         if name == b"uuid" and body[:16] == _UUID_XMP:
             stored.xmp = body[16:]
         elif name == b"uuid" and body[:16] == _UUID_EXIF:
             stored.exif = body[16:]
         elif name == b"uuid" and body[:16] == _UUID_IPTC:
             stored.iptc = body[16:]
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    position = 0
-    while position + 8 <= len(data):
-        size, name = struct.unpack_from(">I4s", data, position)
-        start = position + 8
-        if size == 1 and start + 8 <= len(data):
-            (size,) = struct.unpack_from(">Q", data, start)
-            start += 8
-        end = position + size if size else len(data)
-        if name == b"jp2c":  # its codestream has been taken out
-            position = start
-            continue
-        if end < start:
-            return
-        yield name, data[start:end]
-        position = end

@@ -9,8 +9,6 @@ Source: ISO/IEC 18181-1 (codestream), annexes D and E; ISO/IEC 18181-2 (containe
 from __future__ import annotations
 
 import dataclasses
-import struct
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from photochrom.errors import InputError, requires_extra
 from photochrom.imageio import color_description, jpeg_decoder
+from photochrom.imageio.boxes import walk_boxes
 from photochrom.imageio.color_description import ColorDescription
 from photochrom.imageio.decoders import StoredPicture
 from photochrom.imageio.options import ReadOptions, check_page, check_size
@@ -49,7 +48,7 @@ def decode_jpegxl(data: bytes, options: ReadOptions) -> StoredPicture:
     check_page(options.page, 1)
     boxes: dict[bytes, bytes] = {}
     if not data.startswith(_CODESTREAM):
-        for name, body in _boxes(data):
+        for name, body in walk_boxes(data):
             boxes.setdefault(name, body)
     codestream = data if not boxes else boxes.get(b"jxlc") or boxes.get(b"jxlp", b"")[4:]
     header = _header(codestream)
@@ -85,21 +84,6 @@ def _planes(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
     alpha = np.ascontiguousarray(samples[..., colors]) if channels > colors else None
     color = samples[..., 0] if colors == 1 else samples[..., :3]
     return np.ascontiguousarray(color), alpha
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    position = 0
-    while position + 8 <= len(data):
-        size, name = struct.unpack_from(">I4s", data, position)
-        start = position + 8
-        if size == 1 and start + 8 <= len(data):
-            (size,) = struct.unpack_from(">Q", data, start)
-            start += 8
-        end = position + size if size else len(data)
-        if end < start:
-            return
-        yield name, data[start:end]
-        position = end
 
 
 class _Bits:
