@@ -102,18 +102,6 @@ def test_a_message_is_json_and_runs_nothing(
         queue.dequeue()
 
 
-def test_small_pictures_come_before_large_ones(settings: WebSettings) -> None:
-    settings.data_dir.mkdir()
-    queue = jobs.make_queue(settings)
-    order: list[str] = []
-    task = jobs.color_task(queue, lambda picture_id, _revision: order.append(picture_id))
-    for name, megapixels in (("panorama", 90), ("photo", 12), ("thumb", 0), ("scan", 40)):
-        jobs.put(task, jobs.Job(name, 1, "photo", megapixels * 1_000_000))
-    while (taken := queue.dequeue()) is not None:
-        queue.execute(taken)
-    assert order == ["thumb", "photo", "scan", "panorama"]
-
-
 def test_what_waits_is_found_without_the_queue(
     app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
 ) -> None:

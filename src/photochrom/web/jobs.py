@@ -45,7 +45,6 @@ class Job(NamedTuple):
     picture_id: str
     revision: int
     kind: str
-    pixels: int
 
 
 class JsonSerializer(Serializer):  # type: ignore[misc]
@@ -79,15 +78,13 @@ def color_task(queue: Huey, work: Any) -> TaskWrapper:
 
 
 def put(task: TaskWrapper, job: Job) -> None:
-    """Into the queue of its kind."""
-    priority = -(job.pixels // 1_000_000)
-    task.huey.enqueue(task.task_class((job.picture_id, job.revision), priority=priority))
+    """Into the queue of its kind. Whose turn it is when the worker looks, `Turns` says."""
+    task.huey.enqueue(task.task_class((job.picture_id, job.revision)))
 
 
 def make_job(picture: Picture) -> Job:
     """The job that a picture's row asks for."""
-    pixels = picture.width * picture.height
-    return Job(picture.id, picture.revision, picture.kind, pixels)
+    return Job(picture.id, picture.revision, picture.kind)
 
 
 class Jobs:
@@ -97,7 +94,7 @@ class Jobs:
         self._tasks = {kind: color_task(make_queue(settings, kind), _refuse_work) for kind in KINDS}
 
     def enqueue(self, job: Job) -> None:
-        """Tell the worker of a picture whose row is committed; small ones come first."""
+        """Tell the worker of a picture whose row is committed."""
         put(self._tasks[job.kind], job)
 
     def queue_length(self) -> int:
