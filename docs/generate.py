@@ -24,6 +24,7 @@ from photochrom.engine.card import ModelCard, read_card
 from photochrom.evaluation.metric_table import METRICS
 from photochrom.imageio import FORMATS, UNREAD_FORMATS
 from photochrom.tables import Key, Range, is_table, table_keys
+from photochrom.training.methods import METHODS
 from photochrom.training.recipe import builtin as shipped
 from photochrom.training.recipe.number_types import UNBOUNDED
 from photochrom.training.recipe.recipe import NetRecipe, Recipe
@@ -201,10 +202,27 @@ def recipes_page() -> str:
         "# Keys of a training recipe\n",
         "Any of them can be set for one run: `photochrom train RECIPE --set stages.0.minutes=5`.\n",
     ]
-    todo: list[tuple[str, str, type]] = [("", "", Recipe)]
+    shown: set[type] = set()
+    sections += key_sections(Recipe, "", shown)
+    for name, method in METHODS.items():
+        sections.append(f"# Keys of a recipe of the method `{name}`\n")
+        sections.append(f"{method.summary}.\n")
+        sections += key_sections(method.recipe, f" of `{name}`", shown)
+    return "\n".join(sections)
+
+
+def key_sections(recipe: type, suffix: str, shown: set[type]) -> list[str]:
+    """The keys of a recipe's dataclass and of the tables in it.
+
+    suffix: of the headings. shown: what stands on the page already, which a row refers to.
+    """
+    sections: list[str] = []
+    todo: list[tuple[str, str, type]] = [("", "", recipe)]
     while todo:
         prefix, brackets, kind = todo.pop(0)
-        sections.append(f"## `{brackets.format(prefix)}`\n" if prefix else "## Top level\n")
+        shown.add(kind)
+        heading = f"`{brackets.format(prefix)}`" if prefix else "Top level"
+        sections.append(f"## {heading}{suffix}\n")
         sections.append(" ".join((inspect.getdoc(kind) or "").split()) + "\n")
         rows = []
         texts = {name: text for name, _kind, _default, text in fields(class_node(kind))}
@@ -213,11 +231,13 @@ def recipes_page() -> str:
             if inner is None:
                 what = key.doc or texts[name]
                 rows.append((f"`{name}`", *key_type(key.kind), default_text(key), what))
+            elif inner in shown:
+                rows.append((f"`{name}`", "table", "", "", f"as `[{name}]` above"))
             else:
                 brackets = "[[{}]]" if is_list else "[{}]"
                 todo.append((f"{prefix}.{name}".lstrip("."), brackets, inner))
         sections.append(table(("key", "type", "range", "default", "what"), rows))
-    return "\n".join(sections)
+    return sections
 
 
 def class_node(kind: type) -> ast.ClassDef:
@@ -279,8 +299,11 @@ def recipe_section(name: str) -> str:
         blocks.append(f"```sh\n{text}\n```\n" if command else f"{text}\n")
     told = ("paper", "cost", "outcome")
     facts: list[tuple[str, ...]] = [(key, str(recipe[key])) for key in told if key in recipe]
-    facts.append(("network", f"`{recipe['net'].get('name', NetRecipe.name)}`"))
-    facts.append(("stages", ", ".join(f"`{stage['name']}`" for stage in recipe["stages"])))
+    if "method" in recipe:
+        facts.append(("method", f"`{recipe['method']}`"))
+    else:
+        facts.append(("network", f"`{recipe['net'].get('name', NetRecipe.name)}`"))
+        facts.append(("stages", ", ".join(f"`{stage['name']}`" for stage in recipe["stages"])))
     return "\n".join([*blocks, table(("", ""), facts)])
 
 

@@ -13,12 +13,12 @@ import torch
 
 from photochrom.errors import RecipeError
 from photochrom.tables import Range, is_table, table_keys
-from photochrom.training.recipe.builtin import recipe_names, recipe_path
+from photochrom.training.recipe.builtin import colorization_names, recipe_path
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.stage import Losses
 from photochrom.training.recipe.toml import from_table, load_recipe, to_table, with_minutes
 
-RECIPES = sorted(recipe_names())
+RECIPES = colorization_names()
 
 
 def write(folder: Path, text: str) -> Path:

@@ -10,7 +10,7 @@ from fixtures.training import drawn_folder, read_losses
 
 from photochrom.nets import build
 from photochrom.training.loop import Trainer
-from photochrom.training.recipe.builtin import recipe_names, recipe_path
+from photochrom.training.recipe.builtin import colorization_names, recipe_path
 from photochrom.training.recipe.toml import load_recipe, with_sources
 
 VARIABLES = ("PHOTOCHROM_DATA", "PHOTOCHROM_WEIGHTS", "PHOTOCHROM_LPIPS", "PHOTOCHROM_CACHE")
@@ -22,7 +22,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", sorted(recipe_names()))
+@pytest.mark.parametrize("name", colorization_names())
 def test_a_recipe_trains_one_step_of_each_stage(
     name: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

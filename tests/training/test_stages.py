@@ -24,7 +24,12 @@ from photochrom.errors import InputError, RecipeError
 from photochrom.training.data import bin_prior as prior
 from photochrom.training.interrupts import TrainingStopped
 from photochrom.training.loop import Trainer
-from photochrom.training.recipe.builtin import recipe_names, recipe_path, recipe_table
+from photochrom.training.recipe.builtin import (
+    colorization_names,
+    recipe_names,
+    recipe_path,
+    recipe_table,
+)
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.toml import from_table, load_recipe, to_table
 from photochrom.training.weights import load_average
@@ -116,7 +121,7 @@ def test_shares_and_rounds_are_written_out(recipe: Recipe) -> None:
     assert from_table(to_table(recipe)) == recipe
 
 
-@pytest.mark.parametrize("name", sorted(set(recipe_names()) - {"smoke"}))
+@pytest.mark.parametrize("name", sorted(set(colorization_names()) - {"smoke"}))
 def test_shipped_recipes_tell_paper_and_cost_and_fit_their_budget(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photochrom.api.progress import Progress, progress_reporter
-from photochrom.errors import requires_extra
+from photochrom.errors import RecipeError, requires_extra
 
 if TYPE_CHECKING:
     from photochrom.training.loop import Trainer
 
+_PER_RUN = 1000
+"""Into how many parts a run is divided whose length is no number of images."""
 _NOTHING: Mapping[str, object] = {}
 
 
@@ -75,7 +78,8 @@ def train(
         resume: Go on from the run's checkpoint.
         threads: Of the processor; None: all.
         progress: Called with the numbers of images that were seen and that will be (None where the
-            recipe goes by time); or True for a bar on stderr.
+            recipe goes by time; thousandths of the run where the recipe names another method); or
+            True for a bar on stderr.
         report: Called with what happens, line by line.
 
     Returns:
@@ -93,8 +97,8 @@ def train(
         >>> colorize("old.jpg", model=run.export("mine.onnx")).save("old.color.jpg")
     """
     with requires_extra("train", "training"):
-        from photochrom.training.interrupts import TrainingStopped
         from photochrom.training.loop import open_run
+        from photochrom.training.methods import find_method, read_method_recipe
         from photochrom.training.recipe.builtin import recipe_path
         from photochrom.training.recipe.toml import (
             load_recipe,
@@ -104,8 +108,18 @@ def train(
         )
     sources = [data] if isinstance(data, (str, os.PathLike)) else data
     overrides = [override(key, value) for key, value in settings.items()]
+    path = recipe_path(recipe)
+    if (method := find_method(path)) is not None:
+        if minutes is not None:
+            raise RecipeError(f"minutes={minutes:g}: only a colorization network trains by time")
+        method_recipe = read_method_recipe(method, path, overrides, [Path(s) for s in sources])
+        folder = Path("runs") / method_recipe.name if run is None else Path(run)
+        method_run = method.open_run(method_recipe, folder, report, resume=resume, threads=threads)
+        with progress_reporter(progress, method_recipe.name) as note, _as_exit():
+            method_run.run(lambda share, _facts: note(round(_PER_RUN * share), _PER_RUN))
+        return TrainingRun(folder, method_run.checkpoint_path)
     changes = with_minutes(with_sources(overrides, sources), minutes)
-    loaded = load_recipe(recipe_path(recipe), changes)
+    loaded = load_recipe(path, changes)
     folder = Path("runs") / loaded.name if run is None else Path(run)
     trainer = open_run(loaded, folder, report, resume=resume, threads=threads)
     by_time = any(stage.minutes for stage in loaded.stages)
@@ -115,10 +129,19 @@ def train(
         def show(trainer: Trainer, _share: float, _rate: float) -> None:
             note(trainer.position.images, total)
 
-        try:
+        with _as_exit():
             trainer.run(show)
-        except TrainingStopped as stopped:
-            if stopped.signal == signal.SIGINT:
-                raise KeyboardInterrupt(str(stopped)) from stopped
-            raise SystemExit(128 + stopped.signal) from stopped
     return TrainingRun(folder, trainer.checkpoint_path)
+
+
+@contextmanager
+def _as_exit() -> Iterator[None]:
+    """A run that a signal has stopped ends as Python ends by that signal."""
+    from photochrom.training.interrupts import TrainingStopped
+
+    try:
+        yield
+    except TrainingStopped as stopped:
+        if stopped.signal == signal.SIGINT:
+            raise KeyboardInterrupt(str(stopped)) from stopped
+        raise SystemExit(128 + stopped.signal) from stopped

@@ -17,6 +17,7 @@ from photochrom.errors import requires_extra
 
 if TYPE_CHECKING:
     from photochrom.training.loop import Trainer
+    from photochrom.training.methods import Method
     from photochrom.training.recipe.recipe import Recipe
 
 _TERMINATED = 128 + signal.SIGTERM
@@ -85,9 +86,16 @@ def train(
     if recipe is None:
         raise click.UsageError("which RECIPE? --list shows those that come with photochrom")
     with requires_extra("train", "training"):
+        from photochrom.training.methods import find_method
         from photochrom.training.recipe.toml import load_recipe, with_minutes, with_sources
+    path = recipe_path(recipe)
+    if (method := find_method(path)) is not None:
+        if minutes is not None or prior is not None:
+            option = "--minutes" if prior is None else "--prior"
+            raise click.UsageError(f"{option} is for recipes of a colorization network.")
+        return _train_method(method, path, overrides, data, run, resume, threads)
     changes = with_minutes(with_sources(overrides, data), minutes)
-    loaded = load_recipe(recipe_path(recipe), changes)
+    loaded = load_recipe(path, changes)
     if prior is not None:
         return _count_bins(loaded, prior)
     return _train(loaded, run or Path("runs") / loaded.name, resume, threads)
@@ -116,10 +124,40 @@ def _train(recipe: Recipe, folder: Path, resume: bool, threads: int | None) -> i
     except TrainingStopped as stopped:
         if trainer.is_first:
             _say(str(stopped))
-        return INTERRUPTED if stopped.signal == signal.SIGINT else _TERMINATED
+        return _stop_code(stopped.signal)
     if trainer.is_first:
         _say(f"done: photochrom export {trainer.checkpoint_path} MODEL.onnx")
     return OK
+
+
+def _train_method(
+    method: Method,
+    path: Path,
+    overrides: tuple[str, ...],
+    data: tuple[Path, ...],
+    folder: Path | None,
+    resume: bool,
+    threads: int | None,
+) -> int:
+    with requires_extra("train", "training"):
+        from photochrom.training.interrupts import TrainingStopped
+        from photochrom.training.methods import read_method_recipe
+    recipe = read_method_recipe(method, path, overrides, data)
+    folder = folder or Path("runs") / recipe.name
+    run = method.open_run(recipe, folder, _say, resume=resume, threads=threads)
+    _say(f"{recipe.name}: {run.description}, in {folder}")
+    try:
+        with TrainingProgress(sys.stderr.isatty()) as progress:
+            run.run(progress.show_share)
+    except TrainingStopped as stopped:
+        _say(str(stopped))
+        return _stop_code(stopped.signal)
+    _say(f"done: {run.next_step}")
+    return OK
+
+
+def _stop_code(signum: signal.Signals) -> int:
+    return INTERRUPTED if signum == signal.SIGINT else _TERMINATED
 
 
 class TrainingProgress:
@@ -152,11 +190,15 @@ class TrainingProgress:
             f"{rate:.1f} images/s, {position.images} images, "
             f"{_duration(trainer.seconds_left(rate))} left"
         )
+        self.show_share(share, f"{stage}: {facts}")
+
+    def show_share(self, share: float, facts: str) -> None:
+        """Share that is done, in [0, 1], and what there is to say of it."""
         if self._bar is not None:
-            self._bar.show(min(share, 0.999), title=f"{stage}, {facts}")
+            self._bar.show(min(share, 0.999), title=facts)
         elif time.monotonic() - self._last_line_s > _LINE_EVERY_S:
             self._last_line_s = time.monotonic()
-            _say(f"{stage}: {share:.1%}, {facts}")
+            _say(f"{share:.1%}, {facts}")
 
 
 def _say(text: str) -> None:

@@ -29,6 +29,17 @@ class Position:
     stage_seconds: float = 0.0
 
 
+def check_folder(run: Path, *, resume: bool) -> None:
+    """Raise InputError where a run's folder holds a run already, or none to go on with."""
+    exists = (run / NAME).exists()
+    if resume and not exists:
+        raise InputError(f"{run} holds no checkpoint to resume from; leave out --resume")
+    if exists and not resume:
+        raise InputError(
+            f"{run} already holds a run; --resume goes on with it, --run names another folder"
+        )
+
+
 def save(path: Path, position: Position, recipe: dict[str, Any], state: dict[str, Any]) -> None:
     """Write a checkpoint; the old one stays until the new one is complete on disk.
 

@@ -7,7 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -23,8 +23,13 @@ from photochrom.engine.devices import DEVICES
 from photochrom.errors import InputError, ModelError
 from photochrom.nets import build
 from photochrom.nets.contract import AB_SCALE, ColorNet, confidence
+from photochrom.tables import build as build_table
+from photochrom.training import checkpoint
+from photochrom.training.methods import METHODS
 from photochrom.training.onnx_weights import StoredWeights, store_weights
-from photochrom.training.recipe.recipe import Recipe
+from photochrom.training.recipe.builtin import COLORIZATION
+from photochrom.training.recipe.recipe import Export, Recipe
+from photochrom.training.recipe.toml import RECIPE
 from photochrom.training.weights import WEIGHTS_SUFFIX, load_average, load_weights
 
 _OPSET = 17
@@ -58,7 +63,7 @@ class _ContractOutputs(nn.Module):
 
 
 def export(
-    checkpoint: Path,
+    path: Path,
     out: Path,
     *,
     recipe: Recipe | None = None,
@@ -70,7 +75,7 @@ def export(
 ) -> ExportReport:
     """Write a checkpoint's averaged network as ONNX, and prove that it agrees with torch.
 
-    checkpoint: a run's, or a .safetensors file of weights alone.
+    path: a run's checkpoint, or a .safetensors file of weights alone.
     recipe: of the network in a file of weights; a checkpoint carries its own.
     weights: how large ones are stored; see `store_weights`.
     metrics, size, chroma_gain: for the card; size and gain default to the recipe's.
@@ -80,28 +85,28 @@ def export(
     cannot be written; an earlier file is then intact.
     """
     check_target(out, overwrite=overwrite)
-    recipe, trained_net, origin = _load(checkpoint, recipe)
-    net = trained_net.fold_norms()
+    trained = _load(path, recipe)
+    net = trained.net.fold_norms()
     multiple = net.multiple_of
     model = _trace(_ContractOutputs(net), multiple, with_confidence=net.bins is not None)
     card = ModelCard(
-        name=recipe.export.model or recipe.name,
-        version=recipe.export.version,
-        size=size or recipe.export.size,
+        name=trained.card.model or trained.name,
+        version=trained.card.version,
+        size=size or trained.card.size,
         multiple=multiple,
-        licence=recipe.export.licence,
-        training_data=recipe.export.training_data or _source_names(recipe),
-        recipe=f"{recipe.name}, {origin}",
+        licence=trained.card.licence,
+        training_data=trained.card.training_data or trained.sources,
+        recipe=f"{trained.name}, {trained.origin}",
         commit=_commit(),
         metrics=dict(metrics or {}),
         parameters=sum(p.numel() for p in net.parameters()),
-        chroma_gain=chroma_gain or recipe.export.chroma_gain,
+        chroma_gain=chroma_gain or trained.card.chroma_gain,
     )
     model.metadata_props.add(key=CARD_KEY, value=card.to_json())
     # Another number and size of pictures than was traced: both must have stayed free.
     sample = _sample(2, 3 * multiple, multiple)
     with torch.no_grad():
-        torch_outputs = [t.numpy() for t in _ContractOutputs(trained_net)(torch.from_numpy(sample))]
+        torch_outputs = [t.numpy() for t in _ContractOutputs(trained.net)(torch.from_numpy(sample))]
     exact_difference = _difference(model, sample, torch_outputs)
     if not exact_difference <= _AGREEMENT:  # also when it is not a number
         raise ModelError(
@@ -122,24 +127,55 @@ def export(
     return ExportReport(exact_difference, stored_difference, out.stat().st_size)
 
 
-def _load(path: Path, recipe: Recipe | None) -> tuple[Recipe, ColorNet, str]:
-    """The recipe, the trained network in eval mode, and what it learned from, for the card."""
-    alone = path.suffix == WEIGHTS_SUFFIX
-    if alone and recipe is None:
-        raise InputError(
-            f"{path} holds weights alone; name the recipe of their network by --recipe"
-        )
-    if recipe is None:
-        recipe, trained_net, position = load_average(path)
-        return recipe, trained_net, f"{position.images} image views"
-    if not alone:
+class _TrainedNet(NamedTuple):
+    """The network in eval mode, and what the card says of it.
+
+    sources: what it learned from, by name. origin: in the card's words.
+    """
+
+    name: str
+    card: Export
+    sources: str
+    net: ColorNet
+    origin: str
+
+
+def _load(path: Path, recipe: Recipe | None) -> _TrainedNet:
+    """The trained network of a checkpoint, or of a file of weights and its recipe."""
+    if path.suffix == WEIGHTS_SUFFIX:
+        if recipe is None:
+            raise InputError(
+                f"{path} holds weights alone; name the recipe of their network by --recipe"
+            )
+        net = build(recipe.net.name, recipe.net.options)
+        load_weights(net, path, "the weights")
+        origin = f"weights of {path.name}"
+    elif recipe is not None:
         raise InputError(
             f"--recipe is for a {WEIGHTS_SUFFIX} file, which has none; leave it out, as "
             f"{path} carries the recipe of its run"
         )
-    net = build(recipe.net.name, recipe.net.options)
-    load_weights(net, path, "the weights")
-    return recipe, net.eval(), f"weights of {path.name}"
+    elif (trained := _load_method_net(path)) is not None:
+        return trained
+    else:
+        recipe, net, position = load_average(path)
+        origin = f"{position.images} image views"
+    return _TrainedNet(recipe.name, recipe.export, _source_names(recipe), net.eval(), origin)
+
+
+def _load_method_net(path: Path) -> _TrainedNet | None:
+    """The network of another method's checkpoint; None where a colorization recipe made it."""
+    position, table, state = checkpoint.load(path)
+    name = table.get("method", COLORIZATION)
+    if name == COLORIZATION:
+        return None
+    method = METHODS.get(name)
+    if method is None or method.load_net is None:
+        raise InputError(f"{path} is of the method {name!r}, which colours nothing to export")
+    recipe: Any = build_table(method.recipe, table, RECIPE)
+    net = method.load_net(recipe, state).eval()
+    sources = ", ".join(Path(source).name for source in recipe.data.sources)
+    return _TrainedNet(recipe.name, recipe.export, sources, net, f"{position.images} samples")
 
 
 def _trace(module: nn.Module, multiple: int, with_confidence: bool) -> onnx.ModelProto:

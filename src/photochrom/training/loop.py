@@ -367,13 +367,7 @@ def open_run(
     The others as for `Trainer`. Raises InputError where the folder holds a run already, or none to
     go on with; and what `Trainer` and `Trainer.resume` raise.
     """
-    exists = (folder / checkpoint.NAME).exists()
-    if resume and not exists:
-        raise InputError(f"{folder} holds no checkpoint to resume from; leave out --resume")
-    if exists and not resume:
-        raise InputError(
-            f"{folder} already holds a run; --resume goes on with it, --run names another folder"
-        )
+    checkpoint.check_folder(folder, resume=resume)
     trainer = Trainer(recipe, folder, report, threads)
     if resume:
         trainer.resume()

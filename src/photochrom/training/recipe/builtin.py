@@ -14,11 +14,23 @@ from photochrom.tables import read_toml
 _FOLDER = Path(__file__).parents[1] / "recipes"
 _ENDING = ".toml"
 _LISTING_KEYS = ("paper", "cost", "outcome")
+COLORIZATION = "colorization"
+"""The method of a recipe that names none: a network learns to colour, by `recipe.Recipe`."""
 
 
 def recipe_names() -> list[str]:
     """Names of the recipes that come with the package."""
     return sorted(path.stem for path in _FOLDER.glob(f"*{_ENDING}"))
+
+
+def colorization_names() -> list[str]:
+    """Names of those by which a network learns to colour."""
+    return [name for name in recipe_names() if recipe_method(recipe_path(name)) == COLORIZATION]
+
+
+def recipe_method(path: Path) -> str:
+    """The method of a recipe's file. Raises RecipeError where it is missing or no TOML."""
+    return str(read_toml(path, "the recipe", RecipeError).get("method", COLORIZATION))
 
 
 def recipe_path(recipe: str | os.PathLike[str]) -> Path:

@@ -8,15 +8,17 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from photochrom.engine import find
 from photochrom.errors import RecipeError
 from photochrom.pretrained import PRETRAINED
 from photochrom.tables import Source, build, read_toml, read_toml_value
 from photochrom.training.recipe.old_keys import OLD_KEYS, rename_old_keys
-from photochrom.training.recipe.recipe import Recipe
+from photochrom.training.recipe.recipe import DataRecipe, Recipe
 from photochrom.training.recipe.stage import Stage
+
+_T = TypeVar("_T")
 
 RECIPE = Source("the recipe", RecipeError)
 """How mistakes of a recipe are named."""
@@ -69,6 +71,22 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     return _fix_lengths(_resolve(recipe, path.parent.resolve()))
 
 
+def load_method_recipe(path: Path, kind: type[_T], overrides: Sequence[str] = ()) -> _T:
+    """Read a recipe of another method than colorization by a network.
+
+    kind: the dataclass of its keys, one of them ``data`` with ``sources``. path, overrides and
+    file names: as for `load_recipe`. Raises RecipeError as that does.
+    """
+    table = read_toml(path, RECIPE.name, RecipeError)
+    for override in overrides:
+        _set_value(table, override, set())
+    table.setdefault("name", path.stem)
+    recipe: Any = build(kind, table, RECIPE)
+    data = _resolve_data(recipe.data, path.parent.resolve())
+    resolved: _T = dataclasses.replace(recipe, data=data)
+    return resolved
+
+
 def read_recipe(path: Path) -> Recipe:
     """A recipe with nothing looked up: names of files and variables are as they are written.
 
@@ -101,8 +119,11 @@ def with_sources(
     return (override("export.training_data", ""), *overrides, others)
 
 
-def to_table(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain tables, for checkpoints; :func:`from_table` is the way back."""
+def to_table(recipe: Any) -> dict[str, Any]:
+    """A recipe's dataclass as plain tables, for checkpoints.
+
+    :func:`from_table` is the way back, and :func:`photochrom.tables.build` that of other methods.
+    """
     table: dict[str, Any] = _plain(recipe)
     return table
 
@@ -183,23 +204,28 @@ def _index(part: str, node: Sequence[Any], key: str) -> int:
     return int(part)
 
 
-def _resolve(recipe: Recipe, folder: Path) -> Recipe:
-    def absolute(name: str) -> str:
-        return str((folder / _expand(name)).resolve()) if name else ""
+def _absolute(name: str, folder: Path) -> str:
+    return str((folder / _expand(name)).resolve()) if name else ""
 
+
+def _resolve_data(data: Any, folder: Path) -> Any:
+    """The table ``data`` of any method's recipe with its file names made absolute."""
+    changes: dict[str, Any] = {"sources": tuple(_absolute(s, folder) for s in data.sources)}
+    if isinstance(data, DataRecipe):
+        changes["cache"] = _expand(data.cache)
+        changes["validation_list"] = _absolute(data.validation_list, folder)
+    return dataclasses.replace(data, **changes)
+
+
+def _resolve(recipe: Recipe, folder: Path) -> Recipe:
     def name_or_file(name: str) -> str:
-        return name if _is_name(name) else absolute(name)
+        return name if _is_name(name) else _absolute(name, folder)
 
     return dataclasses.replace(
         recipe,
         vgg_weights=name_or_file(recipe.vgg_weights),
-        classes_prior=absolute(recipe.classes_prior),
-        data=dataclasses.replace(
-            recipe.data,
-            sources=tuple(absolute(s) for s in recipe.data.sources),
-            cache=_expand(recipe.data.cache),
-            validation_list=absolute(recipe.data.validation_list),
-        ),
+        classes_prior=_absolute(recipe.classes_prior, folder),
+        data=_resolve_data(recipe.data, folder),
         net=dataclasses.replace(
             recipe.net,
             encoder_weights=name_or_file(recipe.net.encoder_weights),

@@ -1,0 +1,105 @@
+"""The methods that a recipe may name besides colorization by a network: one row for each.
+
+A recipe without ``method`` trains a colorization network in `photochrom.training.loop`. Another
+method has its own keys and its own run, and shares the rest: the command, the files of recipes,
+checkpoints, resuming, signals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from photochrom.errors import RecipeError
+from photochrom.nets.contract import ColorNet
+from photochrom.training.recipe.builtin import COLORIZATION, recipe_method
+from photochrom.training.recipe.toml import load_method_recipe, override
+
+Report = Callable[[str], None]
+"""Called with what happens, a line at a time."""
+RunProgress = Callable[[float, str], None]
+"""Called as a run goes on, with the share of it that is done, in [0, 1], and facts in words."""
+
+
+class MethodRun(Protocol):
+    """One run of a method in a folder."""
+
+    @property
+    def description(self) -> str:
+        """What is trained, on what: a line at the start."""
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Where the run's checkpoint is."""
+
+    @property
+    def next_step(self) -> str:
+        """What can be done with the finished run: a line at the end."""
+
+    def run(self, progress: RunProgress) -> None:
+        """Train what is left of it.
+
+        Raises TrainingStopped after SIGTERM or SIGINT, with the checkpoint written; InputError
+        where training diverges, OutputError where the folder cannot be written.
+        """
+
+
+class OpenRun(Protocol):
+    """Makes a `MethodRun` for a new run in a folder or, to resume, for the one that is there."""
+
+    def __call__(
+        self, recipe: Any, folder: Path, report: Report, *, resume: bool, threads: int | None
+    ) -> MethodRun:
+        """recipe: of the row's kind. threads: of the processor; None: all.
+
+        What is missing or unfit is refused before anything is trained. Raises InputError,
+        RecipeError, or OutputError.
+        """
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the table.
+
+    summary: in words. recipe: the dataclass of its keys; it has ``name``, ``method``, ``summary``,
+    ``paper``, ``cost``, ``outcome`` and ``data`` with ``sources``. open_run: starts it. load_net:
+    the network that colours, of a checkpoint's recipe and state; None for a method that colours
+    nothing.
+    """
+
+    summary: str
+    recipe: type
+    open_run: OpenRun
+    load_net: Callable[[Any, Mapping[str, Any]], ColorNet] | None = None
+
+
+METHODS: Mapping[str, Method] = {}
+"""Every method by the name that recipes have for it."""
+
+
+def find_method(path: Path) -> Method | None:
+    """The method of a recipe's file; None for colorization.
+
+    Raises RecipeError for a method that there is not.
+    """
+    name = recipe_method(path)
+    if name == COLORIZATION:
+        return None
+    if name not in METHODS:
+        known = ", ".join((COLORIZATION, *METHODS))
+        raise RecipeError(f"{path} names the method {name!r}; known ones: {known}")
+    return METHODS[name]
+
+
+def read_method_recipe(
+    method: Method, path: Path, overrides: Sequence[str], sources: Sequence[Path]
+) -> Any:
+    """The recipe of a method's file. overrides: as for `toml.load_recipe`. sources: in place of
+    the recipe's; none: its own.
+
+    Raises RecipeError.
+    """
+    changes = (override("data.sources", [str(source) for source in sources]),) if sources else ()
+    return load_method_recipe(path, method.recipe, (*overrides, *changes))
