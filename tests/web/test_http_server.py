@@ -7,12 +7,16 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from fixtures.web import MakeApp, sign_up
 from flask import Flask
+from waitress.adjustments import Adjustments
+from werkzeug import formparser
 
-from photochrom.web.http_server import make_server
+from photochrom.web.http_server import BodyLimits, _Channel, _Parser, make_server
 from photochrom.web.settings import WebSettings
 
 pytestmark = pytest.mark.slow
@@ -139,3 +143,41 @@ def test_idle_connections_keep_nobody_out(address: Address) -> None:
             made.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert status(made) == 200
         assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("end", ["cancel", "handle_close"])
+def test_bodies_that_nobody_reads_are_closed(app: Flask, end: str) -> None:
+    parser = _Parser(Adjustments())
+    parser.limits = BodyLimits(app, app.config["STUDIO"])
+    body = head("/log-in", 900_000) + b"x" * 800_000
+    while body:
+        body = body[parser.received(body) :]
+    file = parser.get_body_stream()
+    ours, theirs = socket.socketpair()
+    channel = _Channel(SimpleNamespace(active_channels={}), ours, ("", 0), parser.adj, map={})
+    if end == "cancel":
+        channel.requests.append(parser)  # waits to be answered
+        channel.cancel()
+    else:
+        channel.request = parser  # is still on its way
+    channel.handle_close()
+    theirs.close()
+    assert file.closed
+
+
+def test_a_form_that_breaks_off_leaves_no_open_file(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = []
+
+    def make_stream(*args: Any, **kwargs: Any) -> Any:
+        streams.append(original(*args, **kwargs))
+        return streams[-1]
+
+    original = formparser.default_stream_factory
+    monkeypatch.setattr("werkzeug.wrappers.request.default_stream_factory", make_stream)
+    kind = "multipart/form-data; boundary=x"
+    answer = sign_up(app).post("/pictures", data=FILE[:-9], content_type=kind)
+    assert answer.status_code == 400
+    assert streams
+    assert all(stream.closed for stream in streams)

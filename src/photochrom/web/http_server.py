@@ -117,6 +117,14 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             self.request.close()
         super().handle_close()
 
+    def cancel(self) -> None:
+        """Let go of the requests that nobody answers any more, as the server stops."""
+        with self.requests_lock:
+            waiting = list(self.requests)
+            super().cancel()
+        for request in waiting:
+            request.close()
+
 
 def make_server(app: Flask, settings: WebSettings, host: str, port: int) -> Any:
     """A server that listens. Raises OSError where the address cannot be had."""

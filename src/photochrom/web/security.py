@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, current_app, request, session
+from flask import Flask, Request, Response, abort, current_app, request, session
 from flask.json.provider import DefaultJSONProvider
 from flask_limiter import Limiter
 from flask_login import current_user
@@ -69,6 +69,21 @@ HEADERS = {
 """On every answer. The camera is a file input's, which asks for no permission."""
 
 
+class _Request(Request):
+    """Closes the files of its body, also where the body turns out to be none that can be read."""
+
+    def _get_file_stream(self, *args: Any, **kwargs: Any) -> IO[bytes]:
+        stream = super()._get_file_stream(*args, **kwargs)
+        self.__dict__.setdefault("_streams", []).append(stream)
+        return stream
+
+    def close(self) -> None:
+        """At the end of the request."""
+        super().close()
+        for stream in self.__dict__.get("_streams", ()):
+            stream.close()
+
+
 class _ShallowJson(DefaultJSONProvider):
     """JSON whose nesting is too deep to be read is no JSON, instead of a mistake of ours."""
 
@@ -96,6 +111,7 @@ def init_security(app: Flask, settings: WebSettings) -> None:
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
     )
     app.json = _ShallowJson(app)
+    app.request_class = _Request
     if settings.trusted_proxies:
         depth = settings.trusted_proxies
         proxy = ProxyFix(app.wsgi_app, x_for=depth, x_proto=depth, x_host=depth)
