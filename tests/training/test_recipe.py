@@ -16,7 +16,7 @@ from photochrom.tables import Range, is_table, table_keys
 from photochrom.training.recipe.builtin import colorization_names, recipe_path
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.stage import Losses
-from photochrom.training.recipe.toml import from_table, load_recipe, to_table, with_minutes
+from photochrom.training.recipe.toml import from_table, load_recipe, to_table, with_budget
 
 RECIPES = colorization_names()
 
@@ -181,7 +181,7 @@ def test_senseless_values_are_refused_by_name(tmp_path: Path, override: str, mes
 def test_a_length_that_is_set_takes_the_place_of_the_recipes(tmp_path: Path, length: str) -> None:
     budget = "budget_images = 8" if "share" in length else ""
     path = write(tmp_path, budget + MINIMAL.replace("images = 10", length))
-    for key, images, minutes in (("minutes=5", 0, 5.0), ("images=7", 7, 0.0)):
+    for key, images, minutes in (("minutes=5", 0, 5.0), ("images=7", 7, 0.0), ("epochs=2", 0, 0.0)):
         for again in ([], [f"stages.0.{key}"]):
             stage = load_recipe(path, [*again, f"stages.0.{key}"]).stages[0]
             assert (stage.images, stage.minutes) == (images, minutes)
@@ -236,7 +236,7 @@ def test_minutes_are_shared_out_among_the_stages(
     name: str, changes: list[str], minutes: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PHOTOCHROM_DATA", "photos")
-    recipe = load_recipe(recipe_path(name), with_minutes(changes, 9.0))
+    recipe = load_recipe(recipe_path(name), with_budget(changes, minutes=9.0))
     assert {stage.name: stage.minutes for stage in recipe.stages} == pytest.approx(minutes)
     assert all(stage.images == stage.share == 0 for stage in recipe.stages)
     assert from_table(to_table(recipe)) == recipe
@@ -244,4 +244,16 @@ def test_minutes_are_shared_out_among_the_stages(
 
 def test_minutes_are_not_shared_out_among_different_units() -> None:
     with pytest.raises(RecipeError, match=r"budget_minutes is 9\.0.*different units"):
-        load_recipe(recipe_path("smoke"), with_minutes(["stages.0.minutes=5"], 9.0))
+        load_recipe(recipe_path("smoke"), with_budget(["stages.0.minutes=5"], minutes=9.0))
+
+
+def test_epochs_are_a_length_and_a_budget_that_is_shared_out() -> None:
+    smoke = recipe_path("smoke")
+    recipe = load_recipe(smoke, with_budget([], epochs=9))
+    assert [(s.epochs, s.images) for s in recipe.stages] == [(6.0, 0), (3.0, 0)]
+    own = load_recipe(smoke, ["stages.0.epochs=2.5"]).stages
+    assert [(s.epochs, s.images) for s in own] == [(2.5, 0), (0.0, 32)]
+    with pytest.raises(RecipeError, match=r"budget_epochs is 9\.0.*different units"):
+        load_recipe(smoke, with_budget(["stages.0.epochs=5"], epochs=9))
+    with pytest.raises(RecipeError, match="budget_minutes is 5 and budget_epochs 9"):
+        load_recipe(smoke, ["budget_minutes=5", "budget_epochs=9"])

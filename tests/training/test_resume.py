@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from fixtures.training import drawn_folder, read_losses
+from fixtures.training import drawn_folder, read_losses, read_table
 
 from photochrom.cli import INTERRUPTED
 from photochrom.cli.train import TrainingProgress, train
@@ -27,7 +27,7 @@ from photochrom.training.optimizers import lr_share
 from photochrom.training.recipe.builtin import recipe_path
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.stage import Stage
-from photochrom.training.recipe.toml import load_recipe, with_minutes
+from photochrom.training.recipe.toml import load_recipe, with_budget
 from photochrom.training.reports.run_log import ScalarLog, seconds_left
 from photochrom.training.step import StageStep
 
@@ -127,7 +127,7 @@ def test_a_run_by_minutes_stretches_its_stages_over_them_and_resumes_to_the_same
     clock = itertools.count()
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
     recipe = load_recipe(
-        SMOKE, with_minutes([f"data.sources=['{photos}']", "monitor.grid=0"], 9 / 60)
+        SMOKE, with_budget([f"data.sources=['{photos}']", "monitor.grid=0"], minutes=9 / 60)
     )
     make_trainer(recipe, tmp_path / "whole").run(lambda *_: None)
     with pytest.raises(TrainingStopped):
@@ -264,3 +264,60 @@ def test_time_left_counts_all_stages() -> None:
     halfway = Position(stage=1, stage_seconds=60)
     assert seconds_left(stages, halfway, rate=10.0) == pytest.approx(60 + 5)
     assert seconds_left(stages, Position(stage=3), rate=10.0) == 0
+
+
+def plain_values(state: object) -> object:
+    """A checkpoint's state with its tensors as lists, to compare; without the speed."""
+    if isinstance(state, torch.Tensor):
+        return state.tolist()
+    if isinstance(state, dict):
+        return {key: plain_values(value) for key, value in state.items() if key != "rate"}
+    return [plain_values(value) for value in state] if isinstance(state, (list, tuple)) else state
+
+
+def test_five_and_five_and_five_epochs_are_fifteen(
+    photos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Generator, critic, optimizers and tables, saved and loaded between; then nothing is left."""
+    monkeypatch.setenv("PHOTOCHROM_DATA", str(photos))
+    monkeypatch.setattr(Trainer, "_draw", lambda trainer: None)  # a second for each run
+    small = [
+        f"data.sources=['{photos}']", "data.validation=4", "stages.0.crop=32", "stages.0.batch=4",
+        "net.options.levels=5", "net.options.width=4", "critic.options.width=4", "monitor.grid=0",
+        "stages.0.ema=0.9", "monitor.log_steps=4",
+    ]  # fmt: skip
+
+    def train_epochs(run: str, epochs: int, *more: str) -> tuple[object, list[str]]:
+        changes = [part for change in small for part in ("--set", change)]
+        arguments = ["pix2pix", "--run", str(tmp_path / run), "--epochs", str(epochs), *changes]
+        assert train.main([*arguments, "--threads", "1", *more], standalone_mode=False) == 0
+        position, _, state = checkpoint.load(tmp_path / run / "checkpoint.pt")
+        assert position.finished
+        return plain_values([vars(position) | {"stage_seconds": 0}, state]), [
+            line for line in capsys.readouterr().err.splitlines() if " run " in line
+        ]
+
+    whole, _ = train_epochs("whole", 15)
+    train_epochs("parts", 5)
+    _, lines = train_epochs("parts", 10, "--resume")
+    assert lines == [
+        "budget_epochs is 10, and was 5 when the run began (0: the recipe's own lengths); --epochs "
+        "sets it",
+        "the run had ended after 40 images; it goes on in stage 'gan', with its optimizers as they "
+        "were",
+    ]
+    parts, _ = train_epochs("parts", 15, "--resume")
+    assert parts == whole
+    for table in ("losses", "epochs"):
+        rows = [read_table(tmp_path / run / f"{table}.csv") for run in ("parts", "whole")]
+        assert rows[0] == rows[1]
+    assert [row["epoch"] for row in rows[0]] == [str(number) for number in range(1, 16)]
+    parts, lines = train_epochs("parts", 15, "--resume")
+    assert parts == whole
+    assert lines == [
+        "nothing is left to do: the run has seen 120 images, all that its recipe wants; --resume "
+        "with more --epochs, --minutes or budget_images goes on"
+    ]

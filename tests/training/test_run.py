@@ -65,7 +65,8 @@ def test_a_run_leaves_losses_grids_and_a_checkpoint(finished_run: Path) -> None:
         plot.stem for plot in (finished_run / "plots").iterdir()
     }
     position, _, _ = checkpoint.load(finished_run / "checkpoint.pt")
-    assert position == Position(stage=2, step=38, images=272)
+    assert (position.stage, position.step, position.images) == (1, 38, 272)
+    assert (position.stage_images, position.finished) == (32, True)
     recipe, average, _ = load_average(finished_run / "checkpoint.pt")
     twin = build(recipe.net.name, recipe.net.options)
     load_start(twin, NetRecipe(start_from=str(finished_run / "weights")))

@@ -57,6 +57,7 @@ def train(
     run: str | os.PathLike[str] | None = None,
     settings: Mapping[str, object] = _NOTHING,
     minutes: float | None = None,
+    epochs: float | None = None,
     resume: bool = False,
     threads: int | None = None,
     progress: bool | Progress = False,
@@ -75,7 +76,10 @@ def train(
         run: Folder of the run; None: `runs/NAME` of the recipe.
         settings: Values in place of the recipe's, by key: `{"stages.0.minutes": 5}`.
         minutes: Train for so long in place of the recipe's lengths: its stages stretch over it.
-        resume: Go on from the run's checkpoint.
+        epochs: Train for so many epochs in place of the recipe's lengths (each is once through the
+            photos); not together with `minutes`.
+        resume: Go on from the run's checkpoint. A finished run goes on where more `epochs` or
+            `minutes` are asked for than it had.
         threads: Of the processor; None: all.
         progress: Called with the numbers of images that were seen and that will be (None where the
             recipe goes by time; thousandths of the run where the recipe names another method); or
@@ -103,27 +107,37 @@ def train(
         from photochrom.training.recipe.toml import (
             load_recipe,
             override,
-            with_minutes,
+            with_budget,
             with_sources,
         )
     sources = [data] if isinstance(data, (str, os.PathLike)) else data
     overrides = [override(key, value) for key, value in settings.items()]
+    if minutes is not None and epochs is not None:
+        raise RecipeError(
+            f"minutes is {minutes:g} and epochs is {epochs:g}; a run has one length: give one"
+        )
     path = recipe_path(recipe)
     if (method := find_method(path)) is not None:
         if minutes is not None:
             raise RecipeError(f"minutes={minutes:g}: only a colorization network trains by time")
+        if epochs is not None:
+            raise RecipeError(
+                f"epochs={epochs:g}: only a colorization network has them; this recipe's own keys "
+                "say how long it trains"
+            )
         method_recipe = read_method_recipe(method, path, overrides, [Path(s) for s in sources])
         folder = Path("runs") / method_recipe.name if run is None else Path(run)
         method_run = method.open_run(method_recipe, folder, report, resume=resume, threads=threads)
         with progress_reporter(progress, method_recipe.name) as note, _as_exit():
             method_run.run(lambda share, _facts: note(round(_PER_RUN * share), _PER_RUN))
         return TrainingRun(folder, method_run.checkpoint_path)
-    changes = with_minutes(with_sources(overrides, sources), minutes)
+    changes = with_budget(with_sources(overrides, sources), minutes=minutes, epochs=epochs)
     loaded = load_recipe(path, changes)
     folder = Path("runs") / loaded.name if run is None else Path(run)
     trainer = open_run(loaded, folder, report, resume=resume, threads=threads)
-    by_time = any(stage.minutes for stage in loaded.stages)
-    total = None if by_time else sum(stage.images for stage in loaded.stages)
+    stages = trainer.recipe.stages
+    by_time = any(stage.minutes for stage in stages)
+    total = None if by_time else sum(stage.images for stage in stages)
     with progress_reporter(progress, loaded.name) as note:
 
         def show(trainer: Trainer, _share: float, _rate: float) -> None:

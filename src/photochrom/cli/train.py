@@ -45,6 +45,11 @@ _LINE_EVERY_S = 60.0
     "stretch over it. Reading photos and validation come on top; --resume wants it again.  "
     "[default: as the recipe has it]",
 )  # fmt: skip
+@click.option(
+    "--epochs", type=click.FloatRange(min=0, min_open=True),
+    help="Train for so many epochs in place of the recipe's lengths, each once through the photos. "
+    "With --resume and more of them a finished run goes on.  [default: as the recipe has it]",
+)  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
 @click.option(
     "--threads", type=click.IntRange(min=1), help="Processor threads.  [default: all cores]"
@@ -64,6 +69,7 @@ def train(
     run: Path | None,
     overrides: tuple[str, ...],
     minutes: float | None,
+    epochs: float | None,
     resume: bool,
     threads: int | None,
     show_list: bool,
@@ -87,14 +93,16 @@ def train(
         raise click.UsageError("which RECIPE? --list shows those that come with photochrom")
     with requires_extra("train", "training"):
         from photochrom.training.methods import find_method
-        from photochrom.training.recipe.toml import load_recipe, with_minutes, with_sources
+        from photochrom.training.recipe.toml import load_recipe, with_budget, with_sources
+    if minutes is not None and epochs is not None:
+        raise click.UsageError("Give --minutes or --epochs: a run has one length.")
     path = recipe_path(recipe)
     if (method := find_method(path)) is not None:
-        if minutes is not None or prior is not None:
-            option = "--minutes" if prior is None else "--prior"
+        given = {"--minutes": minutes, "--epochs": epochs, "--prior": prior}
+        if option := next((name for name, value in given.items() if value is not None), None):
             raise click.UsageError(f"{option} is for recipes of a colorization network.")
         return _train_method(method, path, overrides, data, run, resume, threads)
-    changes = with_minutes(with_sources(overrides, data), minutes)
+    changes = with_budget(with_sources(overrides, data), minutes=minutes, epochs=epochs)
     loaded = load_recipe(path, changes)
     if prior is not None:
         return _count_bins(loaded, prior)

@@ -20,13 +20,17 @@ KEPT_FOLDER = "kept"
 
 @dataclass
 class Position:
-    """Where a run stands. seconds: training time spent in the current stage."""
+    """Where a run stands. stage_seconds: training time spent in the current stage.
+
+    finished: whether the recipe's last stage is over, and nothing is left to do.
+    """
 
     stage: int = 0
     step: int = 0
     images: int = 0
     stage_images: int = 0
     stage_seconds: float = 0.0
+    finished: bool = False
 
 
 def check_folder(run: Path, *, resume: bool) -> None:

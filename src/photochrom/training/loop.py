@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from signal import Signals
+from typing import Any
 
 import torch
 
@@ -51,7 +53,7 @@ class Trainer:
         ModelError, RecipeError, or OutputError when the folder cannot be written.
         """
         self._ranks = Ranks()
-        self.recipe, self._run_folder = recipe, run
+        self._run_folder = run
         self._report = report if self.is_first else _no_report
         self.device = self._ranks.device
         self._models = Models.from_recipe(recipe, self._ranks)
@@ -60,6 +62,8 @@ class Trainer:
         except OSError as error:
             raise OutputError(f"cannot make the folder {run}: {error.strerror}") from error
         self._data = RunData(recipe, run, self._ranks, threads, self._report)
+        self._epoch_images = recipe.monitor.epoch_images or len(self._data.photos)
+        self.recipe = _epochs_as_images(recipe, self._epoch_images)
         grid, multiple = recipe.monitor.grid, self._models.generator.multiple_of
         self._validation = Validation(self._data.validation_photos, grid, self.device, multiple)
         self._dead_at_start = self._find_dead_at_start()
@@ -127,12 +131,14 @@ class Trainer:
                 f"{self.checkpoint_path} began with the critic {first_critic!r}, and the recipe "
                 f"has {critic!r}; set critic.name={first_critic} to go on with it"
             )
-        minutes, first_minutes = self.recipe.budget_minutes, table.get("budget_minutes", 0.0)
-        if minutes != first_minutes:
-            self._report(
-                f"budget_minutes is {minutes:g}, and was {first_minutes:g} when the run began "
-                "(0: the recipe's own lengths); --minutes sets it"
-            )
+        for unit in ("minutes", "epochs"):
+            key = f"budget_{unit}"
+            budget, first_budget = getattr(self.recipe, key), table.get(key, 0.0)
+            if budget != first_budget:
+                self._report(
+                    f"{key} is {budget:g}, and was {first_budget:g} when the run began (0: the "
+                    f"recipe's own lengths); --{unit} sets it"
+                )
         if position.stage > len(stages) or (state["optimizers"] and position.stage == len(stages)):
             raise InputError(
                 f"{self.checkpoint_path} stands in stage {position.stage + 1}, and the recipe has "
@@ -141,7 +147,10 @@ class Trainer:
         self._models.load_state_dict(state, self.checkpoint_path)
         self.position = position
         self._sums = LossSums.from_state(state)
-        if state["optimizers"]:
+        if self.is_finished and position.stage + 1 < len(stages) and self._stage_is_complete:
+            position.finished = False
+            self._end_stage()
+        elif state["optimizers"]:
             self._step = self._begin_stage(stages[position.stage])
             try:
                 self._step.load_state_dict(state["optimizers"])
@@ -150,6 +159,42 @@ class Trainer:
                     f"{self.checkpoint_path} was written under other losses than those of stage "
                     f"{stages[position.stage].name!r}; resume with the recipe it began with"
                 ) from error
+            if self.is_finished and not self._stage_is_complete:
+                position.finished = False
+                self._report(self._extension(table))
+        if position.finished:
+            self._report(
+                f"nothing is left to do: the run has seen {position.images} images, all that its "
+                "recipe wants; --resume with more --epochs, --minutes or budget_images goes on"
+            )
+        elif self.is_finished:
+            self._report(
+                f"nothing is left to do, and {self.checkpoint_path} keeps no optimizers to go on "
+                "with; net.start_from begins another run from its weights"
+            )
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing of the recipe is left to do."""
+        # Earlier checkpoints of finished runs stand after the last stage, without optimizers.
+        return self.position.finished or self.position.stage == len(self.recipe.stages)
+
+    @property
+    def _stage_is_complete(self) -> bool:
+        return stage_share(self.recipe.stages[self.position.stage], self.position) >= 1.0
+
+    def _extension(self, table: Mapping[str, Any]) -> str:
+        """What to say of a run that had ended and now goes on. table: its recipe then."""
+        stage = self.recipe.stages[self.position.stage]
+        text = (
+            f"the run had ended after {self.position.images} images; it goes on in stage "
+            f"{stage.name!r}, with its optimizers as they were"
+        )
+        if stage.schedule != "constant":
+            text += ", and its learning rate follows the longer schedule"
+        if earlier_names := [earlier.name for earlier in self.recipe.stages[: self.position.stage]]:
+            text += f"; {' and '.join(earlier_names)} before it stay as long as they were"
+        return text
 
     def seconds_left(self, rate: float) -> float:
         """Estimate of the training time that is left, s. rate: images/s of late."""
@@ -166,7 +211,7 @@ class Trainer:
             self._run_folder,
             self._sums,
             self.recipe.monitor.log_steps,
-            self.recipe.monitor.epoch_images or len(self._data.photos),
+            self._epoch_images,
             self._report,
         )
         with (
@@ -175,7 +220,7 @@ class Trainer:
             StopRequest() as request,
             closing(self._ranks),
         ):
-            while self.position.stage < len(self.recipe.stages):
+            while not self.is_finished:
                 stage = self.recipe.stages[self.position.stage]
                 try:
                     self._run_stage(stage, run_log, request, progress)
@@ -186,12 +231,18 @@ class Trainer:
                         f"{stage.name!r}; lower its batch (now {stage.batch}) or crop, and raise "
                         f"accumulate (now {stage.accumulate})"
                     ) from error
-                self.position = Position(
-                    self.position.stage + 1, self.position.step, self.position.images
-                )
-                self._step = None
+                self._end_stage()
                 self.save()
             self._draw()
+
+    def _end_stage(self) -> None:
+        """Begin the next stage; after the last one keep all that a longer run goes on from."""
+        position = self.position
+        if position.stage + 1 < len(self.recipe.stages):
+            self.position = Position(position.stage + 1, position.step, position.images)
+            self._step = None
+        else:
+            position.finished = True
 
     def _begin_stage(self, stage: Stage) -> StageStep:
         return StageStep(self.recipe, stage, self._models, self._data.photos, self._ranks)
@@ -325,6 +376,17 @@ class Trainer:
                 f"cannot write in {self._run_folder}: {error.strerror or error}; the last "
                 "checkpoint is intact, --resume goes on from it"
             ) from error
+
+
+def _epochs_as_images(recipe: Recipe, epoch_images: int) -> Recipe:
+    """The recipe with its stages' epochs as images, now that an epoch's number of them is known."""
+    stages = tuple(
+        dataclasses.replace(stage, images=max(1, round(stage.epochs * epoch_images)), epochs=0.0)
+        if stage.epochs
+        else stage
+        for stage in recipe.stages
+    )
+    return dataclasses.replace(recipe, stages=stages)
 
 
 def _reaches_multiple(every: int, images: int, images_per_step: int) -> bool:

@@ -178,6 +178,9 @@ class Recipe:
     """Length of all stages together in minutes of training, in place of what each of them has;
     their learning rates stretch over it. Reading photos, validation and saving come on top. 0: the
     stages' own lengths."""
+    budget_epochs: NonNegativeFloat = 0.0
+    """Length of all stages together in epochs, in place of what each of them has: they share it out
+    in proportion to their lengths. 0: the stages' own lengths."""
     rounds: Annotated[int, Range(1, 99)] = 1
     """How often the repeated stages are gone through; their shares are divided by it."""
     vgg_weights: str = VGG19
@@ -196,11 +199,18 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.stages:
             raise RecipeError("the recipe has no [[stages]]; add at least one")
+        if self.budget_minutes and self.budget_epochs:
+            raise RecipeError(
+                f"budget_minutes is {self.budget_minutes:g} and budget_epochs "
+                f"{self.budget_epochs:g}; a run has one length: set one of them 0"
+            )
         for stage in self.stages:
-            if sum(length > 0 for length in (stage.images, stage.minutes, stage.share)) != 1:
+            lengths = (stage.images, stage.epochs, stage.minutes, stage.share)
+            if sum(length > 0 for length in lengths) != 1:
                 raise RecipeError(
                     f"stage {stage.name!r}: set exactly one of images (now {stage.images}), "
-                    f"minutes (now {stage.minutes}) and share (now {stage.share})"
+                    f"epochs (now {stage.epochs}), minutes (now {stage.minutes}) and share "
+                    f"(now {stage.share})"
                 )
             if (names := stage.losses.active("features")) and not self.vgg_weights:
                 raise RecipeError(

@@ -83,18 +83,21 @@ class Losses(Mapping[str, float]):
 
 @dataclass(frozen=True)
 class Stage:
-    """One stretch of training; its schedule runs over its images or minutes."""
+    """One stretch of training; its schedule runs over its images, epochs or minutes."""
 
     name: str
     images: NonNegativeInt = 0
     """Length in pictures seen; or"""
+    epochs: NonNegativeFloat = 0.0
+    """length in epochs, each once through the training photos, or monitor.epoch_images; or"""
     minutes: NonNegativeFloat = 0.0
     """length in minutes of training; or"""
     share: Share = 0.0
-    """length as a share of the recipe's budget_images. Exactly one of the three is set."""
+    """length as a share of the recipe's budget_images. Exactly one of the four is set."""
     minutes_share: Share = 0.0
     """Share of the recipe's budget_minutes, where that is set; 0: share, or the stage's part of the
-    images or minutes of all stages. Images of some stages take longer than those of others."""
+    images, epochs or minutes of all stages. Images of some stages take longer than those of
+    others."""
     repeated: bool = False
     """Whether the stage is one of those that the recipe's rounds repeat."""
     crop: PositiveInt = 128

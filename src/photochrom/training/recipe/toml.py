@@ -32,9 +32,10 @@ _FILE_KEYS = frozenset(
         "net.start_from",
     }
 )
-_LENGTHS = ("stages.images", "stages.minutes", "stages.share")
+_LENGTHS = ("stages.images", "stages.epochs", "stages.minutes", "stages.share")
 _BUDGET = "budget_images"
-_BUDGET_TIME = "budget_minutes"
+_UNITS = ("share", "images", "epochs", "minutes")
+"""Units of stages' lengths, by which a budget may be shared out among them."""
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -45,11 +46,11 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     overrides: ``key=value`` with dotted keys and TOML values (``stages.0.minutes=5``); a value
         that is not valid TOML is taken as a string. File names in them are relative to the
         working directory, as on any command line. A stage's length takes the place of the one
-        that the file has, also in another of images, minutes and share; two that are given to
-        one stage contradict each other.
+        that the file has, also in another of images, epochs, minutes and share; two that are given
+        to one stage contradict each other.
     Raises RecipeError for a missing file, broken TOML, unknown keys, wrong types, values out of
-    range, for a budget or rounds in which no stage has a part, and for a budget of minutes that
-    cannot be shared out.
+    range, for a budget or rounds in which no stage has a part, and for a budget of minutes or
+    epochs that cannot be shared out.
     """
     table = rename_old_keys(read_toml(path, RECIPE.name, RecipeError))
     budget = _BUDGET in table and not _has_shares(table)
@@ -103,9 +104,18 @@ def override(key: str, value: object) -> str:
     return f"{key}={json.dumps(value, ensure_ascii=False)}"
 
 
-def with_minutes(overrides: Sequence[str], minutes: float | None) -> tuple[str, ...]:
-    """Overrides that give all stages together so many minutes of training; None: as they are."""
-    return tuple(overrides) if minutes is None else (*overrides, override(_BUDGET_TIME, minutes))
+def with_budget(
+    overrides: Sequence[str], *, minutes: float | None = None, epochs: float | None = None
+) -> tuple[str, ...]:
+    """Overrides that give all stages together so many minutes of training, or so many epochs.
+
+    None: as they are; a budget that is given takes the place of the recipe's, also in the other
+    unit.
+    """
+    budgets = {"budget_minutes": minutes, "budget_epochs": epochs}
+    if all(value is None for value in budgets.values()):
+        return tuple(overrides)
+    return (*overrides, *(override(key, value or 0.0) for key, value in budgets.items()))
 
 
 def with_sources(
@@ -235,26 +245,25 @@ def _resolve(recipe: Recipe, folder: Path) -> Recipe:
 
 
 def _fix_lengths(recipe: Recipe) -> Recipe:
-    """The recipe with its rounds written out, and its stages' shares as images or minutes.
+    """The recipe with its rounds written out, and its stages' shares as images, epochs or minutes.
 
     What was read from a file is a plan for any budget; what a run and its checkpoint hold is this.
     """
     if recipe.budget_minutes:
-        recipe = _share_out_minutes(recipe)
+        parts = _budget_parts(recipe, "minutes", ("minutes_share", *_UNITS))
+    elif recipe.budget_epochs:
+        parts = _budget_parts(recipe, "epochs", _UNITS)
+    else:
+        parts = [_own_length(recipe, stage) for stage in recipe.stages]
     stages: list[Stage] = []
-    for stage, round_number in _stages_by_round(recipe):
+    for index, round_number in _stages_by_round(recipe):
+        stage = recipe.stages[index]
         rounds = recipe.rounds if stage.repeated else 1
-        images, minutes = stage.images, stage.minutes
-        if recipe.budget_minutes:
-            images, minutes = 0, stage.minutes_share / rounds * recipe.budget_minutes
-        elif stage.share:
-            images = max(1, round(stage.share / rounds * recipe.budget_images))
         stages.append(
             dataclasses.replace(
                 stage,
                 name=f"{stage.name}-{round_number}" if rounds > 1 else stage.name,
-                images=images,
-                minutes=minutes,
+                **{"images": 0, "epochs": 0.0, "minutes": 0.0, **parts[index]},
                 share=0.0,
                 minutes_share=0.0,
             )
@@ -262,38 +271,47 @@ def _fix_lengths(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, stages=tuple(stages))
 
 
-def _share_out_minutes(recipe: Recipe) -> Recipe:
-    """The recipe with the part that each stage, in all its rounds, has of budget_minutes as its
-    minutes_share; their sum is 1.
+def _own_length(recipe: Recipe, stage: Stage) -> dict[str, Any]:
+    """The length of a stage in one round, where no budget of minutes or epochs is set."""
+    if stage.share:
+        rounds = recipe.rounds if stage.repeated else 1
+        return {"images": max(1, round(stage.share / rounds * recipe.budget_images))}
+    return {"images": stage.images, "epochs": stage.epochs, "minutes": stage.minutes}
 
+
+def _budget_parts(recipe: Recipe, unit: str, bases: Sequence[str]) -> list[dict[str, Any]]:
+    """The length of each stage in one round, as its part of budget_minutes or budget_epochs.
+
+    unit: minutes or epochs. bases: in what lengths may be compared, the first that all have counts.
     Raises RecipeError for stages whose lengths cannot be compared.
     """
-    for unit in ("minutes_share", "share", "images", "minutes"):
-        lengths = [float(getattr(stage, unit)) for stage in recipe.stages]
+    budget = getattr(recipe, f"budget_{unit}")
+    for basis in bases:
+        lengths = [float(getattr(stage, basis)) for stage in recipe.stages]
         if all(lengths):
             break
     else:
+        remedy = "set minutes_share in all of them, or " if "minutes_share" in bases else ""
         raise RecipeError(
-            f"budget_minutes is {recipe.budget_minutes}, and the stages' lengths are in different "
-            "units, so that it cannot be shared out; set minutes_share in all of them, or leave "
-            "budget_minutes out"
+            f"budget_{unit} is {budget}, and the stages' lengths are in different units, so that "
+            f"it cannot be shared out; {remedy}leave budget_{unit} out"
         )
-    if unit in ("images", "minutes"):  # those of one round
-        repeats = [recipe.rounds if stage.repeated else 1 for stage in recipe.stages]
-        lengths = [length * count for length, count in zip(lengths, repeats, strict=True)]
-    stages = tuple(
-        dataclasses.replace(stage, minutes_share=length / sum(lengths))
-        for stage, length in zip(recipe.stages, lengths, strict=True)
-    )
-    return dataclasses.replace(recipe, stages=stages)
+    repeats = [recipe.rounds if stage.repeated else 1 for stage in recipe.stages]
+    if basis.endswith("share"):  # of all rounds together
+        lengths = [length / count for length, count in zip(lengths, repeats, strict=True)]
+    whole = sum(length * count for length, count in zip(lengths, repeats, strict=True))
+    return [{unit: length / whole * budget} for length in lengths]
 
 
-def _stages_by_round(recipe: Recipe) -> Iterator[tuple[Stage, int]]:
-    """Every stage with the number of its round; a block of repeated ones comes several times."""
-    for is_repeated, block in itertools.groupby(recipe.stages, lambda stage: stage.repeated):
-        stages = list(block)
+def _stages_by_round(recipe: Recipe) -> Iterator[tuple[int, int]]:
+    """The index of every stage with the number of its round; a block of repeated ones comes several
+    times.
+    """
+    numbers = range(len(recipe.stages))
+    for is_repeated, block in itertools.groupby(numbers, lambda i: recipe.stages[i].repeated):
+        indices = list(block)
         for round_number in range(1, recipe.rounds + 1 if is_repeated else 2):
-            yield from ((stage, round_number) for stage in stages)
+            yield from ((index, round_number) for index in indices)
 
 
 def _expand(name: str) -> str:
