@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,8 +19,10 @@ from photochrom.engine import load
 from photochrom.web import jobs
 from photochrom.web.database import Picture, db
 from photochrom.web.errors import TooMany
-from photochrom.web.pictures.decoding import DecodingSlots, decoding_slots
+from photochrom.web.memory import memory_bytes, picture_limit_mp
+from photochrom.web.pictures.decoding import DecodingSpace, current_decoding_space
 from photochrom.web.render import RenderTask
+from photochrom.web.settings import WebSettings
 from photochrom.web.worker import Worker
 
 
@@ -119,34 +121,69 @@ def test_a_long_film_lets_others_go_first_and_is_no_worse_for_it(
     assert max(tries) <= 1
 
 
-def test_few_wait_where_pictures_are_decoded() -> None:
-    slots = DecodingSlots(at_once=1, waiting=1)
+def test_decoding_is_counted_in_megapixels_and_few_wait_for_it() -> None:
+    space = DecodingSpace(40, at_once=2, waiting=1)
     entered = threading.Event()
 
     def wait() -> None:
-        with slots:
+        with space.take(25):
             entered.set()
 
-    with slots:
+    with space.take(30):
         thread = threading.Thread(target=wait)
         thread.start()
-        while slots._places._value:
+        while space.inside < 2:
             pass
-        with pytest.raises(TooMany, match="Try again in a moment"), slots:
-            pass
-        assert not entered.is_set()
+        with space.take(8):  # which has space beside the large one
+            assert not entered.is_set()
+            with pytest.raises(TooMany, match="Try again in a moment"), space.take(1):
+                pass
     thread.join(5)
     assert entered.is_set()
+    with space.take(1000):  # more than there is: then alone
+        assert space.inside == 1
 
 
-def test_an_upload_that_finds_no_place_is_told_when_to_come_back(ada: FlaskClient) -> None:
-    with ExitStack() as stack:
+def test_a_small_file_of_many_pixels_is_counted_by_its_pixels(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, taken = make_app(max_picture_mp=30), []
+    buffer = io.BytesIO()
+    Image.new("1", (4000, 3000)).save(buffer, "PNG")
+    assert buffer.tell() < 10_000
+    take = DecodingSpace.take
+
+    def record(space: DecodingSpace, megapixels: int) -> AbstractContextManager[None]:
+        taken.append(megapixels)
+        return take(space, megapixels)
+
+    monkeypatch.setattr(DecodingSpace, "take", record)
+    files = {"file": (io.BytesIO(buffer.getvalue()), "bomb.png")}
+    assert send(sign_up(app), "/pictures", files).status_code == 303
+    assert taken == [8, 24]
+    files = {"file": (io.BytesIO(picture(60)), "a.png")}
+    assert send(sign_up(app, "b@example.org"), "/pictures", files).status_code == 303
+    assert taken == [8, 24, 8]
+
+
+def test_the_largest_picture_follows_from_the_memory() -> None:
+    sizes = [picture_limit_mp(memory) for memory in (1e9, 4e9, 64e9, None)]
+    assert sizes == [20, 48, 100, 50]
+    assert WebSettings(max_picture_mp=7).max_picture_mp == 7
+    assert WebSettings().max_picture_mp == picture_limit_mp(memory_bytes())
+
+
+def test_an_upload_that_finds_no_place_is_told_when_to_come_back(
+    app: Flask, ada: FlaskClient
+) -> None:
+    with app.app_context(), ExitStack() as stack:
+        space = current_decoding_space()
         for _ in range(2):
-            stack.enter_context(decoding_slots)
-        waiting = [threading.Thread(target=enter_and_leave) for _ in range(2)]
+            stack.enter_context(space.take(1))
+        waiting = [threading.Thread(target=enter_and_leave, args=(space,)) for _ in range(2)]
         for thread in waiting:
             thread.start()
-        while decoding_slots._places._value:
+        while space.inside < 4:
             pass
         files = {"file": (io.BytesIO(picture(60)), "a.png")}
         answer = send(ada, "/pictures", files, headers={"Accept": "application/json"})
@@ -156,8 +193,8 @@ def test_an_upload_that_finds_no_place_is_told_when_to_come_back(ada: FlaskClien
     assert int(answer.headers["Retry-After"]) <= 5
 
 
-def enter_and_leave() -> None:
-    with decoding_slots:
+def enter_and_leave(space: DecodingSpace) -> None:
+    with space.take(1):
         pass
 
 

@@ -36,7 +36,7 @@ from photochrom.imageio import Picture as Pixels
 from photochrom.imageio import read, write
 from photochrom.web.cleanup import STRAY_S, sweep
 from photochrom.web.database import MAX_NAME, Picture, Share, db, now
-from photochrom.web.pictures.decoding import decoding_slots
+from photochrom.web.pictures.decoding import current_decoding_space
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.library import list_pictures
 from photochrom.web.pictures.names import clean_file_name
@@ -246,8 +246,10 @@ def test_a_pair_is_made_once_and_while_no_upload_takes_the_memory(
         browser.set_cookie(cookies.key, cookies.value)
         return browser.get(asked).status_code
 
-    with ThreadPoolExecutor(2) as pool, decoding_slots:  # as an upload that is being looked at
-        with decoding_slots:  # and another
+    with app.app_context():
+        space = current_decoding_space()
+    with ThreadPoolExecutor(2) as pool, space.take(1):  # as an upload that is being looked at
+        with space.take(1):  # and another
             answers = pool.map(fetch, range(2))
             time.sleep(0.3)
             assert made == []

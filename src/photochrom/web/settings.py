@@ -15,6 +15,7 @@ from photochrom.engine import DEFAULT_MODEL, FILM_MODEL
 from photochrom.folders import studio_dir
 from photochrom.tables import Source, read_toml, read_values, table_keys
 from photochrom.web.errors import SettingsError
+from photochrom.web.memory import memory_bytes, picture_limit_mp
 
 PREFIX = "PHOTOCHROM_WEB_"
 """Before the name of a setting in the environment."""
@@ -25,9 +26,9 @@ _SOURCE = Source("the settings", SettingsError, key="setting")
 _RATE = re.compile(r"[1-9][0-9]* per (second|minute|hour|day)")
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _MINIMA = {
-    **dict.fromkeys(("max_upload_mb", "max_picture_mp", "max_request_mb", "quota_mb"), 1),
+    **dict.fromkeys(("max_upload_mb", "max_request_mb", "quota_mb"), 1),
     **dict.fromkeys(("share_days", "threads"), 1),
-    **dict.fromkeys(("keep_days", "trusted_proxies"), 0),
+    **dict.fromkeys(("keep_days", "trusted_proxies", "max_picture_mp"), 0),
 }
 
 
@@ -59,8 +60,9 @@ class WebSettings:
     """Cookies travel over HTTPS only. Without it passwords can be read on the way."""
     max_upload_mb: int = 64
     """The largest file, in MB."""
-    max_picture_mp: int = 100
-    """The largest picture, in megapixels."""
+    max_picture_mp: int = 0
+    """The largest picture, in megapixels; 0: 12 for each GB of memory that is found, from 20 to
+    100."""
     max_request_mb: int = 256
     """The largest request, which may bring several files, in MB."""
     quota_mb: int = 1024
@@ -96,6 +98,8 @@ class WebSettings:
         if self.local:
             object.__setattr__(self, "secure_cookies", False)
         _check(self)
+        if not self.max_picture_mp:
+            object.__setattr__(self, "max_picture_mp", picture_limit_mp(memory_bytes()))
 
     @property
     def sql_url(self) -> str:

@@ -1,36 +1,104 @@
-"""How many large pictures are looked at in requests at once, and how many wait for their turn."""
+"""How many megapixels are looked at in requests at once, and how many requests wait for it."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from typing import Final
 
+from flask import current_app
+
+from photochrom.errors import InputError
+from photochrom.imageio import Picture as Pixels
+from photochrom.imageio import read
 from photochrom.web.errors import TooMany
 from photochrom.web.i18n import _
+from photochrom.web.settings import current_settings
 
+FILM_MP: Final = 9
+"""What looking at a frame of a film is counted as; one of 4K has 8.8."""
 _RETRY_S: Final = 3
+_SIZES_MP: Final = (8, 24, 50)
+"""A picture is counted as the least of these that it fits in, or as the largest that is taken."""
+_EXTENSION: Final = "photochrom-decoding"
 
 
-class DecodingSlots:
-    """A context manager in which a picture is decoded; a picture takes much memory and time.
+class DecodingSpace:
+    """Memory for pictures that are decoded, counted in megapixels, which take up to 25 MB each.
 
-    Those that wait hold a thread of the server each, which pages need too: so few may wait.
+    total_mp: of all pictures at once. at_once: pictures, as each keeps a core busy. waiting:
+    requests that wait hold a thread of the server each, which pages need too: so few may.
     """
 
-    def __init__(self, at_once: int, waiting: int) -> None:
-        self._slots = threading.BoundedSemaphore(at_once)
-        self._places = threading.BoundedSemaphore(at_once + waiting)
+    def __init__(self, total_mp: int, *, at_once: int = 2, waiting: int = 2) -> None:
+        self.total_mp = total_mp
+        self._at_once, self._most = at_once, at_once + waiting
+        self._used_mp = self._busy = self._inside = 0
+        self._changed = threading.Condition()
 
-    def __enter__(self) -> None:
-        """Wait for a slot. Raises TooMany where too many wait already."""
-        if not self._places.acquire(blocking=False):
-            raise TooMany(_("Many large pictures are coming in. Try again in a moment."), _RETRY_S)
-        self._slots.acquire()
+    @property
+    def inside(self) -> int:
+        """Requests that decode, and those that wait for it."""
+        return self._inside
 
-    def __exit__(self, *_error: object) -> None:
-        self._slots.release()
-        self._places.release()
+    @contextlib.contextmanager
+    def take(self, megapixels: int) -> Iterator[None]:
+        """Space for one picture of up to so many megapixels; waits for it.
+
+        Raises TooMany where too many wait already.
+        """
+        megapixels = min(megapixels, self.total_mp)
+        with self._changed:
+            if self._inside >= self._most:
+                text = _("Many large pictures are coming in. Try again in a moment.")
+                raise TooMany(text, _RETRY_S)
+            self._inside += 1
+            self._changed.wait_for(lambda: self._has_space(megapixels))
+            self._used_mp += megapixels
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used_mp -= megapixels
+                self._busy -= 1
+                self._inside -= 1
+                self._changed.notify_all()
+
+    def _has_space(self, megapixels: int) -> bool:
+        return self._busy < self._at_once and self._used_mp + megapixels <= self.total_mp
 
 
-decoding_slots = DecodingSlots(at_once=2, waiting=2)
-"""Half of the server's eight threads at most; see the setting ``threads``."""
+def current_decoding_space() -> DecodingSpace:
+    """That of the app that is answering: one of the largest pictures, or several small ones."""
+    if _EXTENSION not in current_app.extensions:
+        new = DecodingSpace(current_settings().max_picture_mp)
+        current_app.extensions.setdefault(_EXTENSION, new)  # another thread may be faster
+    space: DecodingSpace = current_app.extensions[_EXTENSION]
+    return space
+
+
+@contextlib.contextmanager
+def decoded(content: bytes, name: str) -> Iterator[Pixels]:
+    """A picture, read in the space that it takes, for as long as the block lasts.
+
+    Raises InputError and MissingDependencyError as `read` does, and TooMany.
+    """
+    space = current_decoding_space()
+    sizes = [size for size in _SIZES_MP if size < space.total_mp]
+    for megapixels in (*sizes, space.total_mp):
+        with space.take(megapixels):
+            try:
+                picture = read(content, name=name, max_pixels=megapixels * 1_000_000)
+            except InputError as error:  # of what is too large, the head alone has been read
+                if megapixels == space.total_mp or not is_too_large(error):
+                    raise
+                continue
+            yield picture
+            return
+
+
+def is_too_large(error: InputError) -> bool:
+    """Whether a picture was refused because it has more pixels than are allowed."""
+    return "megapixels allowed" in str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,7 +15,7 @@ from photochrom.imageio import eight_bit_rgb, read, write
 from photochrom.web.database import Picture, User
 from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _
-from photochrom.web.pictures.decoding import decoding_slots
+from photochrom.web.pictures.decoding import current_decoding_space
 from photochrom.web.pictures.library import get_picture
 from photochrom.web.pictures.names import picture_title
 from photochrom.web.pictures.thumbnails import resize, shrink
@@ -88,7 +89,7 @@ def _pair_file(files: Storage, picture: Picture, result: Path) -> Path:
     if path.is_file():
         return path
     original = files.original(picture.id, picture.media_type)
-    with decoding_slots:
+    with current_decoding_space().take(math.ceil(picture.width * picture.height / 1e6)):
         # Who asked at the same time may have made it meanwhile.
         if not path.is_file():
             try:

@@ -15,9 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError, MissingDependencyError
-from photochrom.imageio import FORMATS, eight_bit_rgb, read, recognize
+from photochrom.imageio import FORMATS, eight_bit_rgb, recognize
 from photochrom.web.errors import InvalidInput, TooLarge
 from photochrom.web.i18n import _
+from photochrom.web.pictures.decoding import (
+    FILM_MP,
+    current_decoding_space,
+    decoded,
+    is_too_large,
+)
 from photochrom.web.pictures.thumbnails import SCREEN_PX, shrink
 
 _FOREIGN: Final = (
@@ -61,7 +67,8 @@ class UploadInfo:
 def check_upload(path: Path, name: str, max_pixels: int) -> UploadInfo:
     """Find out what a file is, by reading it.
 
-    name: what the person called it, for messages. Raises InvalidInput or TooLarge, with the reason.
+    name: what the person called it, for messages. max_pixels: of a frame of a film; of pictures
+    the app's setting counts. Raises InvalidInput or TooLarge, with the reason, and TooMany.
     """
     with path.open("rb") as file:
         head = file.read(4096)
@@ -76,10 +83,10 @@ def check_upload(path: Path, name: str, max_pixels: int) -> UploadInfo:
     film_type = _film_type(head) if recognize(head) is None else None
     if film_type is not None:
         return _check_film(path, name, film_type, max_pixels)
-    return _check_photo(path, name, max_pixels)
+    return _check_photo(path, name)
 
 
-def _check_photo(path: Path, name: str, max_pixels: int) -> UploadInfo:
+def _check_photo(path: Path, name: str) -> UploadInfo:
     content = path.read_bytes()
     if content.startswith(_JPEG_START) and (scans := content.count(_JPEG_SCAN)) > _MAX_JPEG_SCANS:
         raise InvalidInput(
@@ -88,25 +95,26 @@ def _check_photo(path: Path, name: str, max_pixels: int) -> UploadInfo:
             )
         )
     try:
-        picture = read(content, name=name, max_pixels=max_pixels)
+        with decoded(content, name) as picture:
+            height, width = picture.pixels.shape[:2]
+            screen = np.asarray(shrink(eight_bit_rgb(picture), SCREEN_PX), np.uint8)
+            media_type = FORMATS[picture.format].media_type
     except MissingDependencyError:
         raise InvalidInput(
             _("“{name}” is of a kind that this studio cannot read.").format(name=name)
         ) from None
     except InputError as error:
         text = str(error).removeprefix(f"cannot read {name}: ")
-        if "megapixels allowed" in text:
+        if is_too_large(error):
             raise TooLarge(
                 _("“{name}” has more than {limit} megapixels.").format(
-                    name=name, limit=max_pixels // 1_000_000
+                    name=name, limit=current_decoding_space().total_mp
                 )
             ) from None
         raise InvalidInput(
             _("“{name}” cannot be used: {why}.").format(name=name, why=text)
         ) from None
-    height, width = picture.pixels.shape[:2]
-    screen = np.asarray(shrink(eight_bit_rgb(picture), SCREEN_PX), np.uint8)
-    return UploadInfo("photo", FORMATS[picture.format].media_type, width, height, screen)
+    return UploadInfo("photo", media_type, width, height, screen)
 
 
 def _check_film(path: Path, name: str, media_type: str, max_pixels: int) -> UploadInfo:
@@ -115,7 +123,8 @@ def _check_film(path: Path, name: str, media_type: str, max_pixels: int) -> Uplo
     except MissingDependencyError:
         raise InvalidInput(_("This studio colours no films.")) from None
     try:
-        height, width, screen = inspect_film(path, max_pixels)
+        with current_decoding_space().take(FILM_MP):
+            height, width, screen = inspect_film(path, max_pixels)
     except InputError as error:
         text = str(error).replace(str(path), f"“{name}”")
         raise InvalidInput(text[:1].upper() + text[1:]) from None

@@ -12,7 +12,6 @@ from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db, new_id, now
 from photochrom.web.errors import DiskFull, QuotaExceeded
 from photochrom.web.i18n import _
-from photochrom.web.pictures.decoding import decoding_slots
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.library import used_bytes
 from photochrom.web.pictures.names import clean_file_name
@@ -50,8 +49,7 @@ def create_picture(
         total_bytes = used_bytes(user.id)
         db.session.rollback()
         _check_quota(total_bytes + path.stat().st_size)
-        with decoding_slots:
-            upload = check_upload(path, name, settings.max_picture_mp * _MEGA)
+        upload = check_upload(path, name, settings.max_picture_mp * _MEGA)
         picture_id = new_id()
         try:
             _store(files, picture_id, path, upload)
