@@ -158,7 +158,10 @@ def formats_page() -> str:
             bits = "8 or 16" if row.deep else "8"
             kept = (quality, bits, "yes" if row.alpha else "no", results[0])
         endings = ", ".join(f"`{suffix}`" for suffix in (*row.suffixes, *row.foreign_suffixes))
-        rows.append((row.name, endings, f"`{row.extra}`" if row.extra else "", *kept))
+        never = isinstance(row.salvage, str) and row.salvage
+        salvaged = f"no: {never}" if never else "yes"
+        extra = f"`{row.extra}`" if row.extra else ""
+        rows.append((row.name, endings, extra, *kept, salvaged))
     head = (
         "format",
         "endings",
@@ -167,6 +170,7 @@ def formats_page() -> str:
         "bits per channel",
         "transparency",
         "coloured as",
+        "salvaged",
     )
     words = (
         "All of them are read, with up to 16 bits per channel, and known by their content, "
@@ -183,8 +187,8 @@ in it, if that has full size, and is developed otherwise. The studio takes no PD
 
 Damage around the pixels (a missing end marker, bytes between segments, a wrong checksum of a
 comment, a profile that is not whole) is mended, and a note says so. A picture of which a part is
-missing is refused; `--damaged salvage` colours what is there of a JPEG, PNG, TIFF or PNM and says
-how much is missing, `--damaged refuse` refuses all damage.
+missing is refused; `--damaged salvage` colours what is there and says how much is missing, in the
+formats that the table calls salvaged; the rest is black. `--damaged refuse` refuses all damage.
 
 Known, and not read: {unread}.
 """

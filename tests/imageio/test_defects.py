@@ -10,7 +10,15 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from fixtures.imageio import exif_block, pillow_bytes, png_bytes, profile
+from fixtures.imageio import (
+    exif_block,
+    heic_bytes,
+    pillow_bytes,
+    png_bytes,
+    profile,
+    psd_bytes,
+    rare_format_bytes,
+)
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -181,6 +189,82 @@ def test_missing_pixels_are_refused_with_advice_and_salvaged(
     tolerance = 25 if kind == "JPEG" else 0
     there = picture.pixels[:rows].astype(int)
     assert np.abs(there - expected[:rows]).max(initial=0) <= tolerance
+
+
+def sound_files(rgb: NDArray[np.uint8]) -> dict[str, tuple[bytes, float]]:
+    """Files, and the share of rows that at least are there in the first two thirds of each."""
+    image = Image.fromarray(rgb)
+    planes = np.ascontiguousarray(np.moveaxis(rgb, -1, 0))
+    tiffs = {}
+    for compression in (None, "zlib", "lzw"):
+        buffer = io.BytesIO()
+        with tifffile.TiffWriter(buffer) as writer:
+            writer.write(rgb, compression=compression, rowsperstrip=len(rgb), metadata=None)
+            tiffs[f"TIFF, one strip, {compression}"] = (buffer.getvalue(), 0.5)
+    return {
+        "WebP": (pillow_bytes(rgb, "WEBP", quality=90), 0.3),
+        "WebP without loss": (pillow_bytes(rgb, "WEBP", lossless=True), 0.4),
+        "AVIF": (pillow_bytes(rgb, "AVIF", quality=90), 0.2),
+        "HEIC": (heic_bytes(rgb), 0.2),
+        "GIF": (pillow_bytes(image.quantize(), "GIF", interlace=0), 0.5),
+        "GIF, interlaced": (pillow_bytes(image.quantize(), "GIF", interlace=1), 0.5),
+        "BMP": (pillow_bytes(rgb, "BMP"), 0.6),
+        "PSD": (psd_bytes(planes[:1], 1), 0.5),
+        "PSD, not packed": (psd_bytes(planes[:1], 1, packed=False), 0.6),
+        **tiffs,
+    }
+
+
+def test_what_is_left_of_a_file_that_is_cut_off_is_salvaged(scene: NDArray[np.uint8]) -> None:
+    for what, (whole, share) in sound_files(np.ascontiguousarray(scene)).items():
+        data, expected = whole[: len(whole) * 2 // 3], read(whole).pixels
+        with pytest.raises(InputError, match=r"\d %.*missing.*--damaged salvage"):
+            read(data, name=what)
+        with pytest.raises(InputError, match="damaged"):
+            read(data, name=what, damage="refuse")
+        picture = read(data, name=what, damage="salvage")
+        missing = re.search(r"([\d.]+) % of the picture are missing", picture.notes[-1])
+        assert missing is not None, what
+        right = (picture.pixels == expected).reshape(len(scene), -1).all(axis=1).mean()
+        assert right >= max(share, 0.99 - float(missing[1]) / 100), (what, right, missing[0])
+
+
+def test_green_and_blue_that_are_missing_are_taken_as_red(scene: NDArray[np.uint8]) -> None:
+    planes = np.ascontiguousarray(np.moveaxis(scene, -1, 0))
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as writer:
+        options = {"photometric": "rgb", "planarconfig": "separate", "rowsperstrip": 16}
+        writer.write(planes, metadata=None, **options)
+        tiff = buffer.getvalue()
+    for data in (psd_bytes(planes, 3), psd_bytes(planes, 3, packed=False), tiff):
+        picture = read(data[: len(data) // 2], damage="salvage")
+        np.testing.assert_array_equal(picture.pixels[..., 0], scene[..., 0])
+        np.testing.assert_array_equal(picture.pixels[..., 2], scene[..., 0])
+
+
+def test_a_format_of_which_nothing_can_be_salvaged_says_why(grey: NDArray[np.uint8]) -> None:
+    for name in ("JPEG 2000", "JPEG XL", "Raw", "PDF"):
+        data = rare_format_bytes(name, grey)
+        for damage in ("mend", "salvage"):
+            with pytest.raises(InputError, match="nothing of the picture can be salvaged: its lib"):
+                read(data[: len(data) * 2 // 3], damage=damage)
+
+
+def test_a_pdf_that_ends_early_is_refused_though_pdfium_reads_it(grey: NDArray[np.uint8]) -> None:
+    data = rare_format_bytes("PDF", grey)
+    cut = data[: data.rindex(b"%%EOF")]
+    with pytest.raises(InputError, match=r"ends early.*--damaged salvage"):
+        read(cut)
+    assert "ends early" in read(cut, damage="salvage").notes[-1]
+
+
+def test_a_heic_that_lacks_only_what_lies_behind_the_picture_is_mended(
+    scene: NDArray[np.uint8],
+) -> None:
+    data = heic_bytes(np.ascontiguousarray(scene)) + struct.pack(">I4s", 100, b"free") + bytes(20)
+    picture = read(data)
+    assert "without harm to the picture" in picture.notes[-1]
+    np.testing.assert_array_equal(picture.pixels, read(data[:-28]).pixels)
 
 
 def interlaced_png(grey: NDArray[np.uint8]) -> bytes:

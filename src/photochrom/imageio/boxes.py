@@ -29,3 +29,16 @@ def walk_boxes(data: bytes, emptied: bytes = b"") -> Iterator[tuple[bytes, bytes
             return
         yield name, data[start:end]
         position = end
+
+
+def end_of_boxes(data: bytes) -> int:
+    """Where the last box that begins in the file ends; for a file that is cut off, behind it."""
+    position = 0
+    while position + 16 <= len(data):
+        size, name = struct.unpack_from(">I4s", data, position)
+        if size == 1:
+            (size,) = struct.unpack_from(">Q", data, position + 8)
+        if not size or not name.isalnum():
+            break
+        position += size
+    return position

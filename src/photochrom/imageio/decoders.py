@@ -125,10 +125,20 @@ def animation_error(name: str) -> InputError:
 
 def decode_still(image: ImageFile.ImageFile, name: str, options: ReadOptions) -> StoredPicture:
     """Decode what Pillow has opened; refuse animations."""
+    check_still(image, name, options)
+    return stored_still(image)
+
+
+def check_still(image: ImageFile.ImageFile, name: str, options: ReadOptions) -> None:
+    """Raise InputError for what Pillow has opened and is too large, or no still picture."""
     check_size(image.width, image.height, options.max_pixels)
     check_page(options.page, 1)
     if getattr(image, "is_animated", False):
         raise animation_error(name)
+
+
+def stored_still(image: ImageFile.ImageFile) -> StoredPicture:
+    """Samples of what Pillow has opened, and what it says of them."""
     info = image.info
     samples, alpha, profile, notes = from_pillow(image, info.get("icc_profile"))
     if is_someones_text(info.get("comment", b"")):

@@ -25,10 +25,12 @@ from photochrom.imageio import (
     pnm_decoder,
     psd_decoder,
     raw_decoder,
+    salvage,
     tiff_decoder,
 )
 from photochrom.imageio.decoders import Decoder
 from photochrom.imageio.encoders import Encoder
+from photochrom.imageio.salvage import Salvager
 
 HEAD_BYTES = 256
 """How much of a file `recognize` looks at."""
@@ -44,6 +46,9 @@ class Format:
     suffixes: tuple[str, ...]
     """Endings of its files, in lower case; the first is the one that files are given."""
     decode: Decoder
+    salvage: Salvager | str = ""
+    """What reads the rest of a damaged file; or why nothing can, in words; empty: ``decode`` does
+    what can be done."""
     foreign_suffixes: tuple[str, ...] = ()
     """Endings of files that are read as this format, and are never written."""
     extra: str = ""
@@ -126,6 +131,7 @@ FORMATS: dict[str, Format] = {
                 *(".erf", ".kdc", ".dcr", ".mef", ".mos"),
             ),
             raw_decoder.decode_raw,
+            "its library, LibRaw, gives no part of a picture",
             extra="formats-all",
             # DNG and those of Nikon, Sony and Pentax begin like TIFF, which passes them on.
             magic=rb"II\*\x00.{4}CR|II(RO|RS|U\x00)|MMOR|FUJIFILMCCD-RAW|\x00MRM|FOVb|"
@@ -149,6 +155,7 @@ FORMATS: dict[str, Format] = {
             "image/webp",
             (".webp",),
             decoders.decode_webp,
+            salvage.salvage_webp,
             magic=rb"RIFF....WEBP",
             encode=encoders.encode_webp,
             alpha=True,
@@ -158,6 +165,7 @@ FORMATS: dict[str, Format] = {
             "image/avif",
             (".avif",),
             heif_decoders.decode_avif,
+            salvage.salvage_avif,
             brands=frozenset({b"avif", b"avis"}),
             encode=encoders.encode_avif,
             alpha=True,
@@ -170,6 +178,7 @@ FORMATS: dict[str, Format] = {
             "image/heic",
             (".heic", ".heif"),
             heif_decoders.decode_heic,
+            salvage.salvage_heic,
             extra="formats",
             page_count=heif_decoders.picture_count,
             # Those of containers in general come last: an AVIF file may have them, too.
@@ -184,15 +193,25 @@ FORMATS: dict[str, Format] = {
             "image/gif",
             (".gif",),
             decoders.decode_gif,
+            salvage.salvage_gif,
             magic=rb"GIF8[79]a",
             result="PNG",
         ),
-        Format("BMP", "image/bmp", (".bmp",), decoders.decode_bmp, magic=rb"BM", result="PNG"),
+        Format(
+            "BMP",
+            "image/bmp",
+            (".bmp",),
+            decoders.decode_bmp,
+            salvage.salvage_bmp,
+            magic=rb"BM",
+            result="PNG",
+        ),
         Format(
             "JPEG 2000",
             "image/jp2",
             (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
             jpeg2000_decoder.decode_jpeg2000,
+            "its library, OpenJPEG, gives no part of a picture",
             extra="formats",
             magic=rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
             result="PNG",
@@ -202,6 +221,7 @@ FORMATS: dict[str, Format] = {
             "image/jxl",
             (".jxl",),
             jpegxl_decoder.decode_jpegxl,
+            "its library, libjxl, gives no part of a picture",
             extra="formats",
             magic=rb"\x00\x00\x00\x0cJXL \r\n\x87\n|\xff\x0a",
             result="PNG",
@@ -219,6 +239,7 @@ FORMATS: dict[str, Format] = {
             "image/vnd.adobe.photoshop",
             (".psd", ".psb"),
             psd_decoder.decode_psd,
+            psd_decoder.salvage_psd,
             extra="formats",
             magic=rb"8BPS\x00[\x01\x02]",
             result="TIFF",
@@ -228,6 +249,7 @@ FORMATS: dict[str, Format] = {
             "application/pdf",
             (".pdf",),
             pdf_decoder.decode_pdf,
+            "its library, PDFium, finds no page in it",
             extra="formats-all",
             is_document=True,
             page_count=pdf_decoder.page_count,

@@ -11,6 +11,7 @@ from PIL import AvifImagePlugin
 
 from photochrom.errors import InputError, requires_extra
 from photochrom.imageio import color_description
+from photochrom.imageio.boxes import end_of_boxes
 from photochrom.imageio.decoders import (
     StoredPicture,
     decode_still,
@@ -79,6 +80,8 @@ def decode_heic(data: bytes, options: ReadOptions) -> StoredPicture:
         import pillow_heif
     description = color_description.heif_description(data)
     color_description.check_not_hdr(description)
+    if end_of_boxes(data) > len(data):  # libheif leaves tiles that are not there black
+        raise ValueError("the file ends early")
     container = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
     if not len(container):
         raise InputError(f"it holds no picture that is coded as HEVC; {_ADVICE}")

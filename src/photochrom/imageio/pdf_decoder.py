@@ -27,6 +27,7 @@ def decode_pdf(data: bytes, options: ReadOptions) -> StoredPicture:
             raise InputError("it is a PDF with a password; save it without") from error
         raise
     try:
+        notes = _end_notes(data, options)
         count = len(document)
         page = document[check_page(options.page, count) - 1]
         dpi = _scan_resolution(page)
@@ -39,7 +40,7 @@ def decode_pdf(data: bytes, options: ReadOptions) -> StoredPicture:
     if samples.ndim == 3 and (samples == samples[..., :1]).all():
         samples = np.ascontiguousarray(samples[..., 0])
     return StoredPicture(
-        samples, dpi=(dpi, dpi), orientation=1, notes=page_note(options.page, count)
+        samples, dpi=(dpi, dpi), orientation=1, notes=(*page_note(options.page, count), *notes)
     )
 
 
@@ -52,6 +53,21 @@ def page_count(data: bytes) -> int:
         return len(document)
     finally:
         document.close()
+
+
+def _end_notes(data: bytes, options: ReadOptions) -> tuple[str, ...]:
+    """The note for a file that ends early, of which PDFium shows what it finds.
+
+    How much of a page is missing then, nothing tells. Raises InputError if it is not to be read.
+    """
+    if data.rfind(b"%%EOF") > max(data.rfind(b"endobj"), data.rfind(b"endstream")):
+        return ()
+    if options.damage != "salvage":
+        raise InputError(
+            "the file ends early, and pages may be missing or blank; --damaged salvage colours "
+            "what is there"
+        )
+    return ("the file ends early; what is there was read",)
 
 
 def _scan_resolution(page: Any) -> float:

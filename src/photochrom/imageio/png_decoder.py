@@ -53,7 +53,8 @@ def decode_png(data: bytes, options: ReadOptions) -> StoredPicture:
         stored = _decode(mended.data, options)
         if mended.missing:
             stored.notes += (salvage_note(mended.missing),)
-        stored.notes += mended_note(mended.defects)
+        else:
+            stored.notes += mended_note(mended.defects)
         return stored
 
 

@@ -16,6 +16,7 @@ from photochrom.errors import InputError, requires_extra
 from photochrom.imageio import containers
 from photochrom.imageio.decoders import StoredPicture, from_pillow
 from photochrom.imageio.options import ReadOptions, check_page, check_size
+from photochrom.imageio.salvage import Remains, black_rows
 
 _MODES = {
     0: "bitmap",
@@ -27,6 +28,8 @@ _MODES = {
     8: "duotone",
     9: "Lab",
 }
+_RGB_MODE = 3
+_RED_ALONE = "its green and blue are missing, or a part of them, and were taken as its red"
 _COLORS = {1: 1, 2: 1, 3: 3, 4: 4, 8: 1}
 _ICC, _EXIF, _XMP, _RESOLUTION, _VERSION_INFO, _IPTC = 1039, 1058, 1060, 1005, 1057, 1028
 _RAW, _PACK_BITS, _ZIP, _ZIP_WITH_PREDICTION = range(4)
@@ -43,6 +46,19 @@ class _Header(NamedTuple):
 
 def decode_psd(data: bytes, options: ReadOptions) -> StoredPicture:
     """PSD and PSB with 8 or 16 bits: grey, duotone, indexed, RGB, CMYK; needs "formats"."""
+    return _decode(data, options)[0]
+
+
+def salvage_psd(data: bytes, options: ReadOptions) -> Remains:
+    """The rows of a document that are there; its colours lie in planes one after the other."""
+    stored, gone = _decode(data, options, whole=False)
+    return black_rows(stored, gone)
+
+
+def _decode(
+    data: bytes, options: ReadOptions, *, whole: bool = True
+) -> tuple[StoredPicture, NDArray[np.bool_]]:
+    """The picture, and (H,) which rows are not there; none of them where it must be whole."""
     version, channels, height, width, bits, mode = struct.unpack_from(">H6xHIIHH", data, 4)
     header = _Header(version == 2, channels, height, width, bits, mode)
     check_size(width, height, options.max_pixels)
@@ -61,15 +77,16 @@ def decode_psd(data: bytes, options: ReadOptions) -> StoredPicture:
             "compatibility, or as TIFF"
         )
     layers, position = _section(data, position, "Q" if header.big else "I")
-    planes = _planes(data, position, header)
+    planes, there = _planes(data, position, header, whole=whole)
     colors = _COLORS[mode]
     alpha = None
-    notes: tuple[str, ...] = ()
+    gone = _missing_rows(planes, there, header)
+    notes: tuple[str, ...] = () if there[:colors].all() or mode != _RGB_MODE else (_RED_ALONE,)
     if channels > colors:
         if _is_transparent(layers, header):
             alpha = np.ascontiguousarray(planes[colors])
         else:
-            notes = ("a channel beside its colours is not transparency and was left out",)
+            notes += ("a channel beside its colours is not transparency and was left out",)
     profile = resources.get(_ICC)
     if mode == 2:
         colors_of = np.frombuffer(palette[:768], np.uint8).reshape(3, 256).T
@@ -82,7 +99,7 @@ def decode_psd(data: bytes, options: ReadOptions) -> StoredPicture:
         notes += remarks + (("16 bits per channel were read as 8",) if bits == 16 else ())
     else:
         samples = planes[0] if colors == 1 else np.moveaxis(planes[:3], 0, -1)
-    return StoredPicture(
+    stored = StoredPicture(
         np.ascontiguousarray(samples),
         alpha,
         resources.get(_EXIF),
@@ -93,6 +110,25 @@ def decode_psd(data: bytes, options: ReadOptions) -> StoredPicture:
         orientation=1,
         notes=notes,
     )
+    return stored, gone
+
+
+def _missing_rows(
+    planes: NDArray[Any], there: NDArray[np.bool_], header: _Header
+) -> NDArray[np.bool_]:
+    """(H,) which rows of the colours are missing; what else is, is put into ``planes``.
+
+    there: (channels, H). Green and blue are taken as red where only that is there, as it is in
+    black-and-white pictures; transparency as none.
+    """
+    colors = _COLORS[header.mode]
+    planes[colors:][~there[colors:]] = np.iinfo(planes.dtype).max
+    if header.mode == _RGB_MODE:
+        for plane, rows in zip(planes[1:3], there[1:3]):
+            plane[~rows] = planes[0][~rows]
+        colors = 1
+    whole: NDArray[np.bool_] = np.all(there[:colors], axis=0)
+    return np.logical_not(whole)
 
 
 def _section(data: bytes, position: int, code: str = "I") -> tuple[bytes, int]:
@@ -113,26 +149,57 @@ def _is_transparent(layers: bytes, header: _Header) -> bool:
     return bool(count < 0)
 
 
-def _planes(data: bytes, position: int, header: _Header) -> NDArray[Any]:
-    """(channels, H, W) uint8 or uint16. Raises ValueError if some are missing."""
+def _planes(
+    data: bytes, position: int, header: _Header, *, whole: bool
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """(channels, H, W) uint8 or uint16, and (channels, H) which rows are there.
+
+    Raises ValueError if some are missing and it must be whole.
+    """
     (compression,) = struct.unpack_from(">H", data, position)
     position += 2
     dtype = np.dtype(">u2" if header.bits == 16 else "u1")
-    size = header.channels * header.height * header.width * dtype.itemsize
+    rows, row_bytes = header.channels * header.height, header.width * dtype.itemsize
+    size = rows * row_bytes
     if compression == _RAW:
         raw = data[position : position + size]
     elif compression == _PACK_BITS:
         with requires_extra("formats", "reading a Photoshop document"):
             import imagecodecs
-        rows = header.channels * header.height
         start = position + rows * (4 if header.big else 2)
-        raw = bytes(imagecodecs.packbits_decode(data[start:]))
+        if whole:
+            raw = bytes(imagecodecs.packbits_decode(data[start:]))
+        else:
+            raw = _unpacked_rows(data, position, start, rows, row_bytes)
     else:
         raise InputError(f"its pixels are packed in a way ({compression}) that is not supported")
-    if len(raw) < size:
+    if whole and len(raw) < size:
         raise ValueError("the file is truncated")
-    planes = np.frombuffer(raw[:size], dtype).astype(dtype.newbyteorder("="))
-    return planes.reshape(header.channels, header.height, header.width)
+    planes = np.frombuffer(raw[:size].ljust(size, b"\x00"), dtype)
+    planes = planes.astype(dtype.newbyteorder("=")).reshape(
+        header.channels, header.height, header.width
+    )
+    there = np.arange(rows) < len(raw) // row_bytes
+    return planes, there.reshape(header.channels, header.height)
+
+
+def _unpacked_rows(data: bytes, position: int, start: int, rows: int, row_bytes: int) -> bytes:
+    """The rows that can be unpacked, up to the first that cannot; their lengths come before."""
+    import imagecodecs
+
+    code = ">u4" if start - position == 4 * rows else ">u2"
+    unpacked = []
+    for length in np.frombuffer(data[position:start], code).tolist():
+        packed = data[start : start + length]
+        start += length
+        try:
+            row = bytes(imagecodecs.packbits_decode(packed)) if len(packed) == length else b""
+        except imagecodecs.PackbitsError:
+            break
+        if len(row) != row_bytes:
+            break
+        unpacked.append(row)
+    return b"".join(unpacked)
 
 
 def _resolution(info: bytes) -> tuple[float, float] | None:

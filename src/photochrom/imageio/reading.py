@@ -22,11 +22,18 @@ from photochrom.imageio.decoders import StoredPicture
 from photochrom.imageio.formats import (
     FORMATS,
     HEAD_BYTES,
+    Format,
     format_of_name,
     recognize,
     unread_format,
 )
-from photochrom.imageio.options import DEFAULT_MAX_PIXELS, ReadOptions, mended_note
+from photochrom.imageio.options import (
+    DEFAULT_MAX_PIXELS,
+    ReadOptions,
+    mended_note,
+    missing_pixels,
+    salvage_note,
+)
 from photochrom.imageio.picture import Metadata, Picture
 from photochrom.imageio.streams import read_all, stream_mode, stream_name
 
@@ -165,9 +172,46 @@ def _decode(content: Content, options: ReadOptions) -> Picture:
     if found is None:
         raise _unknown_error(name, data)
     with _named_errors(name, found.name):
-        stored = found.decode(data, options)
+        try:
+            stored = found.decode(data, options)
+        except (PhotochromError, MemoryError):
+            raise
+        except Exception as error:
+            if options.damage == "refuse" or found.salvage == "":
+                raise
+            stored = _salvage(found, data, options, error)
         stored.notes += defects
         return _upright_picture(stored, found.name, content.mode)
+
+
+def _salvage(found: Format, data: bytes, options: ReadOptions, error: Exception) -> StoredPicture:
+    """What is left of a file that its decoder has failed on. Raises InputError."""
+    reader = found.salvage
+    try:
+        if isinstance(reader, str):
+            raise ValueError(reader)  # as salvagers do
+        stored, missing = reader(data, options)
+    except (PhotochromError, MemoryError):
+        raise
+    except Exception as failure:  # noqa: BLE001  # what decoders raise is unbounded
+        raise InputError(
+            f"the {found.name} data are damaged ({_reason(error)}); nothing of the picture can be "
+            f"salvaged: {_reason(failure)}"
+        ) from error
+    if not missing:
+        stored.notes += mended_note(["it ends early"])
+        return stored
+    if options.damage != "salvage":
+        raise missing_pixels(missing, _reason(error)) from error
+    stored.notes += (salvage_note(missing),)
+    return stored
+
+
+def _reason(error: Exception) -> str:
+    """What a library says of damaged data, in one line."""
+    first = error.args[0] if error.args else ""
+    text = first.decode(errors="replace") if isinstance(first, bytes) else str(error)
+    return " ".join(text.split()) or type(error).__name__
 
 
 @contextmanager
@@ -180,9 +224,8 @@ def _named_errors(name: str, format_name: str) -> Iterator[None]:
     except MemoryError as error:
         raise InputError(f"cannot read {name}: not enough memory for its pixels") from error
     except Exception as error:  # what decoders raise on damaged data is unbounded
-        reason = str(error) or type(error).__name__
         raise InputError(
-            f"cannot read {name}: the {format_name} data are damaged ({reason})"
+            f"cannot read {name}: the {format_name} data are damaged ({_reason(error)})"
         ) from error
 
 

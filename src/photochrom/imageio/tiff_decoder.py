@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import logging
 import struct
+import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -240,6 +241,8 @@ def _samples(
         if options.damage != "salvage":
             raise missing_pixels(missing, "the file ends early") from error
         samples, alpha, profile, notes = _tifffile_samples(data, layout, profile, salvage=True)
+        if not samples.any():
+            raise ValueError("nothing of its pixels can be decoded") from error
         return samples, alpha, profile, (*notes, salvage_note(missing))
 
 
@@ -402,28 +405,64 @@ def _kind(data: bytes, layout: _Layout) -> str:
 
 
 def _available_segments(page: Any, data: bytes) -> NDArray[Any]:
-    """The page with the strips and tiles that are in the file; the others are 0."""
-    out = np.zeros(
-        (page.shaped[1] if page.planarconfig == 2 else 1, *_plane_shape(page)), page.dtype
-    )
+    """The page with the strips and tiles that are in the file; the others are 0.
+
+    Of separate planes, those of green and blue that are not whole are taken as red.
+    """
+    separate = page.planarconfig == _SEPARATE_PLANES
+    planes = page.samplesperpixel if separate else 1
+    out = np.zeros((planes, *_plane_shape(page)), page.dtype)
+    of_plane = len(page.dataoffsets) // planes
     for index in range(len(page.dataoffsets)):
-        found = _segment(page, data, index)
+        whole = page.dataoffsets[index] + page.databytecounts[index] <= len(data)
+        found = _segment(page, data, index if whole else index % of_plane)
         if found is not None:
-            segment, (plane, _, top, left, _), (_, high, wide, _) = found
-            room = out[plane, top : top + high, left : left + wide]
+            segment, (_, _, top, left, _), (_, high, wide, _) = found
+            room = out[index // of_plane, top : top + high, left : left + wide]
             room[...] = segment[0][: room.shape[0], : room.shape[1]]
-    samples = out if page.planarconfig == 2 else out[0]
+    samples = out if separate else out[0]
     return np.asarray(samples[..., 0] if samples.shape[-1] == 1 else samples)
 
 
 def _segment(page: Any, data: bytes, index: int) -> Any:
-    """A strip or tile with its place and shape; None where it is cut off or gone."""
+    """A strip or tile with its place and shape; None where nothing of it is left."""
     start, size = page.dataoffsets[index], page.databytecounts[index]
+    stored = data[start : start + size]
     try:
-        found = page.decode(data[start : start + size], index, jpegtables=page.jpegtables)
+        if len(stored) < size:
+            stored = _padded_segment(page, stored, index)
+        found = page.decode(stored, index, jpegtables=page.jpegtables)
     except Exception:  # noqa: BLE001  # what decoders raise on damaged data is unbounded
         return None
     return None if found[0] is None else found
+
+
+def _padded_segment(page: Any, stored: bytes, index: int) -> bytes:
+    """A strip or tile that is cut off, with zeros for what is missing of its samples.
+
+    Raises whatever decoders raise, and leaves compressions other than the common ones as they are.
+    """
+    import imagecodecs
+
+    if not stored:
+        raise ValueError("nothing of it is there")
+    if page.is_tiled:
+        rows, width = page.tilelength, page.tilewidth
+    else:
+        width, high = page.imagewidth, page.rowsperstrip
+        rows = min(high, page.imagelength - index % -(-page.imagelength // high) * high)
+    _, _, channels = _plane_shape(page)
+    size = rows * -(-width * channels * page.bitspersample // 8)
+    match page.compression:
+        case 1:
+            return stored.ljust(size, b"\x00")
+        case 5:
+            plain = bytes(imagecodecs.lzw_decode(stored))
+            return bytes(imagecodecs.lzw_encode(plain.ljust(size, b"\x00")))
+        case 8 | 32946:
+            plain = zlib.decompressobj().decompress(stored, size)
+            return zlib.compress(plain.ljust(size, b"\x00"), 1)
+    return stored
 
 
 def _plane_shape(page: Any) -> tuple[int, int, int]:
