@@ -19,7 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
-from photochrom.color.borders import NO_BORDERS, Borders, crop, find_borders, paste
+from photochrom.color.borders import (
+    NO_BORDERS,
+    Borders,
+    crop,
+    fill_corners,
+    find_borders,
+    find_corners,
+    paste,
+)
 from photochrom.color.compose import compose_upsampled
 from photochrom.color.fit import shrink, working_shape
 from photochrom.color.luminance import check_picture, lightness
@@ -45,6 +53,7 @@ _Found: TypeAlias = "tuple[NDArray[np.float32], NDArray[np.float32] | None]"
 _HEX_COLOR = re.compile(r"#?[0-9a-f]{6}")
 _MIN_HINT_GAIN = 0.5
 _AB_LIMIT = 128.0
+_ALL_BLACK = 0.99
 
 
 @dataclass(frozen=True)
@@ -238,21 +247,27 @@ def guess_chroma(
     mask: NDArray[np.float32],
     vividness: float = DEFAULT_VIVIDNESS,
     borders: Borders = NO_BORDERS,
+    fine_L: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """The network's colours at working size, with the hinted places in the colours asked for.
 
     The network carries a hint as far as it sees the thing; what is then still missing at the
     hinted place is spread over its like.
-    L: (h, w). hint_ab: (h, w, 2) and mask: (h, w), from `hint_planes`. borders: black bars, px,
-    which the network does not see.
+    L: (h, w). hint_ab: (h, w, 2) and mask: (h, w), from `hint_planes`. borders: black bars, px of
+    L, which the network does not see. fine_L: (H, W), L at a larger size, from which the picture
+    inside of the bars is taken, since what was made small and large again is blurred.
     Returns (h/k, w/k, 2) float32 in CIELAB units, 0 on the bars.
     """
     if not borders:
         return _guess(network, L, hint_ab, mask, vividness)[0]
     full = (L.shape[0], L.shape[1])
-    height, width = crop(L, borders).shape
+    fine_L = L if fine_L is None else fine_L
+    fine = (fine_L.shape[0], fine_L.shape[1])
+    fine_borders = borders.at_size(full, fine)
+    fine_inside = crop(fine_L, fine_borders)
+    height, width = fine_inside.shape
     shape = working_shape(height, width, min(full), network.card.multiple)
-    inside_L = np.clip(_resize(crop(L, borders), shape, cv2.INTER_CUBIC), 0.0, 100.0)
+    inside_L = shrink(np.ascontiguousarray(fine_inside, np.float32), shape)
     found = _guess(
         network,
         inside_L,
@@ -260,7 +275,7 @@ def guess_chroma(
         _resize(crop(mask, borders), shape, cv2.INTER_NEAREST),
         vividness,
     )
-    return _on_whole(found, inside_L, borders, full, L)[0]
+    return _on_whole(found, inside_L, fine_borders, fine, L)[0]
 
 
 def _guess(
@@ -270,9 +285,17 @@ def _guess(
     mask: NDArray[np.float32],
     vividness: float,
 ) -> _Found:
-    """ab as `guess_chroma` returns it, and the confidence (h/k, w/k), if there is one."""
+    """ab as `guess_chroma` returns it, and the confidence (h/k, w/k), if there is one.
+
+    Rounded black corners are filled before the network sees them, and stay black.
+    """
+    corners = find_corners(L)
+    if corners is not None:
+        L = fill_corners(L, corners)
     ab, confidence = _prediction(network, L[None], hint_ab[None], mask[None], vividness)
     ab = with_hints(ab[0], L, hint_ab, mask)
+    if corners is not None:
+        ab[shrink(corners.astype(np.float32), (ab.shape[0], ab.shape[1])) > _ALL_BLACK] = 0.0
     return ab, None if confidence is None else confidence[0, 0]
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from photochrom.color.borders import NO_BORDERS, Borders, crop, find_borders, paste
+from photochrom.color.borders import (
+    NO_BORDERS,
+    Borders,
+    crop,
+    fill_corners,
+    find_borders,
+    find_corners,
+    paste,
+)
 from photochrom.color.luminance import lightness
 
 BARS = {
@@ -66,3 +75,43 @@ def test_a_guess_for_the_inside_becomes_one_for_the_whole() -> None:
     assert not whole[0].any()
     assert not whole[13:].any()
     assert crop(np.zeros(full, np.float32), bars).shape == (40, 76)
+
+
+def rounded(L: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
+    height, width = L.shape
+    seen = np.zeros(L.shape, np.uint8)
+    seen[radius : height - radius] = seen[:, radius : width - radius] = 1
+    for x in (radius, width - 1 - radius):
+        for y in (radius, height - 1 - radius):
+            cv2.circle(seen, (x, y), radius, 1, -1)
+    return np.asarray(L * seen, np.float32)
+
+
+@pytest.mark.parametrize("radius", [8, 14, 24])
+def test_rounded_corners_are_found_and_filled(radius: int) -> None:
+    L = np.asarray(lightness(skimage.data.coffee()[::2, ::2]) + 15, np.float32)
+    cut = rounded(L, radius)
+    cut[-30:, -30:] = 2.0  # one corner is lost in the dark
+    corners = find_corners(cut)
+    assert corners is not None
+    hidden = (rounded(L, radius) == 0.0) & (L > 0)
+    assert np.mean(corners[:-30, :-30] == hidden[:-30, :-30]) > 0.995
+    filled = fill_corners(cut, corners)
+    assert filled[0, 0] == pytest.approx(float(L[:radius, :radius].mean()), abs=12.0)
+    np.testing.assert_array_equal(
+        filled[radius:-radius, radius:-30], cut[radius:-radius, radius:-30]
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["astronaut", "cat", "coffee", "rocket", "camera", "moon", "coins"]
+)
+def test_other_pictures_have_no_rounded_corners(name: str) -> None:
+    picture = getattr(skimage.data, name)()
+    L = lightness(picture if picture.ndim == 3 else np.dstack([picture] * 3))
+    assert find_corners(L) is None
+    dark_edges = L.copy()
+    dark_edges[:40, :25] = dark_edges[-30:, -50:] = 0.0
+    y, x = np.mgrid[: L.shape[0], : L.shape[1]]
+    dark_edges[(x[:, ::-1] + y) < 40] = 0.0  # a triangle
+    assert find_corners(dark_edges) is None

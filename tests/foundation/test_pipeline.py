@@ -251,3 +251,13 @@ def test_black_bars_do_not_change_the_colours_inside(
     bar = np.ones(barred.shape[:2], bool)
     bar[rows, columns] = False
     assert not np.ptp(barred[bar].astype(int), axis=-1).any()
+
+
+def test_rounded_corners_are_not_seen_and_stay_black(network: Network) -> None:
+    grey = np.full((256, 320), 150, np.uint8)
+    plain = colorize(grey, model=network)
+    y, x = np.mgrid[:256, :320]
+    far = np.hypot(np.maximum(np.abs(x - 159.5) - 135, 0), np.maximum(np.abs(y - 127.5) - 103, 0))
+    colored = colorize(np.where(far > 25, 0, grey).astype(np.uint8), model=network)
+    assert not np.ptp(colored[far > 31].astype(int), axis=-1).any()
+    np.testing.assert_allclose(colored[far < 18].astype(int), plain[far < 18], atol=3)

@@ -1,7 +1,7 @@
-"""Black bars and frames around a picture: found, left out of what a network sees, and kept grey.
+"""Black bars, frames and rounded corners: found, kept from the network, and kept grey.
 
-Letterboxed and pillarboxed films, scans with a black rim: a network that sees the black takes the
-picture for another one.
+Letterboxed and pillarboxed films, scans with a black rim, the corners of old film gates: a network
+that sees the black takes the picture for another one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,15 @@ _LEAST_INSIDE = 0.3
 _LEAST_CONTRAST = 4.0
 """L* by which the picture's first row is lighter than the bar: a night sky begins slowly."""
 _LEAST_PX = 2
+_LEAST_RADIUS_PX, _LARGEST_RADIUS = 3, 0.2
+"""Of rounded corners: px, and share of the short side."""
+_WEDGE_SHARE = (0.12, 0.46)
+"""Of the square that a corner's black reaches over; a triangle has 0.5."""
+_OUTSIDE_CIRCLE = 1.0 - np.pi / 4
+"""Of the square about a quarter of a circle."""
+_LEAST_CORNERS = 2
+"""Corners that must be seen to be round; others may be dark in the picture itself."""
+_FILL_RADIUS_PX = 3
 
 
 class Borders(NamedTuple):
@@ -108,3 +117,59 @@ def paste(
     near = ((places_y + 2 > top) & (places_y - 1 < bottom))[:, None]
     near = near & ((places_x + 2 > left) & (places_x - 1 < right))[None]
     return np.asarray(np.where(near if whole.ndim == 2 else near[..., None], whole, 0), np.float32)
+
+
+def find_corners(L: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    """The black corners of a picture with rounded ones, as film gates and projectors leave them.
+
+    L: (h, w) in [0, 100], without black bars. Returns (h, w), True in the four corners; None where
+    fewer than two are seen to be round.
+    """
+    black = [bool(L[y, x] < _BLACK_L) for y in (0, -1) for x in (0, -1)]
+    if sum(black) < _LEAST_CORNERS:
+        return None
+    most = int(_LARGEST_RADIUS * min(L.shape))
+    turned = [L[::y, ::x][: most + 1, : most + 1] for y in (1, -1) for x in (1, -1)]
+    radii = [radius for corner in turned if (radius := _corner_radius(corner)) is not None]
+    if len(radii) < _LEAST_CORNERS:
+        return None
+    rows, columns = (max(side) for side in zip(*radii, strict=True))
+    y, x = np.arange(rows) + 0.5, np.arange(columns) + 0.5
+    wedge = ((rows - y) / rows)[:, None] ** 2 + ((columns - x) / columns)[None] ** 2 > 1.0
+    corners = np.zeros(L.shape, bool)
+    for vertical in (1, -1):
+        for horizontal in (1, -1):
+            corners[::vertical, ::horizontal][:rows, :columns] |= wedge
+    return corners
+
+
+def _corner_radius(L: NDArray[np.float32]) -> tuple[int, int] | None:
+    """Height and width, px, of a rounded corner in the upper left of a picture; None: no such."""
+    runs = np.cumprod(L < _BLACK_L, axis=1).sum(axis=1)
+    rows, columns = int(np.cumprod(runs > 0).sum()), int(runs[0])
+    if not _LEAST_RADIUS_PX <= min(rows, columns) <= max(rows, columns) < len(L):
+        return None
+    wedge = runs[:rows]
+    area = float(wedge.sum())
+    low, high = _WEDGE_SHARE
+    # Px that the edge cuts are counted whole where they are black for the most part.
+    share = (area - (rows + columns) / 4) / (rows * columns)
+    if not (np.all(np.diff(wedge) <= 1) and low <= share <= high):
+        return None
+    beside = L[np.arange(rows), np.minimum(wedge + 1, L.shape[1] - 1)]
+    sharp = float(np.median(beside)) >= _BLACK_L + _LEAST_CONTRAST
+    if not sharp or not rows <= 2 * columns <= 4 * rows:
+        return None
+    radius = np.sqrt(area / _OUTSIDE_CIRCLE)  # its thin ends are less than a px, and not seen
+    stretch = np.sqrt(rows / columns)
+    return round(radius * stretch), round(radius / stretch)
+
+
+def fill_corners(L: NDArray[np.float32], corners: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The picture as if its corners were not rounded: the lightness beside them goes on.
+
+    Source: Telea, *An Image Inpainting Technique Based on the Fast Marching Method* (2004).
+    """
+    places = cv2.dilate(corners.astype(np.uint8), np.ones((3, 3), np.uint8))
+    plane = np.ascontiguousarray(L, np.float32)
+    return np.asarray(cv2.inpaint(plane, places, _FILL_RADIUS_PX, cv2.INPAINT_TELEA), np.float32)

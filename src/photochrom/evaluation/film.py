@@ -11,7 +11,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
@@ -22,18 +22,18 @@ from numpy.typing import NDArray
 from photochrom import __version__
 from photochrom.atomic import write_atomically
 from photochrom.color.borders import NO_BORDERS, Borders
-from photochrom.color.fit import working_shape
 from photochrom.engine import Network
 from photochrom.errors import InputError
 from photochrom.evaluation.flicker import ColorConsistency, Correspondence
 from photochrom.evaluation.lpips import Lpips
 from photochrom.evaluation.metrics import psnr
 from photochrom.pipeline import DEFAULT_VIVIDNESS, Size, guess_chroma
+from photochrom.video.converter import Converter
 from photochrom.video.io.damage import DamageLog
+from photochrom.video.io.frame import Frame
 from photochrom.video.io.pictures import Planes420, planes_420, rgb_from_420
 from photochrom.video.io.probe import probe
 from photochrom.video.temporal.smoothing import DEFAULT_STEADY, WorkingFrame, steady_chroma
-from photochrom.video.yuv import FilmPlanes
 
 TRUE, PER_FRAME, STEADY = "true", "per frame", "steady"
 """The three films that are measured."""
@@ -117,29 +117,26 @@ def evaluate_film(
     info = probe(path)
     if info.monochrome:
         raise InputError(f"{path} has no colours to compare with; take a film in colour")
-    planes = FilmPlanes(info.height, info.width, 8, info.full_range, info.matrix)
-    card = network.card
-    smallest = min(card.size, info.height, info.width)
-    short_px = smallest if settings.size == "auto" else settings.size
-    shape = working_shape(info.height, info.width, short_px, card.multiple)
+    converter = Converter(replace(info, bits=8), network.card, settings.size)
     guesses: deque[NDArray[np.float32]] = deque()
-    waiting: deque[Planes420] = deque()
+    waiting: deque[tuple[Frame, Planes420]] = deque()
     damage = DamageLog()
 
     def working_frames() -> Iterator[WorkingFrame]:
         for index, true in enumerate(islice(planes_420(info, damage), settings.limit)):
-            small = WorkingFrame(index, planes.lightness(true.luma, shape))
-            waiting.append(true)
-            yield small
+            frame = Frame(index, true.luma, 0)
+            waiting.append((frame, true))
+            yield converter.working_frame(frame)
 
     def guess(
         L: NDArray[np.float32],
         hint_ab: NDArray[np.float32],
         mask: NDArray[np.float32],
         borders: Borders = NO_BORDERS,
+        fine_L: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
         """The network's, asked for once for each frame; these are the film frame by frame."""
-        ab = guess_chroma(network, L, hint_ab, mask, settings.vividness, borders)
+        ab = guess_chroma(network, L, hint_ab, mask, settings.vividness, borders, fine_L)
         guesses.append(ab)
         return ab
 
@@ -148,11 +145,11 @@ def evaluate_film(
     frames = 0
     with closing(steady_chroma(working_frames(), guess, steady=settings.steady)) as colors:
         for index, ab, _ in colors:
-            true, single = waiting.popleft(), guesses.popleft()
+            (frame, true), single = waiting.popleft(), guesses.popleft()
             luma = true.luma
             pictures = {TRUE: rgb_from_420(true, info)}
             for name, chroma in ((PER_FRAME, single), (STEADY, ab)):
-                colored = Planes420(luma, planes.chroma(luma, chroma))
+                colored = Planes420(luma, converter.chroma(frame, chroma))
                 pictures[name] = rgb_from_420(colored, info)
             if not true.continues:
                 previous = None

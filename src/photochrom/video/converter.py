@@ -9,13 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.color.borders import find_borders
 from photochrom.color.fit import working_shape
 from photochrom.engine import ModelCard
 from photochrom.pipeline import Size
 from photochrom.video.io.frame import FilmInfo, Frame
 from photochrom.video.io.orientation import orientation
+from photochrom.video.temporal.optical_flow import lightness_to_codes
 from photochrom.video.temporal.smoothing import WorkingFrame
 from photochrom.video.yuv import FilmPlanes
+
+_FINER = 2
+"""Times the working size at which a frame with black bars is kept: more than the network sees of
+the picture inside, so that it needs no enlarging."""
 
 
 class Converter:
@@ -33,9 +39,15 @@ class Converter:
         self._coded_shape = self._orientation.shown_shape(self.working_shape)
 
     def working_frame(self, frame: Frame) -> WorkingFrame:
-        """The frame at working size."""
-        L = self.planes.lightness(frame.luma, self._coded_shape)
-        return WorkingFrame(frame.pts, self._orientation.to_upright(L))
+        """The frame at working size, and where it has black bars also finer."""
+        L = self._orientation.to_upright(self.planes.lightness(frame.luma, self._coded_shape))
+        if not find_borders(L):
+            return WorkingFrame(frame.pts, L)
+        height, width = (
+            min(_FINER * small, coded) for small, coded in zip(self._coded_shape, self.planes.shape)
+        )
+        fine_L = self._orientation.to_upright(self.planes.lightness(frame.luma, (height, width)))
+        return WorkingFrame(frame.pts, L, lightness_to_codes(fine_L))
 
     def chroma(self, frame: Frame, ab: NDArray[np.float32]) -> NDArray[Any]:
         """U and V codes for a frame. ab: (h', w', 2), upright."""

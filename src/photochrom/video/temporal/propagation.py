@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -24,7 +24,7 @@ Planes: TypeAlias = NDArray[np.float32]
 Guess: TypeAlias = Callable[..., Planes]
 """A network as films ask it, frame by frame: L (h, w), hint ab (h, w, 2), which is 0 where there is
 no hint, and mask (h, w) to ab (h', w', 2), CIELAB units; where there are black bars, ``borders=``
-them. See `pipeline.guess_chroma`."""
+them and ``fine_L=`` the frame at a larger size. See `pipeline.guess_chroma`."""
 
 USER_WEIGHT = 400.0
 """Guesses that a person's colour outweighs."""
@@ -64,15 +64,22 @@ class UserColors:
 
 
 def guess_frame(
-    guess: Guess, L: Planes, hints: UserColors | None, borders: Borders | None = None
+    guess: Guess,
+    L: Planes,
+    hints: UserColors | None,
+    borders: Borders | None = None,
+    fine_L: Planes | None = None,
 ) -> Planes:
     """The guess for one frame, with some hints. L: (h, w). Returns (h', w', 2).
 
     Without hints, titles, leaders and black get no colour.
-    borders: black bars, as steady as the shot; None: those of this frame.
+    borders: black bars, as steady as the shot; None: those of this frame. fine_L: the frame at a
+        larger size, where it has bars.
     """
     borders = find_borders(L) if borders is None else borders
-    options = {"borders": borders} if borders else {}
+    options: dict[str, Any] = {"borders": borders} if borders else {}
+    if borders and fine_L is not None:
+        options["fine_L"] = fine_L
     if hints is None:
         no_mask = np.zeros(L.shape, np.float32)
         ab = guess(L, np.zeros((*L.shape, 2), np.float32), no_mask, **options)

@@ -23,7 +23,12 @@ from numpy.typing import NDArray
 
 from photochrom.color.borders import NO_BORDERS, crop, find_borders
 from photochrom.errors import InputError
-from photochrom.video.temporal.optical_flow import Motion, MotionFinder, Warp
+from photochrom.video.temporal.optical_flow import (
+    Motion,
+    MotionFinder,
+    Warp,
+    lightness_from_codes,
+)
 from photochrom.video.temporal.propagation import (
     Guess,
     PropagatedColors,
@@ -65,6 +70,14 @@ class WorkingFrame:
     """Time of the frame, by which it is known; it rises from frame to frame."""
     L: Planes
     """(h, w), [0, 100]; h and w multiples of the card's, equal for all frames."""
+    fine_codes: NDArray[np.uint8] | None = None
+    """Where it has black bars, its lightness at a larger size, (H', W'), as `lightness_to_codes`
+    has it (many frames are held): from this the network sees the picture inside of the bars."""
+
+    @property
+    def fine_L(self) -> Planes | None:
+        """L at the larger size, (H', W') in [0, 100], if there is one."""
+        return None if self.fine_codes is None else lightness_from_codes(self.fine_codes)
 
 
 class SteadyColors(NamedTuple):
@@ -149,7 +162,7 @@ def _color_singly(
 ) -> Generator[SteadyColors]:
     """Every frame by itself."""
     for frame in frames:
-        ab = guess_frame(guess, frame.L, user_colors.get(frame.pts))
+        ab = guess_frame(guess, frame.L, user_colors.get(frame.pts), fine_L=frame.fine_L)
         yield SteadyColors(frame.pts, ab, begins_shot=True)
 
 
@@ -218,11 +231,12 @@ def _with_guesses(
                 propagated.advance(forward, frame.L)
         own = user_colors.get(frame.pts)
         hints = own if propagated is None else propagated.colors(frame.pts, own)
-        ab = guess_frame(guess, frame.L, hints, borders)
+        ab = guess_frame(guess, frame.L, hints, borders, frame.fine_L)
         shape = (ab.shape[0], ab.shape[1])
         weight = np.full(shape, certainty(crop(frame.L, borders)), np.float32)
         if own is not None and hints is not None:
-            weight = user_weight(guess_frame(guess, frame.L, None, borders), ab, hints)
+            plain = guess_frame(guess, frame.L, None, borders, frame.fine_L)
+            weight = user_weight(plain, ab, hints)
             propagated = PropagatedColors(hints, frame.L, shape)
         yield _Step(frame.pts, *warps, Average(ab, weight))
 
