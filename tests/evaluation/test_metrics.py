@@ -171,3 +171,11 @@ def test_the_brown_bias_is_the_mean_tint_of_what_is_grey_in_life() -> None:
     blue = lab_pixels((50, 0, -9), (50, 0, -3), (50, 0, 0), (50, 0, 0))
     assert metrics.brown_bias(blue, truth) == pytest.approx(6 - 0.5)
     assert np.isnan(metrics.brown_bias(prediction[:, 2:], truth[:, 2:]))
+
+
+def test_colour_accuracy_is_the_share_of_pixels_whose_ab_error_is_at_most_ten() -> None:
+    truth = lab_pixels((50, 0, 0), (50, 3, 4), (50, 20, 0), (50, 0, -60))
+    prediction = lab_pixels((50, 6, 8), (9, 3, 15), (50, 10.5, 0), (50, 0, 0))  # 10, 11, 9.5, 60
+    assert metrics.accurate(prediction, truth).tolist() == [[1, 0, 1, 0]]
+    assert metrics.accuracy_of_colored(prediction, truth) == pytest.approx(1 / 2)
+    assert np.isnan(metrics.accuracy_of_colored(prediction[:, :2], truth[:, :2]))

@@ -90,6 +90,13 @@ def test_cross_entropy_at_a_coin_toss_is_the_logarithm_of_two() -> None:
     assert loss.real(torch.full((1, 1, 1, 1), -200.0)) == pytest.approx(200.0)  # no overflow
 
 
+def test_a_critics_accuracy_is_the_share_of_scores_on_the_right_side_of_even_odds() -> None:
+    real, fake = torch.tensor([3.0, 0.1, -1.0, 0.0]), torch.tensor([-2.0, -0.1, -4.0, 0.2])
+    values = {key: v.item() for key, v in GAN_LOSSES["bce"].accuracies(real, fake).items()}
+    assert values == {"D_accuracy_real": 0.5, "D_accuracy_fake": 0.75}
+    assert GAN_LOSSES["wgan-gp"].accuracies(real, fake) == {}
+
+
 class _Slope(Discriminator):
     """Its score is a·steepness / 110 at every pixel, summed; so the slope's length is known."""
 
@@ -121,6 +128,7 @@ def test_a_pix2pix_step_returns_every_loss_of_the_table(models: Models, photos: 
     assert values["loss_G"] == pytest.approx(values["loss_G_GAN"] + values["loss_G_L1"], rel=1e-5)
     assert 0 < values["D_x"] < 1
     assert 0 < values["D_Gz"] < 1
+    assert all(0 <= values[f"D_accuracy_{side}"] <= 1 for side in ("real", "fake"))
     true_ab = batches(photos, 4)[0].ab
     grey = 100 * true_ab.abs().mean().item() / 110
     assert values["loss_G_L1"] == pytest.approx(grey, rel=0.2)  # the network begins near grey

@@ -174,6 +174,28 @@ METRICS: dict[str, Metric] = {
         source="Zhang et al. 2016",
         function=lambda ours, true: 100 * metrics.pixel_accuracy(ours.lab, true.lab),
     ),
+    "accuracy": PairMetric(
+        label="colour accuracy", better="higher", range=(0, 100), decimals=1, unit="%",
+        summary="share of pixels whose ab error is at most 10 CIELAB units",
+        source="Zhang et al. 2016, one point of their curve",
+        function=lambda ours, true: 100 * float(
+            metrics.accurate(ours.lab, true.lab).mean(dtype=np.float64)
+        ),
+    ),
+    "accuracy_rebalanced": RebalancedMetric(
+        label="colour accuracy, class-rebalanced", better="higher", range=(0, 100), decimals=1,
+        unit="%",
+        summary="the same with rare colours weighted up, as in AuC",
+        source="Zhang et al. 2016, likewise",
+        function=lambda ours, true: 100 * metrics.accurate(ours.lab, true.lab),
+    ),
+    "accuracy_colored": PairMetric(
+        label="colour accuracy, coloured pixels", better="higher", range=(0, 100), decimals=1,
+        unit="%",
+        summary="the same of the pixels with true chroma above 12 alone",
+        source="ours",
+        function=lambda ours, true: 100 * metrics.accuracy_of_colored(ours.lab, true.lab),
+    ),
     "hue_error": PairMetric(
         label="hue errors", better="lower", range=(0, 100), decimals=1, unit="%", caption="hue off",
         summary="of the pixels with true chroma above 12: those with chroma above 6 and a hue more "

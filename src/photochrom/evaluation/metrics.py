@@ -33,6 +33,9 @@ HUE_CHROMA, LEFT_GREY_CHROMA, NEUTRAL_CHROMA = 12.0, 20.0, 4.0
 """True chroma, CIELAB units: above the first a pixel has a hue that a person names; above the
 second nobody takes it for grey; below the third everybody does."""
 
+ACCURATE_ERROR = 10.0
+"""An ab error up to this, CIELAB units, counts as the right colour in the accuracy in per cent."""
+
 GREY_CHROMA = 6.0
 """A predicted colour below this chroma looks grey."""
 
@@ -228,6 +231,31 @@ def pixel_accuracy(
         ACCURACY_LIMIT
     )
     return accuracy
+
+
+def accurate(
+    prediction_lab: NDArray[np.float32], truth_lab: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Which pixels have the right colour: 1 where the ab error is at most 10 CIELAB units, else 0.
+
+    One point, t = 10, of the curve whose area :func:`pixel_accuracy` is. Grey has what is nearly
+    grey in life, so read it with rare colours weighted up, or of the coloured pixels alone.
+
+    prediction_lab, truth_lab: (H, W, 3) float32. Returns (H, W) float32.
+    """
+    error = np.linalg.norm(prediction_lab[..., 1:] - truth_lab[..., 1:], axis=-1)
+    return (error <= ACCURATE_ERROR).astype(np.float32)
+
+
+def accuracy_of_colored(
+    prediction_lab: NDArray[np.float32], truth_lab: NDArray[np.float32]
+) -> float:
+    """Share of the coloured pixels, those with a true chroma above 12, that are :func:`accurate`.
+
+    prediction_lab, truth_lab: (H, W, 3) float32. Returns [0, 1]; nan where no pixel is coloured.
+    """
+    colored = np.linalg.norm(truth_lab[..., 1:], axis=-1) > HUE_CHROMA
+    return _share(accurate(prediction_lab, truth_lab) > 0, colored)
 
 
 def nearest_bin(lab: NDArray[np.float32], bins: ColorBins) -> NDArray[np.intp]:

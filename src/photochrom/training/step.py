@@ -152,6 +152,7 @@ class StageStep:
             torch.autograd.backward([batch_share * loss_D])
             log |= {"loss_D": loss_D}
             log |= {"D_x": gan.log_score(scores_real), "D_Gz": gan.log_score(scores_fake)}
+            log |= gan.accuracies(scores_real, scores_fake)
             logs.append({name: value.detach() for name, value in log.items()})
         D.requires_grad_(False)
         self._ranks.average_gradients(D.parameters())

@@ -24,6 +24,7 @@ class GanLoss(NamedTuple):
     real, fake: the discriminator's, of what it says of true and of generated pictures.
     discriminator_weight: what their sum is multiplied with. generator: the generator's, of what the
     discriminator says of generated pictures. log_score: what the logs show as D(x) and D(G(z)).
+    decides: whether a score above 0 says "real"; those of a Wasserstein critic have no such point.
     """
 
     real: Callable[[Tensor], Tensor]
@@ -31,6 +32,19 @@ class GanLoss(NamedTuple):
     discriminator_weight: float
     generator: Callable[[Tensor], Tensor]
     log_score: Callable[[Tensor], Tensor]
+    decides: bool = True
+
+    def accuracies(self, scores_real: Tensor, scores_fake: Tensor) -> dict[str, Tensor]:
+        """Share of the scores on the right side of 0, the probability 0.5, by column of the logs.
+
+        Empty where the scores decide nothing.
+        """
+        if not self.decides:
+            return {}
+        return {
+            "D_accuracy_real": (scores_real > 0).float().mean(),
+            "D_accuracy_fake": (scores_fake < 0).float().mean(),
+        }
 
 
 def _mean(scores: Tensor) -> Tensor:
@@ -63,6 +77,7 @@ GAN_LOSSES: Mapping[GanMode, GanLoss] = {
         discriminator_weight=1.0,
         generator=_minus_mean,
         log_score=_mean,
+        decides=False,
     ),
 }
 
