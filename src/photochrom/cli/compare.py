@@ -34,7 +34,7 @@ _INSTEAD = ", or export the runs where they were trained and compare the .onnx f
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
-@data_option(required=True)
+@data_option(required=False)
 @click.option(
     "--out",
     "-o",
@@ -55,7 +55,7 @@ _INSTEAD = ", or export the runs where they were trained and compare the .onnx f
 @overwrite_option
 def compare(
     runs: tuple[str, ...],
-    data: Path,
+    data: Path | None,
     out: Path,
     lpips_weights: Path | None,
     overwrite: bool,
@@ -67,8 +67,12 @@ def compare(
     NAME=RUN gives its column another name. Runs are exported first, once per checkpoint. The table
     has the figures with their 95 % intervals, parameters, multiplications, the speed of training,
     and milliseconds per photo; on the page each photo is a row, each method a column.
+
+    Without --data they are compared on the photographs that the first run held out, at the size at
+    which it kept them, but for those that another run learnt from.
     """
     with requires_extra("evaluate", "comparing"):
+        from photochrom.cli.held_out import held_out_pictures
         from photochrom.evaluation.compare import (
             check_folder,
             contender_costs,
@@ -81,8 +85,12 @@ def compare(
     check_folder(out, overwrite=overwrite)
     meter = load_meter(lpips_weights)
     contenders = [_parse_contender(run, out / "models") for run in runs]
+    if data is None and not any(contender.run for contender in contenders):
+        raise click.UsageError("Name pictures with --data: only runs have held some out.")
+    own_runs = [contender.run for contender in contenders if contender.run is not None]
+    pictures = held_out_pictures(own_runs) if data is None else data
     methods = contender_methods(contenders, settings)
-    results = run_evaluation(methods, data, meter, settings, thumbnails=True)
+    results = run_evaluation(methods, pictures, meter, settings, thumbnails=True)
     costs = contender_costs(contenders, methods, results)
     if results.report is not None:
         click.echo(align_columns(to_rows(results.report, costs, intervals=False)))
@@ -108,4 +116,4 @@ def _parse_contender(argument: str, models: Path) -> Contender:
     name = name or (path.resolve().name if path.is_dir() else path.stem)
     note(f"{name}: {facts.images} images, {facts.checkpoint}")
     model = export_once(facts.checkpoint, models, name)
-    return Contender(name, str(model), facts.images, facts.images_per_s)
+    return Contender(name, str(model), facts.images, facts.images_per_s, path)

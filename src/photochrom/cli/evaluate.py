@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,24 +24,29 @@ from photochrom.cli.options import (
     vividness_option,
 )
 from photochrom.cli.table import align_columns
+from photochrom.errors import requires_extra
 from photochrom.evaluation.metric_table import picture_metrics
 from photochrom.evaluation.options import EvaluationOptions
 from photochrom.evaluation.report import to_table
 from photochrom.evaluation.skin import skin_table
 from photochrom.video.temporal.smoothing import DEFAULT_STEADY
 
+if TYPE_CHECKING:
+    from photochrom.evaluation.dataset import DecodedPictures
+
 _DEFAULT = EvaluationOptions()
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
+@click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--model",
     "models",
     multiple=True,
     metavar="MODEL",
-    help="Name, path or address of a model; give it several times to compare. Without it, the "
-    "default model is measured.",
+    help="Name, path or address of a model; give it several times to compare. Without it, and "
+    "without RUN, the default model is measured.",
 )
 @data_option(required=False)
 @click.option(
@@ -109,6 +114,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @overwrite_option
 def evaluate(
+    run: Path | None,
     models: tuple[str, ...],
     data: Path | None,
     films: tuple[Path, ...],
@@ -126,14 +132,16 @@ def evaluate(
     The pictures are turned grey, coloured, and compared with the truth: beside the grey floor (the
     grey picture itself as the answer) and with 95 % bootstrap intervals. A picture that cannot be
     read is named and left out; the exit code is then 1.
+
+    RUN is the folder of a training run, or a checkpoint. Without --data it is measured on the
+    photographs that it held out, at the size at which it kept them.
     """
     from photochrom.atomic import check_target
     from photochrom.engine import DEFAULT_MODEL
     from photochrom.evaluation import outputs
     from photochrom.evaluation.methods import load_methods
 
-    if (data is None) == (not films):
-        raise click.UsageError("Name either pictures, with --data, or films, with --film.")
+    _check_sources(run, data, films)
     writers = (
         (json, outputs.write_json),
         (gallery, outputs.write_gallery),
@@ -147,7 +155,7 @@ def evaluate(
     for path, _ in wanted:
         check_target(path, overwrite=overwrite)
     settings = EvaluationOptions(**choices)
-    if data is None:
+    if films:
         pages = (gallery, contact_sheet, settings.crop)
         photos_only = no_truth or settings.skin or settings.points
         if photos_only or any(path is not None for path in pages):
@@ -163,8 +171,12 @@ def evaluate(
     if settings.sort_by == "lpips" and meter is not None and meter.lpips is None:
         raise click.UsageError("--sort-by lpips needs LPIPS; name its weights.")
     thumbnails = gallery is not None or contact_sheet is not None
-    methods = load_methods(models or (DEFAULT_MODEL,), settings)
-    results = run_evaluation(methods, data, meter, settings, thumbnails=thumbnails)
+    named = models or (() if run else (DEFAULT_MODEL,))
+    own = [] if run is None else [_export_run(run)]
+    methods = load_methods([*own, *named], settings)
+    results = run_evaluation(
+        methods, data or _held_out(run), meter, settings, thumbnails=thumbnails
+    )
     if results.report is not None:
         click.echo(align_columns(to_table(results.report)))
     if results.skin:
@@ -175,3 +187,27 @@ def evaluate(
         write(path, results, overwrite=overwrite)
         note(f"wrote {path}")
     return FAILED if results.evaluation.failures else OK
+
+
+def _check_sources(run: Path | None, data: Path | None, films: tuple[Path, ...]) -> None:
+    """Raise UsageError unless it is plain what to measure on."""
+    if films and (data is not None or run is not None):
+        raise click.UsageError("--film goes without --data and RUN; export a run, name it --model.")
+    if not films and data is None and run is None:
+        raise click.UsageError("Name either pictures, with --data, or films, with --film.")
+
+
+def _held_out(run: Path | None) -> DecodedPictures:
+    from photochrom.cli.held_out import held_out_pictures
+
+    assert run is not None, "there are no other pictures"
+    return held_out_pictures([run])
+
+
+def _export_run(run: Path) -> str:
+    """The run's network as a model file in its folder, made unless it is there already."""
+    with requires_extra("train", "measuring a run", ", or export it and name the file by --model"):
+        from photochrom.training.finished_run import export_once, find_checkpoint
+    checkpoint = find_checkpoint(run)
+    folder = checkpoint.parent
+    return str(export_once(checkpoint, folder / "models", folder.resolve().name))

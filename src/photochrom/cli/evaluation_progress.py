@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from photochrom.cli.messages import Bar, complain, note
 
 if TYPE_CHECKING:
+    from photochrom.evaluation.dataset import PictureSet
     from photochrom.evaluation.options import EvaluationOptions
     from photochrom.evaluation.run import Method, Results
     from photochrom.evaluation.scores import PairMeter
@@ -31,7 +32,7 @@ def load_meter(lpips_weights: Path | None) -> PairMeter:
 
 def run_evaluation(
     methods: Sequence[Method],
-    data: Path,
+    data: Path | PictureSet,
     meter: PairMeter | None,
     settings: EvaluationOptions,
     *,

@@ -11,7 +11,7 @@ from photochrom.atomic import check_target, write_atomically
 from photochrom.engine import load, model_card
 from photochrom.errors import InputError
 from photochrom.evaluation.cost import count_macs, milliseconds
-from photochrom.evaluation.dataset import center_crop, open_pictures, to_grey
+from photochrom.evaluation.dataset import center_crop, to_grey
 from photochrom.evaluation.methods import network_method
 from photochrom.evaluation.metric_table import METRICS
 from photochrom.evaluation.options import EvaluationOptions
@@ -39,13 +39,15 @@ class Contender:
     """A model to compare.
 
     name: its column. model: its file, or a name that `photochrom.engine.load` knows.
-    images, images_per_s: of its training, where known.
+    images, images_per_s: of its training, where known. run: its folder or checkpoint, where it is
+    one.
     """
 
     name: str
     model: str
     images: int | None = None
     images_per_s: float | None = None
+    run: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def contender_costs(
     contenders: Sequence[Contender], methods: Sequence[Method], results: Results
 ) -> dict[str, Cost]:
     """What each contender costs, by name; the times are taken on a few of the photos."""
-    pictures = open_pictures(results.data)
+    pictures = results.pictures
     names = [sample.name for sample in results.evaluation.samples[:_TIMED_PHOTOS]]
     crop = results.settings.crop
     photos = [pictures.read(name) for name in names]

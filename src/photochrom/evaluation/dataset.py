@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -70,6 +70,21 @@ class ZipPictures(PictureSet):
         except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(f"cannot read {name} in {self.path}: {error}") from error
         return imageio.eight_bit_rgb(imageio.read(data, name=f"{self.path}/{name}"))
+
+
+class DecodedPictures(PictureSet):
+    """Pictures that somebody else keeps, by name."""
+
+    def __init__(
+        self, path: Path, names: Sequence[str], read: Callable[[str], NDArray[np.uint8]]
+    ) -> None:
+        """path: where they come from. read: gives one as (H, W, 3) uint8, sRGB-encoded."""
+        super().__init__(path, names)
+        self._read = read
+
+    def read(self, name: str) -> NDArray[np.uint8]:
+        """See :meth:`PictureSet.read`."""
+        return self._read(name)
 
 
 def open_pictures(path: Path) -> PictureSet:

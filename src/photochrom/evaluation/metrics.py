@@ -244,7 +244,8 @@ def accurate(
     prediction_lab, truth_lab: (H, W, 3) float32. Returns (H, W) float32.
     """
     error = np.linalg.norm(prediction_lab[..., 1:] - truth_lab[..., 1:], axis=-1)
-    return (error <= ACCURATE_ERROR).astype(np.float32)
+    hit: NDArray[np.float32] = (error <= ACCURATE_ERROR).astype(np.float32)
+    return hit
 
 
 def accuracy_of_colored(

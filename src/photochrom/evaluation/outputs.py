@@ -32,7 +32,7 @@ def results_json(results: Results) -> dict[str, object]:
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "settings": dataclasses.asdict(results.settings),
         "data": {
-            "path": str(results.data),
+            "path": str(results.pictures.path),
             "measured": len(evaluation.samples),
             "failures": dict(evaluation.failures),
         },
@@ -69,7 +69,7 @@ def gallery_page(results: Results, figures: Mapping[str, Mapping[str, str]] | No
     settings = results.settings
     names = ", ".join(method.name for method in results.methods)
     facts = [
-        f"{len(results.evaluation.samples)} pictures of {results.data.resolve().name}, "
+        f"{len(results.evaluation.samples)} pictures of {results.pictures.path.resolve().name}, "
         f"working size {settings.size}, vividness {settings.vividness:g}, "
         f"photochrom {__version__}"
     ]

@@ -100,10 +100,11 @@ class Evaluation:
 class Results:
     """One evaluation with all that its outputs say about it.
 
-    report: None without truth. skin: its rows by method and tone; empty unless it was asked for.
+    pictures: what was measured on. report: None without truth. skin: its rows by method and tone;
+    empty unless it was asked for.
     """
 
-    data: Path
+    pictures: PictureSet
     settings: EvaluationOptions
     methods: Sequence[Method]
     evaluation: Evaluation
@@ -113,7 +114,7 @@ class Results:
 
 def evaluate(
     methods: Sequence[Method],
-    data: Path,
+    data: Path | PictureSet,
     meter: PairMeter | None,
     settings: EvaluationOptions,
     *,
@@ -122,13 +123,13 @@ def evaluate(
 ) -> Results:
     """Measure methods on a data set and sum up: what `photochrom evaluate` does.
 
-    data: a folder or zip file of colour pictures. meter: None where the pictures have no true
-    colour. thumbnails: whether outputs will show the pictures. progress: called with the numbers of
-    pictures that are done and that there are, first with none done.
+    data: colour pictures: a folder, a zip file, or a set that is open already. meter: None where
+    the pictures have no true colour. thumbnails: whether outputs will show the pictures. progress:
+    called with the numbers of pictures that are done and that there are, first with none done.
 
     Raises InputError where no picture can be measured, ModelError where a method fails.
     """
-    pictures = open_pictures(data)
+    pictures = data if isinstance(data, PictureSet) else open_pictures(data)
     names = pictures.sample(settings.limit, settings.seed)
     done = count(1)
     progress(0, len(names))
@@ -144,15 +145,16 @@ def evaluate(
     if not evaluation.samples:
         name, reason = next(iter(evaluation.failures.items()))
         raise InputError(
-            f"none of the {len(names)} pictures of {data} could be measured; {name}: {reason}"
+            f"none of the {len(names)} pictures of {pictures.path} could be measured; "
+            f"{name}: {reason}"
         )
     if meter is None:
-        return Results(data, settings, methods, evaluation, None)
+        return Results(pictures, settings, methods, evaluation, None)
     seed, resamples = settings.seed, settings.resamples
     report = summarize(evaluation.scores(), meter.bins, seed=seed, resamples=resamples)
     faces = [sample.skin for sample in evaluation.samples if sample.skin]
     skin = summarize_skin(faces, seed=seed, resamples=resamples)
-    return Results(data, settings, methods, evaluation, report, skin)
+    return Results(pictures, settings, methods, evaluation, report, skin)
 
 
 def evaluate_pictures(

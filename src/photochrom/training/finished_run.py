@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from photochrom.engine import Network, load
 from photochrom.errors import InputError
 from photochrom.training import checkpoint
+from photochrom.training.data.held_out import held_out_photos
+from photochrom.training.data.photo_cache import PhotoSet
+from photochrom.training.data.sources import Report
 from photochrom.training.export import export
+from photochrom.training.recipe.toml import from_table
 from photochrom.training.reports.curves import Curves
 from photochrom.training.reports.html import write_report
 from photochrom.training.reports.plots import read_run, write_plots
@@ -60,6 +65,20 @@ def draw_run(run: Path, out: Path) -> list[Path]:
     """
     _, recipe, _ = checkpoint.load(find_checkpoint(run))
     return [*write_plots(run, out), write_report(run, out, recipe)]
+
+
+def photos_of_none(runs: Sequence[Path], report: Report) -> PhotoSet:
+    """The photos that the first of these runs held out, and none of the others learnt from.
+
+    runs: folders or checkpoints. report: as for `photo_cache.load_photos`. Raises InputError.
+    """
+    sources = []
+    for run in runs:
+        path = find_checkpoint(run)
+        _, table, _ = checkpoint.load(path)
+        sources.append((path.parent, from_table(table).data))
+    (folder, recipe), *others = sources
+    return held_out_photos(folder, recipe, others, report)
 
 
 def training_speed(losses: Curves) -> float | None:

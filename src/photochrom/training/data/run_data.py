@@ -13,6 +13,7 @@ from torch import Tensor
 from photochrom.nets.contract import ColorNet
 from photochrom.processors import thread_count
 from photochrom.training.checkpoint import Position
+from photochrom.training.data.held_out import write_held_out
 from photochrom.training.data.loader import Batch, BatchMaker, SavedBatch, stream
 from photochrom.training.data.photo_cache import PhotoSet, load_photos, split
 from photochrom.training.data.saved_samples import SavedPictures
@@ -46,6 +47,8 @@ class RunData:
         self.photos: PhotoSet
         self.validation_photos: PhotoSet
         self.photos, self.validation_photos = split(photos, recipe.data)
+        if ranks.is_first:
+            write_held_out(run, self.validation_photos)
         self._maker = BatchMaker(self.photos, recipe.hints, recipe.augment, recipe.seed)
 
     def sample(self, crop: int) -> Iterator[Tensor]:

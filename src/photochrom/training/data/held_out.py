@@ -1,0 +1,67 @@
+"""Which photos a run held out: a list in its folder, and the way back from it to the photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from photochrom.atomic import write_atomically
+from photochrom.errors import InputError
+from photochrom.training.data.photo_cache import PhotoSet, load_photos
+from photochrom.training.data.sources import Report
+from photochrom.training.recipe.recipe import DataRecipe
+
+HELD_OUT_NAME = "held-out.txt"
+"""The list in a run's folder: a name a line, as another run's ``data.validation_list`` takes it."""
+
+
+def write_held_out(run: Path, photos: PhotoSet) -> None:
+    """Write the list of a run's folder. Raises OutputError where it cannot be written."""
+    text = "".join(f"{name}\n" for name in photos.names)
+    data = text.encode("utf-8", "surrogateescape")
+    write_atomically(run / HELD_OUT_NAME, data, overwrite=True)
+
+
+def held_out_names(run: Path) -> tuple[str, ...]:
+    """The names of a run's list. Raises InputError where the folder has none."""
+    path = run / HELD_OUT_NAME
+    try:
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise InputError(
+            f"{run} has no {HELD_OUT_NAME}, the list of the photos that it did not learn from; "
+            "name pictures with --data"
+        ) from error
+    return tuple(line for line in text.split("\n") if line)
+
+
+def held_out_photos(
+    run: Path,
+    recipe: DataRecipe,
+    others: Sequence[tuple[Path, DataRecipe]] = (),
+    report: Report = lambda message: None,
+) -> PhotoSet:
+    """The photos that a run held out, as it had them (at most ``data.short_side`` px); without
+    those that one of the other runs learnt from.
+
+    recipe, others: the data of the run, and of other runs in their folders. Caches that are gone
+    are made anew, as `photo_cache.load_photos` says with its errors. Raises InputError where a list
+    is missing, or no photo is left.
+    """
+    photos = load_photos(recipe, run, report)
+    names = set(held_out_names(run))
+    for other_run, other_recipe in others:
+        other_photos = load_photos(other_recipe, other_run, report)
+        learnt = set(other_photos.names) - set(held_out_names(other_run))
+        if common := names & learnt:
+            report(f"{len(common)} of the photos are left out: {other_run} learnt from them")
+            names -= learnt
+    indices = [index for index, name in enumerate(photos.names) if name in names]
+    if not indices:
+        raise InputError(
+            f"none of the photos that {run} held out can be used: they are gone from its sources, "
+            "or other runs learnt from them; name pictures with --data"
+        )
+    return photos.select(np.array(indices, dtype=np.int64))
