@@ -182,6 +182,27 @@ def test_hints_and_options_do_what_they_do_in_the_pipeline(
     )
 
 
+def test_coloured_places_of_a_grey_picture_keep_their_colours(
+    tiny: Path, color: Colorizer, grey_scene: Array
+) -> None:
+    stamped = np.repeat(grey_scene[..., None], 3, axis=2)
+    stamped[20:44, 30:60] = (200, 30, 40)
+    place = (slice(24, 40), slice(34, 56))
+    anew = pipeline.colorize(stamped, model=tiny, device="cpu")
+    assert np.abs(anew[place].astype(int) - stamped[place]).max() > 20
+    np.testing.assert_array_equal(color(stamped)[place], stamped[place])
+    np.testing.assert_array_equal(color([Picture(stamped)])[0].pixels[place], stamped[place])
+    np.testing.assert_array_equal(color(stamped, keep_colors=False), anew)
+    session = Colorizer(tiny, device="cpu", keep_colors=False)
+    again = pickle.loads(pickle.dumps(session))  # noqa: S301
+    np.testing.assert_array_equal(again(stamped), anew)
+    np.testing.assert_array_equal(again(stamped, keep_colors=True)[place], stamped[place])
+    np.testing.assert_array_equal(
+        colorize(stamped, model=tiny, device="cpu", keep_colors=False), anew
+    )
+    assert np.abs(color.predict(stamped).ab - session.predict(stamped).ab).max() > 5
+
+
 @pytest.mark.parametrize("several", [["a.jpg", "b.jpg"], torch.zeros(2, 1, 8, 8)])
 def test_hints_are_of_one_picture(color: Any, several: Any) -> None:
     with pytest.raises(InputError, match="hints are of one picture, and 2 are given"):
@@ -218,7 +239,10 @@ def test_predict_gives_what_the_network_saw_and_proposes(
 def test_a_session_says_what_it_is(tiny: Path, color: Colorizer) -> None:
     assert color.card == CARD
     assert color.device.startswith("CPU, ONNX Runtime")
-    assert repr(color) == f"Colorizer({str(tiny)!r}, device='cpu', size='auto', vividness=1.0)"
+    assert (
+        repr(color) == f"Colorizer({str(tiny)!r}, device='cpu', size='auto', vividness=1.0, "
+        "keep_colors=True)"
+    )
     with pytest.raises(ModelError, match="no model called 'photochrom-bse'; did you mean"):
         Colorizer("photochrom-bse")
 

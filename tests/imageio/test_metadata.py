@@ -338,27 +338,39 @@ def test_captions_are_kept_or_noted(tmp_path: Path, scene: NDArray[np.uint8], su
 
 
 @pytest.mark.parametrize(
-    ("comment", "has_note"),
+    ("comment", "kept"),
     [
         (b"Grandmother, 1923", True),
+        ("Großmutter".encode(), True),
+        ("Großmutter".encode("latin-1"), True),
         (b"Created with GIMP", False),
         (b"CREATOR: gd-jpeg v1.0 (using IJG JPEG v62), quality = 90\n", False),
         (b" \x00", False),
     ],
 )
 @pytest.mark.parametrize("name", ["JPEG", "GIF"])
-def test_a_comment_that_cannot_be_kept_is_noted(
-    tmp_path: Path, scene: NDArray[np.uint8], name: str, comment: bytes, has_note: bool
+def test_a_comment_that_a_person_wrote_is_kept_or_its_loss_told(
+    tmp_path: Path, scene: NDArray[np.uint8], name: str, comment: bytes, kept: bool
 ) -> None:
     image = Image.fromarray(scene)
     image = image.quantize(16) if name == "GIF" else image
-    (tmp_path / "a").write_bytes(pillow_bytes(image, name, comment=comment))
-    assert read(tmp_path / "a").notes == (("its comment is not kept",) if has_note else ())
+    picture = read(pillow_bytes(image, name, comment=comment))
+    assert picture.notes == ()
+    for suffix in (".jpg", ".png", ".tif"):
+        target = tmp_path / f"a{suffix}"
+        write(target, picture)
+        lost = ("TIFF has no place for its comment",) if kept and suffix == ".tif" else ()
+        assert writing_notes(target, picture) == lost
+    with Image.open(tmp_path / "a.jpg") as result:
+        assert result.info.get("comment") == (comment if kept else None)
+    with Image.open(tmp_path / "a.png") as result:
+        text = "Großmutter" if comment.startswith(b"Gro") else comment.decode("latin-1")
+        assert result.info.get("Comment") == (text if kept else None)
 
 
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
 @pytest.mark.parametrize(
-    ("name", "text", "has_note"),
+    ("name", "text", "kept"),
     [
         (b"tEXt", b"Description\x00Grandmother", True),
         (b"zTXt", b"Description\x00\x00" + zlib.compress(b"Grandmother"), True),
@@ -370,17 +382,22 @@ def test_a_comment_that_cannot_be_kept_is_noted(
         (b"iTXt", b"Comment\x00\x00\x00\x00\x00Created with GIMP", False),
     ],
 )
-def test_text_chunks_that_cannot_be_kept_are_noted(
+def test_text_chunks_that_a_person_wrote_are_kept_or_their_loss_told(
     tmp_path: Path,
     scene: NDArray[np.uint8],
     depth: type[Any],
     name: bytes,
     text: bytes,
-    has_note: bool,
+    kept: bool,
 ) -> None:
-    (tmp_path / "a.png").write_bytes(png_bytes(scene.astype(depth), 2, (name, text)))
-    note = "its text chunks are not kept; EXIF and XMP are"
-    assert read(tmp_path / "a.png").notes == ((note,) if has_note else ())
+    picture = read(png_bytes(scene.astype(depth), 2, (name, text)))
+    assert picture.notes == ()
+    write(tmp_path / "a.png", picture)
+    assert writing_notes(tmp_path / "a.png", picture) == ()
+    chunks = containers.png_chunks((tmp_path / "a.png").read_bytes())
+    assert ((name, text) in [(c.name, c.data) for c in chunks]) == kept
+    lost = "JPEG has no place for its text chunks; EXIF and XMP are kept"
+    assert (lost in writing_notes(tmp_path / "a.jpg", picture)) == kept
 
 
 def test_our_own_files_have_nothing_to_tell(tmp_path: Path, scene: NDArray[np.uint8]) -> None:

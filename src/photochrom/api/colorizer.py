@@ -6,7 +6,6 @@ import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -16,6 +15,8 @@ from numpy.typing import NDArray
 
 from photochrom import pipeline
 from photochrom.api.kinds import unpack
+from photochrom.color.own_colors import keeps_places
+from photochrom.color.tone import ToneJudgement, judge
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
 from photochrom.errors import InputError, PhotochromError
 from photochrom.imageio import Picture, Source, read
@@ -55,6 +56,7 @@ class Colorizer:
         threads: int | None = None,
         size: Size = "auto",
         vividness: float = DEFAULT_VIVIDNESS,
+        keep_colors: bool = True,
     ) -> None:
         """Load a model.
 
@@ -66,12 +68,14 @@ class Colorizer:
             size: Working size of the network, px of the short side, or "auto": the one that the
                 model likes best.
             vividness: Factor on the colours: 0 is grey, 1 as the model means it.
+            keep_colors: Coloured places of otherwise grey pictures keep their colours.
 
         Raises:
             ModelError: The model is unknown or damaged, or the device is not available.
         """
         place = model if isinstance(model, str) else Path(model)
         self._settings = NetworkSettings(place, device, threads, size, vividness)
+        self._keep_colors = keep_colors
         self._lock = Lock()
         # By process: a fork has its parent's network, but not the threads that run it. It keeps it
         # all the same, since a network that is given up waits for its threads.
@@ -92,32 +96,32 @@ class Colorizer:
     @overload
     def __call__(
         self, source: Source | Picture, *, hints: Sequence[Hint] = ...,
-        size: Size | None = ..., vividness: float | None = ...,
+        size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
     ) -> Picture: ...
     @overload
     def __call__(
         self, source: Image.Image, *, hints: Sequence[Hint] = ...,
-        size: Size | None = ..., vividness: float | None = ...,
+        size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
     ) -> Image.Image: ...
     @overload
     def __call__(
         self, source: NDArray[_Code], *, hints: Sequence[Hint] = ...,
-        size: Size | None = ..., vividness: float | None = ...,
+        size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
     ) -> NDArray[_Code]: ...
     @overload
     def __call__(
         self, source: list[_Source], *,
-        size: Size | None = ..., vividness: float | None = ...,
+        size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
     ) -> list[Picture]: ...
     @overload
     def __call__(
         self, source: list[_Own], *,
-        size: Size | None = ..., vividness: float | None = ...,
+        size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
     ) -> list[_Own]: ...
     @overload
     def __call__(
         self, source: _Tensor, *, hints: Sequence[Hint] = ...,
-        size: Size | None = ..., vividness: float | None = ...,
+        size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
     ) -> _Tensor: ...
     # fmt: on
     def __call__(
@@ -127,6 +131,7 @@ class Colorizer:
         hints: Sequence[Hint] = (),
         size: Size | None = None,
         vividness: float | None = None,
+        keep_colors: bool | None = None,
     ) -> Any:
         """Colour a picture, or a list of them.
 
@@ -135,6 +140,7 @@ class Colorizer:
             hints: Colours that are known of some places; for one picture.
             size: In place of the session's.
             vividness: In place of the session's.
+            keep_colors: In place of the session's.
 
         Returns:
             As `colorize`.
@@ -144,15 +150,22 @@ class Colorizer:
         """
         if isinstance(source, list):
             _refuse_hints(hints, len(source))
-            return [self(item, size=size, vividness=vividness) for item in source]
+            return [
+                self(item, size=size, vividness=vividness, keep_colors=keep_colors)
+                for item in source
+            ]
         network, chosen = self._network(), self._call_settings(size, vividness)
-        color = partial(
-            pipeline.colorize,
-            model=network,
-            size=chosen.size,
-            vividness=chosen.vividness,
-            hints=hints,
-        )
+
+        def color(pixels: NDArray[Any]) -> NDArray[Any]:
+            return pipeline.colorize(
+                pixels,
+                model=network,
+                size=chosen.size,
+                vividness=chosen.vividness,
+                hints=hints,
+                keep=self._kept_places(pixels, keep_colors),
+            )
+
         own = unpack(source)
         if own is not None:
             _refuse_hints(hints, len(own.pictures))
@@ -169,6 +182,7 @@ class Colorizer:
         hints: Sequence[Hint] = (),
         size: Size | None = None,
         vividness: float | None = None,
+        keep_colors: bool | None = None,
     ) -> ColorPrediction:
         """What the network makes of one picture, as arrays and at its own size.
 
@@ -177,6 +191,7 @@ class Colorizer:
             hints: Colours that are known of some places.
             size: In place of the session's.
             vividness: In place of the session's.
+            keep_colors: In place of the session's.
 
         Returns:
             A named tuple. `L`: (h, w) float32 in [0, 100], the lightness that the network saw.
@@ -198,13 +213,14 @@ class Colorizer:
                 size=chosen.size,
                 vividness=chosen.vividness,
                 hints=hints,
+                keep=self._kept_places(pictures[0], keep_colors),
             )
 
-    def __getstate__(self) -> NetworkSettings:
-        return self._settings
+    def __getstate__(self) -> tuple[NetworkSettings, bool]:
+        return self._settings, self._keep_colors
 
-    def __setstate__(self, settings: NetworkSettings) -> None:
-        self._settings = settings
+    def __setstate__(self, state: tuple[NetworkSettings, bool]) -> None:
+        self._settings, self._keep_colors = state
         self._lock = Lock()
         self._networks = {}
 
@@ -212,7 +228,7 @@ class Colorizer:
         chosen = self._settings
         return (
             f"Colorizer({str(chosen.model)!r}, device={chosen.device!r}, size={chosen.size!r}, "
-            f"vividness={chosen.vividness!r})"
+            f"vividness={chosen.vividness!r}, keep_colors={self._keep_colors!r})"
         )
 
     def _call_settings(self, size: Size | None, vividness: float | None) -> NetworkSettings:
@@ -222,6 +238,14 @@ class Colorizer:
             size=session.size if size is None else size,
             vividness=session.vividness if vividness is None else vividness,
         )
+
+    def _kept_places(self, pixels: NDArray[Any], keep_colors: bool | None) -> ToneJudgement | None:
+        """What `pipeline.colorize` keeps of a picture; nothing where it is in colour all over."""
+        pipeline.check_numbers(pixels, DEFAULT_VIVIDNESS, ())
+        if not (self._keep_colors if keep_colors is None else keep_colors):
+            return None
+        judgement = judge(pixels)
+        return judgement if keeps_places(judgement) else None
 
     def _network(self) -> Network:
         """The network of this process, loaded when it is first needed."""
@@ -239,31 +263,35 @@ class Colorizer:
 def colorize(
     source: Source | Picture, *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[Hint] = ...,
+    keep_colors: bool = ...,
 ) -> Picture: ...
 @overload
 def colorize(
     source: Image.Image, *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[Hint] = ...,
+    keep_colors: bool = ...,
 ) -> Image.Image: ...
 @overload
 def colorize(
     source: NDArray[_Code], *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[Hint] = ...,
+    keep_colors: bool = ...,
 ) -> NDArray[_Code]: ...
 @overload
 def colorize(
     source: list[_Source], *, model: str | os.PathLike[str] = ..., device: str = ...,
-    size: Size = ..., vividness: float = ...,
+    size: Size = ..., vividness: float = ..., keep_colors: bool = ...,
 ) -> list[Picture]: ...
 @overload
 def colorize(
     source: list[_Own], *, model: str | os.PathLike[str] = ..., device: str = ...,
-    size: Size = ..., vividness: float = ...,
+    size: Size = ..., vividness: float = ..., keep_colors: bool = ...,
 ) -> list[_Own]: ...
 @overload
 def colorize(
     source: _Tensor, *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[Hint] = ...,
+    keep_colors: bool = ...,
 ) -> _Tensor: ...
 # fmt: on
 def colorize(
@@ -274,12 +302,13 @@ def colorize(
     size: Size = "auto",
     vividness: float = DEFAULT_VIVIDNESS,
     hints: Sequence[Hint] = (),
+    keep_colors: bool = True,
 ) -> Any:
     """Colour a black-and-white picture, or a list of them.
 
-    The lightness of every pixel stays the picture's own; colours that are there (a sepia tone, say)
-    are ignored. The model stays loaded for the next call; for several models at once, or options
-    that stay, make a `Colorizer`.
+    The lightness of every pixel stays the picture's own. A sepia tone is ignored, and so are the
+    colours of a picture that has them all over. The model stays loaded for the next call; for
+    several models at once, or options that stay, make a `Colorizer`.
 
     Args:
         source: A path, the bytes of a file, or a file that is open for reading; what `read`
@@ -294,6 +323,8 @@ def colorize(
         vividness: Factor on the colours: 0 is grey, 1 as the model means it. Hints keep theirs.
         hints: Colours that are known of some places; where they overlap, the later one counts. For
             one picture.
+        keep_colors: Coloured places of otherwise grey pictures (a stamp, a red coat in snow, tinted
+            cheeks) keep their colours; False colours them anew.
 
     Returns:
         For a file a `Picture`: pixels in full depth and all metadata, with `.save()` and
@@ -313,7 +344,7 @@ def colorize(
         >>> rgb = colorize(grey)  # a NumPy array gives a NumPy array
     """
     session = _session(model if isinstance(model, str) else Path(model), device)
-    return session(source, hints=hints, size=size, vividness=vividness)
+    return session(source, hints=hints, size=size, vividness=vividness, keep_colors=keep_colors)
 
 
 _sessions: dict[int, tuple[object, Colorizer]] = {}

@@ -31,6 +31,7 @@ ICC_DAMAGED = "its ICC profile is damaged and was left out; the pixels were take
 """The note for a picture whose profile cannot be used."""
 _START_OF_SCAN = 0xDA
 _RESTART_INTERVAL = 0xDD
+_COMMENT = 0xFE
 _END_OF_IMAGE = b"\xff\xd9"
 _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 _BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD8)})
@@ -158,7 +159,7 @@ def _take_metadata(header: JpegHeader, marker: int, payload: bytes, start: int) 
     elif marker == 0xE2 and payload.startswith(_MULTI_PICTURE_HEAD):
         at = len(_MULTI_PICTURE_HEAD)
         header.multi_picture = (payload[at:], start + 4 + at)
-    elif marker == 0xFE:
+    elif marker == _COMMENT:
         header.comments.append(payload)
 
 
@@ -206,6 +207,7 @@ def jpeg_with_metadata(
     icc: bytes | None,
     iptc: bytes | None,
     dpi: tuple[float, float] | None,
+    comments: Iterable[bytes] = (),
 ) -> bytes:
     """Insert metadata into a JPEG stream that starts with a JFIF segment and has none yet.
 
@@ -235,6 +237,11 @@ def jpeg_with_metadata(
         ]
     if iptc is not None:
         segments.append((0xED, _PHOTOSHOP_HEAD + iptc_resource(iptc)))
+    segments += [
+        (_COMMENT, comment[start : start + _SEGMENT_BYTES])
+        for comment in comments
+        for start in range(0, len(comment), _SEGMENT_BYTES)
+    ]
     out = [data[:2]]
     for marker, payload in segments:
         if len(payload) > _SEGMENT_BYTES:

@@ -29,7 +29,6 @@ from photochrom.imageio.options import ReadOptions, check_page, check_size
 
 EXIF_DAMAGED = "its EXIF data are damaged and were left out"
 """The note for a picture that is sound itself."""
-COMMENT_LOST = "its comment is not kept"
 _TOOL_MARKS = (
     b"Created with ",
     b"CREATOR: ",
@@ -46,8 +45,8 @@ class StoredPicture:
     """samples: (H, W) grey or (H, W, 3) RGB in the file's own colour space, uint8 or uint16.
 
     alpha: (H, W) of the same dtype. profile: of a file that names curve and primaries instead of an
-    ICC profile. iptc: datasets of IPTC text. orientation: None where EXIF or XMP decides, otherwise
-    the value to apply.
+    ICC profile. iptc: datasets of IPTC text. comments, texts: as in `Metadata`. orientation: None
+    where EXIF or XMP decides, otherwise the value to apply.
     """
 
     samples: NDArray[Any]
@@ -58,6 +57,8 @@ class StoredPicture:
     dpi: tuple[float, float] | None = None
     profile: Profile | None = None
     iptc: bytes | None = None
+    comments: tuple[bytes, ...] = ()
+    texts: tuple[tuple[bytes, bytes], ...] = ()
     orientation: int | None = None
     notes: tuple[str, ...] = ()
 
@@ -141,14 +142,15 @@ def stored_still(image: ImageFile.ImageFile) -> StoredPicture:
     """Samples of what Pillow has opened, and what it says of them."""
     info = image.info
     samples, alpha, profile, notes = from_pillow(image, info.get("icc_profile"))
-    if is_someones_text(info.get("comment", b"")):
-        notes += (COMMENT_LOST,)
+    comments = tuple(filter(is_someones_text, (info.get("comment", b""),)))
     block, packet, dpi = info.get("exif"), info.get("xmp"), info.get("dpi")
     if isinstance(packet, str):
         packet = packet.encode()
     if dpi is not None:
         dpi = (float(dpi[0]), float(dpi[1])) if dpi[0] > 0 and dpi[1] > 0 else None
-    return StoredPicture(samples, alpha, block, packet, profile, dpi, notes=notes)
+    return StoredPicture(
+        samples, alpha, block, packet, profile, dpi, comments=comments, notes=notes
+    )
 
 
 def decode_webp(data: bytes, options: ReadOptions) -> StoredPicture:

@@ -39,6 +39,8 @@ class Encodable:
     icc: bytes | None
     dpi: tuple[float, float] | None
     iptc: bytes | None = None
+    comments: tuple[bytes, ...] = ()
+    texts: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
     def channels(self) -> NDArray[Any]:
@@ -76,6 +78,7 @@ def encode_jpeg(picture: Encodable, quality: int) -> bytes:
         icc=picture.profile,
         iptc=picture.iptc,
         dpi=picture.dpi,
+        comments=picture.comments,
     )
 
 
@@ -107,7 +110,23 @@ def encode_png(picture: Encodable, quality: int) -> bytes:
         chunks.append((b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + picture.xmp))
     if picture.iptc is not None:
         chunks.append((b"zTXt", _raw_profile(b"iptc", containers.iptc_resource(picture.iptc))))
+    chunks += picture.texts
+    chunks += map(_comment_chunk, picture.comments)
     return containers.png_with_chunks(encoded.tobytes(), chunks)
+
+
+def _comment_chunk(comment: bytes) -> tuple[bytes, bytes]:
+    """A comment as a text chunk: UTF-8 where it is that, which Latin-1 hardly ever is."""
+    text = comment.rstrip(b"\x00").replace(b"\x00", b" ")
+    try:
+        text.decode("ascii")
+    except UnicodeDecodeError:
+        try:
+            text.decode("utf-8")
+        except UnicodeDecodeError:
+            return b"tEXt", b"Comment\x00" + text
+        return b"iTXt", b"Comment\x00\x00\x00\x00\x00" + text
+    return b"tEXt", b"Comment\x00" + text
 
 
 def _raw_profile(name: bytes, block: bytes) -> bytes:

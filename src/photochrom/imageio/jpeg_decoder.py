@@ -20,7 +20,6 @@ from PIL import JpegImagePlugin
 from photochrom.errors import InputError
 from photochrom.imageio import containers, exif, mending, xmp
 from photochrom.imageio.decoders import (
-    COMMENT_LOST,
     StoredPicture,
     from_pillow,
     is_someones_text,
@@ -58,8 +57,6 @@ def decode_jpeg(data: bytes, options: ReadOptions) -> StoredPicture:
     if packet is not None and header.xmp_parts:
         packet = xmp.merge(packet, b"".join(p for _, p in sorted(header.xmp_parts.items())))
     profile, alpha = header.icc, None
-    if any(map(is_someones_text, header.comments)):
-        notes += (COMMENT_LOST,)
     if header.components == 4:
         image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
         samples, alpha, profile, remarks = from_pillow(image, profile)
@@ -76,6 +73,7 @@ def decode_jpeg(data: bytes, options: ReadOptions) -> StoredPicture:
         profile,
         header.dpi,
         iptc=containers.iptc_datasets(header.photoshop),
+        comments=tuple(filter(is_someones_text, header.comments)),
         notes=(*notes, *header.notes, *remarks),
     )
 

@@ -66,7 +66,11 @@ def decode_jpegxl(data: bytes, options: ReadOptions) -> StoredPicture:
         )
     color_description.check_not_hdr(header.description)
     if header.has_profile or header.is_custom:
-        raise InputError("its colours are those of a profile of its own; save it as sRGB or PNG")
+        what = "an ICC profile" if header.has_profile else "primaries of its own"
+        raise InputError(
+            f"its colours are those of {what}, which imagecodecs does not hand out from JPEG XL; "
+            "convert it with djxl FILE.jxl FILE.png, which keeps them"
+        )
     samples = imagecodecs.jpegxl_decode(data)
     stored = StoredPicture(*_planes(samples), orientation=1)
     stored.profile = color_description.named_profile(header.description, header.gamma)

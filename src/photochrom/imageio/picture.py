@@ -35,6 +35,11 @@ class Metadata:
     """Permission bits of the input file."""
     iptc: bytes | None = None
     """IPTC text (IIM datasets): captions, keywords. WebP and AVIF have no place for it."""
+    comments: tuple[bytes, ...] = ()
+    """Comments of a JPEG or GIF that a person wrote, in any encoding. JPEG and PNG hold them."""
+    texts: tuple[tuple[bytes, bytes], ...] = ()
+    """Text chunks of a PNG that a person wrote: tEXt, zTXt or iTXt, and what is in it. PNG alone
+    holds them."""
 
 
 @dataclass(frozen=True, eq=False)

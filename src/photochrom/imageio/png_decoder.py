@@ -75,8 +75,7 @@ def _decode(data: bytes, options: ReadOptions) -> StoredPicture:
         alpha = _alpha_of_key(samples, chunks[b"tRNS"], depth)
     stored = StoredPicture(samples, alpha, chunks.get(b"eXIf"), chunks.get(b"xmp"))
     _take_raw_profiles(stored, metadata)
-    if any(map(_is_someones_chunk, metadata)):
-        stored.notes += ("its text chunks are not kept; EXIF and XMP are",)
+    stored.texts = tuple((c.name, c.data) for c in metadata if _is_someones_chunk(c))
     _take_color(stored, chunks, options)
     if b"pHYs" in chunks:
         x, y, unit = struct.unpack_from(">IIB", chunks[b"pHYs"])

@@ -323,7 +323,9 @@ def _upright_picture(stored: StoredPicture, name: str, mode: int | None) -> Pict
         dpi = (dpi[1], dpi[0]) if dpi is not None and turn > 4 else dpi
     if alpha is not None:
         alpha = convert.to_depth(alpha, pixels.dtype.type)
-    metadata = Metadata(block, packet, profile, dpi, bits, mode, stored.iptc)
+    metadata = Metadata(
+        block, packet, profile, dpi, bits, mode, stored.iptc, stored.comments, stored.texts
+    )
     return Picture(np.ascontiguousarray(pixels), alpha, metadata, name, notes)
 
 

@@ -149,6 +149,10 @@ def writing_notes(target: Target, picture: Picture, *, format_name: str = "") ->
         lost.append(f"it has more than 8 bits per channel, its result has 8; {able} keep them")
     if picture.metadata.iptc is not None and not chosen.iptc:
         lost.append(f"{chosen.name} has no place for its IPTC text; EXIF and XMP are kept")
+    if picture.metadata.comments and not chosen.comments:
+        lost.append(f"{chosen.name} has no place for its comment")
+    if picture.metadata.texts and not chosen.texts:
+        lost.append(f"{chosen.name} has no place for its text chunks; EXIF and XMP are kept")
     return tuple(lost)
 
 
@@ -179,7 +183,17 @@ def _encodable(picture: Picture, target: Format, generator: str | None) -> Encod
         packet = xmp.mark_generated(packet, generator)
         block = None if block is None else _mark_exif(block, target, generator)
     embedded = metadata.icc if profile is not None else None
-    return Encodable(color, alpha, block, packet, embedded, metadata.dpi, metadata.iptc)
+    return Encodable(
+        color,
+        alpha,
+        block,
+        packet,
+        embedded,
+        metadata.dpi,
+        metadata.iptc,
+        metadata.comments,
+        metadata.texts,
+    )
 
 
 def _mark_exif(block: bytes, target: Format, generator: str) -> bytes:
