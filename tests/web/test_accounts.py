@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import re
 import socketserver
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from click.testing import CliRunner
 from fixtures.web import EMAIL, PASSWORD, MakeApp, send, sign_up, user_of
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from photochrom.web.accounts import service
+from photochrom.cli.users import users
+from photochrom.web.accounts import admin, service
 from photochrom.web.accounts.passwords import hash_password, is_password
-from photochrom.web.accounts.tokens import MAX_TOKENS, create_token, find_token_user
-from photochrom.web.database import Picture, Token, User, db
-from photochrom.web.errors import MailError
+from photochrom.web.accounts.tokens import MAX_TOKENS, create_token, find_token
+from photochrom.web.database import Picture, Token, User, db, now
+from photochrom.web.errors import InvalidInput, MailError, NotFound
 from photochrom.web.mail import deliver, send_mail
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
@@ -268,19 +273,14 @@ def test_logging_out_everywhere_else(app: Flask, member: FlaskClient) -> None:
 # The way back
 
 
-def reset_link(browser: FlaskClient, capsys: pytest.CaptureFixture[str]) -> str:
-    capsys.readouterr()
-    send(browser, "/reset", {"email": EMAIL})
-    found = re.search(r"http://localhost:80(/reset/\S+)", capsys.readouterr().err)
-    assert found is not None
-    return found[1]
+def reset_link(app: Flask) -> str:
+    with app.app_context():
+        return admin.reset_path(EMAIL)
 
 
-def test_a_link_sets_a_new_password_once(
-    app: Flask, member: FlaskClient, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_link_sets_a_new_password_once(app: Flask, member: FlaskClient) -> None:
     browser = app.test_client()
-    link = reset_link(browser, capsys)
+    link = reset_link(app)
     assert browser.get(link).status_code == 200
     fields = {"password": OTHER, "again": OTHER}
     assert send(browser, link, fields).location == "/log-in"
@@ -290,40 +290,31 @@ def test_a_link_sets_a_new_password_once(
     assert is_logged_in(log_in(app, OTHER))
 
 
-def test_a_new_password_by_link_must_be_a_good_one(
-    member: FlaskClient, capsys: pytest.CaptureFixture[str]
-) -> None:
-    link = reset_link(member, capsys)
+def test_a_new_password_by_link_must_be_a_good_one(app: Flask, member: FlaskClient) -> None:
+    link = reset_link(app)
     answer = send(member, link, {"password": "short", "again": "short"})
     assert answer.status_code == 400
     assert errors(answer.get_data(as_text=True)) == {"password": "Use at least 10 characters."}
 
 
-def test_a_link_ends_after_an_hour(
-    app: Flask,
-    member: FlaskClient,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    link = reset_link(member, capsys)
+@pytest.mark.usefixtures("member")
+def test_a_link_ends_after_an_hour(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = reset_link(app)
     later = time.time() + 3602
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: later)
     assert app.test_client().get(link).location == "/reset"
 
 
-def test_a_link_ends_with_the_password_it_was_for(
-    app: Flask, member: FlaskClient, capsys: pytest.CaptureFixture[str]
-) -> None:
-    link = reset_link(member, capsys)
+def test_a_link_ends_with_the_password_it_was_for(app: Flask, member: FlaskClient) -> None:
+    link = reset_link(app)
     change(member)
     assert app.test_client().get(link).location == "/reset"
 
 
 @pytest.mark.parametrize("end", ["x", ".", "/../..", "%00"])
-def test_a_forged_link_opens_nothing(
-    app: Flask, member: FlaskClient, capsys: pytest.CaptureFixture[str], end: str
-) -> None:
-    answer = app.test_client().get(reset_link(member, capsys) + end)
+@pytest.mark.usefixtures("member")
+def test_a_forged_link_opens_nothing(app: Flask, end: str) -> None:
+    answer = app.test_client().get(reset_link(app) + end)
     assert answer.status_code in (302, 400, 404)
     assert answer.location in (None, "/reset")
 
@@ -338,17 +329,30 @@ def test_of_two_who_use_a_link_at_once_one_wins(app: Flask) -> None:
         assert not service.use_reset(stale, PASSWORD)
 
 
-@pytest.mark.usefixtures("member")
 def test_asking_does_not_tell_who_has_an_account(
-    app: Flask, capsys: pytest.CaptureFixture[str]
+    make_app: MakeApp, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pages = []
-    for email in (EMAIL, "nobody@example.org"):
-        answer = send(app.test_client(), "/reset", {"email": email})
-        page = answer.get_data(as_text=True)
-        pages.append((answer.status_code, re.sub(r'content="[^"]{60,}"', "", page)))
-    assert pages[0] == pages[1]
-    assert capsys.readouterr().err.count("To: ") == 1
+    messages: list[str] = []
+    monkeypatch.setattr(
+        "photochrom.web.accounts.routes.send_mail",
+        lambda _settings, to, _subject, text: messages.append(f"{to}: {text}"),
+    )
+    mailing = {"mail_url": "smtp://127.0.0.1:9", "public_url": "https://localhost/"}
+    for settings, sends in ((mailing, 1), ({}, 0)):
+        app = make_app(**settings)
+        if sends:
+            sign_up(app)
+        pages = []
+        for email in (EMAIL, "nobody@example.org"):
+            answer = send(app.test_client(), "/reset", {"email": email})
+            page = answer.get_data(as_text=True)
+            pages.append((answer.status_code, re.sub(r'content="[^"]{60,}"', "", page)))
+        assert pages[0] == pages[1]
+        assert len(messages) == sends
+        assert f"{EMAIL}: " in "".join(messages) or not sends
+        assert "https://localhost/reset/" in "".join(messages) or not sends
+        messages.clear()
+    assert "/reset/" not in "".join(capsys.readouterr()), "no link is ever in the log"
 
 
 def test_the_page_says_how_the_link_will_come(make_app: MakeApp) -> None:
@@ -358,15 +362,6 @@ def test_the_page_says_how_the_link_will_come(make_app: MakeApp) -> None:
     )
     for app, says in ((plain, "This studio sends no mail."), (mailing, "have sent a link")):
         assert says in send(app.test_client(), "/reset", {"email": "nobody@example.org"}).text
-
-
-def test_a_link_leads_to_the_public_address(
-    make_app: MakeApp, capsys: pytest.CaptureFixture[str]
-) -> None:
-    app = make_app(public_url="https://photos.example.org/")
-    sign_up(app)
-    send(app.test_client(), "/reset", {"email": EMAIL})
-    assert "\nhttps://photos.example.org/reset/" in capsys.readouterr().err
 
 
 # Mail
@@ -410,7 +405,6 @@ def mail_settings(url: str, **more: Any) -> WebSettings:
 def test_a_message_reaches_the_mail_server(post_office: tuple[str, list[str]]) -> None:
     url, lines = post_office
     thread = send_mail(mail_settings(url), EMAIL, "Your new password", "Ein Gruß")
-    assert thread is not None
     thread.join(10)
     message = "".join(lines)
     assert f"To: {EMAIL}" in message
@@ -420,7 +414,9 @@ def test_a_message_reaches_the_mail_server(post_office: tuple[str, list[str]]) -
 
 def test_no_header_can_be_smuggled_into_a_message() -> None:
     with pytest.raises(ValueError, match="line"):
-        send_mail(WebSettings(), EMAIL + "\nBcc: eve@example.org", "Hello", "text")
+        send_mail(
+            mail_settings("smtp://127.0.0.1:9"), EMAIL + "\nBcc: eve@example.org", "Hello", "text"
+        )
 
 
 def test_a_mail_server_that_is_gone_is_logged_without_the_address(
@@ -428,7 +424,6 @@ def test_a_mail_server_that_is_gone_is_logged_without_the_address(
 ) -> None:
     with caplog.at_level(logging.ERROR):
         thread = send_mail(mail_settings("smtp://127.0.0.1:9"), EMAIL, "Hello", "text")
-        assert thread is not None
         thread.join(10)
     assert "the mail server 127.0.0.1 did not take a message" in caplog.text
     assert EMAIL not in caplog.text
@@ -516,17 +511,17 @@ def test_a_token_is_shown_once_and_kept_as_a_digest(app: Flask, member: FlaskCli
         assert len(token.digest) == 64
         assert secret[3:] not in token.digest
         assert token.last_used_at is None
-        user = find_token_user(secret)
-        assert user is not None
-        assert (user.email, token.last_used_at is not None) == (EMAIL, True)
-        assert find_token_user(secret + "x") is None
+        found = find_token(secret)
+        assert found is not None
+        assert (found.user.email, token.last_used_at is not None) == (EMAIL, True)
+        assert find_token(secret + "x") is None
 
 
 def test_a_revoked_token_is_worth_nothing(app: Flask, member: FlaskClient) -> None:
     secret = new_token(member)
     send(member, "/account/tokens/1/revoke", {})
     with app.app_context():
-        assert find_token_user(secret) is None
+        assert find_token(secret) is None
 
 
 def test_somebody_elses_token_cannot_be_revoked(app: Flask, member: FlaskClient) -> None:
@@ -534,7 +529,7 @@ def test_somebody_elses_token_cannot_be_revoked(app: Flask, member: FlaskClient)
     other = sign_up(app, "eve@example.org")
     assert send(other, "/account/tokens/1/revoke", {}).status_code == 404
     with app.app_context():
-        assert find_token_user(secret) is not None
+        assert find_token(secret) is not None
 
 
 def test_a_token_of_no_possible_number_is_not_there(member: FlaskClient) -> None:
@@ -551,6 +546,158 @@ def test_tokens_are_named_and_not_endless(app: Flask, member: FlaskClient) -> No
     answer = send(member, "/account/tokens", {"token_name": "more"})
     assert answer.status_code == 400
     assert "revoke one first" in errors(answer.get_data(as_text=True))["token_name"]
+
+
+def test_tokens_end_with_the_password_and_by_themselves_and_may_be_for_reading(
+    app: Flask, member: FlaskClient
+) -> None:
+    choice = {"token_name": "t", "scope": "read", "days": "30"}
+    page = send(member, "/account/tokens", choice).get_data(as_text=True)
+    assert "It can only look and download." in page
+    secret = re.findall(r'value="(pc_[A-Za-z0-9_-]{43})"', page)[0]
+    program = app.test_client()
+    header = {"Authorization": f"Bearer {secret}"}
+    assert program.get("/api/v1/pictures", headers=header).status_code == 200
+    for method, path in (("POST", "pictures"), ("PATCH", "pictures/x"), ("DELETE", "pictures/x")):
+        answer = program.open(f"/api/v1/{path}", method=method, headers=header)
+        assert (answer.status_code, "reading" in answer.text or "looking" in answer.text) == (
+            403,
+            True,
+        )
+    assert send(member, "/account/tokens", {**choice, "scope": "all"}).status_code == 400
+    with app.app_context():
+        db.session.execute(db.update(Token).values(expires_at=now()))
+        db.session.commit()
+    assert program.get("/api/v1/pictures", headers=header).status_code == 401
+    secret = new_token(member)
+    change(member)
+    with app.app_context():
+        assert find_token(secret) is None
+        assert db.session.scalars(select(Token)).all() == []
+
+
+def test_tokens_that_are_made_at_once_are_counted(app: Flask, member: FlaskClient) -> None:
+    def make(number: int) -> None:
+        with app.app_context(), contextlib.suppress(InvalidInput):
+            create_token(db.session.scalars(select(User)).one(), str(number))
+
+    for number in range(MAX_TOKENS - 3):
+        make(number)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(make, range(12)))
+    with app.app_context():
+        assert len(db.session.scalars(select(Token)).all()) == MAX_TOKENS
+    assert is_logged_in(member)
+
+
+# Sessions
+
+
+def test_logging_out_ends_the_session_for_whoever_has_the_cookie(
+    app: Flask, member: FlaskClient
+) -> None:
+    cookie = member.get_cookie("__Host-studio")
+    assert cookie is not None
+    thief = app.test_client()
+    thief.set_cookie("__Host-studio", cookie.value)
+    assert is_logged_in(thief)
+    send(member, "/log-out", {})
+    assert not is_logged_in(thief)
+    assert not is_logged_in(member)
+
+
+def test_the_account_page_tells_where_one_is_logged_in_and_ends_it_there(
+    app: Flask, member: FlaskClient
+) -> None:
+    phone = app.test_client()
+    phone.environ_base["HTTP_USER_AGENT"] = (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Safari/604.1"
+    )
+    send(phone, "/log-in", {"email": EMAIL, "password": PASSWORD})
+    page = member.get("/account").text
+    assert "Safari on iPhone" in page
+    found = re.search(r"/account/sessions/(\d+)/end", page)
+    assert found is not None
+    stranger = sign_up(app, "eve@example.org")
+    assert send(stranger, found[0], {}).status_code == 404
+    assert is_logged_in(phone)
+    assert send(member, found[0], {}).status_code == 302
+    assert not is_logged_in(phone)
+    assert is_logged_in(member)
+    assert send(member, f"/account/sessions/{10**30}/end", {}).status_code == 404
+
+
+# Whoever runs it
+
+
+def run_users(app: Flask, *arguments: str) -> str:
+    """What `photochrom users` prints for this studio."""
+    folder = str(app_folder(app))
+    environment = {"PHOTOCHROM_WEB_DATA_DIR": folder, "PHOTOCHROM_WEB_SIGN_UP": "invite"}
+    result = CliRunner().invoke(users, arguments, env=environment, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output.strip()
+
+
+def test_accounts_are_looked_after_on_the_host(make_app: MakeApp) -> None:
+    app = make_app(sign_up="invite", quota_mb=5)
+    link = run_users(app, "add", " Ada@example.org", "Ada")
+    assert link.startswith("http://127.0.0.1:8000/reset/")
+    browser = app.test_client()
+    path = link.removeprefix("http://127.0.0.1:8000")
+    assert send(browser, path, {"password": OTHER, "again": OTHER}).location == "/log-in"
+    ada = log_in(app, OTHER)
+    secret = new_token(ada)
+    [row] = json.loads(run_users(app, "list", "--json"))
+    assert (row["email"], row["pictures"], row["quota_mb"]) == (EMAIL, 0, 1024)
+    run_users(app, "quota", EMAIL, "7")
+    assert "of 7.0 MB" in ada.get("/account").text
+    assert "of 7 MB" in run_users(app, "list")
+    run_users(app, "quota", EMAIL)
+    assert "of 5.0 MB" in ada.get("/account").text
+
+    run_users(app, "disable", EMAIL)
+    assert not is_logged_in(ada)
+    assert not is_logged_in(log_in(app, OTHER))
+    header = {"Authorization": f"Bearer {secret}"}
+    assert browser.get("/api/v1/pictures", headers=header).status_code == 401
+    run_users(app, "disable", "--undo", EMAIL)
+    assert is_logged_in(log_in(app, OTHER))
+
+    link = run_users(app, "reset", EMAIL, "--address", "https://photos.example.org/")
+    assert link.startswith("https://photos.example.org/reset/")
+    assert browser.get(link.removeprefix("https://photos.example.org")).status_code == 200
+    run_users(app, "delete", "--yes", EMAIL)
+    assert run_users(app, "list") == "There are no accounts."
+    with pytest.raises(NotFound, match=r"no account with the address ada@example\.org"):
+        run_users(app, "reset", EMAIL)
+
+
+def test_an_invitation_makes_one_account(make_app: MakeApp) -> None:
+    app = make_app(sign_up="invite")
+    browser = app.test_client()
+    assert "/sign-up" not in browser.get("/").text
+    for path in ("/sign-up", "/sign-up?invitation=forged"):
+        assert browser.get(path).status_code == 403
+        assert send(browser, path, FIELDS).status_code == 403
+    assert "by invitation" in browser.get("/sign-up").text
+    path = run_users(app, "invite").removeprefix("http://127.0.0.1:8000")
+    assert send(browser, path, {**FIELDS, "again": "different"}).status_code == 400
+    assert send(browser, path, FIELDS).status_code == 302
+    assert is_logged_in(browser)
+    other = app.test_client()
+    assert send(other, path, {**FIELDS, "email": "eve@example.org"}).status_code == 403
+    assert "was used" in other.get(path).text
+
+
+def test_a_closed_studio_takes_nobody(make_app: MakeApp) -> None:
+    browser = make_app(sign_up="closed").test_client()
+    assert send(browser, "/sign-up", FIELDS).status_code == 403
+    assert "takes no new accounts" in browser.get("/sign-up").text
+
+
+def test_the_address_goes_along_to_the_reset_form(client: FlaskClient) -> None:
+    assert 'value="ada@example.org"' in client.get("/reset?email=ada@example.org").text
 
 
 # Without accounts

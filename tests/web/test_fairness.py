@@ -208,3 +208,25 @@ def test_a_jpeg_of_a_hundred_scans_is_not_decoded(ada: FlaskClient) -> None:
         answer = send(ada, "/pictures", files)
         assert answer.status_code == status
     assert "scans" in answer.get_data(as_text=True)
+
+
+def test_quotas_count_results_before_they_are_there(make_app: MakeApp) -> None:
+    app = make_app(quota_mb=1, total_quota_mb=2)
+    noise = io.BytesIO()
+    Image.effect_noise((340, 340), 80).save(noise, "PNG")
+    assert 100_000 < noise.tell() < 200_000
+
+    def status(browser: FlaskClient) -> int:
+        return send(
+            browser, "/pictures", {"file": (io.BytesIO(noise.getvalue()), "a.png")}
+        ).status_code
+
+    ada = sign_up(app)
+    assert [status(ada), status(ada)] == [303, 413]
+    with app.app_context():
+        job = jobs.list_waiting("photo")[0]
+        assert jobs.claim(job.picture_id, job.revision, "w") is not None
+        jobs.finish(job.picture_id, job.revision, "w", 100_000, "tiny 2")
+    assert [status(ada), status(ada)] == [303, 413], "what it takes is known now"
+    others = [sign_up(app, f"{name}@example.org") for name in ("ben", "eve")]
+    assert [status(browser) for browser in others] == [303, 507]

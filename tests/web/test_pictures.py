@@ -470,7 +470,7 @@ def test_the_quota_counts_originals_and_results(
 ) -> None:
     app = studio(make_app, settings, quota_mb=1)
     member = sign_up(app, "quota@example.org", "Q")
-    noise = rng.integers(0, 255, (400, 500), np.uint8)
+    noise = rng.integers(0, 255, (300, 400), np.uint8)
     big = encode_image(noise, "PNG")
     first = upload_picture(member, big, "a.png")
     before = find_row(app, first).bytes
@@ -486,8 +486,8 @@ def test_the_quota_counts_originals_and_results(
 def test_two_uploads_at_once_do_not_pass_the_quota_together(
     make_app: MakeApp, settings: WebSettings, rng: np.random.Generator
 ) -> None:
-    app = studio(make_app, settings, quota_mb=1, local=True)
-    big = encode_image(rng.integers(0, 255, (600, 700), np.uint8), "PNG")
+    app = studio(make_app, settings, quota_mb=2, local=True)
+    big = encode_image(rng.integers(0, 255, (500, 700), np.uint8), "PNG")
     app.test_client().get("/library")  # makes the one user
     browsers = [app.test_client() for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:

@@ -82,6 +82,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ("SECRET_KEY", "short", "at least 32 characters"),
         ("PUBLIC_URL", "photos.example.org", "public_url must start with http://"),
         ("QUEUE_URL", "amqp://here", "queue_url must start with redis://"),
+        ("SIGN_UP", "perhaps", "sign_up must be one of open, invite, closed, got 'perhaps'"),
         ("MAIL_URL", "smtp://mail.example.org", "mail_url needs public_url"),
     ],
 )

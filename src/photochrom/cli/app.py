@@ -47,6 +47,7 @@ COMMANDS = {
         "photochrom.cli.turning_point", "Pick the best of a run's kept checkpoints."
     ),
     "serve": Row("photochrom.cli.serve", "Run the studio: colouring in a browser."),
+    "users": Row("photochrom.cli.users", "Look after the accounts of a studio."),
     "worker": Row("photochrom.cli.worker", "Colour the pictures of a studio that runs elsewhere."),
 }
 """Every command by its name. A new command is a file beside this one and a row here."""

@@ -37,7 +37,8 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     keep_settings(app, settings)
     app.config["SECRET_KEY"] = secret_key(settings)
     init_i18n(app)
-    app.context_processor(lambda: {"local": settings.local})
+    can_sign_up = settings.sign_up == "open"
+    app.context_processor(lambda: {"local": settings.local, "can_sign_up": can_sign_up})
     init_logs(app)
     init_security(app, settings)
     init_database(app, settings)

@@ -8,7 +8,8 @@ from typing import Final
 
 from sqlalchemy import delete, select
 
-from photochrom.web.database import Picture, Share, db, now
+from photochrom.web.database import Invitation, Login, Picture, Share, Token, db, now
+from photochrom.web.security import SESSION_DAYS
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
 
@@ -21,11 +22,15 @@ _log = logging.getLogger(__name__)
 def sweep(settings: WebSettings, storage: Storage) -> None:
     """Remove what is due. Needs the app's context.
 
-    Pictures that were finished more than ``keep_days`` ago, with their files; links that have
-    ended; folders whose picture is gone; uploads and results that were never finished.
+    Pictures that were finished more than ``keep_days`` ago, with their files; links,
+    tokens, invitations and log-ins that have ended; folders whose picture is gone; uploads and
+    results that were never finished.
     """
     db.session.rollback()
-    db.session.execute(delete(Share).where(Share.expires_at < now()))
+    for table in (Share, Token, Invitation):
+        db.session.execute(delete(table).where(table.expires_at < now()))
+    since = now() - timedelta(days=SESSION_DAYS)
+    db.session.execute(delete(Login).where(Login.created_at < since))
     db.session.commit()
     if settings.keep_days:
         limit = now() - timedelta(days=settings.keep_days)

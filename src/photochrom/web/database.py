@@ -92,6 +92,11 @@ class User(Model):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     session_epoch: Mapped[int] = mapped_column(default=0)
     """Raised to end all sessions and reset links that were given out before."""
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Since when nobody can log in as them, nor any program act for them; None: they can."""
+    quota_mb: Mapped[int | None]
+    """Their storage in MB, where it is not what the setting says."""
+    logins: Mapped[list[Login]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
     tokens: Mapped[list[Token]] = relationship(
         back_populates="user", cascade="all, delete-orphan", passive_deletes=True
     )
@@ -109,6 +114,28 @@ class User(Model):
         return f"{self.id}.{self.session_epoch}"
 
 
+class Login(Model):
+    """A browser in which somebody is logged in; only the digest of its secret is kept."""
+
+    __tablename__ = "logins"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    agent: Mapped[str] = mapped_column(String(100))
+    """The browser and its system, in words."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    last_used_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+
+class Invitation(Model):
+    """A secret with which one person can sign up; gone once it was used."""
+
+    __tablename__ = "invitations"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Token(Model):
     """A secret with which a program acts for its user; only its digest is kept."""
 
@@ -120,6 +147,9 @@ class Token(Model):
     """SHA-256 of the secret, in hexadecimal."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    scope: Mapped[str] = mapped_column(String(8), default="write", server_default="write")
+    """read: looking and downloading alone; write: all that the API does."""
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     user: Mapped[User] = relationship(back_populates="tokens")
 
 
@@ -136,6 +166,8 @@ class Picture(Model):
     media_type: Mapped[str] = mapped_column(String(64))
     bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     """Disk space of all its files."""
+    reserved_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """What its result will take, as guessed; 0 once the files themselves are counted."""
     width: Mapped[int] = mapped_column(default=0)
     height: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)

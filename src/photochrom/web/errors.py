@@ -33,6 +33,13 @@ class LoginRequired(StudioError):
     title = "Please log in"
 
 
+class Forbidden(StudioError):
+    """Who asks is known, and may not do this."""
+
+    status = 403
+    title = "Not allowed"
+
+
 class NotFound(StudioError):
     """It does not exist, or it is somebody else's: the two cannot be told apart."""
 

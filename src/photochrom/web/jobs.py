@@ -177,6 +177,7 @@ def finish(picture_id: str, revision: int, worker: str, size: int, model: str | 
             finished_at=now(),
             claimed_by=None,
             bytes=size,
+            reserved_bytes=0,
             model=None if model is None else model[:200],
         )
     )
@@ -191,7 +192,12 @@ def fail(picture_id: str, revision: int, worker: str, problem: str, size: int) -
     """It cannot be coloured, and why, in words for its owner. size: bytes of all its files."""
     return _update_row(
         _own_row(picture_id, revision, worker).values(
-            state="failed", problem=problem[:500], claimed_by=None, finished_at=now(), bytes=size
+            state="failed",
+            problem=problem[:500],
+            claimed_by=None,
+            finished_at=now(),
+            bytes=size,
+            reserved_bytes=0,
         )
     )
 

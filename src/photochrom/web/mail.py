@@ -1,4 +1,4 @@
-"""Messages to people: by a mail server, or printed where the studio runs."""
+"""Messages to people, by a mail server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ipaddress
 import logging
 import smtplib
 import ssl
-import sys
 import threading
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
@@ -18,19 +17,15 @@ _TIMEOUT_S = 20.0
 _log = logging.getLogger(__name__)
 
 
-def send_mail(settings: WebSettings, to: str, subject: str, text: str) -> threading.Thread | None:
+def send_mail(settings: WebSettings, to: str, subject: str, text: str) -> threading.Thread:
     """Send a message; answers at once, so that waiting tells nobody whether there was one to send.
 
-    Returns the thread that talks to the mail server; None where the message was printed. A message
+    Returns the thread that talks to the mail server of mail_url, which must be set. A message
     that the server does not take is logged, without its address.
     """
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = settings.mail_from, to, subject
     message.set_content(text)
-    if not settings.mail_url:
-        sys.stderr.write(f"\n{'-' * 64}\nTo: {to}\nSubject: {subject}\n\n{text}\n{'-' * 64}\n")
-        sys.stderr.flush()
-        return None
     thread = threading.Thread(target=_deliver, args=(settings.mail_url, message), name="mail")
     thread.start()
     return thread

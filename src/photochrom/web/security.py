@@ -166,18 +166,6 @@ def upload_rate() -> str:
     return current_settings().upload_rate
 
 
-def own_address() -> str:
-    """Where this studio is reached, for links in messages: without a slash at the end.
-
-    Never from the Host header, which whoever asks for a message about somebody else can choose.
-    """
-    public = current_settings().public_url
-    if public:
-        return public.rstrip("/")
-    scheme, port = request.environ["wsgi.url_scheme"], request.environ["SERVER_PORT"]
-    return f"{scheme}://localhost:{port}"
-
-
 def _check_host() -> None:
     """Answer to the names that were set, if any were.
 

@@ -21,6 +21,7 @@ PREFIX = "PHOTOCHROM_WEB_"
 """Before the name of a setting in the environment."""
 CONFIG = PREFIX + "CONFIG"
 """The environment variable that names the TOML file."""
+SIGN_UPS = ("open", "invite", "closed")
 _KEY = "STUDIO"
 _SOURCE = Source("the settings", SettingsError, key="setting")
 _RATE = re.compile(r"[1-9][0-9]* per (second|minute|hour|day)")
@@ -28,7 +29,7 @@ _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _MINIMA = {
     **dict.fromkeys(("max_upload_mb", "max_request_mb", "quota_mb"), 1),
     **dict.fromkeys(("share_days", "threads"), 1),
-    **dict.fromkeys(("keep_days", "trusted_proxies", "max_picture_mp"), 0),
+    **dict.fromkeys(("keep_days", "trusted_proxies", "max_picture_mp", "total_quota_mb"), 0),
 }
 
 
@@ -65,8 +66,13 @@ class WebSettings:
     100."""
     max_request_mb: int = 256
     """The largest request, which may bring several files, in MB."""
+    sign_up: str = "open"
+    """Who can make an account: open, everybody; invite, whoever has a link of `photochrom users
+    invite`; closed, nobody but `photochrom users add`."""
     quota_mb: int = 1024
     """Storage for each user, originals and results together, in MB."""
+    total_quota_mb: int = 0
+    """Storage for all users together, in MB; 0: what the disk has."""
     keep_days: int = 0
     """Pictures are deleted so many days after they were finished; 0: never."""
     share_days: int = 7
@@ -78,8 +84,8 @@ class WebSettings:
     device: str = "auto"
     """What the model runs on, as for `photochrom image`."""
     mail_url: str = ""
-    """smtp://user:password@host:587 (STARTTLS where it is offered), smtps://…:465; empty: messages
-    are printed where the studio runs."""
+    """smtp://user:password@host:587 (STARTTLS where it is offered), smtps://…:465; empty: the
+    studio sends none, and `photochrom users reset` makes links for a new password."""
     mail_from: str = "photochrom@localhost"
     """The sender of messages."""
     login_rate: str = "10 per minute"
@@ -197,6 +203,9 @@ def _check(settings: WebSettings) -> None:
         if not _RATE.fullmatch(getattr(settings, name)):
             form = "a number and a time, such as '10 per minute'"
             raise SettingsError(f"{name} must be {form}, got {getattr(settings, name)!r}")
+    if settings.sign_up not in SIGN_UPS:
+        raise SettingsError(f"sign_up must be one of {', '.join(SIGN_UPS)}, got "
+                            f"{settings.sign_up!r}")  # fmt: skip
     schemes = {
         "public_url": ("http://", "https://"),
         "queue_url": ("redis://", "rediss://"),

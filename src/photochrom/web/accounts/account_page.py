@@ -11,10 +11,11 @@ from photochrom.web.accounts import service, tokens
 from photochrom.web.accounts.forms import ChangePasswordForm, DeleteAccountForm, NewTokenForm
 from photochrom.web.accounts.login import begin_session, login_required, this_user
 from photochrom.web.accounts.passwords import is_password
+from photochrom.web.accounts.sessions import is_current, list_logins, revoke_login
 from photochrom.web.database import Token, db
 from photochrom.web.errors import InvalidInput
 from photochrom.web.i18n import _
-from photochrom.web.pictures.library import used_bytes
+from photochrom.web.pictures.library import quota_mb, used_bytes
 from photochrom.web.security import limiter, login_rate, user_key
 from photochrom.web.settings import current_settings
 
@@ -50,7 +51,7 @@ def password() -> Page:
     elif valid:
         service.change_password(user, form.password.data)
         begin_session(user)
-        flash(_("Your password is changed. All other devices are logged out."))
+        flash(_("Your password is changed. Other devices are logged out, and tokens ended."))
         return redirect("/account")
     return _page(form), 400
 
@@ -65,6 +66,16 @@ def sessions() -> Page:
     begin_session(user)
     flash(_("All other devices are logged out."))
     return redirect("/account")
+
+
+@blueprint.post("/sessions/<int:number>/end")
+@login_required
+def end_session(number: int) -> Page:
+    """Log out on one device."""
+    _require_accounts()
+    revoke_login(this_user(), number)
+    flash(_("That device is logged out."))
+    return redirect("/account#sessions")
 
 
 @blueprint.post("/delete")
@@ -99,7 +110,9 @@ def create_token() -> Page:
     form = NewTokenForm()
     if form.validate_on_submit():
         try:
-            _token, secret = tokens.create_token(this_user(), form.token_name.data)
+            _token, secret = tokens.create_token(
+                this_user(), form.token_name.data, form.scope.data, int(form.days.data)
+            )
         except InvalidInput as error:
             form.token_name.errors = [str(error)]
         else:
@@ -128,7 +141,8 @@ def _page(bound_form: FlaskForm | None = None, secret: str = "") -> str:
         "accounts/account.html",
         user=user,
         stored_bytes=used_bytes(user.id),
-        quota_bytes=current_settings().quota_mb * 1_000_000,
+        quota_bytes=quota_mb(user) * 1_000_000,
+        logins=[(login, is_current(login)) for login in list_logins(user)],
         tokens=list(db.session.scalars(select(Token).filter_by(user_id=user.id))),
         secret=secret,
         password_form=forms[ChangePasswordForm],

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 from flask import request
 from flask_login import current_user
 from flask_wtf import FlaskForm
+from markupsafe import Markup
 from wtforms import Field, Form, PasswordField, StringField
-from wtforms.validators import EqualTo, StopValidation
+from wtforms.validators import AnyOf, EqualTo, StopValidation
+from wtforms.widgets import html_params
 
 from photochrom.web.accounts.passwords import MAX_LENGTH, MIN_LENGTH, is_guessable
 from photochrom.web.i18n import _
@@ -171,6 +174,26 @@ class DeleteAccountForm(FlaskForm):
     )
 
 
+class ChoiceField(StringField):
+    """One of several values, each with its words. WTForms' own wants them in another form soon."""
+
+    def __init__(self, label: str, choices: dict[str, str], **more: Any) -> None:
+        validators = [AnyOf(choices, message=_("Choose one of these."))]
+        super().__init__(label, validators=validators, **more)
+        self.choices = choices
+
+    def widget(self, field: Field, **attributes: object) -> Markup:
+        """The list, as a <select>."""
+        options = Markup("").join(
+            Markup('<option value="{}"{}>{}</option>').format(
+                value, Markup(" selected") if value == field.data else "", words
+            )
+            for value, words in self.choices.items()
+        )
+        given = Markup(html_params(id=field.id, name=field.name, **attributes))
+        return Markup("<select {}>{}</select>").format(given, options)
+
+
 class NewTokenForm(FlaskForm):
     """What a token is for."""
 
@@ -179,4 +202,22 @@ class NewTokenForm(FlaskForm):
         filters=[tidy],
         validators=[not_empty(_("Enter a name.")), printable],
         render_kw={"maxlength": MAX_NAME_LENGTH, "autocomplete": "off"},
+    )
+    scope = ChoiceField(
+        _("What may it do?"),
+        {
+            "write": _("Everything: send, change and delete pictures"),
+            "read": _("Only look at pictures and download them"),
+        },
+        default="write",
+    )
+    days = ChoiceField(
+        _("How long does it work?"),
+        {
+            "30": _("30 days"),
+            "90": _("90 days"),
+            "365": _("A year"),
+            "0": _("Until you revoke it"),
+        },
+        default="365",
     )

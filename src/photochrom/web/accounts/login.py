@@ -8,10 +8,11 @@ from typing import ParamSpec, TypeVar
 from flask import Flask, Response, redirect, request, session, url_for
 from flask_login import LoginManager, current_user, login_user
 from flask_login import login_required as _login_required
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response as AnyResponse
 
+from photochrom.web.accounts.sessions import add_login, find_login_user
 from photochrom.web.database import User, db
 from photochrom.web.error_pages import wants_json
 from photochrom.web.errors import LoginRequired
@@ -20,8 +21,6 @@ from photochrom.web.settings import current_settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
-# Asked at every request: put together once, it takes half the time.
-_USER = select(User).where(User.id == bindparam("number"))
 LOCAL_EMAIL = "local"
 """Instead of an email address, of the one person of a studio without accounts."""
 
@@ -55,6 +54,7 @@ def begin_session(user: User) -> None:
     session.clear()
     session.permanent = True
     login_user(user)
+    add_login(user)
 
 
 def local_user() -> User | None:
@@ -77,7 +77,7 @@ def _find_session_user(key: str) -> User | None:
     if current_settings().local:
         return local_user()
     number, _dot, epoch = key.partition(".")
-    user = db.session.scalar(_USER, {"number": int(number)}) if number.isdecimal() else None
+    user = find_login_user(int(number)) if number.isdecimal() else None
     return user if user is not None and epoch == str(user.session_epoch) else None
 
 

@@ -16,10 +16,11 @@ from photochrom.web.accounts.forms import (
     stored_email,
 )
 from photochrom.web.accounts.login import begin_session
+from photochrom.web.accounts.sessions import end_login
 from photochrom.web.errors import Conflict
 from photochrom.web.i18n import _
 from photochrom.web.mail import send_mail
-from photochrom.web.security import limiter, login_rate, own_address, safe_next
+from photochrom.web.security import limiter, login_rate, safe_next
 from photochrom.web.settings import current_settings
 
 blueprint = Blueprint("accounts", __name__)
@@ -44,6 +45,8 @@ def sign_up_page() -> Page:
     """Show the form for a new account."""
     if current_user.is_authenticated:
         return redirect("/")
+    if not service.is_invited(_invitation()):
+        return _refuse_visitor()
     return render_template("accounts/sign_up.html", form=SignUpForm())
 
 
@@ -51,12 +54,16 @@ def sign_up_page() -> Page:
 @limiter.limit(login_rate)
 def create() -> Page:
     """Make an account, and log in with it; or show what is wrong at each field."""
+    if not service.is_invited(_invitation()):
+        return _refuse_visitor()
     form = SignUpForm()
     valid = form.validate_on_submit()
     if not form.email.errors and service.is_taken(form.email.data):
         form.email.errors = [_("This email address is already in use.")]
     elif valid:
         try:
+            if not service.use_invitation(_invitation()):
+                return _refuse_visitor()
             user = service.create_user(form.name.data, form.email.data, form.password.data)
         except Conflict as error:
             form.email.errors = [str(error)]
@@ -91,8 +98,8 @@ def begin() -> Page:
 
 @blueprint.post("/log-out")
 def log_out() -> Page:
-    """End this session."""
-    session.clear()
+    """End this session, for whoever has its cookie."""
+    end_login()
     flash(_("You are logged out."))
     return redirect("/")
 
@@ -100,7 +107,9 @@ def log_out() -> Page:
 @blueprint.get("/reset")
 def ask_reset() -> Page:
     """Show the form that asks for a link."""
-    return render_template("accounts/ask_reset.html", form=AskResetForm(), is_sent=False)
+    # From the log-in page, with the address that was typed there.
+    form = AskResetForm(formdata=None, email=request.args.get("email", "")[:320])
+    return render_template("accounts/ask_reset.html", form=form, is_sent=False)
 
 
 @blueprint.post("/reset")
@@ -112,8 +121,11 @@ def send_reset() -> Page:
     if not form.validate_on_submit():
         return render_template("accounts/ask_reset.html", form=form, is_sent=False), BAD_REQUEST
     user = service.find_user(form.email.data)
-    if user is not None:
-        link = f"{own_address()}/reset/{service.reset_token(user, _secret())}"
+    by_mail = bool(current_settings().mail_url)
+    if user is not None and by_mail and user.disabled_at is None:
+        # Never by the Host header, which whoever asks about somebody else can choose.
+        start = current_settings().public_url.rstrip("/")
+        link = f"{start}/reset/{service.reset_token(user, _secret())}"
         text = _(
             "Somebody, we hope you, asked for a new password for your account in the studio.\n\n"
             "Choose it here within an hour:\n{link}\n\n"
@@ -122,7 +134,6 @@ def send_reset() -> Page:
         send_mail(
             current_settings(), user.email, _("Your new password"), text.replace("{link}", link)
         )
-    by_mail = bool(current_settings().mail_url)
     return render_template("accounts/ask_reset.html", form=form, is_sent=True, by_mail=by_mail)
 
 
@@ -142,6 +153,19 @@ def reset(token: str) -> Page:
     session.clear()
     flash(_("Your new password is set. Log in with it."))
     return redirect("/log-in")
+
+
+def _invitation() -> str:
+    return request.args.get("invitation", "")
+
+
+def _refuse_visitor() -> tuple[str, int]:
+    """Why nobody, or not everybody, makes an account here."""
+    by_invitation = current_settings().sign_up == "invite"
+    page = render_template(
+        "accounts/no_sign_up.html", by_invitation=by_invitation, is_ended=bool(_invitation())
+    )
+    return page, 403
 
 
 def _refuse_link() -> Response:

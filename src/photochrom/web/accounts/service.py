@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from photochrom.web.accounts.passwords import hash_password, is_outdated, is_password
-from photochrom.web.database import Picture, User, db
+from photochrom.web.accounts.tokens import digest
+from photochrom.web.database import Invitation, Login, Picture, Token, User, db, now
 from photochrom.web.errors import Conflict
 from photochrom.web.i18n import _
 from photochrom.web.settings import current_settings
@@ -27,6 +28,25 @@ def find_user(email: str) -> User | None:
     if "\0" in email:  # which PostgreSQL cannot even be asked for
         return None
     return db.session.scalar(select(User).filter_by(email=email))
+
+
+def is_invited(invitation: str) -> bool:
+    """Whether somebody with this invitation, "" for none, can sign up now."""
+    mode = current_settings().sign_up
+    if mode != "invite":
+        return mode == "open"
+    holds = select(Invitation.id).where(
+        Invitation.digest == digest(invitation), Invitation.expires_at > now()
+    )
+    return bool(invitation) and db.session.scalar(holds) is not None
+
+
+def use_invitation(invitation: str) -> bool:
+    """Use an invitation up, in the transaction at hand; False where somebody was faster."""
+    if current_settings().sign_up == "open":
+        return True
+    used = db.session.execute(delete(Invitation).where(Invitation.digest == digest(invitation)))
+    return bool(getattr(used, "rowcount", 0))
 
 
 def create_user(name: str, email: str, password: str) -> User:
@@ -49,6 +69,8 @@ def authenticate(email: str, password: str) -> User | None:
     user = find_user(email)
     if not is_password(password, user.password_hash if user else None) or user is None:
         return None
+    if user.disabled_at is not None:
+        return None
     if is_outdated(user.password_hash):
         user.password_hash = hash_password(password)
         db.session.commit()
@@ -56,15 +78,17 @@ def authenticate(email: str, password: str) -> User | None:
 
 
 def change_password(user: User, password: str) -> None:
-    """A new password; it ends every session and every reset link that was given out before."""
+    """A new password; it ends every session, token and reset link that was given out before."""
     user.password_hash = hash_password(password)
     user.session_epoch += 1
+    _end_access(user.id)
     db.session.commit()
 
 
 def end_sessions(user: User) -> None:
     """Log ``user`` out everywhere; reset links end too."""
     user.session_epoch += 1
+    db.session.execute(delete(Login).where(Login.user_id == user.id))
     db.session.commit()
 
 
@@ -80,7 +104,9 @@ def find_reset_user(token: str, secret: str) -> User | None:
     except BadSignature:  # a link that is too old is one too
         return None
     user = db.session.get(User, number)
-    return user if user is not None and user.session_epoch == epoch else None
+    if user is None or user.disabled_at is not None:
+        return None
+    return user if user.session_epoch == epoch else None
 
 
 def use_reset(user: User, password: str) -> bool:
@@ -91,6 +117,8 @@ def use_reset(user: User, password: str) -> bool:
         .values(session_epoch=User.session_epoch + 1, password_hash=hash_password(password))
         .execution_options(synchronize_session=False)
     )
+    if getattr(result, "rowcount", 0):
+        _end_access(user.id)
     db.session.commit()
     return bool(getattr(result, "rowcount", 0))
 
@@ -104,6 +132,12 @@ def delete_user(user: User) -> None:
     storage = Storage(current_settings().data_dir)
     for picture in pictures:
         storage.delete(picture)
+
+
+def _end_access(user_id: int) -> None:
+    """End all log-ins and tokens of a user, in the transaction at hand."""
+    db.session.execute(delete(Login).where(Login.user_id == user_id))
+    db.session.execute(delete(Token).where(Token.user_id == user_id))
 
 
 def _signer(secret: str) -> URLSafeTimedSerializer:

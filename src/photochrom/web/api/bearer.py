@@ -11,9 +11,9 @@ from typing import Final
 from flask import g, request
 
 from photochrom.web.accounts.login import local_user
-from photochrom.web.accounts.tokens import find_token_user
+from photochrom.web.accounts.tokens import find_token
 from photochrom.web.database import User
-from photochrom.web.errors import LoginRequired
+from photochrom.web.errors import Forbidden, LoginRequired
 from photochrom.web.i18n import _
 from photochrom.web.security import visitor_key
 from photochrom.web.settings import current_settings
@@ -41,6 +41,14 @@ def this_caller() -> User:
     return user
 
 
+def this_writer() -> User:
+    """The same, where the token may change something. Raises LoginRequired, Forbidden."""
+    user = this_caller()
+    if g.get("token_scope", "write") != "write":
+        raise Forbidden(_("This token is for looking and downloading alone."))
+    return user
+
+
 def rate_key() -> str:
     """Whose requests are counted together: a user's, or those of an address without a token."""
     user = caller()
@@ -53,4 +61,8 @@ def _find_header_user() -> User | None:
         return None
     if current_settings().local:
         return local_user() if authorization.token == LOCAL_TOKEN else None
-    return find_token_user(authorization.token)
+    token = find_token(authorization.token)
+    if token is None:
+        return None
+    g.token_scope = token.scope
+    return token.user

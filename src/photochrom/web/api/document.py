@@ -136,6 +136,7 @@ _SCHEMAS: Final[Json] = {
 _ERRORS: Final = {
     "400": "It cannot be used; the message names what.",
     "401": "No token, or one that is not valid (any more).",
+    "403": "The token is for reading alone.",
     "404": "There is no such picture or result (yet), or it is somebody else's.",
     "409": "The picture has changed since.",
     "413": "Too large: the request, the picture, or your storage is full.",
@@ -245,7 +246,7 @@ def _create() -> Json:
             "required": True,
             "content": {"multipart/form-data": {"schema": {"$ref": "#/components/schemas/Upload"}}},
         },
-        "responses": {"201": response, **_errors("400", "401", "413", "415", "429")},
+        "responses": {"201": response, **_errors("400", "401", "403", "413", "415", "429")},
     }
 
 
@@ -267,7 +268,7 @@ def _edit() -> Json:
         },
         "responses": {
             "200": _json("As it is now", "Picture"),
-            **_errors("400", "401", "404", "409", "413", "415", "429"),
+            **_errors("400", "401", "403", "404", "409", "413", "415", "429"),
         },
     }
 
@@ -278,7 +279,7 @@ def _delete() -> Json:
         "summary": "Delete a picture and all its files",
         "responses": {
             "204": {"description": "It is gone"},
-            **_errors("400", "401", "404", "429"),
+            **_errors("400", "401", "403", "404", "429"),
         },
     }
 

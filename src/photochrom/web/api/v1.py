@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, request, send_file, url_for
 
-from photochrom.web.api.bearer import rate_key, this_caller
+from photochrom.web.api.bearer import rate_key, this_caller, this_writer
 from photochrom.web.api.document import openapi
 from photochrom.web.api.fields import form_fields, json_fields, query_fields
 from photochrom.web.database import Picture
@@ -66,7 +66,7 @@ def description() -> Response:
 @limiter.shared_limit(upload_rate, scope=UPLOADS, key_func=rate_key, override_defaults=False)
 def create() -> tuple[Response, int, dict[str, str]]:
     """Take a picture or film; it is coloured as soon as it is its turn."""
-    user = this_caller()
+    user = this_writer()
     query_fields()
     values = form_fields("size", "vividness")
     files = request.files.getlist("file")
@@ -102,7 +102,7 @@ def show(picture_id: str) -> Response:
 @blueprint.patch("/pictures/<picture_id>")
 def edit(picture_id: str) -> Response:
     """Change what is asked of a picture; what is not named stays as it is."""
-    user = this_caller()
+    user = this_writer()
     query_fields()
     picture = get_picture(user, picture_id)
     changes = json_fields("hints", "size", "vividness", "variant", "name", "revision")
@@ -118,7 +118,7 @@ def edit(picture_id: str) -> Response:
 @blueprint.delete("/pictures/<picture_id>")
 def delete(picture_id: str) -> tuple[str, int]:
     """Remove a picture and all its files."""
-    user = this_caller()
+    user = this_writer()
     query_fields()
     delete_picture(user, picture_id)
     return "", 204

@@ -80,7 +80,7 @@ def current_decoding_space() -> DecodingSpace:
 
 
 @contextlib.contextmanager
-def decoded(content: bytes, name: str) -> Iterator[Pixels]:
+def decode_picture(content: bytes, name: str) -> Iterator[Pixels]:
     """A picture, read in the space that it takes, for as long as the block lasts.
 
     Raises InputError and MissingDependencyError as `read` does, and TooMany.

@@ -13,6 +13,7 @@ from photochrom.web.database import MAX_NAME, Picture, User, db
 from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _
 from photochrom.web.pictures.names import clean_name
+from photochrom.web.settings import current_settings
 from photochrom.web.storage import current_storage
 
 PER_PAGE: Final = 24
@@ -101,5 +102,11 @@ def delete_picture(user: User, picture_id: str) -> None:
 
 
 def used_bytes(user_id: int) -> int:
-    """What all files of a user take."""
-    return int(db.session.scalar(select(func.sum(Picture.bytes)).filter_by(user_id=user_id)) or 0)
+    """What all files of a user take, and those that their pictures are about to have."""
+    total = select(func.sum(Picture.bytes + Picture.reserved_bytes)).filter_by(user_id=user_id)
+    return int(db.session.scalar(total) or 0)
+
+
+def quota_mb(user: User) -> int:
+    """The storage of a user, in MB: their own, or what the setting gives everybody."""
+    return user.quota_mb or current_settings().quota_mb

@@ -21,7 +21,7 @@ from photochrom.web.i18n import _
 from photochrom.web.pictures.decoding import (
     FILM_MP,
     current_decoding_space,
-    decoded,
+    decode_picture,
     is_too_large,
 )
 from photochrom.web.pictures.thumbnails import SCREEN_PX, shrink
@@ -95,7 +95,7 @@ def _check_photo(path: Path, name: str) -> UploadInfo:
             )
         )
     try:
-        with decoded(content, name) as picture:
+        with decode_picture(content, name) as picture:
             height, width = picture.pixels.shape[:2]
             screen = np.asarray(shrink(eight_bit_rgb(picture), SCREEN_PX), np.uint8)
             media_type = FORMATS[picture.format].media_type

@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 from typing import IO, Final
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db, new_id, now
 from photochrom.web.errors import DiskFull, QuotaExceeded
 from photochrom.web.i18n import _
 from photochrom.web.pictures.edits import Edit
-from photochrom.web.pictures.library import used_bytes
+from photochrom.web.pictures.library import quota_mb, used_bytes
 from photochrom.web.pictures.names import clean_file_name
 from photochrom.web.pictures.thumbnails import THUMBNAIL_PX, encode_jpeg, shrink
 from photochrom.web.pictures.upload_check import UploadInfo, check_upload
@@ -21,6 +21,8 @@ from photochrom.web.settings import current_settings
 from photochrom.web.storage import RESERVE_MB, Storage, current_storage, free_bytes, save
 
 _MEGA: Final = 1_000_000
+_LOSSY: Final = ("image/jpeg", "image/webp", "image/heic", "image/avif")
+_PREVIEW_BYTES: Final = 200_000
 
 
 def create_picture(
@@ -46,15 +48,31 @@ def create_picture(
             raise DiskFull(
                 _("There is no space for more pictures. Whoever runs it must make some.")
             )
-        total_bytes = used_bytes(user.id)
+        user_id, limit_mb = user.id, quota_mb(user)
+        total_bytes = used_bytes(user_id)
         db.session.rollback()
-        _check_quota(total_bytes + path.stat().st_size)
+        _check_quota(user_id, limit_mb, total_bytes + path.stat().st_size)
         upload = check_upload(path, name, settings.max_picture_mp * _MEGA)
         picture_id = new_id()
+        reserved_bytes = estimate_result_bytes(upload, path.stat().st_size)
         try:
             _store(files, picture_id, path, upload)
-            size_bytes = files.size(picture_id)
-            picture = _new_row(user.id, picture_id, name, upload, edit, size_bytes)
+            picture = Picture(
+                id=picture_id,
+                user_id=user_id,
+                name=name,
+                kind=upload.kind,
+                media_type=upload.media_type,
+                bytes=files.size(picture_id),
+                reserved_bytes=reserved_bytes,
+                width=upload.width,
+                height=upload.height,
+                created_at=now(),
+                state="waiting",
+                revision=1,
+                **edit.columns(),
+            )
+            _add_row(picture, limit_mb)
             job = jobs.make_job(picture)
             db.session.commit()
         except BaseException:
@@ -66,15 +84,29 @@ def create_picture(
     return picture
 
 
-def _check_quota(total_bytes: int) -> None:
-    """Raise QuotaExceeded if a user's files take more. used: bytes."""
-    quota = current_settings().quota_mb
-    if total_bytes > quota * _MEGA:
+def _check_quota(user_id: int, limit_mb: int, total_bytes: int) -> None:
+    """Raise QuotaExceeded if a user's files take more, DiskFull if all users' do."""
+    if total_bytes > limit_mb * _MEGA:
         raise QuotaExceeded(
             _("Your {quota} MB are used up. Delete pictures that you do not need.").format(
-                quota=quota
+                quota=limit_mb
             )
         )
+    total_limit = current_settings().total_quota_mb * _MEGA
+    if total_limit:
+        others = select(func.sum(Picture.bytes + Picture.reserved_bytes)).where(
+            Picture.user_id != user_id
+        )
+        if (db.session.scalar(others) or 0) + total_bytes > total_limit:
+            raise DiskFull(
+                _("The storage of all is used up. Whoever runs the studio can make more.")
+            )
+
+
+def estimate_result_bytes(upload: UploadInfo, original_bytes: int) -> int:
+    """What a result and its previews will take, about: in colour, in the original's format."""
+    is_lossy = upload.kind == "film" or upload.media_type in _LOSSY
+    return original_bytes * (2 if is_lossy else 3) + _PREVIEW_BYTES
 
 
 def _store(files: Storage, picture_id: str, path: Path, upload: UploadInfo) -> None:
@@ -94,33 +126,16 @@ def _store(files: Storage, picture_id: str, path: Path, upload: UploadInfo) -> N
             os.close(descriptor)
 
 
-def _new_row(
-    user_id: int, picture_id: str, name: str, upload: UploadInfo, edit: Edit, size_bytes: int
-) -> Picture:
-    """The row, in a transaction that no other upload of this user shares.
+def _add_row(picture: Picture, limit_mb: int) -> None:
+    """Add the row, in a transaction that no other upload of this user shares.
 
     The first statement writes to the user's row, so that uploads at the same time wait for each
-    other here and cannot pass the quota together.
+    other here and cannot pass the quota together. Raises QuotaExceeded, DiskFull.
     """
+    user_id = picture.user_id
     db.session.execute(
         update(User).where(User.id == user_id).values(session_epoch=User.session_epoch)
     )
-    db.session.add(
-        picture := Picture(
-            id=picture_id,
-            user_id=user_id,
-            name=name,
-            kind=upload.kind,
-            media_type=upload.media_type,
-            bytes=size_bytes,
-            width=upload.width,
-            height=upload.height,
-            created_at=now(),
-            state="waiting",
-            revision=1,
-            **edit.columns(),
-        )
-    )
+    db.session.add(picture)
     db.session.flush()
-    _check_quota(used_bytes(user_id))
-    return picture
+    _check_quota(user_id, limit_mb, used_bytes(user_id))

@@ -96,6 +96,13 @@ for (const button of document.querySelectorAll("[data-send]")) {
   });
 }
 
+for (const link of document.querySelectorAll("a[data-takes-email]")) {
+  link.addEventListener("click", () => {
+    const email = fieldOf(link, "data-takes-email")?.value;
+    if (email && link instanceof HTMLAnchorElement) link.search = new URLSearchParams({ email }).toString();
+  });
+}
+
 for (const link of document.querySelectorAll("[data-reload]")) {
   link.addEventListener("click", (event) => {
     event.preventDefault();

@@ -1,0 +1,106 @@
+"""What whoever runs the studio does with accounts, at its machine and not in a browser."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from flask import current_app
+from sqlalchemy import delete, func, select, update
+
+from photochrom.web.accounts import service
+from photochrom.web.accounts.forms import stored_email, tidy
+from photochrom.web.accounts.tokens import digest
+from photochrom.web.database import Invitation, Login, Picture, User, db, now
+from photochrom.web.errors import InvalidInput, NotFound
+from photochrom.web.i18n import _
+from photochrom.web.settings import current_settings
+
+INVITATION_DAYS: Final = 14
+"""How long an invitation can be used, once."""
+
+
+class Account(NamedTuple):
+    """What is shown of an account."""
+
+    name: str
+    email: str
+    created_at: datetime
+    is_disabled: bool
+    pictures: int
+    stored_bytes: int
+    quota_mb: int
+
+
+def list_accounts() -> list[Account]:
+    """Every account, the oldest first."""
+    count = func.count(Picture.id)
+    stored = func.coalesce(func.sum(Picture.bytes), 0)
+    rows = db.session.execute(
+        select(User, count, stored).outerjoin(Picture).group_by(User.id).order_by(User.id)
+    )
+    default = current_settings().quota_mb
+    return [
+        Account(
+            user.name,
+            user.email,
+            user.created_at,
+            user.disabled_at is not None,
+            pictures,
+            int(size),
+            user.quota_mb or default,
+        )
+        for user, pictures, size in rows
+    ]
+
+
+def add_account(name: str, email: str) -> str:
+    """A new account; returns the path with which its owner sets a password.
+
+    Raises InvalidInput for what is no name or address, Conflict where it is taken.
+    """
+    name, address = tidy(name)[:100], stored_email(email)
+    if not name or not address:
+        raise InvalidInput(_("An account needs a name and an email address."))
+    return reset_path(service.create_user(name, address, secrets.token_urlsafe(32)).email)
+
+
+def invitation_path() -> str:
+    """The path of a new invitation, with which one person can sign up."""
+    secret = secrets.token_urlsafe(24)
+    expires_at = now() + timedelta(days=INVITATION_DAYS)
+    db.session.execute(delete(Invitation).where(Invitation.expires_at < now()))
+    db.session.add(Invitation(digest=digest(secret), expires_at=expires_at))
+    db.session.commit()
+    return f"/sign-up?invitation={secret}"
+
+
+def reset_path(email: str) -> str:
+    """The path with which the owner of an account sets a new password, once, within an hour."""
+    token = service.reset_token(find_account(email), str(current_app.config["SECRET_KEY"]))
+    return f"/reset/{token}"
+
+
+def set_disabled(email: str, disabled: bool) -> None:
+    """Keep somebody out, with browsers and with programs, or let them in again."""
+    user = find_account(email)
+    user.disabled_at = now() if disabled else None
+    user.session_epoch += 1
+    db.session.execute(delete(Login).where(Login.user_id == user.id))
+    db.session.commit()
+
+
+def set_quota(email: str, quota_mb: int | None) -> None:
+    """The storage of one user, in MB; None: what the setting says."""
+    number = find_account(email).id
+    db.session.execute(update(User).where(User.id == number).values(quota_mb=quota_mb))
+    db.session.commit()
+
+
+def find_account(email: str) -> User:
+    """The user with that address. Raises NotFound."""
+    user = service.find_user(stored_email(email) or email)
+    if user is None:
+        raise NotFound(_("There is no account with the address {email}.").format(email=email))
+    return user
