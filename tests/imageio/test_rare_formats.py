@@ -20,7 +20,9 @@ from fixtures.imageio import (
     dng_bytes,
     exif_block,
     exif_facts,
+    heic_bytes,
     pillow_bytes,
+    png_bytes,
     profile,
     psd_bytes,
     rare_format_bytes,
@@ -430,3 +432,79 @@ def test_what_tifffile_says_of_damage_is_not_shown(
     with contextlib.suppress(InputError):
         read(bytes(data))
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+@pytest.mark.parametrize("upside_down", [True, False])
+def test_a_bitmap_says_by_masks_where_its_colours_are(bits: int, upside_down: bool) -> None:
+    """Windows' BITMAPV3INFOHEADER and ALPHABITFIELDS, with masks that Pillow does not know."""
+    rng = np.random.default_rng(4)
+    widths = (4, 4, 3, 5) if bits == 16 else (10, 8, 3, 8)
+    values = [rng.integers(0, 1 << width, (7, 5)) for width in widths]
+    shifts = np.cumsum((0, *widths[:-1]))
+    masks = [((1 << width) - 1) << int(shift) for width, shift in zip(widths, shifts)]
+    pixels = sum(value << int(shift) for value, shift in zip(values, shifts))
+    rows = np.zeros((7, -(-5 * bits // 32) * 32 // bits), f"<u{bits // 8}")
+    rows[:, :5] = pixels
+    height = 7 if upside_down else -7
+    header = struct.pack("<IiiHHIIiiII4I", 56, 5, height, 1, bits, 3, 0, 1, 1, 0, 0, *masks)
+    body = (rows[::-1] if upside_down else rows).tobytes()
+    data = b"BM" + struct.pack("<IHHI", 14 + 56 + len(body), 0, 0, 70) + header + body
+    picture = read(data)
+    expected = [np.rint(v * 255 / ((1 << w) - 1)) for v, w in zip(values, widths)]
+    np.testing.assert_array_equal(picture.pixels, np.dstack(expected[:3]))
+    assert picture.alpha is not None
+    np.testing.assert_array_equal(picture.alpha, expected[3])
+    with pytest.raises(InputError, match=r"rare kind of BMP .*save it as PNG"):
+        read(data[:30] + struct.pack("<I", 4) + data[34:])  # pixels that are a JPEG
+
+
+def test_rare_sampling_is_read_by_pillow(
+    scene: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jpeg = pillow_bytes(scene, "JPEG", quality=95, subsampling=0)
+    jp2 = bytes(imagecodecs.jpeg2k_encode(scene, level=0, codecformat="jp2"))
+    expected = read(jpeg).pixels.astype(int)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ValueError("tjDecompressHeader3(): Could not determine subsampling level of it")
+
+    def refuse_subsampling(*_: object, **__: object) -> None:
+        raise NotImplementedError("subsampling not supported")
+
+    monkeypatch.setattr("simplejpeg.decode_jpeg", refuse)
+    assert np.abs(read(jpeg).pixels - expected).max() <= 2
+    with pytest.raises(InputError, match="--damaged salvage"):
+        read(jpeg[: len(jpeg) // 2])
+    monkeypatch.setattr("imagecodecs.jpeg2k_decode", refuse_subsampling)
+    np.testing.assert_array_equal(read(jp2).pixels, scene)
+
+
+def test_what_is_only_unknown_is_not_called_damaged(
+    scene: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = heic_bytes(np.ascontiguousarray(scene))
+    for reason, words in (
+        ("Error while loading plugin: Support for VVC has not been built in", "does not read"),
+        ("Invalid input: No or invalid primary item", "sequence of pictures"),
+    ):
+
+        def refuse(*_: object, reason: str = reason, **__: object) -> None:
+            raise ValueError(reason)
+
+        monkeypatch.setattr("pillow_heif.open_heif", refuse)
+        with pytest.raises(InputError, match=words):
+            read(data)
+    for head, words in (
+        (b"\x00\x00\x00\x10ftypmif3heic" + bytes(20), "short header is not supported"),
+        (b"BA(\x00\x00\x00" + bytes(8) + b"BM" + bytes(20), "OS/2 bitmap array is not supported"),
+    ):
+        with pytest.raises(InputError, match=words):
+            read(head)
+
+
+def test_chunks_beside_the_pixels_that_are_too_short_are_mended(scene: NDArray[np.uint8]) -> None:
+    for name in (b"cHRM", b"pHYs", b"sRGB"):
+        picture = read(png_bytes(scene, 2, (name, b"")))
+        np.testing.assert_array_equal(picture.pixels, scene)
+        assert f"its {name.decode()} chunk is too short" in picture.notes[0]

@@ -286,6 +286,8 @@ class UnreadFormat(NamedTuple):
 _FILM_ADVICE = "it may be a film, which photochrom film colours"
 UNREAD_FORMATS: tuple[UnreadFormat, ...] = (
     UnreadFormat("TGA", (".tga", ".icb", ".vda", ".vst")),
+    UnreadFormat("HEIF with a short header", (), rb".{4}ftypmif3"),
+    UnreadFormat("an OS/2 bitmap array", (), rb"BA.{12}(BM|CI|CP|IC|PT)"),
     UnreadFormat("PCX", (".pcx", ".dcx"), rb"\x0a[\x00-\x05]\x01[\x01-\x08]"),
     UnreadFormat("ICO", (".ico", ".cur"), rb"\x00\x00[\x01\x02]\x00.\x00"),
     UnreadFormat("ICNS", (".icns",), rb"icns"),

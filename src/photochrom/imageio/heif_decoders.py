@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -82,19 +84,16 @@ def decode_heic(data: bytes, options: ReadOptions) -> StoredPicture:
     color_description.check_not_hdr(description)
     if end_of_boxes(data) > len(data):  # libheif leaves tiles that are not there black
         raise ValueError("the file ends early")
-    container = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    with _unread_kinds():
+        container = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
     if not len(container):
         raise InputError(f"it holds no picture that is coded as HEVC; {_ADVICE}")
     page = check_page(options.page, len(container), "pictures")
     image = container if options.page is None else container[page - 1]
     width, height = image.size
     check_size(width, height, options.max_pixels)
-    try:
+    with _unread_kinds():
         pixels = np.asarray(image)
-    except (ValueError, RuntimeError, NotImplementedError) as error:
-        if "nsupported" not in str(error):
-            raise
-        raise InputError(f"it is of a kind that libheif does not read; {_ADVICE}") from error
     info: dict[str, Any] = dict(image.info)
     bits = int(info.get("bit_depth", 8))
     if pixels.dtype == np.uint16:
@@ -115,8 +114,23 @@ def decode_heic(data: bytes, options: ReadOptions) -> StoredPicture:
     )
 
 
+@contextmanager
+def _unread_kinds() -> Iterator[None]:
+    """What libheif has not learnt to read is not damaged."""
+    try:
+        yield
+    except (ValueError, RuntimeError, NotImplementedError) as error:
+        reason = str(error)
+        if "primary item" in reason:
+            raise InputError("it is a sequence of pictures, of which none is the first") from error
+        if "nsupported" not in reason and "not been built in" not in reason:
+            raise
+        raise InputError(f"it is of a kind that libheif does not read; {_ADVICE}") from error
+
+
 def picture_count(data: bytes) -> int:
     """How many pictures a HEIC file holds; needs the extra "formats"."""
     with requires_extra("formats", "reading HEIC"):
         import pillow_heif
-    return len(pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False))
+    with _unread_kinds():
+        return len(pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False))

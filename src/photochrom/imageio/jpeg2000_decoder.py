@@ -5,13 +5,15 @@ Source: ITU-T T.800 (JPEG 2000 part 1), annexes A and I.
 
 from __future__ import annotations
 
+import io
 import struct
 
 import numpy as np
+from PIL import Jpeg2KImagePlugin
 
 from photochrom.errors import InputError, requires_extra
 from photochrom.imageio.boxes import walk_boxes
-from photochrom.imageio.decoders import StoredPicture, widen
+from photochrom.imageio.decoders import StoredPicture, decode_still, widen
 from photochrom.imageio.options import ReadOptions, check_page, check_size
 
 _CODESTREAM = b"\xff\x4f\xff\x51"
@@ -40,7 +42,12 @@ def decode_jpeg2000(data: bytes, options: ReadOptions) -> StoredPicture:
     head, end = data[:place], _end_of_codestream(data, place)
     profile, palette = _profile(head), b"pclr" in head
     # OpenJPEG would apply a profile by itself, to 8 bits; a bare codestream has none.
-    samples = imagecodecs.jpeg2k_decode(data[place:end] if profile and not palette else data)
+    try:
+        samples = imagecodecs.jpeg2k_decode(data[place:end] if profile and not palette else data)
+    except NotImplementedError as error:
+        if "subsampling" not in str(error):
+            raise
+        return _decode_subsampled(data, head, options)
     if samples.ndim == 3 and samples.shape[2] == 1:
         samples = samples[..., 0]
     stored = StoredPicture(samples, icc=None if palette else profile)
@@ -53,6 +60,15 @@ def decode_jpeg2000(data: bytes, options: ReadOptions) -> StoredPicture:
         else:
             stored.samples = widen(samples, bits)
     _split_alpha(stored, head)
+    return stored
+
+
+def _decode_subsampled(data: bytes, head: bytes, options: ReadOptions) -> StoredPicture:
+    """A picture whose colours have fewer samples than its lightness, which Pillow reads."""
+    stored = decode_still(Jpeg2KImagePlugin.Jpeg2KImageFile(io.BytesIO(data)), "JPEG 2000", options)
+    stored.icc = _profile(head)
+    if head:
+        _take_metadata(stored, head + data[_end_of_codestream(data, len(head)) :])
     return stored
 
 

@@ -136,7 +136,26 @@ def _samples(
 
 
 def _decode(data: bytes, space: str, *, strict: bool = True) -> NDArray[Any]:
-    return np.asarray(simplejpeg.decode_jpeg(data, space, strict=strict))
+    """(H, W, C) uint8. Raises ValueError."""
+    try:
+        return np.asarray(simplejpeg.decode_jpeg(data, space, strict=strict))
+    except ValueError as error:
+        if "subsampling level" not in str(error):
+            raise
+        return _decode_rare_sampling(data, space, strict=strict)
+
+
+def _decode_rare_sampling(data: bytes, space: str, *, strict: bool) -> NDArray[Any]:
+    """(H, W, C) uint8 of a JPEG whose sampling factors TurboJPEG does not know."""
+    try:
+        image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+        samples = np.asarray(image.convert("L" if space == "GRAY" else "RGB"))
+    except (OSError, SyntaxError) as error:
+        raise ValueError(str(error)) from error
+    samples = samples[..., None] if samples.ndim == 2 else samples
+    if strict and _made_up_share(samples):
+        raise ValueError("its pixel data end early")
+    return samples
 
 
 def _damaged_samples(

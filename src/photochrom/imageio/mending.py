@@ -22,6 +22,8 @@ _JFIF, _ADOBE, _COMMENT = 0xE0, 0xEE, 0xFE
 _APPLICATION = range(0xE0, 0xF0)
 _TRAILERS = (b"SEFT", b"SEFH", b"ftyp")
 """In what phones put behind a photograph."""
+_LEAST_BYTES = {b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"pHYs": 9, b"cICP": 4, b"tIME": 7}
+"""Of chunks beside the pixels."""
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _ADAM7 = (
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
@@ -172,6 +174,10 @@ def _sound_chunks(data: bytes, defects: list[str]) -> list[tuple[bytes, bytes]]:
             return chunks
         expected = data[position + 8 + length : position + 12 + length]
         right = whole and zlib.crc32(name + body).to_bytes(4, "big") == expected
+        if right and length < _LEAST_BYTES.get(name, 0):
+            defects.append(f"its {name.decode()} chunk is too short")
+            position += 12 + length
+            continue
         if right or name == b"IDAT":
             chunks.append((name, body))
         elif name in _CRITICAL:

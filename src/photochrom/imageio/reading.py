@@ -166,15 +166,16 @@ def _decode(content: Content, options: ReadOptions) -> Picture:
     found, defects = recognize(data[:HEAD_BYTES]), mended_note([])
     if found is None and options.damage != "refuse":
         start = _start_of_picture(data)
-        if start:
-            data, found = data[start:], recognize(data[start : start + HEAD_BYTES])
+        found = recognize(data[start : start + HEAD_BYTES]) if start else None
+        if found is not None:
+            data = data[start:]
             defects = mended_note([f"{start} bytes before its beginning"])
     if found is None:
         raise _unknown_error(name, data)
     with _named_errors(name, found.name):
         try:
             stored = found.decode(data, options)
-        except (PhotochromError, MemoryError):
+        except (PhotochromError, MemoryError, Image.DecompressionBombError):
             raise
         except Exception as error:
             if options.damage == "refuse" or found.salvage == "":
@@ -223,6 +224,8 @@ def _named_errors(name: str, format_name: str) -> Iterator[None]:
         raise type(error)(f"cannot read {name}: {error}") from error
     except MemoryError as error:
         raise InputError(f"cannot read {name}: not enough memory for its pixels") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(f"cannot read {name}: its frame has too many pixels") from error
     except Exception as error:  # what decoders raise on damaged data is unbounded
         raise InputError(
             f"cannot read {name}: the {format_name} data are damaged ({_reason(error)})"

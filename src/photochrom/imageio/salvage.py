@@ -136,8 +136,8 @@ def salvage_bmp(data: bytes, options: ReadOptions) -> Remains:
     """The rows of a bitmap that are there, mostly the lower ones."""
     image = BmpImagePlugin.BmpImageFile(io.BytesIO(data))
     check_still(image, "BMP", options)
-    _, _, start, arguments = image.tile[0]
-    if not isinstance(arguments, tuple) or len(arguments) < 2:
+    codec, _, start, arguments = image.tile[0]
+    if codec != "raw" or not isinstance(arguments, tuple) or len(arguments) < 2:
         raise ValueError("its rows are packed")
     there = max(len(data) - start, 0) // max(int(arguments[1]), 1)
     _load_part(image)
