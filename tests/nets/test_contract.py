@@ -47,6 +47,7 @@ VARIANTS = [Variant(name, SMALL.get(name, {})) for name in NETS] + [
     Variant("unet", {"levels": 6, "width": 4, "norm": "instance", "hints": True}),
     Variant("unet", {"levels": 4, "width": 8, "norm": "spectral", "attention": "gates"}),
     Variant("unet", {"levels": 5, "width": 8, "attention": "self", "init": "torch"}),
+    Variant("unet", {"levels": 5, "width": 4, "skips": False}),
     Variant("dilated-vgg", {"width": 8, "head": "regression", "hints": True}),
     Variant("dilated-vgg", {"width": 8, "bins": "gamut", "temperature": 1.0}),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,12 @@ class TestPublishedSizes:
         assert len(net.bins) == 313
         assert cost(net).parameters == pytest.approx(32.24e6, rel=2e-3)
 
-    @pytest.mark.parametrize(("depth", "millions"), [(18, 11.18), (34, 21.28)])
+    @pytest.mark.parametrize(
+        ("depth", "millions"), [(18, 11.18), (34, 21.28), (50, 23.51), (101, 42.5)]
+    )
     def test_resnet_body_without_its_classifier(self, depth: int, millions: float) -> None:
-        encoder = ResNetEncoder(depth, inputs=3)
+        with torch.device("meta"):
+            encoder = ResNetEncoder(depth, inputs=3)
         assert cost(encoder, channels=3).parameters == pytest.approx(millions * 1e6, rel=1e-3)
 
 
@@ -126,6 +130,15 @@ def torchvision_like() -> dict[str, torch.Tensor]:
 
 
 class TestResNetWeights:
+    def test_names_and_shapes_are_torchvisions(self) -> None:
+        """Checksums of those of torchvision 0.29.1's models, without their heads."""
+        sums = {18: 2146212367, 34: 2025829835, 50: 2731578531, 101: 1945972160}
+        for depth, expected in sums.items():
+            with torch.device("meta"):
+                state = ResNetEncoder(depth, inputs=3).state_dict()
+            lines = sorted(f"{name} {tuple(tensor.shape)}" for name, tensor in state.items())
+            assert zlib.crc32("\n".join(lines).encode()) == expected, depth
+
     @pytest.mark.parametrize("inputs", [1, 4])
     def test_grey_is_seen_as_three_equal_channels(
         self, torchvision_like: dict[str, torch.Tensor], inputs: int
@@ -238,7 +251,8 @@ def test_a_network_without_an_encoder_refuses_weights_for_one() -> None:
         ("unet", {"attention": "gate"}, "none, gates, self"),
         ("unet", {"levels": 1}, "levels start at 2"),
         ("unet", {"norm": "bacth"}, "batch, instance"),
-        ("resnet-unet", {"depth": 50}, "18, 34"),
+        ("resnet-unet", {"depth": 20}, "18, 34, 50, 101"),
+        ("unet", {"attention": "gates", "skips": False}, "gates stand on skips"),
         ("resnet-unet", {"body": "vgg"}, "resnet, mobilenet"),
         ("resnet-unet", {"body": "mobilenet", "depth": 34}, "depth is 34.*leave depth out"),
         ("resnet-unet", {"width": 100}, "multiple of 8"),

@@ -9,7 +9,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from photochrom.color.bins import ColorBins
 from photochrom.color.space import rgb_to_lab
-from photochrom.nets.vgg import VGG19Features
+from photochrom.errors import ModelError, RecipeError
+from photochrom.nets.vgg import VGGFeatures
 from photochrom.training.losses import terms as losses
 from photochrom.training.losses.gan import GAN_LOSSES
 from photochrom.training.losses.inputs import compose
@@ -102,8 +103,36 @@ def test_perceptual_loss_is_zero_for_equal_pictures_and_grows_with_the_differenc
               "conv2_2": (128, 128), "conv3_1": (256, 128)}  # fmt: skip
     weights = {f"{k}.weight": torch.randn(*s, 3, 3) * 0.05 for k, s in layers.items()}
     weights |= {f"{k}.bias": torch.zeros(s[0]) for k, s in layers.items()}
-    vgg = VGG19Features(weights)
+    vgg = VGGFeatures(weights)
     rgb = torch.rand(1, 3, 32, 32)
     truth, near, far = (vgg(rgb + e * torch.randn_like(rgb)) for e in (0.0, 0.01, 0.2))
     assert losses.perceptual(truth, truth) == 0
     assert 0 < losses.perceptual(near, truth) < losses.perceptual(far, truth)
+
+
+def test_vgg_16_and_19_of_torchvision_are_read_to_any_depth() -> None:
+    """Places of the convolutions of conv3_1 to conv4_1 in torchvision's ``features``."""
+    places = {16: (10, 12, 14, 17), 19: (10, 12, 14, 16, 19)}
+    rgb = torch.rand(1, 3, 32, 32)
+    for depth, of_depth in places.items():
+        torch.manual_seed(0)
+        shapes = [(0, 3, 64), (2, 64, 64), (5, 64, 128), (7, 128, 128)]
+        shapes += [(n, 128 if n == 10 else 256, 256) for n in of_depth[:-1]]
+        shapes += [(of_depth[-1], 256, 512)]
+        weights = {f"features.{n}.weight": torch.randn(o, i, 3, 3) * 0.1 for n, i, o in shapes}
+        weights |= {f"features.{n}.bias": torch.rand(o) for n, _, o in shapes}
+        if depth == 19:
+            weights["features.34.weight"] = torch.zeros(1)
+        first, last = VGGFeatures(weights, ("conv4_1", "conv1_1"))(rgb)
+        assert (first.shape, last.shape) == ((1, 64, 32, 32), (1, 512, 4, 4))
+        mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).view(2, 3, 1, 1)
+        x = (rgb - mean) / std
+        for n, _, _ in shapes:
+            x = torch.max_pool2d(x, 2) if n in (5, 10, of_depth[-1]) else x
+            x = torch.conv2d(x, weights[f"features.{n}.weight"], weights[f"features.{n}.bias"],
+                             padding=1).relu()  # fmt: skip
+        torch.testing.assert_close(last, x, rtol=1e-4, atol=1e-4)
+    with pytest.raises(RecipeError, match="vgg_layers names 'conv3_9', which is none of VGG-19"):
+        VGGFeatures(weights, ("conv3_9",))
+    with pytest.raises(ModelError, match="do not fit at conv4_2"):
+        VGGFeatures(weights, ("conv4_2",))

@@ -21,6 +21,7 @@ from fixtures.training import drawn_folder
 from photochrom.cli import FAILED, OK, USAGE, main
 from photochrom.color.bins import ColorBins
 from photochrom.errors import InputError, RecipeError
+from photochrom.training import loop
 from photochrom.training.data import bin_prior as prior
 from photochrom.training.interrupts import TrainingStopped
 from photochrom.training.loop import Trainer
@@ -31,6 +32,7 @@ from photochrom.training.recipe.builtin import (
     recipe_table,
 )
 from photochrom.training.recipe.recipe import Recipe
+from photochrom.training.recipe.stage import Stage
 from photochrom.training.recipe.toml import from_table, load_recipe, to_table
 from photochrom.training.weights import load_average
 
@@ -357,3 +359,13 @@ def test_a_prior_is_counted_written_and_read(
     out.write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match="not a prior"):
         prior.load_prior(out, bins)
+
+
+def test_a_joint_stage_says_in_how_many_steps_the_generator_learnt() -> None:
+    stage = Stage("gan", images=4, generator_waits=0.65)
+    assert loop._waiting(stage, 3, 4) == "gan: the generator learnt in 3 of 4 steps"
+    assert loop._waiting(stage, 0, 4) == (
+        "gan: the generator learnt in 0 of 4 steps, as loss_D was never below generator_waits "
+        "(0.65): the network is what it was before this stage. Train the critic longer beforehand, "
+        "or raise generator_waits"
+    )

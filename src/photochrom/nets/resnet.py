@@ -1,6 +1,7 @@
-"""ResNet-18 and -34 as the encoder of a grey picture, with torchvision's names of weights.
+"""ResNet-18, -34, -50 and -101 as the encoder of a grey picture; weights have torchvision's names.
 
-Source: He et al., *Deep Residual Learning for Image Recognition* (CVPR 2016).
+Source: He et al., *Deep Residual Learning for Image Recognition* (CVPR 2016);
+the stride of a bottleneck is on its 3 × 3 convolution, as in torchvision.
 """
 
 from __future__ import annotations
@@ -13,12 +14,35 @@ from torch import Tensor, nn
 
 from photochrom.errors import ModelError
 
-RESNET_CHANNELS = (64, 64, 128, 256, 512)
-"""Channels of the features at strides 2, 4, 8, 16 and 32."""
-
-_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+_BOTTLENECK_FROM = 50
+_EXPANSION = 4
 # What torchvision's classifiers expect of R, G, B in [0, 1].
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class _Bottleneck(nn.Module):
+    """inputs → outputs / 4 → outputs / 4 → outputs."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        inner = outputs // _EXPANSION
+        self.conv1 = nn.Conv2d(inputs, inner, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, inner, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(inner)
+        self.conv3 = nn.Conv2d(inner, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.downsample: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = F.relu(self.bn2(self.conv2(y)))
+        return F.relu(self.bn3(self.conv3(y)) + self.downsample(x))
 
 
 class _BasicBlock(nn.Module):
@@ -43,19 +67,25 @@ class ResNetEncoder(nn.Module):
     """Features of a picture at five strides.
 
     Input (N, inputs, H, W): normalised L, and hints if inputs is 4; H, W multiples of 32.
-    Returns five tensors at strides 2, 4, 8, 16, 32 with RESNET_CHANNELS channels.
+    Returns five tensors at strides 2, 4, 8, 16, 32 with ``channels`` channels.
     """
+
+    channels: tuple[int, ...]
+    """Of the features at strides 2, 4, 8, 16 and 32."""
 
     def __init__(self, depth: int = 18, inputs: int = 1) -> None:
         if depth not in _BLOCKS:
             raise ValueError(f"depth is {depth}; known are {', '.join(map(str, _BLOCKS))}")
         super().__init__()
+        is_deep = depth >= _BOTTLENECK_FROM
+        block = _Bottleneck if is_deep else _BasicBlock
+        self.channels = (64, 256, 512, 1024, 2048) if is_deep else (64, 64, 128, 256, 512)
         self.conv1 = nn.Conv2d(inputs, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         before = 64
-        for i, (number, after) in enumerate(zip(_BLOCKS[depth], RESNET_CHANNELS[1:], strict=True)):
-            blocks = [_BasicBlock(before, after, 2 if i else 1)]
-            blocks += [_BasicBlock(after, after, 1) for _ in range(number - 1)]
+        for i, (number, after) in enumerate(zip(_BLOCKS[depth], self.channels[1:], strict=True)):
+            blocks = [block(before, after, 2 if i else 1)]
+            blocks += [block(after, after, 1) for _ in range(number - 1)]
             self.add_module(f"layer{i + 1}", nn.Sequential(*blocks))
             before = after
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, network_input
 from photochrom.nets.layers import Norm, SelfAttention, check_choice, norm_layer, with_spectral
 from photochrom.nets.mobilenet import FEATURE_CHANNELS, MobileNetEncoder
-from photochrom.nets.resnet import RESNET_CHANNELS, ResNetEncoder
+from photochrom.nets.resnet import ResNetEncoder
 
 Body = Literal["resnet", "mobilenet"]
 """The classifier that the encoder is: ResNet of the given depth, or MobileNetV2."""
@@ -36,7 +36,7 @@ class ResNetUNet(ColorNet):
         norm: Norm = "batch", self_attention: bool = False, spectral_norm: bool = False,
         hints: bool = False,
     ) -> None:  # fmt: skip
-        """depth: 18 or 34, of the ResNet; 18 unless given.
+        """depth: 18, 34, 50 or 101, of the ResNet; 18 unless given.
 
         width: decoder channels at stride 16, halved twice.
 
@@ -54,11 +54,13 @@ class ResNetUNet(ColorNet):
         super().__init__()
         self.takes_hints = hints
         self.encoder: ResNetEncoder | MobileNetEncoder
+        channels: tuple[int, ...]
         if body == "mobilenet":
             self.encoder, channels = MobileNetEncoder(), FEATURE_CHANNELS
         else:
             depth = 18 if depth is None else depth
-            self.encoder, channels = ResNetEncoder(depth, 4 if hints else 1), RESNET_CHANNELS
+            self.encoder = ResNetEncoder(depth, 4 if hints else 1)
+            channels = self.encoder.channels
         norm = "spectral" if spectral_norm else norm
         self.middle = nn.Sequential(
             *_conv(channels[-1], 2 * width, norm), *_conv(2 * width, 2 * width, norm)

@@ -64,16 +64,21 @@ class UNet(ColorNet):
     def __init__(
         self, levels: int = 8, width: int = 64, dropout: float = 0.5, norm: Norm = "batch",
         init: Init = "normal", attention: Attention = "none", hints: bool = False,
+        skips: bool = True,
     ) -> None:  # fmt: skip
         """levels: 8 sees 256 px at once, and its input is a multiple of 2**levels px.
 
         width: channels of the first level; they double up to 8 × width.
         dropout: of the three deepest of 8 levels, one fewer for each level fewer.
         hints: listen to points of colour, which pix2pix does not know.
+        skips: join each level of the way up to its mirror; False is the encoder–decoder that Isola
+        et al. compare with (§4.2), in which all goes through the narrowest level.
         """
         if levels < 2 or width < 1:
             raise ValueError("levels start at 2 and width at 1")
         check_choice("attention", attention, Attention)
+        if attention == "gates" and not skips:
+            raise ValueError("attention is 'gates' and skips is false: gates stand on skips")
         super().__init__()
         self.multiple_of = 2**levels
         self.takes_hints = hints
@@ -84,15 +89,17 @@ class UNet(ColorNet):
             )
             for i in range(levels)
         )
+        joined = 2 if skips else 1
+        self._skips = skips
         shaky = min(_MOST_DROPOUT_LEVELS, max(levels - 5, 0))
         self.up = nn.ModuleList(
             _up_block(
-                widths[i] * (1 if i == levels - 1 else 2), widths[i - 1], norm,
+                widths[i] * (1 if i == levels - 1 else joined), widths[i - 1], norm,
                 dropout if i >= levels - shaky else 0.0,
             )
             for i in range(1, levels)
         )  # fmt: skip
-        self.last = nn.ConvTranspose2d(2 * widths[0], 2, 4, stride=2, padding=1)
+        self.last = nn.ConvTranspose2d(joined * widths[0], 2, 4, stride=2, padding=1)
         if attention == "gates":
             deeper = [2 * w for w in widths[1:-1]] + widths[-1:]
             self.gates = nn.ModuleList(map(AttentionGate, widths[:-1], deeper))
@@ -112,6 +119,8 @@ class UNet(ColorNet):
             gating, y = y, self.up[level - 1](y)
             if level == self._attentive:
                 y = self.attention(y)
+            if not self._skips:
+                continue
             skip = skips[level - 1]
             if hasattr(self, "gates"):
                 skip = self.gates[level - 1](skip, gating)

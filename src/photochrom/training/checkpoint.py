@@ -22,7 +22,8 @@ KEPT_FOLDER = "kept"
 class Position:
     """Where a run stands. stage_seconds: training time spent in the current stage.
 
-    finished: whether the recipe's last stage is over, and nothing is left to do.
+    generator_steps: in how many of the stage's steps the generator learnt. finished: whether the
+    recipe's last stage is over, and nothing is left to do.
     """
 
     stage: int = 0
@@ -30,6 +31,7 @@ class Position:
     images: int = 0
     stage_images: int = 0
     stage_seconds: float = 0.0
+    generator_steps: int = 0
     finished: bool = False
 
 

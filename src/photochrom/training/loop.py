@@ -266,6 +266,7 @@ class Trainer:
                 values = step(step_batches, share, self.position.step)
                 seconds = self._ranks.largest(time.monotonic() - start_s)
                 self._advance(images_per_step, seconds)
+                self.position.generator_steps += "loss_G" in values
                 _check_finite(values, self.position.step)
                 run_log.log_step(
                     self.position, images_per_step, stage, values, images_per_step / seconds, share
@@ -290,6 +291,9 @@ class Trainer:
                     self._validate(run_log, stage)
                     last_validation_s = time.monotonic()
         run_log.end_stage(self.position, stage)
+        if stage.generator_waits:
+            steps = round(self.position.stage_images / images_per_step)
+            self._report(_waiting(stage, self.position.generator_steps, steps))
 
     def _advance(self, images_per_step: int, seconds: float) -> None:
         self.position.step += 1
@@ -392,6 +396,18 @@ def _epochs_as_images(recipe: Recipe, epoch_images: int) -> Recipe:
 def _reaches_multiple(every: int, images: int, images_per_step: int) -> bool:
     """Whether the last ``images_per_step`` of so many images reached a multiple of ``every``."""
     return bool(every) and images // every != (images - images_per_step) // every
+
+
+def _waiting(stage: Stage, generator_steps: int, steps: int) -> str:
+    """What to say at the end of a stage in which the generator waited for the critic."""
+    text = f"{stage.name}: the generator learnt in {generator_steps} of {steps} steps"
+    if generator_steps:
+        return text
+    return (
+        f"{text}, as loss_D was never below generator_waits ({stage.generator_waits:g}): the "
+        "network is what it was before this stage. Train the critic longer beforehand, or raise "
+        "generator_waits"
+    )
 
 
 def _no_report(_: str) -> None:

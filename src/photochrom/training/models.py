@@ -15,7 +15,7 @@ from photochrom.errors import InputError
 from photochrom.nets import build
 from photochrom.nets.contract import ColorNet, Discriminator
 from photochrom.nets.lite_features import LiteFeatures
-from photochrom.nets.vgg import VGG19Features
+from photochrom.nets.vgg import VGGFeatures
 from photochrom.training.distributed import Ranks
 from photochrom.training.optimizers import frozen_norms
 from photochrom.training.recipe.recipe import Precision, Recipe
@@ -44,7 +44,7 @@ class Models:
     generator: ColorNet
     average: ColorNet
     discriminator: Discriminator
-    vgg: VGG19Features | None = None
+    vgg: VGGFeatures | None = None
     lite: LiteFeatures | None = None
 
     @classmethod

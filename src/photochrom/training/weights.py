@@ -16,7 +16,7 @@ from photochrom.nets import build
 from photochrom.nets.contract import ColorNet, Discriminator
 from photochrom.nets.discriminators import build_discriminator
 from photochrom.nets.lite_features import LiteFeatures
-from photochrom.nets.vgg import VGG19Features
+from photochrom.nets.vgg import VGGFeatures
 from photochrom.pretrained import EFFICIENTNET_LITE2, PRETRAINED, weights_file
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
@@ -97,14 +97,14 @@ def load_weights(net: ColorNet, path: Path, key: str) -> None:
         raise ModelError(f"{key}: {path} holds another network: {error}") from error
 
 
-def load_vgg(recipe: Recipe, device: torch.device) -> VGG19Features | None:
+def load_vgg(recipe: Recipe, device: torch.device) -> VGGFeatures | None:
     """The network of perceptual losses; None where no stage of the recipe has such a loss.
 
     Raises ModelError when its file is missing, damaged or of another layout.
     """
     if not any(stage.losses.active("features") for stage in recipe.stages):
         return None
-    vgg = VGG19Features(_tensors(recipe.vgg_weights, "vgg_weights")).to(device)
+    vgg = VGGFeatures(_tensors(recipe.vgg_weights, "vgg_weights"), recipe.vgg_layers).to(device)
     return vgg.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 

@@ -219,7 +219,7 @@ LOSSES: dict[str, Loss] = {
         perceptual,
         sees="features",
         unit="share of the true features",
-        doc="Relative error of VGG-19 features of the coloured picture (after Johnson et al., ECCV "
+        doc="Relative error of VGG features of the coloured picture (after Johnson et al., ECCV "
         "2016).",
         log_name="perceptual",
     ),

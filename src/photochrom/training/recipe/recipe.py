@@ -184,8 +184,11 @@ class Recipe:
     rounds: Annotated[int, Range(1, 99)] = 1
     """How often the repeated stages are gone through; their shares are divided by it."""
     vgg_weights: str = VGG19
-    """VGG-19 up to relu3_1, for the perceptual loss: "vgg19", which is there, or a safetensors
-    file."""
+    """The network of the perceptual loss: "vgg19", which is there up to conv3_1, or a file of
+    VGG-16 or VGG-19 (safetensors, or .pth as torchvision publishes them)."""
+    vgg_layers: tuple[str, ...] = ("conv1_2", "conv2_2", "conv3_1")
+    """Convolutions of it behind which the perceptual loss compares; deeper ones want a file that
+    has them."""
     classes_prior: str = ""
     """File written by ``photochrom train --prior``, for losses.classes; empty: the prior is taken
     from 1,000 of the training photos."""
@@ -217,3 +220,5 @@ class Recipe:
                     f"stage {stage.name!r}: losses.{names[0]} sees features of VGG-19; set "
                     "vgg_weights to vgg19 or a file"
                 )
+        if not self.vgg_layers:
+            raise RecipeError('vgg_layers is empty; leave it out, or name one such as "conv3_1"')
