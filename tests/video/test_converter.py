@@ -28,8 +28,8 @@ def seen_by_the_network(grey: NDArray[np.uint8], network: Network) -> NDArray[np
             seen.append(inputs[0, 0])
             return network(inputs)
 
-    def guess(*planes: NDArray[np.float32], **bars: Any) -> NDArray[np.float32]:
-        return guess_chroma(recording, *planes, **bars)
+    def guess(L: Any, ab: Any, mask: Any, **bars: Any) -> NDArray[np.float32]:
+        return guess_chroma(recording, L, ab, mask, **bars)
 
     recording = RecordingNetwork(network.card, network.identity, "", "", lambda _: {})
     info = FilmInfo(
