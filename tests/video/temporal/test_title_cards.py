@@ -35,6 +35,30 @@ def leader(count: int) -> Codes:
     return card
 
 
+def sync_cross(ground: int, line: int) -> Codes:
+    card = np.full(SHAPE, ground, np.uint8)
+    cv2.line(card, (0, 0), (480, 360), line, 5)
+    cv2.line(card, (480, 0), (0, 360), line, 5)
+    return card
+
+
+def handwriting(ground: int, ink: int) -> Codes:
+    card = np.full(SHAPE, ground, np.uint8)
+    for line, words in enumerate(("Reel 2 take 7", "property of", "J. Smith 1934")):
+        place = (60 + 20 * line, 110 + 70 * line)
+        cv2.putText(card, words, place, cv2.FONT_HERSHEY_SCRIPT_COMPLEX, 1.7, ink, 3, cv2.LINE_AA)
+    return card
+
+
+def slate() -> Codes:
+    card = np.full(SHAPE, 60, np.uint8)
+    cv2.rectangle(card, (90, 105), (390, 315), 20, -1)
+    cv2.rectangle(card, (90, 105), (390, 315), 230, 3)
+    for line, words in enumerate(("SCENE 12", "TAKE 3", "ROLL A 7")):
+        cv2.putText(card, words, (115, 165 + 55 * line), cv2.FONT_HERSHEY_DUPLEX, 1.4, 230, 3)
+    return card
+
+
 def with_grain(codes: Codes, sigma: float) -> NDArray[np.float32]:
     """Lightness of a frame with grain."""
     noise = np.random.default_rng(1).normal(0, sigma, codes.shape)
@@ -47,6 +71,14 @@ CARDS = {
     "a line": title(1),
     "four lines": title(4),
     "a leader": leader(3),
+    "white": np.full(SHAPE, 245, np.uint8),
+    "a sync cross": sync_cross(20, 220),
+    "a dark sync cross": sync_cross(190, 25),
+    "handwriting": handwriting(14, 225),
+    "handwriting on white": handwriting(225, 20),
+    "handwriting on grey": handwriting(110, 235),
+    "a slate": slate(),
+    "a title on white": 255 - title(2),
 }
 
 
@@ -67,6 +99,28 @@ def test_scenes_are_no_cards(name: str) -> None:
     picture = getattr(skimage.data, name)()
     rgb = picture if picture.ndim == 3 else np.dstack([picture] * 3)
     assert not is_title_card(lightness(rgb))
+
+
+def test_through_a_vignette_and_dirt_cards_are_known() -> None:
+    y, x = np.mgrid[-1 : 1 : SHAPE[0] * 1j, -1 : 1 : SHAPE[1] * 1j]
+    light = 1.0 - 0.1 * (x * x + y * y)
+    random = np.random.default_rng(3)
+    for name, card in CARDS.items():
+        dirty = (cv2.GaussianBlur(card, (0, 0), 1.0) * light).astype(np.uint8)
+        for place in random.integers(0, (SHAPE[1], SHAPE[0]), (30, 2)):
+            cv2.circle(dirty, place.tolist(), 2, int(random.choice([20, 235])), -1)
+        assert is_title_card(with_grain(dirty, 3.0)), name
+
+
+def test_things_before_a_plain_ground_are_no_cards() -> None:
+    cup = np.full(SHAPE, 20, np.uint8)
+    cv2.ellipse(cup, (200, 180), (120, 90), 0, 0, 360, 230, -1)
+    cv2.circle(cup, (330, 260), 14, 180, -1)
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    shade = 30 + 180 * np.exp(-(((x - 150) / 40.0) ** 2) - ((y - 190) / 90.0) ** 2)
+    figure = np.where(np.hypot((x - 150) / 60.0, (y - 190) / 120.0) < 1, shade, 15).astype(np.uint8)
+    for thing in (cup, figure):
+        assert not is_title_card(with_grain(thing, 3.0))
 
 
 def test_a_thing_before_a_plain_sky_is_no_card() -> None:
