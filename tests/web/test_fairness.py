@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.model import tiny_model
-from fixtures.web import MakeApp, send, sign_up
+from fixtures.web import MakeApp, csrf_token, send, sign_up
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
@@ -230,3 +231,25 @@ def test_quotas_count_results_before_they_are_there(make_app: MakeApp) -> None:
     assert [status(ada), status(ada)] == [303, 413], "what it takes is known now"
     others = [sign_up(app, f"{name}@example.org") for name in ("ben", "eve")]
     assert [status(browser) for browser in others] == [303, 507]
+
+
+def test_what_computes_has_a_rate(make_app: MakeApp) -> None:
+    app = make_app(compute_rate="3 per minute")
+    browser = sign_up(app)
+    upload(browser, 60, "a.png")
+    with app.app_context():
+        url = f"/pictures/{jobs.list_waiting('photo')[0].picture_id}"
+    headers = {"X-CSRFToken": csrf_token(browser)}
+    asked = [
+        ("GET", "download?form=original"), ("POST", "share"), ("POST", "edit"),
+        ("POST", "preview"), ("GET", "variants/0.jpg"), ("GET", "download"), ("POST", "resume"),
+    ]  # fmt: skip
+    statuses = []
+    for method, path in asked:
+        with browser.open(f"{url}/{path}", method=method, json={}, headers=headers) as answer:
+            statuses.append(answer.status_code)
+    assert statuses == [200, 404, 200, 429, 429, 429, 429]
+    assert browser.get(url).status_code == 200
+    library = browser.get("/library").text
+    assert 'data-max-bytes="64000000"' in library
+    assert re.search(r'data-free-bytes="102\d{7}"', library), "what is reserved is not free"

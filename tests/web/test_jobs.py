@@ -31,7 +31,7 @@ from fixtures.studio import (
     run_studio,
     upload_picture,
 )
-from fixtures.web import MakeApp
+from fixtures.web import MakeApp, send
 from flask import Flask
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
@@ -385,7 +385,7 @@ def test_a_film_that_another_version_began_begins_anew_under_its_name(
     worker, tell = make_worker(app, settings), jobs.report_progress
 
     def stop_now(picture_id: str, revision: int, name: str, progress: float) -> bool:
-        if progress > 0.5:
+        if progress > 0.75:  # of the film itself, after the preview
             worker.stop()
         return tell(picture_id, revision, name, progress)
 
@@ -517,6 +517,9 @@ def test_a_film_that_does_not_say_its_length_shows_its_beginning(
     assert "<video" in client.get(url).text
     link = ask(client, f"{url}/share").get_json()["url"].removeprefix("http://localhost")
     assert client.get(f"{link}/picture.jpg").status_code == 200
+    assert f'src="{link}/film.mp4"' in client.get(link).text
+    film_part = client.get(f"{link}/film.mp4", headers={"Range": "bytes=0-9"})
+    assert (film_part.status_code, film_part.mimetype) == (206, "video/mp4")
 
 
 def test_a_film_too_narrow_for_a_preview_has_no_links_to_one(
@@ -540,6 +543,37 @@ def test_a_film_too_narrow_for_a_preview_has_no_links_to_one(
     assert "form=side-by-side" not in page
     link = ask(client, f"{url}/share").get_json()["url"].removeprefix("http://localhost")
     assert f"{link}/picture.jpg" not in client.get(link).text
+    assert client.get(f"{link}/film.mp4").status_code == 404
+
+
+def test_what_is_stopped_goes_on_later(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    photo: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = upload_picture(client, photo)
+    reports = []
+
+    def render_and_stop(*rest: Any) -> str:
+        reports.append(rest[-1](0.1))
+        send(client, f"{url}/stop", {})
+        reports.append(rest[-1](0.2))
+        raise render.CancelledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("photochrom.web.worker.render", render_and_stop)
+        make_worker(app, settings).work(url_id(url), 1)
+    assert reports == [True, False]
+    state = client.get(f"{url}/state").get_json()
+    assert (state["state"], state["problem"]) == ("failed", "You stopped it.")
+    assert "/resume" in client.get(url).text
+    assert send(client, f"{url}/stop", {}).status_code == 409
+    assert send(client, f"{url}/resume", {}).status_code == 303
+    assert send(client, f"{url}/resume", {}).status_code == 409
+    color_all(app, settings)
+    assert client.get(f"{url}/state").get_json()["state"] == "done"
 
 
 def test_what_is_deleted_is_not_counted(
@@ -613,7 +647,7 @@ def test_a_film_is_coloured_with_a_preview_and_goes_on_after_a_stop(
 
     def stop_now(picture_id: str, revision: int, name: str, progress: float) -> bool:
         record.append(progress)
-        if 0.3 < progress < 0.9 and not worker._stop.is_set():
+        if 0.7 < progress < 0.95 and not worker._stop.is_set():
             worker.stop()
         return tell(picture_id, revision, name, progress)
 
@@ -621,6 +655,7 @@ def test_a_film_is_coloured_with_a_preview_and_goes_on_after_a_stop(
     worker.work(url_id(url), 1)
     assert client.get(f"{url}/state").get_json()["state"] == "waiting"
     assert record == sorted(record)
+    assert 0 < record[0] < 0.1, "from the first frame of the preview on"
     make_worker(app, settings).work(url_id(url), 1)
     assert client.get(f"{url}/state").get_json()["state"] == "done"
     storage = Storage(settings.data_dir)

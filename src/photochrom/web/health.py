@@ -99,7 +99,9 @@ def add_check(app: Flask, name: str, check: Check) -> None:
 
 def healthz() -> Response:
     """The process answers; nothing more is asked, so that a slow database restarts nobody."""
-    return jsonify({"status": "alive"})
+    response = jsonify({"status": "alive"})
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def readyz() -> Response:
@@ -108,6 +110,7 @@ def readyz() -> Response:
     problems = {name: problem for name, check in checks.items() if (problem := check())}
     response = jsonify({"status": "not ready" if problems else "ready", "problems": problems})
     response.status_code = 503 if problems else 200
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 

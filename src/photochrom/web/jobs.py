@@ -202,6 +202,28 @@ def fail(picture_id: str, revision: int, worker: str, problem: str, size: int) -
     )
 
 
+def stop(picture_id: str, problem: str) -> bool:
+    """Whoever is at it gives it up; what is there of a film stays. False: nobody would be.
+
+    problem: why, in words for its owner.
+    """
+    return _update_row(
+        update(Picture)
+        .where(Picture.id == picture_id, Picture.state.in_(("waiting", "working")))
+        .values(state="failed", problem=problem, claimed_by=None, finished_at=now(),
+                reserved_bytes=0)
+    )  # fmt: skip
+
+
+def resume(picture_id: str) -> bool:
+    """What was stopped or failed waits again, as the same revision. False: it is neither."""
+    return _update_row(
+        update(Picture)
+        .where(Picture.id == picture_id, Picture.state == "failed")
+        .values(state="waiting", problem=None, attempts=0, progress=0.0, finished_at=None)
+    )
+
+
 def release(picture_id: str, revision: int, worker: str, *, count_attempt: bool) -> bool:
     """The worker stops before it is done; it waits again. tried: this counts as an attempt."""
     attempts = Picture.attempts - (0 if count_attempt else 1)

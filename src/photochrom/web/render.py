@@ -148,7 +148,7 @@ def _render_film(
         resume=True,
     )
     target = _film_target(task, storage, info, options)
-    reporter = _ProgressReporter(on_progress)
+    reporter = _ProgressReporter(on_progress, info)
     _film_preview(task, storage, info, options, reporter)
     try:
         return color_film(source, target, options, reporter.report).model
@@ -213,19 +213,30 @@ def _shrink_frame(frame: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
 class _ProgressReporter:
     """Passes a film's progress on, now and then, and stops the film on demand."""
 
-    def __init__(self, on_progress: ProgressCallback) -> None:
+    def __init__(self, on_progress: ProgressCallback, info: FilmInfo) -> None:
         self._on_progress = on_progress
+        seconds, rate = info.duration_s or 0.0, float(info.rate or 0)
+        self._preview_frames = min(_FILM_PREVIEW_S, seconds) * rate
+        """Of the work, as far as the film says; no more of them count than that."""
+        self._film_frames = seconds * rate
         self._report_s = 0.0
         self._share = 0.0
 
     def report(self, progress: FilmProgress) -> None:
         """After each frame of the film."""
         if progress.total:
-            self._share = min(1.0, progress.frames / progress.total)
-        self.check(progress)
+            done = self._preview_frames + progress.frames
+            self._share = min(1.0, done / (self._preview_frames + progress.total))
+        self._update()
 
-    def check(self, _progress: FilmProgress) -> None:
-        """After each frame of the preview, which is no progress of the film."""
+    def check(self, progress: FilmProgress) -> None:
+        """After each frame of the preview, which is work, too."""
+        if self._film_frames:
+            done = min(progress.frames, self._preview_frames)
+            self._share = done / (self._preview_frames + self._film_frames)
+        self._update()
+
+    def _update(self) -> None:
         if time.monotonic() - self._report_s < _REPORT_INTERVAL_S:
             return
         self._report_s = time.monotonic()

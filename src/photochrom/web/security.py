@@ -34,8 +34,8 @@ def visitor_key() -> str:
 
 csrf = CSRFProtect()
 limiter = Limiter(key_func=visitor_key)
-UPLOADS = "uploads"
-"""What pages and programs send is counted together."""
+UPLOADS, COMPUTING = "uploads", "computing"
+"""What pages and programs send, and have computed, is counted together."""
 FORM_BYTES = 1_000_000
 """No form or JSON without files is larger."""
 FILE_PATHS = ("/pictures", "/share-target", "/api/v1/pictures")
@@ -164,6 +164,15 @@ def user_key() -> str:
 def upload_rate() -> str:
     """How often one user may send pictures, by pages and programs together."""
     return current_settings().upload_rate
+
+
+def compute_rate() -> str:
+    """How often one user may have something computed, by pages and programs together."""
+    return current_settings().compute_rate
+
+
+computing = limiter.shared_limit(compute_rate, scope=COMPUTING, key_func=user_key)
+"""For views of pages that compute, or read large files."""
 
 
 def _check_host() -> None:

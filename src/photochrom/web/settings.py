@@ -92,6 +92,8 @@ class WebSettings:
     """Log-ins, sign-ups and resets from one address, and log-ins for one account."""
     upload_rate: str = "120 per minute"
     """Uploads of one user."""
+    compute_rate: str = "300 per minute"
+    """What one user has computed: previews, versions, corrections, links and downloads."""
     api_rate: str = "600 per minute"
     """Requests of one user's programs, uploads and all others."""
     metrics_token: str = ""
@@ -199,7 +201,7 @@ def _check(settings: WebSettings) -> None:
     for name, least in _MINIMA.items():
         if getattr(settings, name) < least:
             raise SettingsError(f"{name} must be at least {least}, got {getattr(settings, name)}")
-    for name in ("login_rate", "upload_rate", "api_rate"):
+    for name in ("login_rate", "upload_rate", "compute_rate", "api_rate"):
         if not _RATE.fullmatch(getattr(settings, name)):
             form = "a number and a time, such as '10 per minute'"
             raise SettingsError(f"{name} must be {form}, got {getattr(settings, name)!r}")

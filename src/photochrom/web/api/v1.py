@@ -22,7 +22,7 @@ from photochrom.web.pictures.library import (
     rename_picture,
 )
 from photochrom.web.pictures.uploads import create_picture
-from photochrom.web.security import UPLOADS, csrf, limiter, upload_rate
+from photochrom.web.security import COMPUTING, UPLOADS, compute_rate, csrf, limiter, upload_rate
 from photochrom.web.settings import current_settings
 
 blueprint = Blueprint("api", __name__)
@@ -100,6 +100,7 @@ def show(picture_id: str) -> Response:
 
 
 @blueprint.patch("/pictures/<picture_id>")
+@limiter.shared_limit(compute_rate, scope=COMPUTING, key_func=rate_key, override_defaults=False)
 def edit(picture_id: str) -> Response:
     """Change what is asked of a picture; what is not named stays as it is."""
     user = this_writer()
@@ -125,6 +126,7 @@ def delete(picture_id: str) -> tuple[str, int]:
 
 
 @blueprint.get("/pictures/<picture_id>/result")
+@limiter.shared_limit(compute_rate, scope=COMPUTING, key_func=rate_key, override_defaults=False)
 def result(picture_id: str) -> Response:
     """The coloured file, in the size and format of the original, or another form of it."""
     user = this_caller()

@@ -78,6 +78,14 @@ def playable_film(picture: Picture) -> Path | None:
     return film_pair(picture) or (result if playable else None)
 
 
+def shared_film(picture: Picture) -> Path | None:
+    """What a browser can play of a film for others: all of it, or the pair; None: neither."""
+    result = current_storage().result(picture.id, picture.done_revision)
+    if result is not None and result.suffix == ".mp4":
+        return result
+    return film_pair(picture)
+
+
 def has_preview(picture: Picture) -> bool:
     """Whether there is a coloured picture at the size of a screen."""
     return current_storage().preview(picture.id, picture.done_revision).is_file()

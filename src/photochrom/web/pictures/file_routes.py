@@ -11,10 +11,11 @@ from photochrom.variants import VARIANTS
 from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.errors import NotFound
 from photochrom.web.i18n import _
-from photochrom.web.pictures.downloads import playable_film, result_file
+from photochrom.web.pictures.downloads import playable_film, result_file, shared_film
 from photochrom.web.pictures.library import get_photo, get_picture
 from photochrom.web.pictures.live_preview import preview_response, preview_variant
 from photochrom.web.pictures.share_links import open_link
+from photochrom.web.security import computing
 from photochrom.web.storage import current_storage
 
 blueprint = Blueprint("picture_files", __name__)
@@ -48,6 +49,7 @@ def variant_list(picture_id: str) -> AnyResponse:
 
 @blueprint.get("/pictures/<picture_id>/variants/<int:number>.jpg")
 @login_required
+@computing
 def variant_file(picture_id: str, number: int) -> AnyResponse:
     """One of the variants, small."""
     return preview_response(preview_variant(this_user(), picture_id, number))
@@ -93,11 +95,14 @@ def film_preview_file(picture_id: str) -> AnyResponse:
 
 @blueprint.get("/pictures/<picture_id>/download")
 @login_required
+@computing
 def download(picture_id: str) -> AnyResponse:
     """The result, the pair, or the original, to keep."""
     form = request.args.get("form", "colour")
     path, name, media_type = result_file(this_user(), picture_id, form)
-    return send_file(path, mimetype=media_type, as_attachment=True, download_name=name)
+    response = send_file(path, mimetype=media_type, as_attachment=True, download_name=name)
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
 
 
 @blueprint.get("/s/<token>/picture.jpg")
@@ -106,6 +111,16 @@ def shared_file(token: str) -> AnyResponse:
     picture, _link = open_link(token)
     path = current_storage().preview(picture.id, picture.done_revision)
     return _file_response(path, "image/jpeg")
+
+
+@blueprint.get("/s/<token>/film.mp4")
+def shared_film_file(token: str) -> AnyResponse:
+    """The film of a link."""
+    picture, _link = open_link(token)
+    path = shared_film(picture) if picture.kind == "film" else None
+    if path is None:
+        raise NotFound(_("There is no film to play."))
+    return _file_response(path, "video/mp4")
 
 
 def _file_response(path: Path, media_type: str, *, keep: bool = False) -> Response:

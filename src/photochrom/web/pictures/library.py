@@ -9,8 +9,9 @@ from typing import Final
 
 from sqlalchemy import bindparam, delete, func, select
 
+from photochrom.web import jobs
 from photochrom.web.database import MAX_NAME, Picture, User, db
-from photochrom.web.errors import InvalidInput, NotFound
+from photochrom.web.errors import Conflict, InvalidInput, NotFound
 from photochrom.web.i18n import _
 from photochrom.web.pictures.names import clean_name
 from photochrom.web.settings import current_settings
@@ -90,6 +91,21 @@ def rename_picture(user: User, picture_id: str, name: str) -> Picture:
     picture.name = title
     db.session.commit()
     return picture
+
+
+def stop_picture(user: User, picture_id: str) -> None:
+    """Colour a picture or film no further. Raises NotFound, Conflict where nothing is at it."""
+    get_picture(user, picture_id)
+    if not jobs.stop(picture_id, _("You stopped it.")):
+        raise Conflict(_("It is not being coloured any more."))
+
+
+def resume_picture(user: User, picture_id: str) -> None:
+    """Colour what was stopped or failed; a film goes on where it was. Raises as `stop_picture`."""
+    get_picture(user, picture_id)
+    if not jobs.resume(picture_id):
+        raise Conflict(_("It is not stopped."))
+    jobs.enqueue(jobs.make_job(get_picture(user, picture_id)))
 
 
 def delete_picture(user: User, picture_id: str) -> None:

@@ -24,19 +24,23 @@ from photochrom.web.database import Picture
 from photochrom.web.error_pages import wants_json
 from photochrom.web.errors import InvalidInput, StudioError
 from photochrom.web.i18n import _
-from photochrom.web.pictures.downloads import film_pair, has_preview, playable_film
+from photochrom.web.pictures.downloads import film_pair, has_preview, playable_film, shared_film
 from photochrom.web.pictures.edits import MIN_SIZE_PX, edit_picture
 from photochrom.web.pictures.events import event_stream, picture_state
 from photochrom.web.pictures.library import (
     delete_picture,
     get_picture,
     list_pictures,
+    quota_mb,
     rename_picture,
+    resume_picture,
+    stop_picture,
+    used_bytes,
 )
 from photochrom.web.pictures.live_preview import preview_edit, preview_response
 from photochrom.web.pictures.share_links import create_link, find_link, open_link, revoke_links
 from photochrom.web.pictures.uploads import create_picture
-from photochrom.web.security import UPLOADS, limiter, upload_rate, user_key
+from photochrom.web.security import UPLOADS, computing, limiter, upload_rate, user_key
 from photochrom.web.settings import current_settings
 
 blueprint = Blueprint("pictures", __name__)
@@ -61,7 +65,14 @@ def library() -> Answer:
     search = request.args.get("q", "").strip()
     number = request.args.get("page", 1, type=int)
     page = list_pictures(this_user(), search, min(max(1, number), 1_000_000))
-    return render_template("pictures/library.html", page=page, search=search)
+    user, settings = this_user(), current_settings()
+    return render_template(
+        "pictures/library.html",
+        page=page,
+        search=search,
+        max_bytes=settings.max_upload_mb * 1_000_000,
+        free_bytes=max(0, quota_mb(user) * 1_000_000 - used_bytes(user.id)),
+    )
 
 
 @blueprint.post("/pictures")
@@ -158,6 +169,7 @@ def stream_events(picture_id: str) -> Answer:
 
 @blueprint.post("/pictures/<picture_id>/edit")
 @login_required
+@computing
 def edit(picture_id: str) -> Answer:
     """Other colours, please."""
     changes = _json("hints", "size", "vividness", "variant", "revision")
@@ -168,6 +180,7 @@ def edit(picture_id: str) -> Answer:
 
 @blueprint.post("/pictures/<picture_id>/preview")
 @login_required
+@computing
 def preview(picture_id: str) -> Answer:
     """What other colours would look like, at once."""
     changes = _json("hints", "size", "vividness", "variant", "revision")
@@ -186,6 +199,23 @@ def delete(picture_id: str) -> Answer:
     return redirect(url_for("pictures.library"), 303)
 
 
+@blueprint.post("/pictures/<picture_id>/stop")
+@login_required
+def stop(picture_id: str) -> Answer:
+    """Colour it no further; what is done of a film is kept for later."""
+    stop_picture(this_user(), picture_id)
+    return redirect(url_for("pictures.show", picture_id=picture_id), 303)
+
+
+@blueprint.post("/pictures/<picture_id>/resume")
+@login_required
+@computing
+def resume(picture_id: str) -> Answer:
+    """Try again, or go on where it was stopped."""
+    resume_picture(this_user(), picture_id)
+    return redirect(url_for("pictures.show", picture_id=picture_id), 303)
+
+
 @blueprint.post("/pictures/<picture_id>/rename")
 @login_required
 def rename(picture_id: str) -> Answer:
@@ -202,6 +232,7 @@ def rename(picture_id: str) -> Answer:
 
 @blueprint.post("/pictures/<picture_id>/share")
 @login_required
+@computing
 def share(picture_id: str) -> Answer:
     """Make a link for others."""
     link = create_link(this_user(), picture_id)
@@ -232,6 +263,7 @@ def shared_page(token: str) -> Answer:
         token=token,
         share_until=link.expires_at,
         has_preview=has_preview(picture),
+        has_film=picture.kind == "film" and shared_film(picture) is not None,
     )
     answer = Response(page, mimetype="text/html")
     # The address is the secret: it goes nowhere, and nobody lists it.

@@ -9,6 +9,14 @@ if (worker && "serviceWorker" in navigator) {
   });
 }
 
+const isOffline = document.querySelector("[data-reload]") !== null; // then nobody seems to be logged in
+if ("caches" in window && !isOffline && !document.body.classList.contains("signed-in")) {
+  // Files that another app shared belong to whoever was logged in; but see the address that a
+  // share leads to, where whoever shared them is about to log in.
+  const next = new URLSearchParams(location.search).get("next") ?? "";
+  if (!next.startsWith("/library?shared=")) caches.delete("shared-files");
+}
+
 for (const box of document.querySelectorAll("[data-password]")) {
   const input = box.querySelector("input");
   if (!input) continue;
@@ -101,6 +109,14 @@ for (const link of document.querySelectorAll("a[data-takes-email]")) {
     const email = fieldOf(link, "data-takes-email")?.value;
     if (email && link instanceof HTMLAnchorElement) link.search = new URLSearchParams({ email }).toString();
   });
+}
+
+for (const link of document.querySelectorAll("a[data-back]")) {
+  // To the page of the library, or the search, that one came from; it is kept for a reload.
+  const from = document.referrer && new URL(document.referrer);
+  const start = link.getAttribute("data-back") ?? "";
+  if (from && from.origin === location.origin && from.pathname === start) sessionStorage.setItem("back", from.search);
+  if (link instanceof HTMLAnchorElement) link.search = sessionStorage.getItem("back") ?? "";
 }
 
 for (const link of document.querySelectorAll("[data-reload]")) {

@@ -1,4 +1,5 @@
 /** The handle between before and after. @module */
+import { message } from "./messages.js";
 
 const STEP = 5;
 
@@ -38,6 +39,7 @@ export class Compare {
     this.stage.style.setProperty("--split", `${this.percent}%`);
     this.stage.style.setProperty("--cut", `${100 * Math.min(1, Math.max(0, cut))}%`);
     this.handle.setAttribute("aria-valuenow", String(Math.round(this.percent)));
+    this.handle.setAttribute("aria-valuetext", message("split_at", { percent: Math.round(this.percent) }));
     this.stage.querySelector(".tag-before")?.classList.toggle("faded", this.percent < 15);
     this.stage.querySelector(".tag-after")?.classList.toggle("faded", this.percent > 85);
   }

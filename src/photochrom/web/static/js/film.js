@@ -5,6 +5,23 @@ import { message, need } from "./messages.js";
 const film = need("film");
 const status = need("status");
 let spokenTenth = -1;
+/** @type {{progress: number, ms: number} | undefined} where it stood when this page first looked */
+let first;
+
+/**
+ * @param {number} progress 0 to 1
+ * @returns {string} how long it will take yet; nothing until that can be known
+ */
+function timeLeft(progress) {
+  const ms = performance.now();
+  if (!first || progress < first.progress) first = { progress, ms };
+  const part = progress - first.progress;
+  if (part < 0.005 || ms - first.ms < 3000) return "";
+  const minutes = ((1 - progress) * (ms - first.ms)) / part / 60_000;
+  if (minutes < 1.5) return message("minute_left");
+  if (minutes < 100) return message("minutes_left", { minutes: Math.round(minutes) });
+  return message("hours_left", { hours: Math.round(minutes / 60) });
+}
 
 /** @param {import("./live.js").Progress} progress */
 function showProgress(progress) {
@@ -17,6 +34,7 @@ function showProgress(progress) {
   const bar = need("bar");
   bar.value = progress.progress;
   need("percent").textContent = `${percent} %`;
+  if (progress.state === "working") need("time-left").textContent = timeLeft(progress.progress);
   // Screen readers hear every tenth, not every change.
   const tenth = Math.floor(percent / 10);
   if (tenth === spokenTenth) return;

@@ -22,7 +22,12 @@ async function add(files) {
   const list = need("uploads");
   const skipped = [...files].filter((file) => !uploads.includes(file));
   for (const file of skipped) refuse(file, list);
-  const { pictures, failures } = await sendAll(uploads, form.dataset.upload ?? form.action, list);
+  const studio = {
+    url: form.dataset.upload ?? form.action,
+    maxBytes: Number(form.dataset.maxBytes || Infinity),
+    freeBytes: Number(form.dataset.freeBytes || Infinity),
+  };
+  const { pictures, failures } = await sendAll(uploads, studio, list);
   isSending = false;
   if (failures || skipped.length) {
     // Their lines say why; the others are shown when they have been read.

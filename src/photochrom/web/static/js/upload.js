@@ -1,8 +1,11 @@
-/** Sending files one after the other, each with its line and its bar. @module */
+/** Sending files, a few at once, each with its line, its bar and a way to stop it. @module */
 import { csrfToken, problemIn } from "./net.js";
 import { message } from "./messages.js";
 
+const AT_ONCE = 3;
+
 /** @typedef {{id: string, url: string}} UploadedPicture */
+/** @typedef {{item: HTMLElement, bar: HTMLProgressElement, label: HTMLElement}} Line */
 
 /**
  * @param {Iterable<File>} files
@@ -19,28 +22,106 @@ export function filterFiles(files, accept) {
 
 /**
  * @param {File[]} files
- * @param {string} url
+ * @param {{url: string, maxBytes: number, freeBytes: number}} studio where to, the largest file, and
+ *   the space that is left
  * @param {HTMLElement} list where the lines go
  * @returns {Promise<{pictures: UploadedPicture[], failures: number}>}
  */
-export async function sendAll(files, url, list) {
-  const lines = files.map((file) => line(file, list));
+export async function sendAll(files, studio, list) {
   /** @type {UploadedPicture[]} */
   const pictures = [];
   let failures = 0;
-  for (const [index, file] of files.entries()) {
-    const { bar, label } = lines[index];
-    try {
-      pictures.push(...(await sendPatiently(file, url, (part) => (bar.value = part))));
-      label.textContent = message("upload_done", { name: file.name });
-      bar.value = 1;
-    } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      failures += 1;
-      fail(lines[index], file.name, error.message);
+  let freeBytes = studio.freeBytes;
+  const waiting = files.map((file) => ({ file, shown: line(file, list) }));
+  const sendWaiting = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const { file, shown } = next;
+      const problem = problemOf(file, studio.maxBytes, freeBytes);
+      if (problem) {
+        failures += 1;
+        fail(shown, file.name, problem);
+        continue;
+      }
+      freeBytes -= file.size;
+      const sent = await sendWithLine(file, studio.url, shown);
+      if (sent) pictures.push(...sent);
+      else {
+        failures += 1;
+        freeBytes += file.size;
+      }
     }
-  }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, sendWaiting));
   return { pictures, failures };
+}
+
+/**
+ * @param {File} file
+ * @param {number} maxBytes
+ * @param {number} freeBytes
+ * @returns {string} why it need not be sent; nothing where it may be
+ */
+function problemOf(file, maxBytes, freeBytes) {
+  if (file.size > maxBytes) return message("too_large", { megabytes: Math.floor(maxBytes / 1e6) });
+  return file.size > freeBytes ? message("no_space") : "";
+}
+
+/**
+ * Send a file, and offer to stop it; after a failure, to try again.
+ * @param {File} file
+ * @param {string} url
+ * @param {Line} shown
+ * @returns {Promise<UploadedPicture[] | undefined>} nothing where it failed or was stopped
+ */
+async function sendWithLine(file, url, shown) {
+  const stopper = new AbortController();
+  const button = smallButton(message("stop_upload", { name: file.name }), "×");
+  button.addEventListener("click", () => stopper.abort());
+  shown.item.append(button);
+  try {
+    const sent = await sendPatiently(file, url, (part) => (shown.bar.value = part), stopper.signal);
+    shown.label.textContent = message("upload_done", { name: file.name });
+    shown.bar.value = 1;
+    return sent;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    fail(shown, file.name, error.message);
+    if (error instanceof BrokenError) offerRetry(file, url, shown);
+    return undefined;
+  } finally {
+    button.remove();
+  }
+}
+
+/** @param {File} file @param {string} url @param {Line} shown */
+function offerRetry(file, url, shown) {
+  const button = smallButton(message("try_again"), message("try_again"));
+  button.addEventListener("click", async () => {
+    const list = /** @type {HTMLElement} */ (shown.item.parentElement);
+    const again = line(file, list);
+    shown.item.replaceWith(again.item);
+    const sent = await sendWithLine(file, url, again);
+    if (sent?.length) again.label.append(" ", linkTo(sent[0].url, file.name));
+  });
+  shown.item.append(button);
+}
+
+/** @param {string} url @param {string} text */
+function linkTo(url, text) {
+  const link = document.createElement("a");
+  link.href = url;
+  link.textContent = text;
+  return link;
+}
+
+/** @param {string} name for screen readers @param {string} text */
+function smallButton(name, text) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button quiet small";
+  button.setAttribute("aria-label", name);
+  button.textContent = text;
+  return button;
 }
 
 /**
@@ -53,19 +134,20 @@ export function refuse(file, list) {
 }
 
 /**
- * @param {{item: HTMLElement, bar: HTMLElement, label: HTMLElement}} line
+ * @param {Line} line
  * @param {string} name
  * @param {string} problem
  */
 function fail({ item, bar, label }, name, problem) {
-  label.textContent = message("upload_failed", { name, problem });
+  // The studio names the file itself, where it speaks of what is in it.
+  label.textContent = problem.includes(`“${name}”`) ? problem : message("upload_failed", { name, problem });
   label.className = "bad";
   bar.remove();
   item.querySelector("img")?.remove(); // what is no picture cannot be shown
   item.setAttribute("role", "alert");
 }
 
-/** @param {File} file @param {HTMLElement} list */
+/** @param {File} file @param {HTMLElement} list @returns {Line} */
 function line(file, list) {
   const item = document.createElement("li");
   const image = document.createElement("img");
@@ -93,19 +175,24 @@ const LONGEST_WAIT_MS = 15_000;
  * @param {File} file
  * @param {string} url
  * @param {(part: number) => void} onProgress 0 to 1
+ * @param {AbortSignal} signal stops it
  * @returns {Promise<UploadedPicture[]>}
  */
-async function sendPatiently(file, url, onProgress) {
+async function sendPatiently(file, url, onProgress, signal) {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await sendOne(file, url, onProgress);
+      return await sendOne(file, url, onProgress, signal);
     } catch (error) {
       if (!(error instanceof BusyError) || attempt === TRIES) throw error;
       if (error.waitMs > LONGEST_WAIT_MS) throw error;
       await new Promise((resolve) => setTimeout(resolve, error.waitMs));
+      if (signal.aborted) throw new BrokenError(message("stopped"));
     }
   }
 }
+
+/** It did not get through; trying again may help. */
+class BrokenError extends Error {}
 
 class BusyError extends Error {
   /** @param {number} waitMs */
@@ -120,9 +207,10 @@ class BusyError extends Error {
  * @param {File} file
  * @param {string} url
  * @param {(part: number) => void} onProgress 0 to 1
+ * @param {AbortSignal} signal
  * @returns {Promise<UploadedPicture[]>}
  */
-function sendOne(file, url, onProgress) {
+function sendOne(file, url, onProgress, signal) {
   const form = new FormData();
   form.append("file", file, file.name);
   return new Promise((resolve, reject) => {
@@ -140,7 +228,9 @@ function sendOne(file, url, onProgress) {
       else if (request.status === 401) reject(new Error(message("signed_out")));
       else reject(new Error(problemIn(request.responseText)));
     };
-    request.onerror = () => reject(new Error(message("upload_stopped")));
+    request.onerror = () => reject(new BrokenError(message("upload_stopped")));
+    request.onabort = () => reject(new BrokenError(message("stopped")));
+    signal.addEventListener("abort", () => request.abort());
     request.send(form);
   });
 }
