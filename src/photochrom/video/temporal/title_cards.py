@@ -7,7 +7,7 @@ edges. Things before a plain sky, a wall or the night have shades, are thick, or
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -35,6 +35,7 @@ _GROUND_L, _INK_L = 5.0, 12.0
 _OPENING_PX = 11
 """What is left of ink when it is opened by so much is thick."""
 _LEAST_PART_PX = 6
+_FINE_SPECKS_PX, _FINE_BLUR_PX = 3, 0.8
 
 _BLANK = (0.9, 0.002, 0.008)
 """Of a frame without anything: most deviation of the ground (L*), ink, and what is between."""
@@ -130,7 +131,7 @@ def is_title_card(L: NDArray[np.float32]) -> bool:
 
 
 def _find_ink(small: NDArray[np.float32]) -> _Ink:
-    smooth = cv2.GaussianBlur(cv2.medianBlur(small, 3), (0, 0), 0.8)
+    smooth = _blur(cv2.medianBlur(small, _FINE_SPECKS_PX), _FINE_BLUR_PX)
     apart = np.asarray(smooth - _ground(smooth), np.float32)
     near = np.abs(apart) < _GROUND_L
     inked = np.abs(apart) > _INK_L
@@ -192,7 +193,7 @@ def _surface_basis() -> NDArray[np.float64]:
 
 def _is_drawing(small: NDArray[np.float32], ink: _Ink) -> bool:
     """Whether a frame has few flat tones with sharp edges between, as leaders and slates have."""
-    smooth = cv2.GaussianBlur(cv2.medianBlur(small, _SPECKS_PX), (0, 0), _BLUR_PX)
+    smooth = _blur(cv2.medianBlur(small, _SPECKS_PX), _BLUR_PX)
     slope = _slope(smooth)
     flat, edges = float(np.mean(slope <= _FLAT)), float(np.mean(slope >= _EDGE))
     if flat < _LEAST_FLAT or 1.0 - flat - edges > _MOST_BETWEEN:
@@ -200,7 +201,7 @@ def _is_drawing(small: NDArray[np.float32], ink: _Ink) -> bool:
     ground = smooth[slope <= _FLAT]
     tones = _tone_shares(np.histogram(ground, _BINS, (0.0, 100.0))[0] / ground.size)
     symmetry = _symmetry(slope >= _EDGE) if edges else 0.0
-    fine_slope = _slope(cv2.GaussianBlur(small, (0, 0), _BLUR_PX))  # lines are as thin as specks
+    fine_slope = _slope(_blur(small, _BLUR_PX))  # lines are as thin as specks
     crossed = symmetry >= _CROSS_SYMMETRY and _has_cross(fine_slope >= _CROSS_EDGE)
     least_in_two = _LEAST_IN_TWO_CROSSED if crossed else _LEAST_IN_TWO
     if sum(tones) < _LEAST_IN_TONES or sum(tones[:2]) < least_in_two:
@@ -218,6 +219,10 @@ def _is_drawing(small: NDArray[np.float32], ink: _Ink) -> bool:
         return False
     letters = small[cv2.dilate(light.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0]
     return bool(np.quantile(letters, _LETTER_QUANTILE) >= _LETTER_L)
+
+
+def _blur(plane: NDArray[Any], sigma_px: float) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma_px), np.float32)
 
 
 def _slope(smooth: NDArray[np.float32]) -> NDArray[np.float32]:
