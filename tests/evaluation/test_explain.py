@@ -7,11 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from fixtures.model import tiny_model
 from fixtures.training import drawn_folder
 from numpy.typing import NDArray
 
-from photochrom.cli import FAILED, OK, main
+from photochrom.cli import FAILED, OK, USAGE, main
 from photochrom.color.bins import ColorBins
 from photochrom.color.space import rgb_to_lab
 from photochrom.evaluation.explain import CriticJudgement
@@ -40,11 +41,26 @@ def test_a_folder_gets_every_view_and_a_sheet_of_all(
     model, out = tiny_model(tmp_path / "tiny.onnx"), tmp_path / "views"
     assert main(["explain", str(photo), "--model", str(model), "-o", str(out)]) == OK
     both = {
-        f"{which}-{view}" for which in ("true", "coloured") for view in ("rgb", "a", "b", "bins")
+        f"{which}-{view}"
+        for which in ("true", "coloured")
+        for view in ("rgb", "red", "green", "blue", "a", "b", "bins")
     }
     assert {file.stem for file in out.iterdir()} == {*both, "L", "entropy", "sheet"}
     assert read(out / "coloured-a.png").pixels.shape[:2] == (90, 120)
-    assert "bins occur" in capsys.readouterr().out
+    red = read(out / "true-red.png").pixels
+    assert (red[..., 0] == read(photo).pixels[..., 0]).all()
+    assert not red[..., 1:].any()
+    assert "of 229 bins occur" in capsys.readouterr().out
+
+    strip = tmp_path / "strip"
+    sizes = ["explain", str(photo), "--model", str(model), "--sizes"]
+    assert main([*sizes, "32,64,96", "-o", str(strip)]) == OK
+    assert {file.stem for file in strip.iterdir()} == {
+        "size-32", "size-64", "size-96", "size-grey", "size-64-change", "size-96-change", "sheet",
+    }  # fmt: skip
+    assert "ab: mean " in capsys.readouterr().out
+    assert main([*sizes, "32,7"]) == USAGE
+    assert main(["explain", str(photo), "--layers"]) == USAGE
 
 
 def test_a_grey_photo_has_no_colours_of_its_own_to_show(photo: Path, tmp_path: Path) -> None:
@@ -57,6 +73,41 @@ def test_a_grey_photo_has_no_colours_of_its_own_to_show(photo: Path, tmp_path: P
     assert main(["explain", str(photo), "--model", str(model)]) == OK
     assert sheet.shape[0] < read(tmp_path / "photo.explained.png").pixels.shape[0]
     assert main(arguments) == FAILED  # is there already
+
+
+def test_a_run_shows_its_own_bins_draws_of_its_dropout_and_what_its_layers_see(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHOTOCHROM_DATA", str(tmp_path))
+    nets = {
+        "pix2pix": ["net.options.levels=6", "net.options.width=4", "net.options.init=torch"],
+        "classification": ["net.options.width=4"],
+    }
+    for name, options in nets.items():
+        recipe = load_recipe(recipe_path(name), [*options, "stages.0.losses.gan=0"])
+        torch.manual_seed(0)
+        average = build(recipe.net.name, recipe.net.options).state_dict()
+        if name == "pix2pix":
+            average["last.weight"] *= 30  # an untrained one is too pale for draws to differ
+        state = {"average": average}
+        (tmp_path / name).mkdir()
+        path = tmp_path / name / "checkpoint.pt"
+        checkpoint.save(path, Position(images=96), to_table(recipe), state)
+    out = tmp_path / "views"
+    command = ["explain", str(photo), "--size", "64", "--run"]
+    inside = ["--draws", "3", "--layers", "-o", str(out)]
+    assert main([*command, str(tmp_path / "pix2pix"), *inside]) == OK
+    draws = [read(out / f"draw-{number}.png").pixels for number in (1, 2, 3)]
+    assert not np.array_equal(draws[0], draws[1])
+    text = capsys.readouterr().out
+    assert "spread over 3 draws" in text
+    layers = sorted(file.stem for file in out.glob("layer-*"))
+    assert {name.split("-")[1] for name in layers} == set("123456")
+    assert "down.0.0: " in text
+    assert main([*command, str(tmp_path / "classification"), "-o", str(tmp_path / "c.png")]) == OK
+    assert "of 313 bins occur" in capsys.readouterr().out
+    assert main([*command, str(tmp_path / "classification"), "--draws", "2"]) == FAILED
+    assert "has no dropout" in capsys.readouterr().err
 
 
 def test_a_run_shows_what_its_critic_takes_for_real(

@@ -1,8 +1,9 @@
 """What a model does with one photograph: its colours taken apart, its doubts, its judge.
 
-The views are those of the papers: RGB, L, a and b; the colours moved to their bins (Zhang et al.
-2016); the entropy of the predicted distribution; and the critic's map of real and coloured
-patches (Isola et al. 2017).
+The views are those of the papers: RGB, its three channels, L, a and b; the colours moved to their
+bins (Zhang et al. 2016); the entropy of the predicted distribution; the critic's map of real and
+coloured patches (Isola et al. 2017); draws of a network whose dropout is left on; and what its
+layers see.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from photochrom.evaluation.views import (
     bins_view,
     channel_view,
     map_view,
+    primary_view,
     sheet,
 )
 from photochrom.imageio import Picture, write
@@ -36,6 +38,8 @@ SHEET_NAME = "sheet.png"
 """Of all views together, in a folder."""
 
 _LARGEST_PX = 1024
+_LARGEST_CHANGE = 40.0
+_DRAWS_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,30 @@ class Explanation:
     grey: NDArray[np.uint8]
     colored: NDArray[np.uint8]
     doubt: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Several colourings of one photograph by a network whose dropout is left on.
+
+    colored: (H, W, 3) uint8 each. spread: (H, W) float32, the standard deviation of ab over the
+    draws, CIELAB units.
+    """
+
+    colored: Sequence[NDArray[np.uint8]]
+    spread: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """What one layer sees. layer: its name. channels: how many it has. shown: which of them.
+    maps: (K, h, w) float32 in [0, 1], one for each that is shown.
+    """
+
+    layer: str
+    channels: int
+    shown: Sequence[int]
+    maps: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -97,9 +125,85 @@ def explain(rgb: NDArray[np.uint8], network: Network, size: Size = "auto") -> Ex
     )
 
 
-def views(explanation: Explanation, judgement: CriticJudgement | None) -> list[list[View]]:
-    """Rows of views: the photograph, where it has colours, and what the model made of it."""
-    bins = ColorBins.in_gamut()
+def draw(grey: NDArray[np.uint8], network: Network, count: int, size: Size = "auto") -> Draws:
+    """Colour a photograph several times by a network that answers differently each time.
+
+    grey: (H, W) uint8. count: how often, from 2 on. size: as in `explain`.
+    """
+    guesses = [predict(grey, network, size=size).ab for _ in range(count)]
+    colored = [compose_upsampled(grey, ab) for ab in guesses]
+    labs = np.stack([to_lab(rgb)[..., 1:] for rgb in colored])
+    spread = np.sqrt(labs.var(axis=0).sum(axis=-1))
+    return Draws(colored, spread.astype(np.float32))
+
+
+def size_rows(rgb: NDArray[np.uint8], network: Network, sizes: Sequence[int]) -> list[list[View]]:
+    """One photograph at several working sizes, side by side, and what each changes.
+
+    rgb: (H, W, 3) uint8. sizes: short sides that the network sees, px. Below each size but the
+    first stands where, and by how much, its colours differ from those of the size before.
+    """
+    above: list[View] = []
+    below: list[View] = []
+    before: NDArray[np.float32] | None = None
+    for size in sizes:
+        explanation = explain(rgb, network, size)
+        colored = explanation.colored
+        lab = to_lab(colored)
+        note = f"colourfulness {colorfulness(colored):.1f}"
+        above.append(View(f"size-{size}", f"{size} px", note, colored))
+        if before is None:
+            grey = grey_to_rgb(explanation.grey)
+            below.append(View("size-grey", "the photograph in grey", "", grey))
+        else:
+            error = np.linalg.norm(lab[..., 1:] - before[..., 1:], axis=-1)
+            note = f"ab: mean {error.mean():.1f}, {100 * (error > 10).mean():.0f} % above 10"
+            shape = (colored.shape[0], colored.shape[1])
+            view = map_view((error / _LARGEST_CHANGE).astype(np.float32), shape)
+            below.append(View(f"size-{size}-change", "what it changes: yellow most", note, view))
+        before = lab
+    return [above, below]
+
+
+def draw_rows(draws: Draws) -> list[list[View]]:
+    """A row: the first draws, and where they differ."""
+    pictures = [
+        View(f"draw-{number}", f"draw {number}", f"colourfulness {colorfulness(rgb):.1f}", rgb)
+        for number, rgb in enumerate(draws.colored[:_DRAWS_SHOWN], start=1)
+    ]
+    shape = (draws.spread.shape[0], draws.spread.shape[1])
+    note = f"deviation of ab: mean {draws.spread.mean():.2f}, largest {draws.spread.max():.1f}"
+    largest = max(float(draws.spread.max()), 1e-6)
+    view = map_view(draws.spread / np.float32(largest), shape)
+    return [
+        [*pictures, View("draws-spread", f"spread over {len(draws.colored)} draws", note, view)]
+    ]
+
+
+def layer_rows(layers: Sequence[LayerView], shape: tuple[int, int]) -> list[list[View]]:
+    """A row for each layer: its channels that vary most, from black to yellow. shape: of a view."""
+    return [
+        [
+            View(
+                f"layer-{number}-{channel}",
+                f"{layer.layer}: {channel} of {layer.channels}",
+                f"{values.shape[1]} x {values.shape[0]} px",
+                map_view(values, shape),
+            )
+            for channel, values in zip(layer.shown, layer.maps, strict=True)
+        ]
+        for number, layer in enumerate(layers, start=1)
+    ]
+
+
+def views(
+    explanation: Explanation, judgement: CriticJudgement | None, bins: ColorBins | None = None
+) -> list[list[View]]:
+    """Rows of views: the photograph, where it has colours, and what the model made of it.
+
+    bins: those of the network; None: the grid's bins that sRGB can show.
+    """
+    bins = bins or ColorBins.in_gamut()
     rows = []
     if explanation.true is not None:
         true_map = None if judgement is None else judgement.true
@@ -126,6 +230,10 @@ def _row(
 ) -> Iterator[View]:
     lab = to_lab(rgb)
     yield View(f"{which}-rgb", f"{which}: RGB", f"colourfulness {colorfulness(rgb):.1f}", rgb)
+    for channel, name in enumerate(("red", "green", "blue")):
+        note = f"mean {rgb[..., channel].mean():.0f} of 255"
+        title = f"{which}: {name[0].upper()}"
+        yield View(f"{which}-{name}", title, note, primary_view(rgb, channel))
     for channel, name in ((1, "a"), (2, "b")):
         values = lab[..., channel]
         note = f"{values.mean():+.1f}, spread {values.std():.1f}"

@@ -42,6 +42,13 @@ def channel_view(lab: NDArray[np.float32], channel: int) -> NDArray[np.uint8]:
     return _to_rgb(alone)
 
 
+def primary_view(rgb: NDArray[np.uint8], channel: int) -> NDArray[np.uint8]:
+    """R, G or B alone (0, 1, 2), in its own colour. rgb: (H, W, 3) uint8. Returns the same."""
+    alone = np.zeros_like(rgb)
+    alone[..., channel] = rgb[..., channel]
+    return alone
+
+
 def bins_view(lab: NDArray[np.float32], bins: ColorBins) -> tuple[NDArray[np.uint8], int]:
     """The picture with every colour moved to its nearest bin, and how many bins occur.
 
