@@ -124,8 +124,13 @@ def _rows_of_run(
 ) -> list[list[View]]:
     """The views by a run's network: with its critic's judgement, its draws, its layers."""
     with requires_extra("train", "looking into a run"):
-        from photochrom.training.finished_run import find_checkpoint, load_run
-        from photochrom.training.reports.inside import noisy_network, own_bins, watched_network
+        from photochrom.training.finished_run import (
+            find_checkpoint,
+            load_run,
+            noisy_network,
+            watched_network,
+        )
+        from photochrom.training.reports.inside import own_bins
     from photochrom.evaluation.explain import LayerView, draw, draw_rows, layer_rows, views
     from photochrom.evaluation.explain import explain as explain_photo
 

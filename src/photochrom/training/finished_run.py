@@ -18,6 +18,7 @@ from photochrom.training.export import export
 from photochrom.training.recipe.toml import from_table
 from photochrom.training.reports.curves import Curves
 from photochrom.training.reports.html import write_report
+from photochrom.training.reports.inside import LayerMaps, Run, noisy_run, watched_run
 from photochrom.training.reports.plots import read_run, write_plots
 
 
@@ -113,3 +114,18 @@ def load_run(checkpoint_path: Path, device: str = "auto") -> Network:
         out = Path(folder) / "run.onnx"
         export(checkpoint_path, out)
         return load(out, device=device)
+
+
+def noisy_network(checkpoint_path: Path, network: Network) -> Network:
+    """A run's network with its dropout on; see `inside.noisy_run`. network: of `load_run`."""
+    return _with_run(network, noisy_run(checkpoint_path), "torch, dropout on")
+
+
+def watched_network(checkpoint_path: Path, network: Network) -> tuple[Network, list[LayerMaps]]:
+    """A run's network, and what its layers see: `inside.watched_run`. network: of `load_run`."""
+    run, maps = watched_run(checkpoint_path)
+    return _with_run(network, run, "torch"), maps
+
+
+def _with_run(network: Network, run: Run, where: str) -> Network:
+    return Network(network.card, network.identity, where, network.source, run)

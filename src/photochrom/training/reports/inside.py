@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from photochrom.color.bins import ColorBins
-from photochrom.engine import Network
 from photochrom.errors import InputError
 from photochrom.nets.contract import ColorNet, confidence
 from photochrom.training.weights import load_average
+
+Run: TypeAlias = Callable[[NDArray[np.float32]], dict[str, NDArray[Any]]]
+"""A network as the engine calls it: (N, 4, H, W) float32 to outputs by name."""
 
 LAYERS, CHANNELS = 6, 6
 """How many layers are shown, evenly spaced in the order of computing, and channels of each."""
@@ -41,11 +43,11 @@ def own_bins(path: Path) -> ColorBins | None:
     return load_average(path)[1].bins
 
 
-def noisy_network(path: Path, network: Network) -> Network:
+def noisy_run(path: Path) -> Run:
     """A checkpoint's network with its dropout on, as pix2pix colours: every call is another draw.
 
-    The first call of each network made here is the same, and so is the second. network: the
-    exported one. Raises InputError for a network without dropout.
+    The first call of each that is made here is the same, and so is the second. Raises InputError
+    for a network without dropout.
     """
     net = load_average(path)[1]
     layers = [m for m in net.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p]
@@ -63,13 +65,13 @@ def noisy_network(path: Path, network: Network) -> Network:
             torch.manual_seed(next(seeds))
             return _outputs(net, inputs)
 
-    return Network(network.card, network.identity, "torch, dropout on", network.source, run)
+    return run
 
 
-def watched_network(path: Path, network: Network) -> tuple[Network, list[LayerMaps]]:
+def watched_run(path: Path) -> tuple[Run, list[LayerMaps]]:
     """A checkpoint's network, and a list that each call fills with what its layers saw.
 
-    network: the exported one. Layers are convolutions. Raises InputError as `load_average` does.
+    Layers are convolutions. Raises InputError as `load_average` does.
     """
     net = load_average(path)[1]
     maps: list[LayerMaps] = []
@@ -89,7 +91,7 @@ def watched_network(path: Path, network: Network) -> tuple[Network, list[LayerMa
         maps[:] = [_layer_maps(name, y) for name, y in _evenly(seen)]
         return outputs
 
-    return Network(network.card, network.identity, "torch", network.source, run), maps
+    return run, maps
 
 
 def _outputs(net: ColorNet, inputs: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
