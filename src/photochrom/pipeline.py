@@ -31,10 +31,15 @@ from photochrom.color.borders import (
 from photochrom.color.compose import compose_upsampled
 from photochrom.color.fit import shrink, working_shape
 from photochrom.color.luminance import check_picture, lightness
-from photochrom.color.own_colors import crop_places, place_hints, with_own_colors
+from photochrom.color.own_colors import (
+    crop_places,
+    keeps_places,
+    place_hints,
+    with_own_colors,
+)
 from photochrom.color.space import rgb_to_lab
 from photochrom.color.spread import spread_correction
-from photochrom.color.tone import ToneJudgement
+from photochrom.color.tone import ToneJudgement, judge
 from photochrom.color.upsample import Upsampling
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
 from photochrom.errors import InputError
@@ -224,6 +229,30 @@ def _all_hints(
     own_ab, own = place_hints(rgb, keep, shape)
     own *= 1.0 - mask
     return hint_ab + own_ab * own[..., None], mask + own
+
+
+OwnColors: TypeAlias = Literal["all", "places"]
+"""Where a picture is in colour already."""
+
+
+def own_colors(rgb: NDArray[Any]) -> OwnColors | None:
+    """Whether a picture is in colour already, or places of it are; None: it is grey or toned.
+
+    rgb: as for `colorize`.
+    """
+    judgement = judge(rgb)
+    if judgement.tone == "colour":
+        return "all"
+    return "places" if keeps_places(judgement) else None
+
+
+def kept_places(rgb: NDArray[Any]) -> ToneJudgement | None:
+    """What `colorize` has to keep for the coloured places of a picture; None: it has none.
+
+    rgb: as for `colorize`.
+    """
+    judgement = judge(rgb)
+    return judgement if keeps_places(judgement) else None
 
 
 def working_lightness(rgb: NDArray[Any], size: Size, card: ModelCard) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import threading
@@ -25,6 +26,7 @@ from fixtures.studio import (
     Studio,
     ask,
     color_all,
+    encode_image,
     jpeg,
     make_worker,
     model_in,
@@ -601,13 +603,53 @@ def test_a_problem_is_told_without_the_servers_paths(
     app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
 ) -> None:
     url = upload_picture(client, photo, "Oma.jpg")
-    Storage(settings.data_dir).original(url_id(url), "image/jpeg").write_bytes(photo[:500])
+    Storage(settings.data_dir).original(url_id(url), "image/jpeg").write_bytes(photo[:200])
     color_all(app, settings)
     record = client.get(f"{url}/state").get_json()
     assert record["state"] == "failed"
     assert "Oma.jpg" in record["problem"]
     assert str(settings.data_dir) not in record["problem"]
     assert ask(client, f"{url}/edit", {"vividness": 1.0}).status_code == 200  # can be tried again
+
+
+def test_of_a_damaged_picture_what_is_there_is_taken_and_its_page_says_so(
+    app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
+) -> None:
+    url = upload_picture(client, photo[: len(photo) * 3 // 4], "cut.jpg")
+    color_all(app, settings)
+    page = client.get(url).get_data(as_text=True)
+    assert re.search(r"About the file: [\d.]+ % of the picture are missing from the file", page)
+    assert "Keep them?" not in page
+
+
+def test_a_picture_in_colour_is_left_alone_until_somebody_wants_it_anew(
+    app: Flask, settings: WebSettings, client: FlaskClient
+) -> None:
+    rng = np.random.default_rng(2)
+    rgb = np.kron(rng.integers(0, 255, (8, 10, 3), np.uint8), np.ones((12, 12, 1), np.uint8))
+    url = upload_picture(client, encode_image(rgb, "PNG"), "red.png")
+
+    def result() -> NDArray[Any]:
+        color_all(app, settings)
+        download = client.get(f"{url}/download?form=colour").get_data()
+        return read(download).pixels
+
+    np.testing.assert_array_equal(result(), rgb)
+    assert "This picture has colours. Keep them?" in client.get(url).get_data(as_text=True)
+    assert ask(client, f"{url}/edit", {"keep_colors": "yes"}).status_code == 400
+    assert ask(client, f"{url}/edit", {"keep_colors": False}).status_code == 200
+    assert (result() != rgb).any()
+    assert ask(client, f"{url}/edit", {"keep_colors": True}).status_code == 200
+    np.testing.assert_array_equal(result(), rgb)
+
+    grey = np.repeat(np.linspace(60, 200, 96).astype(np.uint8)[:, None], 120, axis=1)
+    stamped = np.repeat(grey[..., None], 3, axis=2)
+    stamped[30:54, 40:70] = (200, 30, 40)
+    url = upload_picture(client, encode_image(stamped, "PNG"), "stamp.png")
+    color_all(app, settings)
+    colored = read(client.get(f"{url}/download?form=colour").get_data()).pixels
+    np.testing.assert_array_equal(colored[36:48, 46:64], stamped[36:48, 46:64])
+    assert "Some places of this picture have colours" in client.get(url).get_data(as_text=True)
 
 
 def test_a_mistake_of_ours_fails_one_picture_only(

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from photochrom import pipeline
 from photochrom.api.kinds import unpack
-from photochrom.color.own_colors import keeps_places
-from photochrom.color.tone import ToneJudgement, judge
+from photochrom.color.tone import ToneJudgement
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
 from photochrom.errors import InputError, PhotochromError
 from photochrom.imageio import Picture, Source, read
@@ -244,8 +243,7 @@ class Colorizer:
         pipeline.check_numbers(pixels, DEFAULT_VIVIDNESS, ())
         if not (self._keep_colors if keep_colors is None else keep_colors):
             return None
-        judgement = judge(pixels)
-        return judgement if keeps_places(judgement) else None
+        return pipeline.kept_places(pixels)
 
     def _network(self) -> Network:
         """The network of this process, loaded when it is first needed."""

@@ -179,6 +179,10 @@ def _damaged_samples(
         return samples, mended_note(["metadata that cannot be read"] if unnamed else defects)
     samples = _decode(core, space, strict=False)
     missing = _made_up_share(samples)
+    if missing >= 1.0:
+        raise InputError(
+            f"its pixels are damaged ({reason}), and nothing of the picture can be salvaged"
+        ) from error
     if options.damage == "salvage":
         note = f"its pixels are damaged ({reason}); what could be decoded was read"
         return samples, (salvage_note(missing) if missing else note,)

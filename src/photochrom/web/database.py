@@ -25,6 +25,7 @@ from sqlalchemy import (
     String,
     TypeDecorator,
     event,
+    false,
 )
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
@@ -180,6 +181,13 @@ class Picture(Model):
     hints: Mapped[list[list[Any]]] = mapped_column(JSON, default=list)
     """[x, y, "#rrggbb"] each, in pixels of the upright original."""
     variant: Mapped[int] = mapped_column(default=0)
+    own_colors: Mapped[str | None] = mapped_column(String(8))
+    """Colours of the original: "all" over it, or "places" of it; None: it has none, or it is not
+    known."""
+    keep_colors: Mapped[bool] = mapped_column(default=True, server_default=false())
+    """Whether they are kept."""
+    notes: Mapped[list[str] | None] = mapped_column(JSON)
+    """What its file has, or lacks, in sentences for its owner."""
     revision: Mapped[int] = mapped_column(default=1)
     """Raised at every edit."""
     done_revision: Mapped[int] = mapped_column(default=0)

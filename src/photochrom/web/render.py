@@ -23,12 +23,12 @@ from photochrom.imageio import (
     FORMATS,
     eight_bit_rgb,
     is_transparent,
-    read,
     read_generator,
     write,
 )
 from photochrom.web.database import Picture
 from photochrom.web.i18n import _
+from photochrom.web.pictures.decoding import read_original
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.thumbnails import SCREEN_PX, THUMBNAIL_PX, encode_jpeg, shrink
 from photochrom.web.settings import WebSettings
@@ -97,16 +97,16 @@ def render(
         return None if maker is None else maker.title
     if task.kind == "film":
         return _render_film(task, storage, settings, on_progress)
-    _render_photo(task, storage, network, settings)
-    return network.card.title
+    return _render_photo(task, storage, network, settings)
 
 
 def _render_photo(
     task: RenderTask, storage: Storage, network: Network, settings: WebSettings
-) -> None:
+) -> str | None:
+    """Returns the model; None where the original's own colours are left alone."""
     original = storage.original(task.picture_id, task.media_type)
     max_pixels = settings.max_picture_mp * 1_000_000
-    picture = read(_read_bytes(original, task.name), name=task.name, max_pixels=max_pixels)
+    picture = read_original(_read_bytes(original, task.name), task.name, max_pixels)
     rgb = task.edit.colorize(picture.pixels, network)
     result = dataclasses.replace(picture, pixels=rgb)
     small = eight_bit_rgb(dataclasses.replace(result, pixels=shrink(rgb, SCREEN_PX), alpha=None))
@@ -117,7 +117,11 @@ def _render_photo(
     )
     suffix = FORMATS[picture.format].result_format(transparent=is_transparent(picture)).suffix
     path = storage.new_result(task.picture_id, task.revision, suffix)
+    if task.edit.leaves_colors:
+        write(path, result, overwrite=True)
+        return None
     write(path, result, overwrite=True, generator=network.identity.signature)
+    return network.card.title
 
 
 def _read_bytes(path: Path, name: str) -> bytes:

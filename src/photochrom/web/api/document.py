@@ -55,6 +55,11 @@ _VARIANT: Final[Json] = {
     "description": "Which of the plausible versions: 0 as the model likes it, 1 seen in more "
     "detail, 2 warmer and 3 cooler where the network is least sure.",
 }
+_KEEP_COLORS: Final[Json] = {
+    "type": "boolean",
+    "description": "Whether the original's own colours are kept. A picture in colour is left alone "
+    "while nothing else is asked of it; coloured places of a grey one keep their colours.",
+}
 _REVISION: Final[Json] = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 _MOMENT: Final[Json] = {"type": "string", "format": "date-time"}
 
@@ -79,6 +84,18 @@ _PICTURE: Final[Json] = {
     "vividness": _VIVIDNESS,
     "hints": _HINTS,
     "variant": _VARIANT,
+    "own_colors": {
+        "type": ["string", "null"],
+        "enum": ["all", "places", None],
+        "description": "Colours of the original: all over it, or of some places of it; null: none, "
+        "or it is not known.",
+    },
+    "keep_colors": _KEEP_COLORS,
+    "notes": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "What the file has or lacks: mended damage, parts that are missing.",
+    },
     "revision": {**_REVISION, "description": "Raised at every edit."},
     "done_revision": {
         "type": "integer",
@@ -115,6 +132,7 @@ _SCHEMAS: Final[Json] = {
             "size": _SIZE,
             "vividness": _VIVIDNESS,
             "variant": _VARIANT,
+            "keep_colors": _KEEP_COLORS,
             "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
             "revision": {
                 **_REVISION,

@@ -106,7 +106,9 @@ def edit(picture_id: str) -> Response:
     user = this_writer()
     query_fields()
     picture = get_picture(user, picture_id)
-    changes = json_fields("hints", "size", "vividness", "variant", "name", "revision")
+    changes = json_fields(
+        "hints", "size", "vividness", "variant", "keep_colors", "name", "revision"
+    )
     name = changes.pop("name", None)
     revision = changes.pop("revision", picture.revision)
     if changes:
@@ -158,6 +160,9 @@ def _picture_json(picture: Picture) -> dict[str, object]:
         "vividness": picture.vividness,
         "hints": picture.hints,
         "variant": picture.variant,
+        "own_colors": picture.own_colors,
+        "keep_colors": picture.keep_colors,
+        "notes": picture.notes or [],
         "revision": picture.revision,
         "done_revision": picture.done_revision,
         "model": picture.model,

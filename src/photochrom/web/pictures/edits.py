@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeGuard
 
 from numpy.typing import NDArray
 from sqlalchemy import update
 
 from photochrom.engine import Network
-from photochrom.pipeline import DEFAULT_VIVIDNESS, Hint
+from photochrom.pipeline import DEFAULT_VIVIDNESS, Hint, kept_places
 from photochrom.variants import MAX_SIZE_PX, VARIANTS, colorize_variant
 from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db
@@ -39,6 +39,16 @@ class Edit:
     hints: tuple[Hint, ...] = ()
     variant: int = 0
     """Its place in `VARIANTS`."""
+    keep_colors: bool = True
+    """Whether the original's own colours are kept."""
+    own_colors: str | None = None
+    """Which it has: as `Picture.own_colors`."""
+
+    @property
+    def leaves_colors(self) -> bool:
+        """Whether nothing is coloured: of a picture in colour, no others have been asked for."""
+        plain = replace(self, own_colors=None) == Edit()
+        return self.own_colors == "all" and plain
 
     @classmethod
     def parse(
@@ -50,19 +60,26 @@ class Edit:
         size: object = None,
         vividness: object = DEFAULT_VIVIDNESS,
         variant: object = 0,
+        keep_colors: object = True,
+        own_colors: str | None = None,
     ) -> Edit:
         """The edit that a browser or program sends for a picture of this size.
 
-        hints: [[x, y, "#rrggbb"], …], in px of the upright original.
+        hints: [[x, y, "#rrggbb"], …], in px of the upright original. own_colors: as
+        `Picture.own_colors`, which nobody sends.
         Raises InvalidInput for what makes no sense, naming it.
         """
         if not isinstance(hints, Sequence) or isinstance(hints, str) or len(hints) > MAX_HINTS:
             raise InvalidInput(_("Hints are a list of at most {most}.").format(most=MAX_HINTS))
+        if not isinstance(keep_colors, bool):
+            raise InvalidInput(_("Whether colours are kept is true or false."))
         return cls(
             _parse_size(size),
             _parse_vividness(vividness),
             tuple(_parse_hint(hint, height, width) for hint in hints),
             _parse_variant(variant),
+            keep_colors,
+            own_colors,
         )
 
     @classmethod
@@ -76,9 +93,10 @@ class Edit:
             "size": picture.size,
             "vividness": picture.vividness,
             "variant": picture.variant,
+            "keep_colors": picture.keep_colors,
             **changes,
         }
-        return cls.parse(picture.height, picture.width, **values)
+        return cls.parse(picture.height, picture.width, own_colors=picture.own_colors, **values)
 
     def columns(self) -> dict[str, Any]:
         """The values of a picture's row."""
@@ -88,10 +106,14 @@ class Edit:
             "size": self.size,
             "vividness": self.vividness,
             "variant": self.variant,
+            "keep_colors": self.keep_colors,
         }
 
     def colorize(self, rgb: NDArray[Any], network: Network) -> NDArray[Any]:
         """A picture, (H, W) or (H, W, 3), in the colours asked for: (H, W, 3) of its dtype."""
+        if self.leaves_colors and rgb.ndim == 3:
+            return rgb
+        places = kept_places(rgb) if self.keep_colors and self.own_colors == "places" else None
         return colorize_variant(
             rgb,
             VARIANTS[self.variant],
@@ -99,6 +121,7 @@ class Edit:
             size="auto" if self.size is None else self.size,
             vividness=self.vividness,
             hints=self.hints,
+            keep=places,
         )
 
 

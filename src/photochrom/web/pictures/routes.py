@@ -46,6 +46,7 @@ from photochrom.web.settings import current_settings
 blueprint = Blueprint("pictures", __name__)
 Answer: TypeAlias = "str | AnyResponse | tuple[AnyResponse, int]"
 
+_EDIT_FIELDS = ("hints", "size", "vividness", "variant", "keep_colors")
 _SIZE_STEP_PX, _MAX_SIZE_FACTOR = 32, 4
 """The slider goes from one step to so many times the model's own size."""
 
@@ -172,7 +173,7 @@ def stream_events(picture_id: str) -> Answer:
 @computing
 def edit(picture_id: str) -> Answer:
     """Other colours, please."""
-    changes = _json("hints", "size", "vividness", "variant", "revision")
+    changes = _json(*_EDIT_FIELDS, "revision")
     revision = changes.pop("revision", None)
     picture = edit_picture(this_user(), picture_id, changes, expected_revision=revision)
     return jsonify(picture_state(picture))
@@ -183,7 +184,7 @@ def edit(picture_id: str) -> Answer:
 @computing
 def preview(picture_id: str) -> Answer:
     """What other colours would look like, at once."""
-    changes = _json("hints", "size", "vividness", "variant", "revision")
+    changes = _json(*_EDIT_FIELDS, "revision")
     changes.pop("revision", None)
     return preview_response(preview_edit(this_user(), picture_id, changes))
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from photochrom.errors import InputError, MissingDependencyError
 from photochrom.imageio import FORMATS, eight_bit_rgb, recognize
+from photochrom.pipeline import own_colors
 from photochrom.web.errors import InvalidInput, TooLarge
 from photochrom.web.i18n import _
 from photochrom.web.pictures.decoding import (
@@ -55,6 +56,7 @@ class UploadInfo:
     """A file that is let in.
 
     kind: "photo" or "film". screen: (h, w, 3) uint8 sRGB at the size of a screen, as it is.
+    own_colors, notes: as in `Picture`.
     """
 
     kind: str
@@ -62,6 +64,8 @@ class UploadInfo:
     width: int
     height: int
     screen: NDArray[np.uint8]
+    own_colors: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def check_upload(path: Path, name: str, max_pixels: int) -> UploadInfo:
@@ -99,6 +103,7 @@ def _check_photo(path: Path, name: str) -> UploadInfo:
             height, width = picture.pixels.shape[:2]
             screen = np.asarray(shrink(eight_bit_rgb(picture), SCREEN_PX), np.uint8)
             media_type = FORMATS[picture.format].media_type
+            colors, notes = own_colors(picture.pixels), picture.notes
     except MissingDependencyError:
         raise InvalidInput(
             _("“{name}” is of a kind that this studio cannot read.").format(name=name)
@@ -114,7 +119,7 @@ def _check_photo(path: Path, name: str) -> UploadInfo:
         raise InvalidInput(
             _("“{name}” cannot be used: {why}.").format(name=name, why=text)
         ) from None
-    return UploadInfo("photo", media_type, width, height, screen)
+    return UploadInfo("photo", media_type, width, height, screen, colors, notes)
 
 
 def _check_film(path: Path, name: str, media_type: str, max_pixels: int) -> UploadInfo:

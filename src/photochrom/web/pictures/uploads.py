@@ -70,6 +70,8 @@ def create_picture(
                 created_at=now(),
                 state="waiting",
                 revision=1,
+                own_colors=upload.own_colors,
+                notes=list(upload.notes) or None,
                 **edit.columns(),
             )
             _add_row(picture, limit_mb)

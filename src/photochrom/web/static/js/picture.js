@@ -16,6 +16,7 @@ import { Zoom } from "./zoom.js";
  * @property {number | null} size working size in px, null: as the model likes it
  * @property {number} vividness
  * @property {number} variant 0: the first variant
+ * @property {boolean} keep_colors whether colours that the original has are kept
  */
 
 const SAVE_AFTER_MS = 900;
@@ -50,7 +51,11 @@ const first = {
   size: data.size ? Number(data.size) : null,
   vividness: Number(data.vividness ?? 1),
   variant: Number(data.variant ?? 0),
+  keep_colors: data.keepColors !== "false",
 };
+/** @type {Edit} what nobody has changed */
+const plain = { hints: [], size: null, vividness: 1, variant: 0, keep_colors: true };
+const hasOwnColors = Boolean(data.ownColors);
 /** @type {History<Edit>} */
 const history = new History(first);
 let revision = Number(data.revision);
@@ -155,8 +160,18 @@ function refresh() {
   for (const id of ["split", "tag-before", "tag-after"]) need(id).hidden = isCorrecting || !hasColor;
   stage.style.setProperty("--cut", "0%");
   if (!isCorrecting) compare.set(compare.percent);
+  if (hasOwnColors) {
+    need("keep-colors").setAttribute("aria-pressed", String(keepsColors(history.present)));
+    need("color-anew").setAttribute("aria-pressed", String(!keepsColors(history.present)));
+  }
   markers.show(hints, selection);
   showAim();
+}
+
+/** Of a picture that is in colour all over, other colours are all or none. @param {Edit} asked @returns {boolean} */
+function keepsColors({ hints, size: detail, vividness: strength, variant, keep_colors: keep }) {
+  const isPlain = hints.length === 0 && detail === null && strength === 1 && variant === 0;
+  return keep && (isPlain || data.ownColors !== "all");
 }
 
 /** @param {boolean} ready */
@@ -399,7 +414,11 @@ size.addEventListener("input", () => {
   edit({ size: value === Number(size.dataset.auto) ? null : value }, "size");
 });
 for (const slider of [vividness, size]) slider.addEventListener("change", () => history.close());
-need("reset").addEventListener("click", () => edit({ hints: [], size: null, vividness: 1, variant: 0 }));
+need("reset").addEventListener("click", () => edit(plain));
+if (hasOwnColors) {
+  need("keep-colors").addEventListener("click", () => edit(data.ownColors === "all" ? plain : { keep_colors: true }));
+  need("color-anew").addEventListener("click", () => edit({ keep_colors: false }));
+}
 need("zoom-in").addEventListener("click", () => zoom.zoomIn());
 need("zoom-out").addEventListener("click", () => zoom.zoomOut());
 need("zoom-fit").addEventListener("click", () => zoom.fit());
