@@ -11,13 +11,20 @@ from pathlib import Path
 import av
 import pytest
 from fixtures.film import Film, make_film
+from fixtures.model import tiny_model
 
+from photochrom.cli import main
 from photochrom.errors import InputError
+from photochrom.video.frames import color_frames
 from photochrom.video.io.clock import ContinuousClock
+from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.damage import DamagedFrame, DamagedSpot, DamageLog, DamageWatch
 from photochrom.video.io.pictures import planes_420, rgb_frames
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import decoded_frames, nearest_pts, read_frames
+from photochrom.video.options import FilmSettings
+from photochrom.video.preview import preview_film
+from photochrom.video.stills import write_stills
 
 pytestmark = pytest.mark.slow
 
@@ -218,6 +225,48 @@ def test_frames_after_damage_are_left_out_up_to_a_key_frame(tmp_path: Path) -> N
     assert log.left_out == len(doubtful)
     assert len(list(rgb_frames(info, 32, DamageLog()))) == len(kept)
     assert f"{len(doubtful)} frames are left out" in log.sentences(info)[1]
+
+
+def test_no_door_takes_a_damaged_stretch_silently(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = DAMAGED["mp4"](tmp_path / "a.mp4")
+    model = tiny_model(tmp_path / "tiny.onnx")
+    settings = FilmSettings(model=model, size=32, encoding=Encoding("ffv1"), start_s=1.9, end_s=2.6)
+    sentence = "the film is damaged at"
+    monkeypatch.delenv("PHOTOCHROM_LPIPS", raising=False)
+    monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path))
+    outcome = preview_film(path, tmp_path / "preview.mkv", 4.0, settings)
+    assert any(note.startswith(sentence) for note in outcome.notes), outcome.notes
+    for door in (
+        lambda: write_stills(path, tmp_path / "stills", settings),
+        lambda: list(color_frames(path, settings)),
+    ):
+        caplog.clear()
+        door()
+        assert [record for record in caplog.records if sentence in record.getMessage()]
+    assert (
+        main(
+            [
+                "evaluate",
+                "--film",
+                str(path),
+                "--model",
+                str(model),
+                "--size",
+                "32",
+                "--limit",
+                "72",
+            ]
+        )
+        == 0
+    )
+    told = capsys.readouterr()
+    assert sentence in told.out + told.err
+    assert "left out, as the damage" in told.out + told.err
 
 
 def test_gaps_of_uneven_films_are_no_damage() -> None:
