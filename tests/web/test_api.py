@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 from fixtures.api import API, Program, png, work_off
+from fixtures.model import tiny_model
 from fixtures.web import EMAIL, MakeApp, app, make_app
 from flask import Flask
 from PIL import Image
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
 
 from photochrom.web.api.document import openapi
+from photochrom.web.pictures import live_preview, quick
 from photochrom.web.settings import WebSettings
 
 __all__ = ["app", "make_app"]
@@ -188,3 +192,32 @@ def test_the_document_is_there_without_a_token(app: Flask) -> None:
     answer = app.test_client().get(f"{API}/openapi.json")
     assert answer.status_code == 200
     assert answer.get_json() == openapi()
+
+
+def test_a_quick_photograph_is_coloured_in_one_request_and_nothing_is_kept(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_model(tmp_path / "tiny.onnx")
+    monkeypatch.setattr(live_preview, "local_model", lambda _name: model)
+
+    def send(file: bytes, name: str, **fields: str) -> TestResponse:
+        form = {"file": FileStorage(io.BytesIO(file), name), **fields}
+        boundary, body = encode_multipart(form)
+        kind = f"multipart/form-data; boundary={boundary}"
+        return program.call("POST", "/colorize", data=body, content_type=kind)
+
+    with send(png(48, 64), "Grandmother.png", vividness="1.5") as answer:
+        assert (answer.status_code, answer.mimetype) == (200, "image/png")
+        assert "Grandmother.color.png" in answer.headers["Content-Disposition"]
+        colored = Image.open(io.BytesIO(answer.data))
+        assert (colored.mode, colored.size) == ("RGB", (64, 48))
+        assert "no-store" in answer.headers["Cache-Control"]
+    assert program.call("GET", "/pictures").get_json()["total"] == 0
+    assert list((app_settings(program.app).data_dir).rglob("*.png")) == []
+    monkeypatch.setattr(quick, "QUICK_MP", 0)
+    answer = send(png(48, 64), "Grandmother.png")
+    assert (answer.status_code, "send it to /api/v1/pictures" in answer.text) == (413, True)
+    assert send(b"no picture", "a.png").status_code == 400
+    assert program.call("POST", "/colorize", json={}).status_code == 415
+    program.token = "pc_none"
+    assert send(png(), "a.png").status_code == 401

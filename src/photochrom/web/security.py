@@ -38,7 +38,7 @@ UPLOADS, COMPUTING = "uploads", "computing"
 """What pages and programs send, and have computed, is counted together."""
 FORM_BYTES = 1_000_000
 """No form or JSON without files is larger."""
-FILE_PATHS = ("/pictures", "/share-target", "/api/v1/pictures")
+FILE_PATHS = ("/pictures", "/share-target", "/api/v1/pictures", "/api/v1/colorize")
 """Where files are sent to: nothing larger than a form is read at any other address."""
 _FILES = ("multipart/", "image/", "video/", "application/octet-stream")
 _FILE_BLUEPRINTS = ("pictures", "api")

@@ -15,6 +15,7 @@ from photochrom.web.api.fields import MAX_PAGE, MAX_PER_PAGE, MAX_SEARCH
 from photochrom.web.database import MAX_NAME
 from photochrom.web.pictures.downloads import FORMS
 from photochrom.web.pictures.edits import MAX_HINTS, MAX_VIVIDNESS, MIN_SIZE_PX
+from photochrom.web.pictures.quick import QUICK_MB, QUICK_MP
 
 Json: TypeAlias = "dict[str, Any]"
 
@@ -177,6 +178,7 @@ def openapi() -> Json:
         "security": [{"token": []}],
         "paths": {
             "/openapi.json": {"get": _description()},
+            "/colorize": {"post": _colorize()},
             "/pictures": {"get": _listing(), "post": _create()},
             "/pictures/{picture_id}": {
                 "parameters": [_PICTURE_ID],
@@ -265,6 +267,26 @@ def _create() -> Json:
             "content": {"multipart/form-data": {"schema": {"$ref": "#/components/schemas/Upload"}}},
         },
         "responses": {"201": response, **_errors("400", "401", "403", "413", "415", "429")},
+    }
+
+
+def _colorize() -> Json:
+    return {
+        "operationId": "colorize",
+        "summary": "Colour a photograph at once; nothing of it is kept",
+        "description": f"For photographs of up to {QUICK_MB} MB and {QUICK_MP} megapixels. What is "
+        "larger, and films, are sent to /pictures.",
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": {"$ref": "#/components/schemas/Upload"}}},
+        },
+        "responses": {
+            "200": {
+                "description": "It in colour, in its own size and format",
+                "content": {"image/*": {"schema": {}}},
+            },
+            **_errors("400", "401", "403", "413", "415", "429"),
+        },
     }
 
 

@@ -5,7 +5,10 @@ Every address is described in `document`; a test compares the two.
 
 from __future__ import annotations
 
+import io
+
 from flask import Blueprint, Response, jsonify, request, send_file, url_for
+from werkzeug.datastructures import FileStorage
 
 from photochrom.web.api.bearer import rate_key, this_caller, this_writer
 from photochrom.web.api.document import openapi
@@ -21,6 +24,7 @@ from photochrom.web.pictures.library import (
     list_pictures,
     rename_picture,
 )
+from photochrom.web.pictures.quick import colorize_at_once
 from photochrom.web.pictures.uploads import create_picture
 from photochrom.web.security import COMPUTING, UPLOADS, compute_rate, csrf, limiter, upload_rate
 from photochrom.web.settings import current_settings
@@ -69,11 +73,26 @@ def create() -> tuple[Response, int, dict[str, str]]:
     user = this_writer()
     query_fields()
     values = form_fields("size", "vividness")
-    files = request.files.getlist("file")
-    if len(files) != 1 or set(request.files) != {"file"}:
-        raise InvalidInput(_("Send one file, as the part “file” of a multipart form."))
-    picture = create_picture(user, files[0].filename or "", files[0].stream, **values)
+    file = _sent_file()
+    picture = create_picture(user, file.filename or "", file.stream, **values)
     return jsonify(_picture_json(picture)), 201, {"Location": _address(picture)}
+
+
+@blueprint.post("/colorize")
+@limiter.shared_limit(compute_rate, scope=COMPUTING, key_func=rate_key, override_defaults=False)
+@limiter.shared_limit(upload_rate, scope=UPLOADS, key_func=rate_key, override_defaults=False)
+def colorize() -> Response:
+    """Colour a photograph and answer with it; nothing is kept."""
+    this_writer()
+    query_fields()
+    values = form_fields("size", "vividness")
+    file = _sent_file()
+    data, name, media_type = colorize_at_once(file.filename or "", file.stream, **values)
+    answer = send_file(
+        io.BytesIO(data), mimetype=media_type, as_attachment=True, download_name=name
+    )
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer
 
 
 @blueprint.get("/pictures")
@@ -134,6 +153,13 @@ def result(picture_id: str) -> Response:
     user = this_caller()
     path, name, media_type = result_file(user, picture_id, **query_fields("form"))
     return send_file(path, mimetype=media_type, as_attachment=True, download_name=name)
+
+
+def _sent_file() -> FileStorage:
+    files = request.files.getlist("file")
+    if len(files) != 1 or set(request.files) != {"file"}:
+        raise InvalidInput(_("Send one file, as the part “file” of a multipart form."))
+    return files[0]
 
 
 def _address(picture: Picture) -> str:

@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from flask import Response, current_app
@@ -64,14 +64,23 @@ class Previewer:
 
         Raises NotFound where it has gone meanwhile, TooMany where others take all the time.
         """
-        network, copy = self._load_network(), self._load_copy(picture, longest)
+        copy = self._load_copy(picture, longest)
         h, w = copy.pixels.shape[:2]
         hints = tuple(_scaled_hint(hint, copy.scale, h, w) for hint in edit.hints)
+        rgb, _signature = self.colorize_whole(copy.pixels, replace(edit, hints=hints))
+        return np.asarray(rgb, np.uint8)
+
+    def colorize_whole(self, pixels: NDArray[Any], edit: Edit) -> tuple[NDArray[Any], str]:
+        """These pixels, (h, w) or (h, w, 3), in colours, and the signature of the model.
+
+        Raises TooMany where others take all the time.
+        """
+        network = self._load_network()
         # One person who asks for much at once must not take all threads of the server.
         if not self._turn.acquire(timeout=_TURN_TIMEOUT_S):
             raise TooMany(_("The studio is busy. Try again in a moment."), 2)
         try:
-            return replace(edit, hints=hints).colorize(copy.pixels, network)
+            return edit.colorize(pixels, network), network.identity.signature
         finally:
             self._turn.release()
 

@@ -1,0 +1,65 @@
+"""A photograph coloured within the request that sends it, for programs; nothing of it is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import math
+from typing import IO, Final, NamedTuple
+
+from photochrom.imageio import FORMATS, is_transparent, write
+from photochrom.web.errors import InvalidInput, TooLarge
+from photochrom.web.i18n import _
+from photochrom.web.pictures.decoding import decode_picture
+from photochrom.web.pictures.edits import Edit
+from photochrom.web.pictures.live_preview import current_previewer
+from photochrom.web.pictures.names import clean_file_name, picture_title
+from photochrom.web.pictures.upload_check import check_upload
+from photochrom.web.settings import current_settings
+from photochrom.web.storage import current_storage
+
+QUICK_MB: Final = 20
+QUICK_MP: Final = 16
+"""What is larger is sent to be coloured in its turn: it would hold a thread of the server."""
+
+
+class QuickResult(NamedTuple):
+    """A coloured file, in the size of what was sent, and in its format where that is written."""
+
+    data: bytes
+    name: str
+    media_type: str
+
+
+def colorize_at_once(
+    filename: str, stream: IO[bytes], *, size: int | None = None, vividness: float = 1.0
+) -> QuickResult:
+    """Colour a photograph.
+
+    filename: for messages and the result's name. stream: the file. Raises InvalidInput for what is
+    no photograph, TooLarge, and TooMany where others take all the time.
+    """
+    name, settings = clean_file_name(filename), current_settings()
+    edit = Edit.parse(1, 1, size=size, vividness=vividness)
+    limit = min(QUICK_MB, settings.max_upload_mb) * 1_000_000
+    with current_storage().receive(stream, limit) as path:
+        upload = check_upload(path, name, settings.max_picture_mp * 1_000_000)
+        content = path.read_bytes()
+    if upload.kind != "photo":
+        raise InvalidInput(_("A film takes its time: send it to /api/v1/pictures."))
+    if (megapixels := math.ceil(upload.width * upload.height / 1e6)) > QUICK_MP:
+        raise TooLarge(
+            _(
+                "“{name}” has {megapixels} megapixels, and only up to {limit} are coloured at "
+                "once: send it to /api/v1/pictures."
+            ).format(name=name, megapixels=megapixels, limit=QUICK_MP)
+        )
+    with decode_picture(content, name) as picture:
+        rgb, signature = current_previewer().colorize_whole(picture.pixels, edit)
+        result = dataclasses.replace(picture, pixels=rgb)
+        target = FORMATS[picture.format].result_format(transparent=is_transparent(picture))
+        data = io.BytesIO()
+        write(data, result, format_name=target.suffix, generator=signature)
+    return QuickResult(
+        data.getvalue(), f"{picture_title(name)}.color{target.suffix}", target.media_type
+    )
