@@ -41,8 +41,9 @@ class Browser:
     """Just enough of one."""
 
     def __init__(self, address: str) -> None:
-        self._address = address
+        self._address = address.partition("/?")[0]
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        self._opener.open(address).close()  # which lets us in
         page = self.get("/offline").read().decode()
         found = re.search(r'name="csrf-token" content="([^"]+)"', page)
         assert found is not None

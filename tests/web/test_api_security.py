@@ -11,6 +11,7 @@ from fixtures.api import API, Program, png, token_of
 from fixtures.web import EMAIL, MakeApp, app, csrf_token, make_app, member, send, sign_up
 from flask import Flask
 
+from photochrom.web.accounts.login import local_token
 from photochrom.web.accounts.tokens import revoke_token
 from photochrom.web.database import Token, User, db
 from photochrom.web.settings import WebSettings
@@ -181,12 +182,12 @@ def test_uploads_count_among_all_requests(make_app: MakeApp) -> None:
     assert [program.send().status_code for _ in range(2)] == [201, 429]
 
 
-def test_without_accounts_the_token_is_a_word_that_other_sites_cannot_send(
-    make_app: MakeApp,
-) -> None:
-    client = make_app(local=True).test_client()
-    assert client.get(f"{API}/pictures").status_code == 401
-    allowed = {"Authorization": "Bearer local"}
+def test_without_accounts_the_token_is_that_of_the_printed_address(make_app: MakeApp) -> None:
+    app = make_app(local=True, owner=False)
+    client = app.test_client()
+    for header in ({}, {"Authorization": "Bearer local"}):
+        assert client.get(f"{API}/pictures", headers=header).status_code == 401
+    allowed = {"Authorization": f"Bearer {local_token(app)}"}
     assert client.get(f"{API}/pictures", headers=allowed).status_code == 200
     foreign = client.get(f"{API}/pictures", headers={**allowed, "Host": "evil.example"})
     assert foreign.status_code == 400

@@ -236,7 +236,7 @@ def test_of_several_files_each_says_what_became_of_it(
     texts = "\n".join(lines.all_inner_texts())
     assert "letter.pdf: This is no picture or film that the studio takes." in texts
     assert "Chelsea.png is here." in texts
-    assert "fake.jpg: " in texts
+    assert "“fake.jpg” cannot be used: it is not a JPEG" in texts
     assert lines.locator("img").count() == 1  # none for what cannot be shown
     me.page.get_by_role("link", name="Show the others").click()
     me.page.wait_for_url("**/library")

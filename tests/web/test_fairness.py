@@ -168,7 +168,7 @@ def test_a_small_file_of_many_pixels_is_counted_by_its_pixels(
 
 
 def test_the_largest_picture_follows_from_the_memory() -> None:
-    sizes = [picture_limit_mp(memory) for memory in (1e9, 4e9, 64e9, None)]
+    sizes = [picture_limit_mp(memory) for memory in (10**9, 4 * 10**9, 64 * 10**9, None)]
     assert sizes == [20, 48, 100, 50]
     assert WebSettings(max_picture_mp=7).max_picture_mp == 7
     assert WebSettings().max_picture_mp == picture_limit_mp(memory_bytes())

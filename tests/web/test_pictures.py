@@ -266,13 +266,14 @@ def test_a_pair_of_what_cannot_be_read_is_not_there(
         assert member.get(f"{picture_url}/download?form=side-by-side").status_code == 404
 
 
+VERBS = ("edit", "preview", "delete", "rename", "share", "unshare", "stop", "resume")
 ROUTES = [
     ("GET", ""),
     *(("GET", f"/{page}") for page in ("state", "events", "variants", "variants/0.jpg")),
     *(("GET", f"/{page}") for page in ("preview/1.jpg", "grey.jpg", "thumb.jpg")),
     *(("GET", f"/download?form={form}") for form in ("colour", "side-by-side", "original")),
     ("GET", "/preview.mp4"),
-    *(("POST", f"/{verb}") for verb in ("edit", "preview", "delete", "rename", "share", "unshare")),
+    *(("POST", f"/{verb}") for verb in VERBS),
 ]
 
 

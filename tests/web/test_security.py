@@ -12,6 +12,7 @@ from fixtures.web import EMAIL, PASSWORD, MakeApp, csrf_token, send, sign_up, us
 from flask import Flask
 from flask.testing import FlaskClient
 
+from photochrom.web.accounts.login import local_token
 from photochrom.web.security import safe_next
 
 LOG_IN = {"email": EMAIL, "password": "a wrong password"}
@@ -289,6 +290,20 @@ def test_a_studio_on_this_machine_answers_no_other(make_app: MakeApp) -> None:
     assert client.get("/account", environ_base={"REMOTE_ADDR": "::1"}).status_code == 200
     proxied = {"X-Forwarded-For": "127.0.0.1"}
     assert client.get("/account", headers=proxied).status_code == 403
+
+
+def test_another_user_of_this_machine_is_not_let_in(make_app: MakeApp) -> None:
+    app = make_app(local=True, owner=False)
+    owner, stranger = app.test_client(), app.test_client()
+    token = local_token(app)
+    assert local_token(make_app(local=True, owner=False)) == token, "bookmarks stay good"
+    for path in ("/", "/library", "/account", "/library?token=pc_forged", "/pictures/x"):
+        assert stranger.get(path).status_code == 403, path
+    assert "address that photochrom serve has printed" in stranger.get("/").text
+    opened = owner.get("/", query_string={"token": token})
+    assert (opened.status_code, opened.location) == (302, "/")
+    assert owner.get("/library").status_code == 200
+    assert stranger.get("/library").status_code == 403
 
 
 # Guessing

@@ -30,7 +30,8 @@ DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 @click.option(
     "--local",
     is_flag=True,
-    help="For one person on this machine: no accounts, and only this machine is answered.",
+    help="For one person on this machine: no accounts; only whoever opens the address that is "
+    "printed is let in.",
 )
 @config_option
 @click.option("--no-worker", is_flag=True, help="Only answer; `photochrom worker` colours.")
@@ -38,7 +39,7 @@ def serve(host: str, port: int, local: bool, config: Path | None, no_worker: boo
     """Run the studio: pictures coloured in a browser, with accounts, jobs and links to share.
 
     \b
-    photochrom serve --local       for yourself: open http://127.0.0.1:8000
+    photochrom serve --local       for yourself: open the address that it prints
 
     Settings come from the environment (PHOTOCHROM_WEB_...) and from --config; docs/studio.md
     lists them. Ctrl-C stops it.

@@ -33,7 +33,7 @@ class BodyLimits:
     """How large a request's body may be, by its path and by who sends it."""
 
     def __init__(self, app: Flask, settings: WebSettings) -> None:
-        self._app, self._local = app, settings.local
+        self._app = app
         self.largest = settings.max_request_mb * 1_000_000
         self._held: WeakSet[_Parser] = WeakSet()
 
@@ -45,7 +45,7 @@ class BodyLimits:
         """
         if path not in FILE_PATHS:
             return FORM_BYTES
-        known = self._local or "AUTHORIZATION" in headers or self._has_session(headers)
+        known = "AUTHORIZATION" in headers or self._has_session(headers)
         return self.largest if known else FORM_BYTES
 
     def is_full(self, parser: _Parser) -> bool:
@@ -64,7 +64,7 @@ class BodyLimits:
             session = signer.loads(cookie, max_age=SESSION_DAYS * 86400)
         except BadData:
             return False
-        return bool("_user_id" in session)
+        return "_user_id" in session or "owner" in session
 
 
 class _Busy(Error):  # type: ignore[misc]

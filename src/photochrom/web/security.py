@@ -226,6 +226,6 @@ def _add_headers(response: Response) -> Response:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if response.mimetype == "text/html":
         # A page of somebody's own is not shown by the back button after they have logged out.
-        own = "_user_id" in session
+        own = "_user_id" in session or "owner" in session
         response.headers.setdefault("Cache-Control", "no-store" if own else "private, no-cache")
     return response

@@ -19,6 +19,7 @@ from typing import Any, Final
 from flask import Flask
 
 from photochrom.engine import model_card
+from photochrom.web.accounts.login import local_token
 from photochrom.web.app import create_app
 from photochrom.web.errors import SettingsError
 from photochrom.web.http_server import make_server
@@ -48,7 +49,8 @@ def serve(
     """Answer requests until SIGTERM or SIGINT.
 
     port: 0 takes any that is free. config: the TOML file that the settings came from, for the
-    worker. tell: is told the address once requests are answered.
+    worker. report: is told the address once requests are answered; of a studio without accounts
+    with the token that lets its owner in.
     Raises SettingsError where the address cannot be had, and ModelError for an unknown model.
     """
     if settings.local and not _is_loopback(host):
@@ -73,7 +75,8 @@ def serve(
         if with_worker:
             stack.enter_context(_Worker(settings, config))
         threading.Thread(target=_warm_previewer, args=(app,), daemon=True).start()
-        report(f"http://{_display_host(host)}:{_server_port(server)}")
+        path = f"/?token={local_token(app)}" if settings.local else ""
+        report(f"http://{_display_host(host)}:{_server_port(server)}{path}")
         server.run()
 
 

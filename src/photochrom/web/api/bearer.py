@@ -6,21 +6,15 @@ token is needed.
 
 from __future__ import annotations
 
-from typing import Final
-
 from flask import g, request
 
-from photochrom.web.accounts.login import local_user
+from photochrom.web.accounts.login import is_local_token, local_user
 from photochrom.web.accounts.tokens import find_token
 from photochrom.web.database import User
 from photochrom.web.errors import Forbidden, LoginRequired
 from photochrom.web.i18n import _
 from photochrom.web.security import visitor_key
 from photochrom.web.settings import current_settings
-
-LOCAL_TOKEN: Final = "local"
-"""The token of a studio without accounts. It is no secret: that the header is there at all shows
-that no other site's page is asking, because browsers do not let such a page set it."""
 
 
 def caller() -> User | None:
@@ -59,8 +53,8 @@ def _find_header_user() -> User | None:
     authorization = request.authorization
     if authorization is None or authorization.type != "bearer" or not authorization.token:
         return None
-    if current_settings().local:
-        return local_user() if authorization.token == LOCAL_TOKEN else None
+    if current_settings().local and is_local_token(authorization.token):
+        return local_user()
     token = find_token(authorization.token)
     if token is None:
         return None

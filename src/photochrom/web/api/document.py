@@ -172,7 +172,7 @@ def openapi() -> Json:
             "title": "Photochrom studio",
             "version": f"1 (photochrom {__version__})",
             "description": "Black-and-white photographs and films in colour. Tokens are made on "
-            "the account's page; a studio without accounts (--local) takes the token “local”.",
+            "the account's page; a studio without accounts (--local) takes its address's, too.",
         },
         "servers": [{"url": "/api/v1"}],
         "security": [{"token": []}],

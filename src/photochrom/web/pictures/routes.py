@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from flask import (
     Blueprint,
     Response,
+    current_app,
     flash,
     jsonify,
     redirect,
@@ -56,6 +57,8 @@ def home() -> Answer:
     """The library, or what the studio is for those who are not logged in."""
     if current_user.is_authenticated:
         return redirect(url_for("pictures.library"))
+    if current_settings().local:
+        return current_app.login_manager.unauthorized()  # type: ignore[attr-defined,no-any-return]
     return render_template("pictures/welcome.html")
 
 
