@@ -227,14 +227,14 @@ def test_of_several_files_each_says_what_became_of_it(
 ) -> None:
     me = visit("phone")
     me.sign_up()
-    document, fake = tmp_path / "letter.pdf", tmp_path / "fake.jpg"
+    document, fake = tmp_path / "letter.doc", tmp_path / "fake.jpg"
     document.write_bytes(b"%PDF-1.4")
     fake.write_bytes(b"no picture at all")
     me.page.get_by_label("Choose pictures").set_input_files([cat, document, fake])
     lines = me.page.locator("#uploads li")
     me.page.get_by_role("link", name="Show the others").wait_for()
     texts = "\n".join(lines.all_inner_texts())
-    assert "letter.pdf: This is no picture or film that the studio takes." in texts
+    assert "letter.doc: This is no picture or film that the studio takes." in texts
     assert "Chelsea.png is here." in texts
     assert "“fake.jpg” cannot be used: it is not a JPEG" in texts
     assert lines.locator("img").count() == 1  # none for what cannot be shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import json
 import os
 import random
@@ -31,12 +32,14 @@ from fixtures.studio import (
     make_worker,
     model_in,
     run_studio,
+    upload,
     upload_picture,
 )
 from fixtures.web import MakeApp, send
 from flask import Flask
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
+from PIL import Image
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, OperationalError
 
@@ -650,6 +653,26 @@ def test_a_picture_in_colour_is_left_alone_until_somebody_wants_it_anew(
     colored = read(client.get(f"{url}/download?form=colour").get_data()).pixels
     np.testing.assert_array_equal(colored[36:48, 46:64], stamped[36:48, 46:64])
     assert "Some places of this picture have colours" in client.get(url).get_data(as_text=True)
+
+
+def test_each_page_of_a_pdf_becomes_a_picture_and_the_pdf_is_not_kept(
+    app: Flask, settings: WebSettings, client: FlaskClient, grey_scene: NDArray[np.uint8]
+) -> None:
+    pages = [Image.fromarray(np.roll(grey_scene, shift, axis=1)) for shift in (0, 40)]
+    pages[0].save(document := io.BytesIO(), "PDF", save_all=True, append_images=pages[1:])
+    answer = upload(client, (document.getvalue(), "album.pdf"))
+    names = [picture["name"] for picture in answer.get_json()["pictures"]]
+    assert names == ["album, page 1.png", "album, page 2.png"]
+    color_all(app, settings)
+    for picture, page in zip(answer.get_json()["pictures"], pages):
+        original = client.get(f"{picture['url']}/download?form=original").get_data()
+        assert original.startswith(b"\x89PNG")
+        error = np.abs(read(original).pixels.astype(int) - np.asarray(page)).mean()
+        assert error < 3  # Pillow puts JPEGs into a PDF
+        assert client.get(f"{picture['url']}/state").get_json()["state"] == "done"
+    pages[0].save(document := io.BytesIO(), "PDF", save_all=True, append_images=pages * 10)
+    answer = upload(client, (document.getvalue(), "book.pdf"))
+    assert "has 21 pages, more than the 20 that are taken" in answer.get_json()["error"]
 
 
 def test_a_mistake_of_ours_fails_one_picture_only(

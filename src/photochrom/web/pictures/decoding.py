@@ -79,13 +79,13 @@ def current_decoding_space() -> DecodingSpace:
     return space
 
 
-def read_original(content: bytes, name: str, max_pixels: int) -> Pixels:
+def read_original(content: bytes, name: str, max_pixels: int, page: int | None = None) -> Pixels:
     """A picture as the studio reads it: of a damaged one what is there, and `notes` says so."""
-    return read(content, name=name, max_pixels=max_pixels, damage="salvage")
+    return read(content, name=name, max_pixels=max_pixels, damage="salvage", page=page)
 
 
 @contextlib.contextmanager
-def decode_picture(content: bytes, name: str) -> Iterator[Pixels]:
+def decode_picture(content: bytes, name: str, page: int | None = None) -> Iterator[Pixels]:
     """A picture, read in the space that it takes, for as long as the block lasts.
 
     Raises InputError and MissingDependencyError as `read` does, and TooMany.
@@ -95,7 +95,7 @@ def decode_picture(content: bytes, name: str) -> Iterator[Pixels]:
     for megapixels in (*sizes, space.total_mp):
         with space.take(megapixels):
             try:
-                picture = read_original(content, name, megapixels * 1_000_000)
+                picture = read_original(content, name, megapixels * 1_000_000, page)
             except InputError as error:  # of what is too large, the head alone has been read
                 if megapixels == space.total_mp or not is_too_large(error):
                     raise

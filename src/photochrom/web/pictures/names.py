@@ -8,6 +8,7 @@ from typing import Final
 from photochrom.imageio import FORMATS, read_suffixes
 from photochrom.web.database import MAX_NAME
 from photochrom.web.i18n import _
+from photochrom.web.pictures.documents import document_endings
 from photochrom.web.storage import kept_suffixes
 
 _MORE_FILMS: Final = (".m4v", ".3gp", ".3g2", ".mpeg", ".mpe", ".m2v", ".vob", ".asf", ".ogm")
@@ -17,7 +18,8 @@ def file_endings() -> tuple[str, ...]:
     """Of the files that are taken in; what counts is their content, but scripts see only names."""
     documents = [ending for row in FORMATS.values() if row.is_document for ending in row.suffixes]
     pictures = [ending for ending in read_suffixes() if ending not in documents]
-    return tuple(dict.fromkeys((*kept_suffixes().values(), *pictures, *_MORE_FILMS)))
+    kept = kept_suffixes().values()
+    return tuple(dict.fromkeys((*kept, *pictures, *document_endings(), *_MORE_FILMS)))
 
 
 def clean_name(name: str) -> str:

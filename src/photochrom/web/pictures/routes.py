@@ -40,7 +40,7 @@ from photochrom.web.pictures.library import (
 )
 from photochrom.web.pictures.live_preview import preview_edit, preview_response
 from photochrom.web.pictures.share_links import create_link, find_link, open_link, revoke_links
-from photochrom.web.pictures.uploads import create_picture
+from photochrom.web.pictures.uploads import create_pictures
 from photochrom.web.security import UPLOADS, computing, limiter, upload_rate, user_key
 from photochrom.web.settings import current_settings
 
@@ -92,7 +92,7 @@ def create() -> Answer:
     problems: list[StudioError] = []
     for file in files:
         try:
-            pictures.append(create_picture(user, file.filename or "", file.stream))
+            pictures += create_pictures(user, file.filename or "", file.stream)
         except StudioError as error:  # noqa: PERF203  # of a few files, each has its own reason
             problems.append(error)
     if not pictures:

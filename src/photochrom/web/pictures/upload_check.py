@@ -78,6 +78,12 @@ def check_upload(path: Path, name: str, max_pixels: int) -> UploadInfo:
         head = file.read(4096)
     if not head:
         raise InvalidInput(_("“{name}” is empty.").format(name=name))
+    if head.startswith(_PDF):
+        raise InvalidInput(
+            _("“{name}” is a PDF. Send its pages as pictures, such as PNG or JPEG.").format(
+                name=name
+            )
+        )
     if _is_foreign(path, head):
         raise InvalidInput(
             _("“{name}” holds something else besides a picture, such as a web page.").format(

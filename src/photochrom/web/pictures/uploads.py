@@ -12,6 +12,7 @@ from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db, new_id, now
 from photochrom.web.errors import DiskFull, QuotaExceeded
 from photochrom.web.i18n import _
+from photochrom.web.pictures.documents import document_pages, is_document
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.library import quota_mb, used_bytes
 from photochrom.web.pictures.names import clean_file_name
@@ -23,6 +24,18 @@ from photochrom.web.storage import RESERVE_MB, Storage, current_storage, free_by
 _MEGA: Final = 1_000_000
 _LOSSY: Final = ("image/jpeg", "image/webp", "image/heic", "image/avif")
 _PREVIEW_BYTES: Final = 200_000
+
+
+def create_pictures(user: User, filename: str, stream: IO[bytes]) -> list[Picture]:
+    """Take in a file of one picture or film, or a document, of which each page is a picture.
+
+    stream: can be read again from its beginning. All else as for `create_picture`.
+    """
+    if not is_document(stream):
+        return [create_picture(user, filename, stream)]
+    limit = current_settings().max_upload_mb * _MEGA
+    pages = document_pages(stream, clean_file_name(filename), limit)
+    return [create_picture(user, name, page) for name, page in pages]
 
 
 def create_picture(
