@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import cv2
 import numpy as np
 import pytest
 from fixtures.studio import Studio, jpeg, model_in, run_studio
 from numpy.typing import NDArray
 
-from photochrom.cli import main
+from photochrom.cli import USAGE, main
+from photochrom.web import lan
 from photochrom.web.serve import serve, worker_command
 from photochrom.web.settings import WebSettings
 
@@ -170,3 +172,34 @@ def test_what_cannot_be_is_told_before_anything_starts(
     monkeypatch.setenv("PHOTOCHROM_WEB_QUOTE_MB", "5")
     assert main(["worker"]) == 1
     assert "unknown setting" in capsys.readouterr().err
+
+
+def test_on_the_network_it_shows_its_address_as_a_code_and_says_what_is_not_protected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PHOTOCHROM_WEB_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(lan, "lan_address", lambda: "192.168.1.20")
+    started: list[tuple[WebSettings, str]] = []
+
+    def run(settings: WebSettings, *, host: str, port: int, report: Any, **_: Any) -> None:
+        started.append((settings, host))
+        report(f"http://localhost:{port}")
+
+    monkeypatch.setattr("photochrom.web.serve.serve", run)
+    assert main(["serve", "--lan", "--port", "8123"]) == 0
+    settings, host = started[0]
+    assert (host, settings.secure_cookies, settings.local) == ("0.0.0.0", False, False)
+    assert settings.allowed_hosts == ("192.168.1.20",)
+    lines = capsys.readouterr().err.splitlines()
+    assert "On a phone in the same network: http://192.168.1.20:8123" in lines
+    assert any("Not protected" in line for line in lines)
+    code = lan.qr_lines("http://192.168.1.20:8123")
+    assert "\n".join(code) in "\n".join(lines)
+    assert set("".join(code)) <= set("\u2580\u2584\u2588 ")
+    pixels = np.array([[(c in "\u2588\u2580", c in "\u2588\u2584") for c in row] for row in code])
+    rows = pixels.transpose(0, 2, 1).reshape(-1, len(code[0]))  # light is True
+    found, *_ = cv2.QRCodeDetector().detectAndDecode(
+        np.kron(255 * rows, np.ones((6, 6))).astype(np.uint8)
+    )
+    assert found == "http://192.168.1.20:8123"
+    assert main(["serve", "--lan", "--local"]) == USAGE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -33,24 +34,44 @@ DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
     help="For one person on this machine: no accounts; only whoever opens the address that is "
     "printed is let in.",
 )
+@click.option(
+    "--lan",
+    is_flag=True,
+    help="For the phones of your own network, without HTTPS: answers all of it, with accounts, "
+    "shows the address as a QR code, and says what is not protected.",
+)
 @config_option
 @click.option("--no-worker", is_flag=True, help="Only answer; `photochrom worker` colours.")
-def serve(host: str, port: int, local: bool, config: Path | None, no_worker: bool) -> None:
+def serve(
+    host: str, port: int, local: bool, lan: bool, config: Path | None, no_worker: bool
+) -> None:
     """Run the studio: pictures coloured in a browser, with accounts, jobs and links to share.
 
     \b
     photochrom serve --local       for yourself: open the address that it prints
+    photochrom serve --lan         for your phone, too: scan the code that it shows
 
     Settings come from the environment (PHOTOCHROM_WEB_...) and from --config; docs/studio.md
     lists them. Ctrl-C stops it.
     """
     with requires_extra("web", "the studio"):
+        from photochrom.web.lan import ALL_ADDRESSES, announce, lan_address
         from photochrom.web.serve import serve as run
         from photochrom.web.settings import load_settings
-    settings = load_settings(config, overrides={"local": True} if local else None)
+    if lan and local:
+        raise click.UsageError("--local answers this machine alone; leave out it or --lan.")
+    overrides: dict[str, Any] = {"local": True} if local else {}
+    own_address = ""
+    if lan:
+        own_address = lan_address() if host == DEFAULT_HOST else host
+        host = ALL_ADDRESSES if host == DEFAULT_HOST else host
+        overrides = {"secure_cookies": False, "allowed_hosts": [own_address]}
+    settings = load_settings(config, overrides=overrides)
 
-    def report(address: str) -> None:
-        note(f"The studio is at {address}")
+    def report(url: str) -> None:
+        note(f"The studio is at {url}")
+        if lan:
+            announce(url, own_address, note)
 
     stop_log_lines()
     run(settings, host=host, port=port, config=config, with_worker=not no_worker, report=report)
