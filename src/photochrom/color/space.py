@@ -1,9 +1,9 @@
-"""sRGB and CIELAB (D65, 2° observer): the only matrix and the only gamma of the package.
+"""sRGB, CIELAB and CIELUV (D65, 2° observer): the only matrix and gamma of the package.
 
 The same lines serve NumPy arrays and torch tensors (through the array API namespace of the
 argument), so that training and colouring cannot drift apart.
 
-Source: IEC 61966-2-1 (sRGB transfer curve and primaries); CIE 15:2004 (L*a*b*).
+Source: IEC 61966-2-1 (sRGB transfer curve and primaries); CIE 15:2004 (L*a*b*, L*u*v*).
 """
 
 from __future__ import annotations
@@ -126,3 +126,53 @@ def _lab_f(t: Any, xp: Any) -> Any:
 def _lab_f_inverse(f: Any, xp: Any) -> Any:
     curved = xp.clip(f, LAB_DELTA, None)
     return curved * curved * curved + (f - curved) * (3 * LAB_DELTA**2)
+
+
+# CIELUV shares L* with CIELAB. A u or v that was learnt at one lightness may lie far outside of any
+# colour at another; what it asks for is kept inside the box of sRGB's chromaticities.
+_U_RANGE, _V_RANGE = (0.12, 0.4508), (0.158, 0.5626)
+_SMALLEST_L = 0.1
+
+
+def ab_to_uv(L: ArrayT, a: ArrayT, b: ArrayT) -> tuple[ArrayT, ArrayT]:
+    """CIELAB's a and b as CIELUV's u* and v* (D65); arrays of one shape, L in [0, 100]."""
+    xp: Any = array_namespace(L)
+    values: Any = L
+    a_values: Any = a
+    b_values: Any = b
+    fy = (values + 16.0) / 116.0
+    x, y, z = (
+        _lab_f_inverse(f, xp) * float(w)
+        for f, w in zip((fy + a_values / 500.0, fy, fy - b_values / 200.0), WHITE_XYZ, strict=True)
+    )
+    total = xp.clip(x + 15.0 * y + 3.0 * z, 1e-9, None)
+    u_white, v_white = _white_chromaticity()
+    u: ArrayT = 13.0 * values * (4.0 * x / total - u_white)
+    v: ArrayT = 13.0 * values * (9.0 * y / total - v_white)
+    return u, v
+
+
+def uv_to_ab(L: ArrayT, u: ArrayT, v: ArrayT) -> tuple[ArrayT, ArrayT]:
+    """The way back; u and v that no colour of sRGB has at this L are brought to its box."""
+    xp: Any = array_namespace(L)
+    values: Any = L
+    u_values: Any = u
+    v_values: Any = v
+    u_white, v_white = _white_chromaticity()
+    scale = 13.0 * xp.clip(values, _SMALLEST_L, None)
+    u_share = xp.clip(u_values / scale + u_white, *_U_RANGE)
+    v_share = xp.clip(v_values / scale + v_white, *_V_RANGE)
+    fy = (values + 16.0) / 116.0
+    y = _lab_f_inverse(fy, xp)
+    x = y * 9.0 * u_share / (4.0 * v_share)
+    z = y * xp.clip(12.0 - 3.0 * u_share - 20.0 * v_share, 0.0, None) / (4.0 * v_share)
+    a: ArrayT = 500.0 * (_lab_f(x / float(WHITE_XYZ[0]), xp) - fy)
+    b: ArrayT = 200.0 * (fy - _lab_f(z / float(WHITE_XYZ[2]), xp))
+    return a, b
+
+
+def _white_chromaticity() -> tuple[float, float]:
+    """u' and v' of the reference white."""
+    x, y, z = map(float, WHITE_XYZ)
+    total = x + 15.0 * y + 3.0 * z
+    return 4.0 * x / total, 9.0 * y / total

@@ -14,6 +14,10 @@ from typing import Any, Protocol
 
 from photochrom.errors import RecipeError
 from photochrom.nets.contract import ColorNet
+from photochrom.training.digits.recipe import DigitsRecipe
+from photochrom.training.digits.run import open_digits_run
+from photochrom.training.patches.recipe import PatchesRecipe
+from photochrom.training.patches.run import load_patch_net, open_patches_run
 from photochrom.training.recipe.builtin import COLORIZATION, recipe_method
 from photochrom.training.recipe.toml import load_method_recipe, override
 
@@ -75,7 +79,17 @@ class Method:
     load_net: Callable[[Any, Mapping[str, Any]], ColorNet] | None = None
 
 
-METHODS: Mapping[str, Method] = {}
+METHODS: Mapping[str, Method] = {
+    "digits": Method(
+        "A GAN draws handwritten digits from noise: docs/digits.md", DigitsRecipe, open_digits_run
+    ),
+    "patches": Method(
+        "Each pixel's colour from a patch of lightness: docs/patches.md",
+        PatchesRecipe,
+        open_patches_run,
+        load_patch_net,
+    ),
+}
 """Every method by the name that recipes have for it."""
 
 

@@ -1,0 +1,145 @@
+"""Networks for handwritten digits of 32 px: generators from noise, their critics, a classifier.
+
+Pictures are (N, 1, 32, 32) in [-1, 1], ink 1 on ground -1. The small place in which GANs are
+learnt: nothing here colours anything.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from photochrom.nets.layers import Norm, norm_layer, start_normal
+
+SIDE = 32
+"""Side of the pictures, px."""
+DIGITS = 10
+NO_DIGIT = 10
+"""The classifier's class for what is no digit."""
+_LEAK = 0.2
+_HIDDEN = 128
+
+DigitGan = Literal["naive", "dcgan"]
+"""The pairs of generator and critic."""
+
+
+class NaiveGenerator(nn.Module):
+    """What one writes without knowing better: two dense layers, with one picture's pixels as the
+    last; (N, noise) to (N, 1, 32, 32) in [-1, 1].
+    """
+
+    def __init__(self, noise: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(noise, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, SIDE * SIDE), nn.Tanh()
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        """z: (N, noise), normal."""
+        picture: Tensor = self.layers(z).reshape(-1, 1, SIDE, SIDE)
+        return picture
+
+
+class NaiveCritic(nn.Module):
+    """Its counterpart: two dense layers over all pixels. Scores as of `DcganCritic`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(), nn.Linear(SIDE * SIDE, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, 1)
+        )
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """picture: (N, 1, 32, 32)."""
+        scores: Tensor = self.layers(picture)
+        return scores[..., None, None]
+
+
+class DcganGenerator(nn.Module):
+    """Noise through transposed convolutions, batch norm and ReLU but at the end, where it is tanh.
+
+    Source: Radford, Metz and Chintala, *Unsupervised Representation Learning with Deep
+    Convolutional GANs* (ICLR 2016), for 32 px: 4, 8, 16, 32 px on a side; N(0, 0.02).
+    """
+
+    def __init__(self, noise: int, width: int) -> None:
+        """width: channels at 16 px; they double with every halving of the side."""
+        super().__init__()
+        channels = (4 * width, 2 * width, width)
+        layers: list[nn.Module] = [nn.ConvTranspose2d(noise, channels[0], 4, bias=False)]
+        for ins, outs in itertools.pairwise(channels):
+            layers += [nn.BatchNorm2d(ins), nn.ReLU()]
+            layers += [nn.ConvTranspose2d(ins, outs, 4, stride=2, padding=1, bias=False)]
+        layers += [nn.BatchNorm2d(width), nn.ReLU()]
+        layers += [nn.ConvTranspose2d(width, 1, 4, stride=2, padding=1), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+        start_normal(self, "normal")
+
+    def forward(self, z: Tensor) -> Tensor:
+        """z: (N, noise), normal. Returns (N, 1, 32, 32) in [-1, 1]."""
+        picture: Tensor = self.layers(z[..., None, None])
+        return picture
+
+
+class DcganCritic(nn.Module):
+    """Strided convolutions and leaky ReLU, with a norm between but not at the first; N(0, 0.02)."""
+
+    def __init__(self, width: int, norm: Norm = "batch") -> None:
+        """width: channels at 16 px. norm: none that mixes pictures under a gradient penalty."""
+        super().__init__()
+        channels = (width, 2 * width, 4 * width)
+        layers: list[nn.Module] = [nn.Conv2d(1, width, 4, stride=2, padding=1), nn.LeakyReLU(_LEAK)]
+        for ins, outs in itertools.pairwise(channels):
+            layers += [nn.Conv2d(ins, outs, 4, stride=2, padding=1, bias=norm != "batch")]
+            layers += [norm_layer(norm, outs), nn.LeakyReLU(_LEAK)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, 4))
+        start_normal(self, "normal")
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """picture: (N, 1, 32, 32). Returns (N, 1, 1, 1) scores, higher where it looks more real."""
+        scores: Tensor = self.layers(picture)
+        return scores
+
+
+class DigitClassifier(nn.Module):
+    """Which digit it is, or none: two convolutions and two dense layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, 16, 3, stride=2, padding=1), nn.ReLU(),
+            nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(),
+            nn.Flatten(), nn.Linear(32 * (SIDE // 4) ** 2, 64), nn.ReLU(),
+            nn.Linear(64, DIGITS + 1),
+        )  # fmt: skip
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """picture: (N, 1, 32, 32). Returns (N, 11) logits: the ten digits, and `NO_DIGIT`."""
+        logits: Tensor = self.layers(picture)
+        return logits
+
+
+def digit_gan(kind: DigitGan, noise: int, width: int, norm: Norm) -> tuple[nn.Module, nn.Module]:
+    """Generator and critic. width, norm: of "dcgan"; "naive" has neither."""
+    if kind == "naive":
+        return NaiveGenerator(noise), NaiveCritic()
+    return DcganGenerator(noise, width), DcganCritic(width, norm)
+
+
+def latent_walk(stations: Tensor, steps: int) -> Tensor:
+    """Noise on the way from each station to the next, at equal steps along great circles.
+
+    stations: (K, noise), normal. Returns ((K - 1) · steps, noise). Straight lines would pass
+    through the middle, where normal noise never lies (White, *Sampling Generative Networks*, 2016).
+    """
+    ways = []
+    for start, end in itertools.pairwise(stations):
+        cosine = torch.dot(start, end) / (start.norm() * end.norm())
+        angle = torch.arccos(cosine.clamp(-1 + 1e-6, 1 - 1e-6))
+        share = torch.linspace(0, 1, steps)[:, None]
+        a, b = torch.sin((1 - share) * angle), torch.sin(share * angle)
+        ways.append((a * start + b * end) / torch.sin(angle))
+    return torch.cat(ways)

@@ -1,0 +1,87 @@
+"""The keys of a recipe of the method ``digits``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from photochrom.errors import RecipeError
+from photochrom.nets.digits import DigitGan
+from photochrom.nets.layers import Norm
+from photochrom.tables import Range
+from photochrom.training.recipe.number_types import (
+    AdamBeta,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    Share,
+)
+
+DigitLoss = Literal["minimax", "bce", "wgan-gp"]
+
+
+@dataclass(frozen=True)
+class DigitData:
+    """Where the digits come from."""
+
+    sources: tuple[str, ...] = ()
+    """MNIST as published: a folder with ``…-images-idx3-ubyte`` and ``…-labels-idx1-ubyte`` files,
+    each perhaps with ``.gz``, or an ``.npz`` file; none: the 1,797 digits of scikit-learn."""
+    limit: NonNegativeInt = 0
+    """Use at most this many digits (0: all), drawn at random."""
+    validation: PositiveInt = 200
+    """Digits held out, to measure the classifier with."""
+
+
+@dataclass(frozen=True)
+class DigitsRecipe:
+    """A run of the method ``digits``: a classifier, then a generator against a critic."""
+
+    name: str
+    method: Literal["digits"] = "digits"
+    summary: str = ""
+    paper: str = ""
+    """Where the method was published."""
+    cost: str = ""
+    """What it costs to train, in words."""
+    outcome: str = ""
+    """What came out when it was last trained, in words."""
+    seed: Annotated[int, Range(0, 2**32 - 1)] = 0
+    data: DigitData = field(default_factory=DigitData)
+    gan: DigitGan = "dcgan"
+    """The two networks: two dense layers each, or the convolutions of DCGAN."""
+    loss: DigitLoss = "bce"
+    """minimax: the generator makes log(1 − D(G(z))) small, as the game is written down; bce: it
+    makes −log D(G(z)) small, which has a slope where the critic is sure; wgan-gp."""
+    noise: PositiveInt = 100
+    """Numbers that a picture is made from, each N(0, 1)."""
+    width: Annotated[int, Range(1, 512)] = 16
+    """Channels at 16 px of DCGAN's networks."""
+    norm: Norm = "batch"
+    """Between the layers of DCGAN's critic; wgan-gp wants one that does not mix pictures."""
+    images: PositiveInt = 200_000
+    """Real digits that the critic sees, over the whole run."""
+    epoch_images: PositiveInt = 10_000
+    """Of them in an epoch: after each there is a grid of samples, a row of figures and a
+    checkpoint."""
+    batch: Annotated[int, Range(2, 4096)] = 64
+    lr: NonNegativeFloat = 2e-4
+    """Of generator and critic alike; Adam."""
+    betas: tuple[AdamBeta, AdamBeta] = (0.5, 0.999)
+    critic_steps: PositiveInt = 1
+    """Steps of the critic for each of the generator."""
+    lambda_gp: NonNegativeFloat = 10.0
+    """Weight of the gradient penalty of wgan-gp."""
+    classifier_images: PositiveInt = 100_000
+    """Digits, and as many pictures of none, that the classifier learns from."""
+    sure: Share = 0.9
+    """A sample counts as recognised where the classifier gives one digit this probability."""
+    samples: PositiveInt = 1_000
+    """Samples behind the figures of each epoch."""
+
+    def __post_init__(self) -> None:
+        if self.loss == "wgan-gp" and self.gan == "dcgan" and self.norm == "batch":
+            raise RecipeError(
+                "loss wgan-gp penalises the slope at each picture by itself, and norm = 'batch' "
+                "mixes pictures; set norm to 'layer', 'instance' or 'none'"
+            )

@@ -1,0 +1,3 @@
+"""Patch classifiers: a codebook of colours, patches of lightness, and who tells them apart."""
+
+from __future__ import annotations
