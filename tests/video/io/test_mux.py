@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -24,6 +25,8 @@ from fixtures.film import (
 
 from photochrom.errors import OutputError
 from photochrom.video.io.codecs import CODECS, Encoding
+from photochrom.video.io.ebml import content, elements, find_tracks
+from photochrom.video.io.matroska_display import display_size
 from photochrom.video.io.mux import check_container, join_segments
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import read_frames
@@ -223,8 +226,28 @@ def test_what_stays_behind_is_told(tmp_path: Path) -> None:
     info = probe(make_film(tmp_path / "a.mkv", film))
     (left,) = check_container(info, tmp_path / "b.mp4", "h264")
     assert "font.ttf" in left
-    (shape,) = check_container(info, tmp_path / "b.mkv", "ffv1")
+    bare = probe(make_film(tmp_path / "c.mp4", replace(MP4, aspect=Fraction(4, 3))))
+    (shape,) = check_container(bare, tmp_path / "b.webm", "av1")
     assert "shape of the pixels (4/3)" in shape
+
+
+@pytest.mark.parametrize("codec", ["av1", "ffv1"])
+def test_matroska_tells_the_shape_of_the_pixels(tmp_path: Path, codec: str) -> None:
+    """Also where the codec does not; and the checksum of its tracks is right."""
+    film = replace(MP4, frames=3, times=(0, 1000, 2000), aspect=Fraction(64, 45), audio="aac")
+    _, out = joined(tmp_path, film, source=".mp4", target=".mkv", encoding=Encoding(codec))
+    assert probe(out).sample_aspect == Fraction(64, 45)
+    data = out.read_bytes()
+    with out.open("rb") as file:
+        tracks = find_tracks(file, out)
+        assert tracks is not None
+        checksum = next(elements(file, tracks.start, tracks.end))
+        assert checksum.id == 0xBF
+        found = content(file, checksum)
+    assert int.from_bytes(found, "little") == zlib.crc32(data[checksum.end : tracks.end])
+    assert len(payloads(out, "video")) == 3
+    assert display_size(576, 720, Fraction(64, 45)) == (576, 1024)
+    assert display_size(48, 64, Fraction(4, 3)) == (54, 96)
 
 
 def test_a_size_that_grows_is_named(tmp_path: Path) -> None:

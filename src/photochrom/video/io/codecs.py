@@ -58,7 +58,7 @@ class Codec:
     segment_format: str = "nut"
     """The container of a segment; NUT has any time base, and no table at the end."""
     tells_aspect: bool = False
-    """Whether it tells the shape of the pixels itself, which PyAV cannot make Matroska tell."""
+    """Whether it tells the shape of the pixels itself; else `matroska_display` does, in .mkv."""
     captions: bool = False
     """Whether closed captions of the source's frames go into it."""
     unsupported_containers: tuple[str, ...] = ()

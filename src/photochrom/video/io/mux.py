@@ -30,6 +30,7 @@ from photochrom.video.io.container import (
 )
 from photochrom.video.io.encoder import color_tags, container_options, lead_ticks
 from photochrom.video.io.frame import FilmInfo
+from photochrom.video.io.matroska_display import display_size, set_display_size
 from photochrom.video.io.matroska_wave import name_wave_tracks
 from photochrom.video.io.passthrough import (
     StreamDamage,
@@ -119,6 +120,13 @@ def join_segments(
                 )
             if side_streams.wave_tracks:
                 name_wave_tracks(temporary, side_streams.wave_tracks)
+            if (
+                info.sample_aspect != 1
+                and name == "matroska"
+                and not CODECS[first.codec].tells_aspect
+            ):
+                shown = display_size(info.height, info.width, info.sample_aspect)
+                set_display_size(temporary, join.video.index + 1, *shown)
             if check_source is not None:
                 check_source()
             with temporary.open("rb+") as file:

@@ -108,11 +108,10 @@ def _picture_notes(info: FilmInfo, name: str, codec: str) -> Iterator[str]:
             f"{codec} has no odd sizes: the film of {info.width} x {info.height} becomes {width} x "
             f"{height}, with its last column or row twice; {same} keep the size"
         )
-    if info.sample_aspect != 1 and name in ("matroska", "webm") and not row.tells_aspect:
-        telling = " or ".join(other for other, row in CODECS.items() if row.tells_aspect)
+    if info.sample_aspect != 1 and name == "webm" and not row.tells_aspect:
         yield (
-            f"the shape of the pixels ({info.sample_aspect}) stays behind: {codec} in {name} does "
-            f"not tell it; write {telling}, or another container"
+            f"the shape of the pixels ({info.sample_aspect}) stays behind: {codec} in webm does "
+            "not tell it; name a .mkv"
         )
     if info.captions and not row.captions:
         holding = " or ".join(other for other, row in CODECS.items() if row.captions)
