@@ -248,8 +248,12 @@ def test_what_computes_has_a_rate(make_app: MakeApp) -> None:
     for method, path in asked:
         with browser.open(f"{url}/{path}", method=method, json={}, headers=headers) as answer:
             statuses.append(answer.status_code)
+            if path == "download?form=original":
+                assert answer.headers["Cache-Control"] == "private, no-cache"
     assert statuses == [200, 404, 200, 429, 429, 429, 429]
     assert browser.get(url).status_code == 200
+    assert 'data-back="/library"' in browser.get(url).text
+    assert browser.get("/healthz").headers["Cache-Control"] == "no-store"
     library = browser.get("/library").text
     assert 'data-max-bytes="64000000"' in library
     assert re.search(r'data-free-bytes="102\d{7}"', library), "what is reserved is not free"

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import io
 import json
+import logging
 import os
 import random
 import re
@@ -45,10 +46,11 @@ from sqlalchemy.exc import DataError, OperationalError
 
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio import read
+from photochrom.locks import file_lock
 from photochrom.video.film import color_film
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmOutcome, FilmSettings
-from photochrom.web import jobs, render
+from photochrom.web import jobs, render, worker
 from photochrom.web.database import Picture, db
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
@@ -782,3 +784,23 @@ def identity(storage: Storage, url: str) -> tuple[int, int]:
     path = storage.result(url_id(url), 1)
     assert path is not None
     return path.stat().st_ino, path.stat().st_mtime_ns
+
+
+def test_a_second_worker_of_a_folder_waits_without_noise(
+    settings: WebSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("photochrom.web.worker._LOCK_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(logging.getLogger("photochrom"), "propagate", True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    reading, writing = os.pipe()
+    with file_lock(settings.data_dir / "worker.lock", 1), os.fdopen(reading) as stream:
+        with worker._lock_folder(settings, None) as alone:
+            assert not alone
+        parent = worker._Parent(stream)
+        threading.Timer(0.2, os.close, (writing,)).start()
+        with worker._lock_folder(settings, parent) as alone:
+            assert not alone
+        assert parent.is_gone
+    assert caplog.text.count("this one waits") == 1
+    with worker._lock_folder(settings, parent) as alone:
+        assert alone

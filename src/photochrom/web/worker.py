@@ -7,6 +7,7 @@ on a file there ensures; so what a new worker finds claimed belonged to one that
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import signal
@@ -224,13 +225,17 @@ class Worker:
 def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:
     """Work until SIGTERM or SIGINT.
 
-    with_parent: stop too when standard input ends, as it does when the parent process dies.
+    with_parent: stop too when standard input ends, as it does when the parent process dies; and
+    wait, instead of ending, while another worker has this data folder: it colours for both.
     Raises SettingsError where another worker has this data folder, and ModelError.
     """
     start_logs(logging.WARNING if settings.local else logging.INFO)
     make_private(settings.data_dir)
     app = create_app(settings)
-    with file_lock(settings.data_dir / "worker.lock", _LOCK_TIMEOUT_S) as alone:
+    parent = _Parent(sys.stdin) if with_parent else None
+    with _lock_folder(settings, parent) as alone:
+        if parent is not None and parent.is_gone:
+            return
         if not alone:
             raise SettingsError(
                 f"another worker is at work on {settings.data_dir}; one is enough. Stop it, or "
@@ -246,11 +251,50 @@ def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        if with_parent:
-            watch = threading.Thread(target=_watch_input, args=(sys.stdin, worker), daemon=True)
-            watch.start()
+        if parent is not None:
+            parent.stop_with_it(worker)
         _log.info("%s %s on %s", READY, network.card.title, network.device)
         worker.run()
+
+
+class _Parent:
+    """The process that started this one, known by standard input, which ends with it."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._ended = threading.Event()
+        self._worker: Worker | None = None
+        threading.Thread(target=self._watch, args=(stream,), daemon=True).start()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended."""
+        return self._ended.is_set()
+
+    def stop_with_it(self, worker: Worker) -> None:
+        """Stop ``worker`` when the parent ends, or has ended."""
+        self._worker = worker
+        if self.is_gone:
+            worker.stop()
+
+    def _watch(self, stream: IO[str]) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while stream.read(1):
+                pass
+        self._ended.set()
+        if self._worker is not None:
+            self._worker.stop()
+
+
+@contextlib.contextmanager
+def _lock_folder(settings: WebSettings, parent: _Parent | None) -> Iterator[bool]:
+    """Be the one worker of a data folder; False where another is, and stays, or nobody waits."""
+    for attempt in itertools.count():
+        with file_lock(settings.data_dir / "worker.lock", _LOCK_TIMEOUT_S) as alone:
+            if alone or parent is None or parent.is_gone:
+                yield alone
+                return
+        if attempt == 0:
+            _log.warning("another worker is at work on this data folder; this one waits")
 
 
 def migrate(app: Flask, settings: WebSettings) -> None:
@@ -262,13 +306,6 @@ def migrate(app: Flask, settings: WebSettings) -> None:
 def _warm_network(network: Network) -> None:
     """The first run of a network takes several times as long as the second."""
     colorize(np.zeros((64, 64), np.uint8), model=network)
-
-
-def _watch_input(stream: IO[str], worker: Worker) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        while stream.read(1):
-            pass
-    worker.stop()
 
 
 def _lower_priority() -> None:
