@@ -282,3 +282,30 @@ def test_words_of_ones_own_are_kept(tmp_path: Path, suffix: str) -> None:
     with av.open(str(joined(source, tmp_path / f"out{suffix}"))) as film:
         found = {key.lower(): value for key, value in film.metadata.items()}
     assert {key: found[key] for key, _ in words} == dict(words)
+
+
+def test_words_in_another_encoding_do_not_end_the_work(tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.full((32, 48), grey, np.uint8)) for grey in (40, 120, 200)]
+    source = tmp_path / "a.gif"
+    frames[0].save(source, save_all=True, append_images=frames[1:], comment=b"caf\xe9 1926")
+    info, target = probe(source), tmp_path / "b.mkv"
+    assert check_container(info, target, "h264") == ()
+    segments = write_segments(tmp_path / "parts", info, Encoding("h264", crf=0), [3])
+    join_segments(segments, info, target)
+    assert b"caf\xe9 1926" in target.read_bytes()
+
+
+def test_a_track_that_is_declared_and_has_no_sound_stays_behind(tmp_path: Path) -> None:
+    source = make_film(
+        tmp_path / "a.ts", replace(MP4, format="mpegts", audio="aac", time_base=Fraction(1, 90000))
+    )
+    data = source.read_bytes()
+    packets = [data[place : place + 188] for place in range(0, len(data), 188)]
+    silent = [p for p in packets if int.from_bytes(p[1:3], "big") & 0x1FFF != 0x101]
+    assert len(silent) < len(packets)
+    source.write_bytes(b"".join(silent))
+    for suffix in (".mkv", ".mp4"):
+        assert check_container(probe(source), tmp_path / f"b{suffix}", "h264") == (
+            "audio: aac, eng stays behind: it has no sound",
+        )
+        assert len(decoded(joined(source, tmp_path / f"b{suffix}"))) == len(decoded(source))

@@ -32,6 +32,7 @@ from photochrom.video.io.side_streams import (
     SideStreams,
     carrying_way,
     copyable_metadata,
+    is_empty,
     memory_container,
 )
 
@@ -63,6 +64,8 @@ def check_container(info: FilmInfo, out: str | Path, codec: str) -> tuple[str, .
     with open_container(info.path) as source:
         others = other_streams(source)
         refused = [s for s in others if carrying_way(name, s) is None]
+        empty = [s for s in refused if is_empty(s)]
+        refused = [s for s in refused if not is_empty(s)]
         lost = [describe_stream(s) for s in refused if s.type in _CONTENT_TYPES]
         if lost:
             raise OutputError(
@@ -70,11 +73,12 @@ def check_container(info: FilmInfo, out: str | Path, codec: str) -> tuple[str, .
             )
         _try_header(source, out, name)
         notes = [f"{describe_stream(s)} stays behind: {name} does not hold it" for s in refused]
+        notes += [f"{describe_stream(s)} stays behind: it has no sound" for s in empty]
     return (*_picture_notes(info, name, codec), *notes)
 
 
 def _advice(streams: Sequence[Stream]) -> str:
-    content = [stream for stream in streams if stream.type in _CONTENT_TYPES]
+    content = [s for s in streams if s.type in _CONTENT_TYPES and not is_empty(s)]
     for suffix in (".mkv", ".mp4", ".mov"):
         if all(carrying_way(CONTAINERS[suffix], stream) for stream in content):
             return f"write to a {suffix}"

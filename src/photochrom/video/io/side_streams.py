@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from photochrom.video.io.container import InputContainer, av, other_streams
+from photochrom.video.io.container import METADATA_ERRORS, InputContainer, av, other_streams
 from photochrom.video.io.matroska_wave import add_wave_stream, wave_header
 
 Way = Literal["packets", "wave", "cover", "attached cover", "time code"]
@@ -45,7 +46,11 @@ _MP4_KEYS = {
 
 
 def carrying_way(name: str, stream: Stream) -> Way | None:
-    """How a container (libav's name) takes a stream of another; None: it does not hold it."""
+    """How a container (libav's name) takes a stream of another; None: it does not hold it, or there
+    is nothing to hold.
+    """
+    if is_empty(stream):
+        return None
     if is_cover(stream):
         if name == "matroska":
             return "attached cover" if stream.codec_context.name in _IMAGE_TYPES else None
@@ -58,6 +63,13 @@ def carrying_way(name: str, stream: Stream) -> Way | None:
     if wave and stream.codec_context.name not in _NO_WAVES and wave_header(stream) is not None:
         return "wave"
     return None
+
+
+def is_empty(stream: Stream) -> bool:
+    """Whether a track of sound is only declared, as in some transport streams: libav has found
+    neither its rate nor its channels, since it has no packets.
+    """
+    return isinstance(stream, AudioStream) and not (stream.rate or stream.channels)
 
 
 def is_cover(stream: Stream) -> bool:
@@ -171,7 +183,7 @@ def metadata_options(name: str, metadata: dict[str, str]) -> dict[str, str]:
 
 def memory_container(name: str) -> OutputContainer:
     """A film in memory, to try things on."""
-    return av.open(io.BytesIO(), "w", format=name)
+    return av.open(io.BytesIO(), "w", format=name, metadata_errors=METADATA_ERRORS)
 
 
 def _accepts_packets(name: str, stream: Stream) -> bool:
