@@ -63,6 +63,7 @@ test-hosts:  ## What needs programs of the system: Chromium, PostgreSQL, Redis; 
 
 docs:  ## Rewrite the pages that repeat what the code says.
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/diagrams.py
 
 docs-site:  ## The documentation as a site in site/, with a page for each public name; warnings are errors.
 	$(BIN)/python docs/assemble.py

@@ -34,9 +34,10 @@ def generate() -> ModuleType:
 
 
 @pytest.mark.slow
-def test_the_generated_pages_are_up_to_date() -> None:
+@pytest.mark.parametrize("script", ["generate.py", "diagrams.py"])
+def test_what_is_generated_is_up_to_date(script: str) -> None:
     result = subprocess.run(
-        [sys.executable, DOCS / "generate.py", "--check"], capture_output=True, text=True
+        [sys.executable, DOCS / script, "--check"], capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
 
