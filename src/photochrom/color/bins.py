@@ -88,9 +88,22 @@ class ColorBins:
         side = 2 * _TABLE_LIMIT // _TABLE_STEP + 1
         cell = xp.clip(xp.round((ab + _TABLE_LIMIT) / _TABLE_STEP), 0, side - 1)
         cell = xp.moveaxis(xp.astype(cell, xp.int64), axis, -1)
-        index, weight = (xp.asarray(t, device=device(ab)) for t in self._neighbors)
+        index, weight = self._neighbors_beside(ab)
         flat = cell[..., 0] * side + cell[..., 1]
         return xp.moveaxis(index[flat], -1, axis), xp.moveaxis(weight[flat], -1, axis)
+
+    @cached_property
+    def _copies(self) -> dict[tuple[Any, Any], tuple[Any, Any]]:
+        """The neighbours by namespace and device: copying them there for each batch takes time."""
+        return {}
+
+    def _neighbors_beside(self, values: Any) -> tuple[Any, Any]:
+        """The neighbours in the same namespace and on the same device as some values."""
+        xp, at = array_namespace(values), device(values)
+        if (xp, at) not in self._copies:
+            index, weight = self._neighbors
+            self._copies[xp, at] = xp.asarray(index, device=at), xp.asarray(weight, device=at)
+        return self._copies[xp, at]
 
     def annealed_mean(
         self, logits: Any, temperature: float = ANNEALED_MEAN_TEMPERATURE, axis: int = -1

@@ -67,7 +67,7 @@ def rgb_to_lab(rgb: ArrayT, axis: int = -1) -> ArrayT:
     """
     xp: Any = array_namespace(rgb)
     linear: Any = srgb_to_linear(rgb)
-    r, g, b = _channels(linear, axis, xp)
+    r, g, b = _channels(linear, axis)
     fx, fy, fz = (
         _lab_f((float(m[0]) * r + float(m[1]) * g + float(m[2]) * b) / float(w), xp)
         for m, w in zip(RGB_TO_XYZ, WHITE_XYZ, strict=True)
@@ -88,7 +88,7 @@ def lab_to_rgb(lab: ArrayT, axis: int = -1) -> ArrayT:
 def lab_to_linear(lab: ArrayT, axis: int = -1) -> ArrayT:
     """Convert CIELAB to linear sRGB; not clipped. Shapes as `lab_to_rgb`."""
     xp: Any = array_namespace(lab)
-    L, a, b = _channels(lab, axis, xp)
+    L, a, b = _channels(lab, axis)
     fy = (L + 16.0) / 116.0
     x, y, z = (
         _lab_f_inverse(f, xp) * float(w)
@@ -100,10 +100,11 @@ def lab_to_linear(lab: ArrayT, axis: int = -1) -> ArrayT:
     return linear
 
 
-def _channels(colors: Any, axis: int, xp: Any) -> list[Any]:
-    """The three channels along ``axis``, which stays with length 1."""
-    at = getattr(colors, "device", None)  # arrays of NumPy 1 have none
-    return [xp.take(colors, xp.asarray([i], device=at), axis=axis) for i in range(3)]
+def _channels(colors: Any, axis: int) -> list[Any]:
+    """The three channels along ``axis``, which stays with length 1: views, no copies."""
+    before = (slice(None),) * (axis % colors.ndim)
+    places = [(*before, slice(i, i + 1)) for i in range(3)]
+    return [colors[place] for place in places]
 
 
 def luminance_to_lightness(y: ArrayT) -> ArrayT:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from signal import Signals
@@ -259,7 +259,10 @@ class Trainer:
             self._keep_average(stage)
         images_per_step = stage.step_images * self._ranks.world_size
         last_save_s = last_validation_s = time.monotonic()
-        with closing(self._data.stream(stage, self.position, self._models.generator)) as batches:
+        with (
+            _fastest_convolutions(),
+            closing(self._data.stream(stage, self.position, self._models.generator)) as batches,
+        ):
             while (share := stage_share(stage, self.position)) < 1.0:
                 start_s = time.monotonic()
                 step_batches = list(islice(batches, stage.accumulate))
@@ -294,6 +297,14 @@ class Trainer:
         if stage.generator_waits:
             steps = round(self.position.stage_images / images_per_step)
             self._report(_waiting(stage, self.position.generator_steps, steps))
+        self._report_sets(run_log, stage)
+
+    def _report_sets(self, run_log: RunLog, stage: Stage) -> None:
+        """How many views of each set of photos the run has seen."""
+        if views := self._data.views_by_set(self.position.images):
+            run_log.add("sets", self.position, stage, {n: seen for n, (seen, _) in views.items()})
+            parts = (f"{name} {n} ({n / size:.2g} a photo)" for name, (n, size) in views.items())
+            self._report(f"views by set: {', '.join(parts)}")
 
     def _advance(self, images_per_step: int, seconds: float) -> None:
         self.position.step += 1
@@ -408,6 +419,17 @@ def _waiting(stage: Stage, generator_steps: int, steps: int) -> str:
         "network is what it was before this stage. Train the critic longer beforehand, or raise "
         "generator_waits"
     )
+
+
+def _fastest_convolutions() -> AbstractContextManager[None]:
+    """Lets cuDNN try which of its ways is the fastest, once for each shape: a stage has few."""
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=torch.backends.cudnn.enabled,
+        benchmark=True,
+        deterministic=torch.backends.cudnn.deterministic,
+        allow_tf32=torch.backends.cudnn.allow_tf32,
+    )
+    return flags
 
 
 def _no_report(_: str) -> None:

@@ -1,4 +1,4 @@
-"""Crops, and the imitation of old photographs.
+"""The imitation of old photographs, and bars, on batches.
 
 What the network is given is the lightness of a print that may have faded, been scanned softly,
 gained grain and JPEG blocks, or been taken on film that saw blue and no red; what it must answer
@@ -7,73 +7,119 @@ is the true colour.
 
 from __future__ import annotations
 
-from typing import cast
+import math
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
-from photochrom.color.space import rgb_to_lab, srgb_to_linear
-from photochrom.training.recipe.recipe import AugmentRecipe
+from photochrom.color.space import luminance_to_lightness, srgb_to_linear
+from photochrom.training.data.resampling import blur
+from photochrom.training.data.views import Ageing, Bars
 
-_LINEAR = srgb_to_linear(np.arange(256, dtype=np.float32) / 255.0)
+_CLUMPED_GAIN = 2.2
+"""What the blur of grain takes of its strength is given back."""
+_CODES = 2.55
+"""8-bit codes in a unit of lightness."""
+_BITS = 0xFFFF_FFFF
+
+# The table of luminance of JPEG (ITU-T T.81, annex K.1), and its 8×8 DCT.
+_JPEG_STEPS = (
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
+_ORDER = np.arange(8)
+_DCT = np.sqrt(np.where(_ORDER == 0, 1 / 8, 1 / 4))[:, None] * np.cos(
+    (2 * _ORDER[None, :] + 1) * _ORDER[:, None] * math.pi / 16
+)
 
 
-def crop(
-    rgb: NDArray[np.uint8], side: int, recipe: AugmentRecipe, random: np.random.Generator
-) -> NDArray[np.uint8]:
-    """A random square view of the photo, mirrored half of the time.
+class Ager:
+    """Ages batches; holds the constants of it on a device."""
 
-    rgb: (H, W, 3). Returns (side, side, 3) uint8.
+    def __init__(self, device: torch.device) -> None:
+        self._dct = torch.tensor(_DCT, dtype=torch.float32, device=device)
+        self._steps = torch.tensor(_JPEG_STEPS, dtype=torch.float32, device=device)
+
+    def age(self, rgb: Tensor, ageing: Ageing) -> Tensor:
+        """The lightness of pictures as old photographs would show it.
+
+        rgb: (K, 3, H, W) sRGB in [0, 1], those that are aged. Returns L (K, 1, H, W) in [0, 100].
+        """
+        light = (srgb_to_linear(rgb) * ageing.emulsion[:, :, None, None]).sum(1, keepdim=True)
+        # As sRGB would show it of what a plain gamma has encoded.
+        shown = srgb_to_linear(light.clamp(0.0, 1.0) ** (1 / 2.2))
+        L = luminance_to_lightness(shown).clamp(0.0, 100.0)
+        # The tone curve of emulsion, paper and time.
+        black, white = _each(ageing.black), _each(ageing.white)
+        L = black + (white - black) * (L / 100.0) ** _each(ageing.gamma)
+        L = blur(L, ageing.blur_px) + _grain(ageing, (L.shape[2], L.shape[3]))
+        compressed = self._compress(L, ageing.jpeg_quality)
+        return torch.where(_each(ageing.jpeg_quality) > 0, compressed, L).clamp(0.0, 100.0)
+
+    def _compress(self, L: Tensor, quality: Tensor) -> Tensor:
+        """What JPEG of this quality (K,) makes of a lightness (K, 1, H, W), as 8-bit codes."""
+        k, _, h, w = L.shape
+        codes = (L * _CODES).round().clamp(0.0, 255.0)
+        codes = F.pad(codes, (0, -w % 8, 0, -h % 8), mode="replicate") - 128.0
+        rows, columns = codes.shape[2] // 8, codes.shape[3] // 8
+        blocks = codes.view(k, rows, 8, columns, 8).transpose(2, 3)
+        scale = torch.where(quality < 50, 5000.0 / quality.clamp_min(1.0), 200.0 - 2.0 * quality)
+        steps = ((self._steps * scale[:, None, None] + 50.0) / 100.0).floor().clamp(1.0, 255.0)
+        steps = steps[:, None, None]
+        kept = (self._dct @ blocks @ self._dct.mT / steps).round() * steps
+        blocks = self._dct.mT @ kept @ self._dct
+        codes = blocks.transpose(2, 3).reshape(k, 1, rows * 8, columns * 8)[:, :, :h, :w]
+        return (codes.round() + 128.0).clamp(0.0, 255.0) / _CODES
+
+
+def bars(bars: Bars, side: int) -> tuple[Tensor, Tensor]:
+    """Where bars lie on those samples that have any (K, 1, side, side) bool, and their lightness
+    (K, 1, 1, 1).
     """
-    h, w = rgb.shape[:2]
-    view = max(1, round(min(h, w) * random.uniform(recipe.zoom_in, recipe.zoom_out)))
-    top, left = random.integers(0, h - view + 1), random.integers(0, w - view + 1)
-    piece = rgb[top : top + view, left : left + view]
-    method = cv2.INTER_AREA if view >= side else cv2.INTER_CUBIC
-    piece = np.asarray(cv2.resize(piece, (side, side), interpolation=method), dtype=np.uint8)
-    return piece[:, ::-1] if random.random() < 0.5 else piece
+    place = (torch.arange(side, device=bars.height.device) + 0.5) / side
+    from_border = torch.minimum(place, 1.0 - place)
+    rows, columns = (from_border < size[:, None] for size in (bars.height, bars.width))
+    return (rows[:, :, None] | columns[:, None, :])[:, None], _each(bars.lightness)
 
 
-def age(rgb: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.float32]:
-    """The lightness of the picture as an old photograph would show it.
+def _grain(ageing: Ageing, size: tuple[int, int]) -> Tensor:
+    """(K, 1, h, w) of the lightness's unit."""
+    noise = _standard_normal(ageing.grain_seed, size)
+    gain = torch.where(ageing.grain_px > 0, _CLUMPED_GAIN, 1.0)
+    return blur(noise, ageing.grain_px) * _each(gain * ageing.grain)
 
-    rgb: (H, W, 3) uint8 sRGB. Returns L (H, W) float32 in [0, 100].
+
+def _standard_normal(seeds: Tensor, size: tuple[int, int]) -> Tensor:
+    """Noise that is the same on every device. seeds: (K,) int64. Returns (K, 1, h, w).
+
+    Box and Muller (1958) on hashes of seed and pixel.
     """
-    linear = _LINEAR[rgb]
-    if random.random() < 0.6:
-        # Orthochromatic and early panchromatic emulsions: any mix, mostly less red.
-        weights = random.dirichlet((1.5, 4.0, 2.0)).astype(np.float32)
-    else:
-        weights = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
-    grey = (linear @ weights)[..., None].repeat(3, axis=-1)
-    gamma_rgb = np.clip(grey, 0, 1) ** np.float32(1 / 2.2)
-    L = np.clip(rgb_to_lab(gamma_rgb)[..., 0], 0, 100).astype(np.float32)
-
-    # The tone curve of emulsion, paper and time.
-    gamma = float(np.exp(random.normal(0.0, 0.2)))
-    black, white = random.uniform(0, 18) * random.random(), 100 - random.uniform(0, 20)
-    L = (black + (white - black) * (L / 100.0) ** gamma).astype(np.float32)
-    if random.random() < 0.5:
-        L = np.asarray(cv2.GaussianBlur(L, (0, 0), random.uniform(0.3, 1.2)), dtype=np.float32)
-    if random.random() < 0.6:
-        L = L + _grain(L.shape, random) * float(random.uniform(0.5, 6.0))
-    if random.random() < 0.3:
-        L = _jpeg(L, int(random.integers(30, 85)))
-    old_L: NDArray[np.float32] = np.clip(L, 0, 100).astype(np.float32)
-    return old_L
+    pixel = torch.arange(size[0] * size[1], device=seeds.device).view(1, 1, *size)
+    seed = _hash(seeds)[:, None, None, None]
+    radius, angle = (_unit(_hash(seed ^ _hash(2 * pixel + k))) for k in (0, 1))
+    return (-2.0 * radius.log()).sqrt() * (2.0 * math.pi * angle).cos()
 
 
-def _grain(shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float32]:
-    noise = random.standard_normal(shape, dtype=np.float32)
-    if random.random() < 0.5:
-        noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.8), dtype=np.float32) * 2.2
-    return noise
+def _hash(values: Tensor) -> Tensor:
+    """A mixture of the bits of whole numbers in [0, 2³²), after T. Mueller. Same range."""
+    for _ in range(2):
+        values = ((values >> 16) ^ values) * 0x45D9F3B & _BITS
+    return (values >> 16) ^ values
 
 
-def _jpeg(L: NDArray[np.float32], quality: int) -> NDArray[np.float32]:
-    eight = np.clip(np.rint(L * 2.55), 0, 255).astype(np.uint8)
-    _, data = cv2.imencode(".jpg", eight, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    # What was encoded a line ago can be decoded.
-    grey8 = cast("NDArray[np.uint8]", cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
-    return np.asarray(grey8 / np.float32(2.55), dtype=np.float32)
+def _unit(values: Tensor) -> Tensor:
+    """Whole numbers in [0, 2³²) as float32 in (0, 1)."""
+    return ((values >> 9).float() + 0.5) / 2**23
+
+
+def _each(values: Tensor) -> Tensor:
+    """(K,) as (K, 1, 1, 1)."""
+    return values[:, None, None, None]

@@ -1,72 +1,87 @@
-"""Imitated hints: a person's points of colour, and colours carried along a film's motion.
-
-Source of the points: Zhang et al., *Real-Time User-Guided Image Colorization* (SIGGRAPH 2017):
-their number is geometric with p = 1/8, sides 1–9 px, positions Gaussian around the centre, colour
-the mean of the patch; in 1 % of samples the whole colour is shown.
-"""
+"""Imitated hints: a person's points of colour, and colours carried along a film's motion."""
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
-from photochrom.training.recipe.recipe import HintRecipe
+from photochrom.training.data.resampling import blur_matrix, separable
+from photochrom.training.data.views import LARGEST_PATCH_PX, Fields, Hints, Points
 
 
-def simulate(
-    ab: NDArray[np.float32], recipe: HintRecipe, random: np.random.Generator
-) -> NDArray[np.float32]:
-    """Hints for one training sample, mostly none.
+def render(ab: Tensor, hints: Hints) -> Tensor:
+    """The hints of a batch.
 
-    ab: (2, H, W) the true colour, CIELAB units.
-    Returns (3, H, W): hint_a, hint_b, hint_mask.
+    ab: (N, 2, H, W) the true colour, CIELAB units.
+    Returns (N, 3, H, W): hint_a, hint_b, hint_mask.
     """
-    draw = random.random()
-    if draw < recipe.points:
-        return points(ab, recipe.point_p, random)
-    if draw < recipe.points + recipe.full:
-        return np.concatenate([ab, np.ones_like(ab[:1])])
-    if draw < recipe.points + recipe.full + recipe.field:
-        return warped_field(ab, random)
-    return np.zeros((3, *ab.shape[1:]), dtype=np.float32)
+    planes = torch.zeros_like(torch.cat([ab, ab[:, :1]], dim=1))
+    if len(hints.shown):
+        shown = ab[hints.shown]
+        planes.index_copy_(0, hints.shown, torch.cat([shown, torch.ones_like(shown[:, :1])], dim=1))
+    if len(hints.fields.rows):
+        carried = carried_colors(ab[hints.fields.rows], hints.fields)
+        planes.index_copy_(0, hints.fields.rows, carried)
+    return _with_points(planes, ab, hints.points) if len(hints.points.rows) else planes
 
 
-def points(ab: NDArray[np.float32], p: float, random: np.random.Generator) -> NDArray[np.float32]:
-    """A geometric number of square patches, each with its mean colour. Shapes as above."""
-    _, h, w = ab.shape
-    hints = np.zeros((3, h, w), dtype=np.float32)
-    for _ in range(int(random.geometric(p))):
-        side = int(random.integers(1, 10))
-        y = int(np.clip(random.normal(h / 2, h / 4), 0, h - side))
-        x = int(np.clip(random.normal(w / 2, w / 4), 0, w - side))
-        patch = (slice(y, y + side), slice(x, x + side))
-        hints[:2, patch[0], patch[1]] = ab[:, patch[0], patch[1]].mean(axis=(1, 2))[:, None, None]
-        hints[2, patch[0], patch[1]] = 1.0
-    return hints
+def _with_points(planes: Tensor, ab: Tensor, points: Points) -> Tensor:
+    """Square patches, each with its mean colour. planes: (N, 3, H, W), where they are painted."""
+    n, _, h, w = ab.shape
+    side = points.side_px.clamp_max(min(h, w))
+    top, left = (
+        torch.minimum((place * size).long().clamp_min(0), size - side)
+        for place, size in ((points.top, h), (points.left, w))
+    )
+    step = torch.arange(LARGEST_PATCH_PX, device=ab.device)
+    inside = step < side[:, None]
+    # Steps beyond the patch stay at its corner.
+    y, x = (start[:, None] + torch.where(inside, step, 0) for start in (top, left))
+    pixel = (points.rows[:, None, None] * h + y[:, :, None]) * w + x[:, None, :]
+    colors = ab.permute(0, 2, 3, 1).reshape(-1, 2)[pixel]
+    counts = (inside[:, :, None] & inside[:, None, :]).float()[..., None]
+    means = (colors * counts).sum(dim=(1, 2)) / counts.sum(dim=(1, 2))
+    # The last patch that covers a pixel has it.
+    number = torch.arange(len(side), device=ab.device)[:, None, None].expand_as(pixel)
+    owner = torch.full((n * h * w,), -1, device=ab.device)
+    owner.scatter_reduce_(0, pixel.flatten(), number.flatten(), "amax")
+    painted = torch.cat([means, torch.ones_like(means[:, :1])], dim=1)[owner.clamp_min(0)]
+    painted = painted.view(n, h, w, 3).permute(0, 3, 1, 2)
+    return torch.where(owner.view(n, 1, h, w) >= 0, painted, planes)
 
 
-def warped_field(ab: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
+def carried_colors(ab: Tensor, fields: Fields) -> Tensor:
     """The whole colour as optical flow would carry it: blurred, shifted, in places wrong or absent.
 
-    Shapes as above.
+    ab: (K, 2, H, W), the samples ``fields.rows``. Returns (K, 3, H, W), as `render`.
     """
-    _, h, w = ab.shape
-    blur = float(random.uniform(0.5, 3.0))
-    field = np.stack([cv2.GaussianBlur(c, (0, 0), blur) for c in ab])
-    dy, dx = random.integers(-3, 4, size=2)
-    field = np.roll(field, (int(dy), int(dx)), axis=(1, 2))
-    # Faded or too strong, as a film's colours drift; and patches with another thing's colour.
-    field *= float(random.uniform(0.7, 1.15))
-    wrong_mask = _blobs(h, w, float(random.uniform(0.0, 0.25)), random)
-    field = np.where(wrong_mask, np.roll(field, (h // 3, w // 3), axis=(1, 2)), field)
-    known_mask = ~_blobs(h, w, float(random.uniform(0.0, 0.4)), random)
-    mask = known_mask.astype(np.float32)[None]
-    return np.concatenate([field * mask, mask]).astype(np.float32)
+    h, w = ab.shape[2:]
+    rows, columns = (
+        _rolled(blur_matrix(fields.blur_px, size), fields.shift_px[:, axis])
+        for axis, size in enumerate((h, w))
+    )
+    # Faded or too strong, as a film's colours drift; and regions with another thing's colour.
+    field = separable(ab, rows, columns) * fields.strength[:, None, None, None]
+    wrong = _regions(fields.wrong_noise, fields.wrong, (h, w))
+    field = torch.where(wrong, field.roll((h // 3, w // 3), dims=(2, 3)), field)
+    mask = (~_regions(fields.unknown_noise, fields.unknown, (h, w))).float()
+    return torch.cat([field * mask, mask], dim=1)
 
 
-def _blobs(h: int, w: int, share: float, random: np.random.Generator) -> NDArray[np.bool_]:
-    """Smooth random regions that cover about ``share`` of (h, w)."""
-    coarse = random.standard_normal((6, 6), dtype=np.float32)
-    noise = cv2.resize(coarse, (w, h), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(noise < np.quantile(noise, share)) if share > 0 else np.zeros((h, w), bool)
+def _rolled(matrix: Tensor, shift: Tensor) -> Tensor:
+    """Matrices (K, side, side) whose result is shifted (K,), what leaves at one end coming in at
+    the other.
+    """
+    side = matrix.shape[1]
+    origin = (torch.arange(side, device=matrix.device) - shift[:, None]) % side
+    return matrix.gather(1, origin[:, :, None].expand_as(matrix))
+
+
+def _regions(noise: Tensor, share: Tensor, size: tuple[int, int]) -> Tensor:
+    """Smooth random regions that cover about ``share`` (K,) of the picture; (K, 1, h, w) bool."""
+    smooth = F.interpolate(noise[:, None], size=size, mode="bicubic", align_corners=False)
+    values = smooth.flatten(1)
+    last = (share * (values.shape[1] - 1)).long()
+    level = values.sort(dim=1).values.gather(1, last[:, None])
+    return smooth < level[:, :, None, None]

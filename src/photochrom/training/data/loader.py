@@ -1,4 +1,4 @@
-"""Batches of training samples, made ahead of time in threads.
+"""Batches of training samples, made ahead of time in threads or on the device that trains.
 
 Batch k of a run is a function of the seed and k alone, so a resumed run sees the same batches.
 """
@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
-from itertools import count
 from typing import NamedTuple, TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from photochrom.color.space import rgb_to_lab
-from photochrom.training.data import augment, hints
+from photochrom.training.data.augment import Ager, bars
+from photochrom.training.data.hints import render
+from photochrom.training.data.packed_photos import FilePhotos, PackedPhotos
 from photochrom.training.data.photo_cache import PhotoSet
+from photochrom.training.data.photo_order import PhotoOrder
+from photochrom.training.data.views import Views, draw_views
 from photochrom.training.recipe.recipe import AugmentRecipe, HintRecipe
 
 _PREFETCH = 3
@@ -32,6 +34,10 @@ class Batch(NamedTuple):
     L: Tensor
     ab: Tensor
 
+    def pinned(self) -> Batch:
+        """The same in page-locked memory."""
+        return Batch(*(tensor.pin_memory() for tensor in self))
+
 
 class SavedBatch(NamedTuple):
     """A batch that the network coloured beforehand; coloured: (N, 2, H, W) ab."""
@@ -41,51 +47,83 @@ class SavedBatch(NamedTuple):
     ab: Tensor
     fake_ab: Tensor
 
+    def pinned(self) -> SavedBatch:
+        """The same in page-locked memory."""
+        return SavedBatch(*(tensor.pin_memory() for tensor in self))
 
-_AnyBatch = TypeVar("_AnyBatch", Batch, SavedBatch)
+
+_AnyBatch = TypeVar("_AnyBatch", Batch, SavedBatch, Views)
 
 
 class BatchMaker:
-    """Draws crops from the photos, in a new order every epoch."""
+    """Makes batches of views, of photos in an order that is new in every epoch."""
 
     def __init__(
-        self, photos: PhotoSet, hints: HintRecipe, augment: AugmentRecipe, seed: int
+        self,
+        photos: PhotoSet,
+        hints: HintRecipe,
+        augment: AugmentRecipe,
+        seed: int,
+        order: PhotoOrder | None = None,
+        device: torch.device | None = None,
     ) -> None:
-        self._photos, self._hints, self._augment, self._seed = photos, hints, augment, seed
-        self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, dtype=np.int64))
+        """order: of the photos; None: all equally often. device: gets a copy of the photos, and
+        makes the batches; None: the processor does, of photos in the file.
 
-    def _photo(self, position: int) -> NDArray[np.uint8]:
-        epoch, place = divmod(position, len(self._photos))
-        known_epoch, order = self._order  # at once: other threads may be in the next epoch already
-        if known_epoch != epoch:
-            order = np.random.default_rng([self._seed, 1, epoch]).permutation(len(self._photos))
-            self._order = (epoch, order)
-        return self._photos[int(order[place])]
+        Raises RecipeError when the device's memory is too small.
+        """
+        self._hints, self._augment, self._seed = hints, augment, seed
+        self._order = order or PhotoOrder.even(len(photos), seed)
+        self._photos = PackedPhotos(photos, device) if device else FilePhotos(photos)
+        self._ager = Ager(self._photos.device)
 
     def make(self, position: int, batch: int, side: int) -> Batch:
         """The samples number position … position + batch − 1 of the run."""
-        crops = np.empty((batch, side, side, 3), dtype=np.uint8)
-        random = [np.random.default_rng([self._seed, 2, position + i]) for i in range(batch)]
-        for i in range(batch):
-            crops[i] = augment.crop(self._photo(position + i), side, self._augment, random[i])
-        rgb = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255.0
+        return self.render(self.draw(position, batch).to(self._photos.device), side)
+
+    def draw(self, position: int, batch: int) -> Views:
+        """What these samples show; in the processor's memory."""
+        photos = self._order.photos(position, batch)
+        return draw_views(photos, position, self._augment, self._hints, self._seed)
+
+    @torch.no_grad()
+    def render(self, views: Views, side: int) -> Batch:
+        """The samples themselves. views: on the device that holds the photos."""
+        rgb = self._photos.views(views.photos, views.crops, side) / 255.0
         lab = rgb_to_lab(rgb, axis=1)
         L, ab = lab[:, :1].contiguous(), lab[:, 1:].contiguous()
-        inputs = torch.zeros(batch, 4, side, side)
-        inputs[:, :1] = L
-        ab_np = ab.numpy()
-        for i in range(batch):
-            if random[i].random() < self._augment.old:
-                inputs[i, 0] = torch.from_numpy(augment.age(crops[i], random[i]))
-            inputs[i, 1:] = torch.from_numpy(hints.simulate(ab_np[i], self._hints, random[i]))
-        return Batch(inputs, L, ab)
+        shown_L = L
+        if len(rows := views.ageing.rows):
+            shown_L = L.index_copy(0, rows, self._ager.age(rgb[rows], views.ageing))
+        if len(rows := views.bars.rows):
+            mask, lightness = bars(views.bars, side)
+            shown_L = shown_L.index_copy(0, rows, torch.where(mask, lightness, shown_L[rows]))
+            L = L.index_copy(0, rows, torch.where(mask, lightness, L[rows]))
+            ab = ab.index_copy(0, rows, torch.where(mask, 0.0, ab[rows]))
+        return Batch(torch.cat([shown_L, render(ab, views.hints)], dim=1), L, ab)
 
     def stream(
-        self, position: int, batch: int, side: int, *, workers: int = 1, pin_memory: bool = False
+        self,
+        positions: Iterable[int],
+        batch: int,
+        side: int,
+        *,
+        workers: int = 1,
+        pin_memory: bool = False,
     ) -> Generator[Batch, None, None]:
-        """Endless batches from ``position`` on, as :func:`stream` gives them."""
-        make = partial(self.make, batch=batch, side=side)
-        return stream(make, count(position, batch), workers=workers, pin_memory=pin_memory)
+        """The batches that begin at these positions.
+
+        Threads make them ahead, as :func:`stream` has it; where another device makes them, threads
+        only draw what they show, and it makes each when it is asked for.
+        """
+        if self._photos.device.type == "cpu":
+            make = partial(self.make, batch=batch, side=side)
+            yield from stream(make, positions, workers=workers, pin_memory=pin_memory)
+            return
+        draw = partial(self.draw, batch=batch)
+        with closing(stream(draw, positions, pin_memory=pin_memory)) as all_views:
+            for views in all_views:
+                yield self.render(views.to(self._photos.device), side)
 
 
 def stream(
@@ -103,7 +141,7 @@ def stream(
 
     def make_pinned(position: int) -> _AnyBatch:
         batch = make(position)
-        return type(batch)(*(tensor.pin_memory() for tensor in batch)) if pin_memory else batch
+        return batch.pinned() if pin_memory else batch
 
     futures: deque[Future[_AnyBatch]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="batches") as pool:

@@ -193,7 +193,8 @@ def _open_cache(files: _Files) -> PhotoSet | None:
         names = tuple(index["names"])
         parts, groups = (tuple(index.get(key, ())) for key in ("parts", "groups"))
         shapes = np.asarray(index["shapes"], dtype=np.int64).reshape(len(names), 2)
-        pixels = np.memmap(files.pixels, dtype=np.uint8, mode="r")
+        # Copied on write: torch wants memory that it could write to. The file stays as it is.
+        pixels = np.memmap(files.pixels, dtype=np.uint8, mode="c")
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The photos of a run, and the batches that each of its processes learns from."""
+"""The photos of a run, where they lie, and the batches that each of its processes learns from."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,12 +15,13 @@ from photochrom.nets.contract import ColorNet
 from photochrom.processors import thread_count
 from photochrom.training.checkpoint import Position
 from photochrom.training.data.held_out import write_held_out
-from photochrom.training.data.loader import Batch, BatchMaker, SavedBatch, stream
+from photochrom.training.data.loader import Batch, BatchMaker, SavedBatch
 from photochrom.training.data.photo_cache import PhotoSet, load_photos, split
+from photochrom.training.data.photo_order import PhotoSets
 from photochrom.training.data.saved_samples import SavedPictures
 from photochrom.training.data.sources import Report
 from photochrom.training.distributed import Ranks
-from photochrom.training.recipe.recipe import Recipe
+from photochrom.training.recipe.recipe import DataRecipe, Recipe
 from photochrom.training.recipe.stage import Stage
 
 _MAX_WORKERS = 8
@@ -35,7 +37,8 @@ class RunData:
     ) -> None:
         """Decodes the photos unless that is done. threads: of the processor; None: all.
 
-        Raises InputError for missing or too few photos, OutputError when they cannot be cached.
+        Raises InputError for missing or too few photos, OutputError when they cannot be cached,
+        RecipeError when the device's memory is too small for them.
         """
         self._run, self._ranks, self._report = run, ranks, report
         self._workers = divide_threads(threads, ranks.device)
@@ -49,7 +52,26 @@ class RunData:
         self.photos, self.validation_photos = split(photos, recipe.data)
         if ranks.is_first:
             write_held_out(run, self.validation_photos)
-        self._maker = BatchMaker(self.photos, recipe.hints, recipe.augment, recipe.seed)
+        self._sets = PhotoSets(self.photos, recipe.data)
+        self._order = self._sets.order(recipe.seed)
+        self._batch_maker = partial(
+            BatchMaker, self.photos, recipe.hints, recipe.augment, recipe.seed, self._order
+        )
+        self._maker = self._batch_maker(photo_store(recipe.data, self.photos, ranks.device, report))
+
+    def views_by_set(self, images: int) -> dict[str, tuple[int, int]]:
+        """Of a run's first ``images`` views, how many show each set, and the number of its photos.
+
+        Empty where all photos are of one set.
+        """
+        if len(self._sets.names) == 1:
+            return {}
+        views = np.zeros(len(self._sets.names), dtype=np.int64)
+        for first in range(0, images, len(self.photos)):
+            count = min(len(self.photos), images - first)
+            views += self._sets.count(self._order.photos(first, count))
+        columns = zip(self._sets.names, views.tolist(), self._sets.sizes.tolist(), strict=True)
+        return {name: (seen, size) for name, seen, size in columns}
 
     def sample(self, crop: int) -> Iterator[Tensor]:
         """Inputs of the run's first pictures, the same in all processes: (N, 4, crop, crop)."""
@@ -67,17 +89,18 @@ class RunData:
         period = stage.batch * self._ranks.world_size
         pin_memory = self._ranks.device.type == "cuda"
         if not stage.saved_pictures:
-            make = partial(self._maker.make, batch=stage.batch, side=stage.crop)
-            return stream(
-                make, count(first_sample, period), workers=self._workers, pin_memory=pin_memory
-            )
+            return self._maker.stream(
+                count(first_sample, period), stage.batch, stage.crop,
+                workers=self._workers, pin_memory=pin_memory,
+            )  # fmt: skip
         pictures = self._saved_pictures(stage, position, net)
         return pictures.stream(first_sample, period, workers=self._workers, pin_memory=pin_memory)
 
     def _saved_pictures(self, stage: Stage, position: Position, net: ColorNet) -> SavedPictures:
         folder = self._run / "saved" / stage.name
         first = position.images - position.stage_images
-        pictures = SavedPictures(folder, self._maker, stage, first)
+        # Saved as files and read again: made by the processor, wherever the photos lie.
+        pictures = SavedPictures(folder, self._batch_maker(), stage, first)
         if self._ranks.is_first:
             made_count = pictures.make(
                 net, self._ranks.device, overwrite=position.stage_images == 0
@@ -85,6 +108,30 @@ class RunData:
             self._report(f"{made_count} pictures coloured for the critic, in {folder}")
         self._ranks.barrier()
         return pictures
+
+
+def photo_store(
+    recipe: DataRecipe, photos: PhotoSet, device: torch.device, report: Report
+) -> torch.device | None:
+    """The device that is to hold the photos and make the batches; None: the file and the processor.
+
+    report: called with what the recipe's ``store = "auto"`` came to on a GPU.
+    """
+    if recipe.store != "auto":
+        return device if recipe.store == "device" else None
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    need_gb, may_gb = photos.pixels.nbytes / 1e9, recipe.device_share * free / 1e9
+    if need_gb <= may_gb:
+        report(f"{need_gb:.1f} GB of photos go into the GPU's memory, which makes the batches")
+        return device
+    report(
+        f"the photos stay in their file and the processor makes the batches: they are "
+        f"{need_gb:.1f} GB, and data.device_share = {recipe.device_share:g} of the GPU's free "
+        f"memory is {may_gb:.1f} GB"
+    )
+    return None
 
 
 def divide_threads(threads: int | None, device: torch.device) -> int:

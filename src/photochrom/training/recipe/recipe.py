@@ -27,6 +27,7 @@ SourceKind = Literal[
     "auto", "folder", "zip", "tar", "film", "mirflickr", "mirflickr-npy", "coco", "imagenet",
     "celeba", "lfw", "retina",
 ]  # fmt: skip
+PhotoStore = Literal["auto", "file", "device"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,21 @@ class DataRecipe:
     again, or data.validation where that is more."""
     grey_below: NonNegativeFloat = 2.0
     """A picture whose mean |ab| is below this is grey and dropped, CIELAB units."""
+    store: PhotoStore = "auto"
+    """Where batches are made. device: the photos lie in the memory of the device that trains, which
+    makes the batches as well; file: they stay in the cache, and threads of the processor do. auto:
+    on a GPU the first, if they take no more than device_share of its free memory; else the second.
+    Both make the same batches, but that a code of 8 bits may differ by 1."""
+    device_share: Share = 0.5
+    """Share of the free memory of a GPU that photos may take under store = "auto"."""
+    weights: Mapping[str, NonNegativeFloat] = field(default_factory=dict)
+    """How often a photo of a set is seen, beside 1 for all that are in none. A set is the photos
+    whose names begin with the key: a source's name ("faces-train.zip"), or a folder in it
+    ("photos/portraits"). Of two that fit, the longer one counts; 0: never seen."""
+    balance: Share = 0.0
+    """0: all photos are seen equally often; 1: all sets are, that is the sources and the keys of
+    weights, whatever the number of their photos. Between: a set of n photos as often as
+    n^(1 - balance) says. The weights count beside it."""
 
     def __post_init__(self) -> None:
         if not self.sources:
@@ -110,7 +126,7 @@ class HintRecipe:
 
 @dataclass(frozen=True)
 class AugmentRecipe:
-    """Geometry of the crops and the imitation of old photographs."""
+    """Geometry of the crops, the imitation of old photographs, and bars."""
 
     zoom_out: Annotated[float, Range(0.01, 1.0)] = 1.0
     """The largest view: the crop's side as a share of the picture's short side."""
@@ -118,6 +134,8 @@ class AugmentRecipe:
     """The closest view, likewise."""
     old: Share = 0.25
     """Share of samples whose input is made to look like an old photograph."""
+    bars: Share = 0.0
+    """Share of samples with bars at two or all four sides, mostly black, as scans have."""
 
     def __post_init__(self) -> None:
         if self.zoom_in > self.zoom_out:

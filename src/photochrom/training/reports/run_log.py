@@ -1,4 +1,4 @@
-"""What a run logs while it trains: losses by step and by epoch, validation, pace.
+"""What a run logs while it trains: losses by step and by epoch, validation, sets.
 
 Only the first of several processes writes; the others keep the same sums and stay silent.
 """
@@ -22,6 +22,8 @@ from photochrom.training.optimizers import lr_share
 from photochrom.training.recipe.stage import Stage
 
 _RATE_MEMORY = 0.95
+_TAGS = {"epochs": "epoch/", "sets": "views/"}
+"""What begins the names in TensorBoard of a table's columns."""
 
 
 @dataclass
@@ -64,7 +66,7 @@ class LossSums:
 
 
 class RunLog:
-    """The tables of a run while it is entered: losses, epochs, validation."""
+    """The tables of a run while it is entered: losses, epochs, validation, sets."""
 
     def __init__(
         self,
@@ -81,8 +83,8 @@ class RunLog:
 
     def open(self, position: Position, is_writer: bool) -> RunLog:
         """Open the tables and drop what stands in them after this position."""
-        for name in ("losses", "epochs", "validation") if is_writer else ():
-            log = ScalarLog(self._run, name, position.step, "epoch/" if name == "epochs" else "")
+        for name in ("losses", "epochs", "validation", "sets") if is_writer else ():
+            log = ScalarLog(self._run, name, position.step, _TAGS.get(name, ""))
             self._logs[name] = self._stack.enter_context(closing(log))
         return self
 

@@ -1,0 +1,304 @@
+"""What each view of a photo is: which part of it, how aged, with which bars and hints.
+
+All that is random in a sample is drawn here, in blocks of positions, and none of it where views are
+made; so that they are the same on every device. A sample's numbers are a function of the seed and
+its position in the run alone: a resumed run, and any number of processes, have the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from photochrom.training.recipe.recipe import AugmentRecipe, HintRecipe
+
+_BLOCK = 64
+"""Samples that are drawn together."""
+LARGEST_PATCH_PX = 9
+_LUMINANCE = (0.2126, 0.7152, 0.0722)
+_CROPS, _AGEING, _BARS, _HINTS = range(4)
+"""The streams of random numbers: what is drawn of one leaves the others as they are."""
+
+_Part = TypeVar("_Part", bound=tuple[Any, ...])
+
+
+class Crops(NamedTuple):
+    """Which part of its photo each of N samples shows; (N,) each.
+
+    view: its side as a share of the photo's short side. top, left: its place, as a share of the
+    room that there is. mirrored: bool.
+    """
+
+    view: Tensor
+    top: Tensor
+    left: Tensor
+    mirrored: Tensor
+
+
+class Ageing(NamedTuple):
+    """How the samples ``rows`` (K,) of a batch look as old photographs; the others: (K,) but one.
+
+    emulsion: (K, 3) shares of linear red, green, blue. gamma; black, white: the tone curve and its
+    ends, CIELAB lightness. blur_px: σ; 0: none. grain: its standard deviation, lightness; 0: none.
+    grain_px: σ of its clumps; 0: one pixel. grain_seed: int64 in [0, 2³²). jpeg_quality: 30 to 84;
+    0: none.
+    """
+
+    rows: Tensor
+    emulsion: Tensor
+    gamma: Tensor
+    black: Tensor
+    white: Tensor
+    blur_px: Tensor
+    grain: Tensor
+    grain_px: Tensor
+    grain_seed: Tensor
+    jpeg_quality: Tensor
+
+
+class Bars(NamedTuple):
+    """Bars on the samples ``rows`` (K,); the others: (K,).
+
+    height: of the bars above and below, as a share of the side. width: of those at left and right.
+    lightness: CIELAB.
+    """
+
+    rows: Tensor
+    height: Tensor
+    width: Tensor
+    lightness: Tensor
+
+
+class Points(NamedTuple):
+    """M patches of true colour, each in the sample ``rows`` (M,): a later one covers an earlier.
+
+    top, left: the corner as a share of the sample's side; may lie outside, and is then moved in.
+    side_px: int64, 1 to LARGEST_PATCH_PX.
+    """
+
+    rows: Tensor
+    top: Tensor
+    left: Tensor
+    side_px: Tensor
+
+
+class Fields(NamedTuple):
+    """Colours carried along a motion in the samples ``rows`` (K,); see `hints.carried_colors`.
+
+    blur_px: σ. shift_px: (K, 2) int64, down and right. strength: factor on the chroma. wrong_noise,
+    unknown_noise: (K, 6, 6), regions are cut from; wrong, unknown: their shares of the sample.
+    """
+
+    rows: Tensor
+    blur_px: Tensor
+    shift_px: Tensor
+    strength: Tensor
+    wrong_noise: Tensor
+    wrong: Tensor
+    unknown_noise: Tensor
+    unknown: Tensor
+
+
+class Hints(NamedTuple):
+    """The hints of a batch; a sample has one kind or none. shown: (K,) samples that see all."""
+
+    points: Points
+    shown: Tensor
+    fields: Fields
+
+
+class Views(NamedTuple):
+    """N samples. photos: (N,) int64, which photo each is a view of."""
+
+    photos: Tensor
+    crops: Crops
+    ageing: Ageing
+    bars: Bars
+    hints: Hints
+
+    def pinned(self) -> Views:
+        """The same in page-locked memory."""
+        return _map(Tensor.pin_memory, self)
+
+    def to(self, device: torch.device) -> Views:
+        """The same on a device; the copying may still be under way, and comes before what reads."""
+        return _map(lambda tensor: tensor.to(device, non_blocking=True), self)
+
+
+def _map(function: Callable[[Tensor], Tensor], values: _Part) -> _Part:
+    """A tuple of tensors, or of such tuples, with the function applied to each tensor."""
+    results = (function(v) if isinstance(v, Tensor) else _map(function, v) for v in values)
+    return type(values)(*results)
+
+
+Draws = dict[str, NDArray[Any]]
+"""Numbers of some samples by their names, along the first axis."""
+
+
+def draw_views(
+    photos: NDArray[np.int64],
+    position: int,
+    augment: AugmentRecipe,
+    hints: HintRecipe,
+    seed: int,
+) -> Views:
+    """The views number position, position + 1, ... of a run.
+
+    photos: (N,) which photo each is of.
+    """
+    blocks = _Blocks(position, len(photos), seed)
+    crops = blocks.draw(_CROPS, lambda random: _draw_crops(augment, random))
+    ageing = _where_set(blocks.draw(_AGEING, lambda random: _draw_ageing(augment, random)))
+    bars = _where_set(blocks.draw(_BARS, lambda random: _draw_bars(augment, random)))
+    return Views(
+        torch.from_numpy(photos),
+        Crops(**_tensors(crops)),
+        Ageing(**_tensors(ageing)),
+        Bars(**_tensors(bars)),
+        _draw_hints(blocks, hints),
+    )
+
+
+class _Blocks:
+    """The blocks that some samples lie in."""
+
+    def __init__(self, position: int, count: int, seed: int) -> None:
+        self._numbers = range(position // _BLOCK, (position + count - 1) // _BLOCK + 1)
+        self.first = position - self._numbers[0] * _BLOCK
+        self.count, self._seed = count, seed
+
+    def random(self, stream: int) -> list[np.random.Generator]:
+        """A generator for each block."""
+        return [np.random.default_rng([self._seed, 2, n, stream]) for n in self._numbers]
+
+    def draw(self, stream: int, draw: Callable[[np.random.Generator], Draws]) -> Draws:
+        """What is drawn for the samples."""
+        return self.cut([draw(random) for random in self.random(stream)])
+
+    def cut(self, draws: Sequence[Draws]) -> Draws:
+        """The samples' part of what was drawn for the blocks."""
+        last = self.first + self.count
+        return {
+            name: np.concatenate([d[name] for d in draws])[self.first : last] for name in draws[0]
+        }
+
+
+def _where_set(draws: Draws) -> Draws:
+    """The samples for which "chosen" is set; ``rows`` are their numbers."""
+    chosen = np.flatnonzero(draws.pop("chosen"))
+    return {"rows": chosen, **{name: values[chosen] for name, values in draws.items()}}
+
+
+def _tensors(draws: Draws) -> dict[str, Tensor]:
+    return {
+        name: torch.from_numpy(
+            values.astype(np.float32) if values.dtype == np.float64 else values.copy()
+        )
+        for name, values in draws.items()
+    }
+
+
+def _draw_crops(recipe: AugmentRecipe, random: np.random.Generator) -> Draws:
+    return {
+        "view": random.uniform(recipe.zoom_in, recipe.zoom_out, _BLOCK),
+        "top": random.random(_BLOCK),
+        "left": random.random(_BLOCK),
+        "mirrored": random.random(_BLOCK) < 0.5,
+    }
+
+
+def _draw_ageing(recipe: AugmentRecipe, random: np.random.Generator) -> Draws:
+    """Film that saw blue and no red; faded, scanned softly, with grain and JPEG blocks."""
+    n = _BLOCK
+    # Orthochromatic and early panchromatic emulsions: any mix, mostly less red.
+    emulsion = random.dirichlet((1.5, 4.0, 2.0), n)
+    has_modern_film, is_soft = random.random(n) >= 0.6, random.random(n) < 0.5
+    has_grain, is_clumped = random.random(n) < 0.6, random.random(n) < 0.5
+    is_compressed = random.random(n) < 0.3
+    return {
+        "chosen": random.random(n) < recipe.old,
+        "emulsion": np.where(has_modern_film[:, None], _LUMINANCE, emulsion),
+        "gamma": np.exp(random.normal(0.0, 0.2, n)),
+        "black": random.uniform(0, 18, n) * random.random(n),
+        "white": 100 - random.uniform(0, 20, n),
+        "blur_px": np.where(is_soft, random.uniform(0.3, 1.2, n), 0.0),
+        "grain": np.where(has_grain, random.uniform(0.5, 6.0, n), 0.0),
+        "grain_px": np.where(is_clumped, 0.8, 0.0),
+        "grain_seed": random.integers(0, 2**32, n),
+        "jpeg_quality": np.where(is_compressed, random.integers(30, 85, n), 0.0),
+    }
+
+
+def _draw_bars(recipe: AugmentRecipe, random: np.random.Generator) -> Draws:
+    """Above and below, at the sides, or all around: 4 to 24 % of the side, mostly black."""
+    n = _BLOCK
+    kind = random.integers(0, 3, n)
+    thickness = random.uniform(0.04, 0.24, n)
+    darkness, tone = random.random(n), random.random(n)
+    is_black, is_white = darkness < 0.75, darkness > 0.9
+    return {
+        "chosen": random.random(n) < recipe.bars,
+        "height": np.where(kind != 1, thickness, 0.0),
+        "width": np.where(kind == 1, thickness, 0.0)
+        + np.where(kind == 2, thickness * random.uniform(0.6, 1.4, n), 0.0),
+        "lightness": np.select([is_black, is_white], [6 * tone, 100 - 6 * tone], 100 * tone),
+    }
+
+
+def _draw_hints(blocks: _Blocks, recipe: HintRecipe) -> Hints:
+    """As a person gives points, or a film's motion carries colours; most samples get none.
+
+    Source of the points: Zhang et al., *Real-Time User-Guided Image Colorization* (SIGGRAPH 2017):
+    their number is geometric with p = 1/8, sides 1-9 px, positions Gaussian around the centre,
+    colour the mean of the patch; in 1 % of samples the whole colour is shown.
+    """
+    draws: list[Draws] = []
+    patches: list[Draws] = []
+    for random in blocks.random(_HINTS):
+        draws.append({"kind": random.random(_BLOCK), **_draw_fields(random)})
+        patches.append(_draw_points(recipe, random))
+    own = blocks.cut(draws)
+    kind = own.pop("kind")
+    is_shown = (kind >= recipe.points) & (kind < recipe.points + recipe.full)
+    rest = kind - recipe.points - recipe.full
+    own["chosen"] = (rest >= 0) & (rest < recipe.field)
+    for number, block in enumerate(patches):
+        block["rows"] += number * _BLOCK - blocks.first
+    points = {name: np.concatenate([p[name] for p in patches]) for name in patches[0]}
+    inside = (points["rows"] >= 0) & (points["rows"] < blocks.count)
+    points = {name: values[inside] for name, values in points.items()}
+    has_points = kind[points["rows"]] < recipe.points
+    points = {name: values[has_points] for name, values in points.items()}
+    return Hints(
+        Points(**_tensors(points)),
+        torch.from_numpy(np.flatnonzero(is_shown)),
+        Fields(**_tensors(_where_set(own))),
+    )
+
+
+def _draw_points(recipe: HintRecipe, random: np.random.Generator) -> Draws:
+    counts = random.geometric(recipe.point_p, _BLOCK)
+    total = int(counts.sum())
+    return {
+        "rows": np.repeat(np.arange(_BLOCK), counts),
+        "top": random.normal(0.5, 0.25, total),
+        "left": random.normal(0.5, 0.25, total),
+        "side_px": random.integers(1, LARGEST_PATCH_PX + 1, total),
+    }
+
+
+def _draw_fields(random: np.random.Generator) -> Draws:
+    return {
+        "blur_px": random.uniform(0.5, 3.0, _BLOCK),
+        "shift_px": random.integers(-3, 4, (_BLOCK, 2)),
+        "strength": random.uniform(0.7, 1.15, _BLOCK),
+        "wrong_noise": random.standard_normal((_BLOCK, 6, 6)),
+        "wrong": random.uniform(0.0, 0.25, _BLOCK),
+        "unknown_noise": random.standard_normal((_BLOCK, 6, 6)),
+        "unknown": random.uniform(0.0, 0.4, _BLOCK),
+    }
