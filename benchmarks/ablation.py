@@ -1,10 +1,13 @@
 """What does a part of a recipe give in the same time? Runs with and without it, side by side.
 
     python benchmarks/ablation.py RECIPE PICTURES --data PHOTOS --minutes N --out FOLDER
-                                  [--without LOSS] [--critic NAME] [--set KEY=VALUE]
+                                  [--without LOSS] [--critic NAME] [--leave-out SET]
+                                  [--set KEY=VALUE]
 
 Trains RECIPE on PHOTOS for N minutes as it is, once more for each --without with that loss at
-weight 0 in every stage, and once more for each --critic with that critic; then measures all of them
+weight 0 in every stage, once more for each --critic with that critic, and once more for each
+--leave-out without the photos of that set (a source's name, or a folder in it, as in data.weights);
+then measures all of them
 on PICTURES, which none has seen, and writes a table in Markdown. --set changes all runs alike. Runs
 that are finished are not trained again, and what was stopped goes on.
 """
@@ -38,7 +41,7 @@ def main() -> None:
     common = {
         key: read_toml_value(value) for key, _, value in (s.partition("=") for s in arguments.set)
     }
-    rows = variations(recipe, arguments.without, arguments.critic)
+    rows = variations(recipe, arguments.without, arguments.critic, arguments.leave_out)
     models, views = [], {}
     for name, changes in rows.items():
         folder = arguments.out / name.replace(" ", "-")
@@ -71,12 +74,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs and models")
     parser.add_argument("-w", "--without", action="append", default=[], help="a loss to leave out")
     parser.add_argument("-c", "--critic", action="append", default=[], help="another critic")
+    parser.add_argument("-l", "--leave-out", action="append", default=[], help="a set of photos")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     return parser.parse_args()
 
 
 def variations(
-    recipe: Recipe, losses: Sequence[str], critics: Sequence[str]
+    recipe: Recipe, losses: Sequence[str], critics: Sequence[str], sets: Sequence[str]
 ) -> dict[str, Settings]:
     """The settings of each run, by its name.
 
@@ -92,6 +96,8 @@ def variations(
         if critic == recipe.critic.name:
             raise RecipeError(f"{critic} is the critic of {recipe.name}; name another")
         rows[f"critic {critic}"] = {"critic.name": critic, "critic.options": {}}
+    for name in sets:
+        rows[f"without {name}"] = {"data.weights": {**recipe.data.weights, name: 0}}
     return rows
 
 

@@ -34,18 +34,19 @@ def program() -> ModuleType:
 
 def test_a_variation_leaves_out_one_thing_where_it_is(program: ModuleType) -> None:
     recipe = read_recipe(recipe_path("photochrom-base"))
-    assert program.variations(recipe, ["distillation"], ["patch"]) == {
+    assert program.variations(recipe, ["distillation"], ["patch"], ["old.zip"]) == {
         "as it is": {},
         "without distillation": {
             "stages.0.losses.distillation": 0,
             "stages.1.losses.distillation": 0,
         },
         "critic patch": {"critic.name": "patch", "critic.options": {}},
+        "without old.zip": {"data.weights": {"old.zip": 0}},
     }
     with pytest.raises(RecipeError, match=r"no stage of photochrom-base has losses\.l2"):
-        program.variations(recipe, ["l2"], [])
+        program.variations(recipe, ["l2"], [], [])
     with pytest.raises(RecipeError, match="projected is the critic of photochrom-base"):
-        program.variations(recipe, [], ["projected"])
+        program.variations(recipe, [], ["projected"], [])
 
 
 @pytest.mark.long

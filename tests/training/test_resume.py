@@ -50,11 +50,12 @@ make_trainer(smoke(Path(sys.argv[1])), Path(sys.argv[2])).run(progress)
 
 
 def smoke(photos: Path, *more: str) -> Recipe:
-    """Ten steps, the last four with a critic."""
+    """Ten steps, the last four with a critic; of two sets of photos, batches made on the device."""
     return load_recipe(
         SMOKE,
         [f"data.sources=['{photos}']", "stages.0.images=24", "stages.1.images=16",
-         "monitor.checkpoint_minutes=9", *more],
+         "monitor.checkpoint_minutes=9", "data.store=device", "data.balance=0.5",
+         'data.weights={"photos/000.png"=2, "photos/001.png"=0}', *more],
     )  # fmt: skip
 
 
@@ -118,6 +119,11 @@ def test_a_stopped_run_resumes_to_the_same_losses(
     assert stopped.value.signal == number
     assert signal.getsignal(number) is before
     assert read_losses(resume(smoke(photos), tmp_path)) == undisturbed_losses
+    # The weight of one photo is 2, of another 0, of the six others together √6: 4 and 4 of 8 views.
+    header, first, last = (tmp_path / "sets.csv").read_text(encoding="utf-8").splitlines()
+    assert header.split(",") == ["step", "stage", "photos/000.png", "photos/001.png", "photos"]
+    assert [int(n) for n in last.split(",")[2:]] == [20, 0, 20]
+    assert [int(n) for n in first.split(",")[2:]] == [12, 0, 12]
 
 
 def test_a_run_by_minutes_stretches_its_stages_over_them_and_resumes_to_the_same_losses(

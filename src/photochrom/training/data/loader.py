@@ -21,7 +21,7 @@ from photochrom.training.data.hints import render
 from photochrom.training.data.packed_photos import FilePhotos, PackedPhotos
 from photochrom.training.data.photo_cache import PhotoSet
 from photochrom.training.data.photo_order import PhotoOrder
-from photochrom.training.data.views import Views, draw_views
+from photochrom.training.data.views import ViewPlan, Views
 from photochrom.training.recipe.recipe import AugmentRecipe, HintRecipe
 
 _PREFETCH = 3
@@ -72,7 +72,7 @@ class BatchMaker:
 
         Raises RecipeError when the device's memory is too small.
         """
-        self._hints, self._augment, self._seed = hints, augment, seed
+        self._plan = ViewPlan(augment, hints, seed)
         self._order = order or PhotoOrder.even(len(photos), seed)
         self._photos = PackedPhotos(photos, device) if device else FilePhotos(photos)
         self._ager = Ager(self._photos.device)
@@ -83,8 +83,7 @@ class BatchMaker:
 
     def draw(self, position: int, batch: int) -> Views:
         """What these samples show; in the processor's memory."""
-        photos = self._order.photos(position, batch)
-        return draw_views(photos, position, self._augment, self._hints, self._seed)
+        return self._plan.views(self._order.photos(position, batch), position)
 
     @torch.no_grad()
     def render(self, views: Views, side: int) -> Batch:

@@ -8,6 +8,7 @@ its position in the run alone: a resumed run, and any number of processes, have 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -21,7 +22,8 @@ _BLOCK = 64
 """Samples that are drawn together."""
 LARGEST_PATCH_PX = 9
 _LUMINANCE = (0.2126, 0.7152, 0.0722)
-_CROPS, _AGEING, _BARS, _HINTS = range(4)
+_KEPT_BLOCKS = 8
+_CROPS, _AGEING, _BARS, _HINTS, _POINTS = range(5)
 """The streams of random numbers: what is drawn of one leaves the others as they are."""
 
 _Part = TypeVar("_Part", bound=tuple[Any, ...])
@@ -140,52 +142,78 @@ Draws = dict[str, NDArray[Any]]
 """Numbers of some samples by their names, along the first axis."""
 
 
-def draw_views(
-    photos: NDArray[np.int64],
-    position: int,
-    augment: AugmentRecipe,
-    hints: HintRecipe,
-    seed: int,
-) -> Views:
-    """The views number position, position + 1, ... of a run.
+class _Block(NamedTuple):
+    """What is drawn for the samples of a block."""
 
-    photos: (N,) which photo each is of.
-    """
-    blocks = _Blocks(position, len(photos), seed)
-    crops = blocks.draw(_CROPS, lambda random: _draw_crops(augment, random))
-    ageing = _where_set(blocks.draw(_AGEING, lambda random: _draw_ageing(augment, random)))
-    bars = _where_set(blocks.draw(_BARS, lambda random: _draw_bars(augment, random)))
-    return Views(
-        torch.from_numpy(photos),
-        Crops(**_tensors(crops)),
-        Ageing(**_tensors(ageing)),
-        Bars(**_tensors(bars)),
-        _draw_hints(blocks, hints),
-    )
+    crops: Draws
+    ageing: Draws
+    bars: Draws
+    hints: Draws
+    points: Draws
 
 
-class _Blocks:
-    """The blocks that some samples lie in."""
+class ViewPlan:
+    """What the views of a run show, by their position."""
 
-    def __init__(self, position: int, count: int, seed: int) -> None:
-        self._numbers = range(position // _BLOCK, (position + count - 1) // _BLOCK + 1)
-        self.first = position - self._numbers[0] * _BLOCK
-        self.count, self._seed = count, seed
+    def __init__(self, augment: AugmentRecipe, hints: HintRecipe, seed: int) -> None:
+        self._augment, self._hints, self._seed = augment, hints, seed
+        # Batches may be much smaller than blocks.
+        self._block = lru_cache(maxsize=_KEPT_BLOCKS)(self._draw_block)
 
-    def random(self, stream: int) -> list[np.random.Generator]:
-        """A generator for each block."""
-        return [np.random.default_rng([self._seed, 2, n, stream]) for n in self._numbers]
+    def views(self, photos: NDArray[np.int64], position: int) -> Views:
+        """The views number position, position + 1, ...; photos: (N,) which photo each is of."""
+        last = position + len(photos)
+        numbers = range(position // _BLOCK, (last - 1) // _BLOCK + 1)
+        blocks = [self._block(number) for number in numbers]
+        first = position - numbers[0] * _BLOCK
+        crops, ageing, bars, hints = (
+            _cut([getattr(block, name) for block in blocks], first, len(photos))
+            for name in ("crops", "ageing", "bars", "hints")
+        )
+        points = [
+            block.points | {"rows": block.points["rows"] + n * _BLOCK - first}
+            for n, block in enumerate(blocks)
+        ]
+        return Views(
+            torch.from_numpy(photos),
+            Crops(**_tensors(crops)),
+            Ageing(**_tensors(_where_set(ageing))),
+            Bars(**_tensors(_where_set(bars))),
+            self._choose_hints(hints, _cut(points, 0, None)),
+        )
 
-    def draw(self, stream: int, draw: Callable[[np.random.Generator], Draws]) -> Draws:
-        """What is drawn for the samples."""
-        return self.cut([draw(random) for random in self.random(stream)])
+    def _draw_block(self, number: int) -> _Block:
+        def random(stream: int) -> np.random.Generator:
+            return np.random.default_rng([self._seed, 2, number, stream])
 
-    def cut(self, draws: Sequence[Draws]) -> Draws:
-        """The samples' part of what was drawn for the blocks."""
-        last = self.first + self.count
-        return {
-            name: np.concatenate([d[name] for d in draws])[self.first : last] for name in draws[0]
-        }
+        return _Block(
+            _draw_crops(self._augment, random(_CROPS)),
+            _draw_ageing(self._augment, random(_AGEING)),
+            _draw_bars(self._augment, random(_BARS)),
+            _draw_hints(random(_HINTS)),
+            _draw_points(self._hints, random(_POINTS)),
+        )
+
+    def _choose_hints(self, draws: Draws, points: Draws) -> Hints:
+        """Which samples have which kind of hints, and those. points: of all, and of some beside."""
+        recipe, kind = self._hints, draws.pop("kind")
+        is_shown = (kind >= recipe.points) & (kind < recipe.points + recipe.full)
+        rest = kind - recipe.points - recipe.full
+        draws["chosen"] = (rest >= 0) & (rest < recipe.field)
+        rows = points["rows"]
+        has_points = (rows >= 0) & (rows < len(kind))
+        has_points[has_points] = kind[rows[has_points]] < recipe.points
+        return Hints(
+            Points(**_tensors({name: values[has_points] for name, values in points.items()})),
+            torch.from_numpy(np.flatnonzero(is_shown)),
+            Fields(**_tensors(_where_set(draws))),
+        )
+
+
+def _cut(draws: Sequence[Draws], first: int, count: int | None) -> Draws:
+    """Of what was drawn for several blocks, so many from ``first`` on; None: all."""
+    end = None if count is None else first + count
+    return {name: np.concatenate([d[name] for d in draws])[first:end] for name in draws[0]}
 
 
 def _where_set(draws: Draws) -> Draws:
@@ -250,38 +278,13 @@ def _draw_bars(recipe: AugmentRecipe, random: np.random.Generator) -> Draws:
     }
 
 
-def _draw_hints(blocks: _Blocks, recipe: HintRecipe) -> Hints:
-    """As a person gives points, or a film's motion carries colours; most samples get none.
-
-    Source of the points: Zhang et al., *Real-Time User-Guided Image Colorization* (SIGGRAPH 2017):
-    their number is geometric with p = 1/8, sides 1-9 px, positions Gaussian around the centre,
-    colour the mean of the patch; in 1 % of samples the whole colour is shown.
-    """
-    draws: list[Draws] = []
-    patches: list[Draws] = []
-    for random in blocks.random(_HINTS):
-        draws.append({"kind": random.random(_BLOCK), **_draw_fields(random)})
-        patches.append(_draw_points(recipe, random))
-    own = blocks.cut(draws)
-    kind = own.pop("kind")
-    is_shown = (kind >= recipe.points) & (kind < recipe.points + recipe.full)
-    rest = kind - recipe.points - recipe.full
-    own["chosen"] = (rest >= 0) & (rest < recipe.field)
-    for number, block in enumerate(patches):
-        block["rows"] += number * _BLOCK - blocks.first
-    points = {name: np.concatenate([p[name] for p in patches]) for name in patches[0]}
-    inside = (points["rows"] >= 0) & (points["rows"] < blocks.count)
-    points = {name: values[inside] for name, values in points.items()}
-    has_points = kind[points["rows"]] < recipe.points
-    points = {name: values[has_points] for name, values in points.items()}
-    return Hints(
-        Points(**_tensors(points)),
-        torch.from_numpy(np.flatnonzero(is_shown)),
-        Fields(**_tensors(_where_set(own))),
-    )
-
-
 def _draw_points(recipe: HintRecipe, random: np.random.Generator) -> Draws:
+    """Points of colour as a person gives them, for all samples; most get none of them.
+
+    Source: Zhang et al., *Real-Time User-Guided Image Colorization* (SIGGRAPH 2017): their number
+    is geometric with p = 1/8, sides 1-9 px, positions Gaussian around the centre, colour the mean
+    of the patch; in 1 % of samples the whole colour is shown.
+    """
     counts = random.geometric(recipe.point_p, _BLOCK)
     total = int(counts.sum())
     return {
@@ -292,8 +295,10 @@ def _draw_points(recipe: HintRecipe, random: np.random.Generator) -> Draws:
     }
 
 
-def _draw_fields(random: np.random.Generator) -> Draws:
+def _draw_hints(random: np.random.Generator) -> Draws:
+    """Which kind of hints, and how a motion would carry colours."""
     return {
+        "kind": random.random(_BLOCK),
         "blur_px": random.uniform(0.5, 3.0, _BLOCK),
         "shift_px": random.integers(-3, 4, (_BLOCK, 2)),
         "strength": random.uniform(0.7, 1.15, _BLOCK),

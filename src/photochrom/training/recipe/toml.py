@@ -125,8 +125,9 @@ def with_sources(
     if not sources:
         return tuple(overrides)
     others = override("data.sources", [os.fspath(source) for source in sources])
-    # What the recipe says of its training data is of other photos.
-    return (override("export.training_data", ""), *overrides, others)
+    # What the recipe says of its training data, and of its sets, is of other photos.
+    own_words = (override("export.training_data", ""), override("data.weights", {}))
+    return (*own_words, *overrides, others)
 
 
 def to_table(recipe: Any) -> dict[str, Any]:
