@@ -58,7 +58,7 @@ def carried_colors(ab: Tensor, fields: Fields) -> Tensor:
     """
     h, w = ab.shape[2:]
     rows, columns = (
-        _rolled(blur_matrix(fields.blur_px, size), fields.shift_px[:, axis])
+        _roll_rows(blur_matrix(fields.blur_px, size), fields.shift_px[:, axis])
         for axis, size in enumerate((h, w))
     )
     # Faded or too strong, as a film's colours drift; and regions with another thing's colour.
@@ -69,7 +69,7 @@ def carried_colors(ab: Tensor, fields: Fields) -> Tensor:
     return torch.cat([field * mask, mask], dim=1)
 
 
-def _rolled(matrix: Tensor, shift: Tensor) -> Tensor:
+def _roll_rows(matrix: Tensor, shift: Tensor) -> Tensor:
     """Matrices (K, side, side) whose result is shifted (K,), what leaves at one end coming in at
     the other.
     """

@@ -34,7 +34,7 @@ class Batch(NamedTuple):
     L: Tensor
     ab: Tensor
 
-    def pinned(self) -> Batch:
+    def pin_memory(self) -> Batch:
         """The same in page-locked memory."""
         return Batch(*(tensor.pin_memory() for tensor in self))
 
@@ -47,7 +47,7 @@ class SavedBatch(NamedTuple):
     ab: Tensor
     fake_ab: Tensor
 
-    def pinned(self) -> SavedBatch:
+    def pin_memory(self) -> SavedBatch:
         """The same in page-locked memory."""
         return SavedBatch(*(tensor.pin_memory() for tensor in self))
 
@@ -79,7 +79,7 @@ class BatchMaker:
 
     def make(self, position: int, batch: int, side: int) -> Batch:
         """The samples number position … position + batch − 1 of the run."""
-        return self.render(self.draw(position, batch).to(self._photos.device), side)
+        return self.render(self.draw(position, batch).on_device(self._photos.device), side)
 
     def draw(self, position: int, batch: int) -> Views:
         """What these samples show; in the processor's memory."""
@@ -122,7 +122,7 @@ class BatchMaker:
         draw = partial(self.draw, batch=batch)
         with closing(stream(draw, positions, pin_memory=pin_memory)) as all_views:
             for views in all_views:
-                yield self.render(views.to(self._photos.device), side)
+                yield self.render(views.on_device(self._photos.device), side)
 
 
 def stream(
@@ -140,7 +140,7 @@ def stream(
 
     def make_pinned(position: int) -> _AnyBatch:
         batch = make(position)
-        return batch.pinned() if pin_memory else batch
+        return batch.pin_memory() if pin_memory else batch
 
     futures: deque[Future[_AnyBatch]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="batches") as pool:

@@ -123,11 +123,11 @@ class Views(NamedTuple):
     bars: Bars
     hints: Hints
 
-    def pinned(self) -> Views:
+    def pin_memory(self) -> Views:
         """The same in page-locked memory."""
-        return _map(Tensor.pin_memory, self)
+        return _map(lambda tensor: tensor.pin_memory() if len(tensor) else tensor, self)
 
-    def to(self, device: torch.device) -> Views:
+    def on_device(self, device: torch.device) -> Views:
         """The same on a device; the copying may still be under way, and comes before what reads."""
         return _map(lambda tensor: tensor.to(device, non_blocking=True), self)
 
