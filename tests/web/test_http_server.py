@@ -44,7 +44,8 @@ def address(app: Flask) -> Iterator[Address]:
     thread.start()
     yield "127.0.0.1", server.effective_port
     server.maintenance_interval = 0
-    server.trigger.pull_trigger(server.close)
+    with contextlib.suppress(OSError):  # awake for another reason, it may have closed already
+        server.trigger.pull_trigger(server.close)
     thread.join(timeout=10)
     server.task_dispatcher.shutdown()
 
