@@ -54,6 +54,8 @@ def colorize_at_once(
                 "once: send it to /api/v1/pictures."
             ).format(name=name, megapixels=megapixels, limit=QUICK_MP)
         )
+    if upload.own_colors == "places":  # of a picture in colour, whoever sends it wants others
+        edit = dataclasses.replace(edit, own_colors=upload.own_colors)
     with decode_picture(content, name) as picture:
         rgb, signature = current_previewer().colorize_whole(picture.pixels, edit)
         result = dataclasses.replace(picture, pixels=rgb)
