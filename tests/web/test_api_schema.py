@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.api import API, Program, work_off
-from fixtures.web import EMAIL, MakeApp, make_app
+from fixtures.web import EMAIL, MANY, MakeApp, make_app
 from flask import Flask
 from waitress.server import create_server
 
@@ -29,7 +30,7 @@ or a hint lies inside of it, is more than a description can say."""
 
 @pytest.fixture
 def app(make_app: MakeApp) -> Flask:
-    return make_app(api_rate="1000000 per minute", max_upload_mb=1)
+    return make_app(api_rate=MANY, compute_rate=MANY, max_upload_mb=1)
 
 
 @pytest.fixture
@@ -40,7 +41,8 @@ def address(app: Flask) -> Iterator[str]:
     thread.start()
     yield f"http://127.0.0.1:{server.effective_port}{API}"
     server.maintenance_interval = 0
-    server.trigger.pull_trigger(server.close)
+    with contextlib.suppress(OSError):  # awake for another reason, it may have closed already
+        server.trigger.pull_trigger(server.close)
     thread.join(timeout=10)
     server.task_dispatcher.shutdown()
 
