@@ -20,8 +20,10 @@ _BINS = 50
 _TONE_BINS = 5
 _TONES = 4
 """A drawing has few tones; grain makes each some bins wide."""
-_LEAST_AT_FIRST_SIGHT = 0.7
-"""Share of all of a frame in its two commonest tones."""
+_LEAST_AT_FIRST_SIGHT, _LEAST_IF_SMOOTH = 0.75, 0.7
+"""Share of all of a frame in its two commonest tones; less is enough where it is smooth."""
+_SMOOTH_STEP_L, _SMOOTH_SHARE = 1.5, 0.57
+"""L* between neighbours at first sight, and share of them that are so near in a smooth frame."""
 _STRIDE = 4
 """Every so many px tell a frame's contrast, and at first sight its tones."""
 
@@ -123,8 +125,13 @@ def is_title_card(L: NDArray[np.float32]) -> bool:
     """
     few = cv2.blur(np.ascontiguousarray(L[::_STRIDE, ::_STRIDE]), (3, 3))
     counts = np.bincount((few * (_BINS / 100.0)).astype(np.intp).ravel(), minlength=_BINS + 1)
-    if sum(_tone_shares(counts / few.size, 2)) < _LEAST_AT_FIRST_SIGHT:
+    in_two = sum(_tone_shares(counts / few.size, 2))
+    if in_two < _LEAST_IF_SMOOTH:
         return False  # nearly all scenes, at little cost
+    if in_two < _LEAST_AT_FIRST_SIGHT:
+        smooth = np.mean(np.abs(np.diff(few, axis=1)) < _SMOOTH_STEP_L)
+        if smooth < _SMOOTH_SHARE:
+            return False
     small = np.asarray(cv2.resize(L, _SIZE, interpolation=cv2.INTER_AREA), np.float32)
     ink = _find_ink(small)
     return ink.is_blank or ink.is_text or _is_drawing(small, ink)
