@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,14 @@ def test_one_table_has_every_model_with_figures_and_costs(
     assert "[" in cells["CIEDE2000"]
     assert cells["parameters, M"] == "2.34"
     assert len({line.count("|") for line in (head, grey, tiny, pale, true)}) == 1
+    page = (out / "blind-test.html").read_text()
+    trials = json.loads(page.split("const trials = ", 1)[1].split(";\n", 1)[0])
+    counts = Counter((trial["kind"], trial["method"]) for trial in trials)
+    kinds = [("pair", "tiny"), ("pair", "half as vivid"), ("mark", "tiny"),
+             ("mark", "half as vivid"), ("mark", "true")]  # fmt: skip
+    assert counts == dict.fromkeys(kinds, 2)
+    assert all(len(trial["true"]) > 100 for trial in trials if trial["kind"] == "pair")
+    assert "$" not in page.replace("${", "")
     content: dict[str, Any] = json.loads((out / "compare.json").read_text())
     assert list(content["costs"]) == ["tiny", "half as vivid"]
     assert content["costs"]["tiny"]["images_per_s"] is None

@@ -42,7 +42,7 @@ _INSTEAD = ", or export the runs where they were trained and compare the .onnx f
     default=Path("comparison"),
     show_default=True,
     help="Folder for the table (compare.md), everything as JSON (compare.json), the page "
-    "(gallery.html) and the exported models.",
+    "(gallery.html), a blind test of people (blind-test.html) and the exported models.",
 )
 @limit_option
 @seed_option

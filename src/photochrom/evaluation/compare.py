@@ -10,6 +10,7 @@ from pathlib import Path
 from photochrom.atomic import check_target, write_atomically
 from photochrom.engine import load, model_card
 from photochrom.errors import InputError
+from photochrom.evaluation.blind_test import blind_test_html
 from photochrom.evaluation.cost import count_macs, milliseconds
 from photochrom.evaluation.dataset import center_crop, to_grey
 from photochrom.evaluation.methods import network_method
@@ -20,6 +21,7 @@ from photochrom.evaluation.report import GREY, TRUE, Estimate, Report, Row
 from photochrom.evaluation.run import Method, Results
 
 JSON_NAME, TABLE_NAME, GALLERY_NAME = "compare.json", "compare.md", "gallery.html"
+BLIND_TEST_NAME = "blind-test.html"
 """What a comparison leaves in its folder."""
 
 COST_HEADINGS = {
@@ -150,14 +152,14 @@ def _half_width(estimate: Estimate, metric: str) -> str:
 def check_folder(folder: Path, *, overwrite: bool) -> None:
     """Raise OutputError where a comparison could not be written later."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (JSON_NAME, TABLE_NAME, GALLERY_NAME):
+    for name in (JSON_NAME, TABLE_NAME, GALLERY_NAME, BLIND_TEST_NAME):
         check_target(folder / name, overwrite=overwrite)
 
 
 def write_comparison(
     folder: Path, results: Results, costs: Mapping[str, Cost], *, overwrite: bool
 ) -> list[Path]:
-    """Table as Markdown, everything as JSON, and the gallery; returns the files.
+    """Table as Markdown, everything as JSON, gallery and blind test; returns the files.
 
     results: with a report. Raises OutputError where one cannot be written.
     """
@@ -174,6 +176,9 @@ def write_comparison(
         folder / JSON_NAME: json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False),
         folder / TABLE_NAME: _markdown(rows),
         folder / GALLERY_NAME: gallery_page(results, figures),
+        folder / BLIND_TEST_NAME: blind_test_html(
+            results.evaluation, title=f"Blind test on {results.pictures.path.resolve().name}"
+        ),
     }
     for path, text in files.items():
         data = f"{text}\n".encode("utf-8", "backslashreplace")
