@@ -117,8 +117,16 @@ def test_another_model(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert b"photochrom-faces" in (here / "astronaut.faces.jpg").read_bytes()
 
 
-def test_fine_tune_on_a_folder(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_fine_tune_on_a_folder(
+    here: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     drawn_folder(here / "photos", 24)
+    train = photochrom.train
+
+    def train_briefly(*names: str, settings: dict[str, object], **options: Any) -> object:
+        return train(*names, settings=settings | {"budget_images": 16}, **options)
+
+    monkeypatch.setattr(photochrom, "train", train_briefly)
     run("fine_tune_on_a_folder.py")
     assert is_colored(here / "cat.mine.jpg")
     assert b"fine-tune 0.1.0" in (here / "cat.mine.jpg").read_bytes()

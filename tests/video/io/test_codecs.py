@@ -58,6 +58,7 @@ def test_a_row_more_is_known_to_the_command_line_and_its_documentation(tmp_path:
     assert "20 for vp9" in page
 
 
+@pytest.mark.long
 def test_a_row_more_is_written_and_inherits_the_contract(tmp_path: Path) -> None:
     contracts = ["cli/test_film_kinds.py", "video/io/test_mux.py", "video/io/test_encoder.py"]
     paths = [str(TESTS / path) for path in contracts]
