@@ -30,6 +30,7 @@ def film(
     start_s: float | None = ..., end_s: float | None = ..., deinterlace: bool = ...,
     hints: Mapping[float, Sequence[Hint]] = ...,
     stills: Mapping[float, str | os.PathLike[str]] = ..., steady: float | None = ...,
+    every_frame: bool = ...,
     model: str | os.PathLike[str] = ..., device: str = ..., threads: int | None = ...,
     size: Size = ..., vividness: float = ...,
 ) -> Generator[tuple[float, NDArray[np.uint8]]]: ...
@@ -39,6 +40,7 @@ def film(
     start_s: float | None = ..., end_s: float | None = ..., deinterlace: bool = ...,
     hints: Mapping[float, Sequence[Hint]] = ...,
     stills: Mapping[float, str | os.PathLike[str]] = ..., steady: float | None = ...,
+    every_frame: bool = ...,
     codec: str = ..., crf: int | None = ..., preset: str | None = ...,
     overwrite: bool = ..., resume: bool = ..., progress: bool | Progress = ...,
     model: str | os.PathLike[str] = ..., device: str = ..., threads: int | None = ...,
@@ -55,6 +57,7 @@ def film(
     hints: Mapping[float, Sequence[Hint]] = _NO_HINTS,
     stills: Mapping[float, str | os.PathLike[str]] = _NO_STILLS,
     steady: float | None = None,
+    every_frame: bool = False,
     codec: str | None = None,
     crf: int | None = None,
     preset: str | None = None,
@@ -85,6 +88,7 @@ def film(
         stills: Coloured stills of frames, paths by the seconds of the frames; likewise.
         steady: How far colours follow the motion, 0 (each frame by itself) to 1; None: the default
             of `photochrom film`.
+        every_frame: Ask the network for each frame, and not only where there is news.
         codec: Of the target, one that `photochrom film --codec` has; None: h264, which plays
             everywhere.
         crf: Constant quality of the target, smaller is better; None: the codec's own.
@@ -136,6 +140,8 @@ def film(
     )
     if steady is not None:
         settings = replace(settings, steady=steady)
+    if every_frame:
+        settings = replace(settings, ask_every=1)
     if target is None:
         of_target = {
             "codec": codec,

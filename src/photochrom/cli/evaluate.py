@@ -15,6 +15,7 @@ from photochrom.cli.options import (
     crop_option,
     data_option,
     device_option,
+    every_frame_option,
     limit_option,
     lpips_option,
     overwrite_option,
@@ -58,7 +59,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="A film in colour, instead of --data; several times for more. Measures flicker (CDC, "
     "warp error), PSNR and LPIPS of the true film, frame by frame, and steadily. Goes with one "
     "--model, --limit (the first frames), --size, --vividness, --device, --steady, "
-    "--lpips-weights, --json and --overwrite.",
+    "--every-frame, --lpips-weights, --json and --overwrite.",
 )
 @click.option(
     "--steady",
@@ -67,6 +68,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     show_default=True,
     help="With --film: how far colours follow the motion, as in `photochrom film`.",
 )
+@every_frame_option
 @limit_option
 @seed_option
 @size_option
@@ -119,6 +121,7 @@ def evaluate(
     data: Path | None,
     films: tuple[Path, ...],
     steady: float,
+    every_frame: bool,
     lpips_weights: Path | None,
     json: Path | None,
     gallery: Path | None,
@@ -165,7 +168,16 @@ def evaluate(
         from photochrom.cli.evaluate_film import measure_films
 
         lpips = load_meter(lpips_weights).lpips
-        measure_films(models, films, settings, steady, lpips, json, overwrite=overwrite)
+        measure_films(
+            models,
+            films,
+            settings,
+            lpips,
+            json,
+            steady=steady,
+            every_frame=every_frame,
+            overwrite=overwrite,
+        )
         return OK
     meter = None if no_truth else load_meter(lpips_weights)
     if settings.sort_by == "lpips" and meter is not None and meter.lpips is None:

@@ -20,10 +20,11 @@ def measure_films(
     models: Sequence[str],
     films: Sequence[Path],
     settings: EvaluationOptions,
-    steady: float,
     lpips: Lpips | None,
     json: Path | None,
     *,
+    steady: float,
+    every_frame: bool,
     overwrite: bool,
 ) -> None:
     """Print the table of all films and write the JSON file that was asked for.
@@ -38,12 +39,19 @@ def measure_films(
         to_table,
         write_json,
     )
+    from photochrom.video.temporal.guess_interval import ASK_EVERY
 
     if len(models) > 1:
         raise click.UsageError("--film measures one model at a time.")
     network = load(models[0] if models else FILM_MODEL, device=settings.device)
     note(f"{network.card.title}: {network.device}")
-    choices = FilmEvaluationOptions(settings.size, settings.vividness, steady, settings.limit)
+    choices = FilmEvaluationOptions(
+        size=settings.size,
+        vividness=settings.vividness,
+        steady=steady,
+        ask_every=1 if every_frame else ASK_EVERY,
+        limit=settings.limit,
+    )
     reports = []
     for film in films:
         with Bar(film.name, settings.limit, "frames") as bar:

@@ -16,6 +16,7 @@ from photochrom.cli.options import (
     FiniteRange,
     damaged_option,
     device_option,
+    every_frame_option,
     film_model_option,
     size_option,
     vividness_option,
@@ -69,6 +70,7 @@ _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in CODECS.items
     show_default=True,
     help="How far colours follow the motion; 0 colours every frame by itself.",
 )
+@every_frame_option
 @film_model_option
 @size_option
 @vividness_option
@@ -145,6 +147,7 @@ def film(
     crf: int | None,
     preset: str | None,
     steady: float,
+    every_frame: bool,
     model: str,
     size: int | str,
     vividness: float,
@@ -185,6 +188,7 @@ def film(
         size="auto" if isinstance(size, str) else size,
         vividness=vividness,
         steady=steady,
+        ask_every=1 if every_frame else _DEFAULT.ask_every,
         encoding=encoding,
         start_s=start_s,
         end_s=end_s,

@@ -89,6 +89,11 @@ device_option = click.option(
     show_default=True,
     help="Where the network runs; auto takes the fastest that is installed.",
 )
+every_frame_option = click.option(
+    "--every-frame",
+    is_flag=True,
+    help="Ask the network for each frame of a film, and not only where there is news.",
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 
 

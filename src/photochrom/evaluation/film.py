@@ -33,6 +33,8 @@ from photochrom.video.io.damage import DamageLog
 from photochrom.video.io.frame import Frame
 from photochrom.video.io.pictures import Planes420, planes_420, rgb_from_420
 from photochrom.video.io.probe import probe
+from photochrom.video.temporal.guess_interval import ASK_EVERY
+from photochrom.video.temporal.propagation import guess_frame
 from photochrom.video.temporal.smoothing import DEFAULT_STEADY, WorkingFrame, steady_chroma
 
 TRUE, PER_FRAME, STEADY = "true", "per frame", "steady"
@@ -49,6 +51,8 @@ class FilmEvaluationOptions:
     """Factor on the predicted chroma."""
     steady: float = DEFAULT_STEADY
     """How long colours last, as in ``photochrom film``."""
+    ask_every: int = ASK_EVERY
+    """The network is asked for every so many frames at least, as for `steady_chroma`."""
     limit: int | None = None
     """Number of frames, from the film's first; None takes all."""
     lpips_every: int = 3
@@ -125,8 +129,10 @@ def evaluate_film(
     def working_frames() -> Iterator[WorkingFrame]:
         for index, true in enumerate(islice(planes_420(info, damage), settings.limit)):
             frame = Frame(index, true.luma, 0)
+            working = converter.working_frame(frame)
             waiting.append((frame, true))
-            yield converter.working_frame(frame)
+            guesses.append(guess_frame(guess, working.L, None, None, working.fine_L))
+            yield working
 
     def guess(
         L: NDArray[np.float32],
@@ -135,15 +141,14 @@ def evaluate_film(
         borders: Borders = NO_BORDERS,
         fine_L: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
-        """The network's, asked for once for each frame; these are the film frame by frame."""
-        ab = guess_chroma(network, L, hint_ab, mask, settings.vividness, borders, fine_L)
-        guesses.append(ab)
-        return ab
+        return guess_chroma(network, L, hint_ab, mask, settings.vividness, borders, fine_L)
 
     meters = {name: _Meter() for name in (TRUE, PER_FRAME, STEADY)}
     previous: NDArray[np.uint8] | None = None
     frames = 0
-    with closing(steady_chroma(working_frames(), guess, steady=settings.steady)) as colors:
+    with closing(
+        steady_chroma(working_frames(), guess, steady=settings.steady, ask_every=settings.ask_every)
+    ) as colors:
         for index, ab, _ in colors:
             (frame, true), single = waiting.popleft(), guesses.popleft()
             luma = true.luma

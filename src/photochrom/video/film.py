@@ -215,6 +215,7 @@ class _Job:
             buffer.working_frames(count + LOOKAHEAD),
             self._session.guess,
             steady=self._settings.steady,
+            ask_every=self._settings.ask_every,
             user_colors=user_colors,
         )
         file = SegmentFile(self._store, self._info, resolve_encoding(self._settings))

@@ -68,6 +68,7 @@ def steady_frames(
             buffer.working_frames(_NO_END),
             session.guess,
             steady=session.settings.steady,
+            ask_every=session.settings.ask_every,
             user_colors=user_colors,
         )
         with contextlib.closing(colors):

@@ -12,6 +12,7 @@ from photochrom.engine import FILM_MODEL
 from photochrom.pipeline import NetworkSettings
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.damage import DamagedSpot
+from photochrom.video.temporal.guess_interval import ASK_EVERY
 from photochrom.video.temporal.smoothing import DEFAULT_STEADY
 
 SEGMENT_FRAMES = 1500
@@ -47,6 +48,8 @@ class FilmSettings(NetworkSettings):
     model: str | Path = FILM_MODEL
 
     steady: float = DEFAULT_STEADY
+    ask_every: int = ASK_EVERY
+    """Frames after which the network is asked again at the latest, as for `steady_chroma`."""
     encoding: Encoding = field(default_factory=Encoding)
     start_s: float | None = None
     end_s: float | None = None

@@ -91,10 +91,50 @@ def test_flicker_goes_and_detail_stays() -> None:
     assert error < 0.2 * np.abs(plain[0][inner]).mean()
 
 
-def test_the_network_sees_every_frame_once() -> None:
-    guess = Guesser()
-    colored(pan(41), guess)
-    assert len(guess.hints) == 41
+# At frames 0, 1, 3, then every third; at 0, 1, 3, 7, then every eighth.
+@pytest.mark.parametrize(("ask_every", "asked"), [(1, 41), (3, 15), (8, 8)])
+def test_the_network_is_asked_for_some_frames_and_the_colours_stay(
+    ask_every: int, asked: int
+) -> None:
+    guess = Guesser(flicker=0.0)
+    still = [WorkingFrame(i, texture(7)) for i in range(41)]
+    frames = list(steady_chroma(still, guess, ask_every=ask_every))
+    assert len(guess.hints) == asked
+    assert len(frames) == 41
+    for frame in frames:
+        np.testing.assert_allclose(frame.ab, frames[0].ab, atol=1e-3)
+
+
+def test_the_network_is_asked_at_once_for_what_comes_into_view() -> None:
+    ground, thing = texture(3), texture(4)
+    asked: list[int] = []
+
+    def guess(L: Planes, _hint_ab: Planes, _mask: Planes) -> Planes:
+        asked.append(int(L[0, 0]))
+        return np.zeros((H // 4, W // 4, 2), np.float32)
+
+    def drawn(i: int) -> WorkingFrame:
+        L = ground.copy()
+        if i >= 18:
+            L[8:56, 24:72] = np.float32(0.4) * thing[8:56, 24:72]
+        L[0, 0] = i
+        return WorkingFrame(i, L)
+
+    list(steady_chroma([drawn(i) for i in range(40)], guess, ask_every=8))
+    assert asked[:6] == [0, 1, 3, 7, 15, 18]
+
+
+def test_a_frame_that_comes_out_of_the_dark_is_asked_for() -> None:
+    asked: list[int] = []
+    scene = texture(5)
+
+    def guess(L: Planes, _hint_ab: Planes, _mask: Planes) -> Planes:
+        asked.append(round(float(L.mean())))
+        return np.full((H // 4, W // 4, 2), L.mean(), np.float32)
+
+    fade = [WorkingFrame(i, scene * np.float32(min(1.0, 0.05 + 0.1 * i))) for i in range(24)]
+    list(steady_chroma(fade, guess, ask_every=8))
+    assert sum(mean < 45 for mean in asked) >= 3
 
 
 def test_without_steadiness_every_frame_is_the_networks_guess() -> None:
@@ -169,9 +209,14 @@ def test_films_of_any_length(frames: int) -> None:
 def test_a_part_of_a_film_comes_out_as_in_the_whole() -> None:
     # The guess has to depend on the frame alone, as a network's does.
     frames = [WorkingFrame(s.pts, s.L) for s in pan(220)]
-    whole, part = colored(frames, Guesser(0.0)), colored(frames[53:], Guesser(0.0))
-    for a, b in zip(whole[153:], part[100:]):
-        np.testing.assert_allclose(a, b, atol=0.05)
+    for ask_every, close, furthest in ((1, 0.01, 0.05), (4, 0.3, 5.0)):
+        whole, part = (
+            [s.ab for s in steady_chroma(some, Guesser(0.0), ask_every=ask_every)]
+            for some in (frames, frames[53:])
+        )
+        distance = np.abs(np.stack(whole[153:]) - np.stack(part[100:]))[:, 2:-2, 2:-2]
+        assert distance.mean() < close
+        assert distance.max() < furthest
 
 
 def test_a_coloured_still_holds_through_the_shot() -> None:
@@ -205,7 +250,7 @@ def test_a_hint_is_heard_where_the_motion_has_brought_it() -> None:
 
 def test_what_goes_wrong_in_the_network_is_raised_here() -> None:
     def broken(L: Planes, hint_ab: Planes, mask: Planes) -> Planes:
-        if len(seen) == 20:
+        if len(seen) == 8:
             raise ModelError("out of memory")
         seen.append(L)
         return Guesser()(L, hint_ab, mask)

@@ -1,11 +1,11 @@
 """One steady stream of colour out of single guesses, on one page.
 
-The network guesses every frame alone. Inside a shot every guess is carried along the motion, from
-the past by a running average and from the frames ahead by one of their own; both are merged by
-how far they can be trusted. What a frame shows for the first time takes the freshest guess, since
-nothing can be trusted there. The average gives the colours at large, which are what flickers; the
-detail comes from the nearest guesses alone, since an average of many blurs it. Nothing is carried
-over a cut.
+The network guesses single frames (which: `guess_interval`). Inside a shot every guess is carried
+along the motion, from the past by a running average and from the frames ahead by one of their own;
+both are merged by how far they can be trusted. What a frame shows for the first time takes the
+freshest guess, since nothing can be trusted there. The average gives the colours at large, which
+are what flickers; the detail comes from the nearest guesses alone, since an average of many blurs
+it. Nothing is carried over a cut.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from photochrom.color.borders import NO_BORDERS, crop, find_borders
 from photochrom.errors import InputError
+from photochrom.video.temporal.guess_interval import ASK_EVERY, GuessInterval
 from photochrom.video.temporal.optical_flow import (
     Motion,
     MotionFinder,
@@ -49,12 +50,12 @@ _QUEUE_FRAMES = 2
 MAX_HELD_FRAMES = LOOKAHEAD + 2 * (_QUEUE_FRAMES + 2)
 """Most frames that are held before the first of them gets its colour."""
 LONGEST_MEMORY = 7.0
-"""Guesses that the running average weighs as much as all older ones, at steady 1."""
+"""Frames whose guesses the running average weighs as much as all older ones, at steady 1."""
 
 _DETAIL_PX = 3.0
 """Of the chroma planes: what is larger takes the average's colour."""
-_NEXT_DETAIL = np.float32(0.4)
-"""What the detail of the next frame's guess is worth beside the frame's own."""
+_DETAIL_PER_FRAME = 0.4
+"""What the detail of a guess is worth one frame away from it."""
 _LEAST_WEIGHT = np.float32(1e-3)
 _AHEAD = LOOKAHEAD - DECISION_FRAMES
 _NO_USER_COLORS: Mapping[int, UserColors] = MappingProxyType({})
@@ -114,6 +115,10 @@ class Average(NamedTuple):
         most = np.maximum(np.maximum(self.weight, guess.weight), np.float32(memory))
         return Average(ab, np.minimum(total, most))
 
+    def at_distance(self, frames: int) -> Average:
+        """What its detail is worth so many frames away from where it was seen."""
+        return Average(self.ab, self.weight * np.float32(_DETAIL_PER_FRAME**frames))
+
     def merge(self, other: Average) -> Planes:
         """The mean of both by weight; where neither is trusted, halfway."""
         mine, others = self.weight + _LEAST_WEIGHT, other.weight + _LEAST_WEIGHT
@@ -122,12 +127,12 @@ class Average(NamedTuple):
 
 
 class Lookahead(NamedTuple):
-    """What the frames after one say of it."""
+    """What the guesses for the frames after one say of it."""
 
     mean: Average
     """Many guesses."""
     nearest: Average
-    """The next frame's."""
+    """The next one, `Average.at_distance`."""
 
 
 def steady_chroma(
@@ -136,6 +141,7 @@ def steady_chroma(
     *,
     steady: float = DEFAULT_STEADY,
     user_colors: Mapping[int, UserColors] = _NO_USER_COLORS,
+    ask_every: int = ASK_EVERY,
 ) -> Generator[SteadyColors]:
     """Chroma of a film's frames: exactly one for each, in their order.
 
@@ -146,6 +152,8 @@ def steady_chroma(
     user_colors: colours that a person gave, by the times of their frames; they hold through the
         rest of the shot, and reach back fewer than `LOOKAHEAD` frames (`backward` brings them
         farther).
+    ask_every: frames after which the network is asked again at the latest; 1 asks for each. With
+        steady 0 each is asked for.
     Holds at most `MAX_HELD_FRAMES` frames; the same frames give the same result. Above 0, frames
     are taken and guessed in threads of its own, which end with the generator: close it when you
     leave it early. Raises InputError where steady is outside [0, 1].
@@ -154,7 +162,7 @@ def steady_chroma(
         raise InputError(f"the steadiness is {steady}; it must be a number from 0 to 1")
     if steady == 0.0:
         return _color_singly(frames, guess, user_colors)
-    return _smooth(frames, guess, user_colors, steady * LONGEST_MEMORY)
+    return _smooth(frames, guess, user_colors, steady * LONGEST_MEMORY, ask_every)
 
 
 def _color_singly(
@@ -171,13 +179,14 @@ def _smooth(
     guess: Guess,
     user_colors: Mapping[int, UserColors],
     memory: float,
+    ask_every: int,
 ) -> Generator[SteadyColors]:
     """Motion and guesses in threads of their own: none of the three fills the processor."""
     with (
         Prefetcher(_with_motion(with_shots(frames, _lightness)), _QUEUE_FRAMES) as moving,
-        Prefetcher(_with_guesses(moving, guess, user_colors), _QUEUE_FRAMES) as steps,
+        Prefetcher(_with_guesses(moving, guess, user_colors, ask_every), _QUEUE_FRAMES) as steps,
     ):
-        yield from _merge_steps(steps, memory)
+        yield from _merge_steps(steps, memory, float(ask_every))
 
 
 @dataclass(frozen=True)
@@ -189,8 +198,8 @@ class _Step:
     """From the frame before; None where a shot begins."""
     backward: Warp | None
     """To the frame before."""
-    fresh: Average
-    """The network's guess."""
+    fresh: Average | None
+    """The network's guess; None where it is not asked."""
 
 
 def _lightness(frame: WorkingFrame) -> Planes:
@@ -212,28 +221,39 @@ def _with_guesses(
     frames: Iterable[tuple[WorkingFrame, Motion | None]],
     guess: Guess,
     user_colors: Mapping[int, UserColors],
+    ask_every: int,
 ) -> Iterator[_Step]:
-    """Every frame's guess, with the colours that a person has given in its shot as hints."""
+    """Every frame, and the network's guess where it is asked, with the colours that a person has
+    given in its shot as hints.
+    """
     propagated: PropagatedColors | None = None
+    interval = GuessInterval(ask_every)
     shape = (0, 0)
     borders = NO_BORDERS
     for frame, motion in frames:
         own_borders = find_borders(frame.L)
         # A dark frame seems to have wider bars than its shot has.
         borders = own_borders if motion is None else borders.smaller(own_borders)
-        warps: tuple[Warp | None, Warp | None] = (None, None)
+        sure = certainty(crop(frame.L, borders))
+        own = user_colors.get(frame.pts)
         if motion is None:
             propagated = None
+            interval.begin_shot()
+            warps: tuple[Warp | None, Warp | None] = (None, None)
+            due = True
         else:
             forward, backward = motion.warps(shape)
             warps = (forward, backward)
+            due = interval.is_due(forward, sure) or own is not None
             if propagated is not None:
                 propagated.advance(forward, frame.L)
-        own = user_colors.get(frame.pts)
+        if not due:
+            yield _Step(frame.pts, *warps, None)
+            continue
         hints = own if propagated is None else propagated.colors(frame.pts, own)
         ab = guess_frame(guess, frame.L, hints, borders, frame.fine_L)
         shape = (ab.shape[0], ab.shape[1])
-        weight = np.full(shape, certainty(crop(frame.L, borders)), np.float32)
+        weight = np.full(shape, interval.add(ab, sure), np.float32)
         if own is not None and hints is not None:
             plain = guess_frame(guess, frame.L, None, borders, frame.fine_L)
             weight = user_weight(plain, ab, hints)
@@ -241,11 +261,13 @@ def _with_guesses(
         yield _Step(frame.pts, *warps, Average(ab, weight))
 
 
-def _merge_steps(steps: Iterable[_Step], memory: float) -> Iterator[SteadyColors]:
-    """Past and future of every frame, merged by trust."""
+def _merge_steps(steps: Iterable[_Step], memory: float, heaviest: float) -> Iterator[SteadyColors]:
+    """Past and future of every frame, merged by trust. heaviest: weight of one guess, at most."""
     source = iter(steps)
     window: deque[_Step] = deque()
     past: Average | None = None
+    nearest: Average | None = None
+    distance = 0
     while True:
         while len(window) <= _AHEAD and (step := next(source, None)) is not None:
             window.append(step)
@@ -253,46 +275,64 @@ def _merge_steps(steps: Iterable[_Step], memory: float) -> Iterator[SteadyColors
             return
         ahead = _look_ahead(window, memory)
         now = window.popleft()
-        if past is None or now.forward is None:
-            past = now.fresh
+        if now.forward is not None and past is not None and nearest is not None:
+            past = past.warp(now.forward)
+            if now.fresh is not None:
+                past = past.add(now.fresh, memory)
         else:
-            past = past.warp(now.forward).add(now.fresh, memory)
-        ab = _combine(past, now.fresh, ahead, memory)
+            past = now.fresh
+        if now.fresh is not None:
+            nearest, distance = now.fresh, 0
+        elif nearest is not None and now.forward is not None:
+            nearest, distance = nearest.warp(now.forward), distance + 1
+        assert past is not None, "the network is asked where a shot begins"
+        assert nearest is not None
+        ab = _combine(past, nearest.at_distance(distance), ahead, memory, heaviest)
         yield SteadyColors(now.pts, ab, begins_shot=now.forward is None)
 
 
 def _look_ahead(window: deque[_Step], memory: float) -> Lookahead | None:
-    """What the frames ahead say of the window's first; None where its shot ends with it."""
-    ahead: list[tuple[Average, Warp]] = []
+    """What the guesses ahead say of the window's first; None where there is none in its shot."""
+    ahead: list[tuple[Average | None, Warp]] = []
     for step in islice(window, 1, None):
         if step.backward is None:
             break
         ahead.append((step.fresh, step.backward))
-    if not ahead:
-        return None
     mean: Average | None = None
     for fresh, backward in reversed(ahead):
-        mean = (fresh if mean is None else mean.add(fresh, memory)).warp(backward)
-    assert mean is not None
-    return Lookahead(mean, nearest=fresh.warp(backward))
+        if fresh is not None:
+            mean = fresh if mean is None else mean.add(fresh, memory)
+        if mean is not None:
+            mean = mean.warp(backward)
+    if mean is None:
+        return None
+    distance, nearest = next(
+        (index, fresh) for index, (fresh, _) in enumerate(ahead, 1) if fresh is not None
+    )
+    for _, backward in reversed(ahead[:distance]):
+        nearest = nearest.warp(backward)
+    return Lookahead(mean, nearest.at_distance(distance))
 
 
-def _combine(past: Average, fresh: Average, ahead: Lookahead | None, memory: float) -> Planes:
-    """Past and future: the means at large, the detail of the frame's guess and of the next one.
+def _combine(
+    past: Average, nearest: Average, ahead: Lookahead | None, memory: float, heaviest: float
+) -> Planes:
+    """Past and future: the means at large, the detail of the nearest guesses.
 
-    memory: what weighs more is a person's colour, and shown as it is. Below 1 the frame's own guess
-        has the rest.
+    past: the mean of the guesses so far; nearest: the last of them.
+    memory: below 1 the last guess has the rest. What weighs more than it and the heaviest guess is
+        a person's colour, and shown as it is.
     """
-    mean, near, weight = past.ab, fresh.ab, past.weight
+    mean, near, weight = past.ab, nearest.ab, past.weight
     if ahead is not None:
         mean = past.merge(ahead.mean)
-        near = fresh.merge(Average(ahead.nearest.ab, ahead.nearest.weight * _NEXT_DETAIL))
+        near = nearest.merge(ahead.nearest)
         weight = np.maximum(weight, ahead.mean.weight)
     detail = near - mean
     detail -= cv2.GaussianBlur(detail, (0, 0), _DETAIL_PX, borderType=cv2.BORDER_REPLICATE)
-    given = (weight > max(1.0, memory))[..., None]
+    given = (weight > max(heaviest, memory))[..., None]
     combined = np.where(given, mean, mean + detail)
     if memory < 1.0:
-        nearer = fresh.ab + (combined - fresh.ab) * np.float32(memory)
+        nearer = nearest.ab + (combined - nearest.ab) * np.float32(memory)
         combined = np.where(given, combined, nearer)
     return np.asarray(combined, np.float32)
