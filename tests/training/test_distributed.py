@@ -96,6 +96,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_both_processes_hold_the_same_weights(folder: Path) -> None:
     first, second = (torch.load(folder / f"rank{i}.pt", weights_only=True) for i in range(2))
     for name in ("net", "average", "critic"):
@@ -103,6 +104,7 @@ def test_both_processes_hold_the_same_weights(folder: Path) -> None:
             assert torch.equal(value, second[name][key]), key
 
 
+@pytest.mark.long
 def test_two_processes_learn_what_one_learns_from_the_doubled_batch(folder: Path) -> None:
     one_process, two_processes = read_losses(folder / "one"), read_losses(folder / "two")
     assert len(one_process) == len(two_processes) == 4
@@ -183,6 +185,7 @@ def test_only_the_first_shows_a_bar(
     assert bars == [is_first]
 
 
+@pytest.mark.long
 def test_only_the_first_writes(folder: Path) -> None:
     epochs = (folder / "two" / "epochs.csv").read_text(encoding="utf-8").splitlines()
     assert len(epochs) == 1 + len({line.split(",")[0] for line in epochs[1:]})

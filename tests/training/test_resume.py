@@ -160,6 +160,7 @@ def test_a_run_by_minutes_stretches_its_stages_over_them_and_resumes_to_the_same
         assert float(row["lr"]) == pytest.approx(rate, rel=1e-4)
 
 
+@pytest.mark.long
 def test_a_killed_run_resumes_to_the_same_losses(
     photos: Path, undisturbed_losses: list[dict[str, str]], tmp_path: Path
 ) -> None:
