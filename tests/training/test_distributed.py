@@ -110,8 +110,10 @@ def test_two_processes_learn_what_one_learns_from_the_doubled_batch(folder: Path
     assert len(one_process) == len(two_processes) == 4
     for one, two in zip(one_process, two_processes):
         assert [one.pop("stage"), one.pop("images")] == [two.pop("stage"), two.pop("images")]
-        assert {k: float(v) for k, v in two.items()} == pytest.approx(
-            {k: float(v) for k, v in one.items()}, rel=1e-3
+        # A young critic's scores are within rounding of 0, where accuracies jump.
+        names = [name for name in one if not name.startswith("D_accuracy")]
+        assert {name: float(two[name]) for name in names} == pytest.approx(
+            {name: float(one[name]) for name in names}, rel=1e-3
         )
     states = [checkpoint.load(folder / name / "checkpoint.pt")[2] for name in ("one", "two")]
     for key, value in states[0]["average"].items():
