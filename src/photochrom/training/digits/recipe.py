@@ -39,6 +39,7 @@ class DigitsRecipe:
 
     name: str
     method: Literal["digits"] = "digits"
+    """What kind of run this is."""
     summary: str = ""
     paper: str = ""
     """Where the method was published."""
@@ -55,7 +56,7 @@ class DigitsRecipe:
     makes −log D(G(z)) small, which has a slope where the critic is sure; wgan-gp."""
     noise: PositiveInt = 100
     """Numbers that a picture is made from, each N(0, 1)."""
-    width: Annotated[int, Range(1, 512)] = 16
+    width: Annotated[int, Range(1, 512)] = 32
     """Channels at 16 px of DCGAN's networks."""
     norm: Norm = "batch"
     """Between the layers of DCGAN's critic; wgan-gp wants one that does not mix pictures."""

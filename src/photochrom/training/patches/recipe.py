@@ -18,7 +18,9 @@ class CodebookRecipe:
     """The self-organising map that reduces (u, v) to a codebook."""
 
     rows: Annotated[int, Range(1, 64)] = 8
+    """Of the map; rows times columns are the colours of the codebook."""
     columns: Annotated[int, Range(1, 64)] = 8
+    """Of the map, likewise."""
     sigma: Annotated[float, Range(0.01, 64)] = 2.0
     """Width of the neighbourhood at the start, in units of the map; it shrinks."""
     lr: Annotated[float, Range(1e-4, 1)] = 0.5
@@ -32,10 +34,15 @@ class PatchMapRecipe:
     """The second map of the classifier ``som``, over patches."""
 
     rows: Annotated[int, Range(2, 128)] = 24
+    """Of the map of patches."""
     columns: Annotated[int, Range(2, 128)] = 24
+    """Of the map of patches."""
     sigma: Annotated[float, Range(0.01, 128)] = 4.0
+    """Width of the neighbourhood at the start, in units of the map; it shrinks."""
     lr: Annotated[float, Range(1e-4, 1)] = 0.5
+    """Learning rate at the start; it shrinks, too."""
     iterations: PositiveInt = 100_000
+    """Patches that it learns from, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ class MlpRecipe:
     hidden: Annotated[int, Range(1, 4096)] = 128
     """Neurons in each of two hidden layers."""
     epochs: PositiveInt = 3
+    """Passes over all samples."""
     batch: PositiveInt = 512
     lr: NonNegativeFloat = 1e-3
     """Adam's; it falls to 0 along half a cosine."""
@@ -67,6 +75,7 @@ class PatchesRecipe:
     name: str
     data: DataRecipe
     method: Literal["patches"] = "patches"
+    """What kind of run this is."""
     summary: str = ""
     paper: str = ""
     """Where the method was published."""
@@ -76,6 +85,7 @@ class PatchesRecipe:
     """What came out when it was last trained, in words."""
     seed: Annotated[int, Range(0, 2**32 - 1)] = 0
     classifier: PatchClassifier = "mlp"
+    """Who tells patches apart: a map of patches, the nearest of stored ones, or a network."""
     size: Annotated[int, Range(16, 1024)] = 64
     """Short side of the pictures from which patches are taken, px; also what the model works at."""
     patch: Annotated[int, Range(1, 63)] = 9
