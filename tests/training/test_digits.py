@@ -77,7 +77,7 @@ def test_bad_digits_are_refused_before_anything_is_trained(tmp_path: Path) -> No
             load_digits(DigitData((str(tmp_path / name),)), seed=0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_classifier_knows_digits_and_no_digits(tmp_path: Path) -> None:
     folder = write_mnist(tmp_path / "mnist")
     training, held_out = load_digits(DigitData((str(folder),), validation=50), seed=0)
