@@ -27,6 +27,13 @@ def studio_dir() -> Path:
     return _earlier_or(place, Path.home() / ".local" / "share" / _NAME / "studio")
 
 
+def faces_store() -> Path:
+    """The file of enrolled faces, unless a command names another."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir(_NAME, appauthor=False)) / "faces.sqlite"
+
+
 def _earlier_or(place: Path, earlier: Path) -> Path:
     """The folder of earlier versions, as long as it is the only one that is there."""
     return earlier if earlier.is_dir() and not place.exists() else place

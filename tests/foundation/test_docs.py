@@ -107,6 +107,8 @@ def test_shown_commands_have_the_options_that_they_need(page: Path) -> None:
     for shown in re.findall(r"(?:^|do |&& )photochrom (.*)", "\n".join(lines), re.MULTILINE):
         words = shlex.split(shown, comments=True)
         named = app.get_command(context, words[0])
+        if isinstance(named, click.Group):
+            named = named.get_command(context, words[1])
         assert named is not None, shown
         options = [p for p in named.params if isinstance(p, click.Option)]
         given = {word.partition("=")[0] for word in words if word.startswith("-")}

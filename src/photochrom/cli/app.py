@@ -46,6 +46,7 @@ COMMANDS = {
     "turning-point": Row(
         "photochrom.cli.turning_point", "Pick the best of a run's kept checkpoints."
     ),
+    "faces": Row("photochrom.cli.faces", "Find people again by their faces, on this machine."),
     "serve": Row("photochrom.cli.serve", "Run the studio: colouring in a browser."),
     "users": Row("photochrom.cli.users", "Look after the accounts of a studio."),
     "worker": Row("photochrom.cli.worker", "Colour the pictures of a studio that runs elsewhere."),

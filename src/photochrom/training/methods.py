@@ -16,6 +16,8 @@ from photochrom.errors import RecipeError
 from photochrom.nets.contract import ColorNet
 from photochrom.training.digits.recipe import DigitsRecipe
 from photochrom.training.digits.run import open_digits_run
+from photochrom.training.faces.recipe import FaceRecipe
+from photochrom.training.faces.run import FaceRun
 from photochrom.training.patches.recipe import PatchesRecipe
 from photochrom.training.patches.run import load_patch_net, open_patches_run
 from photochrom.training.recipe.builtin import COLORIZATION, recipe_method
@@ -88,6 +90,11 @@ METHODS: Mapping[str, Method] = {
         PatchesRecipe,
         open_patches_run,
         load_patch_net,
+    ),
+    "face-autoencoder": Method(
+        "An autoencoder of faces, and a head on its encoder that tells people apart",
+        FaceRecipe,
+        FaceRun,
     ),
 }
 """Every method by the name that recipes have for it."""

@@ -67,7 +67,7 @@ def load_start(net: ColorNet, recipe: NetRecipe) -> None:
     such weights, MissingDependencyError when the package of weights is not installed.
     """
     if recipe.encoder_weights:
-        net.load_encoder(_tensors(recipe.encoder_weights, "net.encoder_weights"))
+        net.load_encoder(read_tensors(recipe.encoder_weights, "net.encoder_weights"))
     if recipe.start_from:
         path = Path(recipe.start_from)
         if recipe.start_from in find.shipped_models():
@@ -104,7 +104,7 @@ def load_vgg(recipe: Recipe, device: torch.device) -> VGGFeatures | None:
     """
     if not any(stage.losses.active("features") for stage in recipe.stages):
         return None
-    vgg = VGGFeatures(_tensors(recipe.vgg_weights, "vgg_weights"), recipe.vgg_layers).to(device)
+    vgg = VGGFeatures(read_tensors(recipe.vgg_weights, "vgg_weights"), recipe.vgg_layers).to(device)
     return vgg.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
@@ -115,7 +115,7 @@ def load_lite(recipe: Recipe, device: torch.device) -> LiteFeatures | None:
     """
     if not any(stage.losses.active("lite_features", "deepest") for stage in recipe.stages):
         return None
-    lite = LiteFeatures(_tensors(EFFICIENTNET_LITE2, "losses")).to(device)
+    lite = LiteFeatures(read_tensors(EFFICIENTNET_LITE2, "losses")).to(device)
     return lite.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
@@ -127,7 +127,7 @@ def load_critic(recipe: CriticRecipe) -> Discriminator:
     """
     discriminator = build_discriminator(recipe.name, recipe.options)
     if discriminator.pretrained:
-        discriminator.load_pretrained(_tensors(discriminator.pretrained, "critic"))
+        discriminator.load_pretrained(read_tensors(discriminator.pretrained, "critic"))
     return discriminator
 
 
@@ -147,7 +147,7 @@ def load_average(path: Path) -> tuple[Recipe, ColorNet, Position]:
     return recipe, net.eval(), position
 
 
-def _tensors(name: str, key: str) -> dict[str, Tensor]:
+def read_tensors(name: str, key: str) -> dict[str, Tensor]:
     """The tensors of a safetensors file, of a .pth file as torchvision publishes them, or of the
     weights that `PRETRAINED` has under this name.
 
