@@ -203,7 +203,7 @@ def test_progress_shows_speed_and_time_left_without_a_terminal_too(
     trainer.position = Position(stage=1, images=24, stage_images=4)
     with TrainingProgress(bar=False) as progress:
         progress.show(trainer, 0.25, 8.0)
-    line = "finish (2 of 2): 25.0%, 8.0 images/s, 24 images, 0:00:02 left"
+    line = "25.0%, finish (2 of 2): 8.0 images/s, 24 images, 0:00:02 left"
     assert capsys.readouterr().err.splitlines()[-1] == line
     with TrainingProgress(bar=True) as progress:
         progress.show(trainer, 1.0, 8.0)
