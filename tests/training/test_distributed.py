@@ -170,7 +170,7 @@ def test_one_that_waits_in_vain_for_the_others_gives_up_soon(
 
 @pytest.mark.parametrize("is_first", [True, False])
 def test_only_the_first_shows_a_bar(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_first: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_first: bool
 ) -> None:
     bars: list[bool] = []
 
@@ -183,7 +183,9 @@ def test_only_the_first_shows_a_bar(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(Trainer, "is_first", is_first)
     monkeypatch.setattr(Trainer, "run", lambda self, progress: None)
-    assert main(["train", str(folder / "r.toml"), "--run", str(tmp_path)]) == OK
+    drawn_folder(tmp_path / "photos", 8)
+    (tmp_path / "r.toml").write_text(RECIPE, encoding="utf-8")
+    assert main(["train", str(tmp_path / "r.toml"), "--run", str(tmp_path / "run")]) == OK
     assert bars == [is_first]
 
 

@@ -126,6 +126,7 @@ def test_a_stopped_run_resumes_to_the_same_losses(
     assert [int(n) for n in first.split(",")[2:]] == [12, 0, 12]
 
 
+@pytest.mark.long
 def test_a_run_by_minutes_stretches_its_stages_over_them_and_resumes_to_the_same_losses(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
