@@ -21,6 +21,7 @@ def test_a_run_is_measured_on_what_it_held_out_and_compared_on_what_no_run_learn
 ) -> None:
     monkeypatch.delenv("PHOTOCHROM_LPIPS", raising=False)
     monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Trainer, "_draw", lambda trainer: None)
     photos = drawn_folder(tmp_path / "photos", 8)
     run, other = tmp_path / "run", tmp_path / "other"
