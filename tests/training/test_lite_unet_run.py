@@ -116,6 +116,7 @@ def test_training_stops_when_a_stage_of_the_encoder_dies(photos: Path, tmp_path:
         trainer.run(lambda *_: None)
 
 
+@pytest.mark.long
 def test_a_stage_that_was_dead_before_is_reported_and_does_not_stop(
     photos: Path, tmp_path: Path
 ) -> None:

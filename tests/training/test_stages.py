@@ -203,6 +203,7 @@ def test_a_seed_makes_a_run_again(folder: Path, recipe: Recipe, finished_run: Pa
         assert torch.equal(a, b)
 
 
+@pytest.mark.long
 def test_a_stage_can_start_parts_of_the_network_anew(
     folder: Path, recipe: Recipe, finished_run: Path
 ) -> None:

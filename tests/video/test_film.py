@@ -261,7 +261,7 @@ color_film(source, target, settings, lambda done: print(done.frames, flush=True)
 """
 
 
-@pytest.mark.parametrize("most_kills", [4, pytest.param(12, marks=pytest.mark.long)])
+@pytest.mark.parametrize("most_kills", [2, pytest.param(12, marks=pytest.mark.long)])
 def test_a_film_killed_at_random_moments_comes_out_the_same(
     most_kills: int, tmp_path: Path, settings: FilmSettings
 ) -> None:

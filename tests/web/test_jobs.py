@@ -738,6 +738,7 @@ def test_a_film_is_coloured_with_a_preview_and_goes_on_after_a_stop(
     assert client.get(f"{url}/variants").status_code == 400
 
 
+@pytest.mark.long
 def test_nothing_is_lost_or_done_twice_when_web_and_worker_are_killed(
     tmp_path: Path, photo: bytes
 ) -> None:
