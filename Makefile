@@ -18,12 +18,13 @@ JOBS ?= --jobs 2 $(SYNC)
 SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 # The tests in parts of similar length, the longest first; "rest" is whatever no other part has.
-PARTS = web video training nets rest
-PART_web = tests/web tests/api
+PARTS = web video training rest nets api
+PART_web = tests/web
+PART_api = tests/api
 PART_video = tests/video tests/cli
 PART_training = tests/training
 PART_nets = tests/nets tests/evaluation
-PART_rest = $(foreach folder,$(PART_web) $(PART_video) $(PART_training) $(PART_nets),--ignore=$(folder))
+PART_rest = $(foreach part,$(filter-out rest,$(PARTS)),$(PART_$(part):%=--ignore=%))
 FAST_REST = tests/training tests/web tests/api tests/foundation
 
 .PHONY: setup check test $(PARTS:%=test-%) test-fast test-fast-one test-fast-other test-long test-hosts docs docs-site pictures
