@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import dataclasses
 import inspect
 import itertools
 import re
@@ -230,7 +231,11 @@ def key_sections(recipe: type, suffix: str, shown: set[type]) -> list[str]:
         sections.append(f"## {heading}{suffix}\n")
         sections.append(" ".join((inspect.getdoc(kind) or "").split()) + "\n")
         rows = []
-        texts = {name: text for name, _kind, _default, text in fields(class_node(kind))}
+        texts = {
+            name: text
+            for written in filter(dataclasses.is_dataclass, reversed(kind.__mro__))
+            for name, _kind, _default, text in fields(class_node(written))
+        }
         for name, key in table_keys(kind).items():
             inner, is_list = inner_table(key.kind)
             if inner is None:

@@ -53,7 +53,7 @@ def models() -> Models:
 
 
 def make_step(stage: Stage, models: Models, photos: PhotoSet) -> StageStep:
-    recipe = Recipe("test", DataRecipe(("photos",)), (stage,))
+    recipe = Recipe(DataRecipe(("photos",)), (stage,), name="test")
     return StageStep(recipe, stage, models, photos, Ranks())
 
 

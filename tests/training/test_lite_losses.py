@@ -41,7 +41,7 @@ def recipe(**losses: float) -> Recipe:
         loss_side=64, losses=Losses(**{"l1": 0.0, **losses}),
     )  # fmt: skip
     net = NetRecipe("lite-unet", options=SMALL)
-    return Recipe("lite", DataRecipe(("photos",)), (stage,), net=net, critic=CRITIC)
+    return Recipe(DataRecipe(("photos",)), (stage,), name="lite", net=net, critic=CRITIC)
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from photochrom.training.faces.run import FaceRun
 from photochrom.training.patches.recipe import PatchesRecipe
 from photochrom.training.patches.run import load_patch_net, open_patches_run
 from photochrom.training.recipe.builtin import COLORIZATION, recipe_method
+from photochrom.training.recipe.head import RecipeHead
 from photochrom.training.recipe.toml import load_method_recipe, override
 
 Report = Callable[[str], None]
@@ -69,14 +70,14 @@ class OpenRun(Protocol):
 class Method:
     """One row of the table.
 
-    summary: in words. recipe: the dataclass of its keys; it has ``name``, ``method``, ``summary``,
-    ``paper``, ``cost``, ``outcome`` and ``data`` with ``sources``. open_run: starts it. load_net:
+    summary: in words. recipe: the dataclass of its keys; it has ``method``, and ``data`` with
+    ``sources``. open_run: starts it. load_net:
     the network that colours, of a checkpoint's recipe and state; None for a method that colours
     nothing.
     """
 
     summary: str
-    recipe: type
+    recipe: type[RecipeHead]
     open_run: OpenRun
     load_net: Callable[[Any, Mapping[str, Any]], ColorNet] | None = None
 

@@ -9,6 +9,7 @@ from photochrom.errors import RecipeError
 from photochrom.nets.digits import DigitGan
 from photochrom.nets.layers import Norm
 from photochrom.tables import Range
+from photochrom.training.recipe.head import RecipeHead
 from photochrom.training.recipe.number_types import (
     AdamBeta,
     NonNegativeFloat,
@@ -34,20 +35,11 @@ class DigitData:
 
 
 @dataclass(frozen=True)
-class DigitsRecipe:
+class DigitsRecipe(RecipeHead):
     """A run of the method ``digits``: a classifier, then a generator against a critic."""
 
-    name: str
     method: Literal["digits"] = "digits"
     """What kind of run this is."""
-    summary: str = ""
-    paper: str = ""
-    """Where the method was published."""
-    cost: str = ""
-    """What it costs to train, in words."""
-    outcome: str = ""
-    """What came out when it was last trained, in words."""
-    seed: Annotated[int, Range(0, 2**32 - 1)] = 0
     data: DigitData = field(default_factory=DigitData)
     gan: DigitGan = "dcgan"
     """The two networks: two dense layers each, or the convolutions of DCGAN."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from photochrom.errors import RecipeError
 from photochrom.tables import Range
+from photochrom.training.recipe.head import RecipeHead
 from photochrom.training.recipe.number_types import (
     NonNegativeFloat,
     NonNegativeInt,
@@ -70,24 +71,12 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class FaceRecipe:
+class FaceRecipe(RecipeHead):
     """A recipe of the method ``face-autoencoder``."""
 
     data: FaceData
     method: Literal["face-autoencoder"] = "face-autoencoder"
     """Which method this is."""
-    name: str = ""
-    """Name of the run's folder and of the exported model; the file's name unless given."""
-    summary: str = ""
-    """What the recipe does, in words."""
-    paper: str = ""
-    """What it follows."""
-    cost: str = ""
-    """What a run takes."""
-    outcome: str = ""
-    """What came out."""
-    seed: Annotated[int, Range(0, 2**32 - 1)] = 0
-    """Of all random numbers."""
     latent: Annotated[int, Range(4, 4096)] = 256
     """Numbers between encoder and decoder."""
     embedding: Annotated[int, Range(2, 1024)] = 384

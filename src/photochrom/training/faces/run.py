@@ -53,13 +53,7 @@ class FaceRun:
         """As `photochrom.training.methods.OpenRun`."""
         self._recipe, self._folder, self._report = recipe, folder, report
         self.checkpoint_path = folder / checkpoint.NAME
-        if self.checkpoint_path.exists() != resume:
-            raise InputError(
-                f"{folder} holds no checkpoint to resume from; leave out --resume"
-                if resume
-                else f"{folder} already holds a run; --resume goes on with it, --run names another "
-                "folder"
-            )
+        checkpoint.check_folder(folder, resume=resume)
         if threads is not None:
             torch.set_num_threads(threads)
         all_faces = read_faces(recipe.data.sources, report)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from photochrom.errors import RecipeError
 from photochrom.tables import Range
+from photochrom.training.recipe.head import RecipeHead
 from photochrom.training.recipe.number_types import NonNegativeFloat, PositiveInt
 from photochrom.training.recipe.recipe import DataRecipe, Export
 
@@ -69,21 +70,12 @@ class MlpRecipe:
 
 
 @dataclass(frozen=True)
-class PatchesRecipe:
+class PatchesRecipe(RecipeHead):
     """A run of the method ``patches``: a codebook of colours, then a classifier of patches."""
 
-    name: str
     data: DataRecipe
     method: Literal["patches"] = "patches"
     """What kind of run this is."""
-    summary: str = ""
-    paper: str = ""
-    """Where the method was published."""
-    cost: str = ""
-    """What it costs to train, in words."""
-    outcome: str = ""
-    """What came out when it was last trained, in words."""
-    seed: Annotated[int, Range(0, 2**32 - 1)] = 0
     classifier: PatchClassifier = "mlp"
     """Who tells patches apart: a map of patches, the nearest of stored ones, or a network."""
     size: Annotated[int, Range(16, 1024)] = 64

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from photochrom.errors import RecipeError
 from photochrom.pretrained import VGG19
 from photochrom.tables import Range
+from photochrom.training.recipe.head import RecipeHead
 from photochrom.training.recipe.number_types import (
     NonNegativeFloat,
     NonNegativeInt,
@@ -175,20 +176,11 @@ class Export:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(RecipeHead):
     """A whole training run."""
 
-    name: str
     data: DataRecipe
     stages: tuple[Stage, ...]
-    summary: str = ""
-    paper: str = ""
-    """Where the method was published."""
-    cost: str = ""
-    """What it costs to train, in words."""
-    outcome: str = ""
-    """What came out when it was last trained, in words."""
-    seed: Annotated[int, Range(0, 2**32 - 1)] = 0
     precision: Precision = "auto"
     budget_images: PositiveInt = 100_000
     """What the stages' shares are shares of: one number makes recipes comparable."""
