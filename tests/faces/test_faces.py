@@ -279,9 +279,11 @@ def test_commands_enroll_identify_verify_and_forget(
     strict = tmp_path / "strict.onnx"
     export_faces(run / checkpoint.NAME, strict, thresholds={"face": 0.0, "embedding": 0.5})
     alone = (people / "P0" / "P0_0.png", "--store", tmp_path / "new.sqlite", "--model", strict)
-    with pytest.raises(InputError, match=r"seems to show no upright face .* pass --force"):
-        raise call("enroll", "P0", *alone).exception
+    for refused in (("enroll", "P0", *alone), ("verify", alone[0], *alone)):
+        with pytest.raises(InputError, match=r"seems to show no upright face .* pass --force"):
+            raise call(*refused).exception
     assert call("enroll", "P0", "--force", *alone).return_value == 0
+    assert call("verify", "--force", alone[0], *alone).return_value == 0
     other = people / "P1" / "P1_0.png"
     assert call("verify", other, other, *own).output.startswith("the same person: distance 0.0")
     with pytest.raises(InputError, match="'Eve' is neither enrolled in"):

@@ -227,16 +227,18 @@ def identify(
     "--threshold", type=click.FloatRange(min=0),
     help="Largest distance of one person's pictures; the model's own, unless given.",
 )  # fmt: skip
+@_BOX
+@_FORCE
 @_STORE
 @_MODEL
 @_JSON
 def verify(
-    picture: Path, other: str, by: Comparison, threshold: float | None, store: Path | None,
-    model: Path | None, as_json: bool,
+    picture: Path, other: str, by: Comparison, threshold: float | None, box: Box | None,
+    force: bool, store: Path | None, model: Path | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Say whether PICTURE shows OTHER: a person that is enrolled, or who another picture shows.
 
-    The exit code is 1 where it does not.
+    --box is of PICTURE. The exit code is 1 where it does not.
     """
     net = FaceNet(model)
     target = FaceStore(store or faces_store())
@@ -247,9 +249,9 @@ def verify(
                 f"{other!r} is neither enrolled in {target.path} nor the file of a picture; "
                 "photochrom faces list shows who is enrolled"
             )
-        templates = [make_template(net, read_face(Path(other), Path(other).name))]
+        templates = [make_template(net, _read_face(net, Path(other), None, force))]
     limit = _threshold(net, by, threshold)
-    query = make_query(net, read_face(picture, picture.name))
+    query = make_query(net, _read_face(net, picture, box, force))
     distance = float(Gallery(templates).distances(query, by).min())
     same = distance <= limit
     if as_json:
