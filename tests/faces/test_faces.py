@@ -47,6 +47,8 @@ from photochrom.training.interrupts import TrainingStopped
 from photochrom.training.methods import find_method, read_method_recipe
 from photochrom.training.recipe.builtin import recipe_path
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch")
 
 SETTINGS = (

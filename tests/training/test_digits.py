@@ -24,6 +24,8 @@ from photochrom.training.digits.run import LOSSES, open_digits_run
 from photochrom.training.methods import find_method, read_method_recipe
 from photochrom.training.recipe.builtin import recipe_path
 
+pytestmark = pytest.mark.slow
+
 RECIPES = ["digits-naive", "digits-dcgan", "digits-wgan-gp"]
 SMALL = (
     "images=40", "epoch_images=20", "batch=4", "width=2", "classifier_images=64", "samples=16",

@@ -26,6 +26,8 @@ from photochrom.training.patches.run import open_patches_run
 from photochrom.training.patches.samples import draw_samples
 from photochrom.training.recipe.builtin import recipe_path
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     "data.short_side=32", "data.validation=2", "size=32", "patch=3", "pixels=200",
     "codebook.rows=3", "codebook.columns=2", "codebook.iterations=300", "som.rows=3",

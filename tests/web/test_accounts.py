@@ -32,6 +32,8 @@ from photochrom.web.mail import deliver, send_mail
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
 
+pytestmark = pytest.mark.slow
+
 OTHER = "another good password"
 GUESSABLE = "This is easy to guess. Use several words that do not belong."
 FIELDS = {"name": "Ada", "email": EMAIL, "password": PASSWORD, "again": PASSWORD}

@@ -19,6 +19,8 @@ from photochrom.web.api.document import openapi
 from photochrom.web.pictures import live_preview, quick
 from photochrom.web.settings import WebSettings
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["app", "make_app"]
 
 
