@@ -23,6 +23,7 @@ from photochrom.color.borders import (
     NO_BORDERS,
     Borders,
     crop,
+    exact_borders,
     fill_corners,
     find_borders,
     find_corners,
@@ -57,6 +58,8 @@ _Found: TypeAlias = "tuple[NDArray[np.float32], NDArray[np.float32] | None]"
 """ab, (h/k, w/k, 2), and the confidence, (h/k, w/k), if there is one."""
 _HEX_COLOR = re.compile(r"#?[0-9a-f]{6}")
 _MIN_HINT_GAIN = 0.5
+_REACH_PX = 2
+"""Of the working size, by which black bars that are found at it may be wrong."""
 _AB_LIMIT = 128.0
 _ALL_BLACK = 0.99
 
@@ -201,7 +204,9 @@ def predict(
         return ColorPrediction(L, ab, confidence)
     # What is inside is seen as if there were no bars, from the picture's own pixels.
     full = (rgb.shape[0], rgb.shape[1])
-    borders = borders.at_size((L.shape[0], L.shape[1]), full)
+    small = (L.shape[0], L.shape[1])
+    reach = (_REACH_PX * full[0] // small[0] + 1, _REACH_PX * full[1] // small[1] + 1)
+    borders = exact_borders(rgb, borders.at_size(small, full), reach, lightness)
     inside = crop(rgb, borders)
     inside_L = working_lightness(inside, size, network.card)
     inside_hints = [

@@ -12,6 +12,7 @@ from photochrom.color.borders import (
     NO_BORDERS,
     Borders,
     crop,
+    exact_borders,
     fill_corners,
     find_borders,
     find_corners,
@@ -43,6 +44,16 @@ def barred(bars: Borders, noise: float = 0.0, level: float = 0.0) -> NDArray[np.
 @pytest.mark.parametrize(("noise", "level"), [(0.0, 0.0), (2.0, 1.0), (0.0, 8.0)])
 def test_bars_are_found_to_the_pixel(bars: Borders, noise: float, level: float) -> None:
     assert find_borders(barred(bars, noise, level)) == bars
+
+
+@pytest.mark.parametrize("wrong_px", [-3, -1, 2, 3])
+@pytest.mark.parametrize("bars", BARS.values(), ids=BARS)
+def test_bars_of_a_smaller_copy_become_exact(bars: Borders, wrong_px: int) -> None:
+    light = np.maximum(skimage.data.coffee()[::2, ::2], 60)
+    picture = np.pad(light, ((bars.top, bars.bottom), (bars.left, bars.right), (0, 0)))
+    found = Borders(*(max(0, px + wrong_px) if px else 0 for px in bars))
+    wanted = Borders(*(px if near else 0 for px, near in zip(bars, found)))
+    assert exact_borders(picture, found, (4, 5), lightness) == wanted
 
 
 def test_what_is_dark_is_no_bar() -> None:

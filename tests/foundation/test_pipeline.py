@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from photochrom.color.luminance import lightness
 from photochrom.color.space import rgb_to_lab
-from photochrom.engine import Network, load
+from photochrom.engine import Network, Prediction, load
 from photochrom.errors import InputError
 from photochrom.pipeline import (
     Hint,
@@ -235,7 +235,7 @@ def test_what_makes_no_sense_is_refused(
 
 @pytest.mark.parametrize("bars", [(40, 40, 0, 0), (0, 0, 60, 60), (30, 34, 20, 26), (4, 4, 4, 4)])
 def test_black_bars_do_not_change_the_colours_inside(
-    bars: tuple[int, int, int, int], tmp_path: Path
+    bars: tuple[int, int, int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = load(tiny_model(tmp_path / "tiny.onnx"), device="cpu")
     grey = cv2.cvtColor(skimage.data.astronaut()[:300, :400], cv2.COLOR_RGB2GRAY)
@@ -244,7 +244,17 @@ def test_black_bars_do_not_change_the_colours_inside(
     hint = Hint(200, 150, "#c81e1e", 8)
     moved = dataclasses.replace(hint, x=hint.x + bars[2], y=hint.y + bars[0])
     plain = colorize(grey, model=network, size=96, hints=[hint])
+    seen: list[NDArray[np.float32]] = []
+    call = Network.__call__
+
+    def watch(network: Network, planes: NDArray[np.float32]) -> Prediction:
+        seen.append(planes[0, 0])
+        return call(network, planes)
+
+    monkeypatch.setattr(Network, "__call__", watch)
     barred = colorize(np.pad(grey, sides), model=network, size=96, hints=[moved])
+    if min(filter(None, bars)) > 8:  # two px of what is seen
+        np.testing.assert_array_equal(seen[-1], working_lightness(grey, 96, network.card))
     rows, columns = slice(bars[0], bars[0] + 300), slice(bars[2], bars[2] + 400)
     inside = barred[rows, columns].astype(int)
     assert np.abs(inside[8:-8, 8:-8] - plain[8:-8, 8:-8]).mean() < 2.0

@@ -6,6 +6,7 @@ that sees the black takes the picture for another one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -89,6 +90,36 @@ def _begins_sharply(mean_L: NDArray[np.float32], place: int, way: int) -> bool:
     inside = min(max(place + way, 0), len(mean_L) - 1)
     outside = min(max(place - 2 * way, 0), len(mean_L) - 1)
     return float(mean_L[inside] - mean_L[outside]) >= _LEAST_CONTRAST
+
+
+def exact_borders(
+    picture: NDArray[Any],
+    borders: Borders,
+    reach: tuple[int, int],
+    to_lightness: Callable[[NDArray[Any]], NDArray[np.float32]],
+) -> Borders:
+    """Borders that were found on a smaller copy, to the pixel of the picture itself.
+
+    picture: (H, W) or (H, W, C). borders: px of it. reach: rows and columns by which they may be
+    wrong, px. to_lightness: pixels of the picture to L in [0, 100].
+    """
+    across = np.swapaxes(picture, 0, 1)
+    upright = crop(picture, Borders(0, 0, borders.left, borders.right))
+    across = crop(across, Borders(0, 0, borders.top, borders.bottom))
+
+    def exact(view: NDArray[Any], px: int, reach_px: int) -> int:
+        first = max(0, px - reach_px)
+        strip = to_lightness(view[first : px + reach_px])
+        lit = np.flatnonzero((strip >= _BLACK_L).mean(axis=1) > 1.0 - _BLACK_SHARE)
+        return first + int(lit[0]) if px and lit.size else px
+
+    rows, columns = reach
+    return Borders(
+        exact(upright, borders.top, rows),
+        exact(upright[::-1], borders.bottom, rows),
+        exact(across, borders.left, columns),
+        exact(across[::-1], borders.right, columns),
+    )
 
 
 def crop(planes: NDArray[Any], borders: Borders) -> NDArray[Any]:
