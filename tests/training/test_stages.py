@@ -76,6 +76,7 @@ crop = 16
 batch = 2
 gan_mode = "bce"
 keep_every_images = 4
+keep_network = true
 losses = { gan = 1.0 }
 [monitor]
 log_steps = 1
@@ -157,6 +158,35 @@ def test_weights_are_kept_along_the_way_and_load(finished_run: Path) -> None:
     assert position.step == 10
     for a, b in zip(net.parameters(), last.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_the_network_of_a_stage_is_kept_by_its_name(finished_run: Path) -> None:
+    kept = sorted(path.name for path in (finished_run / "stages").iterdir())
+    assert kept == ["gan-1.pt", "gan-2.pt"]
+    (_, first, at), (_, last, _) = (load_average(finished_run / "stages" / name) for name in kept)
+    _, final, _ = load_average(finished_run / "checkpoint.pt")
+    assert at.images == 20
+    assert not torch.equal(next(first.parameters()), next(last.parameters()))
+    for a, b in zip(last.state_dict().values(), final.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_stage_can_be_left_out(folder: Path, finished_run: Path) -> None:
+    path = folder / "nogan.toml"
+    short = load_recipe(path, ['leave_out=["critic"]'])
+    planned = [(stage.name, stage.images) for stage in short.stages]
+    assert planned == [("generator", 8), ("gan-1", 4), ("gan-2", 4)]
+    assert from_table(to_table(short)) == short
+    by_epochs = load_recipe(path, ['leave_out=["critic", "gan"]', "rounds=1", "budget_epochs=3"])
+    assert [(stage.name, stage.epochs) for stage in by_epochs.stages] == [("generator", 3.0)]
+    with pytest.raises(RecipeError, match="'gans', which is none of the recipe's: generator, cri"):
+        load_recipe(path, ['leave_out=["gans"]'])
+    with pytest.raises(RecipeError, match="nothing would be trained"):
+        load_recipe(path, ['leave_out=["generator", "critic", "gan"]'])
+    trainer = Trainer(short, finished_run, report=(lines := []).append, threads=1)
+    assert "stage 'critic' is left out" in lines
+    with pytest.raises(InputError, match=r"began with leave_out=\[\].*has \['critic'\]"):
+        trainer.resume()
 
 
 def test_every_epoch_has_a_row_of_mean_losses(finished_run: Path) -> None:

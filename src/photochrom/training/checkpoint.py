@@ -16,6 +16,8 @@ _FORMAT = 1
 NAME = "checkpoint.pt"
 KEPT_FOLDER = "kept"
 """Folder of the run with the averaged weights that stages keep."""
+STAGES_FOLDER = "stages"
+"""Folder of the run with the networks of stages that are over, by the stages' names."""
 
 
 @dataclass

@@ -72,6 +72,8 @@ class Trainer:
         self._sums = LossSums()
         self._statistics_step = -1
         self._last_plots_s = time.monotonic()
+        for name in recipe.leave_out:
+            self._report(f"stage {name!r} is left out")
 
     @property
     def is_first(self) -> bool:
@@ -130,6 +132,12 @@ class Trainer:
             raise InputError(
                 f"{self.checkpoint_path} began with the critic {first_critic!r}, and the recipe "
                 f"has {critic!r}; set critic.name={first_critic} to go on with it"
+            )
+        left_out, first_left_out = set(self.recipe.leave_out), set(table.get("leave_out", ()))
+        if left_out != first_left_out:
+            raise InputError(
+                f"{self.checkpoint_path} began with leave_out={sorted(first_left_out)}, and the "
+                f"recipe has {sorted(left_out)}; a run goes on with the stages that it began with"
             )
         for unit in ("minutes", "epochs"):
             key = f"budget_{unit}"
@@ -225,6 +233,7 @@ class Trainer:
                 try:
                     self._run_stage(stage, run_log, request, progress)
                     self._validate(run_log, stage)
+                    self._keep_network(stage)
                 except torch.OutOfMemoryError as error:
                     raise RecipeError(
                         f"the memory of the {self.device.type} device is too small for stage "
@@ -316,10 +325,21 @@ class Trainer:
         """Keep the averaged weights as they are now."""
         if stage.keep_every_images and self.is_first:
             self._measure_statistics(stage)
-            path = self._run_folder / checkpoint.KEPT_FOLDER / f"step-{self.position.step:07d}.pt"
-            path.parent.mkdir(exist_ok=True)
-            state = {"average": self._models.average.state_dict()}
-            checkpoint.save(path, self.position, to_table(self.recipe), state)
+            self._write_average(
+                self._run_folder / checkpoint.KEPT_FOLDER / f"step-{self.position.step:07d}.pt"
+            )
+
+    def _keep_network(self, stage: Stage) -> None:
+        """Keep the averaged network of a stage that is over, where the stage asks for it."""
+        if stage.keep_network and self.is_first:
+            path = self._run_folder / checkpoint.STAGES_FOLDER / f"{stage.name}.pt"
+            self._write_average(path)
+            self._report(f"the network of stage {stage.name!r} is kept in {path}")
+
+    def _write_average(self, path: Path) -> None:
+        path.parent.mkdir(exist_ok=True)
+        state = {"average": self._models.average.state_dict()}
+        checkpoint.save(path, self.position, to_table(self.recipe), state)
 
     def _measure_statistics(self, stage: Stage) -> None:
         """Make the averaged weights fit for use."""

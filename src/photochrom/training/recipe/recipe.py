@@ -193,6 +193,9 @@ class Recipe(RecipeHead):
     in proportion to their lengths. 0: the stages' own lengths."""
     rounds: Annotated[int, Range(1, 99)] = 1
     """How often the repeated stages are gone through; their shares are divided by it."""
+    leave_out: tuple[str, ...] = ()
+    """Names of stages that are not trained. The others keep their lengths; of budget_minutes and
+    budget_epochs they get all."""
     vgg_weights: str = VGG19
     """The network of the perceptual loss: "vgg19", which is there up to conv3_1, or a file of
     VGG-16 or VGG-19 (safetensors, or .pth as torchvision publishes them)."""
@@ -230,5 +233,11 @@ class Recipe(RecipeHead):
                     f"stage {stage.name!r}: losses.{names[0]} sees features of VGG-19; set "
                     "vgg_weights to vgg19 or a file"
                 )
+        kept = [stage.name for stage in self.stages if stage.keep_network]
+        if twin := next((name for name in kept if kept.count(name) > 1), None):
+            raise RecipeError(
+                f"two stages with keep_network are called {twin!r}, and would write one file; give "
+                "each a name of its own"
+            )
         if not self.vgg_layers:
             raise RecipeError('vgg_layers is empty; leave it out, or name one such as "conv3_1"')

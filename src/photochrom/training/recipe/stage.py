@@ -154,6 +154,9 @@ class Stage:
     keep_every_images: NonNegativeInt = 0
     """Averaged weights are kept in the run's folder every so many pictures, for
     ``photochrom turning-point``; 0: not."""
+    keep_network: bool = False
+    """Whether the averaged network as it is at the stage's end stays in the run's folder, as
+    stages/NAME.pt: a checkpoint to export, to compare or to start from."""
     losses: Losses = field(default_factory=Losses)
 
     def __post_init__(self) -> None:

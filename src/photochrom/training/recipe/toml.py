@@ -49,8 +49,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         that the file has, also in another of images, epochs, minutes and share; two that are given
         to one stage contradict each other.
     Raises RecipeError for a missing file, broken TOML, unknown keys, wrong types, values out of
-    range, for a budget or rounds in which no stage has a part, and for a budget of minutes or
-    epochs that cannot be shared out.
+    range, for a stage to leave out that is not there, for a budget or rounds in which no stage has
+    a part, and for a budget of minutes or epochs that cannot be shared out.
     """
     table = rename_old_keys(read_toml(path, RECIPE.name, RecipeError))
     budget = _BUDGET in table and not _has_shares(table)
@@ -58,7 +58,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     for override in overrides:
         earlier_keys.add(_set_value(table, override, earlier_keys))
     table.setdefault("name", path.stem)
-    recipe = build(Recipe, table, RECIPE)
+    recipe = _without_stages(build(Recipe, table, RECIPE))
     if (budget or _BUDGET in earlier_keys) and not _has_shares(table):
         raise RecipeError(
             f"{_BUDGET} is {recipe.budget_images}, and no stage has a share of it: set share in "
@@ -243,6 +243,23 @@ def _resolve(recipe: Recipe, folder: Path) -> Recipe:
             start_from=name_or_file(recipe.net.start_from),
         ),
     )
+
+
+def _without_stages(recipe: Recipe) -> Recipe:
+    """The recipe without the stages that it leaves out."""
+    names = [stage.name for stage in recipe.stages]
+    if unknown := next((name for name in recipe.leave_out if name not in names), None):
+        raise RecipeError(
+            f"leave_out names the stage {unknown!r}, which is none of the recipe's: "
+            f"{', '.join(names)}"
+        )
+    stages = tuple(stage for stage in recipe.stages if stage.name not in recipe.leave_out)
+    if not stages:
+        raise RecipeError(
+            f"leave_out names all stages of the recipe ({', '.join(names)}): nothing would be "
+            "trained; name fewer"
+        )
+    return dataclasses.replace(recipe, stages=stages)
 
 
 def _fix_lengths(recipe: Recipe) -> Recipe:
