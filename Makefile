@@ -31,7 +31,7 @@ FAST_REST = tests/training tests/web tests/api tests/foundation
 
 setup:  ## An environment with every extra, and the wheels that the packaging test installs from.
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(EDITABLE) '.[classic,dev,docs,evaluate,fast,formats-all,train,video,web]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(EDITABLE) '.[classic,dev,docs,evaluate,fast,formats-all,science,train,video,web]'
 	$(BIN)/python -m pip wheel --quiet --constraint constraints.txt --wheel-dir $(VENV)/wheelhouse . hatchling
 
 check:  ## Lint, format, types, import rules, commit subjects.

@@ -21,7 +21,9 @@ else:
 
 PACKAGE = Path(photochrom.__file__).parent
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-EXTRAS = ("classic", "fast", "formats", "formats-all", "train", "evaluate", "video", "web")
+EXTRAS = (
+    *("classic", "fast", "formats", "formats-all", "science", "train", "evaluate", "video", "web"),
+)
 NEEDS_AN_EXTRA = {"nets", "training", "evaluation", "video", "web"}
 ROOMS = sorted({path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob("*.py")})
 

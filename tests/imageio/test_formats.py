@@ -224,7 +224,7 @@ class TestADummyFormatIsOneRow:
 
     def test_the_api_document_and_the_documentation_name_it(self) -> None:
         upload = openapi()["components"]["schemas"]["Upload"]["properties"]["file"]
-        assert "Photoshop, Dummy, or a film." in upload["description"]
+        assert "Photoshop, FITS, DICOM, Dummy, or a film." in upload["description"]
         assert "| Dummy | `.dummy`, `.dum` |" in generated_page()
 
     def test_a_format_that_is_only_read_becomes_what_its_row_says(

@@ -20,11 +20,11 @@ pytestmark = pytest.mark.slow
 FORMATS = (
     "a.jpg", "grey.jpg", "cmyk.jpg", "a.png", "deep.png", "palette.png", "a.tif", "deep.tif",
     "a.webp", "a.avif", "a.heic", "a.gif", "a.bmp", "a.jp2", "a.jxl", "a.pgm", "a.psd", "a.orf",
-    "a.pdf", "big.tif",
+    "a.pdf", "big.tif", "a.fits", "a.dcm",
 )  # fmt: skip
 RARE = {
     ".jp2": "JPEG 2000", ".jxl": "JPEG XL", ".pgm": "PNM", ".psd": "Photoshop", ".orf": "Raw",
-    ".pdf": "PDF",
+    ".pdf": "PDF", ".fits": "FITS", ".dcm": "DICOM",
 }  # fmt: skip
 MUTATIONS = 60
 
@@ -89,7 +89,13 @@ def with_right_checksums(data: bytes) -> bytes:
     return bytes(new)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.long if name in ("a.fits", "a.dcm") else ())
+        for name in FORMATS
+    ],
+)
 def test_damaged_files_are_pictures_or_input_errors(
     tmp_path: Path, scene: NDArray[np.uint8], name: str
 ) -> None:

@@ -399,7 +399,7 @@ def test_without_tifffile_rare_tiffs_name_their_extra(
         ("a.tga", bytes(18), "TGA is not supported"),
         ("a", b"gimp xcf file", "GIMP's XCF is not supported"),
         ("a.jpg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG is not supported"),
-        ("a", b"SIMPLE  =                    T", "FITS is not supported"),
+        ("a", b"AT&TFORM", "DjVu is not supported"),
         ("a.mp4", b"\x00\x00\x00\x18ftypisom", "photochrom film"),
     ],
 )

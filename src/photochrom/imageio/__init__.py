@@ -6,6 +6,7 @@ them back into a file as atomically as the file system allows; both take file ob
 
 from __future__ import annotations
 
+from photochrom.imageio.decoders import StoredValues
 from photochrom.imageio.formats import (
     FORMATS,
     HEAD_BYTES,
@@ -33,6 +34,7 @@ from photochrom.imageio.reading import (
     read,
     read_content,
     read_generator,
+    read_values,
 )
 from photochrom.imageio.writing import Target, write, writing_notes
 
@@ -45,6 +47,7 @@ __all__ = [
     "Metadata",
     "Picture",
     "Source",
+    "StoredValues",
     "Target",
     "eight_bit_rgb",
     "format_of_name",
@@ -57,6 +60,7 @@ __all__ = [
     "read_content",
     "read_generator",
     "read_suffixes",
+    "read_values",
     "recognize",
     "unread_format",
     "write",

@@ -40,7 +40,7 @@ def to_srgb(pixels: NDArray[Any], profile: Profile) -> NDArray[Any]:
         return pixels
     if pixels.ndim == 2:
         return _convert_grey(pixels, profile)
-    if _is_neutral(pixels) and keeps_neutral(profile):
+    if is_neutral(pixels) and keeps_neutral(profile):
         if is_srgb_curve(profile.curves[0]):
             return pixels
         return np.repeat(_convert_grey(pixels[..., 0], profile)[..., None], 3, axis=2)
@@ -68,7 +68,8 @@ def to_depth(samples: NDArray[Any], dtype: type[np.uint8] | type[np.uint16]) -> 
     return np.asarray(table[samples])
 
 
-def _is_neutral(rgb: NDArray[Any]) -> bool:
+def is_neutral(rgb: NDArray[Any]) -> bool:
+    """Whether (H, W, 3) samples are grey throughout."""
     red = rgb[..., 0]
     return bool((red == rgb[..., 1]).all() and (red == rgb[..., 2]).all())
 

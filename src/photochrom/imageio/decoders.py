@@ -10,7 +10,7 @@ import io
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -65,6 +65,18 @@ class StoredPicture:
     texts: tuple[tuple[bytes, bytes], ...] = ()
     orientation: int | None = None
     notes: tuple[str, ...] = ()
+
+
+class StoredValues(NamedTuple):
+    """What an instrument measured, before anybody chose how to show it.
+
+    values: (H, W) float32 in the file's own unit, upright; NaN where nothing was measured. Of
+    pictures without a unit they are the samples in [0, 1], and ``has_unit`` is False.
+    """
+
+    values: NDArray[np.float32]
+    notes: tuple[str, ...] = ()
+    has_unit: bool = True
 
 
 Decoder = Callable[[bytes, ReadOptions], StoredPicture]
@@ -210,6 +222,16 @@ def _mask_values(pixels: NDArray[Any], mask: int) -> NDArray[np.uint8]:
     top = mask >> shift
     values = ((pixels & mask) >> shift).astype(np.float64)
     return np.rint(values * (255.0 / top)).astype(np.uint8)
+
+
+def show_values(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint16]:
+    """Measured values as grey: ``low`` and below is black, ``high`` and above white.
+
+    values: (H, W) float32; NaN becomes black. Returns (H, W) uint16.
+    """
+    span = max(high - low, np.finfo(np.float32).tiny)
+    share = np.clip((values.astype(np.float64) - low) / span, 0.0, 1.0)
+    return np.asarray(np.rint(np.nan_to_num(share) * 65535.0).astype(np.uint16))
 
 
 def widen(samples: NDArray[Any], bits: int) -> NDArray[Any]:

@@ -15,7 +15,9 @@ from typing import NamedTuple
 from photochrom.imageio import (
     containers,
     decoders,
+    dicom_decoder,
     encoders,
+    fits_decoder,
     heif_decoders,
     jpeg2000_decoder,
     jpeg_decoder,
@@ -28,8 +30,9 @@ from photochrom.imageio import (
     salvage,
     tiff_decoder,
 )
-from photochrom.imageio.decoders import Decoder
+from photochrom.imageio.decoders import Decoder, StoredValues
 from photochrom.imageio.encoders import Encoder
+from photochrom.imageio.options import ReadOptions
 from photochrom.imageio.salvage import Salvager
 
 HEAD_BYTES = 256
@@ -58,6 +61,9 @@ class Format:
     programs, and are sent back to others."""
     page_count: Callable[[bytes], int] | None = None
     """How many pictures a file holds; None: one. Raises what decoders raise."""
+    decode_values: Callable[[bytes, ReadOptions], StoredValues] | None = None
+    """The numbers that were measured, where a picture is only one way to show them; None: the
+    samples are all there is."""
     magic: bytes = b""
     """Regular expression of how its files begin; empty where ``brands`` tell."""
     brands: frozenset[bytes] = frozenset()
@@ -263,6 +269,30 @@ FORMATS: dict[str, Format] = {
             magic=rb"%PDF-",
             result="PNG",
         ),
+        Format(
+            "FITS",
+            "image/fits",
+            (".fits", ".fit", ".fts"),
+            fits_decoder.decode_fits,
+            "its library, astropy, gives no part of a picture",
+            extra="science",
+            page_count=fits_decoder.plane_count,
+            decode_values=fits_decoder.fits_values,
+            magic=rb"SIMPLE  =",
+            result="PNG",
+        ),
+        Format(
+            "DICOM",
+            "application/dicom",
+            (".dcm", ".dicom"),
+            dicom_decoder.decode_dicom,
+            "its library, pydicom, gives no part of a picture",
+            extra="science",
+            page_count=dicom_decoder.frame_count,
+            decode_values=dicom_decoder.dicom_values,
+            magic=rb".{128}DICM",
+            result="PNG",
+        ),
     )
 }
 """Every format by its name. A file is of the first whose beginning or brands it has."""
@@ -298,8 +328,6 @@ UNREAD_FORMATS: tuple[UnreadFormat, ...] = (
     UnreadFormat("Radiance HDR", (".hdr",), rb"#\?(RADIANCE|RGBE)"),
     UnreadFormat("DDS", (".dds",), rb"DDS "),
     UnreadFormat("JPEG XR", (".jxr", ".wdp", ".hdp"), rb"II\xbc"),
-    UnreadFormat("DICOM", (".dcm",), rb".{128}DICM"),
-    UnreadFormat("FITS", (".fits", ".fit"), rb"SIMPLE  ="),
     UnreadFormat("DjVu", (".djvu", ".djv"), rb"AT&TFORM"),
     UnreadFormat("SGI", (".sgi", ".rgb", ".bw"), rb"\x01\xda[\x00\x01][\x01\x02]"),
     UnreadFormat("QOI", (".qoi",), rb"qoif"),

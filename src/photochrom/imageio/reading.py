@@ -18,7 +18,7 @@ from PIL import Image
 from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.errors import InputError, PhotochromError
 from photochrom.imageio import containers, convert, decoders, exif, icc, xmp
-from photochrom.imageio.decoders import StoredPicture
+from photochrom.imageio.decoders import StoredPicture, StoredValues
 from photochrom.imageio.formats import (
     FORMATS,
     HEAD_BYTES,
@@ -80,6 +80,37 @@ def read(
     """
     content = read_content(source, name=name, max_pixels=max_pixels)
     return _decode(content, ReadOptions(max_pixels, damage, page))
+
+
+def read_values(
+    source: Source,
+    *,
+    name: str = "",
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    page: int | None = None,
+) -> StoredValues:
+    """Read what one grey exposure measured: the numbers of a FITS or DICOM file, in their unit.
+
+    Of other formats they are the samples as `read` gives them, in [0, 1]. Args as for `read`.
+    Raises what `read` raises, and InputError for a picture in colour.
+    """
+    content = read_content(source, name=name, max_pixels=max_pixels)
+    options = ReadOptions(max_pixels, page=page)
+    found = recognize(content.data[:HEAD_BYTES])
+    if found is not None and found.decode_values is not None:
+        with _named_errors(content.name, found.name):
+            return found.decode_values(content.data, options)
+    picture = _decode(content, options)
+    samples = picture.pixels
+    if samples.ndim == 3:
+        if not convert.is_neutral(samples):
+            raise InputError(
+                f"{content.name} is in colour, and an exposure is grey; give the exposure of each "
+                "filter as a file of its own"
+            )
+        samples = samples[..., 0]
+    top = np.float32(np.iinfo(samples.dtype).max)
+    return StoredValues(samples.astype(np.float32) / top, picture.notes, has_unit=False)
 
 
 def page_count(source: Source, *, name: str = "", max_pixels: int = DEFAULT_MAX_PIXELS) -> int:
