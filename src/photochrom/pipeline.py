@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -49,6 +49,12 @@ Size: TypeAlias = "int | Literal['auto']"
 """The network's working size: short side in px, or "auto"."""
 Color: TypeAlias = "str | Sequence[int]"
 """A colour as people write it: ``#c81e1e``, a CSS name, or red, green and blue from 0 to 255."""
+
+Guide: TypeAlias = (
+    "Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]"
+)
+"""Colours that are known from elsewhere, such as a reference picture, for what the network sees: L
+(h, w) in, ab (h, w, 2) and mask (h, w) out, as `hint_planes` returns them."""
 
 DEFAULT_VIVIDNESS = 1.0
 """Factor on the chroma as the model means it."""
@@ -151,6 +157,7 @@ def colorize(
     hints: Sequence[Hint] = (),
     upsampling: Upsampling = DEFAULT_UPSAMPLING,
     keep: ToneJudgement | None = None,
+    guide: Guide | None = None,
     device: str = "auto",
 ) -> NDArray[Any]:
     """Colour a black-and-white picture.
@@ -164,12 +171,15 @@ def colorize(
     hints: colours of some places, as a person says them; where they overlap, the later one counts.
     keep: what `photochrom.color.tone.judge` says of the picture; its coloured places then keep
         their colours, and the network has them as hints. None: all is coloured anew.
+    guide: colours from elsewhere, for the places of which neither hints nor ``keep`` say any.
     upsampling: how chroma is brought to full size. device: see `load`; not used with a Network.
     Returns (H, W, 3) sRGB-encoded, of the same dtype (float32 for floating).
     Raises InputError for a picture, hint or number that makes no sense, and ModelError.
     """
     network = model if isinstance(model, Network) else load(model, device=device)
-    guess = predict(rgb, network, size=size, vividness=vividness, hints=hints, keep=keep)
+    guess = predict(
+        rgb, network, size=size, vividness=vividness, hints=hints, keep=keep, guide=guide
+    )
     colored = compose_upsampled(rgb, guess.ab, method=upsampling)
     return colored if keep is None else with_own_colors(colored, rgb, keep)
 
@@ -193,13 +203,14 @@ def predict(
     vividness: float = DEFAULT_VIVIDNESS,
     hints: Sequence[Hint] = (),
     keep: ToneJudgement | None = None,
+    guide: Guide | None = None,
 ) -> ColorPrediction:
     """The colours that a network proposes for a picture; everything as for `colorize`."""
     check_numbers(rgb, vividness, hints)
     L = working_lightness(rgb, size, network.card)
     borders = find_borders(L)
     if not borders:
-        hint_ab, mask = _all_hints(rgb, hints, keep, (L.shape[0], L.shape[1]))
+        hint_ab, mask = _all_hints(rgb, hints, keep, L, guide)
         ab, confidence = _guess(network, L, hint_ab, mask, vividness)
         return ColorPrediction(L, ab, confidence)
     # What is inside is seen as if there were no bars, from the picture's own pixels.
@@ -213,7 +224,7 @@ def predict(
         replace(hint, x=hint.x - borders.left, y=hint.y - borders.top) for hint in hints
     ]
     keep = None if keep is None else crop_places(keep, borders, full)
-    hint_ab, mask = _all_hints(inside, inside_hints, keep, (inside_L.shape[0], inside_L.shape[1]))
+    hint_ab, mask = _all_hints(inside, inside_hints, keep, inside_L, guide)
     found = _guess(network, inside_L, hint_ab, mask, vividness)
     ab, confidence = _on_whole(found, inside_L, borders, full, L)
     return ColorPrediction(L, ab, confidence)
@@ -223,17 +234,30 @@ def _all_hints(
     rgb: NDArray[Any],
     hints: Sequence[Hint],
     keep: ToneJudgement | None,
-    shape: tuple[int, int],
+    L: NDArray[np.float32],
+    guide: Guide | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What a person says of the colours, and where he says nothing the picture's coloured places,
-    as `hint_planes` returns it in the network's shape.
+    """What a person says of the colours, where he says nothing the picture's coloured places, and
+    then what the guide has, as `hint_planes` returns it in the shape of L, which the network sees.
     """
+    shape = (L.shape[0], L.shape[1])
     hint_ab, mask = hint_planes(hints, rgb.shape[:2], shape)
-    if keep is None:
-        return hint_ab, mask
-    own_ab, own = place_hints(rgb, keep, shape)
-    own *= 1.0 - mask
-    return hint_ab + own_ab * own[..., None], mask + own
+    if keep is not None:
+        hint_ab, mask = _add_hints(hint_ab, mask, *place_hints(rgb, keep, shape))
+    if guide is not None:
+        hint_ab, mask = _add_hints(hint_ab, mask, *guide(L))
+    return hint_ab, mask
+
+
+def _add_hints(
+    ab: NDArray[np.float32],
+    mask: NDArray[np.float32],
+    more_ab: NDArray[np.float32],
+    more: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Planes of hints with those of others where they have none."""
+    more = more * (1.0 - mask)
+    return ab + more_ab * more[..., None], mask + more
 
 
 OwnColors: TypeAlias = Literal["all", "places"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from photochrom.engine.card import CARD_KEY, ModelCard
 from photochrom.engine.contract import Prediction
 from photochrom.engine.devices import DEVICE_NAMES, DEVICES, available_devices, choose_device
+from photochrom.engine.features import FeatureExtractor, Features, feature_extractor
 from photochrom.engine.find import DEFAULT_MODEL, FILM_MODEL, local_model, shipped_models
 from photochrom.engine.identity import ModelIdentity
 from photochrom.engine.network import Network, load, model_card, model_identity
@@ -15,12 +16,15 @@ __all__ = [
     "DEVICES",
     "DEVICE_NAMES",
     "FILM_MODEL",
+    "FeatureExtractor",
+    "Features",
     "ModelCard",
     "ModelIdentity",
     "Network",
     "Prediction",
     "available_devices",
     "choose_device",
+    "feature_extractor",
     "load",
     "local_model",
     "model_card",

@@ -5,7 +5,7 @@ Both are imported only when a model is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from importlib.metadata import version
 from threading import Lock
@@ -26,19 +26,26 @@ _ONE_AT_A_TIME = frozenset({"DmlExecutionProvider"})
 (ONNX Runtime's page on DirectML)."""
 
 
-def start(content: bytes, device: Device, threads: int | None, source: str) -> tuple[Run, str]:
+def start(
+    content: bytes,
+    device: Device,
+    threads: int | None,
+    source: str,
+    inner: Sequence[str] = (),
+) -> tuple[Run, str]:
     """Make a model ready to run.
 
     content: an ONNX file. threads: None lets the engine choose. source: the path, for messages.
+    inner: outputs of the file beside those of the contract, which are handed out, too.
     Returns the function that runs it, and where it runs as people say it. Raises ModelError.
     """
     if device.provider is None:
-        return _start_openvino(content, threads, source)
-    return _start_onnxruntime(content, device, threads, source)
+        return _start_openvino(content, threads, source, inner)
+    return _start_onnxruntime(content, device, threads, source, inner)
 
 
 def _start_onnxruntime(
-    content: bytes, device: Device, threads: int | None, source: str
+    content: bytes, device: Device, threads: int | None, source: str, inner: Sequence[str]
 ) -> tuple[Run, str]:
     import onnxruntime as ort
 
@@ -63,7 +70,11 @@ def _start_onnxruntime(
         )
     check_tensors(
         [Tensor(t.name, t.type == "tensor(float)", t.shape) for t in session.get_inputs()],
-        [Tensor(t.name, t.type == "tensor(float)", t.shape) for t in session.get_outputs()],
+        [
+            Tensor(t.name, t.type == "tensor(float)", t.shape)
+            for t in session.get_outputs()
+            if t.name not in inner
+        ],
         source,
     )
     names = [output.name for output in session.get_outputs()]
@@ -79,7 +90,9 @@ def _start_onnxruntime(
     return run, f"{device.title}, ONNX Runtime {ort.__version__}"
 
 
-def _start_openvino(content: bytes, threads: int | None, source: str) -> tuple[Run, str]:
+def _start_openvino(
+    content: bytes, threads: int | None, source: str, inner: Sequence[str]
+) -> tuple[Run, str]:
     import openvino  # type: ignore[import-untyped]
 
     core = openvino.Core()
@@ -96,7 +109,8 @@ def _start_openvino(content: bytes, threads: int | None, source: str) -> tuple[R
         request = compiled.create_infer_request()
     except Exception as error:  # OpenVINO raises plain RuntimeErrors
         raise ModelError(_load_failure(source, "CPU", "OpenVINO", error)) from error
-    check_tensors(_openvino_tensors(model.inputs), _openvino_tensors(model.outputs), source)
+    outputs = [tensor for tensor in _openvino_tensors(model.outputs) if tensor.name not in inner]
+    check_tensors(_openvino_tensors(model.inputs), outputs, source)
     names = [output.get_any_name() for output in model.outputs]
     one_at_a_time = Lock()
 

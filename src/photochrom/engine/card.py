@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from photochrom.engine.protobuf import fields
 from photochrom.errors import ModelError
 from photochrom.tables import Source, build
 
@@ -20,11 +21,9 @@ _SOURCE = Source(
     advice="export the model again, with this version of photochrom",
 )
 
-# Field numbers and wire types of onnx.proto (ModelProto, StringStringEntryProto) and of the
-# protocol buffer encoding.
+# Field numbers of onnx.proto (ModelProto, StringStringEntryProto).
 _METADATA_PROPS = 14
 _KEY, _VALUE = 1, 2
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 @dataclass(frozen=True)
@@ -106,43 +105,10 @@ def read_card(onnx_file: bytes, source: str) -> ModelCard:
 def _metadata(model: memoryview) -> Iterator[tuple[str, str]]:
     """The metadata_props of a serialised ModelProto."""
     seen = 0
-    for number, content in _fields(model):
+    for number, content in fields(model):
         seen += 1
         if number == _METADATA_PROPS:
-            entry = {field: bytes(text).decode() for field, text in _fields(content)}
+            entry = {field: bytes(text).decode() for field, text in fields(content)}
             yield entry.get(_KEY, ""), entry.get(_VALUE, "")
     if not seen:
         raise ValueError("no fields")
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Top-level fields of a protocol buffer: (field number, content; empty for numbers)."""
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        number, wire = tag >> 3, tag & 7
-        length = 0
-        if wire == _VARINT:
-            _, at = _varint(message, at)
-        elif wire == _BYTES:
-            length, at = _varint(message, at)
-        elif wire in (_FIXED64, _FIXED32):
-            at += 8 if wire == _FIXED64 else 4
-        else:
-            raise ValueError(f"wire type {wire}")
-        if at + length > len(message) or number == 0:
-            raise ValueError("truncated")
-        yield number, message[at : at + length]
-        at += length
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A variable-length integer and the position behind it."""
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise ValueError("varint too long")

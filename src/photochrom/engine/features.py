@@ -1,0 +1,158 @@
+"""What a colouring network knows of a picture beside its colours: features, and scores of bins.
+
+The tensors lie inside of every shipped model. Which they are is found by the structure of the
+graph: an encoder whose stages are handed to a decoder, which doubles its size and puts each beside.
+They are made outputs by a second `graph` field that holds nothing else, appended to the file: what
+is in front of it stays as it is, so no library that writes ONNX is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.engine.backends import start
+from photochrom.engine.contract import Prediction, check_inputs, check_prediction
+from photochrom.engine.devices import DEVICES
+from photochrom.engine.identity import ModelIdentity
+from photochrom.engine.network import Network
+from photochrom.engine.protobuf import bytes_field, fields, number_field
+from photochrom.errors import ModelError
+
+# Field numbers of onnx.proto: ModelProto, GraphProto, NodeProto, ValueInfoProto, TypeProto.
+_GRAPH: Final = 7
+_NODE, _OUTPUT = 1, 12
+_NODE_INPUT, _NODE_OUTPUT, _NODE_TYPE = 1, 2, 4
+_NAME, _TYPE, _TENSOR_TYPE, _ELEMENT_TYPE = 1, 2, 1, 1
+_FLOAT = 1
+_STAGES = 3
+
+
+class Features(NamedTuple):
+    """What a network makes of one picture of (H, W) px, as float32."""
+
+    stride_4: NDArray[np.float32]
+    """(c, H/4, W/4): edges and textures, with the hints."""
+    stride_8: NDArray[np.float32]
+    """(c, H/8, W/8): parts of things, with the hints."""
+    stride_16: NDArray[np.float32]
+    """(c, H/16, W/16): things."""
+    stride_32: NDArray[np.float32]
+    """(c, H/32, W/32): the scene."""
+    bin_scores: NDArray[np.float32] | None
+    """(Q, h, w): the logarithm, but for a constant of each place, of how probable each colour bin
+    is; None for a network without a classification head."""
+    prediction: Prediction
+    """The colours, as for `Network`, of the one picture."""
+
+
+class _Node(NamedTuple):
+    kind: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+class FeatureExtractor:
+    """A network that hands out its features; make one with `feature_extractor`.
+
+    It runs on the processor by ONNX Runtime, wherever the network itself does. Safe to share
+    between threads.
+    """
+
+    def __init__(self, content: bytes, network: Network, threads: int | None) -> None:
+        self.card = network.card
+        self.identity = network.identity
+        self._source = network.source
+        try:
+            nodes = tuple(_nodes(content))
+        except (ValueError, IndexError, UnicodeDecodeError):
+            raise ModelError(f"{network.source} is damaged; download or export it again") from None
+        self._stages = _stage_names(nodes)
+        if len(self._stages) != _STAGES + 1:
+            raise ModelError(
+                f"{network.card.title} hands out no features: it is no encoder and decoder with "
+                f"{_STAGES} stages between them; use a shipped model, such as photochrom-base"
+            )
+        self._scores = _score_name(nodes)
+        inner = [*self._stages, *([self._scores] if self._scores else [])]
+        extended = content + _more_outputs(inner)
+        self._run, _ = start(extended, DEVICES["cpu"], threads, network.source, inner)
+
+    def __call__(self, inputs: NDArray[np.float32]) -> Features:
+        """The features of one picture.
+
+        inputs: (1, 4, H, W) float32, as for `Network`.
+        Raises InputError for other arrays, ModelError when the network fails.
+        """
+        check_inputs(inputs, self.card.multiple)
+        outputs = self._run(inputs)
+        prediction = check_prediction(outputs, 1, self._source)
+        stride_4, stride_8, stride_16, stride_32 = (outputs[name][0] for name in self._stages)
+        scores = None if self._scores is None else outputs[self._scores][0]
+        return Features(stride_4, stride_8, stride_16, stride_32, scores, prediction)
+
+
+def feature_extractor(network: Network, *, threads: int | None = None) -> FeatureExtractor:
+    """The features of a network that has been loaded, from its file.
+
+    Raises ModelError where the network's file is not what it was, or has no such features.
+    """
+    try:
+        content = Path(network.source).read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"the model file {network.source} cannot be read any more: {error.strerror}"
+        ) from None
+    if ModelIdentity.from_file(network.card, content) != network.identity:
+        raise ModelError(f"{network.source} has changed since it was loaded; load it again")
+    return FeatureExtractor(content, network, threads)
+
+
+def _nodes(content: bytes) -> Iterator[_Node]:
+    """The nodes of an ONNX file in the order in which they run."""
+    for number, graph in fields(memoryview(content)):
+        if number != _GRAPH:
+            continue
+        for part, node in fields(graph):
+            if part == _NODE:
+                found: dict[int, list[str]] = {_NODE_INPUT: [], _NODE_OUTPUT: [], _NODE_TYPE: []}
+                for field, value in fields(node):
+                    if field in found:
+                        found[field].append(bytes(value).decode())
+                kind = "".join(found[_NODE_TYPE])
+                yield _Node(kind, tuple(found[_NODE_INPUT]), tuple(found[_NODE_OUTPUT]))
+
+
+def _stage_names(nodes: tuple[_Node, ...]) -> list[str]:
+    """The encoder's tensors, by stride: 4, 8, 16, 32; fewer where the graph is another one.
+
+    Each time that the decoder resizes, what it has is concatenated with the encoder's of that
+    size; what it resizes first is the encoder's smallest.
+    """
+    names: list[str] = []
+    for at, node in enumerate(nodes):
+        if node.kind != "Resize":
+            continue
+        for later in nodes[at + 1 :]:
+            beside = [name for name in later.inputs if name != node.outputs[0]]
+            if later.kind == "Concat" and len(beside) == 1 < len(later.inputs):
+                names += [] if names else [node.inputs[0]]
+                names.append(beside[0])
+                break
+    return names[::-1]
+
+
+def _score_name(nodes: tuple[_Node, ...]) -> str | None:
+    """The scores of the colour bins: those of which the confidence takes the largest first."""
+    return next((node.inputs[0] for node in nodes if node.kind == "ReduceMax"), None)
+
+
+def _more_outputs(names: list[str]) -> bytes:
+    """A `graph` field that adds outputs to the one of a file to which it is appended."""
+    tensor_type = bytes_field(_TENSOR_TYPE, number_field(_ELEMENT_TYPE, _FLOAT))
+    infos = (bytes_field(_NAME, name.encode()) + bytes_field(_TYPE, tensor_type) for name in names)
+    return bytes_field(_GRAPH, b"".join(bytes_field(_OUTPUT, info) for info in infos))
