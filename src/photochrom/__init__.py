@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from photochrom.api.film import film
     from photochrom.api.folder import folder
     from photochrom.api.train import train
+    from photochrom.guided.strokes import Stroke
     from photochrom.imageio import Picture, read, write
     from photochrom.pipeline import Hint
 
@@ -29,6 +30,7 @@ __all__ = [
     "Colorizer",
     "Hint",
     "Picture",
+    "Stroke",
     "colorize",
     "errors",
     "evaluate",
@@ -44,6 +46,7 @@ _HOMES = {
     "Colorizer": "photochrom.api.colorizer",
     "Hint": "photochrom.pipeline",
     "Picture": "photochrom.imageio",
+    "Stroke": "photochrom.guided.strokes",
     "colorize": "photochrom.api.colorizer",
     "evaluate": "photochrom.api.evaluate",
     "film": "photochrom.api.film",

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -37,6 +37,15 @@ from photochrom.color.own_colors import (
     keeps_places,
     place_hints,
     with_own_colors,
+)
+from photochrom.color.pin import pin_colors
+from photochrom.color.places import (
+    ColoredPlace,
+    Window,
+    paint_places,
+    range_slice,
+    raster_axes,
+    raster_cell,
 )
 from photochrom.color.space import rgb_to_lab
 from photochrom.color.spread import spread_correction
@@ -116,6 +125,54 @@ class Hint:
         """Red, green and blue, sRGB [0, 255]."""
         return parse_color(self.color)
 
+    @property
+    def title(self) -> str:
+        """What notes call it."""
+        return f"the hint at {self.x:g}, {self.y:g}"
+
+    @property
+    def window(self) -> Window:
+        """Where it lies."""
+        top, bottom = self.y - self.radius - 1, self.y + self.radius + 2
+        return Window.enclose(top, self.x - self.radius - 1, bottom, self.x + self.radius + 2)
+
+    def on_picture(self, picture: NDArray[Any]) -> Hint:
+        """The hint; InputError where it lies outside of the picture."""
+        height, width = picture.shape[:2]
+        if not (0 <= self.x <= width - 1 and 0 <= self.y <= height - 1):
+            raise InputError(
+                f"{self} lies outside the picture of {width} x {height} px; give pixels counted "
+                "from the upper left corner"
+            )
+        return self
+
+    def paint(self, ab: NDArray[np.float32], mask: NDArray[np.float32], window: Window) -> None:
+        """As `photochrom.color.places.ColoredPlace` says; a disc, of one pixel at least."""
+        shape = (mask.shape[0], mask.shape[1])
+        rows, columns = raster_axes(window, shape)
+        x, y = self.x - window.left, self.y - window.top
+        near = (
+            range_slice(rows[:, 0], y - self.radius, y + self.radius),
+            range_slice(columns[0], x - self.radius, x + self.radius),
+        )
+        inside = (rows[near[0]] - y) ** 2 + (columns[:, near[1]] - x) ** 2 <= self.radius**2
+        chroma = rgb_to_lab(np.asarray(self.rgb) / 255.0)[1:]
+        mask[near][inside] = 1.0
+        ab[near][inside] = chroma
+        cell = raster_cell(self.x, self.y, window, shape)
+        if cell is not None:
+            mask[cell], ab[cell] = 1.0, chroma
+
+
+class ColorHint(Protocol):
+    """What a person says of a picture's colours: a `Hint`, or what `photochrom.guided` has."""
+
+    def on_picture(self, picture: NDArray[Any], /) -> ColoredPlace:
+        """The place that it means in a picture, (H, W) or (H, W, 3).
+
+        Raises InputError where it makes no sense there.
+        """
+
 
 def parse_color(color: Color) -> tuple[int, int, int]:
     """A colour as people write it: ``#c81e1e``, also without the ``#``, a CSS name (``navy``), or
@@ -154,7 +211,7 @@ def colorize(
     model: str | Path | Network = DEFAULT_MODEL,
     size: Size = "auto",
     vividness: float = DEFAULT_VIVIDNESS,
-    hints: Sequence[Hint] = (),
+    hints: Sequence[ColorHint] = (),
     upsampling: Upsampling = DEFAULT_UPSAMPLING,
     keep: ToneJudgement | None = None,
     guide: Guide | None = None,
@@ -177,10 +234,12 @@ def colorize(
     Raises InputError for a picture, hint or number that makes no sense, and ModelError.
     """
     network = model if isinstance(model, Network) else load(model, device=device)
-    guess = predict(
-        rgb, network, size=size, vividness=vividness, hints=hints, keep=keep, guide=guide
-    )
+    check_numbers(rgb, vividness)
+    places = [hint.on_picture(rgb) for hint in hints]
+    guess = _predict(rgb, network, size, vividness, places, keep, guide)
     colored = compose_upsampled(rgb, guess.ab, method=upsampling)
+    if places:
+        pin_colors(colored, rgb, places, max(np.divide(rgb.shape[:2], guess.ab.shape[:2])))
     return colored if keep is None else with_own_colors(colored, rgb, keep)
 
 
@@ -201,30 +260,41 @@ def predict(
     *,
     size: Size = "auto",
     vividness: float = DEFAULT_VIVIDNESS,
-    hints: Sequence[Hint] = (),
+    hints: Sequence[ColorHint] = (),
     keep: ToneJudgement | None = None,
     guide: Guide | None = None,
 ) -> ColorPrediction:
     """The colours that a network proposes for a picture; everything as for `colorize`."""
-    check_numbers(rgb, vividness, hints)
+    check_numbers(rgb, vividness)
+    places = [hint.on_picture(rgb) for hint in hints]
+    return _predict(rgb, network, size, vividness, places, keep, guide)
+
+
+def _predict(
+    rgb: NDArray[Any],
+    network: Network,
+    size: Size,
+    vividness: float,
+    places: Sequence[ColoredPlace],
+    keep: ToneJudgement | None,
+    guide: Guide | None,
+) -> ColorPrediction:
     L = working_lightness(rgb, size, network.card)
     borders = find_borders(L)
+    full = (rgb.shape[0], rgb.shape[1])
     if not borders:
-        hint_ab, mask = _all_hints(rgb, hints, keep, L, guide)
+        hint_ab, mask = _all_hints(rgb, places, Window(0, 0, *full), keep, L, guide)
         ab, confidence = _guess(network, L, hint_ab, mask, vividness)
         return ColorPrediction(L, ab, confidence)
     # What is inside is seen as if there were no bars, from the picture's own pixels.
-    full = (rgb.shape[0], rgb.shape[1])
     small = (L.shape[0], L.shape[1])
     reach = (_REACH_PX * full[0] // small[0] + 1, _REACH_PX * full[1] // small[1] + 1)
     borders = exact_borders(rgb, borders.at_size(small, full), reach, lightness)
     inside = crop(rgb, borders)
     inside_L = working_lightness(inside, size, network.card)
-    inside_hints = [
-        replace(hint, x=hint.x - borders.left, y=hint.y - borders.top) for hint in hints
-    ]
     keep = None if keep is None else crop_places(keep, borders, full)
-    hint_ab, mask = _all_hints(inside, inside_hints, keep, inside_L, guide)
+    window = Window(borders.top, borders.left, inside.shape[0], inside.shape[1])
+    hint_ab, mask = _all_hints(inside, places, window, keep, inside_L, guide)
     found = _guess(network, inside_L, hint_ab, mask, vividness)
     ab, confidence = _on_whole(found, inside_L, borders, full, L)
     return ColorPrediction(L, ab, confidence)
@@ -232,16 +302,19 @@ def predict(
 
 def _all_hints(
     rgb: NDArray[Any],
-    hints: Sequence[Hint],
+    places: Sequence[ColoredPlace],
+    window: Window,
     keep: ToneJudgement | None,
     L: NDArray[np.float32],
     guide: Guide | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """What a person says of the colours, where he says nothing the picture's coloured places, and
     then what the guide has, as `hint_planes` returns it in the shape of L, which the network sees.
+
+    rgb: what the network sees of the picture. window: where that is in it.
     """
     shape = (L.shape[0], L.shape[1])
-    hint_ab, mask = hint_planes(hints, rgb.shape[:2], shape)
+    hint_ab, mask = paint_places(places, window, shape)
     if keep is not None:
         hint_ab, mask = _add_hints(hint_ab, mask, *place_hints(rgb, keep, shape))
     if guide is not None:
@@ -446,22 +519,10 @@ def hint_planes(
     full, working: (height, width) of the photograph and of what the network sees.
     Returns ab (h, w, 2) float32 in CIELAB units, 0 where there is no hint; and mask (h, w), 0 or 1.
     """
-    (height, width), (h, w) = full, working
-    ab = np.zeros((h, w, 2), np.float32)
-    mask = np.zeros((h, w), np.float32)
-    # Centres of the working pixels, in pixels of the full picture.
-    rows = (np.arange(h)[:, None] + 0.5) * (height / h) - 0.5
-    columns = (np.arange(w)[None, :] + 0.5) * (width / w) - 0.5
-    for hint in hints:
-        place = (rows - hint.y) ** 2 + (columns - hint.x) ** 2 <= hint.radius**2
-        row, column = (hint.y + 0.5) * h / height, (hint.x + 0.5) * w / width
-        place[min(int(row), h - 1), min(int(column), w - 1)] = True
-        mask[place] = 1.0
-        ab[place] = rgb_to_lab(np.asarray(hint.rgb) / 255.0)[1:]
-    return ab, mask
+    return paint_places(hints, Window(0, 0, full[0], full[1]), (working[0], working[1]))
 
 
-def check_numbers(rgb: NDArray[Any], vividness: float, hints: Sequence[Hint]) -> None:
+def check_numbers(rgb: NDArray[Any], vividness: float) -> None:
     """Raise InputError for a picture or number from which no honest picture can be made."""
     check_picture(rgb)
     if rgb.dtype.kind == "f" and not (rgb.min() >= 0.0 and rgb.max() <= 1.0):
@@ -471,10 +532,3 @@ def check_numbers(rgb: NDArray[Any], vividness: float, hints: Sequence[Hint]) ->
         )
     if not (math.isfinite(vividness) and vividness >= 0.0):
         raise InputError(f"the vividness is {vividness}; it must be a number of at least 0")
-    height, width = rgb.shape[:2]
-    for hint in hints:
-        if not (0 <= hint.x <= width - 1 and 0 <= hint.y <= height - 1):
-            raise InputError(
-                f"{hint} lies outside the picture of {width} x {height} px; give pixels counted "
-                "from the upper left corner"
-            )

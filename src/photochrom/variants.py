@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from photochrom.color.tone import ToneJudgement
 from photochrom.engine import Network
-from photochrom.pipeline import DEFAULT_VIVIDNESS, Hint, Size, colorize, predict
+from photochrom.pipeline import DEFAULT_VIVIDNESS, ColorHint, Hint, Size, colorize, predict
 
 MAX_SIZE_PX: Final = 1024
 """Working size up to which a variant in more detail goes, unless a larger one is asked for."""
@@ -68,7 +68,7 @@ def colorize_variant(
     *,
     size: Size = "auto",
     vividness: float = DEFAULT_VIVIDNESS,
-    hints: Sequence[Hint] = (),
+    hints: Sequence[ColorHint] = (),
     keep: ToneJudgement | None = None,
 ) -> NDArray[Any]:
     """Colour a picture as a variant has it; everything else as for `colorize`.

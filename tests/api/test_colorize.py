@@ -17,7 +17,7 @@ from fixtures.model import CARD, STRIDE, WEIGHTS, card_with, tiny_model
 from numpy.typing import NDArray
 from PIL import Image
 
-from photochrom import Colorizer, Hint, Picture, colorize, engine, pipeline, write
+from photochrom import Colorizer, Hint, Picture, Stroke, colorize, engine, pipeline, write
 from photochrom.api import colorizer
 from photochrom.color.luminance import lightness
 from photochrom.errors import InputError, ModelError
@@ -180,6 +180,25 @@ def test_hints_and_options_do_what_they_do_in_the_pipeline(
         colorize(grey_scene, model=tiny, device="cpu", hints=hints, size=32, vividness=0.5),
         expected,
     )
+
+
+def test_strokes_are_hints_below_the_others_and_clipped_colours_are_told(
+    tmp_path: Path, color: Colorizer, grey_scene: Array
+) -> None:
+    strokes = [Stroke([(30, 30), (90, 60)], "#9b4a3c", width=9)]
+    hint = Hint(60, 45, "#5a6e3c", radius=3)
+    expected = color(grey_scene, hints=[*strokes, hint])
+    np.testing.assert_array_equal(color(grey_scene, hints=[hint], strokes=strokes), expected)
+    (tmp_path / "a.json").write_text(
+        '{"strokes": [{"points": [[30, 30], [90, 60]], "color": "#9b4a3c", "width": 9}]}'
+    )
+    picture = color(Picture(grey_scene), hints=[hint], strokes=tmp_path / "a.json")
+    np.testing.assert_array_equal(picture.pixels, expected)
+    assert picture.notes == ()
+    white = np.full((90, 120), 252, np.uint8)
+    with pytest.warns(UserWarning, match="the hint at 60, 45 does not exist where it is so light"):
+        color(white, hints=[Hint(60, 45, "blue")])
+    assert len(color(Picture(white), hints=[Hint(60, 45, "blue")]).notes) == 1
 
 
 def test_coloured_places_of_a_grey_picture_keep_their_colours(

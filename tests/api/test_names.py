@@ -15,6 +15,7 @@ PUBLIC = [
     "Colorizer",
     "Hint",
     "Picture",
+    "Stroke",
     "colorize",
     "errors",
     "evaluate",

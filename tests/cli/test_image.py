@@ -115,6 +115,26 @@ def test_a_hint_colours_its_place(photo_file: Path, tiny: str, tmp_path: Path) -
     assert abs(redness[5, 5]) < 5
 
 
+def test_strokes_colour_their_places_and_hints_count_more(
+    photo_file: Path, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    painted = np.zeros((90, 120, 4), np.uint8)
+    painted[30:50, 20:100] = (190, 60, 50, 255)
+    Image.fromarray(painted).save(tmp_path / "painted.png")
+    out = tmp_path / "out.png"
+    arguments = ["image", str(photo_file), "--model", tiny, "-o", str(out)]
+    strokes = ["--strokes", str(tmp_path / "painted.png")]
+    assert main([*arguments, *strokes, "--hint", "80,40,#3c5ab4,5"]) == 0
+    rgb = np.asarray(Image.open(out)).astype(int)
+    assert rgb[40, 30, 0] - rgb[40, 30, 2] > 40
+    assert rgb[40, 80, 2] - rgb[40, 80, 0] > 40
+    painted[30:50, 20:100, :3] = (0, 0, 255)
+    Image.fromarray(painted).save(tmp_path / "painted.png")
+    capsys.readouterr()
+    assert main([*arguments, *strokes, "--overwrite"]) == 0
+    assert "painted.png does not exist where it is so" in capsys.readouterr().err
+
+
 def test_variants_are_written_beside_each_other(
     photo_file: Path, tiny: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -171,6 +191,7 @@ def test_folders_keep_their_structure(
         (["--device", "tpu"], "openvino"),
         (["--jobs", "0"], "jobs"),
         (["other.jpg", "--hint", "1,2,#ffffff"], "one photograph"),
+        (["--strokes", "missing.json"], "cannot read missing.json"),
         (["other.jpg", "-o", "one.png"], "give a folder to -o"),
         (["-o", "one.heic"], "cannot be written; use one of"),
         (["--nonsense"], "--nonsense"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +19,10 @@ from photochrom.api.kinds import unpack
 from photochrom.color.tone import ToneJudgement
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
 from photochrom.errors import InputError, PhotochromError
+from photochrom.guided.notes import clip_notes
+from photochrom.guided.strokes import Strokes, read_strokes
 from photochrom.imageio import Picture, Source, read
-from photochrom.pipeline import DEFAULT_VIVIDNESS, ColorPrediction, Hint, NetworkSettings, Size
+from photochrom.pipeline import DEFAULT_VIVIDNESS, ColorHint, ColorPrediction, NetworkSettings, Size
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -94,17 +97,17 @@ class Colorizer:
     # fmt: off
     @overload
     def __call__(
-        self, source: Source | Picture, *, hints: Sequence[Hint] = ...,
+        self, source: Source | Picture, *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
     ) -> Picture: ...
     @overload
     def __call__(
-        self, source: Image.Image, *, hints: Sequence[Hint] = ...,
+        self, source: Image.Image, *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
     ) -> Image.Image: ...
     @overload
     def __call__(
-        self, source: NDArray[_Code], *, hints: Sequence[Hint] = ...,
+        self, source: NDArray[_Code], *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
     ) -> NDArray[_Code]: ...
     @overload
@@ -119,7 +122,7 @@ class Colorizer:
     ) -> list[_Own]: ...
     @overload
     def __call__(
-        self, source: _Tensor, *, hints: Sequence[Hint] = ...,
+        self, source: _Tensor, *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
     ) -> _Tensor: ...
     # fmt: on
@@ -127,7 +130,8 @@ class Colorizer:
         self,
         source: Any,
         *,
-        hints: Sequence[Hint] = (),
+        hints: Sequence[ColorHint] = (),
+        strokes: Strokes = (),
         size: Size | None = None,
         vividness: float | None = None,
         keep_colors: bool | None = None,
@@ -137,6 +141,7 @@ class Colorizer:
         Args:
             source: As for `colorize`.
             hints: Colours that are known of some places; for one picture.
+            strokes: As for `colorize`.
             size: In place of the session's.
             vividness: In place of the session's.
             keep_colors: In place of the session's.
@@ -147,6 +152,7 @@ class Colorizer:
         Raises:
             InputError: As `colorize`.
         """
+        hints = (*read_strokes(strokes), *hints)
         if isinstance(source, list):
             _refuse_hints(hints, len(source))
             return [
@@ -168,17 +174,23 @@ class Colorizer:
         own = unpack(source)
         if own is not None:
             _refuse_hints(hints, len(own.pictures))
-            return own.pack([color(pixels) for pixels in own.pictures])
+            colored = own.pack([color(pixels) for pixels in own.pictures])
+            for note in clip_notes(own.pictures[0], hints):
+                warnings.warn(note, stacklevel=2)
+            return colored
         picture = _picture(source)
         with _name_in_errors(source):
             colored = color(picture.pixels)
-        return dataclasses.replace(picture, pixels=colored, generator=network.identity.signature)
+            notes = picture.notes + clip_notes(picture.pixels, hints)
+        signature = network.identity.signature
+        return dataclasses.replace(picture, pixels=colored, notes=notes, generator=signature)
 
     def predict(
         self,
         source: Source | Picture | Image.Image | NDArray[Any] | Tensor,
         *,
-        hints: Sequence[Hint] = (),
+        hints: Sequence[ColorHint] = (),
+        strokes: Strokes = (),
         size: Size | None = None,
         vividness: float | None = None,
         keep_colors: bool | None = None,
@@ -188,6 +200,7 @@ class Colorizer:
         Args:
             source: A picture as for `colorize`; of tensors, a single one.
             hints: Colours that are known of some places.
+            strokes: As for `colorize`.
             size: In place of the session's.
             vividness: In place of the session's.
             keep_colors: In place of the session's.
@@ -211,7 +224,7 @@ class Colorizer:
                 self._network(),
                 size=chosen.size,
                 vividness=chosen.vividness,
-                hints=hints,
+                hints=(*read_strokes(strokes), *hints),
                 keep=self._kept_places(pictures[0], keep_colors),
             )
 
@@ -240,7 +253,7 @@ class Colorizer:
 
     def _kept_places(self, pixels: NDArray[Any], keep_colors: bool | None) -> ToneJudgement | None:
         """What `pipeline.colorize` keeps of a picture; nothing where it is in colour all over."""
-        pipeline.check_numbers(pixels, DEFAULT_VIVIDNESS, ())
+        pipeline.check_numbers(pixels, DEFAULT_VIVIDNESS)
         if not (self._keep_colors if keep_colors is None else keep_colors):
             return None
         return pipeline.kept_places(pixels)
@@ -260,20 +273,20 @@ class Colorizer:
 @overload
 def colorize(
     source: Source | Picture, *, model: str | os.PathLike[str] = ..., device: str = ...,
-    size: Size = ..., vividness: float = ..., hints: Sequence[Hint] = ...,
-    keep_colors: bool = ...,
+    size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
+    strokes: Strokes = ..., keep_colors: bool = ...,
 ) -> Picture: ...
 @overload
 def colorize(
     source: Image.Image, *, model: str | os.PathLike[str] = ..., device: str = ...,
-    size: Size = ..., vividness: float = ..., hints: Sequence[Hint] = ...,
-    keep_colors: bool = ...,
+    size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
+    strokes: Strokes = ..., keep_colors: bool = ...,
 ) -> Image.Image: ...
 @overload
 def colorize(
     source: NDArray[_Code], *, model: str | os.PathLike[str] = ..., device: str = ...,
-    size: Size = ..., vividness: float = ..., hints: Sequence[Hint] = ...,
-    keep_colors: bool = ...,
+    size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
+    strokes: Strokes = ..., keep_colors: bool = ...,
 ) -> NDArray[_Code]: ...
 @overload
 def colorize(
@@ -288,8 +301,8 @@ def colorize(
 @overload
 def colorize(
     source: _Tensor, *, model: str | os.PathLike[str] = ..., device: str = ...,
-    size: Size = ..., vividness: float = ..., hints: Sequence[Hint] = ...,
-    keep_colors: bool = ...,
+    size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
+    strokes: Strokes = ..., keep_colors: bool = ...,
 ) -> _Tensor: ...
 # fmt: on
 def colorize(
@@ -299,7 +312,8 @@ def colorize(
     device: str = "auto",
     size: Size = "auto",
     vividness: float = DEFAULT_VIVIDNESS,
-    hints: Sequence[Hint] = (),
+    hints: Sequence[ColorHint] = (),
+    strokes: Strokes = (),
     keep_colors: bool = True,
 ) -> Any:
     """Colour a black-and-white picture, or a list of them.
@@ -319,8 +333,10 @@ def colorize(
         size: Working size of the network, px of the short side, or "auto": the one that the model
             likes best, or the picture's own where that is smaller.
         vividness: Factor on the colours: 0 is grey, 1 as the model means it. Hints keep theirs.
-        hints: Colours that are known of some places; where they overlap, the later one counts. For
-            one picture.
+        hints: Colours that are known of some places: `Hint`s, `Stroke`s, in any order; where they
+            overlap, the later one counts. For one picture.
+        strokes: What somebody painted: a PNG that is transparent but for the colours, of the
+            picture's proportions; a JSON file of lines; or `Stroke`s. Hints count more.
         keep_colors: Coloured places of otherwise grey pictures (a stamp, a red coat in snow, tinted
             cheeks) keep their colours; False colours them anew.
 
@@ -342,7 +358,14 @@ def colorize(
         >>> rgb = colorize(grey)  # a NumPy array gives a NumPy array
     """
     session = _session(model if isinstance(model, str) else Path(model), device)
-    return session(source, hints=hints, size=size, vividness=vividness, keep_colors=keep_colors)
+    return session(
+        source,
+        hints=hints,
+        strokes=strokes,
+        size=size,
+        vividness=vividness,
+        keep_colors=keep_colors,
+    )
 
 
 _sessions: dict[int, tuple[object, Colorizer]] = {}
@@ -388,7 +411,7 @@ def _name_in_errors(source: object) -> Iterator[None]:
         raise type(error)(f"cannot colour {os.fspath(source)}: {error}") from error
 
 
-def _refuse_hints(hints: Sequence[Hint], pictures: int) -> None:
+def _refuse_hints(hints: Sequence[ColorHint], pictures: int) -> None:
     if hints and pictures != 1:
         raise InputError(
             f"hints are of one picture, and {pictures} are given; colour them one by one"

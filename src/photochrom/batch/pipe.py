@@ -11,10 +11,10 @@ from photochrom.batch.plan import Job
 from photochrom.batch.run import (
     BatchOptions,
     Outcome,
+    color_notes,
     color_picture,
     copy_times,
     judge_tone,
-    keep_notes,
 )
 from photochrom.engine import load, local_model
 from photochrom.errors import OutputError
@@ -59,7 +59,7 @@ def color_stream(
     network = load(local_model(options.model), device=options.device, threads=options.threads)
     colored = color_picture(picture, options, network, content.name, keep=judgement)
     write(target, colored, format_name=format_name, overwrite=options.overwrite)
-    notes = picture.notes + keep_notes(judgement, options)
+    notes = picture.notes + color_notes(picture, judgement, options)
     notes += writing_notes(target, picture, format_name=format_name)
     if options.keep_time and isinstance(source, Path) and isinstance(target, Path):
         notes += copy_times(source, target)

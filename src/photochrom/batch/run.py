@@ -19,6 +19,7 @@ from photochrom.color.tone import ToneJudgement, judge
 from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import ModelIdentity, Network, load, local_model, model_identity
 from photochrom.errors import OutputError, PhotochromError
+from photochrom.guided.notes import clip_notes
 from photochrom.imageio import (
     DEFAULT_MAX_PIXELS,
     Picture,
@@ -28,7 +29,7 @@ from photochrom.imageio import (
     write,
     writing_notes,
 )
-from photochrom.pipeline import Hint, NetworkSettings
+from photochrom.pipeline import ColorHint, NetworkSettings
 from photochrom.processors import thread_count
 from photochrom.variants import VARIANTS, Variant, colorize_variant
 
@@ -52,7 +53,8 @@ _KEPT_COLORS = (
 class BatchOptions(NetworkSettings):
     """How files are coloured."""
 
-    hints: tuple[Hint, ...] = ()
+    hints: tuple[ColorHint, ...] = ()
+    """For one picture; where they overlap, the later one counts."""
     overwrite: bool = False
     """Colour again what is finished."""
     keep_finished: bool = False
@@ -149,11 +151,13 @@ def judge_tone(picture: Picture, options: BatchOptions) -> ToneJudgement | None:
     return None if options.force else judge(picture.pixels)
 
 
-def keep_notes(judgement: ToneJudgement | None, options: BatchOptions) -> tuple[str, ...]:
-    """The note for a picture of which some places keep their colours."""
-    if judgement is None or not options.keep_colors or not keeps_places(judgement):
-        return ()
-    return (_KEPT_COLORS,)
+def color_notes(
+    picture: Picture, judgement: ToneJudgement | None, options: BatchOptions
+) -> tuple[str, ...]:
+    """The notes on a picture's colours: those that it keeps, and those that cannot be had."""
+    kept = judgement is not None and options.keep_colors and keeps_places(judgement)
+    notes = clip_notes(picture.pixels, options.hints) if options.hints else ()
+    return ((_KEPT_COLORS,) if kept else ()) + notes
 
 
 def color_picture(
@@ -280,7 +284,11 @@ def _color(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome
     _log.debug("writing %s", job.target)
     _make_folder(job.target.parent)
     write(job.target, colored, overwrite=options.overwrite)
-    notes = picture.notes + keep_notes(judgement, options) + writing_notes(job.target, picture)
+    notes = (
+        picture.notes
+        + color_notes(picture, judgement, options)
+        + writing_notes(job.target, picture)
+    )
     if options.keep_time:
         notes += copy_times(job.source, job.target)
     return Outcome(

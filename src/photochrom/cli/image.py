@@ -36,8 +36,9 @@ from photochrom.cli.options import (
 from photochrom.cli.progress import Reporter
 from photochrom.damage import DamagePolicy
 from photochrom.errors import InputError
+from photochrom.guided.strokes import read_strokes
 from photochrom.imageio import FORMATS
-from photochrom.pipeline import Hint
+from photochrom.pipeline import ColorHint, Hint
 from photochrom.variants import VARIANTS
 
 _DEFAULT = BatchOptions()
@@ -60,6 +61,18 @@ def _parse_hints(
         x, y, name, radius = match.groups()
         hints.append(Hint(float(x), float(y), color(name), float(radius or 0.0)))
     return tuple(hints)
+
+
+def _parse_strokes(
+    _ctx: click.Context, _param: click.Parameter, value: str | None
+) -> tuple[ColorHint, ...]:
+    """The strokes of a file as hints."""
+    if value is None:
+        return ()
+    try:
+        return read_strokes(value)
+    except InputError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command()
@@ -89,6 +102,15 @@ def _parse_hints(
     metavar="X,Y,COLOR[,RADIUS]",
     help="Say the colour of a place (px from the upper left): #RRGGBB or a CSS name. For one "
     "photograph; repeatable.",
+)
+@click.option(
+    "--strokes",
+    callback=_parse_strokes,
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Say colours by painting: a PNG of the photograph's proportions, transparent but for "
+    "what is painted, or a JSON file of lines (docs/guided.md). For one photograph; hints count "
+    "more.",
 )
 @click.option(
     "--variants",
@@ -165,6 +187,7 @@ def image(
     size: int | str,
     vividness: float,
     hints: tuple[Hint, ...],
+    strokes: tuple[ColorHint, ...],
     variants: bool,
     device: str,
     recursive: bool,
@@ -193,7 +216,7 @@ def image(
         device=device,
         size="auto" if isinstance(size, str) else size,
         vividness=vividness,
-        hints=hints,
+        hints=(*strokes, *hints),
         overwrite=overwrite,
         keep_finished=keep_finished,
         force=force,
@@ -224,8 +247,9 @@ def image(
     except InputError as error:
         raise click.UsageError(str(error)) from None
     pictures = {(job.source, job.page) for job in batch_jobs if not job.skip_reason}
-    if hints and len(pictures) > 1:
-        raise click.UsageError("--hint speaks of places in one photograph; give only one.")
+    if options.hints and len(pictures) > 1:
+        name = "--hint speaks" if hints else "--strokes speak"
+        raise click.UsageError(f"{name} of places in one photograph; give only one.")
     counts = _color(batch_jobs, options, jobs, as_json=as_json)
     skipped = counts["left out"] + counts["in colour"]
     return FAILED if counts["failed"] or (fail_on_skipped and skipped) else OK

@@ -1,0 +1,116 @@
+"""Places of a picture that have a colour which a person gave them, as planes of any size.
+
+A part of the picture is drawn in any raster: at the size that the network sees, or at full size,
+where the colours are made exact (`photochrom.color.pin`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Window(NamedTuple):
+    """A part of a picture, px of the full picture."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @classmethod
+    def enclose(cls, top: float, left: float, bottom: float, right: float) -> Window:
+        """The whole pixels that lie in a rectangle at least in part; the far sides excluded."""
+        first_row, first_column = int(np.floor(top)), int(np.floor(left))
+        height, width = int(np.ceil(bottom)) - first_row, int(np.ceil(right)) - first_column
+        return cls(first_row, first_column, max(0, height), max(0, width))
+
+    def overlap(self, other: Window) -> Window:
+        """What lies in both; without pixels where nothing does."""
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        bottom = min(self.top + self.height, other.top + other.height)
+        right = min(self.left + self.width, other.left + other.width)
+        return Window(top, left, max(0, bottom - top), max(0, right - left))
+
+    def widen(self, px: int) -> Window:
+        """With so many px more on each side."""
+        return Window(self.top - px, self.left - px, self.height + 2 * px, self.width + 2 * px)
+
+    @property
+    def is_empty(self) -> bool:
+        return self.height < 1 or self.width < 1
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Of the picture's rows and columns; for a window inside of the picture."""
+        rows = slice(self.top, self.top + self.height)
+        return rows, slice(self.left, self.left + self.width)
+
+
+class ColoredPlace(Protocol):
+    """A place of a picture with its colours."""
+
+    @property
+    def window(self) -> Window:
+        """Where it lies; it may reach beyond the picture."""
+
+    @property
+    def title(self) -> str:
+        """What notes call it, such as "the hint at 120, 200"."""
+
+    def paint(self, ab: NDArray[np.float32], mask: NDArray[np.float32], window: Window) -> None:
+        """Draw the place over what is drawn there.
+
+        window: the part of the picture that the planes show. ab: (h, w, 2), CIELAB units, and mask:
+        (h, w), 0 or 1, of any size.
+        """
+
+
+def paint_places(
+    places: Sequence[ColoredPlace], window: Window, shape: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Places as planes; where they overlap, the later one counts.
+
+    window: the part of the picture, drawn in the shape (h, w).
+    Returns ab (h, w, 2) float32 in CIELAB units, 0 where no place is; and mask (h, w), 0 or 1.
+    """
+    ab = np.zeros((*shape, 2), np.float32)
+    mask = np.zeros(shape, np.float32)
+    for place in places:
+        place.paint(ab, mask, window)
+    return ab, mask
+
+
+def raster_axes(
+    window: Window, shape: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The centres of a raster's pixels: rows (h, 1) and columns (1, w).
+
+    In px from the window's corner; the centre of the window's own first pixel is 0.
+    """
+    h, w = shape
+    rows = (np.arange(h, dtype=np.float64)[:, None] + 0.5) * (window.height / h) - 0.5
+    columns = (np.arange(w, dtype=np.float64)[None, :] + 0.5) * (window.width / w) - 0.5
+    return np.asarray(rows, np.float64), np.asarray(columns, np.float64)
+
+
+def raster_cell(
+    x: float, y: float, window: Window, shape: tuple[int, int]
+) -> tuple[int, int] | None:
+    """Row and column of the raster's pixel in which a point of the picture lies; None: outside.
+
+    x, y: px of the picture, the centre of the first pixel being 0.
+    """
+    h, w = shape
+    row = (y - window.top + 0.5) * h / window.height
+    column = (x - window.left + 0.5) * w / window.width
+    return (int(row), int(column)) if 0 <= row < h and 0 <= column < w else None
+
+
+def range_slice(values: NDArray[np.float64], low: float, high: float) -> slice:
+    """Where rising values lie in a range, both ends included."""
+    start = int(np.searchsorted(values, low, "left"))
+    return slice(start, int(np.searchsorted(values, high, "right")))
