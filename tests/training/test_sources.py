@@ -210,6 +210,19 @@ def test_a_limit_takes_streams_last_and_from_their_beginning(tmp_path: Path) -> 
     assert len(load_source(folder / "film.mkv", frames_per_s=99.0, limit=3)[0]) == 3
 
 
+def test_the_reports_protocol_divides_a_published_archive_as_it_is(tmp_path: Path) -> None:
+    """8,000 and 2,000 of COCO's sample, here 8 and 2 of 12 photos in a .tgz."""
+    with tarfile.open(tmp_path / "coco_sample.tgz", "w:gz") as out:
+        for seed in range(12):
+            out.add(picture(tmp_path / "x.png", seed), f"coco_sample/train_sample/{seed:012}.png")
+    photos, _, recipe = load_source(tmp_path / "coco_sample.tgz", limit=10, validation=2)
+    training, held_out = split(photos, recipe)
+    assert (len(training), len(held_out)) == (8, 2)
+    assert not set(training.names) & set(held_out.names)
+    again = load_source(tmp_path / "coco_sample.tgz", limit=10, validation=2)[0]
+    assert split(again, recipe)[1].names == held_out.names
+
+
 @pytest.mark.parametrize("limit", [0, 1, 4, 99])
 def test_a_broken_zip_is_reported_under_any_limit(tmp_path: Path, limit: int) -> None:
     folder = pictures(tmp_path / "photos", [f"{n}.png" for n in range(9)])

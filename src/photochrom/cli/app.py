@@ -39,6 +39,7 @@ COMMANDS = {
     "models": Row("photochrom.cli.models", "Show the models and devices that can be used."),
     "bench": Row("photochrom.cli.bench", "Measure how fast pictures are coloured here."),
     "train": Row("photochrom.cli.train", "Train a network by a recipe."),
+    "data": Row("photochrom.cli.data", "Fetch published data sets to train on."),
     "plots": Row("photochrom.cli.plots", "Draw a training run's plots and report."),
     "export": Row("photochrom.cli.export", "Turn a training checkpoint into a model file."),
     "evaluate": Row("photochrom.cli.evaluate", "Score a model on photographs with known colours."),

@@ -6,16 +6,14 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from photochrom import __version__
 from photochrom.atomic import remove_leftovers, write_atomically
+from photochrom.downloads import DownloadError, fetch
 from photochrom.errors import ModelError, OutputError
 
 MAX_BYTES = 2 * 1024**3
 """No model is larger; a server that sends more is cut off."""
-_TIMEOUT_S = 30
-_CHUNK_BYTES = 1 << 20
 _log = logging.getLogger(__name__)
 
 
@@ -49,31 +47,19 @@ def download(url: str, checksum: str, target: Path) -> bytes:
 
 def _fetch(url: str) -> Iterator[bytes]:
     """The body of the answer, in pieces."""
-    import http.client  # slow to import, and hardly ever needed
-    import urllib.error
-    import urllib.request
-
-    request = urllib.request.Request(url, headers={"User-Agent": f"photochrom/{__version__}"})
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
-            yield from _limit_size(answer, url)
-    except urllib.error.HTTPError as error:
-        error.close()
+        with fetch(url, user_agent=f"photochrom/{__version__}") as answer:
+            yield from _limit_size(answer.chunks, url)
+    except DownloadError as error:
         raise ModelError(
-            f"{url} cannot be fetched: the server answers {error.code} {error.reason}; "
-            "check the address"
-        ) from None
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        raise ModelError(
-            f"{url} cannot be fetched: {reason}; check the address and the network (a model file "
-            "fetched by other means can be given by its path)"
+            f"{url} cannot be fetched: {error} (a model file fetched by other means can be given "
+            "by its path)"
         ) from None
 
 
-def _limit_size(answer: Any, url: str) -> Iterator[bytes]:
+def _limit_size(chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
     received = 0
-    while chunk := answer.read(_CHUNK_BYTES):
+    for chunk in chunks:
         received += len(chunk)
         if received > MAX_BYTES:
             raise ModelError(f"{url} is larger than {MAX_BYTES >> 30} GiB, which no model is")
