@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from PIL import ImageColor
 
 from photochrom.color.borders import (
@@ -38,6 +38,7 @@ from photochrom.color.own_colors import (
     place_hints,
     with_own_colors,
 )
+from photochrom.color.paint import under_paint
 from photochrom.color.pin import pin_colors
 from photochrom.color.places import (
     ColoredPlace,
@@ -237,10 +238,36 @@ def colorize(
     check_numbers(rgb, vividness)
     places = [hint.on_picture(rgb) for hint in hints]
     guess = _predict(rgb, network, size, vividness, places, keep, guide)
-    colored = compose_upsampled(rgb, guess.ab, method=upsampling)
+    canvas = _canvas(rgb, guess.ab, network.card)
+    colored = compose_upsampled(canvas, guess.ab, method=upsampling, dtype=_own_type(rgb))
     if places:
-        pin_colors(colored, rgb, places, max(np.divide(rgb.shape[:2], guess.ab.shape[:2])))
+        pin_colors(colored, canvas, places, max(np.divide(rgb.shape[:2], guess.ab.shape[:2])))
     return colored if keep is None else with_own_colors(colored, rgb, keep)
+
+
+def put_colors(
+    rgb: NDArray[Any],
+    ab: NDArray[np.float32],
+    card: ModelCard,
+    upsampling: Upsampling = DEFAULT_UPSAMPLING,
+) -> NDArray[Any]:
+    """A picture in the colours of its `predict`, at its own lightness; on drawings, whose paper is
+    too light to have a colour, as washes of paint.
+
+    rgb: as for `colorize`. ab: (h, w, 2). card: of the model. Returns as `colorize`.
+    """
+    canvas = _canvas(rgb, ab, card)
+    return compose_upsampled(canvas, ab, method=upsampling, dtype=_own_type(rgb))
+
+
+def _canvas(rgb: NDArray[Any], ab: NDArray[np.float32], card: ModelCard) -> NDArray[Any]:
+    """The picture that colours are put on: the photograph, or a drawing under paint."""
+    return under_paint(rgb, ab) if card.colors_drawings else rgb
+
+
+def _own_type(rgb: NDArray[Any]) -> DTypeLike:
+    """The type of a picture when it is coloured: its own, float32 for floating."""
+    return rgb.dtype if rgb.dtype.kind == "u" else np.dtype(np.float32)
 
 
 class ColorPrediction(NamedTuple):

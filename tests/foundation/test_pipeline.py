@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from photochrom.color.luminance import lightness
 from photochrom.color.space import rgb_to_lab
 from photochrom.engine import Network, Prediction, load
-from photochrom.errors import InputError
+from photochrom.errors import InputError, ModelError
+from photochrom.evaluation.methods import network_method
+from photochrom.evaluation.options import EvaluationOptions
 from photochrom.pipeline import (
     Hint,
     colorize,
@@ -41,6 +43,14 @@ def vivid(tmp_path_factory: pytest.TempPathFactory) -> Network:
     """The same network with a card that asks for 1.25 times the chroma."""
     card = dataclasses.replace(CARD, chroma_gain=1.25)
     path = tiny_model(tmp_path_factory.mktemp("model") / "vivid.onnx", card=card)
+    return load(path, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def painter(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    """The same network with a card that says that it colours sketches."""
+    card = dataclasses.replace(CARD, input="sketch")
+    path = tiny_model(tmp_path_factory.mktemp("model") / "sketch.onnx", card=card)
     return load(path, device="cpu")
 
 
@@ -271,3 +281,26 @@ def test_rounded_corners_are_not_seen_and_stay_black(network: Network) -> None:
     colored = colorize(np.where(far > 25, 0, grey).astype(np.uint8), model=network)
     assert not np.ptp(colored[far > 31].astype(int), axis=-1).any()
     np.testing.assert_allclose(colored[far < 18].astype(int), plain[far < 18], atol=3)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_the_paper_of_a_drawing_takes_on_colour_and_its_lines_stay(
+    network: Network, painter: Network, dtype: Any
+) -> None:
+    white = 255 if dtype == np.uint8 else 1.0
+    drawing = np.full((96, 128), white, dtype)
+    drawing[40:48] = 0
+    painted, photograph = (lab(colorize(drawing, model=net)) for net in (painter, network))
+    assert painted.shape == (96, 128, 3)
+    # a = 20 and b = 40 where it is white: paper at L = 100 can show nothing of it.
+    assert np.hypot(*photograph[5, 5, 1:]) < 2
+    np.testing.assert_allclose(painted[5, 5, 1:], (20, 40), atol=2)
+    assert 75 < painted[5, 5, 0] < 95
+    assert painted[40:48, :, 0].max() < 1
+
+
+def test_a_model_of_drawings_is_refused_for_what_is_none(painter: Network) -> None:
+    with pytest.raises(ModelError, match=r"tiny 1\.2\.3 colours drawings .*used for films"):
+        painter.card.check_photographs("films")
+    with pytest.raises(ModelError, match="an evaluation on photographs"):
+        network_method("painter", painter, EvaluationOptions())

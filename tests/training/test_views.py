@@ -14,14 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photochrom.color.space import rgb_to_lab
+from photochrom.errors import RecipeError
 from photochrom.training.data.augment import Ager, bars
+from photochrom.training.data.drawing import draw_lines
 from photochrom.training.data.hints import render
 from photochrom.training.data.loader import Batch, BatchMaker
 from photochrom.training.data.packed_photos import FilePhotos, PackedPhotos
 from photochrom.training.data.photo_cache import PhotoSet
-from photochrom.training.data.resampling import blur, resize_matrix, separable
+from photochrom.training.data.resampling import blur, resize_matrix, rotate, separable
 from photochrom.training.data.views import Crops, ViewPlan, Views
-from photochrom.training.recipe.recipe import AugmentRecipe, HintRecipe
+from photochrom.training.recipe.recipe import AugmentRecipe, DataRecipe, HintRecipe, Recipe
+from photochrom.training.recipe.stage import Stage
 
 ALL_HINTS = HintRecipe(points=0.4, full=0.1, field=0.3)
 MUCH = AugmentRecipe(old=0.5, bars=0.4)
@@ -95,6 +98,12 @@ class TestBothStores:
         assert isinstance(batch, Batch)
         assert [tuple(t.shape) for t in batch] == [(33, c, 40, 40) for c in (4, 1, 2)]
         assert {t.device.type for t in batch} == {"meta"}
+
+    @pytest.mark.long
+    def test_a_device_draws_without_asking_for_a_number(self) -> None:
+        device, turned = torch.device("meta"), AugmentRecipe(old=0.0, rotation=20.0)
+        sketches = BatchMaker(PHOTOS, ALL_HINTS, turned, seed=3, device=device, kind="sketch")
+        assert sketches.make(7, 5, 40).inputs.shape == (5, 4, 40, 40)
 
 
 def test_a_sample_is_a_function_of_seed_and_position_alone() -> None:
@@ -177,6 +186,54 @@ def test_ageing_keeps_the_scene_but_not_the_tones() -> None:
     torch.testing.assert_close(
         spread, drawn.grain * torch.where(drawn.grain_px > 0, 0.776, 1.0), rtol=0.15, atol=0.01
     )
+
+
+def test_edges_lie_where_the_lightness_steps_and_strokes_near_them() -> None:
+    L = torch.full((3, 1, 48, 48), 70.0)
+    L[0, :, :, 20:] = 30.0
+    L[1, :, 30:] = 30.0
+    lines = views(3, AugmentRecipe(old=0.0), HintRecipe()).lines
+    edges = draw_lines(L, lines, "edges")
+    dark = edges < 50
+    assert dark[0, 0].any(dim=0).nonzero().flatten().tolist() in ([19], [20])
+    assert dark[1, 0].any(dim=1).nonzero().flatten().tolist() in ([29], [30])
+    assert dark[:2].sum(dim=(1, 2, 3)).tolist() == [48, 48]
+    assert (edges[2] == 100).all()
+    plain = lines._replace(hatching=torch.zeros(3), grain=torch.zeros(3))
+    sketch = draw_lines(L, plain, "sketch")
+    assert sketch[0, 0].mean(dim=0).argmin() in range(17, 23)
+    assert sketch[1, 0].mean(dim=1).argmin() in range(27, 33)
+    torch.testing.assert_close(sketch[2, 0], plain.paper[2].expand(48, 48))
+    hatched = draw_lines(L, plain._replace(hatching=torch.ones(3)), "sketch")
+    assert hatched[0, 0, :, 30:].mean() < hatched[0, 0, :, :10].mean() - 5
+
+
+def test_views_are_turned_and_show_no_border() -> None:
+    ramp = torch.arange(64.0).expand(2, 1, 64, 64)
+    turned = rotate(ramp, torch.tensor([0.0, np.pi / 2]), 32)
+    torch.testing.assert_close(turned[0, 0, 0], torch.arange(32.0) * 2 + 0.5)
+    torch.testing.assert_close(turned[1, 0, :, 5], torch.arange(32.0) * 2 + 0.5)
+    eighth = rotate(ramp, torch.full((2,), np.pi / 4), 32)[0, 0]
+    assert 0 < eighth.min() < 2
+    assert 61 < eighth.max() < 63
+    angles = views(2000, AugmentRecipe(rotation=30.0), HintRecipe()).rotation.angle.rad2deg()
+    assert angles.abs().max() == pytest.approx(30, abs=0.5)
+    assert angles.mean() == pytest.approx(0, abs=1)
+
+
+def test_a_network_may_see_drawings_of_what_it_is_to_colour() -> None:
+    augment, none = AugmentRecipe(old=0.0), HintRecipe(0.0, 0.125, 0.0, 0.0)
+    grey = BatchMaker(PHOTOS, none, augment, seed=1).make(3, 4, 32)
+    for kind in ("edges", "sketch"):
+        maker = BatchMaker(PHOTOS, none, augment, seed=1, kind=kind)
+        drawn = maker.make(3, 4, 32)
+        assert drawn.L.equal(grey.L)
+        assert drawn.ab.equal(grey.ab)
+        lines = maker.draw(3, 4).lines
+        assert drawn.inputs[:, :1].equal(draw_lines(grey.L, lines, kind))
+    data = DataRecipe(sources=("none",), input="edges")
+    with pytest.raises(RecipeError, match=r"augment\.old is 0\.25 and data\.input is 'edges'"):
+        Recipe(name="edges", data=data, stages=(Stage("l1", images=1),))
 
 
 def test_shares_follow_the_recipe_and_bars_cover_both_sides() -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from photochrom.color.input_kind import InputKind
 from photochrom.engine.protobuf import fields
 from photochrom.errors import ModelError
 from photochrom.tables import Source, build
@@ -44,6 +45,8 @@ class ModelCard:
     parameters: int
     chroma_gain: float = 1.0
     """Factor on the predicted ab that makes up for the muted colours of a regression."""
+    input: InputKind = "grey"
+    """What the network has learnt to colour."""
 
     def __post_init__(self) -> None:
         if not (0 < self.multiple <= self.size):
@@ -55,6 +58,20 @@ class ModelCard:
             raise ModelError(
                 f"model card of {self.name!r}: chroma_gain {self.chroma_gain} is not a positive "
                 "factor; export the model again"
+            )
+
+    @property
+    def colors_drawings(self) -> bool:
+        """Whether it colours drawings, and no photographs."""
+        return self.input != "grey"
+
+    def check_photographs(self, purpose: str) -> None:
+        """Raise ModelError for a model of drawings. purpose: in words, "films"."""
+        if self.colors_drawings:
+            raise ModelError(
+                f"{self.title} colours drawings (input {self.input!r} on its card) and cannot be "
+                f"used for {purpose}; choose a model of photographs, or colour a drawing by "
+                "photochrom image"
             )
 
     @property

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.bins import ColorBins
-from photochrom.color.compose import compose_upsampled
 from photochrom.engine import Network
 from photochrom.errors import OutputError
 from photochrom.evaluation.dataset import grey_to_rgb, to_grey
@@ -32,7 +31,7 @@ from photochrom.evaluation.views import (
     sheet,
 )
 from photochrom.imageio import Picture, write
-from photochrom.pipeline import Size, predict
+from photochrom.pipeline import Size, predict, put_colors
 
 SHEET_NAME = "sheet.png"
 """Of all views together, in a folder."""
@@ -120,7 +119,7 @@ def explain(rgb: NDArray[np.uint8], network: Network, size: Size = "auto") -> Ex
     return Explanation(
         true=rgb if colorfulness(rgb) >= GREY_COLORFULNESS else None,
         grey=grey,
-        colored=compose_upsampled(grey, guess.ab),
+        colored=put_colors(grey, guess.ab, network.card),
         doubt=None if guess.confidence is None else 1.0 - guess.confidence,
     )
 
@@ -131,7 +130,7 @@ def draw(grey: NDArray[np.uint8], network: Network, count: int, size: Size = "au
     grey: (H, W) uint8. count: how often, from 2 on. size: as in `explain`.
     """
     guesses = [predict(grey, network, size=size).ab for _ in range(count)]
-    colored = [compose_upsampled(grey, ab) for ab in guesses]
+    colored = [put_colors(grey, ab, network.card) for ab in guesses]
     labs = np.stack([to_lab(rgb)[..., 1:] for rgb in colored])
     spread = np.sqrt(labs.var(axis=0).sum(axis=-1))
     return Draws(colored, spread.astype(np.float32))

@@ -118,6 +118,7 @@ def evaluate_film(
     the film's length. Raises InputError for a film that cannot be read,
     has no colour or fewer than two frames, ModelError when the network fails.
     """
+    network.card.check_photographs("an evaluation on films")
     info = probe(path)
     if info.monochrome:
         raise InputError(f"{path} has no colours to compare with; take a film in colour")

@@ -40,7 +40,11 @@ def load_methods(models: Sequence[str], settings: EvaluationOptions) -> list[Met
 
 
 def network_method(name: str, network: Network, settings: EvaluationOptions) -> Method:
-    """A loaded network as a row of the report under this name."""
+    """A loaded network as a row of the report under this name.
+
+    Raises ModelError for one that colours drawings.
+    """
+    network.card.check_photographs("an evaluation on photographs")
     color = partial(colorize, model=network, size=settings.size, vividness=settings.vividness)
     path = Path(network.source)
     return Method(

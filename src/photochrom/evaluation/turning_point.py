@@ -129,6 +129,7 @@ def _measure(
     settings: EvaluationOptions,
     advance: Callable[[], None],
 ) -> CheckpointScores:
+    network.card.check_photographs("an evaluation on photographs")
     color = partial(colorize, model=network, size=settings.size, vividness=settings.vividness)
     method = Method(name, color)
     evaluation = evaluate_pictures(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from photochrom.atomic import check_target, write_atomically
+from photochrom.color.input_kind import InputKind
 from photochrom.engine.backends import start
 from photochrom.engine.card import CARD_KEY, ModelCard
 from photochrom.engine.contract import AB, CONFIDENCE
@@ -101,6 +102,7 @@ def export(
         metrics=dict(metrics or {}),
         parameters=sum(p.numel() for p in net.parameters()),
         chroma_gain=chroma_gain or trained.card.chroma_gain,
+        input=trained.input,
     )
     model.metadata_props.add(key=CARD_KEY, value=card.to_json())
     # Another number and size of pictures than was traced: both must have stayed free.
@@ -130,7 +132,7 @@ def export(
 class _TrainedNet(NamedTuple):
     """The network in eval mode, and what the card says of it.
 
-    sources: what it learned from, by name. origin: in the card's words.
+    sources: what it learned from, by name. origin: in the card's words. input: what it sees.
     """
 
     name: str
@@ -138,6 +140,7 @@ class _TrainedNet(NamedTuple):
     sources: str
     net: ColorNet
     origin: str
+    input: InputKind = "grey"
 
 
 def _load(path: Path, recipe: Recipe | None) -> _TrainedNet:
@@ -160,7 +163,8 @@ def _load(path: Path, recipe: Recipe | None) -> _TrainedNet:
     else:
         recipe, net, position = load_average(path)
         origin = f"{position.images} image views"
-    return _TrainedNet(recipe.name, recipe.export, _source_names(recipe), net.eval(), origin)
+    sources, kind = _source_names(recipe), recipe.data.input
+    return _TrainedNet(recipe.name, recipe.export, sources, net.eval(), origin, kind)
 
 
 def _load_method_net(path: Path) -> _TrainedNet | None:

@@ -65,7 +65,9 @@ class Trainer:
         self._epoch_images = recipe.monitor.epoch_images or len(self._data.photos)
         self.recipe = _epochs_as_images(recipe, self._epoch_images)
         grid, multiple = recipe.monitor.grid, self._models.generator.multiple_of
-        self._validation = Validation(self._data.validation_photos, grid, self.device, multiple)
+        self._validation = Validation(
+            self._data.validation_photos, grid, self.device, multiple, recipe.data.input
+        )
         self._dead_at_start = self._find_dead_at_start()
         self.position = Position()
         self._step: StageStep | None = None

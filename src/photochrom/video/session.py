@@ -61,6 +61,7 @@ def open_session(info: FilmInfo, settings: FilmSettings) -> FilmSession:
     quarter turns.
     """
     network = load(local_model(settings.model), device=settings.device, threads=settings.threads)
+    network.card.check_photographs("films")
     guess = partial(guess_chroma, network, vividness=settings.vividness)
     converter = Converter(info, network.card, settings.size)
     return FilmSession(info, settings, network, guess, converter, DamageLog(settings.damage))

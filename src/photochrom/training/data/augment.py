@@ -92,12 +92,12 @@ def bars(bars: Bars, side: int) -> tuple[Tensor, Tensor]:
 
 def _grain(ageing: Ageing, size: tuple[int, int]) -> Tensor:
     """(K, 1, h, w) of the lightness's unit."""
-    noise = _standard_normal(ageing.grain_seed, size)
+    noise = standard_normal(ageing.grain_seed, size)
     gain = torch.where(ageing.grain_px > 0, _CLUMPED_GAIN, 1.0)
     return blur(noise, ageing.grain_px) * _each(gain * ageing.grain)
 
 
-def _standard_normal(seeds: Tensor, size: tuple[int, int]) -> Tensor:
+def standard_normal(seeds: Tensor, size: tuple[int, int]) -> Tensor:
     """Noise that is the same on every device. seeds: (K,) int64. Returns (K, 1, h, w).
 
     Box and Muller (1958) on hashes of seed and pixel.

@@ -15,16 +15,21 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from photochrom.color.input_kind import InputKind
 from photochrom.color.space import rgb_to_lab
 from photochrom.training.data.augment import Ager, bars
+from photochrom.training.data.drawing import draw_lines
 from photochrom.training.data.hints import render
 from photochrom.training.data.packed_photos import FilePhotos, PackedPhotos
 from photochrom.training.data.photo_cache import PhotoSet
 from photochrom.training.data.photo_order import PhotoOrder
+from photochrom.training.data.resampling import rotate
 from photochrom.training.data.views import ViewPlan, Views
 from photochrom.training.recipe.recipe import AugmentRecipe, HintRecipe
 
 _PREFETCH = 3
+_BEFORE_ROTATION = 1.4
+"""Side of the views that are turned, as a share of what is cut out of them at the most."""
 
 
 class Batch(NamedTuple):
@@ -66,9 +71,11 @@ class BatchMaker:
         seed: int,
         order: PhotoOrder | None = None,
         device: torch.device | None = None,
+        kind: InputKind = "grey",
     ) -> None:
         """order: of the photos; None: all equally often. device: gets a copy of the photos, and
-        makes the batches; None: the processor does, of photos in the file.
+        makes the batches; None: the processor does, of photos in the file. kind: of what the
+        network sees.
 
         Raises RecipeError when the device's memory is too small.
         """
@@ -76,6 +83,8 @@ class BatchMaker:
         self._order = order or PhotoOrder.even(len(photos), seed)
         self._photos = PackedPhotos(photos, device) if device else FilePhotos(photos)
         self._ager = Ager(self._photos.device)
+        self._kind = kind
+        self._rotates = augment.rotation > 0
 
     def make(self, position: int, batch: int, side: int) -> Batch:
         """The samples number position … position + batch − 1 of the run."""
@@ -88,10 +97,14 @@ class BatchMaker:
     @torch.no_grad()
     def render(self, views: Views, side: int) -> Batch:
         """The samples themselves. views: on the device that holds the photos."""
-        rgb = self._photos.views(views.photos, views.crops, side) / 255.0
+        if self._rotates:
+            wide = self._photos.views(views.photos, views.crops, round(_BEFORE_ROTATION * side))
+            rgb = rotate(wide, views.rotation.angle, side) / 255.0
+        else:
+            rgb = self._photos.views(views.photos, views.crops, side) / 255.0
         lab = rgb_to_lab(rgb, axis=1)
         L, ab = lab[:, :1].contiguous(), lab[:, 1:].contiguous()
-        shown_L = L
+        shown_L = L if self._kind == "grey" else draw_lines(L, views.lines, self._kind)
         if len(rows := views.ageing.rows):
             shown_L = L.index_copy(0, rows, self._ager.age(rgb[rows], views.ageing))
         if len(rows := views.bars.rows):

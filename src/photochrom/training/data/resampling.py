@@ -7,6 +7,7 @@ depends on what was drawn, and the same sums on every device.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 _CUBIC = -0.75
@@ -66,6 +67,22 @@ def blur(planes: Tensor, sigma: Tensor) -> Tensor:
     """planes: (N, C, H, W), sigma: (N,) px. Returns the same shape."""
     h, w = planes.shape[2:]
     return separable(planes, blur_matrix(sigma, h), blur_matrix(sigma, w))
+
+
+def rotate(planes: Tensor, angle: Tensor, side: int) -> Tensor:
+    """Turn squares clockwise and cut out the largest upright square that is full, bilinear.
+
+    planes: (N, C, S, S). angle: (N,) radians. Returns (N, C, side, side).
+    """
+    cos, sin = angle.cos(), angle.sin()
+    scale = 1.0 / (cos.abs() + sin.abs())
+    zero = torch.zeros_like(cos)
+    # From the places of the result to those of the planes.
+    rows = [torch.stack([cos, sin, zero], dim=1), torch.stack([-sin, cos, zero], dim=1)]
+    matrix = torch.stack(rows, dim=1) * scale[:, None, None]
+    shape = [len(planes), planes.shape[1], side, side]
+    grid = F.affine_grid(matrix, shape, align_corners=False)
+    return F.grid_sample(planes, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def _cubic_weight(distance: Tensor) -> Tensor:

@@ -55,8 +55,9 @@ class RunData:
         self._sets = PhotoSets(self.photos, recipe.data)
         self._order = self._sets.order(recipe.seed)
         self._batch_maker = partial(
-            BatchMaker, self.photos, recipe.hints, recipe.augment, recipe.seed, self._order
-        )
+            BatchMaker, self.photos, recipe.hints, recipe.augment, recipe.seed, self._order,
+            kind=recipe.data.input,
+        )  # fmt: skip
         self._maker = self._batch_maker(photo_store(recipe.data, self.photos, ranks.device, report))
 
     def views_by_set(self, images: int) -> dict[str, tuple[int, int]]:

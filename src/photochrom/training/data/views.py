@@ -21,9 +21,10 @@ from photochrom.training.recipe.recipe import AugmentRecipe, HintRecipe
 _BLOCK = 64
 """Samples that are drawn together."""
 LARGEST_PATCH_PX = 9
+LONGEST_STROKE_PX = 11
 _LUMINANCE = (0.2126, 0.7152, 0.0722)
 _KEPT_BLOCKS = 8
-_CROPS, _AGEING, _BARS, _HINTS, _POINTS = range(5)
+_CROPS, _AGEING, _BARS, _HINTS, _POINTS, _ROTATION, _LINES = range(7)
 """The streams of random numbers: what is drawn of one leaves the others as they are."""
 
 _Part = TypeVar("_Part", bound=tuple[Any, ...])
@@ -40,6 +41,35 @@ class Crops(NamedTuple):
     top: Tensor
     left: Tensor
     mirrored: Tensor
+
+
+class Rotation(NamedTuple):
+    """By how much each of N samples is turned. angle: (N,) radians, clockwise."""
+
+    angle: Tensor
+
+
+class Lines(NamedTuple):
+    """How each of N samples would be drawn, (N,) each but for one; see `drawing.draw_lines`.
+
+    finest_px: σ of the blur before lines are looked for. threshold: the least step that is drawn,
+    as a share of the picture's strong ones. paper: its lightness, CIELAB. darkness: of the lines,
+    as a share of the paper. grain: its standard deviation, lightness. seed: int64 in [0, 2³²).
+    stroke_px: length. turn: of the eight directions, radians. wobble_px: how far a line strays.
+    wobble_noise: (N, 2, 5, 5), where to. hatching: darkness of hatched places; 0: none.
+    """
+
+    finest_px: Tensor
+    threshold: Tensor
+    paper: Tensor
+    darkness: Tensor
+    grain: Tensor
+    seed: Tensor
+    stroke_px: Tensor
+    turn: Tensor
+    wobble_px: Tensor
+    wobble_noise: Tensor
+    hatching: Tensor
 
 
 class Ageing(NamedTuple):
@@ -119,7 +149,9 @@ class Views(NamedTuple):
 
     photos: Tensor
     crops: Crops
+    rotation: Rotation
     ageing: Ageing
+    lines: Lines
     bars: Bars
     hints: Hints
 
@@ -146,7 +178,9 @@ class _Block(NamedTuple):
     """What is drawn for the samples of a block."""
 
     crops: Draws
+    rotation: Draws
     ageing: Draws
+    lines: Draws
     bars: Draws
     hints: Draws
     points: Draws
@@ -166,9 +200,9 @@ class ViewPlan:
         numbers = range(position // _BLOCK, (last - 1) // _BLOCK + 1)
         blocks = [self._block(number) for number in numbers]
         first = position - numbers[0] * _BLOCK
-        crops, ageing, bars, hints = (
+        crops, rotation, ageing, lines, bars, hints = (
             _cut([getattr(block, name) for block in blocks], first, len(photos))
-            for name in ("crops", "ageing", "bars", "hints")
+            for name in ("crops", "rotation", "ageing", "lines", "bars", "hints")
         )
         points = [
             block.points | {"rows": block.points["rows"] + n * _BLOCK - first}
@@ -177,7 +211,9 @@ class ViewPlan:
         return Views(
             torch.from_numpy(photos),
             Crops(**_tensors(crops)),
+            Rotation(**_tensors(rotation)),
             Ageing(**_tensors(_where_set(ageing))),
+            Lines(**_tensors(lines)),
             Bars(**_tensors(_where_set(bars))),
             self._choose_hints(hints, _cut(points, 0, None)),
         )
@@ -188,7 +224,9 @@ class ViewPlan:
 
         return _Block(
             _draw_crops(self._augment, random(_CROPS)),
+            _draw_rotation(self._augment, random(_ROTATION)),
             _draw_ageing(self._augment, random(_AGEING)),
+            _draw_lines(random(_LINES)),
             _draw_bars(self._augment, random(_BARS)),
             _draw_hints(random(_HINTS)),
             _draw_points(self._hints, random(_POINTS)),
@@ -237,6 +275,29 @@ def _draw_crops(recipe: AugmentRecipe, random: np.random.Generator) -> Draws:
         "top": random.random(_BLOCK),
         "left": random.random(_BLOCK),
         "mirrored": random.random(_BLOCK) < 0.5,
+    }
+
+
+def _draw_rotation(recipe: AugmentRecipe, random: np.random.Generator) -> Draws:
+    return {"angle": np.radians(recipe.rotation) * random.uniform(-1.0, 1.0, _BLOCK)}
+
+
+def _draw_lines(random: np.random.Generator) -> Draws:
+    """Fine and coarse, sparse and crowded, faint and dark, of a sure and of an unsure hand."""
+    n = _BLOCK
+    has_grain, is_hatched = random.random(n) < 0.5, random.random(n) < 0.5
+    return {
+        "finest_px": random.uniform(0.6, 1.8, n),
+        "threshold": random.uniform(0.15, 0.5, n),
+        "paper": random.uniform(88, 100, n),
+        "darkness": random.uniform(0.6, 1.0, n),
+        "grain": np.where(has_grain, random.uniform(0.0, 2.5, n), 0.0),
+        "seed": random.integers(0, 2**32, n),
+        "stroke_px": random.uniform(4.0, LONGEST_STROKE_PX, n),
+        "turn": random.uniform(0.0, np.pi / 8, n),
+        "wobble_px": random.uniform(0.0, 1.5, n),
+        "wobble_noise": random.standard_normal((n, 2, 5, 5)),
+        "hatching": np.where(is_hatched, random.uniform(0.2, 0.8, n), 0.0),
     }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from photochrom.color.input_kind import InputKind
 from photochrom.errors import RecipeError
 from photochrom.pretrained import VGG19
 from photochrom.tables import Range
@@ -69,6 +70,10 @@ class DataRecipe:
     Both make the same batches, but that a code of 8 bits may differ by 1."""
     device_share: Share = 0.5
     """Share of the free memory of a GPU that photos may take under store = "auto"."""
+    input: InputKind = "grey"
+    """What the network sees of a photo: its lightness, or a drawing that is made of it: edges, one
+    pixel wide, or a sketch of pencil strokes with hatching. Dark lines on light paper; the model's
+    card says which."""
     weights: Mapping[str, NonNegativeFloat] = field(default_factory=dict)
     """How often a photo of a set is seen, beside 1 for all that are in none. A set is the photos
     whose names begin with the key: a source's name ("faces-train.zip"), or a folder in it
@@ -133,6 +138,9 @@ class AugmentRecipe:
     """The largest view: the crop's side as a share of the picture's short side."""
     zoom_in: Annotated[float, Range(0.01, 1.0)] = 0.6
     """The closest view, likewise."""
+    rotation: Annotated[float, Range(0.0, 45.0)] = 0.0
+    """Views are turned by up to so many degrees, either way; of a turned view the largest upright
+    square that is full is seen."""
     old: Share = 0.25
     """Share of samples whose input is made to look like an old photograph."""
     bars: Share = 0.0
@@ -215,6 +223,11 @@ class Recipe(RecipeHead):
     def __post_init__(self) -> None:
         if not self.stages:
             raise RecipeError("the recipe has no [[stages]]; add at least one")
+        if self.data.input != "grey" and self.augment.old:
+            raise RecipeError(
+                f"augment.old is {self.augment.old:g} and data.input is {self.data.input!r}: "
+                "drawings are not made to look like old photographs; set augment.old to 0"
+            )
         if self.budget_minutes and self.budget_epochs:
             raise RecipeError(
                 f"budget_minutes is {self.budget_minutes:g} and budget_epochs "

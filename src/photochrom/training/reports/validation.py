@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -11,28 +12,38 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photochrom.color.colorfulness import colorfulness
+from photochrom.color.input_kind import InputKind
 from photochrom.color.space import rgb_to_lab
 from photochrom.imageio import Picture, write
 from photochrom.nets.contract import ColorNet
+from photochrom.training.data.drawing import draw_lines
 from photochrom.training.data.photo_cache import PhotoSet
+from photochrom.training.data.views import ViewPlan
 from photochrom.training.losses.inputs import compose
+from photochrom.training.recipe.recipe import AugmentRecipe, HintRecipe
 from photochrom.training.reports.plots import ColorCounts
 
 _VALIDATION_SIDE = 192
 _BATCH = 16
+_DRAWING_SEED = 0
 
 
 class Validation:
-    """The held-out photos: figures for the log and a grid of grey, ours, true."""
+    """The held-out photos: figures for the log and a grid of what is seen, ours, true."""
 
     def __init__(
-        self, photos: PhotoSet, grid: int, device: torch.device, multiple: int = 1
-    ) -> None:
-        """multiple: of the network's input; the pictures are 192 px or the multiple below."""
+        self, photos: PhotoSet, grid: int, device: torch.device, multiple: int = 1,
+        kind: InputKind = "grey",
+    ) -> None:  # fmt: skip
+        """multiple: of the network's input; the pictures are 192 px or the multiple below. kind: of
+        what it sees; drawings are the same at every validation.
+        """
         side = max(multiple, _VALIDATION_SIDE // multiple * multiple)
         self._device = device
         self._grid = min(grid, len(photos))
         views = [_center_crop(photos[i], side) for i in range(len(photos))]
+        self._kind = kind
+        self._plan = ViewPlan(AugmentRecipe(), HintRecipe(), _DRAWING_SEED)
         self._rgb = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2)
 
     @torch.no_grad()
@@ -43,11 +54,12 @@ class Validation:
         figures: list[Tensor] = []
         colors = ColorCounts()
         grid_rows: list[Tensor] = []
-        for rgb8 in torch.split(self._rgb, _BATCH):
+        for photo, rgb8 in zip(count(0, _BATCH), torch.split(self._rgb, _BATCH), strict=False):
             rgb = rgb8.to(self._device).float() / 255.0
             lab = rgb_to_lab(rgb, axis=1)
             L, true_ab = lab[:, :1], lab[:, 1:]
-            inputs = torch.cat([L, torch.zeros_like(lab)], dim=1)
+            shown_L = L if self._kind == "grey" else self._draw(L, photo)
+            inputs = torch.cat([shown_L, torch.zeros_like(lab)], dim=1)
             ab = torch.nn.functional.interpolate(
                 net(inputs).ab.float(), size=L.shape[2:], mode="bicubic", align_corners=False
             )
@@ -65,7 +77,7 @@ class Validation:
                 )
             )
             if len(grid_rows) * _BATCH < self._grid:
-                grey = compose(L, torch.zeros_like(ab)).clamp(0, 1)
+                grey = compose(shown_L, torch.zeros_like(ab)).clamp(0, 1)
                 grid_rows.append(torch.stack([grey, output, rgb], dim=1).cpu())
         psnr, error, output_cf, true_cf = torch.cat(figures, dim=1).mean(dim=1).tolist()
         if self._grid:
@@ -76,6 +88,11 @@ class Validation:
             "validation_ab_error": error,
             "validation_colourfulness_share": output_cf / true_cf,
         }
+
+    def _draw(self, L: Tensor, first: int) -> Tensor:
+        """Drawings of the photos from this one on. L, and what is returned: (N, 1, H, W)."""
+        views = self._plan.views(np.arange(first, first + len(L)), first).on_device(self._device)
+        return draw_lines(L, views.lines, self._kind)
 
 
 def _center_crop(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
