@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from photochrom.api.train import train
     from photochrom.guided.strokes import Stroke
     from photochrom.imageio import Picture, read, write
-    from photochrom.pipeline import Hint
+    from photochrom.pipeline import Hint, WhiteBalance
 
 __version__ = "0.1.0"
 
@@ -31,6 +31,7 @@ __all__ = [
     "Hint",
     "Picture",
     "Stroke",
+    "WhiteBalance",
     "colorize",
     "errors",
     "evaluate",
@@ -47,6 +48,7 @@ _HOMES = {
     "Hint": "photochrom.pipeline",
     "Picture": "photochrom.imageio",
     "Stroke": "photochrom.guided.strokes",
+    "WhiteBalance": "photochrom.pipeline",
     "colorize": "photochrom.api.colorizer",
     "evaluate": "photochrom.api.evaluate",
     "film": "photochrom.api.film",

@@ -7,6 +7,7 @@ lightness, which is never touched. Any size goes through in one piece, so there 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -52,6 +53,7 @@ from photochrom.color.space import rgb_to_lab
 from photochrom.color.spread import spread_correction
 from photochrom.color.tone import ToneJudgement, judge
 from photochrom.color.upsample import Upsampling
+from photochrom.color.white_balance import balance_chroma
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
 from photochrom.errors import InputError
 
@@ -69,6 +71,8 @@ Guide: TypeAlias = (
 DEFAULT_VIVIDNESS = 1.0
 """Factor on the chroma as the model means it."""
 DEFAULT_UPSAMPLING: Upsampling = "bicubic"
+MAX_SHIFT = 50.0
+"""Of temperature and tint, CIELAB units, either way."""
 
 _Found: TypeAlias = "tuple[NDArray[np.float32], NDArray[np.float32] | None]"
 """ab, (h/k, w/k, 2), and the confidence, (h/k, w/k), if there is one."""
@@ -90,6 +94,38 @@ class NetworkSettings:
     """Of the network, and of a film's encoder; None: each as it likes best."""
     size: Size = "auto"
     vividness: float = DEFAULT_VIVIDNESS
+
+
+@dataclass(frozen=True)
+class WhiteBalance:
+    """How the colours of a whole picture are shifted. Raises InputError for other numbers."""
+
+    temperature: float = 0.0
+    """Added to b*, CIELAB units in [-50, 50]: above 0 warmer (yellow), below cooler (blue)."""
+    tint: float = 0.0
+    """Added to a*, CIELAB units in [-50, 50]: above 0 to magenta, below to green."""
+    neutral: float = 0.0
+    """How much of its cast is taken from a picture, [0, 1]: the median chroma of the least
+    colourful tenth of its pixels."""
+
+    def __post_init__(self) -> None:
+        for name in ("temperature", "tint"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and abs(value) <= MAX_SHIFT):
+                raise InputError(
+                    f"the {name} is {value}; it must be a number from -{MAX_SHIFT:g} to "
+                    f"{MAX_SHIFT:g}"
+                )
+        if not 0.0 <= self.neutral <= 1.0:
+            raise InputError(
+                f"the share of the cast to remove is {self.neutral}; it must be from 0 to 1"
+            )
+
+    def __bool__(self) -> bool:
+        return bool(self.temperature or self.tint or self.neutral)
+
+
+NO_SHIFT = WhiteBalance()
 
 
 @dataclass(frozen=True)
@@ -216,6 +252,7 @@ def colorize(
     upsampling: Upsampling = DEFAULT_UPSAMPLING,
     keep: ToneJudgement | None = None,
     guide: Guide | None = None,
+    white_balance: WhiteBalance = NO_SHIFT,
     device: str = "auto",
 ) -> NDArray[Any]:
     """Colour a black-and-white picture.
@@ -230,6 +267,7 @@ def colorize(
     keep: what `photochrom.color.tone.judge` says of the picture; its coloured places then keep
         their colours, and the network has them as hints. None: all is coloured anew.
     guide: colours from elsewhere, for the places of which neither hints nor ``keep`` say any.
+    white_balance: shift of all colours but those of hints and ``keep``.
     upsampling: how chroma is brought to full size. device: see `load`; not used with a Network.
     Returns (H, W, 3) sRGB-encoded, of the same dtype (float32 for floating).
     Raises InputError for a picture, hint or number that makes no sense, and ModelError.
@@ -238,10 +276,13 @@ def colorize(
     check_numbers(rgb, vividness)
     places = [hint.on_picture(rgb) for hint in hints]
     guess = _predict(rgb, network, size, vividness, places, keep, guide)
-    canvas = _canvas(rgb, guess.ab, network.card)
-    colored = compose_upsampled(canvas, guess.ab, method=upsampling, dtype=_own_type(rgb))
+    ab = guess.ab
+    if white_balance:
+        ab = balance_chroma(ab, guess.L, **dataclasses.asdict(white_balance))
+    canvas = _canvas(rgb, ab, network.card)
+    colored = compose_upsampled(canvas, ab, method=upsampling, dtype=_own_type(rgb))
     if places:
-        pin_colors(colored, canvas, places, max(np.divide(rgb.shape[:2], guess.ab.shape[:2])))
+        pin_colors(colored, canvas, places, max(np.divide(rgb.shape[:2], ab.shape[:2])))
     return colored if keep is None else with_own_colors(colored, rgb, keep)
 
 

@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 
 from photochrom.color.tone import ToneJudgement
 from photochrom.engine import Network
-from photochrom.pipeline import DEFAULT_VIVIDNESS, ColorHint, Hint, Size, colorize, predict
+from photochrom.pipeline import (
+    DEFAULT_VIVIDNESS,
+    NO_SHIFT,
+    ColorHint,
+    Hint,
+    Size,
+    WhiteBalance,
+    colorize,
+    predict,
+)
 
 MAX_SIZE_PX: Final = 1024
 """Working size up to which a variant in more detail goes, unless a larger one is asked for."""
@@ -70,6 +79,7 @@ def colorize_variant(
     vividness: float = DEFAULT_VIVIDNESS,
     hints: Sequence[ColorHint] = (),
     keep: ToneJudgement | None = None,
+    white_balance: WhiteBalance = NO_SHIFT,
 ) -> NDArray[Any]:
     """Colour a picture as a variant has it; everything else as for `colorize`.
 
@@ -78,7 +88,15 @@ def colorize_variant(
     """
     size = _variant_size(variant, network, rgb.shape[:2], size)
     hints = (*_seeds(variant, network, rgb, size), *hints)  # where two meet, the later one counts
-    return colorize(rgb, model=network, size=size, vividness=vividness, hints=hints, keep=keep)
+    return colorize(
+        rgb,
+        model=network,
+        size=size,
+        vividness=vividness,
+        hints=hints,
+        keep=keep,
+        white_balance=white_balance,
+    )
 
 
 def uncertain_places(

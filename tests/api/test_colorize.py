@@ -17,7 +17,17 @@ from fixtures.model import CARD, STRIDE, WEIGHTS, card_with, tiny_model
 from numpy.typing import NDArray
 from PIL import Image
 
-from photochrom import Colorizer, Hint, Picture, Stroke, colorize, engine, pipeline, write
+from photochrom import (
+    Colorizer,
+    Hint,
+    Picture,
+    Stroke,
+    WhiteBalance,
+    colorize,
+    engine,
+    pipeline,
+    write,
+)
 from photochrom.api import colorizer
 from photochrom.color.luminance import lightness
 from photochrom.errors import InputError, ModelError
@@ -201,6 +211,20 @@ def test_strokes_are_hints_below_the_others_and_clipped_colours_are_told(
     assert len(color(Picture(white), hints=[Hint(60, 45, "blue")]).notes) == 1
 
 
+def test_a_white_balance_is_of_a_call_or_of_a_session(
+    tiny: Path, color: Colorizer, grey_scene: Array
+) -> None:
+    warm = WhiteBalance(temperature=10, neutral=0.5)
+    expected = pipeline.colorize(grey_scene, model=tiny, device="cpu", white_balance=warm)
+    assert np.abs(expected.astype(int) - color(grey_scene)).max() > 5
+    np.testing.assert_array_equal(color([grey_scene], white_balance=warm)[0], expected)
+    session = Colorizer(tiny, device="cpu", white_balance=warm)
+    again = pickle.loads(pickle.dumps(session))  # noqa: S301
+    np.testing.assert_array_equal(again(grey_scene), expected)
+    by_call = colorize(grey_scene, model=tiny, device="cpu", white_balance=warm)
+    np.testing.assert_array_equal(by_call, expected)
+
+
 def test_coloured_places_of_a_grey_picture_keep_their_colours(
     tiny: Path, color: Colorizer, grey_scene: Array
 ) -> None:
@@ -260,7 +284,8 @@ def test_a_session_says_what_it_is(tiny: Path, color: Colorizer) -> None:
     assert color.device.startswith("CPU, ONNX Runtime")
     assert (
         repr(color) == f"Colorizer({str(tiny)!r}, device='cpu', size='auto', vividness=1.0, "
-        "keep_colors=True)"
+        "keep_colors=True, "
+        "white_balance=WhiteBalance(temperature=0.0, tint=0.0, neutral=0.0))"
     )
     with pytest.raises(ModelError, match="no model called 'photochrom-bse'; did you mean"):
         Colorizer("photochrom-bse")

@@ -16,6 +16,7 @@ PUBLIC = [
     "Hint",
     "Picture",
     "Stroke",
+    "WhiteBalance",
     "colorize",
     "errors",
     "evaluate",

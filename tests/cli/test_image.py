@@ -156,6 +156,16 @@ def test_variants_are_written_beside_each_other(
     assert states == {"finished"}
 
 
+def test_a_picture_can_be_made_warmer(photo_file: Path, tiny: str, tmp_path: Path) -> None:
+    means = []
+    for name, extra in (("plain.png", []), ("warm.png", ["--temperature", "15", "--tint", "2"])):
+        out = tmp_path / name
+        assert main(["image", str(photo_file), "--model", tiny, "-o", str(out), *extra]) == 0
+        means.append(np.asarray(Image.open(out)).astype(float).mean(axis=(0, 1)))
+    assert means[1][2] < means[0][2] - 5
+    assert means[1][0] > means[0][0] + 2
+
+
 def test_no_vividness_is_the_photo_itself(photo_file: Path, tiny: str, tmp_path: Path) -> None:
     out = tmp_path / "grey.png"
     arguments = ["image", str(photo_file), "--model", tiny, "-o", str(out), "--vividness", "0"]

@@ -22,6 +22,7 @@ from photochrom.evaluation.methods import network_method
 from photochrom.evaluation.options import EvaluationOptions
 from photochrom.pipeline import (
     Hint,
+    WhiteBalance,
     colorize,
     guess_chroma,
     hint_planes,
@@ -134,6 +135,22 @@ def test_a_hinted_place_has_the_colour_asked_for(vivid: Network, vividness: floa
     np.testing.assert_allclose(colored[100, 128, 1:], RED_AB, atol=2.0)
     far = lab(colorize(picture, model=vivid, vividness=vividness))[250, 10]
     np.testing.assert_allclose(colored[250, 10], far, atol=1.0)
+
+
+def test_a_white_balance_shifts_all_but_what_was_asked_for(
+    network: Network, grey_scene: NDArray[np.uint8]
+) -> None:
+    hint = Hint(x=60, y=45, color=RED, radius=5)
+    plain = lab(colorize(grey_scene, model=network, hints=[hint]))
+    cool = WhiteBalance(temperature=-12)
+    shifted = lab(colorize(grey_scene, model=network, hints=[hint], white_balance=cool))
+    bright = plain[..., 0] > 45
+    bright[20:70, 35:85] = False
+    assert np.median((shifted - plain)[bright], axis=0) == pytest.approx((0, 0, -12), abs=1.0)
+    np.testing.assert_allclose(shifted[45, 60], plain[45, 60], atol=1.0)
+    for wrong in ({"temperature": 51}, {"tint": float("nan")}, {"neutral": -0.1}):
+        with pytest.raises(InputError, match=f"the {'share' if 'neutral' in wrong else 't'}"):
+            WhiteBalance(**wrong)
 
 
 def test_hints_are_scaled_so_that_the_gain_brings_them_back(vivid: Network) -> None:

@@ -22,7 +22,15 @@ from photochrom.errors import InputError, PhotochromError
 from photochrom.guided.notes import clip_notes
 from photochrom.guided.strokes import Strokes, read_strokes
 from photochrom.imageio import Picture, Source, read
-from photochrom.pipeline import DEFAULT_VIVIDNESS, ColorHint, ColorPrediction, NetworkSettings, Size
+from photochrom.pipeline import (
+    DEFAULT_VIVIDNESS,
+    NO_SHIFT,
+    ColorHint,
+    ColorPrediction,
+    NetworkSettings,
+    Size,
+    WhiteBalance,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -59,6 +67,7 @@ class Colorizer:
         size: Size = "auto",
         vividness: float = DEFAULT_VIVIDNESS,
         keep_colors: bool = True,
+        white_balance: WhiteBalance = NO_SHIFT,
     ) -> None:
         """Load a model.
 
@@ -71,6 +80,7 @@ class Colorizer:
                 model likes best.
             vividness: Factor on the colours: 0 is grey, 1 as the model means it.
             keep_colors: Coloured places of otherwise grey pictures keep their colours.
+            white_balance: Shift of all colours: warmer, cooler, without a cast.
 
         Raises:
             ModelError: The model is unknown or damaged, or the device is not available.
@@ -78,6 +88,7 @@ class Colorizer:
         place = model if isinstance(model, str) else Path(model)
         self._settings = NetworkSettings(place, device, threads, size, vividness)
         self._keep_colors = keep_colors
+        self._white_balance = white_balance
         self._lock = Lock()
         # By process: a fork has its parent's network, but not the threads that run it. It keeps it
         # all the same, since a network that is given up waits for its threads.
@@ -99,31 +110,37 @@ class Colorizer:
     def __call__(
         self, source: Source | Picture, *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
+        white_balance: WhiteBalance | None = ...,
     ) -> Picture: ...
     @overload
     def __call__(
         self, source: Image.Image, *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
+        white_balance: WhiteBalance | None = ...,
     ) -> Image.Image: ...
     @overload
     def __call__(
         self, source: NDArray[_Code], *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
+        white_balance: WhiteBalance | None = ...,
     ) -> NDArray[_Code]: ...
     @overload
     def __call__(
         self, source: list[_Source], *,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
+        white_balance: WhiteBalance | None = ...,
     ) -> list[Picture]: ...
     @overload
     def __call__(
         self, source: list[_Own], *,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
+        white_balance: WhiteBalance | None = ...,
     ) -> list[_Own]: ...
     @overload
     def __call__(
         self, source: _Tensor, *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
+        white_balance: WhiteBalance | None = ...,
     ) -> _Tensor: ...
     # fmt: on
     def __call__(
@@ -135,6 +152,7 @@ class Colorizer:
         size: Size | None = None,
         vividness: float | None = None,
         keep_colors: bool | None = None,
+        white_balance: WhiteBalance | None = None,
     ) -> Any:
         """Colour a picture, or a list of them.
 
@@ -145,6 +163,7 @@ class Colorizer:
             size: In place of the session's.
             vividness: In place of the session's.
             keep_colors: In place of the session's.
+            white_balance: In place of the session's.
 
         Returns:
             As `colorize`.
@@ -156,10 +175,17 @@ class Colorizer:
         if isinstance(source, list):
             _refuse_hints(hints, len(source))
             return [
-                self(item, size=size, vividness=vividness, keep_colors=keep_colors)
+                self(
+                    item,
+                    size=size,
+                    vividness=vividness,
+                    keep_colors=keep_colors,
+                    white_balance=white_balance,
+                )
                 for item in source
             ]
         network, chosen = self._network(), self._call_settings(size, vividness)
+        shift = self._white_balance if white_balance is None else white_balance
 
         def color(pixels: NDArray[Any]) -> NDArray[Any]:
             return pipeline.colorize(
@@ -169,6 +195,7 @@ class Colorizer:
                 vividness=chosen.vividness,
                 hints=hints,
                 keep=self._kept_places(pixels, keep_colors),
+                white_balance=shift,
             )
 
         own = unpack(source)
@@ -228,11 +255,11 @@ class Colorizer:
                 keep=self._kept_places(pictures[0], keep_colors),
             )
 
-    def __getstate__(self) -> tuple[NetworkSettings, bool]:
-        return self._settings, self._keep_colors
+    def __getstate__(self) -> tuple[NetworkSettings, bool, WhiteBalance]:
+        return self._settings, self._keep_colors, self._white_balance
 
-    def __setstate__(self, state: tuple[NetworkSettings, bool]) -> None:
-        self._settings, self._keep_colors = state
+    def __setstate__(self, state: tuple[NetworkSettings, bool, WhiteBalance]) -> None:
+        self._settings, self._keep_colors, self._white_balance = state
         self._lock = Lock()
         self._networks = {}
 
@@ -240,7 +267,8 @@ class Colorizer:
         chosen = self._settings
         return (
             f"Colorizer({str(chosen.model)!r}, device={chosen.device!r}, size={chosen.size!r}, "
-            f"vividness={chosen.vividness!r}, keep_colors={self._keep_colors!r})"
+            f"vividness={chosen.vividness!r}, keep_colors={self._keep_colors!r}, "
+            f"white_balance={self._white_balance!r})"
         )
 
     def _call_settings(self, size: Size | None, vividness: float | None) -> NetworkSettings:
@@ -274,35 +302,37 @@ class Colorizer:
 def colorize(
     source: Source | Picture, *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
-    strokes: Strokes = ..., keep_colors: bool = ...,
+    strokes: Strokes = ..., keep_colors: bool = ..., white_balance: WhiteBalance = ...,
 ) -> Picture: ...
 @overload
 def colorize(
     source: Image.Image, *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
-    strokes: Strokes = ..., keep_colors: bool = ...,
+    strokes: Strokes = ..., keep_colors: bool = ..., white_balance: WhiteBalance = ...,
 ) -> Image.Image: ...
 @overload
 def colorize(
     source: NDArray[_Code], *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
-    strokes: Strokes = ..., keep_colors: bool = ...,
+    strokes: Strokes = ..., keep_colors: bool = ..., white_balance: WhiteBalance = ...,
 ) -> NDArray[_Code]: ...
 @overload
 def colorize(
     source: list[_Source], *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., keep_colors: bool = ...,
+    white_balance: WhiteBalance = ...,
 ) -> list[Picture]: ...
 @overload
 def colorize(
     source: list[_Own], *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., keep_colors: bool = ...,
+    white_balance: WhiteBalance = ...,
 ) -> list[_Own]: ...
 @overload
 def colorize(
     source: _Tensor, *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
-    strokes: Strokes = ..., keep_colors: bool = ...,
+    strokes: Strokes = ..., keep_colors: bool = ..., white_balance: WhiteBalance = ...,
 ) -> _Tensor: ...
 # fmt: on
 def colorize(
@@ -315,6 +345,7 @@ def colorize(
     hints: Sequence[ColorHint] = (),
     strokes: Strokes = (),
     keep_colors: bool = True,
+    white_balance: WhiteBalance = NO_SHIFT,
 ) -> Any:
     """Colour a black-and-white picture, or a list of them.
 
@@ -339,6 +370,8 @@ def colorize(
             picture's proportions; a JSON file of lines; or `Stroke`s. Hints count more.
         keep_colors: Coloured places of otherwise grey pictures (a stamp, a red coat in snow, tinted
             cheeks) keep their colours; False colours them anew.
+        white_balance: Shift of all colours but those of hints: `WhiteBalance(temperature=8)` is
+            warmer, `WhiteBalance(neutral=1)` takes a cast away.
 
     Returns:
         For a file a `Picture`: pixels in full depth and all metadata, with `.save()` and
@@ -365,6 +398,7 @@ def colorize(
         size=size,
         vividness=vividness,
         keep_colors=keep_colors,
+        white_balance=white_balance,
     )
 
 

@@ -11,7 +11,7 @@ from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import DEFAULT_MODEL
 from photochrom.errors import InputError
 from photochrom.imageio import DEFAULT_MAX_PIXELS
-from photochrom.pipeline import DEFAULT_VIVIDNESS, Size
+from photochrom.pipeline import DEFAULT_VIVIDNESS, NO_SHIFT, Size, WhiteBalance
 
 
 def folder(
@@ -34,6 +34,7 @@ def folder(
     damage: DamagePolicy = DEFAULT_DAMAGE_POLICY,
     all_pages: bool = False,
     keep_time: bool = False,
+    white_balance: WhiteBalance = NO_SHIFT,
 ) -> list[Outcome]:
     """Colour the pictures of a folder into another one, as `photochrom image` does.
 
@@ -60,6 +61,7 @@ def folder(
         damage: As for `read`.
         all_pages: Colour every page of a TIFF or PDF, every picture of an MPO or HEIC.
         keep_time: Give each result the date and time of its photograph's file.
+        white_balance: As for `colorize`.
 
     Returns:
         What became of each file: `job.source`, `job.target`, `status` ("coloured", "finished"
@@ -91,6 +93,7 @@ def folder(
         max_pixels=max_pixels,
         damage=damage,
         keep_time=keep_time,
+        white_balance=white_balance,
     )
     outcomes: list[Outcome] = []
     with progress_reporter(progress, place.name) as report:

@@ -29,7 +29,7 @@ from photochrom.imageio import (
     write,
     writing_notes,
 )
-from photochrom.pipeline import ColorHint, NetworkSettings
+from photochrom.pipeline import NO_SHIFT, ColorHint, NetworkSettings, WhiteBalance
 from photochrom.processors import thread_count
 from photochrom.variants import VARIANTS, Variant, colorize_variant
 
@@ -55,6 +55,7 @@ class BatchOptions(NetworkSettings):
 
     hints: tuple[ColorHint, ...] = ()
     """For one picture; where they overlap, the later one counts."""
+    white_balance: WhiteBalance = NO_SHIFT
     overwrite: bool = False
     """Colour again what is finished."""
     keep_finished: bool = False
@@ -178,6 +179,7 @@ def color_picture(
             vividness=options.vividness,
             hints=options.hints,
             keep=keep if options.keep_colors else None,
+            white_balance=options.white_balance,
         )
     except PhotochromError as error:
         raise type(error)(f"cannot colour {name}: {error}") from error

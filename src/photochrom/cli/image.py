@@ -32,13 +32,14 @@ from photochrom.cli.options import (
     model_option,
     size_option,
     vividness_option,
+    white_balance_options,
 )
 from photochrom.cli.progress import Reporter
 from photochrom.damage import DamagePolicy
 from photochrom.errors import InputError
 from photochrom.guided.strokes import read_strokes
 from photochrom.imageio import FORMATS
-from photochrom.pipeline import ColorHint, Hint
+from photochrom.pipeline import ColorHint, Hint, WhiteBalance
 from photochrom.variants import VARIANTS
 
 _DEFAULT = BatchOptions()
@@ -94,6 +95,7 @@ def _parse_strokes(
 @model_option
 @size_option
 @vividness_option
+@white_balance_options
 @click.option(
     "--hint",
     "hints",
@@ -186,6 +188,9 @@ def image(
     model: str,
     size: int | str,
     vividness: float,
+    temperature: float,
+    tint: float,
+    neutral: float,
     hints: tuple[Hint, ...],
     strokes: tuple[ColorHint, ...],
     variants: bool,
@@ -217,6 +222,7 @@ def image(
         size="auto" if isinstance(size, str) else size,
         vividness=vividness,
         hints=(*strokes, *hints),
+        white_balance=WhiteBalance(temperature, tint, neutral),
         overwrite=overwrite,
         keep_finished=keep_finished,
         force=force,

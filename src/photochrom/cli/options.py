@@ -13,7 +13,7 @@ from photochrom.damage import DAMAGE_POLICIES, DEFAULT_DAMAGE_POLICY
 from photochrom.engine import DEFAULT_MODEL, DEVICE_NAMES, FILM_MODEL
 from photochrom.errors import InputError
 from photochrom.evaluation.options import EvaluationOptions
-from photochrom.pipeline import DEFAULT_VIVIDNESS, parse_color
+from photochrom.pipeline import DEFAULT_VIVIDNESS, MAX_SHIFT, NO_SHIFT, parse_color
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 2048
 
@@ -82,6 +82,38 @@ vividness_option = click.option(
     show_default=True,
     help="Factor on the colours: 0 is grey, below 1 calmer, above 1 stronger.",
 )
+
+
+def white_balance_options(command: _Command) -> _Command:
+    """``--temperature``, ``--tint`` and ``--neutral``."""
+    shift = FiniteRange(min=-MAX_SHIFT, max=MAX_SHIFT)
+    for option in (
+        click.option(
+            "--neutral",
+            type=FiniteRange(min=0.0, max=1.0),
+            default=NO_SHIFT.neutral,
+            show_default=True,
+            help="How much of a cast over the whole is taken away, by what is the least colourful.",
+        ),
+        click.option(
+            "--tint",
+            type=shift,
+            default=NO_SHIFT.tint,
+            show_default=True,
+            help="Shift of all colours to magenta (above 0) or green (below), in units of a*.",
+        ),
+        click.option(
+            "--temperature",
+            type=shift,
+            default=NO_SHIFT.temperature,
+            show_default=True,
+            help="Shift of all colours to warm (above 0) or cool (below), in units of b*.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 device_option = click.option(
     "--device",
     type=click.Choice(DEVICE_NAMES),
