@@ -117,6 +117,16 @@ class TestContract:
             hinted = net(contract_input(side, side, 40.0)).ab
         assert torch.equal(plain, hinted) is not net.takes_hints
 
+    def test_the_encoders_deepest_features_depend_on_the_picture(self, net: ColorNet) -> None:
+        side = 2 * net.multiple_of
+        with torch.no_grad():
+            features = net.eval().deepest_features(contract_input(side, side))
+            others = net.deepest_features(torch.zeros(1, 4, side, side))
+        assert features.shape[0] == 1
+        assert max(features.shape[2:]) <= side // 8
+        assert features.isfinite().all()
+        assert not torch.equal(features, others)
+
     def test_state_round_trips(self, net: ColorNet, variant: Variant) -> None:
         twin = build(variant.name, variant.options)
         twin.load_state_dict(net.state_dict())

@@ -177,6 +177,11 @@ class TestEncoder:
         assert moved == set(before) - frozen
         assert frozen
 
+    def test_norms_up_to_stride_8_train_where_the_encoder_starts_at_random(self) -> None:
+        encoder = EfficientNetLite(0, early_norms=True).train()
+        assert all(module.training for module in encoder.modules())
+        assert not any(module.training for module in encoder.eval().modules())
+
     def test_stochastic_depth_leaves_out_deep_blocks_in_training_alone(self) -> None:
         torch.manual_seed(0)
         encoder = EfficientNetLite(0, stochastic_depth=0.9)

@@ -48,6 +48,9 @@ COMMANDS = {
     "turning-point": Row(
         "photochrom.cli.turning_point", "Pick the best of a run's kept checkpoints."
     ),
+    "transfer": Row(
+        "photochrom.cli.transfer", "Measure what colorization has taught an encoder, by classes."
+    ),
     "faces": Row("photochrom.cli.faces", "Find people again by their faces, on this machine."),
     "serve": Row("photochrom.cli.serve", "Run the studio: colouring in a browser."),
     "users": Row("photochrom.cli.users", "Look after the accounts of a studio."),

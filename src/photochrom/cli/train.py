@@ -132,7 +132,7 @@ def _train(recipe: Recipe, folder: Path, resume: bool, threads: int | None) -> i
     except TrainingStopped as stopped:
         if trainer.is_first:
             _say(str(stopped))
-        return _stop_code(stopped.signal)
+        return stop_code(stopped.signal)
     if trainer.is_first:
         _say(f"done: photochrom export {trainer.checkpoint_path} MODEL.onnx")
     return OK
@@ -159,12 +159,13 @@ def _train_method(
             run.run(progress.show_share)
     except TrainingStopped as stopped:
         _say(str(stopped))
-        return _stop_code(stopped.signal)
+        return stop_code(stopped.signal)
     _say(f"done: {run.next_step}")
     return OK
 
 
-def _stop_code(signum: signal.Signals) -> int:
+def stop_code(signum: signal.Signals) -> int:
+    """The exit code after a signal."""
     return INTERRUPTED if signum == signal.SIGINT else _TERMINATED
 
 

@@ -80,6 +80,13 @@ class ColorNet(nn.Module, ABC):
         """
         return {}
 
+    def deepest_features(self, x: Tensor) -> Tensor:
+        """The deepest features of its encoder, (N, C, h, w). x: as for forward.
+
+        Raises RecipeError for a network that has no encoder.
+        """
+        raise RecipeError("this network has no encoder whose features could be used")
+
     def is_settled(self) -> bool:
         """Whether there is nothing that `settle` would set."""
         return True

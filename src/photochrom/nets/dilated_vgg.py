@@ -67,8 +67,11 @@ class DilatedVGG(ColorNet):
             self.register_buffer("centres", torch.from_numpy(self.bins.centres.copy()))
         self.head = nn.Conv2d(4 * width, 2 if self.bins is None else len(self.bins), 1)
 
+    def deepest_features(self, x: Tensor) -> Tensor:
+        return self.body(network_input(x, self.takes_hints))  # type: ignore[no-any-return]
+
     def forward(self, x: Tensor) -> NetOutput:
-        y = self.head(self.up(self.body(network_input(x, self.takes_hints))))
+        y = self.head(self.up(self.deepest_features(x)))
         if self.bins is None:
             return NetOutput(y * AB_SCALE, None)
         share = torch.softmax(y.float() / self.temperature, dim=1)

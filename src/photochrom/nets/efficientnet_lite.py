@@ -101,14 +101,21 @@ class EfficientNetLite(nn.Module):
     Input (N, channels, H, W): grey or RGB in about [-1, 1]; H, W multiples of 32. Returns four
     tensors at strides 4, 8, 16 and 32 with the channels in ``feature_channels``.
 
-    The norms up to stride 8 always use the statistics that were loaded, also in training.
+    The norms up to stride 8 use the statistics that were loaded, also in training, unless
+    ``early_norms`` is set.
     """
 
-    def __init__(self, size: int = 2, channels: int = 1, stochastic_depth: float = 0.0) -> None:
+    def __init__(
+        self, size: int = 2, channels: int = 1, stochastic_depth: float = 0.0,
+        early_norms: bool = False,
+    ) -> None:  # fmt: skip
         """size: 0 to 2. channels: 1 for grey, 3 for RGB.
 
         stochastic_depth: probability of leaving out the last block for a picture in training; it
         rises to this from the first block behind stride 8.
+
+        early_norms: the norms up to stride 8 learn statistics like all others, as an encoder needs
+        that starts from random weights.
         """
         if size not in _SCALES:
             raise ValueError(f"the size of EfficientNet-Lite is {size}; known are 0, 1 and 2")
@@ -117,6 +124,7 @@ class EfficientNetLite(nn.Module):
         if not 0.0 <= stochastic_depth < 1.0:
             raise ValueError(f"stochastic_depth is {stochastic_depth}; it lies in [0, 1)")
         super().__init__()
+        self.early_norms = early_norms
         self.stem = _normed_conv(channels, _STEM, 3, stride=2)
         blocks = list(_blocks(*_SCALES[size]))
         cut = [i for i, block in enumerate(blocks) if block.stride == 2][2]
@@ -143,10 +151,11 @@ class EfficientNetLite(nn.Module):
         return f16, self.head(y)
 
     def train(self, mode: bool = True) -> EfficientNetLite:
-        """Training mode for all but the norms up to stride 8."""
+        """Training mode, without the norms up to stride 8 unless ``early_norms`` is set."""
         super().train(mode)
-        self.stem.eval()
-        self.early.eval()
+        if not self.early_norms:
+            self.stem.eval()
+            self.early.eval()
         return self
 
     def stages(self) -> dict[str, nn.Module]:

@@ -38,8 +38,8 @@ _TRIAL = (
 class LiteUNet(ColorNet):
     """encoder_size: 0, 1 or 2, that of EfficientNet-Lite. attention: number of attention blocks.
 
-    width_16, width_8, width_4: decoder channels at those strides. stochastic_depth: see
-    EfficientNetLite.
+    width_16, width_8, width_4: decoder channels at those strides. stochastic_depth, early_norms:
+    see EfficientNetLite.
     """
 
     stride = 4
@@ -49,13 +49,15 @@ class LiteUNet(ColorNet):
 
     def __init__(
         self, encoder_size: int = 2, width_16: int = 256, width_8: int = 128, width_4: int = 64,
-        attention: int = 2, stochastic_depth: float = 0.15,
+        attention: int = 2, stochastic_depth: float = 0.15, early_norms: bool = False,
     ) -> None:  # fmt: skip
         if min(width_16, width_8, width_4) < 1 or attention < 0:
             raise ValueError("widths start at 1, and attention at 0 blocks")
         super().__init__()
         self.bins = ColorBins.in_gamut()
-        self.encoder = EfficientNetLite(encoder_size, stochastic_depth=stochastic_depth)
+        self.encoder = EfficientNetLite(
+            encoder_size, stochastic_depth=stochastic_depth, early_norms=early_norms
+        )
         c4, c8, c16, c32 = self.encoder.feature_channels
         self.hints_4 = nn.Conv2d(4, _HINTS_4, 3, padding=1)
         self.hints_8 = nn.Conv2d(_HINTS_4, _HINTS_8, 3, stride=2, padding=1)
@@ -115,6 +117,9 @@ class LiteUNet(ColorNet):
 
     def encoder_stages(self) -> dict[str, nn.Module]:
         return self.encoder.stages()
+
+    def deepest_features(self, x: Tensor) -> Tensor:
+        return self.encoder((x[:, :1] - L_CENTER) / L_SCALE)[-1]  # type: ignore[no-any-return]
 
     def encoder_parameters(self) -> list[nn.Parameter]:
         return list(self.encoder.parameters())

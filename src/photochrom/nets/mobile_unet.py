@@ -93,6 +93,9 @@ class MobileUNet(ColorNet):
     def encoder_stages(self) -> dict[str, nn.Module]:
         return self.encoder.stages()
 
+    def deepest_features(self, x: Tensor) -> Tensor:
+        return self.encoder(normalize(x))[-1]  # type: ignore[no-any-return]
+
     def encoder_parameters(self) -> list[nn.Parameter]:
         return list(self.encoder.parameters())
 

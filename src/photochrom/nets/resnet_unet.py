@@ -78,18 +78,25 @@ class ResNetUNet(ColorNet):
 
     def forward(self, x: Tensor) -> NetOutput:
         given = network_input(x, self.takes_hints)
-        y = given
-        if isinstance(self.encoder, MobileNetEncoder) and not self.takes_hints:
-            y = F.pad(given, (0, 0, 0, 0, 0, 3))  # its stem always has the channels of hints
-        *skips, y = self.encoder(y)
+        *skips, y = self._features(given)
         y = self.middle(y)
         for up, skip in zip(self.up, reversed(skips)):
             y = up(y, skip)
         y = self.refine(torch.cat([self.full(y), given[:, :1]], dim=1))
         return NetOutput(torch.tanh(self.last(y)) * AB_SCALE, None)
 
+    def _features(self, given: Tensor) -> list[Tensor]:
+        """Those of the body. given: as of network_input."""
+        if isinstance(self.encoder, MobileNetEncoder) and not self.takes_hints:
+            given = F.pad(given, (0, 0, 0, 0, 0, 3))  # its stem always has the channels of hints
+        features: list[Tensor] = self.encoder(given)
+        return features
+
     def encoder_stages(self) -> dict[str, nn.Module]:
         return self.encoder.stages()
+
+    def deepest_features(self, x: Tensor) -> Tensor:
+        return self._features(network_input(x, self.takes_hints))[-1]
 
     def encoder_parameters(self) -> list[nn.Parameter]:
         return list(self.encoder.parameters())

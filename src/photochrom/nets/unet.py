@@ -108,13 +108,19 @@ class UNet(ColorNet):
         if self._attentive:
             self.attention = SelfAttention(widths[self._attentive - 1])
 
-    def forward(self, x: Tensor) -> NetOutput:
-        skips = []
-        y = network_input(x, self.takes_hints)
+    def deepest_features(self, x: Tensor) -> Tensor:
+        return self._features(x)[-1]
+
+    def _features(self, x: Tensor) -> list[Tensor]:
+        """Those of each level on the way down."""
+        y, features = network_input(x, self.takes_hints), []
         for down in self.down:
             y = down(y)
-            skips.append(y)
-        skips.pop()
+            features.append(y)
+        return features
+
+    def forward(self, x: Tensor) -> NetOutput:
+        *skips, y = self._features(x)
         for level in range(len(skips), 0, -1):
             gating, y = y, self.up[level - 1](y)
             if level == self._attentive:

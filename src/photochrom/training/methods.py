@@ -23,6 +23,8 @@ from photochrom.training.patches.run import load_patch_net, open_patches_run
 from photochrom.training.recipe.builtin import COLORIZATION, recipe_method
 from photochrom.training.recipe.head import RecipeHead
 from photochrom.training.recipe.toml import load_method_recipe, override
+from photochrom.training.transfer.recipe import TransferRecipe
+from photochrom.training.transfer.run import TransferRun
 
 Report = Callable[[str], None]
 """Called with what happens, a line at a time."""
@@ -96,6 +98,11 @@ METHODS: Mapping[str, Method] = {
         "An autoencoder of faces, and a head on its encoder that tells people apart",
         FaceRecipe,
         FaceRun,
+    ),
+    "transfer": Method(
+        "A classifier on the encoder of a colorization network: docs/transfer.md",
+        TransferRecipe,
+        TransferRun,
     ),
 }
 """Every method by the name that recipes have for it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from photochrom import imageio
 from photochrom.color.space import rgb_to_lab
-from photochrom.errors import PhotochromError
+from photochrom.errors import InputError, PhotochromError
 from photochrom.training.data.layouts import Member
 from photochrom.training.recipe.recipe import DataRecipe
 
@@ -24,6 +25,29 @@ class Unusable(NamedTuple):
     """Why a file gives no photo; reason is empty for a sound picture that is grey."""
 
     reason: str
+
+
+LARGEST_BROKEN_SHARE = 0.2
+_SHOWN_FAULTS = 3
+
+
+def check_faults(
+    faults: Sequence[str], usable_count: int, where: str, report: Callable[[str], None]
+) -> None:
+    """Report pictures that cannot be used and are left out. faults: why each cannot.
+
+    Raises InputError where more than `LARGEST_BROKEN_SHARE` of all are such.
+    """
+    total = len(faults) + usable_count
+    if len(faults) > LARGEST_BROKEN_SHARE * total:
+        raise InputError(
+            f"{len(faults)} of {total} pictures in {where} cannot be used, the first: "
+            f"{faults[0]}; remove them, or name another source"
+        )
+    for fault in faults[:_SHOWN_FAULTS]:
+        report(f"left out: {fault}")
+    if len(faults) > _SHOWN_FAULTS:
+        report(f"left out: {len(faults) - _SHOWN_FAULTS} more")
 
 
 def decode(member: Member, recipe: DataRecipe) -> NDArray[np.uint8] | Unusable:

@@ -78,6 +78,11 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(_ARCHIVE_SUFFIXES) and path.is_file()
 
 
+def part_of_folder(name: str) -> str:
+    """The part of a data set that a folder of this name holds; empty for other names."""
+    return _PART_OF_FOLDER.get(name, "")
+
+
 def picture_files(folder: Path) -> list[Path]:
     """The pictures of a folder and its subfolders, sorted."""
     return sorted(
@@ -158,6 +163,29 @@ def coco(source: Source) -> Iterator[Member]:
         part = _PART_OF_FOLDER[split.rstrip("0123456789")]
         for name in names:
             yield _file(source.path, folder / name, part)
+
+
+def coco_categories(path: Path) -> dict[str, frozenset[str]]:
+    """What each photo shows, by its `Member.name`: the categories of its annotated instances.
+
+    Raises InputError where the annotations of a split are missing or cannot be read.
+    """
+    categories: dict[str, frozenset[str]] = {}
+    for split in sorted(_coco_lists(path)):
+        file = path / "annotations" / f"instances_{split}.json"
+        folder = next(f for f in _coco_folders(path, split) if f.is_dir())
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            names = {row["id"]: row["name"] for row in content["categories"]}
+            by_image: dict[int, set[str]] = {row["id"]: set() for row in content["images"]}
+            for row in content["annotations"]:
+                by_image[row["image_id"]].add(names[row["category_id"]])
+            for row in content["images"]:
+                name = _file(path, folder / row["file_name"]).name
+                categories[name] = frozenset(by_image[row["id"]])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"cannot read COCO's annotations {file}: {error!r}") from error
+    return categories
 
 
 def is_imagenet(path: Path) -> bool:

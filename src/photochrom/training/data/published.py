@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from photochrom import __version__
-from photochrom.downloads import DownloadError, resume_download, file_digest
+from photochrom.downloads import DownloadError, file_digest, resume_download
 from photochrom.errors import InputError, OutputError
 
 Report = Callable[[str, int, int | None], None]

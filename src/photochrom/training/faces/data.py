@@ -19,13 +19,11 @@ from torch import Tensor
 from photochrom import imageio
 from photochrom.errors import InputError, PhotochromError
 from photochrom.faces.preprocess import Face, Pose, face_of_rgb, network_input, standardize
+from photochrom.training.data.decode import check_faults
 from photochrom.training.data.layouts import Member
 from photochrom.training.data.sources import members, place_in_order
 from photochrom.training.faces.recipe import FaceData, FaceRecipe
 from photochrom.training.recipe.recipe import DataRecipe
-
-_LARGEST_BROKEN_SHARE = 0.2
-_SHOWN_FAULTS = 3
 
 
 class FaceSet(NamedTuple):
@@ -58,17 +56,9 @@ def read_faces(sources: tuple[str, ...], report: Callable[[str], None]) -> FaceS
                 continue
             people.append(_person(member))
     where = ", ".join(Path(source).name for source in sources)
-    if len(faults) > _LARGEST_BROKEN_SHARE * (len(faults) + len(faces)):
-        raise InputError(
-            f"{len(faults)} of {len(faults) + len(faces)} pictures in {where} cannot be used, "
-            f"the first: {faults[0]}; remove them, or name another source"
-        )
+    check_faults(faults, len(faces), where, report)
     if not faces:
         raise InputError(f"{where} holds no picture; name a folder with a folder for each person")
-    for fault in faults[:_SHOWN_FAULTS]:
-        report(f"left out: {fault}")
-    if len(faults) > _SHOWN_FAULTS:
-        report(f"left out: {len(faults) - _SHOWN_FAULTS} more")
     return FaceSet(np.stack(faces), tuple(people))
 
 

@@ -15,7 +15,7 @@ from photochrom.errors import RecipeError
 from photochrom.pretrained import PRETRAINED
 from photochrom.tables import Source, build, read_toml, read_toml_value
 from photochrom.training.recipe.old_keys import OLD_KEYS, rename_old_keys
-from photochrom.training.recipe.recipe import DataRecipe, Recipe
+from photochrom.training.recipe.recipe import DataRecipe, NetRecipe, Recipe
 from photochrom.training.recipe.stage import Stage
 
 _T = TypeVar("_T")
@@ -83,8 +83,11 @@ def load_method_recipe(path: Path, kind: type[_T], overrides: Sequence[str] = ()
         _set_value(table, override, set())
     table.setdefault("name", path.stem)
     recipe: Any = build(kind, table, RECIPE)
-    data = _resolve_data(recipe.data, path.parent.resolve())
-    resolved: _T = dataclasses.replace(recipe, data=data)
+    folder = path.parent.resolve()
+    changes: dict[str, Any] = {"data": _resolve_data(recipe.data, folder)}
+    if isinstance(getattr(recipe, "net", None), NetRecipe):
+        changes["net"] = _resolve_net(recipe.net, folder)
+    resolved: _T = dataclasses.replace(recipe, **changes)
     return resolved
 
 
@@ -228,20 +231,25 @@ def _resolve_data(data: Any, folder: Path) -> Any:
     return dataclasses.replace(data, **changes)
 
 
-def _resolve(recipe: Recipe, folder: Path) -> Recipe:
-    def name_or_file(name: str) -> str:
-        return name if _is_name(name) else _absolute(name, folder)
+def _name_or_file(name: str, folder: Path) -> str:
+    return name if _is_name(name) else _absolute(name, folder)
 
+
+def _resolve_net(net: NetRecipe, folder: Path) -> NetRecipe:
+    return dataclasses.replace(
+        net,
+        encoder_weights=_name_or_file(net.encoder_weights, folder),
+        start_from=_name_or_file(net.start_from, folder),
+    )
+
+
+def _resolve(recipe: Recipe, folder: Path) -> Recipe:
     return dataclasses.replace(
         recipe,
-        vgg_weights=name_or_file(recipe.vgg_weights),
+        vgg_weights=_name_or_file(recipe.vgg_weights, folder),
         classes_prior=_absolute(recipe.classes_prior, folder),
         data=_resolve_data(recipe.data, folder),
-        net=dataclasses.replace(
-            recipe.net,
-            encoder_weights=name_or_file(recipe.net.encoder_weights),
-            start_from=name_or_file(recipe.net.start_from),
-        ),
+        net=_resolve_net(recipe.net, folder),
     )
 
 
