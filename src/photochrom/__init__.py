@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from photochrom.api.film import film
     from photochrom.api.folder import folder
     from photochrom.api.train import train
+    from photochrom.guided.areas import Area
     from photochrom.guided.strokes import Stroke
     from photochrom.imageio import Picture, read, write
     from photochrom.pipeline import Hint, WhiteBalance
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Area",
     "Colorizer",
     "Hint",
     "Picture",
@@ -44,6 +46,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Area": "photochrom.guided.areas",
     "Colorizer": "photochrom.api.colorizer",
     "Hint": "photochrom.pipeline",
     "Picture": "photochrom.imageio",

@@ -173,6 +173,11 @@ class Hint:
         top, bottom = self.y - self.radius - 1, self.y + self.radius + 2
         return Window.enclose(top, self.x - self.radius - 1, bottom, self.x + self.radius + 2)
 
+    @property
+    def spreads(self) -> bool:
+        """As `photochrom.color.places.ColoredPlace` says."""
+        return True
+
     def on_picture(self, picture: NDArray[Any]) -> Hint:
         """The hint; InputError where it lies outside of the picture."""
         height, width = picture.shape[:2]
@@ -382,7 +387,7 @@ def _all_hints(
     rgb: what the network sees of the picture. window: where that is in it.
     """
     shape = (L.shape[0], L.shape[1])
-    hint_ab, mask = paint_places(places, window, shape)
+    hint_ab, mask = paint_places([place for place in places if place.spreads], window, shape)
     if keep is not None:
         hint_ab, mask = _add_hints(hint_ab, mask, *place_hints(rgb, keep, shape))
     if guide is not None:

@@ -12,6 +12,7 @@ import pytest
 import photochrom
 
 PUBLIC = [
+    "Area",
     "Colorizer",
     "Hint",
     "Picture",

@@ -364,8 +364,8 @@ def colorize(
         size: Working size of the network, px of the short side, or "auto": the one that the model
             likes best, or the picture's own where that is smaller.
         vividness: Factor on the colours: 0 is grey, 1 as the model means it. Hints keep theirs.
-        hints: Colours that are known of some places: `Hint`s, `Stroke`s, in any order; where they
-            overlap, the later one counts. For one picture.
+        hints: Colours that are known of some places: `Hint`s, `Stroke`s and `Area`s, in any order;
+            where they overlap, the later one counts. For one picture.
         strokes: What somebody painted: a PNG that is transparent but for the colours, of the
             picture's proportions; a JSON file of lines; or `Stroke`s. Hints count more.
         keep_colors: Coloured places of otherwise grey pictures (a stamp, a red coat in snow, tinted

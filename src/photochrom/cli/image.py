@@ -37,6 +37,7 @@ from photochrom.cli.options import (
 from photochrom.cli.progress import Reporter
 from photochrom.damage import DamagePolicy
 from photochrom.errors import InputError
+from photochrom.guided.areas import DEFAULT_TOLERANCE, Area
 from photochrom.guided.strokes import read_strokes
 from photochrom.imageio import FORMATS
 from photochrom.pipeline import ColorHint, Hint, WhiteBalance
@@ -44,24 +45,41 @@ from photochrom.variants import VARIANTS
 
 _DEFAULT = BatchOptions()
 _NUMBER = r"(\d+(?:\.\d*)?)"
-_HINT = re.compile(rf"{_NUMBER},{_NUMBER},([^,]+)(?:,{_NUMBER})?")
+_PLACE = re.compile(rf"{_NUMBER},{_NUMBER},([^,]+)(?:,{_NUMBER})?")
 _MEGA = 1_000_000
 _FORMAT_OF_FILES = "--format is of standard output; a file has the format of its name."
 _WRITABLE = [name.lower() for name, row in FORMATS.items() if row.encode is not None]
+
+
+def _parse_place(value: str, last: str) -> tuple[float, float, tuple[int, int, int], float | None]:
+    """``X,Y,COLOR`` and maybe a further number, which messages call by the name ``last``."""
+    match = _PLACE.fullmatch(value.replace(" ", ""))
+    if match is None:
+        raise click.BadParameter(f"{value!r} is not X,Y,COLOR or X,Y,COLOR,{last}.")
+    x, y, name, number = match.groups()
+    return float(x), float(y), color(name), None if number is None else float(number)
 
 
 def _parse_hints(
     _ctx: click.Context, _param: click.Parameter, values: Sequence[str]
 ) -> tuple[Hint, ...]:
     """``X,Y,COLOR[,RADIUS]`` as hints."""
-    hints = []
+    places = [_parse_place(value, "RADIUS") for value in values]
+    return tuple(Hint(x, y, rgb, radius or 0.0) for x, y, rgb, radius in places)
+
+
+def _parse_areas(
+    _ctx: click.Context, _param: click.Parameter, values: Sequence[str]
+) -> tuple[Area, ...]:
+    """``X,Y,COLOR[,TOLERANCE]`` as areas."""
+    areas = []
     for value in values:
-        match = _HINT.fullmatch(value.replace(" ", ""))
-        if match is None:
-            raise click.BadParameter(f"{value!r} is not X,Y,COLOR or X,Y,COLOR,RADIUS.")
-        x, y, name, radius = match.groups()
-        hints.append(Hint(float(x), float(y), color(name), float(radius or 0.0)))
-    return tuple(hints)
+        x, y, rgb, tolerance = _parse_place(value, "TOLERANCE")
+        try:
+            areas.append(Area(x, y, rgb, DEFAULT_TOLERANCE if tolerance is None else tolerance))
+        except InputError as error:
+            raise click.BadParameter(str(error)) from None
+    return tuple(areas)
 
 
 def _parse_strokes(
@@ -113,6 +131,16 @@ def _parse_strokes(
     help="Say colours by painting: a PNG of the photograph's proportions, transparent but for "
     "what is painted, or a JSON file of lines (docs/guided.md). For one photograph; hints count "
     "more.",
+)
+@click.option(
+    "--area",
+    "areas",
+    multiple=True,
+    callback=_parse_areas,
+    metavar="X,Y,COLOR[,TOLERANCE]",
+    help="Say the colour of what a place is part of, as far as its edges; TOLERANCE is how much "
+    f"its lightness may differ (L*, {DEFAULT_TOLERANCE:g} unless given). For one photograph; "
+    "repeatable; strokes and hints count more.",
 )
 @click.option(
     "--variants",
@@ -193,6 +221,7 @@ def image(
     neutral: float,
     hints: tuple[Hint, ...],
     strokes: tuple[ColorHint, ...],
+    areas: tuple[Area, ...],
     variants: bool,
     device: str,
     recursive: bool,
@@ -221,7 +250,7 @@ def image(
         device=device,
         size="auto" if isinstance(size, str) else size,
         vividness=vividness,
-        hints=(*strokes, *hints),
+        hints=(*areas, *strokes, *hints),
         white_balance=WhiteBalance(temperature, tint, neutral),
         overwrite=overwrite,
         keep_finished=keep_finished,
@@ -254,7 +283,7 @@ def image(
         raise click.UsageError(str(error)) from None
     pictures = {(job.source, job.page) for job in batch_jobs if not job.skip_reason}
     if options.hints and len(pictures) > 1:
-        name = "--hint speaks" if hints else "--strokes speak"
+        name = "--hint speaks" if hints else "--strokes speak" if strokes else "--area speaks"
         raise click.UsageError(f"{name} of places in one photograph; give only one.")
     counts = _color(batch_jobs, options, jobs, as_json=as_json)
     skipped = counts["left out"] + counts["in colour"]

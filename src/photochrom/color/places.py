@@ -61,6 +61,10 @@ class ColoredPlace(Protocol):
     def title(self) -> str:
         """What notes call it, such as "the hint at 120, 200"."""
 
+    @property
+    def spreads(self) -> bool:
+        """Whether the network sees it and goes by it elsewhere; else it ends at its edge."""
+
     def paint(self, ab: NDArray[np.float32], mask: NDArray[np.float32], window: Window) -> None:
         """Draw the place over what is drawn there.
 

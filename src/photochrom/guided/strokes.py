@@ -86,6 +86,11 @@ class Stroke:
         top, bottom = min(ys) - reach, max(ys) + reach + 1
         return Window.enclose(top, min(xs) - reach, bottom, max(xs) + reach + 1)
 
+    @property
+    def spreads(self) -> bool:
+        """As `photochrom.color.places.ColoredPlace` says."""
+        return True
+
     def on_picture(self, picture: NDArray[Any]) -> Stroke:
         """The stroke; InputError where all of it lies outside of the picture."""
         height, width = picture.shape[:2]
@@ -177,6 +182,11 @@ class PaintedLayer:
     def title(self) -> str:
         """What notes call it."""
         return self.name
+
+    @property
+    def spreads(self) -> bool:
+        """As `photochrom.color.places.ColoredPlace` says."""
+        return True
 
     def on_picture(self, picture: NDArray[Any]) -> PaintedLayer:
         """The layer over a photograph. Raises InputError for other proportions."""

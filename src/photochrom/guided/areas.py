@@ -1,0 +1,161 @@
+"""An area by a touch: what is like a point, as far as the photograph's edges.
+
+The lightness is smoothed within edges (bilateral filter) and flooded from the point; edges that the
+flood may not cross come from Canny's detector, so that it does not leak through soft shades.
+
+Source: Canny, *A Computational Approach to Edge Detection* (1986); Tomasi, Manduchi, *Bilateral
+Filtering for Gray and Color Images* (ICCV 1998).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.color.fit import shrink_lightness
+from photochrom.color.places import Window, raster_axes
+from photochrom.color.space import rgb_to_lab
+from photochrom.errors import InputError
+from photochrom.pipeline import Color, Hint, parse_color
+
+DEFAULT_TOLERANCE = 12.0
+"""Lightness that a pixel may differ from the point's, CIELAB units."""
+
+_SIDE_PX = 384
+"""Short side at which the area is found."""
+_SMOOTH_PX, _SMOOTH_L, _SMOOTH_REACH_PX = 9, 12.0, 5.0
+_EDGE_LOW, _EDGE_HIGH = 30.0, 70.0
+"""Canny's thresholds, of lightness in 256 steps."""
+_POINT_PX = 2
+"""Around the point, over which its lightness is taken."""
+_GAP_PX = 2
+"""Of gaps that are closed in the area, and of necks through which it does not go on."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """What a touched point is part of, in a colour that a person knows.
+
+    ``Area(250, 420, "#e16e28")``. Raises InputError for a place, colour or tolerance that makes no
+    sense.
+    """
+
+    x: float
+    """Column of the point, px of the full picture from the left, which is 0."""
+    y: float
+    """Row of the point, px of the full picture from the top, which is 0."""
+    color: Color
+    """As of a `Hint`; kept as ``rgb``."""
+    tolerance: float = DEFAULT_TOLERANCE
+    """Lightness that the area's pixels may differ from the point's, CIELAB units in (0, 100]."""
+
+    def __post_init__(self) -> None:
+        point = Hint(self.x, self.y, self.color)
+        object.__setattr__(self, "color", point.color)
+        if not 0.0 < self.tolerance <= 100.0:
+            raise InputError(
+                f"the tolerance of an area is {self.tolerance}; it must be above 0 and at most 100"
+            )
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """Red, green and blue, sRGB [0, 255]."""
+        return parse_color(self.color)
+
+    def on_picture(self, picture: NDArray[Any]) -> AreaPlace:
+        """The area around the point; InputError where that lies outside of the picture."""
+        Hint(self.x, self.y, self.color).on_picture(picture)
+        height, width = picture.shape[:2]
+        scale = min(1.0, _SIDE_PX / min(height, width))
+        shape = (max(1, round(height * scale)), max(1, round(width * scale)))
+        L = shrink_lightness(picture, shape)
+        row, column = int((self.y + 0.5) * scale), int((self.x + 0.5) * scale)
+        point = (min(row, shape[0] - 1), min(column, shape[1] - 1))
+        inside = select_area(L, point, self.tolerance)
+        return AreaPlace(inside, (height, width), self.rgb, f"the area at {self.x:g}, {self.y:g}")
+
+
+@dataclass(frozen=True, eq=False)
+class AreaPlace:
+    """An area of one picture."""
+
+    inside: NDArray[np.float32]
+    """(h, w), 1 in the area and 0 elsewhere; the picture at a smaller size."""
+    shape: tuple[int, int]
+    """Height and width of the picture, px."""
+    rgb: tuple[int, int, int]
+    title: str
+    """What notes call it."""
+
+    @property
+    def spreads(self) -> bool:
+        """As `photochrom.color.places.ColoredPlace` says: an area ends at its edge."""
+        return False
+
+    @property
+    def window(self) -> Window:
+        """Where it lies."""
+        rows, columns = (np.flatnonzero(self.inside.any(axis=axis)) for axis in (1, 0))
+        down, across = (full / small for full, small in zip(self.shape, self.inside.shape))
+        top, bottom = rows[0] * down, (rows[-1] + 1) * down
+        return Window.enclose(top, columns[0] * across, bottom, (columns[-1] + 1) * across)
+
+    def paint(self, ab: NDArray[np.float32], mask: NDArray[np.float32], window: Window) -> None:
+        """As `photochrom.color.places.ColoredPlace` says."""
+        rows, columns = raster_axes(window, (mask.shape[0], mask.shape[1]))
+        down, across = (small / full for small, full in zip(self.inside.shape, self.shape))
+        y = (rows + window.top + 0.5) * down - 0.5
+        x = (columns + window.left + 0.5) * across - 0.5
+        inside = self.inside
+        coarse = window.height * down / mask.shape[0], window.width * across / mask.shape[1]
+        if max(coarse) > 1:  # its pixels are averaged over those of the planes
+            size = (_odd(coarse[1]), _odd(coarse[0]))
+            inside = np.asarray(cv2.blur(inside, size), np.float32)
+        grid_x, grid_y = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
+        share = cv2.remap(inside, grid_x, grid_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        place = share >= 0.5
+        mask[place] = 1.0
+        ab[place] = rgb_to_lab(np.asarray(self.rgb) / 255.0)[1:]
+
+
+def select_area(
+    L: NDArray[np.float32], point: tuple[int, int], tolerance: float
+) -> NDArray[np.float32]:
+    """What is like a point, as far as edges go.
+
+    L: (h, w) float32, [0, 100]. point: row and column. tolerance: in L.
+    Returns (h, w) float32, 1 in the area, which holds the point, and 0 elsewhere.
+    """
+    h, w = L.shape
+    smooth = cv2.bilateralFilter(L, _SMOOTH_PX, _SMOOTH_L, _SMOOTH_REACH_PX)
+    codes = np.rint(smooth * 2.55).astype(np.uint8)
+    edges = cv2.Canny(codes, _EDGE_LOW, _EDGE_HIGH, L2gradient=True)
+    row, column = point
+    near = (
+        slice(max(0, row - _POINT_PX), row + _POINT_PX + 1),
+        slice(max(0, column - _POINT_PX), column + _POINT_PX + 1),
+    )
+    edges[near] = 0  # a touch beside an edge means what is there
+    level = float(np.median(smooth[near]))
+    like = (np.abs(smooth - level) <= tolerance) & (edges == 0)
+    like[near] = True
+    neck = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _GAP_PX + 1,) * 2)
+    wide = cv2.morphologyEx(like.astype(np.uint8), cv2.MORPH_OPEN, neck)
+    wide[near] = 1
+    _, labels = cv2.connectedComponents(wide, connectivity=4)
+    area = (labels == labels[row, column]).astype(np.uint8)
+    # Specks and the lines of inner edges belong to it; its own edge does not.
+    padded = cv2.copyMakeBorder(area, *(2 * _GAP_PX,) * 4, cv2.BORDER_REPLICATE)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, neck)
+    inner = closed[2 * _GAP_PX : 2 * _GAP_PX + h, 2 * _GAP_PX : 2 * _GAP_PX + w]
+    return np.ascontiguousarray(inner, np.float32)
+
+
+def _odd(size: float) -> int:
+    """The odd number of pixels next to a size."""
+    return 2 * math.floor(size / 2) + 1

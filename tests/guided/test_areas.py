@@ -1,0 +1,81 @@
+"""A touched area goes as far as edges and likeness do, and its colour ends there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixtures.model import tiny_model
+from numpy.typing import NDArray
+
+from photochrom.color.places import Window, paint_places
+from photochrom.color.space import rgb_to_lab
+from photochrom.engine import load
+from photochrom.errors import InputError
+from photochrom.guided.areas import Area, select_area
+from photochrom.pipeline import colorize
+
+BLUE = (80, 100, 150)
+
+
+@pytest.fixture
+def two_things() -> NDArray[np.uint8]:
+    """A shaded disc, beside a square that is as light as it; with specks and noise."""
+    rows, columns = np.indices((240, 320))
+    grey = np.full((240, 320), 60.0)
+    disc = (rows - 110) ** 2 + (columns - 90) ** 2 <= 70**2
+    grey[disc] = (140 + 0.15 * rows)[disc]
+    grey[108:110, 60:120:7] = 90
+    grey[60:180, 190:300] = 155
+    noise = np.random.default_rng(0).normal(0, 3, grey.shape)
+    return np.rint(np.clip(grey + noise, 0, 255)).astype(np.uint8)
+
+
+def test_an_area_is_one_thing_up_to_its_edge(two_things: NDArray[np.uint8]) -> None:
+    place = Area(90, 150, BLUE).on_picture(two_things)
+    mask = paint_places([place], Window(0, 0, 240, 320), (240, 320))[1]
+    rows, columns = np.indices((240, 320))
+    radius = np.hypot(rows - 110, columns - 90)
+    assert mask[radius <= 64].mean() > 0.99
+    assert mask[radius >= 73].mean() < 0.005
+    part = paint_places([place], Window(40, 20, 100, 150), (100, 150))[1]
+    np.testing.assert_array_equal(part, mask[40:140, 20:170])
+    small = paint_places([place], Window(0, 0, 240, 320), (24, 32))[1]
+    assert small.mean() == pytest.approx(mask.mean(), rel=0.1)
+    window = place.window
+    assert window.top in range(38, 44)
+    assert window.left + window.width in range(156, 164)
+
+
+def test_a_soft_shade_is_crossed_by_tolerance_alone() -> None:
+    L = np.tile(np.linspace(20, 80, 120, dtype=np.float32), (60, 1))
+    inside = select_area(L, (30, 60), 12.0)
+    assert inside[:, 40:80].all()
+    assert not inside[:, :30].any()
+    assert not inside[:, 90:].any()
+
+
+def test_the_colour_of_an_area_ends_at_its_edge(
+    tmp_path: Path, two_things: NDArray[np.uint8]
+) -> None:
+    network = load(tiny_model(tmp_path / "tiny.onnx"), device="cpu")
+    plain, colored = (
+        rgb_to_lab(colorize(two_things, model=network, hints=hints) / 255.0)
+        for hints in ([], [Area(240, 120, BLUE)])
+    )
+    blue = rgb_to_lab(np.array(BLUE) / 255.0)
+    np.testing.assert_allclose(colored[70:170, 200:290, 1:].mean(axis=(0, 1)), blue[1:], atol=1.0)
+    outside = np.ones((240, 320), bool)
+    outside[54:186, 184:306] = False
+    np.testing.assert_array_equal(colored[outside], plain[outside])
+
+
+def test_an_area_without_sense_is_refused(two_things: NDArray[np.uint8]) -> None:
+    with pytest.raises(InputError, match="lies outside the picture of 320 x 240 px"):
+        Area(320, 10, BLUE).on_picture(two_things)
+    with pytest.raises(InputError, match="the tolerance of an area is nan"):
+        Area(10, 10, BLUE, tolerance=float("nan"))
+    with pytest.raises(InputError, match="is no colour"):
+        Area(10, 10, "bleu")
+    assert Area(0, 0, BLUE).on_picture(np.zeros((1, 1), np.uint8)).inside.all()
