@@ -22,6 +22,7 @@ from photochrom.pipeline import (
     DEFAULT_VIVIDNESS,
     NO_SHIFT,
     ColorHint,
+    Guide,
     Hint,
     Size,
     WhiteBalance,
@@ -80,6 +81,7 @@ def colorize_variant(
     hints: Sequence[ColorHint] = (),
     keep: ToneJudgement | None = None,
     white_balance: WhiteBalance = NO_SHIFT,
+    guide: Guide | None = None,
 ) -> NDArray[Any]:
     """Colour a picture as a variant has it; everything else as for `colorize`.
 
@@ -96,6 +98,7 @@ def colorize_variant(
         hints=hints,
         keep=keep,
         white_balance=white_balance,
+        guide=guide,
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,9 @@ from photochrom.color.tone import ToneJudgement
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
 from photochrom.errors import InputError, PhotochromError
 from photochrom.guided.notes import clip_notes
+from photochrom.guided.reference import Reference, ReferenceMatcher
 from photochrom.guided.strokes import Strokes, read_strokes
-from photochrom.imageio import Picture, Source, read
+from photochrom.imageio import Picture, Source, eight_bit_rgb, read
 from photochrom.pipeline import (
     DEFAULT_VIVIDNESS,
     NO_SHIFT,
@@ -41,6 +42,10 @@ _Code = TypeVar("_Code", bound=np.generic)
 _Source = TypeVar("_Source", bound="Source | Picture")
 _Tensor = TypeVar("_Tensor", bound="Tensor")
 _Own = TypeVar("_Own", bound="Image.Image | NDArray[Any] | Tensor")
+
+References: TypeAlias = "_AnyPicture | list[_AnyPicture]"
+"""Pictures in colours, which give theirs to what shows the same."""
+_AnyPicture: TypeAlias = "Source | Picture | Image.Image | NDArray[Any] | Tensor"
 
 _TAKEN = (
     "a path, the bytes of a file, an open file, what photochrom.read returns, a Pillow image, a "
@@ -93,6 +98,7 @@ class Colorizer:
         # By process: a fork has its parent's network, but not the threads that run it. It keeps it
         # all the same, since a network that is given up waits for its threads.
         self._networks: dict[int, Network] = {}
+        self._matchers: dict[int, ReferenceMatcher] = {}
         self._network()
 
     @property
@@ -109,36 +115,42 @@ class Colorizer:
     @overload
     def __call__(
         self, source: Source | Picture, *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
+        reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
         white_balance: WhiteBalance | None = ...,
     ) -> Picture: ...
     @overload
     def __call__(
         self, source: Image.Image, *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
+        reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
         white_balance: WhiteBalance | None = ...,
     ) -> Image.Image: ...
     @overload
     def __call__(
         self, source: NDArray[_Code], *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
+        reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
         white_balance: WhiteBalance | None = ...,
     ) -> NDArray[_Code]: ...
     @overload
     def __call__(
         self, source: list[_Source], *,
+        reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
         white_balance: WhiteBalance | None = ...,
     ) -> list[Picture]: ...
     @overload
     def __call__(
         self, source: list[_Own], *,
+        reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
         white_balance: WhiteBalance | None = ...,
     ) -> list[_Own]: ...
     @overload
     def __call__(
         self, source: _Tensor, *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
+        reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
         white_balance: WhiteBalance | None = ...,
     ) -> _Tensor: ...
@@ -149,6 +161,7 @@ class Colorizer:
         *,
         hints: Sequence[ColorHint] = (),
         strokes: Strokes = (),
+        reference: References | None = None,
         size: Size | None = None,
         vividness: float | None = None,
         keep_colors: bool | None = None,
@@ -160,6 +173,7 @@ class Colorizer:
             source: As for `colorize`.
             hints: Colours that are known of some places; for one picture.
             strokes: As for `colorize`.
+            reference: As for `colorize`; of a list of pictures, each is compared with it.
             size: In place of the session's.
             vividness: In place of the session's.
             keep_colors: In place of the session's.
@@ -172,20 +186,34 @@ class Colorizer:
             InputError: As `colorize`.
         """
         hints = (*read_strokes(strokes), *hints)
+        shift = self._white_balance if white_balance is None else white_balance
         if isinstance(source, list):
             _refuse_hints(hints, len(source))
+            references = self._references(reference)
             return [
-                self(
-                    item,
-                    size=size,
-                    vividness=vividness,
-                    keep_colors=keep_colors,
-                    white_balance=white_balance,
-                )
+                self._color(item, (), references, size, vividness, keep_colors, shift)
+                for item in source
+            ]
+        references = self._references(reference)
+        return self._color(source, hints, references, size, vividness, keep_colors, shift)
+
+    def _color(
+        self,
+        source: Any,
+        hints: Sequence[ColorHint],
+        references: Sequence[Reference],
+        size: Size | None,
+        vividness: float | None,
+        keep_colors: bool | None,
+        shift: WhiteBalance,
+    ) -> Any:
+        """One picture, or a batch of them, as `__call__` has it."""
+        if isinstance(source, list):
+            return [
+                self._color(item, (), references, size, vividness, keep_colors, shift)
                 for item in source
             ]
         network, chosen = self._network(), self._call_settings(size, vividness)
-        shift = self._white_balance if white_balance is None else white_balance
 
         def color(pixels: NDArray[Any]) -> NDArray[Any]:
             return pipeline.colorize(
@@ -196,6 +224,7 @@ class Colorizer:
                 hints=hints,
                 keep=self._kept_places(pixels, keep_colors),
                 white_balance=shift,
+                guide=self._matcher().guide(references) if references else None,
             )
 
         own = unpack(source)
@@ -262,6 +291,7 @@ class Colorizer:
         self._settings, self._keep_colors, self._white_balance = state
         self._lock = Lock()
         self._networks = {}
+        self._matchers = {}
 
     def __repr__(self) -> str:
         chosen = self._settings
@@ -286,6 +316,28 @@ class Colorizer:
             return None
         return pipeline.kept_places(pixels)
 
+    def _references(self, given: References | None) -> Sequence[Reference]:
+        """What a call names as references, ready for its pictures."""
+        if given is None:
+            return ()
+        items = given if isinstance(given, list) else [given]
+        found = []
+        for item in items:
+            own = unpack(item)
+            pictures = [eight_bit_rgb(_picture(item))] if own is None else own.pictures
+            name = os.fspath(item) if isinstance(item, (str, os.PathLike)) else "picture"
+            found += [self._matcher().reference(pixels, name) for pixels in pictures]
+        return found
+
+    def _matcher(self) -> ReferenceMatcher:
+        """What compares pictures in this process, made when it is first needed."""
+        network, process = self._network(), os.getpid()
+        with self._lock:
+            if process not in self._matchers:
+                threads = self._settings.threads
+                self._matchers[process] = ReferenceMatcher(network, threads=threads)
+            return self._matchers[process]
+
     def _network(self) -> Network:
         """The network of this process, loaded when it is first needed."""
         process = os.getpid()
@@ -302,29 +354,34 @@ class Colorizer:
 def colorize(
     source: Source | Picture, *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
+    reference: References | None = ...,
     strokes: Strokes = ..., keep_colors: bool = ..., white_balance: WhiteBalance = ...,
 ) -> Picture: ...
 @overload
 def colorize(
     source: Image.Image, *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
+    reference: References | None = ...,
     strokes: Strokes = ..., keep_colors: bool = ..., white_balance: WhiteBalance = ...,
 ) -> Image.Image: ...
 @overload
 def colorize(
     source: NDArray[_Code], *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
+    reference: References | None = ...,
     strokes: Strokes = ..., keep_colors: bool = ..., white_balance: WhiteBalance = ...,
 ) -> NDArray[_Code]: ...
 @overload
 def colorize(
     source: list[_Source], *, model: str | os.PathLike[str] = ..., device: str = ...,
+    reference: References | None = ...,
     size: Size = ..., vividness: float = ..., keep_colors: bool = ...,
     white_balance: WhiteBalance = ...,
 ) -> list[Picture]: ...
 @overload
 def colorize(
     source: list[_Own], *, model: str | os.PathLike[str] = ..., device: str = ...,
+    reference: References | None = ...,
     size: Size = ..., vividness: float = ..., keep_colors: bool = ...,
     white_balance: WhiteBalance = ...,
 ) -> list[_Own]: ...
@@ -332,6 +389,7 @@ def colorize(
 def colorize(
     source: _Tensor, *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
+    reference: References | None = ...,
     strokes: Strokes = ..., keep_colors: bool = ..., white_balance: WhiteBalance = ...,
 ) -> _Tensor: ...
 # fmt: on
@@ -344,6 +402,7 @@ def colorize(
     vividness: float = DEFAULT_VIVIDNESS,
     hints: Sequence[ColorHint] = (),
     strokes: Strokes = (),
+    reference: References | None = None,
     keep_colors: bool = True,
     white_balance: WhiteBalance = NO_SHIFT,
 ) -> Any:
@@ -368,6 +427,9 @@ def colorize(
             where they overlap, the later one counts. For one picture.
         strokes: What somebody painted: a PNG that is transparent but for the colours, of the
             picture's proportions; a JSON file of lines; or `Stroke`s. Hints count more.
+        reference: A picture in colours, or a list of them, of any kind that `source` may be: what
+            shows the same scene, people or things gets its colours. One that shows something else
+            changes nothing.
         keep_colors: Coloured places of otherwise grey pictures (a stamp, a red coat in snow, tinted
             cheeks) keep their colours; False colours them anew.
         white_balance: Shift of all colours but those of hints: `WhiteBalance(temperature=8)` is
@@ -382,7 +444,7 @@ def colorize(
 
     Raises:
         InputError: The picture cannot be read, has another shape or type, holds values outside of
-            its range (NaN, too); a hint or number makes no sense.
+            its range (NaN, too); a hint or number makes no sense; a reference is grey.
         ModelError: The model is unknown or damaged, or the device is not available.
 
     Examples:
@@ -395,6 +457,7 @@ def colorize(
         source,
         hints=hints,
         strokes=strokes,
+        reference=reference,
         size=size,
         vividness=vividness,
         keep_colors=keep_colors,

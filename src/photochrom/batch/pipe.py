@@ -15,6 +15,8 @@ from photochrom.batch.run import (
     color_picture,
     copy_times,
     judge_tone,
+    load_references,
+    reference_notes,
 )
 from photochrom.engine import load, local_model
 from photochrom.errors import OutputError
@@ -57,9 +59,11 @@ def color_stream(
             _write_unchanged(picture, content.data, target, format_name)
         return Outcome(job, "in colour", f"{content.name} is in colour already; --force colours it")
     network = load(local_model(options.model), device=options.device, threads=options.threads)
-    colored = color_picture(picture, options, network, content.name, keep=judgement)
+    references = load_references(network, options)
+    guide = None if references is None else references.guide()
+    colored = color_picture(picture, options, network, content.name, keep=judgement, guide=guide)
     write(target, colored, format_name=format_name, overwrite=options.overwrite)
-    notes = picture.notes + color_notes(picture, judgement, options)
+    notes = picture.notes + color_notes(picture, judgement, options) + reference_notes(guide)
     notes += writing_notes(target, picture, format_name=format_name)
     if options.keep_time and isinstance(source, Path) and isinstance(target, Path):
         notes += copy_times(source, target)
@@ -72,6 +76,7 @@ def color_stream(
         model=network.card.title,
         device=network.device,
         seconds=time.perf_counter() - start,
+        references=() if guide is None else guide.scores,
     )
 
 

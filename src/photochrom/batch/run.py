@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from photochrom.atomic import check_target, remove_leftovers
 from photochrom.batch.plan import Job, is_folder
@@ -20,6 +20,8 @@ from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import ModelIdentity, Network, load, local_model, model_identity
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.guided.notes import clip_notes
+from photochrom.guided.reference import ReferenceGuide, ReferenceScore
+from photochrom.guided.reference_files import ReferenceFiles
 from photochrom.imageio import (
     DEFAULT_MAX_PIXELS,
     Picture,
@@ -29,7 +31,7 @@ from photochrom.imageio import (
     write,
     writing_notes,
 )
-from photochrom.pipeline import NO_SHIFT, ColorHint, NetworkSettings, WhiteBalance
+from photochrom.pipeline import NO_SHIFT, ColorHint, Guide, NetworkSettings, WhiteBalance
 from photochrom.processors import thread_count
 from photochrom.variants import VARIANTS, Variant, colorize_variant
 
@@ -70,6 +72,10 @@ class BatchOptions(NetworkSettings):
     """Number of the picture in files of several, from 1; None: the first."""
     keep_time: bool = False
     """Give results the times of their files."""
+    references: tuple[Path, ...] = ()
+    """Pictures in colours, which give theirs to what shows the same."""
+    reference_folder: Path | None = None
+    """In place of `references`: a folder of which each picture gets the best one."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,8 @@ class Outcome:
     """Which coloured it, now or, where that is known, before: name and version."""
     device: str = ""
     seconds: float = 0.0
+    references: tuple[ReferenceScore, ...] = ()
+    """How much of the picture each reference shows, the best first."""
 
 
 def color_files(
@@ -168,8 +176,12 @@ def color_picture(
     name: str,
     variant: Variant = VARIANTS[0],
     keep: ToneJudgement | None = None,
+    guide: Guide | None = None,
 ) -> Picture:
-    """The picture in colour, signed by the model. name: what messages call it. keep: its tone."""
+    """The picture in colour, signed by the model. name: what messages call it. keep: its tone.
+
+    guide: as for `photochrom.pipeline.colorize`.
+    """
     try:
         rgb = colorize_variant(
             picture.pixels,
@@ -180,6 +192,7 @@ def color_picture(
             hints=options.hints,
             keep=keep if options.keep_colors else None,
             white_balance=options.white_balance,
+            guide=guide,
         )
     except PhotochromError as error:
         raise type(error)(f"cannot colour {name}: {error}") from error
@@ -193,24 +206,65 @@ def _color_in_threads(
     model = local_model(options.model)
     pool = ThreadPoolExecutor(in_flight + 1)
     try:
-        network = pool.submit(load, model, device=options.device, threads=options.threads)
+        tools = pool.submit(_load_tools, model, options)
         todo = iter(jobs)
         running: set[Future[Outcome]] = set()
         while True:
             for job in todo:
-                running.add(pool.submit(_outcome, job, options, network))
+                running.add(pool.submit(_outcome, job, options, tools))
                 if len(running) == in_flight:
                     break
             if not running:
                 return
             # On Windows, Ctrl-C is not seen while waiting: wait a little at a time.
             done, running = wait(running, timeout=_PATIENCE_S, return_when=FIRST_COMPLETED)
-            if network.done():
-                network.result()
+            if tools.done():
+                tools.result()
             for outcome in done:
                 yield outcome.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Tools(NamedTuple):
+    """What all pictures share."""
+
+    network: Network
+    references: ReferenceFiles | None
+
+
+def _load_tools(model: str | Path, options: BatchOptions) -> _Tools:
+    network = load(model, device=options.device, threads=options.threads)
+    return _Tools(network, load_references(network, options))
+
+
+def load_references(network: Network, options: BatchOptions) -> ReferenceFiles | None:
+    """The references that the options name; None where they name none.
+
+    Raises InputError where one cannot be read or has no colours.
+    """
+    if not options.references and options.reference_folder is None:
+        return None
+    return ReferenceFiles(
+        network, options.references, options.reference_folder, threads=options.threads
+    )
+
+
+def reference_notes(guide: ReferenceGuide | None) -> tuple[str, ...]:
+    """What became of the references of one picture."""
+    if guide is None or not guide.scores:
+        return ()
+    best = guide.scores[0]
+    if not best.is_same_scene:
+        return (
+            f"nothing in it matches a reference (best: {_percent(best)}); they gave no colours",
+        )
+    used = [_percent(score) for score in guide.scores if score.is_same_scene]
+    return (f"it has colours of {', '.join(used[:1] if guide.best_alone else used)}",)
+
+
+def _percent(score: ReferenceScore) -> str:
+    return f"{score.name}, which shows {score.agreement:.0%} of it"
 
 
 def _known_outcome(job: Job, options: BatchOptions) -> Outcome | None:
@@ -236,11 +290,11 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _outcome(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome:
+def _outcome(job: Job, options: BatchOptions, tools: Future[_Tools]) -> Outcome:
     """Colour one file; whatever goes wrong concerns this file alone."""
     start = time.perf_counter()
     try:
-        outcome = _color(job, options, network)
+        outcome = _color(job, options, tools)
     except PhotochromError as error:
         outcome = Outcome(job, "failed", str(error))
     except Exception as error:  # noqa: BLE001  # told, and a night's work goes on
@@ -264,7 +318,7 @@ def _failure_message(job: Job, error: Exception) -> str:
     )
 
 
-def _color(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome:
+def _color(job: Job, options: BatchOptions, tools: Future[_Tools]) -> Outcome:
     _check_place(job, options)
     _log.debug("reading %s", job.source)
     picture = read(
@@ -279,18 +333,16 @@ def _color(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome
     if job.transparent_target is not None and is_transparent(picture):
         job = dataclasses.replace(job, target=job.transparent_target)
         _check_place(job, options)
-    ready = network.result()
+    ready, references = tools.result()
+    guide = None if references is None else references.guide()
     height, width = picture.pixels.shape[:2]
     _log.debug("colouring %s, %d x %d px %s", job.source, width, height, picture.pixels.dtype)
-    colored = color_picture(picture, options, ready, str(job.source), job.variant, judgement)
+    colored = color_picture(picture, options, ready, str(job.source), job.variant, judgement, guide)
     _log.debug("writing %s", job.target)
     _make_folder(job.target.parent)
     write(job.target, colored, overwrite=options.overwrite)
-    notes = (
-        picture.notes
-        + color_notes(picture, judgement, options)
-        + writing_notes(job.target, picture)
-    )
+    notes = picture.notes + color_notes(picture, judgement, options) + reference_notes(guide)
+    notes += writing_notes(job.target, picture)
     if options.keep_time:
         notes += copy_times(job.source, job.target)
     return Outcome(
@@ -300,6 +352,7 @@ def _color(job: Job, options: BatchOptions, network: Future[Network]) -> Outcome
         size=(height, width),
         model=ready.card.title,
         device=ready.device,
+        references=() if guide is None else guide.scores,
     )
 
 

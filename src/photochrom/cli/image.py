@@ -143,6 +143,23 @@ def _parse_strokes(
     "repeatable; strokes and hints count more.",
 )
 @click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="REF",
+    help="A picture in colours of the same scene, people or things: what it shows gets its "
+    "colours. One that shows something else changes nothing. Repeatable.",
+)
+@click.option(
+    "--reference-from",
+    "reference_folder",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Find the reference of each photograph in a folder, and tell how much of it each of the "
+    "best shows (--json has all of them).",
+)
+@click.option(
     "--variants",
     is_flag=True,
     help="Write several plausible versions: as the model has it; NAME.color.detailed.EXT, seen in "
@@ -222,6 +239,8 @@ def image(
     hints: tuple[Hint, ...],
     strokes: tuple[ColorHint, ...],
     areas: tuple[Area, ...],
+    references: tuple[Path, ...],
+    reference_folder: Path | None,
     variants: bool,
     device: str,
     recursive: bool,
@@ -260,7 +279,11 @@ def image(
         damage=damage,
         page=page,
         keep_time=keep_time,
+        references=references,
+        reference_folder=reference_folder,
     )
+    if references and reference_folder is not None:
+        raise click.UsageError("--reference names pictures, --reference-from finds one; give one.")
     if page is not None and pages is not None:
         raise click.UsageError("--page is one page, --pages are all; give one of the two.")
     if PIPE in paths or out == PIPE:
@@ -344,6 +367,14 @@ def _record(outcome: Outcome) -> dict[str, object]:
         "page": outcome.job.page,
         "message": outcome.message,
         "notes": outcome.notes,
+        "references": [
+            {
+                "name": score.name,
+                "agreement": round(score.agreement, 4),
+                "same_scene": score.is_same_scene,
+            }
+            for score in outcome.references
+        ],
         "width": width,
         "height": height,
         "model": outcome.model or None,
