@@ -21,7 +21,9 @@ def test_the_weights_are_the_published_ones(name: str) -> None:
 
 def test_every_file_is_in_the_table_and_has_its_licence() -> None:
     shipped = {w.file for w in PRETRAINED.values() if w.module == pretrained.__name__}
-    assert shipped == {path.name for path in FOLDER.glob("*.safetensors")}
+    assert shipped == {
+        path.name for kind in ("*.safetensors", "*.onnx") for path in FOLDER.glob(kind)
+    }
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
     rows = [line for line in readme.splitlines() if line.startswith("| `")]
     assert {re.findall(r"`([^`]+)`", row)[0] for row in rows} == shipped

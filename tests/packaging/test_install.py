@@ -82,7 +82,7 @@ def test_the_wheel_carries_types_and_models_and_stays_small(wheel: Path) -> None
     assert {Path(name).suffix for name in models} >= {".onnx", ".md"}
     assert "photochrom/engine/models/SHA256SUMS" in models
     pretrained = {Path(name) for name in names if name.startswith("photochrom/pretrained/")}
-    assert {path.suffix for path in pretrained} == {".py", ".md", ".safetensors", ".txt"}
+    assert {path.suffix for path in pretrained} == {".py", ".md", ".onnx", ".safetensors", ".txt"}
     assert not any(name.startswith(("tests", "examples")) for name in names)
 
 

@@ -9,19 +9,21 @@ from typing import Any, TypeVar
 
 import click
 
+from photochrom import imageio
+from photochrom.batch import plan
 from photochrom.cli import FAILED, OK
 from photochrom.cli.messages import note
 from photochrom.cli.table import align_columns
 from photochrom.errors import InputError, requires_extra
+from photochrom.faces.album import find_album_faces, group_people, people_sheet
+from photochrom.faces.detection import FaceDetector, read_faces_of_picture
 from photochrom.faces.model import FaceNet
-from photochrom.faces.preprocess import Box, Face, read_face
+from photochrom.faces.preprocess import Box, Face
 from photochrom.faces.recognition import (
     COMPARISONS,
-    FACE,
     Comparison,
     Gallery,
     Query,
-    face_residual,
     make_query,
     make_template,
     rebuilt_picture,
@@ -31,6 +33,7 @@ from photochrom.folders import faces_store
 
 _RECIPE = "face-autoencoder"
 _SHOWN_PEOPLE = 5
+_SHOWN_FILES = 8
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -42,6 +45,19 @@ def _parse_box(_ctx: click.Context, _param: click.Parameter, value: str | None) 
     if len(numbers) != 4 or not all(number.strip().isdecimal() for number in numbers):
         raise click.BadParameter(f"{value!r} is not X,Y,WIDTH,HEIGHT in px.")
     return Box(*map(int, numbers))
+
+
+def _parse_names(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> dict[int, str]:
+    """Names by the number of their row, from 1."""
+    names = {}
+    for value in values:
+        number, equals, name = value.partition("=")
+        if not equals or not number.isdecimal() or int(number) < 1 or not name.strip():
+            raise click.BadParameter(f"{value!r} is not NUMBER=NAME, such as 1=Ada.")
+        names[int(number)] = name
+    return names
 
 
 _STORE = click.option(
@@ -58,7 +74,7 @@ _BOX = click.option(
     "--box",
     metavar="X,Y,WIDTH,HEIGHT",
     callback=_parse_box,
-    help="Where in the picture the face is, px; its middle, unless given.",
+    help="Where in the picture the face is, px; found by itself, unless given.",
 )
 _BY = click.option(
     "--by",
@@ -69,7 +85,7 @@ _BY = click.option(
     "decoder's picture.",
 )
 _FORCE = click.option(
-    "--force", is_flag=True, help="Take pictures, too, that seem to show no face."
+    "--force", is_flag=True, help="Where no face is found, take the middle of the picture or box."
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _PICTURE = click.Path(path_type=Path)
@@ -79,8 +95,8 @@ _PICTURE = click.Path(path_type=Path)
 def faces() -> None:
     """Find people again by their faces; nothing leaves this machine.
 
-    A picture shows one face, upright in its middle and about as large as in a passport picture; in
-    others --box says where it is. docs/faces.md says what this must not be used for.
+    Faces are found in pictures by themselves; where there are several --box says which.
+    docs/faces.md says what this must not be used for.
 
     \b
     photochrom faces enroll "Ada" ada-1.jpg ada-2.jpg
@@ -162,7 +178,8 @@ def enroll(
     """
     target, net = FaceStore(store or faces_store()), FaceNet(model)
     target.faces_of_model(net.identity)
-    read = [(picture, _read_face(net, picture, box, force)) for picture in pictures]
+    detector = FaceDetector()
+    read = [(picture, _read_face(detector, picture, box, force)) for picture in pictures]
     for picture, face in read:
         target.enroll(name, picture.name, net.identity, make_template(net, face))
     note(f"{name}: {len(read)} enrolled in {target.path}")
@@ -191,31 +208,41 @@ def identify(
 ) -> int:  # fmt: skip
     """Say which enrolled person each of PICTURES shows: the one at the least distance.
 
-    Nobody is named beyond the threshold. The exit code is 1 where a picture shows nobody enrolled.
+    Nobody is named beyond the threshold. The exit code is 1 where a face is nobody's who is
+    enrolled.
     """
     if plot is not None and len(pictures) > 1:
         raise click.UsageError(f"--plot draws one picture, and {len(pictures)} are given.")
     net, enrolled = _load(store, model)
     limit = _threshold(net, by, threshold)
     gallery = Gallery([face.template for face in enrolled])
+    detector = FaceDetector()
     unknown = 0
     for picture in pictures:
-        query = make_query(net, _read_face(net, picture, box, force))
-        apart = gallery.distances(query, by)
-        nearest: dict[str, float] = {}
-        for place in apart.argsort():
-            nearest.setdefault(enrolled[place].name, float(apart[place]))
-        best = next(iter(nearest))
-        known = nearest[best] <= limit
-        unknown += not known
-        if as_json:
-            answer = {"picture": str(picture), "name": best if known else None, "by": by}
-            click.echo(json.dumps({**answer, "threshold": limit, "distances": nearest}))
-        else:
-            others = ", ".join(f"{n} {d:.3f}" for n, d in list(nearest.items())[:_SHOWN_PEOPLE])
-            click.echo(f"{picture}: {best if known else 'nobody enrolled'} ({others})")
-        if plot is not None:
-            _draw(query, enrolled, apart, by, plot)
+        faces = read_faces_of_picture(picture, str(picture), detector, box=box, force=force)
+        if plot is not None and len(faces) > 1:
+            raise InputError(f"--plot draws one face, and {picture} shows {len(faces)}; name one "
+                             f"by --box, such as {_box_text(faces[0].box)}")  # fmt: skip
+        for place, face in faces:
+            query = make_query(net, face)
+            apart = gallery.distances(query, by)
+            nearest: dict[str, float] = {}
+            for index in apart.argsort():
+                nearest.setdefault(enrolled[index].name, float(apart[index]))
+            best = next(iter(nearest))
+            known = nearest[best] <= limit
+            unknown += not known
+            if as_json:
+                answer = {"picture": str(picture), "box": place, "name": best if known else None}
+                table = {**answer, "by": by, "threshold": limit, "distances": nearest}
+                click.echo(json.dumps(table))
+            else:
+                others = ", ".join(f"{n} {d:.3f}" for n, d in list(nearest.items())[:_SHOWN_PEOPLE])
+                where = "" if len(faces) == 1 else f" at {_box_text(place)}"
+                name = best if known else "nobody enrolled"
+                click.echo(f"{picture}{where}: {name} ({others})")
+            if plot is not None:
+                _draw(query, enrolled, apart, by, plot)
     return FAILED if unknown else OK
 
 
@@ -240,7 +267,7 @@ def verify(
 
     --box is of PICTURE. The exit code is 1 where it does not.
     """
-    net = FaceNet(model)
+    net, detector = FaceNet(model), FaceDetector()
     target = FaceStore(store or faces_store())
     templates = [f.template for f in target.faces_of_model(net.identity) if f.name == other]
     if not templates:
@@ -249,9 +276,9 @@ def verify(
                 f"{other!r} is neither enrolled in {target.path} nor the file of a picture; "
                 "photochrom faces list shows who is enrolled"
             )
-        templates = [make_template(net, _read_face(net, Path(other), None, force))]
+        templates = [make_template(net, _read_face(detector, Path(other), None, force))]
     limit = _threshold(net, by, threshold)
-    query = make_query(net, _read_face(net, picture, box, force))
+    query = make_query(net, _read_face(detector, picture, box, force))
     distance = float(Gallery(templates).distances(query, by).min())
     same = distance <= limit
     if as_json:
@@ -261,6 +288,74 @@ def verify(
         verdict = "the same person" if same else "not the same person"
         click.echo(f"{verdict}: distance {distance:.3f}, threshold {limit:.3f}")
     return OK if same else FAILED
+
+
+@faces.command()
+@click.argument("paths", metavar="PATH...", type=_PICTURE, nargs=-1, required=True)
+@click.option("-r", "--recursive", is_flag=True, help="Look into subfolders, too.")
+@click.option(
+    "-o", "--out", type=_PICTURE, help="Write the faces, one row for each person, as a picture."
+)
+@click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
+@click.option(
+    "--name", "names", metavar="NUMBER=NAME", multiple=True, callback=_parse_names,
+    help="Enroll the people of a row under a name, once you have looked at it; repeatable.",
+)  # fmt: skip
+@_STORE
+@_MODEL
+@_JSON
+def group(
+    paths: tuple[Path, ...], recursive: bool, out: Path | None, overwrite: bool,
+    names: dict[int, str], store: Path | None, model: Path | None, as_json: bool,
+) -> int:  # fmt: skip
+    """Group the faces in an album's photographs by person.
+
+    Each line is one person: a number, the name where somebody enrolled is near enough, and the
+    photographs. Nothing is kept unless --name says so.
+
+    \b
+    photochrom faces group album/ -o people.png
+    photochrom faces group album/ --name 1=Ada --name 3="Uncle Ben"
+    """
+    net = FaceNet(model)
+    target = FaceStore(store or faces_store())
+    enrolled = target.faces_of_model(net.identity)
+    limit = _threshold(net, "embedding", None)
+    for folder in paths if out is not None else ():
+        if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+            raise InputError(
+                f"--out {out} lies in the album {folder}, of which it would be a photograph the "
+                "next time; write it somewhere else"
+            )
+    jobs = plan(paths, recursive=recursive)
+    for problem in (job.problem for job in jobs if job.problem):
+        note(str(problem))
+    pictures = [job.source for job in jobs if not job.problem and not job.skip_reason]
+    faces_found = find_album_faces(pictures, net, note)
+    if not faces_found:
+        raise InputError(f"no face is found in {len(pictures)} photographs")
+    groups = group_people(faces_found, limit, enrolled)
+    if wrong := sorted(number for number in names if number > len(groups)):
+        raise InputError(f"there is no row {wrong[0]}; there are {len(groups)}")
+    if out is not None:
+        imageio.write(out, imageio.Picture(people_sheet(groups)), overwrite=overwrite)
+    for number, name in names.items():
+        for face in groups[number - 1].faces:
+            target.enroll(name, face.picture.name, net.identity, face.template)
+        note(f"{name}: {len(groups[number - 1].faces)} enrolled in {target.path}")
+    for number, people in enumerate(groups, 1):
+        known_as = names.get(number, people.name)
+        if as_json:
+            places = [{"picture": str(f.picture), "box": f.box} for f in people.faces]
+            click.echo(json.dumps({"number": number, "name": known_as, "faces": places}))
+        else:
+            files = sorted({str(face.picture) for face in people.faces})
+            more = f" and {len(files) - _SHOWN_FILES} more" if len(files) > _SHOWN_FILES else ""
+            listed = ", ".join(files[:_SHOWN_FILES])
+            click.echo(
+                f"{number}: {known_as or 'unnamed'}, {len(people.faces)} faces: {listed}{more}"
+            )
+    return OK
 
 
 @faces.command("list")
@@ -342,17 +437,20 @@ def _load(store: Path | None, model: Path | None) -> tuple[FaceNet, list[Enrolle
     return net, FaceStore(store or faces_store()).faces_of_model(net.identity)
 
 
-def _read_face(net: FaceNet, picture: Path, box: Box | None, force: bool) -> Face:
-    """Raises InputError where a picture seems to show no face."""
-    face = read_face(picture, picture.name, box)
-    limit = net.card.thresholds.get(FACE)
-    if limit is not None and not force and (residual := face_residual(net, face)) > limit:
+def _read_face(detector: FaceDetector, picture: Path, box: Box | None, force: bool) -> Face:
+    """The one face of a picture. Raises InputError where it shows none or several."""
+    faces = read_faces_of_picture(picture, str(picture), detector, box=box, force=force)
+    if len(faces) > 1:
+        places = "; ".join(_box_text(placed.box) for placed in faces[:_SHOWN_PEOPLE])
         raise InputError(
-            f"{picture} seems to show no upright face in its middle: {residual:.0%} of it is not "
-            f"rebuilt by an autoencoder of faces, and the limit is {limit:.0%}; name the face's "
-            "place by --box, or pass --force"
+            f"{picture} shows {len(faces)} faces; name the place of one by --box: {places}"
+            f"{' and others' if len(faces) > _SHOWN_PEOPLE else ''}"
         )
-    return face
+    return faces[0].face
+
+
+def _box_text(box: Box | None) -> str:
+    return "its middle" if box is None else ",".join(map(str, box))
 
 
 def _threshold(net: FaceNet, by: Comparison, own: float | None) -> float:

@@ -21,12 +21,10 @@ from photochrom.faces.model import FaceNet
 from photochrom.faces.preprocess import FACE_PX, Face
 from photochrom.faces.recognition import (
     COMPARISONS,
-    FACE,
     Comparison,
     Gallery,
     Query,
     Template,
-    face_residual,
     make_query,
     make_templates,
 )
@@ -36,9 +34,6 @@ ANGLES = (-60, -45, -40, -35, -30, -25, -20, -15, -10, -5, 0,
 """Degrees at which turned pictures are looked for."""
 FALSE_ACCEPTANCE = 0.01
 """Share of pairs of different people that the threshold lets pass."""
-
-REFUSED_FACES = 0.01
-"""Share of faces that are taken for none, so that other pictures are."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ class FaceReport:
     """What was measured, by way of comparing.
 
     people, pictures, turned: how many there were. angles: degrees, as `FaceScores.found_again` has
-    them. face_residual: so much of their variance is not rebuilt in `REFUSED_FACES` of the faces.
+    them.
     """
 
     people: int
@@ -71,7 +66,6 @@ class FaceReport:
     turned: int
     angles: tuple[float, ...]
     scores: Mapping[Comparison, FaceScores]
-    face_residual: float
 
     def to_table(self) -> dict[str, Any]:
         """For a JSON file; what a model's card takes of it is in there by itself."""
@@ -88,10 +82,7 @@ class FaceReport:
             }
         return {
             **asdict(self),
-            "thresholds": {
-                FACE: round(self.face_residual, 4),
-                **{by: round(s.threshold, 4) for by, s in self.scores.items()},
-            },
+            "thresholds": {by: round(s.threshold, 4) for by, s in self.scores.items()},
             "card_metrics": metrics,
         }
 
@@ -134,14 +125,7 @@ def evaluate_faces(
     for by in COMPARISONS:
         apart = np.stack([gallery.distances(query, by) for query in queries])
         scores[by] = _scores(apart, owners, found[by])
-    return FaceReport(
-        len(several), len(faces), len(chosen), tuple(angles), scores, residual_limit(net, faces)
-    )
-
-
-def residual_limit(net: FaceNet, faces: Sequence[Face]) -> float:
-    """What the share `REFUSED_FACES` of these faces exceeds of `face_residual`."""
-    return float(np.quantile([face_residual(net, face) for face in faces], 1 - REFUSED_FACES))
+    return FaceReport(len(several), len(faces), len(chosen), tuple(angles), scores)
 
 
 def turn(face: Face, angle: float) -> Face:

@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom import imageio
 from photochrom.errors import InputError
 
 FACE_PX = 112
@@ -57,18 +56,12 @@ class Pose(NamedTuple):
 UPRIGHT = Pose()
 
 
-def read_face(source: imageio.Source, name: str, box: Box | None = None) -> Face:
-    """The face in a picture's middle, or in a box of it.
-
-    name: for messages. Raises InputError where the picture cannot be read, is too small or shows
-    one flat tone, or where the box lies outside.
-    """
-    rgb = imageio.eight_bit_rgb(imageio.read(source, name=name))
-    return face_of_rgb(rgb, name, box)
-
-
 def face_of_rgb(rgb: NDArray[np.uint8], name: str, box: Box | None = None) -> Face:
-    """As `read_face`, of (H, W, 3) sRGB."""
+    """The face in a picture's middle, or in a box of it. rgb: (H, W, 3) sRGB.
+
+    name: for messages. Raises InputError where the picture is too small or shows one flat tone, or
+    where the box lies outside.
+    """
     height, width = rgb.shape[:2]
     if box is not None:
         if min(box) < 0 or box.x + box.width > width or box.y + box.height > height:

@@ -25,8 +25,6 @@ COMPARISONS: tuple[Comparison, ...] = ("embedding", "latent", "reconstruction")
 """embedding: 1 − cosine of the metric head, [0, 2]. latent: Euclidean distance of the
 autoencoder's latents over the mean of their lengths. reconstruction: mean squared difference of the
 query from what the decoder has made of the enrolled face, over the query's variance."""
-FACE = "face"
-"""Among a card's thresholds: the `face_residual` beyond which a picture seems to show no face."""
 _UPRIGHT = TWIN_ANGLES.index(0.0)
 _GREY_STEP = 127.5 / 2
 """A reconstruction is kept in 256 steps from −2 to 2."""
@@ -83,16 +81,6 @@ def make_query(net: FaceNet, face: Face) -> Query:
     views = np.stack([network_input(face, Pose(angle)) for angle in TWIN_ANGLES])
     described = net.describe(views[_UPRIGHT : _UPRIGHT + 1], ("latent", "embedding"))
     return Query(described["embedding"][0], described["latent"][0], views)
-
-
-def face_residual(net: FaceNet, face: Face) -> float:
-    """Share of a picture's variance that the autoencoder does not rebuild, from 0 to a little over
-    1: high where the picture shows no face.
-    """
-    view = network_input(face)
-    rebuilt = net.describe(view[None], ("reconstruction",))["reconstruction"][0]
-    inside = circle() > 0
-    return float(np.square(rebuilt - view)[inside].mean() / np.square(view)[inside].mean())
 
 
 class Gallery:

