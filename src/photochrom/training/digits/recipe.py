@@ -61,6 +61,9 @@ class DigitsRecipe(RecipeHead):
     lr: NonNegativeFloat = 2e-4
     """Of generator and critic alike; Adam."""
     betas: tuple[AdamBeta, AdamBeta] = (0.5, 0.999)
+    ema: Share = 0.0
+    """Decay, per step, of the generator's averaged weights, which samples are made with; 0: of
+    none."""
     critic_steps: PositiveInt = 1
     """Steps of the critic for each of the generator."""
     lambda_gp: NonNegativeFloat = 10.0

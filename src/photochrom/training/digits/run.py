@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ from photochrom.training.digits.data import load_digits
 from photochrom.training.digits.recipe import DigitLoss, DigitsRecipe
 from photochrom.training.interrupts import StopRequest, TrainingStopped
 from photochrom.training.losses.gan import GAN_LOSSES, GanLoss
+from photochrom.training.optimizers import update_average
 from photochrom.training.recipe.toml import to_table
 from photochrom.training.reports.run_log import ScalarLog
 
@@ -68,6 +70,7 @@ class DigitsRun:
         self._generator, self._critic = digit_gan(
             recipe.gan, recipe.noise, recipe.width, recipe.norm
         )
+        self._average = copy.deepcopy(self._generator).requires_grad_(False).eval()
         self._optimizers = {
             name: torch.optim.Adam(net.parameters(), recipe.lr, recipe.betas)
             for name, net in (("generator", self._generator), ("critic", self._critic))
@@ -104,6 +107,7 @@ class DigitsRun:
             for name, net in (("generator", self._generator), ("critic", self._critic)):
                 net.load_state_dict(state[name])
                 self._optimizers[name].load_state_dict(state["optimizers"][name])
+            self._average.load_state_dict(state["average"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise InputError(
                 f"{self.checkpoint_path} is of the recipe {table.get('name')!r} with other "
@@ -176,7 +180,6 @@ class DigitsRun:
         torch.manual_seed(recipe.seed + number)
         random = torch.Generator().manual_seed(recipe.seed * 1_000_003 + number)
         values = {}
-        self._generator.train()
         for _ in range(recipe.critic_steps):
             index = torch.randint(len(self._digits), (recipe.batch,), generator=random)
             real = self._digits.pictures[index]
@@ -196,6 +199,8 @@ class DigitsRun:
         noise = torch.randn(recipe.batch, recipe.noise, generator=random)
         loss_G = loss.generator(self._critic(self._generator(noise)))
         self._update("generator", loss_G)
+        decay = min(recipe.ema, (1 + number) / (10 + number))
+        update_average(self._average, self._generator, decay)
         self.position.step = number
         self.position.images += self._step_images
         return values | {"loss_G": float(loss_G.detach())}
@@ -217,8 +222,7 @@ class DigitsRun:
     @torch.no_grad()
     def _sample(self, noise: Tensor) -> Tensor:
         """(N, 1, 32, 32) of noise (N, noise), without the batch's own statistics."""
-        self._generator.eval()
-        return torch.cat([self._generator(part) for part in torch.split(noise, 256)])
+        return torch.cat([self._average(part) for part in torch.split(noise, 256)])
 
     def _recognize(self, classifier: nn.Module) -> Recognition:
         """Of samples that are the same at each epoch but for the generator."""
@@ -265,6 +269,7 @@ class DigitsRun:
         assert self._classifier is not None
         state = {
             "generator": self._generator.state_dict(),
+            "average": self._average.state_dict(),
             "critic": self._critic.state_dict(),
             "classifier": self._classifier.state_dict(),
             "optimizers": {name: opt.state_dict() for name, opt in self._optimizers.items()},
