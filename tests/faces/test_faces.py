@@ -18,7 +18,14 @@ from fixtures.faces import draw_face, write_people
 from photochrom import imageio
 from photochrom.cli.app import app
 from photochrom.errors import InputError, ModelError, OutputError, RecipeError
-from photochrom.evaluation.faces import area_under_curve, draw_report, evaluate_faces, turn
+from photochrom.evaluation.faces import (
+    GroupingScores,
+    _grouping_scores,
+    area_under_curve,
+    draw_report,
+    evaluate_faces,
+    turn,
+)
 from photochrom.faces.detection import FaceDetector, align
 from photochrom.faces.grouping import group_by_distance
 from photochrom.faces.model import SHIPPED_MODEL, FaceNet
@@ -220,6 +227,13 @@ def test_scores_count_as_they_are_defined(
     for scores in report.scores.values():
         assert 0 <= scores.auc <= 1
         assert scores.rank_1_others >= 0
+    assert report.grouping.people == 4
+    assert 0 <= report.grouping.recall <= 1
+    apart = 1.0 - np.kron(np.eye(30), np.ones((3, 3)))
+    owners = np.repeat([f"P{i}" for i in range(30)], 3)
+    assert _grouping_scores(apart, owners, 0.5) == GroupingScores(20, 1.0, 1.0)
+    joined = _grouping_scores(apart, owners, 2.0)
+    assert joined == GroupingScores(20, pytest.approx(2 / 59), 1.0)
     table = json.loads(json.dumps(report.to_table()))
     assert set(table["thresholds"]) == set(COMPARISONS)
     assert all(file.stat().st_size for file in draw_report(table, tmp_path))

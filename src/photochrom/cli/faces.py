@@ -321,8 +321,8 @@ def group(
     target = FaceStore(store or faces_store())
     enrolled = target.faces_of_model(net.identity)
     limit = _threshold(net, "embedding", None)
-    for folder in paths if out is not None else ():
-        if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+    for folder in paths:
+        if out is not None and folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
             raise InputError(
                 f"--out {out} lies in the album {folder}, of which it would be a photograph the "
                 "next time; write it somewhere else"
@@ -429,6 +429,11 @@ def evaluate(
                   ("auc", "rank_1_first", "rank_1_others", "found_within_30_degrees"))  # fmt: skip
         rows.append((by, *(f"{share:.1%}" for share in shares)))
     click.echo(align_columns(rows))
+    grouping = report.grouping
+    click.echo(
+        f"albums of {grouping.people} people: {grouping.precision:.1%} of the pairs in one group "
+        f"are one person's, {grouping.recall:.1%} of one person's pairs are in one group"
+    )
     return OK
 
 

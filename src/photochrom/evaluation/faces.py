@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError
+from photochrom.faces.grouping import WITHIN_GROUP, face_distances, group_by_distance
 from photochrom.faces.model import FaceNet
 from photochrom.faces.preprocess import FACE_PX, Face
 from photochrom.faces.recognition import (
@@ -34,6 +35,10 @@ ANGLES = (-60, -45, -40, -35, -30, -25, -20, -15, -10, -5, 0,
 """Degrees at which turned pictures are looked for."""
 FALSE_ACCEPTANCE = 0.01
 """Share of pairs of different people that the threshold lets pass."""
+
+ALBUM_PEOPLE = 20
+ALBUMS = 40
+"""So many people each are drawn so many times, to measure how an album is grouped."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,24 @@ class FaceScores:
 
 
 @dataclass(frozen=True)
+class GroupingScores:
+    """How well an album's faces are grouped, in the mean over albums drawn from the people.
+
+    people: in an album. precision: of the pairs of faces in one group, the share of one person's.
+    recall: of all pairs of one person's, the share in one group. Both in [0, 1].
+    """
+
+    people: int
+    precision: float
+    recall: float
+
+
+@dataclass(frozen=True)
 class FaceReport:
     """What was measured, by way of comparing.
 
     people, pictures, turned: how many there were. angles: degrees, as `FaceScores.found_again` has
-    them.
+    them. grouping: by embedding.
     """
 
     people: int
@@ -66,6 +84,7 @@ class FaceReport:
     turned: int
     angles: tuple[float, ...]
     scores: Mapping[Comparison, FaceScores]
+    grouping: GroupingScores
 
     def to_table(self) -> dict[str, Any]:
         """For a JSON file; what a model's card takes of it is in there by itself."""
@@ -125,7 +144,8 @@ def evaluate_faces(
     for by in COMPARISONS:
         apart = np.stack([gallery.distances(query, by) for query in queries])
         scores[by] = _scores(apart, owners, found[by])
-    return FaceReport(len(several), len(faces), len(chosen), tuple(angles), scores)
+    grouping = _grouping_scores(face_distances(templates), owners, scores["embedding"].threshold)
+    return FaceReport(len(several), len(faces), len(chosen), tuple(angles), scores, grouping)
 
 
 def turn(face: Face, angle: float) -> Face:
@@ -231,6 +251,29 @@ def _scores(
         threshold=threshold,
         true_acceptance=float((same <= threshold).mean()),
         found_again=found,
+    )
+
+
+def _grouping_scores(
+    apart: NDArray[np.float64], owners: NDArray[np.str_], threshold: float
+) -> GroupingScores:
+    """apart: (N, N). threshold: of one person's pictures, as `FaceScores.threshold`."""
+    people = np.unique(owners)
+    count = min(ALBUM_PEOPLE, len(people))
+    random = np.random.default_rng(0)
+    pairs = np.zeros(3)  # in one group and one person's, in one group, one person's
+    for _ in range(ALBUMS):
+        drawn = np.flatnonzero(np.isin(owners, random.choice(people, count, replace=False)))
+        label = np.empty(len(drawn), np.intp)
+        groups = group_by_distance(apart[np.ix_(drawn, drawn)], WITHIN_GROUP * threshold)
+        for number, members in enumerate(groups):
+            label[members] = number
+        above = np.triu_indices(len(drawn), 1)
+        together = (label[:, None] == label)[above]
+        same = (owners[drawn][:, None] == owners[drawn])[above]
+        pairs += [(together & same).sum(), together.sum(), same.sum()]
+    return GroupingScores(
+        count, float(pairs[0] / max(pairs[1], 1)), float(pairs[0] / max(pairs[2], 1))
     )
 
 

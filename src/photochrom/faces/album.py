@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 from photochrom import imageio
 from photochrom.errors import PhotochromError
 from photochrom.faces.detection import FaceDetector, align
-from photochrom.faces.grouping import face_distances, group_by_distance
+from photochrom.faces.grouping import WITHIN_GROUP, face_distances, group_by_distance
 from photochrom.faces.model import FaceNet
 from photochrom.faces.preprocess import FACE_PX, Box, Face
 from photochrom.faces.recognition import Gallery, Query, Template, make_templates
 from photochrom.faces.store import EnrolledFace
 
-_GROUPING: Final = 0.95
-"""Of the model's threshold for two pictures: within a group, faces are as close as that."""
 _LEAST_EYES_PX: Final = 16.0
 """Between a face's eyes; smaller faces are alike because they are blurred."""
 _SHEET_FACES: Final = 12
@@ -90,7 +88,7 @@ def group_people(
     group has the name of the person who is nearest to its faces in the mean, within the threshold.
     """
     apart = face_distances([face.template for face in faces]) if faces else np.zeros((0, 0))
-    groups = group_by_distance(apart, _GROUPING * threshold)
+    groups = group_by_distance(apart, WITHIN_GROUP * threshold)
     gallery = Gallery([face.template for face in enrolled]) if enrolled else None
     people = sorted({face.name for face in enrolled})
     owner = np.array([people.index(face.name) for face in enrolled], np.intp)
@@ -101,7 +99,7 @@ def group_people(
         if gallery is not None:
             to_enrolled = np.mean([gallery.distances(_query(f)) for f in chosen], axis=0)
             nearest = int(to_enrolled.argmin())
-            if to_enrolled[nearest] <= _GROUPING * threshold:
+            if to_enrolled[nearest] <= WITHIN_GROUP * threshold:
                 name = people[owner[nearest]]
         named.append(Group(chosen, name))
     return named

@@ -9,11 +9,16 @@ the nearest faces counted.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.faces.recognition import Template
+
+WITHIN_GROUP: Final = 0.95
+"""Of the distance at which two pictures are taken for one person: groups whose faces are nearer
+than that in the mean are put together."""
 
 
 def face_distances(templates: Sequence[Template]) -> NDArray[np.float64]:
