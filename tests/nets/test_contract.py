@@ -48,12 +48,25 @@ VARIANTS = [Variant(name, SMALL.get(name, {})) for name in NETS] + [
     Variant("unet", {"levels": 4, "width": 8, "norm": "spectral", "attention": "gates"}),
     Variant("unet", {"levels": 5, "width": 8, "attention": "self", "init": "torch"}),
     Variant("unet", {"levels": 5, "width": 4, "skips": False}),
+    Variant("unet", {"levels": 2, "width": 4, "space": "rgb"}),
     Variant("dilated-vgg", {"width": 8, "head": "regression", "hints": True}),
     Variant("dilated-vgg", {"width": 8, "bins": "gamut", "temperature": 1.0}),
 ]
+LONG_VARIANTS = [
+    Variant("unet", {"levels": 3, "width": 4, "space": "luv"}),
+    Variant("unet", {"levels": 3, "width": 4, "space": "yuv"}),
+    Variant("resnet-unet", {"width": 8, "space": "yuv"}),
+    Variant("dilated-vgg", {"width": 4, "head": "regression", "space": "luv"}),
+    Variant("dilated-vgg", {"width": 4, "head": "regression", "space": "rgb"}),
+]
+"""Whose conversions take long to export."""
 
 
-@pytest.fixture(scope="module", params=VARIANTS, ids=str)
+@pytest.fixture(
+    scope="module",
+    params=[*VARIANTS, *(pytest.param(v, marks=pytest.mark.long) for v in LONG_VARIANTS)],
+    ids=str,
+)
 def variant(request: pytest.FixtureRequest) -> Variant:
     made: Variant = request.param
     return made
@@ -137,11 +150,12 @@ class TestContract:
     def test_export_agrees_and_training_can_start_from_it(
         self, net: ColorNet, variant: Variant, tmp_path: Path
     ) -> None:
+        options = {key: value for key, value in variant.options.items() if key != "space"}
         recipe = Recipe(
             name="contract",
-            data=DataRecipe(sources=("none",)),
+            data=DataRecipe(sources=("none",), space=net.space),
             stages=(Stage(name="none", images=1, crop=64),),
-            net=NetRecipe(name=variant.name, options=variant.options),
+            net=NetRecipe(name=variant.name, options=options),
         )
         state = {"average": net.state_dict()}
         checkpoint.save(tmp_path / "net.pt", Position(), to_table(recipe), state)

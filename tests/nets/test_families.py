@@ -80,7 +80,7 @@ def test_annealed_mean_of_the_network_is_that_of_the_bins() -> None:
     net = build("dilated-vgg", {"width": 4, "temperature": 0.5}).eval()
     assert net.bins is not None
     with torch.no_grad():
-        ab, logits = net(grey_input(32))
+        ab, logits, _ = net(grey_input(32))
     assert logits is not None
     torch.testing.assert_close(ab, net.bins.annealed_mean(logits, 0.5, axis=1))
 

@@ -1,9 +1,10 @@
-"""sRGB, CIELAB and CIELUV (D65, 2° observer): the only matrix and gamma of the package.
+"""sRGB, CIELAB, CIELUV (D65, 2° observer) and Y'UV: the only matrices and gamma of the package.
 
 The same lines serve NumPy arrays and torch tensors (through the array API namespace of the
 argument), so that training and colouring cannot drift apart.
 
-Source: IEC 61966-2-1 (sRGB transfer curve and primaries); CIE 15:2004 (L*a*b*, L*u*v*).
+Source: IEC 61966-2-1 (sRGB transfer curve and primaries); CIE 15:2004 (L*a*b*, L*u*v*);
+ITU-R BT.601 (Y'UV).
 """
 
 from __future__ import annotations
@@ -170,6 +171,33 @@ def uv_to_ab(L: ArrayT, u: ArrayT, v: ArrayT) -> tuple[ArrayT, ArrayT]:
     a: ArrayT = 500.0 * (_lab_f(x / float(WHITE_XYZ[0]), xp) - fy)
     b: ArrayT = 200.0 * (fy - _lab_f(z / float(WHITE_XYZ[2]), xp))
     return a, b
+
+
+# Luma's shares of R', G' and B', and what U and V are of B' − Y' and R' − Y'.
+_LUMA = (0.299, 0.587, 0.114)
+_U_OF_BLUE, _V_OF_RED = 0.436 / (1.0 - _LUMA[2]), 0.615 / (1.0 - _LUMA[0])
+
+
+def rgb_to_yuv(rgb: ArrayT, axis: int = -1) -> ArrayT:
+    """Convert sRGB-encoded colours, 3 channels along ``axis``, [0, 1], to Y'UV.
+
+    Returns the same shape: Y' in [0, 1], U in ±0.436, V in ±0.615.
+    """
+    xp: Any = array_namespace(rgb)
+    r, g, b = _channels(rgb, axis)
+    luma = _LUMA[0] * r + _LUMA[1] * g + _LUMA[2] * b
+    yuv: ArrayT = xp.concat([luma, _U_OF_BLUE * (b - luma), _V_OF_RED * (r - luma)], axis=axis)
+    return yuv
+
+
+def yuv_to_rgb(yuv: ArrayT, axis: int = -1) -> ArrayT:
+    """The way back; not clipped."""
+    xp: Any = array_namespace(yuv)
+    luma, u, v = _channels(yuv, axis)
+    r, b = luma + v / _V_OF_RED, luma + u / _U_OF_BLUE
+    g = (luma - _LUMA[0] * r - _LUMA[2] * b) / _LUMA[1]
+    rgb: ArrayT = xp.concat([r, g, b], axis=axis)
+    return rgb
 
 
 def _white_chromaticity() -> tuple[float, float]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -24,11 +24,21 @@ L_SCALE = 50.0
 AB_SCALE = 110.0
 
 
+Space: TypeAlias = Literal["lab", "luv", "yuv", "rgb"]
+"""lab: CIELAB's a and b. luv: CIELUV's u* and v*. yuv: U and V of BT.601, whose luma is what makes
+the photograph's lightness. rgb: R'G'B', of which the lightness is not used."""
+
+
 class NetOutput(NamedTuple):
-    """ab: (N, 2, h, w) CIELAB units. logits: (N, Q, h, w) over the colour bins, or None."""
+    """ab: (N, 2, h, w) CIELAB units. logits: (N, Q, h, w) over the colour bins, or None.
+
+    native: (N, C, h, w), the answer in the network's own colour space, which its losses compare, on
+    the scale of ab; None: ab is it.
+    """
 
     ab: Tensor
     logits: Tensor | None
+    native: Tensor | None = None
 
 
 class ColorNet(nn.Module, ABC):
@@ -48,6 +58,8 @@ class ColorNet(nn.Module, ABC):
     distillable: bool = False
     """Whether the deepest features of its encoder can be compared with those of EfficientNet-Lite
     on pictures in colour: (N, 1280, h, w) at stride 32."""
+    space: Space = "lab"
+    """The colour space of its answer."""
     bins: ColorBins | None = None
     """The colour bins of the logits; None for networks without a classification head."""
 

@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photochrom.color.bins import ANNEALED_MEAN_TEMPERATURE, ColorBins
-from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, network_input
+from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, Space, network_input
 from photochrom.nets.layers import check_choice
+from photochrom.nets.spaces import CHANNELS, space_output
 
 Head = Literal["classes", "regression"]
 """What the network ends in: a distribution over colour bins, or ab itself."""
@@ -37,19 +38,26 @@ class DilatedVGG(ColorNet):
 
     def __init__(
         self, width: int = 64, head: Head = "classes", bins: Bins = "published",
-        temperature: float = ANNEALED_MEAN_TEMPERATURE, hints: bool = False,
+        temperature: float = ANNEALED_MEAN_TEMPERATURE, hints: bool = False, space: Space = "lab",
     ) -> None:  # fmt: skip
         """width: channels of the first block; 64 in the paper.
 
         temperature: of the annealed mean; 1 is the mean (greyish), → 0 the mode (vivid, spotty).
         hints: listen to points of colour, which the paper does not know.
+        space: of a regression's answer; a recipe's data.space sets it.
         """
         if width < 1 or temperature <= 0:
             raise ValueError("width starts at 1, and temperature is above 0")
         check_choice("head", head, Head)
         check_choice("bins", bins, Bins)
+        check_choice("space", space, Space)
+        if space != "lab" and head != "regression":
+            raise ValueError(
+                f"space is {space!r}, and colour bins are those of lab; set head to 'regression'"
+            )
         super().__init__()
         self.takes_hints = hints
+        self.space = space
         self.temperature = temperature
         blocks = []
         inputs = 4 if hints else 1
@@ -65,7 +73,8 @@ class DilatedVGG(ColorNet):
         if head == "classes":
             self.bins = ColorBins.zhang() if bins == "published" else ColorBins.in_gamut()
             self.register_buffer("centres", torch.from_numpy(self.bins.centres.copy()))
-        self.head = nn.Conv2d(4 * width, 2 if self.bins is None else len(self.bins), 1)
+        outputs = CHANNELS[space] if self.bins is None else len(self.bins)
+        self.head = nn.Conv2d(4 * width, outputs, 1)
 
     def deepest_features(self, x: Tensor) -> Tensor:
         return self.body(network_input(x, self.takes_hints))  # type: ignore[no-any-return]
@@ -73,7 +82,7 @@ class DilatedVGG(ColorNet):
     def forward(self, x: Tensor) -> NetOutput:
         y = self.head(self.up(self.deepest_features(x)))
         if self.bins is None:
-            return NetOutput(y * AB_SCALE, None)
+            return space_output(self.space, y * AB_SCALE, x, self.stride)
         share = torch.softmax(y.float() / self.temperature, dim=1)
         return NetOutput(F.conv2d(share, self.centres.t()[:, :, None, None]), y)
 

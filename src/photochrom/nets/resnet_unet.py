@@ -14,10 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, network_input
+from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, Space, network_input
 from photochrom.nets.layers import Norm, SelfAttention, check_choice, norm_layer, with_spectral
 from photochrom.nets.mobilenet import FEATURE_CHANNELS, MobileNetEncoder
 from photochrom.nets.resnet import ResNetEncoder
+from photochrom.nets.spaces import CHANNELS, space_output
 
 Body = Literal["resnet", "mobilenet"]
 """The classifier that the encoder is: ResNet of the given depth, or MobileNetV2."""
@@ -34,7 +35,7 @@ class ResNetUNet(ColorNet):
     def __init__(
         self, depth: int | None = None, body: Body = "resnet", width: int = 256,
         norm: Norm = "batch", self_attention: bool = False, spectral_norm: bool = False,
-        hints: bool = False,
+        hints: bool = False, space: Space = "lab",
     ) -> None:  # fmt: skip
         """depth: 18, 34, 50 or 101, of the ResNet; 18 unless given.
 
@@ -42,10 +43,12 @@ class ResNetUNet(ColorNet):
 
         spectral_norm: bound the decoder's weights, as DeOldify does, in place of ``norm``.
         hints: listen to points of colour.
+        space: of the answer; a recipe's data.space sets it.
         """
         if width < 8 or width % 8:
             raise ValueError("width is a multiple of 8")
         check_choice("body", body, Body)
+        check_choice("space", space, Space)
         if body != "resnet" and depth is not None:
             raise ValueError(
                 f"depth is {depth}, and the body {body!r} has but one; leave depth out, or set "
@@ -53,6 +56,7 @@ class ResNetUNet(ColorNet):
             )
         super().__init__()
         self.takes_hints = hints
+        self.space = space
         self.encoder: ResNetEncoder | MobileNetEncoder
         channels: tuple[int, ...]
         if body == "mobilenet":
@@ -74,7 +78,7 @@ class ResNetUNet(ColorNet):
         )
         self.full = _Double(widths[-1], widths[-1], norm)
         self.refine = nn.Sequential(*_conv(widths[-1] + 1, widths[-1], norm))
-        self.last = nn.Conv2d(widths[-1], 2, 1)
+        self.last = nn.Conv2d(widths[-1], CHANNELS[space], 1)
 
     def forward(self, x: Tensor) -> NetOutput:
         given = network_input(x, self.takes_hints)
@@ -83,7 +87,8 @@ class ResNetUNet(ColorNet):
         for up, skip in zip(self.up, reversed(skips)):
             y = up(y, skip)
         y = self.refine(torch.cat([self.full(y), given[:, :1]], dim=1))
-        return NetOutput(torch.tanh(self.last(y)) * AB_SCALE, None)
+        answer = torch.tanh(self.last(y)) * AB_SCALE
+        return space_output(self.space, answer, x, self.stride)
 
     def _features(self, given: Tensor) -> list[Tensor]:
         """Those of the body. given: as of network_input."""

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, network_input
+from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, Space, network_input
 from photochrom.nets.layers import (
     Init,
     Norm,
@@ -23,6 +23,7 @@ from photochrom.nets.layers import (
     start_normal,
     with_spectral,
 )
+from photochrom.nets.spaces import CHANNELS, space_output
 
 Attention = Literal["none", "gates", "self"]
 """What a U-Net adds to its skip connections: nothing, a gate on each, or one layer of
@@ -64,7 +65,7 @@ class UNet(ColorNet):
     def __init__(
         self, levels: int = 8, width: int = 64, dropout: float = 0.5, norm: Norm = "batch",
         init: Init = "normal", attention: Attention = "none", hints: bool = False,
-        skips: bool = True,
+        skips: bool = True, space: Space = "lab",
     ) -> None:  # fmt: skip
         """levels: 8 sees 256 px at once, and its input is a multiple of 2**levels px.
 
@@ -73,15 +74,18 @@ class UNet(ColorNet):
         hints: listen to points of colour, which pix2pix does not know.
         skips: join each level of the way up to its mirror; False is the encoder–decoder that Isola
         et al. compare with (§4.2), in which all goes through the narrowest level.
+        space: of the answer; a recipe's data.space sets it.
         """
         if levels < 2 or width < 1:
             raise ValueError("levels start at 2 and width at 1")
         check_choice("attention", attention, Attention)
+        check_choice("space", space, Space)
         if attention == "gates" and not skips:
             raise ValueError("attention is 'gates' and skips is false: gates stand on skips")
         super().__init__()
         self.multiple_of = 2**levels
         self.takes_hints = hints
+        self.space = space
         widths = [width * min(2**i, _WIDEST) for i in range(levels)]
         self.down = nn.ModuleList(
             _down_block(
@@ -99,7 +103,7 @@ class UNet(ColorNet):
             )
             for i in range(1, levels)
         )  # fmt: skip
-        self.last = nn.ConvTranspose2d(joined * widths[0], 2, 4, stride=2, padding=1)
+        self.last = nn.ConvTranspose2d(joined * widths[0], CHANNELS[space], 4, stride=2, padding=1)
         if attention == "gates":
             deeper = [2 * w for w in widths[1:-1]] + widths[-1:]
             self.gates = nn.ModuleList(map(AttentionGate, widths[:-1], deeper))
@@ -131,7 +135,8 @@ class UNet(ColorNet):
             if hasattr(self, "gates"):
                 skip = self.gates[level - 1](skip, gating)
             y = torch.cat([skip, y], dim=1)
-        return NetOutput(torch.tanh(self.last(F.relu(y))) * AB_SCALE, None)
+        answer = torch.tanh(self.last(F.relu(y))) * AB_SCALE
+        return space_output(self.space, answer, x, self.stride)
 
 
 def _down_block(inputs: int, outputs: int, norm: Norm, level: int, deepest: bool) -> nn.Sequential:

@@ -22,11 +22,11 @@ from photochrom.engine.card import CARD_KEY, ModelCard
 from photochrom.engine.contract import AB, CONFIDENCE
 from photochrom.engine.devices import DEVICES
 from photochrom.errors import InputError, ModelError
-from photochrom.nets import build
 from photochrom.nets.contract import AB_SCALE, ColorNet, confidence
 from photochrom.tables import build as build_table
 from photochrom.training import checkpoint
 from photochrom.training.methods import METHODS
+from photochrom.training.network import build_network
 from photochrom.training.onnx_weights import StoredWeights, store_weights
 from photochrom.training.recipe.builtin import COLORIZATION
 from photochrom.training.recipe.recipe import Export, Recipe
@@ -59,7 +59,7 @@ class _ContractOutputs(nn.Module):
         self.net = net
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        ab, logits = self.net(x)
+        ab, logits, _ = self.net(x)
         return (ab,) if logits is None else (ab, confidence(logits))
 
 
@@ -150,7 +150,7 @@ def _load(path: Path, recipe: Recipe | None) -> _TrainedNet:
             raise InputError(
                 f"{path} holds weights alone; name the recipe of their network by --recipe"
             )
-        net = build(recipe.net.name, recipe.net.options)
+        net = build_network(recipe)
         load_weights(net, path, "the weights")
         origin = f"weights of {path.name}"
     elif recipe is not None:

@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from photochrom.errors import InputError
-from photochrom.nets import build
 from photochrom.nets.contract import ColorNet, Discriminator
 from photochrom.nets.lite_features import LiteFeatures
 from photochrom.nets.vgg import VGGFeatures
 from photochrom.training.distributed import Ranks
+from photochrom.training.network import build_network
 from photochrom.training.optimizers import frozen_norms
 from photochrom.training.recipe.recipe import Precision, Recipe
 from photochrom.training.recipe.stage import Stage
@@ -55,7 +55,7 @@ class Models:
         """
         torch.manual_seed(recipe.seed)
         device = ranks.device
-        net = build(recipe.net.name, recipe.net.options)
+        net = build_network(recipe)
         check_stages(recipe, net)
         load_start(net, recipe.net)
         net = net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -107,7 +107,7 @@ class Models:
         Raises ModelError for a bad file of weights.
         """
         torch.manual_seed(recipe.seed)
-        new_net = build(recipe.net.name, recipe.net.options)
+        new_net = build_network(recipe)
         load_start(new_net, replace(recipe.net, start_from=""))
         parts = {k: v for k, v in new_net.state_dict().items() if k.startswith(stage.renew)}
         for net in (self.generator, self.average):

@@ -111,8 +111,12 @@ class StageStep:
             return LossInputs(self._stage, L, true_ab, saved_ab[0].float())
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         with torch.set_grad_enabled(gradient), self._autocast(), self._watch_deepest() as deepest:
-            ab, logits = self._models.generator(inputs)
-        return LossInputs(self._stage, L, true_ab, ab.float(), logits, *deepest)
+            ab, logits, native = self._models.generator(inputs)
+        native = None if native is None else native.float()
+        space = self._models.generator.space
+        return LossInputs(
+            self._stage, L, true_ab, ab.float(), logits, *deepest, native=native, space=space
+        )
 
     @contextmanager
     def _watch_deepest(self) -> Iterator[list[Tensor]]:
@@ -203,7 +207,7 @@ class StageStep:
     def _arguments(self, sees: Sees, batch: LossInputs) -> tuple[Any, ...]:
         """What a loss is computed from, as `Sees` describes it."""
         if sees == "ab":
-            return batch.ab, batch.true_ab
+            return batch.native, batch.true_native
         if sees == "logits":
             return batch.logits, batch.true_ab, self._classes
         if sees == "features":

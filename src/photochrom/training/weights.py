@@ -12,7 +12,6 @@ from torch import Tensor
 
 from photochrom.engine import find
 from photochrom.errors import InputError, ModelError, RecipeError
-from photochrom.nets import build
 from photochrom.nets.contract import ColorNet, Discriminator
 from photochrom.nets.discriminators import build_discriminator
 from photochrom.nets.lite_features import LiteFeatures
@@ -21,6 +20,7 @@ from photochrom.pretrained import EFFICIENTNET_LITE2, PRETRAINED, weights_file
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
 from photochrom.training.data.bin_prior import load_prior
+from photochrom.training.network import build_network
 from photochrom.training.onnx_weights import read_onnx_weights
 from photochrom.training.optimizers import check_parts, trainable_names
 from photochrom.training.recipe.recipe import CriticRecipe, NetRecipe, Recipe
@@ -139,7 +139,7 @@ def load_average(path: Path) -> tuple[Recipe, ColorNet, Position]:
     """
     position, table, weights = _load_average_state(path)
     recipe = from_table(table)
-    net = build(recipe.net.name, recipe.net.options)
+    net = build_network(recipe)
     try:
         net.load_state_dict(weights)
     except RuntimeError as error:

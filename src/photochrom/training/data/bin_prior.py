@@ -13,9 +13,9 @@ from photochrom.atomic import write_atomically
 from photochrom.color.bins import ColorBins
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError, RecipeError
-from photochrom.nets import build
 from photochrom.training.data.photo_cache import PhotoSet, load_photos, split
 from photochrom.training.data.sources import Report
+from photochrom.training.network import build_network
 from photochrom.training.recipe.recipe import Recipe
 
 _SAMPLE = 1000
@@ -52,7 +52,7 @@ def write_recipe_prior(recipe: Recipe, out: Path, report: Report) -> str:
     network has no bins, InputError when there are no photos, OutputError when ``out`` cannot be
     written.
     """
-    bins = build(recipe.net.name, recipe.net.options).bins
+    bins = build_network(recipe).bins
     if bins is None:
         raise RecipeError(
             f"the network {recipe.net.name!r} classifies no colours and needs no prior; try the "

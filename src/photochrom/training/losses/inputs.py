@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from photochrom.color.space import lab_to_rgb, rgb_to_lab
+from photochrom.nets.contract import Space
+from photochrom.nets.spaces import in_space
 from photochrom.training.recipe.stage import Stage
 
 # Just above black: the slope of the cube root is finite there.
@@ -48,9 +50,17 @@ class LossInputs:
         ab: Tensor,
         logits: Tensor | None = None,
         deepest: Tensor | None = None,
+        *,
+        native: Tensor | None = None,
+        space: Space = "lab",
     ) -> None:
-        """L: (N, 1, H, W), true_ab: (N, 2, H, W). The others: as above."""
+        """L: (N, 1, H, W), true_ab: (N, 2, H, W). native: as `NetOutput` has it, in that space. The
+        others: as above.
+        """
         self.ab, self.logits, self.deepest = ab, logits, deepest
+        self.native = ab if native is None else native
+        """(N, C, h, w): the network's answer in its own colour space."""
+        self._space = space
         self._stage, self._L, self._true_ab = stage, L, true_ab
         self._size = (stage.loss_side, stage.loss_side)
 
@@ -58,6 +68,12 @@ class LossInputs:
     def true_ab(self) -> Tensor:
         """(N, 2, h, w): the true colours at the size of the network's."""
         return F.interpolate(self._true_ab, size=self.ab.shape[2:], mode="area")
+
+    @cached_property
+    def true_native(self) -> Tensor:
+        """(N, C, h, w): the true colours in the network's own colour space."""
+        L = F.interpolate(self._L, size=self.ab.shape[2:], mode="area")
+        return in_space(self._space, L, self.true_ab)
 
     @cached_property
     def rgb(self) -> Tensor:

@@ -34,7 +34,8 @@ _WEIGHTS = Range(0.0, UNBOUNDED)
 Sees = Literal["ab", "logits", "features", "lite_features", "deepest", "scores", "rgb"]
 """What a loss is computed from; the arguments that its function gets, all of one batch:
 
-* ab: (ab, true_ab), (N, 2, h, w) CIELAB units each, at the size of the network's output;
+* ab: (ab, true_ab), (N, 2, h, w) CIELAB units each, at the size of the network's output; of a
+  network that answers in another colour space (N, C, h, w) of that, on the scale of ab;
 * logits: (logits, true_ab, classes), (N, Q, h, w) over the network's colour bins; as above; and
   their `ClassWeights`. Only networks that classify have them;
 * features: (features, true_features), lists of VGG-19's (N, C, h, w), of the pictures under rgb;

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from photochrom.color.input_kind import InputKind
 from photochrom.errors import RecipeError
+from photochrom.nets.contract import Space
 from photochrom.pretrained import VGG19
 from photochrom.tables import Range
 from photochrom.training.recipe.head import RecipeHead
@@ -74,6 +75,10 @@ class DataRecipe:
     """What the network sees of a photo: its lightness, or a drawing that is made of it: edges, one
     pixel wide, or a sketch of pencil strokes with hatching. Dark lines on light paper; the model's
     card says which."""
+    space: Space = "lab"
+    """The colour space in which the network answers and its l1, lambda_l1 and l2 compare: lab, luv
+    (CIELUV), yuv (BT.601) or rgb, of whose picture the chroma is kept and the lightness is not. All
+    are on the scale of ab, ±110; the model answers in ab whichever it is."""
     weights: Mapping[str, NonNegativeFloat] = field(default_factory=dict)
     """How often a photo of a set is seen, beside 1 for all that are in none. A set is the photos
     whose names begin with the key: a source's name ("faces-train.zip"), or a folder in it

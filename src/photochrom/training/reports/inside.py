@@ -96,7 +96,7 @@ def watched_run(path: Path) -> tuple[Run, list[LayerMaps]]:
 
 def _outputs(net: ColorNet, inputs: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     with torch.no_grad():
-        ab, logits = net(torch.from_numpy(np.ascontiguousarray(inputs)))
+        ab, logits, _ = net(torch.from_numpy(np.ascontiguousarray(inputs)))
     outputs = {"ab": ab.numpy()}
     return outputs if logits is None else outputs | {"confidence": confidence(logits).numpy()}
 
