@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from photochrom.api.evaluate import evaluate
     from photochrom.api.film import film
     from photochrom.api.folder import folder
+    from photochrom.api.style import style
     from photochrom.api.train import train
     from photochrom.guided.areas import Area
     from photochrom.guided.strokes import Stroke
@@ -41,6 +42,7 @@ __all__ = [
     "folder",
     "models",
     "read",
+    "style",
     "train",
     "write",
 ]
@@ -58,6 +60,7 @@ _HOMES = {
     "folder": "photochrom.api.folder",
     "models": "photochrom.api.catalog",
     "read": "photochrom.imageio",
+    "style": "photochrom.api.style",
     "train": "photochrom.api.train",
     "write": "photochrom.imageio",
 }

@@ -25,6 +25,7 @@ PUBLIC = [
     "folder",
     "models",
     "read",
+    "style",
     "train",
     "write",
 ]

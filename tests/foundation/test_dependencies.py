@@ -24,7 +24,7 @@ PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text
 EXTRAS = (
     *("classic", "fast", "formats", "formats-all", "science", "train", "evaluate", "video", "web"),
 )
-NEEDS_AN_EXTRA = {"nets", "training", "evaluation", "video", "web"}
+NEEDS_AN_EXTRA = {"nets", "style_transfer", "training", "evaluation", "video", "web"}
 ROOMS = sorted({path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob("*.py")})
 
 

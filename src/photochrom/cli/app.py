@@ -35,6 +35,7 @@ class Row(NamedTuple):
 COMMANDS = {
     "image": Row("photochrom.cli.image", "Colour photographs: files or whole folders."),
     "film": Row("photochrom.cli.film", "Colour films, with their sound."),
+    "style": Row("photochrom.cli.style", "Give a photograph the colours of another picture."),
     "combine": Row("photochrom.cli.combine", "Make one picture of exposures through filters."),
     "models": Row("photochrom.cli.models", "Show the models and devices that can be used."),
     "bench": Row("photochrom.cli.bench", "Measure how fast pictures are coloured here."),

@@ -56,7 +56,8 @@ class VGGFeatures(nn.Module):
                 f"vgg_layers names {unknown!r}, which is none of VGG-{depth}'s: {', '.join(names)}"
             )
         self._names = names[: max(names.index(layer) for layer in layers) + 1]
-        self._layers = frozenset(layers)
+        self.layers = tuple(name for name in self._names if name in layers)
+        """Those whose features are handed out, in the order of the network."""
         inputs = 3
         for name in self._names:
             outputs = _WIDTHS[int(name[4]) - 1]
@@ -88,7 +89,7 @@ class VGGFeatures(nn.Module):
             if name.endswith("_1") and name != "conv1_1":
                 x = F.max_pool2d(x, 2)
             x = F.relu(self.get_submodule(name)(x))
-            if name in self._layers:
+            if name in self.layers:
                 features.append(x)
         return features
 

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from photochrom.engine import find
@@ -16,7 +14,7 @@ from photochrom.nets.contract import ColorNet, Discriminator
 from photochrom.nets.discriminators import build_discriminator
 from photochrom.nets.lite_features import LiteFeatures
 from photochrom.nets.vgg import VGGFeatures
-from photochrom.pretrained import EFFICIENTNET_LITE2, PRETRAINED, weights_file
+from photochrom.pretrained import EFFICIENTNET_LITE2
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
 from photochrom.training.data.bin_prior import load_prior
@@ -25,6 +23,7 @@ from photochrom.training.onnx_weights import read_onnx_weights
 from photochrom.training.optimizers import check_parts, trainable_names
 from photochrom.training.recipe.recipe import CriticRecipe, NetRecipe, Recipe
 from photochrom.training.recipe.toml import from_table
+from photochrom.training.tensor_files import read_safetensors, read_tensors
 from photochrom.training.weight_parts import load_parts
 
 WEIGHTS_SUFFIX = ".safetensors"
@@ -86,7 +85,7 @@ def load_weights(net: ColorNet, path: Path, key: str) -> None:
     elif path.suffix == ".onnx":
         weights = read_onnx_weights(path)
     elif path.suffix == WEIGHTS_SUFFIX:
-        weights = dict(net.own_names(_safetensors(str(path), key)))
+        weights = dict(net.own_names(read_safetensors(str(path), key)))
     else:
         weights = _load_average_state(path)[2]
     # Counters of seen batches are not exported, and nothing depends on them.
@@ -145,40 +144,6 @@ def load_average(path: Path) -> tuple[Recipe, ColorNet, Position]:
     except RuntimeError as error:
         raise InputError(f"{path} does not hold the network of its recipe: {error}") from error
     return recipe, net.eval(), position
-
-
-def read_tensors(name: str, key: str) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, of a .pth file as torchvision publishes them, or of the
-    weights that `PRETRAINED` has under this name.
-
-    key: the recipe's, for messages.
-    """
-    if name in PRETRAINED:
-        name = str(weights_file(name))
-    if Path(name).suffix not in {".pth", ".pt"}:
-        return _safetensors(name, key)
-    try:
-        # Only tensors and plain values are unpickled: a file from elsewhere runs no code.
-        content = torch.load(name, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise ModelError(f"{key}: cannot read {name}: {error.strerror}") from error
-    except Exception as error:  # torch tells of damage by many kinds of errors, at length
-        raise ModelError(f"{key}: {name} is damaged or no file of tensors") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{key}: {name} holds a {type(content).__name__}, not tensors by name")
-    return {k: v for k, v in content.items() if isinstance(v, Tensor)}
-
-
-def _safetensors(name: str, key: str) -> dict[str, Tensor]:
-    """The tensors of a file that a recipe names under ``key``."""
-    try:
-        tensors: dict[str, Tensor] = load_file(name)
-    except OSError as error:
-        reason = error.strerror or "there is no such file"
-        raise ModelError(f"{key}: cannot read {name}: {reason}") from error
-    except SafetensorError as error:
-        raise ModelError(f"{key}: {name} is damaged or no safetensors file: {error}") from error
-    return tensors
 
 
 def _load_average_state(path: Path) -> tuple[Position, dict[str, Any], dict[str, Tensor]]:

@@ -34,7 +34,7 @@ from photochrom.training.faces.metric_head import fit_head
 from photochrom.training.faces.recipe import FaceRecipe
 from photochrom.training.interrupts import StopRequest, TrainingStopped
 from photochrom.training.recipe.toml import to_table
-from photochrom.training.weights import read_tensors
+from photochrom.training.tensor_files import read_tensors
 
 LOG = "losses.csv"
 """File of the run with the mean losses of every few steps."""
