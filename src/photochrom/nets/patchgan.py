@@ -21,7 +21,8 @@ class ScaledDiscriminator(Discriminator):
 
     ab_scale = AB_SCALE
 
-    def __init__(self, body: nn.Module, conditional: bool, init: Init = "torch") -> None:
+    def __init__(self, body: nn.Sequential, conditional: bool, init: Init = "torch") -> None:
+        """body: ends in the convolution that gives the scores."""
         super().__init__()
         self.conditional = conditional
         self.body = body
@@ -29,10 +30,17 @@ class ScaledDiscriminator(Discriminator):
 
     def forward(self, lab: Tensor) -> Tensor:
         """lab: (N, 3, H, W) CIELAB units. Returns the body's scores (N, 1, h, w), unbounded."""
-        ab = lab[:, 1:] / self.ab_scale
-        seen = torch.cat([(lab[:, :1] - L_CENTER) / L_SCALE, ab], dim=1) if self.conditional else ab
-        scores: Tensor = self.body(seen)
+        scores: Tensor = self.body(self._scale(lab))
         return scores
+
+    def features(self, lab: Tensor) -> Tensor:
+        """What the last convolution sees."""
+        features: Tensor = self.body[:-1](self._scale(lab))
+        return features
+
+    def _scale(self, lab: Tensor) -> Tensor:
+        ab = lab[:, 1:] / self.ab_scale
+        return torch.cat([(lab[:, :1] - L_CENTER) / L_SCALE, ab], dim=1) if self.conditional else ab
 
 
 class PatchDiscriminator(ScaledDiscriminator):

@@ -40,32 +40,44 @@ class ProjectedDiscriminator(Discriminator):
             raise ValueError("width starts at 4")
         super().__init__()
         self.conditional = conditional
-        self.features = LiteFeatures()
+        self.classifier = LiteFeatures()
         random = torch.Generator().manual_seed(_SEED)
         widths = (width // 2, 3 * width // 4, width, 2 * width)
         self.heads = nn.ModuleList()
-        for scale, (inputs, outputs) in enumerate(zip(self.features.channels, widths, strict=True)):
+        for scale, (inputs, outputs) in enumerate(
+            zip(self.classifier.channels, widths, strict=True)
+        ):
             projection = torch.randn(outputs, inputs, 1, 1, generator=random, device="cpu")
             self.register_buffer(f"projection_{scale}", projection / math.sqrt(inputs))
             self.heads.append(_head(outputs, width, halvings=(2, 2, 1, 0)[scale]))
 
     def load_pretrained(self, weights: Mapping[str, Tensor]) -> None:
         """Take the tensors of an EfficientNet-Lite2 trained on ImageNet; see load_imagenet."""
-        self.features = LiteFeatures(weights)
+        self.classifier = LiteFeatures(weights)
 
     def forward(self, lab: Tensor) -> Tensor:
         """lab: (N, 3, H, W) CIELAB units. Returns scores (N, 4, h, w), a channel for each scale.
 
         Coarser scales are repeated to the size of the finest.
         """
-        L = lab[:, :1] if self.conditional else torch.full_like(lab[:, :1], L_CENTER)
-        features = self.features(lab_to_rgb(torch.cat([L, lab[:, 1:]], dim=1), axis=1))
-        scores = [
-            head(F.conv2d(seen, self.get_buffer(f"projection_{scale}")))
-            for scale, (head, seen) in enumerate(zip(self.heads, features, strict=True))
-        ]
+        scores = [head(seen) for head, seen in zip(self.heads, self._projections(lab), strict=True)]
         size = scores[0].shape[2:]
         return torch.cat([F.interpolate(score, size=size) for score in scores], dim=1)
+
+    def features(self, lab: Tensor) -> Tensor:
+        """What the last convolution of each scale sees, in the mean over the picture: h = w = 1."""
+        pairs = zip(self.heads, self._projections(lab), strict=True)
+        means = [head[:-1](seen).mean(dim=(2, 3), keepdim=True) for head, seen in pairs]  # type: ignore[index]
+        return torch.cat(means, dim=1)
+
+    def _projections(self, lab: Tensor) -> list[Tensor]:
+        """What the small discriminators see of a picture, from stride 4 to 32."""
+        L = lab[:, :1] if self.conditional else torch.full_like(lab[:, :1], L_CENTER)
+        features = self.classifier(lab_to_rgb(torch.cat([L, lab[:, 1:]], dim=1), axis=1))
+        return [
+            F.conv2d(seen, self.get_buffer(f"projection_{scale}"))
+            for scale, seen in enumerate(features)
+        ]
 
 
 def _head(inputs: int, width: int, halvings: int) -> nn.Sequential:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from photochrom.training.data.bin_prior import bin_prior, load_prior
-from photochrom.training.data.loader import Batch, SavedBatch
+from photochrom.training.data.loader import AnyBatch, MixedBatch
 from photochrom.training.data.photo_cache import PhotoSet
 from photochrom.training.distributed import Ranks
 from photochrom.training.losses.gan import GAN_LOSSES, gradient_penalty, score_pair
@@ -64,9 +64,7 @@ class StageStep:
         """The way back from :meth:`state_dict`; see :class:`Optimizers`."""
         self._optimizers.load_state_dict(state)
 
-    def __call__(
-        self, batches: Sequence[Batch | SavedBatch], share: float, step: int
-    ) -> dict[str, float]:
+    def __call__(self, batches: Sequence[AnyBatch], share: float, step: int) -> dict[str, float]:
         """Learn from the batches, as from one.
 
         share: of the stage that is over, sets the learning rate. step: its number in the run.
@@ -103,20 +101,30 @@ class StageStep:
         limit = self._stage.generator_waits
         return not limit or self._ranks.mean(loss_D).item() < limit
 
-    def _forward(self, batch: Batch | SavedBatch, gradient: bool) -> LossInputs:
+    def _forward(self, batch: AnyBatch, gradient: bool) -> LossInputs:
         """What G makes of a batch, or made of it beforehand, beside the truth."""
         device = self._ranks.device
-        inputs, L, true_ab, *saved_ab = (t.to(device, non_blocking=True) for t in batch)
-        if saved_ab:
-            return LossInputs(self._stage, L, true_ab, saved_ab[0].float())
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        inputs, L, true_ab, *more = (t.to(device, non_blocking=True) for t in batch)
+        if more and not isinstance(batch, MixedBatch):
+            return LossInputs(self._stage, L, true_ab, more[0].float())
+        count = len(inputs)
+        inputs = torch.cat([inputs, *more[:1]]).contiguous(memory_format=torch.channels_last)
         with torch.set_grad_enabled(gradient), self._autocast(), self._watch_deepest() as deepest:
             ab, logits, native = self._models.generator(inputs)
-        native = None if native is None else native.float()
         space = self._models.generator.space
+        grey = None
+        if more:
+            # Their true colours are never looked at: a loss that did would not be a number.
+            grey_L, grey_ab = more[1], ab[count:].float()
+            unknown_ab = torch.full_like(grey_L, math.nan).expand(-1, 2, -1, -1)
+            grey = LossInputs(self._stage, grey_L, unknown_ab, grey_ab, space=space)
+        logits = None if logits is None else logits[:count]
+        native = None if native is None else native[:count].float()
+        deepest_features = deepest[0][:count] if deepest else None
         return LossInputs(
-            self._stage, L, true_ab, ab.float(), logits, *deepest, native=native, space=space
-        )
+            self._stage, L, true_ab, ab[:count].float(), logits, deepest_features,
+            native=native, space=space, grey=grey,
+        )  # fmt: skip
 
     @contextmanager
     def _watch_deepest(self) -> Iterator[list[Tensor]]:
@@ -143,7 +151,7 @@ class StageStep:
         D.train().requires_grad_(True)
         logs = []
         for batch in batches:
-            real, fake = batch.real, batch.fake.detach()
+            real, fake = batch.real, batch.all_fake.detach()
             with self._autocast():
                 scores_real, scores_fake = score_pair(D, real, fake)
             scores_real, scores_fake = scores_real.float(), scores_fake.float()
@@ -151,7 +159,7 @@ class StageStep:
             loss_D = gan.discriminator_weight * (loss_D_real + loss_D_fake)
             log = {"loss_D_real": loss_D_real, "loss_D_fake": loss_D_fake}
             if self._stage.gan_mode == "wgan-gp":
-                log["loss_D_penalty"] = gradient_penalty(D, real, fake)
+                log["loss_D_penalty"] = gradient_penalty(D, real, batch.fake.detach())
                 loss_D = loss_D + self._stage.lambda_gp * log["loss_D_penalty"]
             torch.autograd.backward([batch_share * loss_D])
             log |= {"loss_D": loss_D}
@@ -221,9 +229,20 @@ class StageStep:
         if sees == "scores":
             D = self._models.discriminator
             with self._autocast():
-                scores = D(batch.fake)
+                scores = D(batch.all_fake)
             return scores.float(), self._gan, D.scale_weights
+        if sees == "critic_features":
+            return self._critic_features(batch)
         return batch.rgb, batch.true_rgb
+
+    def _critic_features(self, batch: LossInputs) -> tuple[Tensor, Tensor]:
+        """Of what G made of the grey pictures, or else of the batch; and of the real ones."""
+        D = self._models.discriminator
+        fake = batch.fake if batch.grey is None else batch.grey.fake
+        with self._autocast():
+            with torch.no_grad():
+                true_features = D.features(batch.real)
+            return D.features(fake), true_features
 
     def _features(
         self, judge: nn.Module | None, batch: LossInputs

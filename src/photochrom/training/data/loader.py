@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
@@ -56,6 +56,22 @@ class SavedBatch(NamedTuple):
         """The same in page-locked memory."""
         return SavedBatch(*(tensor.pin_memory() for tensor in self))
 
+
+class MixedBatch(NamedTuple):
+    """A batch, and M grey pictures beside it, whose colours nobody knows.
+
+    grey_inputs: (M, 4, H, W) contract input without hints. grey_L: (M, 1, H, W) true lightness.
+    """
+
+    inputs: Tensor
+    L: Tensor
+    ab: Tensor
+    grey_inputs: Tensor
+    grey_L: Tensor
+
+
+AnyBatch: TypeAlias = Batch | SavedBatch | MixedBatch
+"""What a step may learn from."""
 
 _AnyBatch = TypeVar("_AnyBatch", Batch, SavedBatch, Views)
 

@@ -267,7 +267,8 @@ def _decode_all(
                 report(f"{len(usable)} photos decoded so far")
     report(f"{len(usable)} photos, {grey_count} grey ones left out, {broken_count} unreadable")
     if not usable:
-        raise InputError(f"no usable colour picture in {', '.join(recipe.sources)}")
+        kind = "colour picture" if recipe.grey_below else "picture"
+        raise InputError(f"no usable {kind} in {', '.join(recipe.sources)}")
     parts, groups = [m.part for m in usable], [m.group for m in usable]
     return {
         "names": [m.name for m in usable],

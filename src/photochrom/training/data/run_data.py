@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -15,16 +17,17 @@ from photochrom.nets.contract import ColorNet
 from photochrom.processors import thread_count
 from photochrom.training.checkpoint import Position
 from photochrom.training.data.held_out import write_held_out
-from photochrom.training.data.loader import Batch, BatchMaker, SavedBatch
+from photochrom.training.data.loader import AnyBatch, Batch, BatchMaker, MixedBatch
 from photochrom.training.data.photo_cache import PhotoSet, load_photos, split
 from photochrom.training.data.photo_order import PhotoSets
 from photochrom.training.data.saved_samples import SavedPictures
 from photochrom.training.data.sources import Report
 from photochrom.training.distributed import Ranks
-from photochrom.training.recipe.recipe import DataRecipe, Recipe
+from photochrom.training.recipe.recipe import DataRecipe, HintRecipe, Recipe
 from photochrom.training.recipe.stage import Stage
 
 _MAX_WORKERS = 8
+_NO_HINTS = HintRecipe(points=0.0, full=0.0, field=0.0)
 _SAMPLE, _SAMPLES = 64, 12
 """Pictures of a batch and batches by which batch norms are set."""
 
@@ -45,6 +48,8 @@ class RunData:
         if not ranks.is_first:
             ranks.barrier()  # the first one makes the cache, the others find it made
         photos = load_photos(recipe.data, run, report)
+        grey_recipe = _grey_recipe(recipe.data)
+        grey_photos = load_photos(grey_recipe, run, report) if grey_recipe else None
         if ranks.is_first:
             ranks.barrier()
         self.photos: PhotoSet
@@ -59,6 +64,14 @@ class RunData:
             kind=recipe.data.input,
         )  # fmt: skip
         self._maker = self._batch_maker(photo_store(recipe.data, self.photos, ranks.device, report))
+        self._grey_maker: BatchMaker | None = None
+        if grey_photos is not None:
+            report(f"{len(grey_photos)} photos are learned from in grey alone")
+            self._grey_maker = BatchMaker(
+                grey_photos, _NO_HINTS, recipe.augment, recipe.seed,
+                device=photo_store(recipe.data, grey_photos, ranks.device, report),
+                kind=recipe.data.input,
+            )  # fmt: skip
 
     def views_by_set(self, images: int) -> dict[str, tuple[int, int]]:
         """Of a run's first ``images`` views, how many show each set, and the number of its photos.
@@ -81,7 +94,7 @@ class RunData:
 
     def stream(
         self, stage: Stage, position: Position, net: ColorNet
-    ) -> Generator[Batch | SavedBatch, None, None]:
+    ) -> Generator[AnyBatch, None, None]:
         """The batches of this process, from a position in the stage on.
 
         net: colours the pictures that a stage wants saved beforehand.
@@ -90,10 +103,17 @@ class RunData:
         period = stage.batch * self._ranks.world_size
         pin_memory = self._ranks.device.type == "cuda"
         if not stage.saved_pictures:
-            return self._maker.stream(
-                count(first_sample, period), stage.batch, stage.crop,
-                workers=self._workers, pin_memory=pin_memory,
-            )  # fmt: skip
+            makers = [self._maker]
+            if self._grey_maker is not None and stage.adversarial:
+                makers.append(self._grey_maker)
+            streams = [
+                maker.stream(
+                    count(first_sample, period), stage.batch, stage.crop,
+                    workers=self._workers, pin_memory=pin_memory,
+                )
+                for maker in makers
+            ]  # fmt: skip
+            return streams[0] if len(streams) == 1 else _mix(*streams)
         pictures = self._saved_pictures(stage, position, net)
         return pictures.stream(first_sample, period, workers=self._workers, pin_memory=pin_memory)
 
@@ -109,6 +129,24 @@ class RunData:
             self._report(f"{made_count} pictures coloured for the critic, in {folder}")
         self._ranks.barrier()
         return pictures
+
+
+def _grey_recipe(recipe: DataRecipe) -> DataRecipe | None:
+    """How the pictures of data.grey are read; None where there are none."""
+    if not recipe.grey:
+        return None
+    return replace(
+        recipe, sources=(recipe.grey,), limit=recipe.grey_limit, kind="auto", grey_below=0.0
+    )
+
+
+def _mix(
+    batches: Generator[Batch, None, None], grey_batches: Generator[Batch, None, None]
+) -> Generator[MixedBatch, None, None]:
+    """Batches with grey pictures beside them; their hints and colours are dropped."""
+    with closing(batches), closing(grey_batches):
+        for batch, grey in zip(batches, grey_batches, strict=True):
+            yield MixedBatch(*batch, grey.inputs, grey.L)
 
 
 def photo_store(

@@ -83,15 +83,15 @@ GAN_LOSSES: Mapping[GanMode, GanLoss] = {
 
 
 def score_pair(discriminator: Discriminator, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """The discriminator's scores of true and of generated pictures, (N, S, h, w) each.
+    """The discriminator's scores of true (N, S, h, w) and of generated pictures (M, S, h, w).
 
-    real, fake: (N, 3, H, W) CIELAB. They are judged in one batch, but for a discriminator with
-    batch norm: the statistics of a mixed batch would give away which half is which.
+    real: (N, 3, H, W), fake: (M, 3, H, W) CIELAB. They are judged in one batch, but for a
+    discriminator with batch norm: the statistics of a mixed batch would give away which are which.
     """
     if any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in discriminator.modules()):
         return discriminator(real), discriminator(fake)
-    scores_real, scores_fake = discriminator(torch.cat([real, fake])).chunk(2)
-    return scores_real, scores_fake
+    scores = discriminator(torch.cat([real, fake]))
+    return scores[: len(real)], scores[len(real) :]
 
 
 def gradient_penalty(discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor:

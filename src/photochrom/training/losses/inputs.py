@@ -39,7 +39,8 @@ class LossInputs:
     """The colours of a batch and the truth, in every form that a loss sees; made at first use.
 
     ab: (N, 2, h, w) as the network gives it. logits: (N, Q, h, w), or None. deepest: (N, C, h, w),
-    the deepest features of its encoder, or None where no loss sees them.
+    the deepest features of its encoder, or None where no loss sees them. grey: grey pictures that
+    were coloured beside them, whose true colours nobody knows; None where there are none.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class LossInputs:
         *,
         native: Tensor | None = None,
         space: Space = "lab",
+        grey: LossInputs | None = None,
     ) -> None:
         """L: (N, 1, H, W), true_ab: (N, 2, H, W). native: as `NetOutput` has it, in that space. The
         others: as above.
@@ -60,7 +62,7 @@ class LossInputs:
         self.ab, self.logits, self.deepest = ab, logits, deepest
         self.native = ab if native is None else native
         """(N, C, h, w): the network's answer in its own colour space."""
-        self._space = space
+        self.grey, self._space = grey, space
         self._stage, self._L, self._true_ab = stage, L, true_ab
         self._size = (stage.loss_side, stage.loss_side)
 
@@ -105,6 +107,11 @@ class LossInputs:
             ab = F.interpolate(self.ab, size=size, mode="bilinear", align_corners=False)
             return torch.cat([self._L, ab], dim=1)
         return in_gamut_lab(self.rgb)
+
+    @cached_property
+    def all_fake(self) -> Tensor:
+        """(N + M, 3, h, w) CIELAB: ``fake``, and behind it that of M grey pictures, if any."""
+        return self.fake if self.grey is None else torch.cat([self.fake, self.grey.fake])
 
     @cached_property
     def real(self) -> Tensor:

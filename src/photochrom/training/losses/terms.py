@@ -31,7 +31,9 @@ _LEAST_MEAN = 1e-6
 _LEAST_LENGTH = 1e-4
 _WEIGHTS = Range(0.0, UNBOUNDED)
 
-Sees = Literal["ab", "logits", "features", "lite_features", "deepest", "scores", "rgb"]
+Sees = Literal[
+    "ab", "logits", "features", "lite_features", "deepest", "scores", "critic_features", "rgb"
+]
 """What a loss is computed from; the arguments that its function gets, all of one batch:
 
 * ab: (ab, true_ab), (N, 2, h, w) CIELAB units each, at the size of the network's output; of a
@@ -45,6 +47,9 @@ Sees = Literal["ab", "logits", "features", "lite_features", "deepest", "scores",
 * scores: (scores, gan, scale_weights), the discriminator's (N, S, h, w) of the generated pictures,
   the `GanLoss` of the stage, and how much each of the S scales counts. A stage with such a loss
   trains the discriminator beside the generator;
+* critic_features: (features, true_features), the discriminator's (M, C, h, w) of generated
+  pictures, those of data.grey where there are any, and (N, C, h, w) of real ones. A stage with such
+  a loss trains the discriminator, too;
 * rgb: (rgb, true_rgb), (N, 3, s, s) sRGB in [0, 1] at the stage's loss_side.
 """
 
@@ -163,6 +168,16 @@ def adversarial(scores: Tensor, gan: GanLoss, scale_weights: Sequence[float] = (
     return torch.stack([weight * gan.generator(scale) for weight, scale in scales]).sum()
 
 
+def feature_matching(features: Tensor, true_features: Tensor) -> Tensor:
+    """‖E f(real) − E f(G(grey))‖² of the discriminator's features f (Salimans et al. 2016, §3.1).
+
+    features: (M, C, h, w), true_features: (N, C, h, w); the mean is over pictures and places, and
+    no pair of pictures need belong together.
+    """
+    means = [part.float().mean(dim=(0, 2, 3)) for part in (features, true_features)]
+    return (means[0] - means[1]).square().sum()
+
+
 def _mean_abs(features: Tensor) -> Tensor:
     return features.abs().mean().clamp_min(_LEAST_MEAN)
 
@@ -247,6 +262,15 @@ LOSSES: dict[str, Loss] = {
         unit="that of gan_mode",
         doc="What the critic says of the coloured picture, in the stage's gan_mode.",
         log_name="GAN",
+    ),
+    "feature_matching": Loss(
+        feature_matching,
+        sees="critic_features",
+        unit="that of the critic's features, squared",
+        doc="Squared distance between the critic's mean features of generated and of real pictures "
+        "(Salimans et al., Improved Techniques for Training GANs, NeurIPS 2016); with data.grey, "
+        "of its grey pictures coloured.",
+        log_name="matching",
     ),
     "colorfulness": Loss(
         colorfulness_shortfall,

@@ -41,6 +41,13 @@ class DataRecipe:
     """Folders, zip or tar files of colour pictures, films, or data sets as they are published;
     relative paths start at the recipe's folder, and $NAME is replaced by an environment variable,
     here as in all file names."""
+    grey: str = ""
+    """Folder, archive or data set of pictures that are learned from in grey alone, beside those of
+    sources: a critic judges what the network makes of them. For stages with losses.gan or
+    losses.feature_matching, which then see as many of them as of the others; a picture in colour
+    counts as grey. Empty: none."""
+    grey_limit: NonNegativeInt = 0
+    """Use at most this many of them (0: all), drawn as by limit."""
     kind: SourceKind = "auto"
     """What the sources are; auto: each is recognised by its layout."""
     frames_per_s: Annotated[float, Range(1e-3, 1e3)] = 10.0
@@ -237,6 +244,11 @@ class Recipe(RecipeHead):
             raise RecipeError(
                 f"budget_minutes is {self.budget_minutes:g} and budget_epochs "
                 f"{self.budget_epochs:g}; a run has one length: set one of them 0"
+            )
+        if self.data.grey and not any(stage.adversarial for stage in self.stages):
+            raise RecipeError(
+                f"data.grey is {self.data.grey!r}, and no stage has a critic to judge its "
+                "pictures; set losses.gan or losses.feature_matching in one, or leave it out"
             )
         for stage in self.stages:
             lengths = (stage.images, stage.epochs, stage.minutes, stage.share)

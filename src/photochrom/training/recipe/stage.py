@@ -169,7 +169,7 @@ class Stage:
     @property
     def adversarial(self) -> bool:
         """Whether a critic learns beside the network."""
-        return bool(self.losses.active("scores"))
+        return bool(self.losses.active("scores", "critic_features"))
 
     @property
     def step_images(self) -> int:

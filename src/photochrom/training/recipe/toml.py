@@ -27,6 +27,7 @@ _FILE_KEYS = frozenset(
         "vgg_weights",
         "classes_prior",
         "data.sources",
+        "data.grey",
         "data.validation_list",
         "net.encoder_weights",
         "net.start_from",
@@ -129,7 +130,11 @@ def with_sources(
         return tuple(overrides)
     others = override("data.sources", [os.fspath(source) for source in sources])
     # What the recipe says of its training data, and of its sets, is of other photos.
-    own_words = (override("export.training_data", ""), override("data.weights", {}))
+    own_words = (
+        override("export.training_data", ""),
+        override("data.weights", {}),
+        override("data.grey", ""),
+    )
     return (*own_words, *overrides, others)
 
 
@@ -227,6 +232,7 @@ def _resolve_data(data: Any, folder: Path) -> Any:
     changes: dict[str, Any] = {"sources": tuple(_absolute(s, folder) for s in data.sources)}
     if isinstance(data, DataRecipe):
         changes["cache"] = _expand(data.cache)
+        changes["grey"] = _absolute(data.grey, folder)
         changes["validation_list"] = _absolute(data.validation_list, folder)
     return dataclasses.replace(data, **changes)
 
