@@ -40,6 +40,7 @@ SMALL: dict[str, dict[str, int | float | bool | str]] = {
     "unet": {"levels": 5, "width": 8},
     "resnet-unet": {"width": 16, "self_attention": True, "spectral_norm": True},
     "dilated-vgg": {"width": 8},
+    "fusion": {"classifier": "efficientnet-lite0", "width": 4},
 }
 """What makes a network small; a new row that is small already needs none."""
 VARIANTS = [Variant(name, SMALL.get(name, {})) for name in NETS] + [
@@ -56,6 +57,8 @@ LONG_VARIANTS = [
     Variant("unet", {"levels": 3, "width": 4, "space": "luv"}),
     Variant("unet", {"levels": 3, "width": 4, "space": "yuv"}),
     Variant("resnet-unet", {"width": 8, "space": "yuv"}),
+    Variant("fusion", {"classifier": "inception-resnet-v2", "width": 4}),
+    Variant("fusion", {"width": 4, "hints": True, "space": "rgb"}),
     Variant("dilated-vgg", {"width": 4, "head": "regression", "space": "luv"}),
     Variant("dilated-vgg", {"width": 4, "head": "regression", "space": "rgb"}),
 ]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from photochrom.errors import RecipeError
 from photochrom.nets.contract import ColorNet
 from photochrom.nets.dilated_vgg import DilatedVGG
+from photochrom.nets.fusion import FusionNet
 from photochrom.nets.lite_unet import LiteUNet
 from photochrom.nets.mobile_unet import MobileUNet
 from photochrom.nets.resnet_unet import ResNetUNet
@@ -51,6 +52,10 @@ NETS: dict[str, NetSpec] = {
     "dilated-vgg": NetSpec(
         build=DilatedVGG,
         summary="Colorful Image Colorization: a distribution over 313 colours, or a regression",
+    ),
+    "fusion": NetSpec(
+        build=FusionNet,
+        summary="Deep Koalarization: an encoder beside a frozen classifier's view of the whole",
     ),
 }
 

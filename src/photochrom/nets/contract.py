@@ -55,6 +55,8 @@ class ColorNet(nn.Module, ABC):
     measures_norms: bool = False
     """Whether it has batch norms whose statistics are measured for averaged weights, as the average
     of the statistics does not fit them."""
+    needs_classifier: bool = False
+    """Whether it looks through a classifier that never learns, and is of no use at random."""
     distillable: bool = False
     """Whether the deepest features of its encoder can be compared with those of EfficientNet-Lite
     on pictures in colour: (N, 1280, h, w) at stride 32."""

@@ -48,9 +48,11 @@ class LiteFeatures(nn.Module):
         return features
 
 
-def freeze(net: nn.Module) -> None:
-    """Turn the parameters of a network into buffers that are not kept in a state, in place."""
+def freeze(net: nn.Module, *, persistent: bool = False) -> None:
+    """Turn the parameters of a network into buffers, in place. persistent: whether a state keeps
+    them.
+    """
     for module in net.modules():
         for name, parameter in list(module.named_parameters(recurse=False)):
             delattr(module, name)
-            module.register_buffer(name, parameter.detach(), persistent=False)
+            module.register_buffer(name, parameter.detach(), persistent=persistent)

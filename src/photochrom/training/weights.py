@@ -34,6 +34,12 @@ def check_stages(recipe: Recipe, net: ColorNet) -> None:
     """Raise RecipeError for a stage whose crops, losses or parts do not fit the network, InputError
     for a bad file of the prior.
     """
+    if net.needs_classifier and not (recipe.net.encoder_weights or recipe.net.start_from):
+        raise RecipeError(
+            f"the network {recipe.net.name!r} looks through a classifier that never learns, and "
+            "net.encoder_weights names no weights for it; set it to efficientnet-lite2, which is "
+            "there, or to a file of the classifier in net.options"
+        )
     multiple = net.multiple_of
     for stage in recipe.stages:
         if stage.crop % multiple:
