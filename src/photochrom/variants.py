@@ -25,7 +25,9 @@ from photochrom.pipeline import (
     Guide,
     Hint,
     Size,
+    Spread,
     WhiteBalance,
+    chosen_spread,
     colorize,
     predict,
 )
@@ -82,14 +84,20 @@ def colorize_variant(
     keep: ToneJudgement | None = None,
     white_balance: WhiteBalance = NO_SHIFT,
     guide: Guide | None = None,
+    spread: Spread = "auto",
 ) -> NDArray[Any]:
     """Colour a picture as a variant has it; everything else as for `colorize`.
 
     Hints count more than the variant. Returns (H, W, 3) sRGB-encoded, of the dtype of ``rgb``
     (float32 for floating).
     """
+    spread = chosen_spread(rgb, hints, spread, network.card, guide)  # by a person's hints alone
     size = _variant_size(variant, network, rgb.shape[:2], size)
-    hints = (*_seeds(variant, network, rgb, size), *hints)  # where two meet, the later one counts
+    if spread == "network":
+        hints = (
+            *_seeds(variant, network, rgb, size),
+            *hints,
+        )  # where two meet, the later one counts
     return colorize(
         rgb,
         model=network,
@@ -99,6 +107,7 @@ def colorize_variant(
         keep=keep,
         white_balance=white_balance,
         guide=guide,
+        spread=spread,
     )
 
 

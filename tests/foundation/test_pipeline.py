@@ -153,6 +153,27 @@ def test_a_white_balance_shifts_all_but_what_was_asked_for(
             WhiteBalance(**wrong)
 
 
+def test_colours_spread_exactly_on_a_map_and_where_that_is_asked_for(
+    network: Network, grey_scene: NDArray[np.uint8]
+) -> None:
+    drawn = np.full((200, 300), 225, np.uint8)
+    drawn[10:190, 149:151] = drawn[99:101, 10:290] = drawn[10:190:40, 10:290] = 30
+    hints = [Hint(60, 70, (240, 220, 200), 3), Hint(230, 70, (200, 220, 240), 3)]
+    colored = lab(colorize(drawn, model=network, hints=hints))
+    np.testing.assert_allclose(colored[70, 140], colored[70, 60], atol=2.5)
+    np.testing.assert_allclose(colored[70, 170], colored[70, 230], atol=2.5)
+    by_network = colorize(drawn, model=network, hints=hints, spread="network")
+    assert np.abs(lab(by_network)[70, 140] - colored[70, 140]).max() > 5
+    exact = lab(colorize(grey_scene, model=network, hints=hints[:1], spread="exact"))
+    middle = (exact[..., 0] > 30) & (exact[..., 0] < 80)
+    hinted = rgb_to_lab(np.array(hints[0].rgb) / 255.0)[1:]
+    np.testing.assert_allclose(exact[middle][:, 1:].mean(axis=0), hinted, atol=1.5)
+    wrong: Any
+    for wrong, message in (("exact", "no colours to spread"), ("best", "cannot spread by 'best'")):
+        with pytest.raises(InputError, match=message):
+            colorize(grey_scene, model=network, spread=wrong)
+
+
 def test_hints_are_scaled_so_that_the_gain_brings_them_back(vivid: Network) -> None:
     received = []
 

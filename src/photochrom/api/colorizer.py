@@ -19,7 +19,7 @@ from photochrom.api.kinds import unpack
 from photochrom.color.tone import ToneJudgement
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
 from photochrom.errors import InputError, PhotochromError
-from photochrom.guided.notes import clip_notes
+from photochrom.guided.notes import clip_notes, spread_notes
 from photochrom.guided.reference import Reference, ReferenceMatcher
 from photochrom.guided.strokes import Strokes, read_strokes
 from photochrom.imageio import Picture, Source, eight_bit_rgb, read
@@ -30,6 +30,7 @@ from photochrom.pipeline import (
     ColorPrediction,
     NetworkSettings,
     Size,
+    Spread,
     WhiteBalance,
 )
 
@@ -115,21 +116,21 @@ class Colorizer:
     @overload
     def __call__(
         self, source: Source | Picture, *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
-        reference: References | None = ...,
+        spread: Spread = ..., reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
         white_balance: WhiteBalance | None = ...,
     ) -> Picture: ...
     @overload
     def __call__(
         self, source: Image.Image, *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
-        reference: References | None = ...,
+        spread: Spread = ..., reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
         white_balance: WhiteBalance | None = ...,
     ) -> Image.Image: ...
     @overload
     def __call__(
         self, source: NDArray[_Code], *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
-        reference: References | None = ...,
+        spread: Spread = ..., reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
         white_balance: WhiteBalance | None = ...,
     ) -> NDArray[_Code]: ...
@@ -150,7 +151,7 @@ class Colorizer:
     @overload
     def __call__(
         self, source: _Tensor, *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
-        reference: References | None = ...,
+        spread: Spread = ..., reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
         white_balance: WhiteBalance | None = ...,
     ) -> _Tensor: ...
@@ -161,6 +162,7 @@ class Colorizer:
         *,
         hints: Sequence[ColorHint] = (),
         strokes: Strokes = (),
+        spread: Spread = "auto",
         reference: References | None = None,
         size: Size | None = None,
         vividness: float | None = None,
@@ -173,6 +175,7 @@ class Colorizer:
             source: As for `colorize`.
             hints: Colours that are known of some places; for one picture.
             strokes: As for `colorize`.
+            spread: As for `colorize`.
             reference: As for `colorize`; of a list of pictures, each is compared with it.
             size: In place of the session's.
             vividness: In place of the session's.
@@ -191,16 +194,17 @@ class Colorizer:
             _refuse_hints(hints, len(source))
             references = self._references(reference)
             return [
-                self._color(item, (), references, size, vividness, keep_colors, shift)
+                self._color(item, (), spread, references, size, vividness, keep_colors, shift)
                 for item in source
             ]
         references = self._references(reference)
-        return self._color(source, hints, references, size, vividness, keep_colors, shift)
+        return self._color(source, hints, spread, references, size, vividness, keep_colors, shift)
 
     def _color(
         self,
         source: Any,
         hints: Sequence[ColorHint],
+        spread: Spread,
         references: Sequence[Reference],
         size: Size | None,
         vividness: float | None,
@@ -210,7 +214,7 @@ class Colorizer:
         """One picture, or a batch of them, as `__call__` has it."""
         if isinstance(source, list):
             return [
-                self._color(item, (), references, size, vividness, keep_colors, shift)
+                self._color(item, (), spread, references, size, vividness, keep_colors, shift)
                 for item in source
             ]
         network, chosen = self._network(), self._call_settings(size, vividness)
@@ -224,6 +228,7 @@ class Colorizer:
                 hints=hints,
                 keep=self._kept_places(pixels, keep_colors),
                 white_balance=shift,
+                spread=spread,
                 guide=self._matcher().guide(references) if references else None,
             )
 
@@ -238,6 +243,8 @@ class Colorizer:
         with _name_in_errors(source):
             colored = color(picture.pixels)
             notes = picture.notes + clip_notes(picture.pixels, hints)
+            if not references:
+                notes += spread_notes(picture.pixels, hints, spread, network.card)
         signature = network.identity.signature
         return dataclasses.replace(picture, pixels=colored, notes=notes, generator=signature)
 
@@ -355,21 +362,24 @@ def colorize(
     source: Source | Picture, *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
     reference: References | None = ...,
-    strokes: Strokes = ..., keep_colors: bool = ..., white_balance: WhiteBalance = ...,
+    strokes: Strokes = ..., spread: Spread = ..., keep_colors: bool = ...,
+    white_balance: WhiteBalance = ...,
 ) -> Picture: ...
 @overload
 def colorize(
     source: Image.Image, *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
     reference: References | None = ...,
-    strokes: Strokes = ..., keep_colors: bool = ..., white_balance: WhiteBalance = ...,
+    strokes: Strokes = ..., spread: Spread = ..., keep_colors: bool = ...,
+    white_balance: WhiteBalance = ...,
 ) -> Image.Image: ...
 @overload
 def colorize(
     source: NDArray[_Code], *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
     reference: References | None = ...,
-    strokes: Strokes = ..., keep_colors: bool = ..., white_balance: WhiteBalance = ...,
+    strokes: Strokes = ..., spread: Spread = ..., keep_colors: bool = ...,
+    white_balance: WhiteBalance = ...,
 ) -> NDArray[_Code]: ...
 @overload
 def colorize(
@@ -390,7 +400,8 @@ def colorize(
     source: _Tensor, *, model: str | os.PathLike[str] = ..., device: str = ...,
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
     reference: References | None = ...,
-    strokes: Strokes = ..., keep_colors: bool = ..., white_balance: WhiteBalance = ...,
+    strokes: Strokes = ..., spread: Spread = ..., keep_colors: bool = ...,
+    white_balance: WhiteBalance = ...,
 ) -> _Tensor: ...
 # fmt: on
 def colorize(
@@ -402,6 +413,7 @@ def colorize(
     vividness: float = DEFAULT_VIVIDNESS,
     hints: Sequence[ColorHint] = (),
     strokes: Strokes = (),
+    spread: Spread = "auto",
     reference: References | None = None,
     keep_colors: bool = True,
     white_balance: WhiteBalance = NO_SHIFT,
@@ -427,6 +439,8 @@ def colorize(
             where they overlap, the later one counts. For one picture.
         strokes: What somebody painted: a PNG that is transparent but for the colours, of the
             picture's proportions; a JSON file of lines; or `Stroke`s. Hints count more.
+        spread: How these colours spread: "network", as the network sees things; "exact", by
+            lightness alone, without the network; "auto", exactly on drawings and maps.
         reference: A picture in colours, or a list of them, of any kind that `source` may be: what
             shows the same scene, people or things gets its colours. One that shows something else
             changes nothing.
@@ -457,6 +471,7 @@ def colorize(
         source,
         hints=hints,
         strokes=strokes,
+        spread=spread,
         reference=reference,
         size=size,
         vividness=vividness,

@@ -63,8 +63,8 @@ def color_stream(
     guide = None if references is None else references.guide()
     colored = color_picture(picture, options, network, content.name, keep=judgement, guide=guide)
     write(target, colored, format_name=format_name, overwrite=options.overwrite)
-    notes = picture.notes + color_notes(picture, judgement, options) + reference_notes(guide)
-    notes += writing_notes(target, picture, format_name=format_name)
+    notes = picture.notes + color_notes(picture, judgement, options, network.card, guide)
+    notes += reference_notes(guide) + writing_notes(target, picture, format_name=format_name)
     if options.keep_time and isinstance(source, Path) and isinstance(target, Path):
         notes += copy_times(source, target)
     height, width = picture.pixels.shape[:2]

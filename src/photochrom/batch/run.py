@@ -17,9 +17,9 @@ from photochrom.batch.plan import Job, is_folder
 from photochrom.color.own_colors import keeps_places
 from photochrom.color.tone import ToneJudgement, judge
 from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
-from photochrom.engine import ModelIdentity, Network, load, local_model, model_identity
+from photochrom.engine import ModelCard, ModelIdentity, Network, load, local_model, model_identity
 from photochrom.errors import OutputError, PhotochromError
-from photochrom.guided.notes import clip_notes
+from photochrom.guided.notes import clip_notes, spread_notes
 from photochrom.guided.reference import ReferenceGuide, ReferenceScore
 from photochrom.guided.reference_files import ReferenceFiles
 from photochrom.imageio import (
@@ -31,7 +31,7 @@ from photochrom.imageio import (
     write,
     writing_notes,
 )
-from photochrom.pipeline import NO_SHIFT, ColorHint, Guide, NetworkSettings, WhiteBalance
+from photochrom.pipeline import NO_SHIFT, ColorHint, Guide, NetworkSettings, Spread, WhiteBalance
 from photochrom.processors import thread_count
 from photochrom.variants import VARIANTS, Variant, colorize_variant
 
@@ -58,6 +58,7 @@ class BatchOptions(NetworkSettings):
     hints: tuple[ColorHint, ...] = ()
     """For one picture; where they overlap, the later one counts."""
     white_balance: WhiteBalance = NO_SHIFT
+    spread: Spread = "auto"
     overwrite: bool = False
     """Colour again what is finished."""
     keep_finished: bool = False
@@ -161,11 +162,19 @@ def judge_tone(picture: Picture, options: BatchOptions) -> ToneJudgement | None:
 
 
 def color_notes(
-    picture: Picture, judgement: ToneJudgement | None, options: BatchOptions
+    picture: Picture,
+    judgement: ToneJudgement | None,
+    options: BatchOptions,
+    card: ModelCard,
+    guide: Guide | None,
 ) -> tuple[str, ...]:
-    """The notes on a picture's colours: those that it keeps, and those that cannot be had."""
+    """The notes on a picture's colours: those that it keeps, how they spread, what cannot be had.
+
+    card: of the model. guide: as for `color_picture`.
+    """
     kept = judgement is not None and options.keep_colors and keeps_places(judgement)
-    notes = clip_notes(picture.pixels, options.hints) if options.hints else ()
+    notes = spread_notes(picture.pixels, options.hints, options.spread, card, guide)
+    notes += clip_notes(picture.pixels, options.hints)
     return ((_KEPT_COLORS,) if kept else ()) + notes
 
 
@@ -192,6 +201,7 @@ def color_picture(
             hints=options.hints,
             keep=keep if options.keep_colors else None,
             white_balance=options.white_balance,
+            spread=options.spread,
             guide=guide,
         )
     except PhotochromError as error:
@@ -341,8 +351,8 @@ def _color(job: Job, options: BatchOptions, tools: Future[_Tools]) -> Outcome:
     _log.debug("writing %s", job.target)
     _make_folder(job.target.parent)
     write(job.target, colored, overwrite=options.overwrite)
-    notes = picture.notes + color_notes(picture, judgement, options) + reference_notes(guide)
-    notes += writing_notes(job.target, picture)
+    notes = picture.notes + color_notes(picture, judgement, options, ready.card, guide)
+    notes += reference_notes(guide) + writing_notes(job.target, picture)
     if options.keep_time:
         notes += copy_times(job.source, job.target)
     return Outcome(

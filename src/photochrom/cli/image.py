@@ -40,7 +40,7 @@ from photochrom.errors import InputError
 from photochrom.guided.areas import DEFAULT_TOLERANCE, Area
 from photochrom.guided.strokes import read_strokes
 from photochrom.imageio import FORMATS
-from photochrom.pipeline import ColorHint, Hint, WhiteBalance
+from photochrom.pipeline import SPREADS, ColorHint, Hint, Spread, WhiteBalance
 from photochrom.variants import VARIANTS
 
 _DEFAULT = BatchOptions()
@@ -160,6 +160,14 @@ def _parse_strokes(
     "best shows (--json has all of them).",
 )
 @click.option(
+    "--spread",
+    type=click.Choice(SPREADS),
+    default=_DEFAULT.spread,
+    show_default=True,
+    help="How the colours of hints, strokes and areas spread: as the network sees things; exactly, "
+    "by lightness alone and without the network; auto: exactly on drawings and maps.",
+)
+@click.option(
     "--variants",
     is_flag=True,
     help="Write several plausible versions: as the model has it; NAME.color.detailed.EXT, seen in "
@@ -239,6 +247,7 @@ def image(
     hints: tuple[Hint, ...],
     strokes: tuple[ColorHint, ...],
     areas: tuple[Area, ...],
+    spread: Spread,
     references: tuple[Path, ...],
     reference_folder: Path | None,
     variants: bool,
@@ -270,6 +279,7 @@ def image(
         size="auto" if isinstance(size, str) else size,
         vividness=vividness,
         hints=(*areas, *strokes, *hints),
+        spread=spread,
         white_balance=WhiteBalance(temperature, tint, neutral),
         overwrite=overwrite,
         keep_finished=keep_finished,

@@ -14,11 +14,16 @@ from photochrom.color.fit import shrink
 from photochrom.color.luminance import lightness
 from photochrom.color.places import ColoredPlace, Window, paint_places
 from photochrom.color.space import rgb_to_lab
-from photochrom.pipeline import ColorHint
+from photochrom.engine import ModelCard
+from photochrom.pipeline import ColorHint, Guide, Spread, chosen_spread
 
 CLIP_DIFFERENCE = 10.0
 """ΔE00 between a colour asked for and what sRGB has at a place's lightness, from which a note says
 so."""
+_EXACT_NOTE = (
+    "it is a drawing or map, so what was said of its colours is spread by its lines alone (as with "
+    "--spread exact); --spread network lets the network colour it"
+)
 _SAMPLE_PX = 128
 _LEAST_SHARE = 0.5
 """Of a place, that has to be clipped so far."""
@@ -33,6 +38,23 @@ def clip_notes(picture: NDArray[Any], hints: Sequence[ColorHint]) -> tuple[str, 
     places = [hint.on_picture(picture) for hint in hints]
     notes = (_clip_note(picture, place) for place in places)
     return tuple(note for note in notes if note is not None)
+
+
+def spread_notes(
+    picture: NDArray[Any],
+    hints: Sequence[ColorHint],
+    spread: Spread,
+    card: ModelCard,
+    guide: Guide | None = None,
+) -> tuple[str, ...]:
+    """The note where colours are spread exactly without that having been asked for.
+
+    As for `photochrom.pipeline.chosen_spread`.
+    """
+    if spread != "auto" or not hints:
+        return ()
+    exact = chosen_spread(picture, hints, spread, card, guide) == "exact"
+    return (_EXACT_NOTE,) if exact else ()
 
 
 def _clip_note(picture: NDArray[Any], place: ColoredPlace) -> str | None:
