@@ -43,9 +43,9 @@ _TWICE_VISITED: Final = 3
 """Levels whose coarser one is visited twice (W-cycle)."""
 _MOST_STEPS: Final = 24
 """Of conjugate gradients; pictures whose outlines are closed need most."""
-_LEAST_AGREEMENT: Final = 1e-6
+_LEAST_AGREEMENT: Final = 2e-7
 """Squared error, in the norm of the system, at which they end, as a share of the known colours':
-0.3 CIELAB units away on average."""
+0.2 CIELAB units away on average."""
 
 
 class ColorSpreader:
