@@ -142,7 +142,7 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
         ({"style_layers": ()}, "no style layers"),
     ):
         with pytest.raises(RecipeError, match=words):
-            StyleOptions(**changes)  # type: ignore[arg-type]
+            StyleOptions(**changes)
     monkeypatch.setitem(sys.modules, "photochrom.style_transfer.files", None)
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "photochrom.style_transfer.files")
