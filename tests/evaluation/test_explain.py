@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from photochrom.cli import FAILED, OK, USAGE, main
 from photochrom.color.bins import ColorBins
 from photochrom.color.space import rgb_to_lab
+from photochrom.engine import load
 from photochrom.evaluation.explain import CriticJudgement
 from photochrom.evaluation.views import balance_view, bins_view, channel_view, map_view
 from photochrom.imageio import read
@@ -101,13 +102,38 @@ def test_a_run_shows_its_own_bins_draws_of_its_dropout_and_what_its_layers_see(
     assert not np.array_equal(draws[0], draws[1])
     text = capsys.readouterr().out
     assert "spread over 3 draws" in text
+    assert_a_model_can_keep_its_dropout(photo, tmp_path, capsys)
     layers = sorted(file.stem for file in out.glob("layer-*"))
     assert {name.split("-")[1] for name in layers} == set("123456")
     assert "down.0.0: " in text
     assert main([*command, str(tmp_path / "classification"), "-o", str(tmp_path / "c.png")]) == OK
     assert "of 313 bins occur" in capsys.readouterr().out
+    exported = str(tmp_path / "classification.onnx")
+    assert main(["export", str(tmp_path / "classification" / "checkpoint.pt"), exported]) == OK
+    assert main(["explain", str(photo), "--model", exported, "-o", str(tmp_path / "m.png")]) == OK
+    assert "of 313 bins occur" in capsys.readouterr().out
     assert main([*command, str(tmp_path / "classification"), "--draws", "2"]) == FAILED
     assert "has no dropout" in capsys.readouterr().err
+
+
+def assert_a_model_can_keep_its_dropout(
+    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint_path, out = tmp_path / "pix2pix" / "checkpoint.pt", tmp_path / "draws"
+    for name, flag in (("noisy", ["--noise"]), ("plain", [])):
+        assert main(["export", str(checkpoint_path), str(tmp_path / f"{name}.onnx"), *flag]) == OK
+    noisy, plain = (load(tmp_path / f"{name}.onnx", device="cpu") for name in ("noisy", "plain"))
+    assert noisy.card.noise
+    assert not plain.card.noise
+    x = np.zeros((1, 4, 64, 64), np.float32)
+    x[:, 0] = np.linspace(0, 100, 64)
+    assert (noisy(x).ab != noisy(x).ab).any()
+    assert (plain(x).ab == plain(x).ab).all()
+    command = ["explain", str(photo), "--size", "64", "--draws", "2"]
+    assert main([*command, "--model", str(tmp_path / "noisy.onnx"), "-o", str(out)]) == OK
+    assert (out / "draws-spread.png").is_file()
+    assert main([*command, "--model", str(tmp_path / "plain.onnx")]) == USAGE
+    assert "colours a photo the same each time" in capsys.readouterr().err
 
 
 def test_a_run_shows_what_its_critic_takes_for_real(

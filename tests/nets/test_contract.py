@@ -49,11 +49,11 @@ VARIANTS = [Variant(name, SMALL.get(name, {})) for name in NETS] + [
     Variant("unet", {"levels": 4, "width": 8, "norm": "spectral", "attention": "gates"}),
     Variant("unet", {"levels": 5, "width": 8, "attention": "self", "init": "torch"}),
     Variant("unet", {"levels": 5, "width": 4, "skips": False}),
-    Variant("unet", {"levels": 2, "width": 4, "space": "rgb"}),
     Variant("dilated-vgg", {"width": 8, "head": "regression", "hints": True}),
     Variant("dilated-vgg", {"width": 8, "bins": "gamut", "temperature": 1.0}),
 ]
 LONG_VARIANTS = [
+    Variant("unet", {"levels": 2, "width": 4, "space": "rgb"}),
     Variant("unet", {"levels": 3, "width": 4, "space": "luv"}),
     Variant("unet", {"levels": 3, "width": 4, "space": "yuv"}),
     Variant("resnet-unet", {"width": 8, "space": "yuv"}),

@@ -20,6 +20,7 @@ from photochrom.cli.options import (
 from photochrom.errors import requires_extra
 
 if TYPE_CHECKING:
+    from photochrom.engine import Network
     from photochrom.evaluation.explain import CriticJudgement, Explanation
     from photochrom.evaluation.views import View
     from photochrom.pipeline import Size
@@ -55,8 +56,8 @@ if TYPE_CHECKING:
 @click.option(
     "--draws",
     type=click.IntRange(min=2),
-    help="With --run: leave the network's dropout on, as pix2pix does, colour so many times, and "
-    "show where the colours differ.",
+    help="With --run, or a model of photochrom export --noise: colour so many times with the "
+    "network's dropout on, as pix2pix does, and show where the colours differ.",
 )
 @size_option
 @device_option
@@ -81,15 +82,14 @@ def explain(
     """
     from photochrom.atomic import check_target
     from photochrom.engine import load
-    from photochrom.evaluation.explain import explain as explain_photo
-    from photochrom.evaluation.explain import size_rows, views, write_views
+    from photochrom.evaluation.explain import size_rows, write_views
     from photochrom.imageio import eight_bit_rgb, read
 
     chosen_sizes = _parse_sizes(sizes)
-    if run is None and (layers or draws):
-        raise click.UsageError("--layers and --draws look into a --run; a model file is closed.")
-    if chosen_sizes and (run is not None or size != "auto"):
-        raise click.UsageError("--sizes goes with --model, and without --size.")
+    if run is None and layers:
+        raise click.UsageError("--layers looks into a --run; a model file is closed.")
+    if chosen_sizes and (run is not None or draws or size != "auto"):
+        raise click.UsageError("--sizes goes with --model, and without --size and --draws.")
     target = out or photo.with_name(f"{photo.stem}.explained.png")
     if target.suffix:
         check_target(target, overwrite=overwrite)
@@ -97,7 +97,7 @@ def explain(
     if chosen_sizes:
         rows = size_rows(rgb, load(model, device=device), chosen_sizes)
     elif run is None:
-        rows = views(explain_photo(rgb, load(model, device=device), size), None)
+        rows = _rows_of_model(load(model, device=device), rgb, size, draws)
     else:
         rows = _rows_of_run(run, rgb, size, device, draws, with_layers=layers)
     for row in rows:
@@ -117,6 +117,21 @@ def _parse_sizes(text: str | None) -> list[int]:
                 "separated by commas: 128,192,256"
             )
     return [int(size) for size in sizes]
+
+
+def _rows_of_model(network: Network, rgb: Any, size: Size, draws: int | None) -> list[list[View]]:
+    """The views by a model: with its draws, where its dropout is on."""
+    from photochrom.evaluation.explain import card_bins, draw, draw_rows, views
+    from photochrom.evaluation.explain import explain as explain_photo
+
+    if draws and not network.card.noise:
+        raise click.UsageError(
+            f"{network.card.title} colours a photo the same each time; --draws wants a --run, or a "
+            "model of photochrom export --noise."
+        )
+    explanation = explain_photo(rgb, network, size)
+    rows = views(explanation, None, card_bins(network.card))
+    return rows + draw_rows(draw(explanation.grey, network, draws, size)) if draws else rows
 
 
 def _rows_of_run(

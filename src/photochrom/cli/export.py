@@ -38,6 +38,11 @@ if TYPE_CHECKING:
     "--metrics", type=click.Path(dir_okay=False, path_type=Path),
     help="Figures for the card: the --json output of photochrom evaluate.",
 )  # fmt: skip
+@click.option(
+    "--noise", is_flag=True,
+    help="Leave the network's dropout on, as pix2pix does: the model colours the same picture "
+    "differently each time.",
+)  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 def export(
     checkpoint: Path,
@@ -48,6 +53,7 @@ def export(
     size: int | None,
     chroma_gain: float | None,
     metrics: Path | None,
+    noise: bool,
     overwrite: bool,
 ) -> int:
     """Write the averaged network of CHECKPOINT to OUT, an ONNX file with its model card.
@@ -71,6 +77,7 @@ def export(
         metrics=read_card_metrics(metrics) if metrics else None,
         size=size,
         chroma_gain=chroma_gain,
+        noise=noise,
         overwrite=overwrite,
     )
     note(

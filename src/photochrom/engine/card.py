@@ -47,6 +47,10 @@ class ModelCard:
     """Factor on the predicted ab that makes up for the muted colours of a regression."""
     input: InputKind = "grey"
     """What the network has learnt to colour."""
+    bins: int = 0
+    """Number of the colour bins over which it has a distribution; 0: none, or not told."""
+    noise: bool = False
+    """Whether it colours the same picture differently each time, its dropout being on."""
 
     def __post_init__(self) -> None:
         if not (0 < self.multiple <= self.size):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.bins import ColorBins
-from photochrom.engine import Network
+from photochrom.engine import ModelCard, Network
 from photochrom.errors import OutputError
 from photochrom.evaluation.dataset import grey_to_rgb, to_grey
 from photochrom.evaluation.metrics import GREY_COLORFULNESS, colorfulness, to_lab
@@ -122,6 +122,12 @@ def explain(rgb: NDArray[np.uint8], network: Network, size: Size = "auto") -> Ex
         colored=put_colors(grey, guess.ab, network.card),
         doubt=None if guess.confidence is None else 1.0 - guess.confidence,
     )
+
+
+def card_bins(card: ModelCard) -> ColorBins | None:
+    """The grid of a model's colour bins; None where its card tells of none that is known."""
+    grids = (ColorBins.zhang(), ColorBins.in_gamut())
+    return next((bins for bins in grids if len(bins) == card.bins), None)
 
 
 def draw(grey: NDArray[np.uint8], network: Network, count: int, size: Size = "auto") -> Draws:

@@ -31,6 +31,7 @@ from photochrom.training.onnx_weights import StoredWeights, store_weights
 from photochrom.training.recipe.builtin import COLORIZATION
 from photochrom.training.recipe.recipe import Export, Recipe
 from photochrom.training.recipe.toml import RECIPE
+from photochrom.training.reports.inside import dropout_layers
 from photochrom.training.weights import WEIGHTS_SUFFIX, load_average, load_weights
 
 _OPSET = 17
@@ -63,6 +64,19 @@ class _ContractOutputs(nn.Module):
         return (ab,) if logits is None else (ab, confidence(logits))
 
 
+class _Noise(nn.Module):
+    """Dropout that is always on. Engines take the operator of that name for one of training, and
+    leave it out.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self._p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (torch.rand_like(x) >= self._p) / (1.0 - self._p)
+
+
 def export(
     path: Path,
     out: Path,
@@ -72,6 +86,7 @@ def export(
     metrics: Mapping[str, float] | None = None,
     size: int | None = None,
     chroma_gain: float | None = None,
+    noise: bool = False,
     overwrite: bool = False,
 ) -> ExportReport:
     """Write a checkpoint's averaged network as ONNX, and prove that it agrees with torch.
@@ -80,10 +95,13 @@ def export(
     recipe: of the network in a file of weights; a checkpoint carries its own.
     weights: how large ones are stored; see `store_weights`.
     metrics, size, chroma_gain: for the card; size and gain default to the recipe's.
+    noise: leave the network's dropout on, as pix2pix does, so that the model colours the same
+        picture differently each time. What is compared with torch is the network without.
     overwrite: replace ``out`` if it exists.
-    Raises InputError for a bad checkpoint, ModelError when the file disagrees with torch by more
-    than 1e-3 of the outputs' scale (5e-2 after its weights were rounded), OutputError when it
-    cannot be written; an earlier file is then intact.
+    Raises InputError for a bad checkpoint, or for noise of a network that has no dropout;
+    ModelError when the file disagrees with torch by more than 1e-3 of the outputs' scale (5e-2
+    after its weights were rounded), OutputError when it cannot be written; an earlier file is then
+    intact.
     """
     check_target(out, overwrite=overwrite)
     trained = _load(path, recipe)
@@ -103,6 +121,8 @@ def export(
         parameters=sum(p.numel() for p in net.parameters()),
         chroma_gain=chroma_gain or trained.card.chroma_gain,
         input=trained.input,
+        bins=0 if net.bins is None else len(net.bins),
+        noise=noise,
     )
     model.metadata_props.add(key=CARD_KEY, value=card.to_json())
     # Another number and size of pictures than was traced: both must have stayed free.
@@ -124,6 +144,13 @@ def export(
                 f"with {weights} weights the network differs by {stored_difference:.2e} of the "
                 "outputs' scale; export with --weights fp32"
             )
+    if noise:
+        for layer_name, layer in dropout_layers(net, path):
+            net.set_submodule(layer_name, _Noise(layer.p))
+        noisy = _trace(_ContractOutputs(net), multiple, with_confidence=net.bins is not None)
+        noisy.metadata_props.extend(model.metadata_props)
+        store_weights(noisy, weights)
+        model = noisy
     onnx.checker.check_model(model)
     write_atomically(out, model.SerializeToString(), overwrite=overwrite)
     return ExportReport(exact_difference, stored_difference, out.stat().st_size)
@@ -190,7 +217,6 @@ def _trace(module: nn.Module, multiple: int, with_confidence: bool) -> onnx.Mode
         # The TorchScript exporter is deprecated, but keeps sizes free and takes seconds.
         warnings.simplefilter("ignore")
         path = Path(folder) / "net.onnx"
-        module.eval()
         # Of the wrapper alone, which has no layer of its own: the exporter would otherwise keep one
         # of several parameters that happen to be equal, and training could not start from the file.
         module.training = True

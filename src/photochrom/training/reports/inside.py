@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from photochrom.color.bins import ColorBins
 from photochrom.errors import InputError
@@ -43,6 +44,20 @@ def own_bins(path: Path) -> ColorBins | None:
     return load_average(path)[1].bins
 
 
+def dropout_layers(net: nn.Module, source: object) -> list[tuple[str, _DropoutNd]]:
+    """A network's dropout layers that drop anything, by name.
+
+    source: what to call it. Raises InputError for a network without any.
+    """
+    layers = [(n, m) for n, m in net.named_modules() if isinstance(m, _DropoutNd) and m.p]
+    if not layers:
+        raise InputError(
+            f"the network of {source} has no dropout, and so no draws; pix2pix's has it with "
+            "net.options.levels of 6 or more"
+        )
+    return layers
+
+
 def noisy_run(path: Path) -> Run:
     """A checkpoint's network with its dropout on, as pix2pix colours: every call is another draw.
 
@@ -50,13 +65,7 @@ def noisy_run(path: Path) -> Run:
     for a network without dropout.
     """
     net = load_average(path)[1]
-    layers = [m for m in net.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p]
-    if not layers:
-        raise InputError(
-            f"the network of {path} has no dropout, and so no draws; pix2pix's has it with "
-            "net.options.levels of 6 or more"
-        )
-    for layer in layers:
+    for _, layer in dropout_layers(net, path):
         layer.train()
     seeds = count()
 
