@@ -22,6 +22,7 @@ from photochrom.errors import InputError, PhotochromError
 from photochrom.guided.notes import clip_notes, spread_notes
 from photochrom.guided.reference import Reference, ReferenceMatcher
 from photochrom.guided.strokes import Strokes, read_strokes
+from photochrom.guided.suggestions import DEFAULT_COUNT, Suggestion, suggest_colors
 from photochrom.imageio import Picture, Source, eight_bit_rgb, read
 from photochrom.pipeline import (
     DEFAULT_VIVIDNESS,
@@ -290,6 +291,44 @@ class Colorizer:
                 hints=(*read_strokes(strokes), *hints),
                 keep=self._kept_places(pictures[0], keep_colors),
             )
+
+    def suggest(
+        self,
+        source: Source | Picture | Image.Image | NDArray[Any] | Tensor,
+        x: float,
+        y: float,
+        *,
+        count: int = DEFAULT_COUNT,
+        hints: Sequence[ColorHint] = (),
+        strokes: Strokes = (),
+    ) -> list[Suggestion]:
+        """Clearly different colours that a place may have, from the network's distribution.
+
+        Args:
+            source: A picture as for `colorize`; of tensors, a single one.
+            x: Column of the place, px of the full picture from the left, which is 0.
+            y: Row of the place, px of the full picture from the top, which is 0.
+            count: Of colours, at most.
+            hints: Colours that are known of some places.
+            strokes: As for `colorize`.
+
+        Returns:
+            Likeliest first, named tuples: `rgb`, sRGB from 0 to 255, as the picture can show it at
+            the place's own lightness; `ab`, CIELAB units; `probability`, in [0, 1], the share of
+            the network's distribution that is nearest to it.
+
+        Raises:
+            InputError: As `colorize`, and for a place outside of the picture.
+            ModelError: The network classifies no colours, or colours drawings.
+        """
+        own = unpack(source)
+        pictures = [_picture(source).pixels] if own is None else own.pictures
+        if len(pictures) != 1:
+            raise InputError(f"suggest takes one picture, not a batch of {len(pictures)}")
+        known = (*read_strokes(strokes), *hints)
+        extractor = self._matcher().extractor
+        with _name_in_errors(source):
+            return suggest_colors(pictures[0], x, y, extractor, count=count, hints=known)
 
     def __getstate__(self) -> tuple[NetworkSettings, bool, WhiteBalance]:
         return self._settings, self._keep_colors, self._white_balance

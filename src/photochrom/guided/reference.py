@@ -80,6 +80,11 @@ class ReferenceMatcher:
         self._extractor: FeatureExtractor = feature_extractor(network, threads=threads)
 
     @property
+    def extractor(self) -> FeatureExtractor:
+        """What hands out the features that are compared."""
+        return self._extractor
+
+    @property
     def identity(self) -> ModelIdentity:
         """The model whose features are compared."""
         return self._extractor.identity
