@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from photochrom.color.tone import ToneJudgement
 from photochrom.engine import Network
+from photochrom.errors import InputError
 from photochrom.pipeline import (
     DEFAULT_VIVIDNESS,
     NO_SHIFT,
@@ -61,6 +62,8 @@ class Variant:
     """On the working size."""
     seed: tuple[int, int, int] | None = None
     """sRGB colour, [0, 255], of the places of which the network is least sure."""
+    alternative: int | None = None
+    """Number of the version that `photochrom.guided.alternatives` has; None for the others."""
 
 
 VARIANTS: Final = (
@@ -109,6 +112,29 @@ def colorize_variant(
         guide=guide,
         spread=spread,
     )
+
+
+CONFIDENCE: Final = Variant("confidence")
+"""No colours: how sure the network is of them, see `confidence_picture`."""
+
+
+def confidence_picture(
+    rgb: NDArray[Any], network: Network, size: Size = "auto"
+) -> NDArray[np.uint8]:
+    """How sure a network is of its colours: white where it is, black where it is not at all.
+
+    rgb, size: as for `colorize`. Returns (H, W) uint8; the confidence times 255, linear between the
+    network's own pixels. Raises InputError for a network that does not say.
+    """
+    confidence = predict(rgb, network, size=size).confidence
+    if confidence is None:
+        raise InputError(
+            f"{network.card.title} does not say how sure it is; use a shipped model, such as "
+            "photochrom-base"
+        )
+    codes = np.rint(np.clip(confidence, 0.0, 1.0) * 255.0).astype(np.uint8)
+    full = (rgb.shape[1], rgb.shape[0])
+    return np.asarray(cv2.resize(codes, full, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def uncertain_places(

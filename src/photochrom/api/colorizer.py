@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
@@ -19,6 +20,7 @@ from photochrom.api.kinds import unpack
 from photochrom.color.tone import ToneJudgement
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
 from photochrom.errors import InputError, PhotochromError
+from photochrom.guided.alternatives import AlternativeMaker
 from photochrom.guided.notes import clip_notes, spread_notes
 from photochrom.guided.reference import Reference, ReferenceMatcher
 from photochrom.guided.strokes import Strokes, read_strokes
@@ -29,6 +31,7 @@ from photochrom.pipeline import (
     NO_SHIFT,
     ColorHint,
     ColorPrediction,
+    Guide,
     NetworkSettings,
     Size,
     Spread,
@@ -191,31 +194,30 @@ class Colorizer:
         """
         hints = (*read_strokes(strokes), *hints)
         shift = self._white_balance if white_balance is None else white_balance
+        references = self._references(reference)
+        new_guide = partial(self._matcher().guide, references) if references else None
         if isinstance(source, list):
             _refuse_hints(hints, len(source))
-            references = self._references(reference)
-            return [
-                self._color(item, (), spread, references, size, vividness, keep_colors, shift)
-                for item in source
-            ]
-        references = self._references(reference)
-        return self._color(source, hints, spread, references, size, vividness, keep_colors, shift)
+        return self._color(source, hints, spread, new_guide, size, vividness, keep_colors, shift)
 
     def _color(
         self,
         source: Any,
         hints: Sequence[ColorHint],
         spread: Spread,
-        references: Sequence[Reference],
+        new_guide: Callable[[], Guide] | None,
         size: Size | None,
         vividness: float | None,
         keep_colors: bool | None,
         shift: WhiteBalance,
     ) -> Any:
-        """One picture, or a batch of them, as `__call__` has it."""
+        """One picture, or a batch of them, as `__call__` has it.
+
+        new_guide: makes what gives colours to one picture.
+        """
         if isinstance(source, list):
             return [
-                self._color(item, (), spread, references, size, vividness, keep_colors, shift)
+                self._color(item, hints, spread, new_guide, size, vividness, keep_colors, shift)
                 for item in source
             ]
         network, chosen = self._network(), self._call_settings(size, vividness)
@@ -230,7 +232,7 @@ class Colorizer:
                 keep=self._kept_places(pixels, keep_colors),
                 white_balance=shift,
                 spread=spread,
-                guide=self._matcher().guide(references) if references else None,
+                guide=None if new_guide is None else new_guide(),
             )
 
         own = unpack(source)
@@ -244,10 +246,44 @@ class Colorizer:
         with _name_in_errors(source):
             colored = color(picture.pixels)
             notes = picture.notes + clip_notes(picture.pixels, hints)
-            if not references:
+            if new_guide is None:
                 notes += spread_notes(picture.pixels, hints, spread, network.card)
         signature = network.identity.signature
         return dataclasses.replace(picture, pixels=colored, notes=notes, generator=signature)
+
+    def alternatives(
+        self,
+        source: Source | Picture | Image.Image | NDArray[Any] | Tensor,
+        count: int = 5,
+        *,
+        size: Size | None = None,
+        vividness: float | None = None,
+    ) -> list[Any]:
+        """Clearly different versions of one picture, from what the model itself holds possible.
+
+        Args:
+            source: A picture as for `colorize`; of tensors, a single one.
+            count: How many, 2 to 6.
+            size: In place of the session's.
+            vividness: In place of the session's.
+
+        Returns:
+            A list of what `colorize` returns: the model's own answer, then the others, the
+            likeliest first.
+
+        Raises:
+            InputError: As `colorize`; there is no such number of versions.
+            ModelError: The model gives no distribution of colours.
+        """
+        chosen = self._call_settings(size, vividness)
+        maker = AlternativeMaker(self._network(), threads=chosen.threads)
+        guides = maker.guides(count, vividness=chosen.vividness)
+
+        def version(guide: Guide) -> Any:
+            shift = self._white_balance
+            return self._color(source, (), "network", lambda: guide, size, vividness, None, shift)
+
+        return [self(source, size=size, vividness=vividness), *map(version, guides)]
 
     def predict(
         self,

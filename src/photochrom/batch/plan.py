@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from photochrom.errors import InputError, PhotochromError
+from photochrom.guided.alternatives import ALTERNATIVES
 from photochrom.imageio import (
     format_of_name,
     is_picture_name,
@@ -20,13 +21,14 @@ from photochrom.imageio import (
     unread_format,
     write_suffixes,
 )
-from photochrom.variants import VARIANTS, Variant
+from photochrom.variants import CONFIDENCE, VARIANTS, Variant
 
 MARK = ".color"
 """What a coloured picture has before its suffix: ``NAME.color.jpg``."""
 
+_ALL_VARIANTS = (*VARIANTS, *ALTERNATIVES, CONFIDENCE)
 _RESULT_STEM = re.compile(
-    rf".*{re.escape(MARK)}(\.p\d+)?(\.({'|'.join(variant.name for variant in VARIANTS)}))?",
+    rf".*{re.escape(MARK)}(\.p\d+)?(\.({'|'.join(variant.name for variant in _ALL_VARIANTS)}))?",
     re.IGNORECASE | re.DOTALL,
 )
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})

@@ -19,6 +19,7 @@ from photochrom.color.tone import ToneJudgement, judge
 from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import ModelCard, ModelIdentity, Network, load, local_model, model_identity
 from photochrom.errors import OutputError, PhotochromError
+from photochrom.guided.alternatives import AlternativeMaker
 from photochrom.guided.notes import clip_notes, spread_notes
 from photochrom.guided.reference import ReferenceGuide, ReferenceScore
 from photochrom.guided.reference_files import ReferenceFiles
@@ -33,7 +34,7 @@ from photochrom.imageio import (
 )
 from photochrom.pipeline import NO_SHIFT, ColorHint, Guide, NetworkSettings, Spread, WhiteBalance
 from photochrom.processors import thread_count
-from photochrom.variants import VARIANTS, Variant, colorize_variant
+from photochrom.variants import CONFIDENCE, VARIANTS, Variant, colorize_variant, confidence_picture
 
 Status: TypeAlias = Literal["coloured", "finished", "in colour", "left out", "failed"]
 """Coloured now; was finished before; had colours and was left alone; is in a folder and no picture;
@@ -77,6 +78,8 @@ class BatchOptions(NetworkSettings):
     """Pictures in colours, which give theirs to what shows the same."""
     reference_folder: Path | None = None
     """In place of `references`: a folder of which each picture gets the best one."""
+    alternatives: int = 1
+    """Versions of each picture, with the network's own answer."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,9 @@ def color_picture(
     guide: as for `photochrom.pipeline.colorize`.
     """
     try:
+        if variant == CONFIDENCE:
+            sure = confidence_picture(picture.pixels, network, options.size)
+            return dataclasses.replace(picture, pixels=sure)
         rgb = colorize_variant(
             picture.pixels,
             variant,
@@ -241,11 +247,15 @@ class _Tools(NamedTuple):
 
     network: Network
     references: ReferenceFiles | None
+    alternatives: AlternativeMaker | None
 
 
 def _load_tools(model: str | Path, options: BatchOptions) -> _Tools:
     network = load(model, device=options.device, threads=options.threads)
-    return _Tools(network, load_references(network, options))
+    maker = None
+    if options.alternatives > 1:
+        maker = AlternativeMaker(network, threads=options.threads)
+    return _Tools(network, load_references(network, options), maker)
 
 
 def load_references(network: Network, options: BatchOptions) -> ReferenceFiles | None:
@@ -343,8 +353,13 @@ def _color(job: Job, options: BatchOptions, tools: Future[_Tools]) -> Outcome:
     if job.transparent_target is not None and is_transparent(picture):
         job = dataclasses.replace(job, target=job.transparent_target)
         _check_place(job, options)
-    ready, references = tools.result()
-    guide = None if references is None else references.guide()
+    ready, references, maker = tools.result()
+    matched = None if references is None else references.guide()
+    guide: Guide | None = matched
+    if maker is not None and job.variant.alternative is not None:
+        guide = maker.guide(
+            job.variant.alternative, options.alternatives, vividness=options.vividness
+        )
     height, width = picture.pixels.shape[:2]
     _log.debug("colouring %s, %d x %d px %s", job.source, width, height, picture.pixels.dtype)
     colored = color_picture(picture, options, ready, str(job.source), job.variant, judgement, guide)
@@ -352,7 +367,7 @@ def _color(job: Job, options: BatchOptions, tools: Future[_Tools]) -> Outcome:
     _make_folder(job.target.parent)
     write(job.target, colored, overwrite=options.overwrite)
     notes = picture.notes + color_notes(picture, judgement, options, ready.card, guide)
-    notes += reference_notes(guide) + writing_notes(job.target, picture)
+    notes += reference_notes(matched) + writing_notes(job.target, picture)
     if options.keep_time:
         notes += copy_times(job.source, job.target)
     return Outcome(
@@ -362,7 +377,7 @@ def _color(job: Job, options: BatchOptions, tools: Future[_Tools]) -> Outcome:
         size=(height, width),
         model=ready.card.title,
         device=ready.device,
-        references=() if guide is None else guide.scores,
+        references=() if matched is None else matched.scores,
     )
 
 

@@ -37,11 +37,12 @@ from photochrom.cli.options import (
 from photochrom.cli.progress import Reporter
 from photochrom.damage import DamagePolicy
 from photochrom.errors import InputError
+from photochrom.guided.alternatives import ALTERNATIVES, MOST_ALTERNATIVES
 from photochrom.guided.areas import DEFAULT_TOLERANCE, Area
 from photochrom.guided.strokes import read_strokes
 from photochrom.imageio import FORMATS
 from photochrom.pipeline import SPREADS, ColorHint, Hint, Spread, WhiteBalance
-from photochrom.variants import VARIANTS
+from photochrom.variants import CONFIDENCE, VARIANTS, Variant
 
 _DEFAULT = BatchOptions()
 _NUMBER = r"(\d+(?:\.\d*)?)"
@@ -174,6 +175,18 @@ def _parse_strokes(
     "more detail; NAME.color.warm.EXT and NAME.color.cool.EXT, warmer and cooler where the model "
     "is least sure.",
 )
+@click.option(
+    "--alternatives",
+    type=click.IntRange(min=2, max=MOST_ALTERNATIVES),
+    help="Write so many clearly different versions, the likeliest first: as the model has it, then "
+    "NAME.color.alternative2.EXT and so on, which are what else the model holds possible.",
+)
+@click.option(
+    "--confidence",
+    is_flag=True,
+    help="Write beside each result a grey picture of how sure the model is, "
+    "NAME.color.confidence.EXT: white where it is, dark where a hint helps most.",
+)
 @device_option
 @click.option("--recursive", "-r", is_flag=True, help="Look into subfolders, too.")
 @click.option("--overwrite", is_flag=True, help="Colour again what is finished already.")
@@ -251,6 +264,8 @@ def image(
     references: tuple[Path, ...],
     reference_folder: Path | None,
     variants: bool,
+    alternatives: int | None,
+    confidence: bool,
     device: str,
     recursive: bool,
     overwrite: bool,
@@ -291,14 +306,20 @@ def image(
         keep_time=keep_time,
         references=references,
         reference_folder=reference_folder,
+        alternatives=alternatives or 1,
     )
+    versions = _versions(variants, alternatives, confidence)
+    if alternatives is not None and (references or reference_folder is not None):
+        raise click.UsageError("--alternatives are the model's own; give no reference beside it.")
     if references and reference_folder is not None:
         raise click.UsageError("--reference names pictures, --reference-from finds one; give one.")
     if page is not None and pages is not None:
         raise click.UsageError("--page is one page, --pages are all; give one of the two.")
     if PIPE in paths or out == PIPE:
-        if variants:
-            raise click.UsageError(f"--variants are several results, {PIPE} is one.")
+        if len(versions) > 1:
+            raise click.UsageError(
+                f"--variants, --alternatives and --confidence are several results, {PIPE} is one."
+            )
         if pages is not None:
             raise click.UsageError(f"--pages are several results, {PIPE} is one.")
         return _color_stream(paths, out, format_name, options, as_json=as_json)
@@ -309,7 +330,7 @@ def image(
             [Path(path) for path in paths],
             None if out is None else Path(out),
             recursive=recursive,
-            variants=VARIANTS if variants else VARIANTS[:1],
+            variants=versions,
             all_pages=pages is not None,
         )
     except InputError as error:
@@ -321,6 +342,16 @@ def image(
     counts = _color(batch_jobs, options, jobs, as_json=as_json)
     skipped = counts["left out"] + counts["in colour"]
     return FAILED if counts["failed"] or (fail_on_skipped and skipped) else OK
+
+
+def _versions(variants: bool, alternatives: int | None, confidence: bool) -> tuple[Variant, ...]:
+    """What is written of each photograph."""
+    if variants and alternatives is not None:
+        raise click.UsageError("--variants and --alternatives are both versions; give one of them.")
+    found: tuple[Variant, ...] = VARIANTS if variants else VARIANTS[:1]
+    if alternatives is not None:
+        found = ALTERNATIVES[:alternatives]
+    return (*found, CONFIDENCE) if confidence else found
 
 
 def _color_stream(
