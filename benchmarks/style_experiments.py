@@ -3,8 +3,8 @@ scikit-learn and on a drawn painting.
 
     python benchmarks/style_experiments.py --size 128 --out build/style
 
-prints mean CIEDE2000 to the true colours (of the grey picture, of the transfer, and of what the
-shipped model colours by itself), and writes the pictures.
+prints mean CIEDE2000 to the true colours (of the grey picture, of the transfer, of the same
+picture as a --reference, and of what the shipped model colours by itself), and writes the pictures.
 """
 
 from __future__ import annotations
@@ -111,13 +111,15 @@ def save(path: Path, rows: list[Rgb]) -> None:
 def colors(out: Path, options: StyleOptions) -> None:
     """Grey photograph, colour photograph: how near the true colours, as a table and a sheet."""
     rows = []
-    print(f"{'style':38}{'grey':>8}{'transfer':>10}{'automatic':>11}   (mean CIEDE2000)")
+    heads = ("style", "grey", "transfer", "reference", "automatic")
+    print(("{:38}" + "{:>11}" * 4).format(*heads), "  (mean CIEDE2000)")
     for place in places():
         plain = grey(place.photo)
         result = eight_bit_rgb(Picture(transfer_style(plain, place.style, options).rgb))
+        matched = eight_bit_rgb(photochrom.colorize(Picture(plain), reference=place.style))
         automatic = eight_bit_rgb(photochrom.colorize(Picture(plain)))
-        figures = [difference(one, place.photo) for one in (plain, result, automatic)]
-        print(f"{place.name:38}{figures[0]:8.2f}{figures[1]:10.2f}{figures[2]:11.2f}", flush=True)
+        figures = [difference(one, place.photo) for one in (plain, result, matched, automatic)]
+        print(("{:38}" + "{:11.2f}" * 4).format(place.name, *figures), flush=True)
         rows.append(row(plain, place.style, result, place.photo))
     save(out / "style-colors.jpg", rows)
 
