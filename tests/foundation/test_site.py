@@ -24,7 +24,7 @@ def listed(nav: list[Any]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def pages() -> list[str]:
-    config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    config = yaml.load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"), yaml.BaseLoader)
     return listed(config["nav"])
 
 
