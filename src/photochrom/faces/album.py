@@ -85,24 +85,28 @@ def group_people(
     """The faces by person, the most frequent first.
 
     threshold: at which two pictures are taken for one person. enrolled: who is known by name; a
-    group has the name of the person who is nearest to its faces in the mean, within the threshold.
+    group has the name of the person who is nearest to its faces in the mean, within the threshold,
+    and groups of one name are one.
     """
     apart = face_distances([face.template for face in faces]) if faces else np.zeros((0, 0))
     groups = group_by_distance(apart, WITHIN_GROUP * threshold)
     gallery = Gallery([face.template for face in enrolled]) if enrolled else None
-    people = sorted({face.name for face in enrolled})
-    owner = np.array([people.index(face.name) for face in enrolled], np.intp)
-    named = []
+    by_name: dict[str, list[int]] = {}
+    unnamed = []
     for members in groups:
-        chosen = tuple(faces[i] for i in members)
         name = None
         if gallery is not None:
-            to_enrolled = np.mean([gallery.distances(_query(f)) for f in chosen], axis=0)
+            queries = [_query(faces[i]) for i in members]
+            to_enrolled = np.mean([gallery.distances(query) for query in queries], axis=0)
             nearest = int(to_enrolled.argmin())
             if to_enrolled[nearest] <= WITHIN_GROUP * threshold:
-                name = people[owner[nearest]]
-        named.append(Group(chosen, name))
-    return named
+                name = enrolled[nearest].name
+        if name is None:
+            unnamed.append(Group(tuple(faces[i] for i in members)))
+        else:
+            by_name.setdefault(name, []).extend(members)
+    named = [Group(tuple(faces[i] for i in sorted(m)), name) for name, m in by_name.items()]
+    return sorted([*named, *unnamed], key=lambda group: -len(group.faces))
 
 
 def people_sheet(groups: Sequence[Group]) -> NDArray[np.uint8]:

@@ -14,6 +14,7 @@ from photochrom.web.errors import SettingsError
 from photochrom.web.health import init_health
 from photochrom.web.i18n import init_i18n
 from photochrom.web.logs import init_logs, start_logs
+from photochrom.web.people.routes import blueprint as people
 from photochrom.web.pictures.file_routes import blueprint as picture_files
 from photochrom.web.pictures.routes import blueprint as pictures
 from photochrom.web.pwa import init_pwa
@@ -46,7 +47,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     init_error_pages(app)
     init_health(app)
     init_pwa(app)
-    for blueprint in (sessions, account, pictures, picture_files):
+    for blueprint in (sessions, account, pictures, picture_files, people):
         app.register_blueprint(blueprint)
     app.register_blueprint(api, url_prefix="/api/v1")
     return app

@@ -130,6 +130,10 @@ class Storage:
         """The small picture of the library."""
         return self.folder(picture_id) / "thumb.jpg"
 
+    def faces(self, picture_id: str) -> Path:
+        """The faces that were found in it."""
+        return self.folder(picture_id) / "faces.npz"
+
     def film_preview(self, picture_id: str) -> Path:
         """A minute or less of a film, before and after."""
         return self.folder(picture_id) / "preview.mp4"

@@ -11,6 +11,7 @@ from photochrom.web.accounts.tokens import digest
 from photochrom.web.database import Invitation, Login, Picture, Token, User, db, now
 from photochrom.web.errors import Conflict
 from photochrom.web.i18n import _
+from photochrom.web.people.album import remove_switch
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import Storage
 
@@ -125,13 +126,15 @@ def use_reset(user: User, password: str) -> bool:
 
 def delete_user(user: User) -> None:
     """Remove an account with everything that belongs to it: rows, and every file."""
-    pictures = list(db.session.scalars(select(Picture.id).filter_by(user_id=user.id)))
+    user_id = user.id
+    pictures = list(db.session.scalars(select(Picture.id).filter_by(user_id=user_id)))
     db.session.delete(user)
     db.session.commit()
     # After the rows: files that nobody owns can be swept, a row without its file is a lie.
     storage = Storage(current_settings().data_dir)
     for picture in pictures:
         storage.delete(picture)
+    remove_switch(user_id)
 
 
 def _end_access(user_id: int) -> None:
