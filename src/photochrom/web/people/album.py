@@ -58,7 +58,7 @@ class Person(NamedTuple):
     """Identifier of a picture and number of the face in it, from 0."""
 
 
-def is_on(user: User) -> bool:
+def is_enabled(user: User) -> bool:
     """Whether the user wants people to be found."""
     return _switch(user.id).is_file()
 
@@ -85,20 +85,20 @@ def remove_switch(user_id: int) -> None:
 
 def pictures_left(user: User) -> int:
     """In how many photographs no faces have been looked for yet."""
-    return len(_unsearched(user))
+    return len(_new_photos(user))
 
 
-def look_through(user: User) -> int:
+def search_faces(user: User) -> int:
     """Look for faces for some seconds; returns how many photographs are left.
 
     Raises Conflict where it is off, or somebody else's are looked through just now.
     """
-    _require_on(user)
+    _require_enabled(user)
     if not _searching.acquire(timeout=_TURN_S):
         raise Conflict(_("Other pictures are being looked through. Try again in a moment."))
     try:
         until = time.monotonic() + _TURN_S
-        waiting = _unsearched(user)
+        waiting = _new_photos(user)
         db.session.rollback()
         for done, picture in enumerate(waiting, 1):
             faces = find_album_faces([current_storage().grey(picture)], _net(), lambda _line: None)
@@ -113,7 +113,7 @@ def look_through(user: User) -> int:
 
 def people(user: User) -> list[Person]:
     """The user's people, the most frequent first; none while it is off."""
-    if not is_on(user):
+    if not is_enabled(user):
         return []
     found = [
         (picture, number, person)
@@ -133,7 +133,7 @@ def people(user: User) -> list[Person]:
 
 def name_person(user: User, faces: list[tuple[str, int]], name: str) -> None:
     """Give the person whom these faces show a name. Raises InvalidInput, NotFound, Conflict."""
-    _require_on(user)
+    _require_enabled(user)
     name = " ".join(name.split())
     if not name:
         raise InvalidInput(_("Enter a name."))
@@ -151,7 +151,7 @@ def name_person(user: User, faces: list[tuple[str, int]], name: str) -> None:
 
 def forget_person(user: User, name: str) -> None:
     """Forget a name. Raises NotFound, Conflict."""
-    _require_on(user)
+    _require_enabled(user)
     forgotten = False
     for picture in _photos(user):
         found = _read(picture)
@@ -183,8 +183,8 @@ def _switch(user_id: int) -> Path:
     return current_settings().data_dir / "people" / f"{user_id}.on"
 
 
-def _require_on(user: User) -> None:
-    if not is_on(user):
+def _require_enabled(user: User) -> None:
+    if not is_enabled(user):
         raise Conflict(_("Finding people is switched off."))
 
 
@@ -194,7 +194,7 @@ def _photos(user: User) -> list[str]:
     return list(db.session.scalars(rows.order_by(Picture.created_at.desc(), Picture.id)))
 
 
-def _unsearched(user: User) -> list[str]:
+def _new_photos(user: User) -> list[str]:
     storage = current_storage()
     return [
         picture
@@ -205,7 +205,7 @@ def _unsearched(user: User) -> list[str]:
 
 def _faces(user: User, picture: str) -> list[FoundPerson]:
     """What was found in a picture of this user. Raises NotFound, Conflict."""
-    _require_on(user)
+    _require_enabled(user)
     return _read(get_picture(user, picture).id)
 
 

@@ -28,8 +28,8 @@ def show() -> Answer:
     user = this_user()
     return render_template(
         "people/people.html",
-        is_on=album.is_on(user),
-        left=album.pictures_left(user) if album.is_on(user) else 0,
+        is_enabled=album.is_enabled(user),
+        left=album.pictures_left(user) if album.is_enabled(user) else 0,
         people=album.people(user),
         shown=SHOWN_FACES,
         max_name=album.MAX_NAME,
@@ -58,7 +58,7 @@ def disable() -> Answer:
 @computing
 def look() -> Answer:
     """Look through some more pictures."""
-    left = album.look_through(this_user())
+    left = album.search_faces(this_user())
     if left:
         flash(_("{left} pictures are left to look through.").format(left=left))
     return redirect("/people", 303)
