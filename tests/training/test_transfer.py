@@ -132,14 +132,17 @@ def test_bad_pictures_are_refused_before_anything_is_trained(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("fixed_views", [0, 1])
 def test_the_encoder_is_fixed_then_learns_and_a_stopped_run_comes_to_the_same(
-    tmp_path: Path,
+    tmp_path: Path, fixed_views: int
 ) -> None:
     folder = write_classes(tmp_path / "plain", ("cats", "dogs"))
     recipe = TransferRecipe(
         name="a", data=TransferData((str(folder),)), net=NET, size=32, batch=4, epochs=4,
         fixed_epochs=2, init="normal",
     )  # fmt: skip
+
+    recipe = replace(recipe, fixed_views=fixed_views)
 
     def open_run(name: str, *, resume: bool = False) -> TransferRun:
         return TransferRun(recipe, tmp_path / name, print, resume=resume, threads=1)

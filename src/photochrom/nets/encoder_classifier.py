@@ -33,10 +33,14 @@ class EncoderClassifier(nn.Module):
 
     def forward(self, L: Tensor) -> Tensor:
         """L: (N, 1, H, W) in [0, 100], H and W multiples of the network's. Returns (N, classes)."""
+        scores: Tensor = self.head(self.features(L))
+        return scores
+
+    def features(self, L: Tensor) -> Tensor:
+        """What the head sees, (N, C). L: as for forward."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self._is_encoder_fixed):
             features = self.net.deepest_features(nn.functional.pad(L, (0, 0, 0, 0, 0, 3)))
-        scores: Tensor = self.head(features.mean(dim=(2, 3)))
-        return scores
+        return features.mean(dim=(2, 3))
 
     def encoder_parameters(self) -> tuple[nn.Parameter, ...]:
         """The parameters that the features depend on."""

@@ -50,6 +50,9 @@ class TransferRecipe(RecipeHead):
     """Passes over the pictures, in all."""
     fixed_epochs: NonNegativeInt = 3
     """The first of them, in which the head alone learns and the encoder stays as it is."""
+    fixed_views: NonNegativeInt = 0
+    """Views of each picture in them, whose features are computed once and kept, so that many epochs
+    cost little; 0: new ones in each epoch. With fixed_epochs = epochs it is a linear probe."""
     fixed_lr: NonNegativeFloat = 1e-4
     """Adam's learning rate in them."""
     lr: NonNegativeFloat = 1e-4

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from photochrom.errors import InputError, OutputError, RecipeError
 from photochrom.nets import build
@@ -21,6 +23,7 @@ from photochrom.nets.layers import start_normal
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
 from photochrom.training.interrupts import StopRequest, TrainingStopped
+from photochrom.training.models import measure_norms
 from photochrom.training.recipe.toml import to_table
 from photochrom.training.reports.run_log import ScalarLog
 from photochrom.training.transfer.data import (
@@ -82,6 +85,8 @@ class TransferRun:
         self._net = EncoderClassifier(net, len(self._data.training.classes))
         self._optimizer: torch.optim.Optimizer | None = None
         self._losses: list[float] = []
+        self._features: dict[tuple[int, int], Tensor] = {}
+        self._held_out_features: Tensor | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -148,13 +153,17 @@ class TransferRun:
         order = np.random.default_rng((recipe.seed, epoch)).permutation(len(training.pictures))
         places = order[index * recipe.batch : (index + 1) * recipe.batch]
         random = np.random.default_rng((recipe.seed, epoch, index))
-        L = training_views(training, places, recipe.size, recipe.zoom_in, random)
         if not self.position.step:
-            self._net.net.settle(F.pad(L, (0, 0, 0, 0, 0, 3)))
+            self._begin(training_views(training, places, recipe.size, recipe.zoom_in, random))
+            random = np.random.default_rng((recipe.seed, epoch, index))
         self._net.fix_encoder(is_fixed)
         self._net.train()
         optimizer = self._optimizer_of_phase(is_fixed)
-        scores = self._net(L)
+        if is_fixed and recipe.fixed_views:
+            scores = self._net.head(self._kept_features(epoch % recipe.fixed_views, places))
+        else:
+            L = training_views(training, places, recipe.size, recipe.zoom_in, random)
+            scores = self._net(L)
         loss = _loss(scores, torch.from_numpy(training.labels[places]), training.several)
         if not math.isfinite(loss.item()):
             raise InputError(
@@ -168,6 +177,32 @@ class TransferRun:
         self.position.step += 1
         self.position.images += len(places)
         return loss.item()
+
+    def _begin(self, L: Tensor) -> None:
+        """Set what depends on the pictures before the first step. L: (N, 1, size, size)."""
+        net, x = self._net.net.eval(), F.pad(L, (0, 0, 0, 0, 0, 3))
+        net.settle(x)
+        if not self._recipe.net.start_from and not self._recipe.net.encoder_weights:
+            # The features of a random encoder that is fixed would be next to nothing.
+            norms = [module for module in net.modules() if isinstance(module, _BatchNorm)]
+            measure_norms(norms, net, [x])
+
+    @torch.no_grad()
+    def _kept_features(self, view: int, places: NDArray[np.int64]) -> Tensor:
+        """(N, C) of view number ``view`` of these pictures, as the fixed encoder has them."""
+        recipe, training = self._recipe, self._data.training
+        missing = [int(place) for place in places if (view, int(place)) not in self._features]
+        if missing:
+            views = [
+                training_views(
+                    training, np.array([place]), recipe.size, recipe.zoom_in,
+                    np.random.default_rng((recipe.seed, view, place)),
+                )
+                for place in missing
+            ]  # fmt: skip
+            for place, features in zip(missing, self._net.features(torch.cat(views)), strict=True):
+                self._features[view, place] = features
+        return torch.stack([self._features[view, int(place)] for place in places])
 
     def _optimizer_of_phase(self, is_fixed: bool) -> torch.optim.Optimizer:
         """Begun anew where all learns for the first time."""
@@ -185,13 +220,21 @@ class TransferRun:
     def _scores(self) -> Tensor:
         """(N, classes) of the pictures that are held out."""
         self._net.eval()
-        held_out = self._data.held_out
-        parts: Iterator[np.ndarray[tuple[int], np.dtype[np.int64]]] = (
-            np.arange(first, min(first + _MEASURED_TOGETHER, len(held_out.pictures)))
-            for first in range(0, len(held_out.pictures), _MEASURED_TOGETHER)
-        )
-        size = self._recipe.size
-        return torch.cat([self._net(central_views(held_out, part, size)) for part in parts])
+        keeps = self.position.stage == 0 and self._recipe.fixed_views > 0
+        features = self._held_out_features if keeps else None
+        if features is None:
+            held_out, size = self._data.held_out, self._recipe.size
+            firsts = range(0, len(held_out.pictures), _MEASURED_TOGETHER)
+            parts = [
+                np.arange(first, min(first + _MEASURED_TOGETHER, len(held_out.pictures)))
+                for first in firsts
+            ]
+            features = torch.cat(
+                [self._net.features(central_views(held_out, part, size)) for part in parts]
+            )
+        self._held_out_features = features if keeps else None
+        scores: Tensor = self._net.head(features)
+        return scores
 
     def _end_epoch(self, epoch: int, log: ScalarLog) -> None:
         """A row of the log: the epoch's loss, and how often held-out pictures are named rightly."""
