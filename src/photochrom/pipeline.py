@@ -187,6 +187,11 @@ class Hint:
         """As `photochrom.color.places.ColoredPlace` says."""
         return True
 
+    @property
+    def is_exact(self) -> bool:
+        """As `photochrom.color.places.ColoredPlace` says."""
+        return True
+
     def on_picture(self, picture: NDArray[Any]) -> Hint:
         """The hint; InputError where it lies outside of the picture."""
         height, width = picture.shape[:2]
@@ -301,8 +306,9 @@ def colorize(
             ab = balance_chroma(ab, guess.L, **dataclasses.asdict(white_balance))
     canvas = _canvas(rgb, ab, network.card)
     colored = compose_upsampled(canvas, ab, method=upsampling, dtype=_own_type(rgb))
-    if places:
-        pin_colors(colored, canvas, places, max(np.divide(rgb.shape[:2], ab.shape[:2])))
+    exact = [place for place in places if place.is_exact]
+    if exact:
+        pin_colors(colored, canvas, exact, max(np.divide(rgb.shape[:2], ab.shape[:2])))
     return colored if keep is None else with_own_colors(colored, rgb, keep)
 
 

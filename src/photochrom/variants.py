@@ -179,13 +179,22 @@ def _variant_size(variant: Variant, network: Network, shape: tuple[int, ...], si
     return max(1, min(round(px * variant.size_factor), most))
 
 
+class _Seed(Hint):
+    """A colour that nobody asked for at just this place."""
+
+    @property
+    def is_exact(self) -> bool:
+        """It is for the network alone."""
+        return False
+
+
 def _seeds(variant: Variant, network: Network, rgb: NDArray[Any], size: Size) -> tuple[Hint, ...]:
     """Hints of the variant's own colour, where the network is least sure."""
     if variant.seed is None:
         return ()
     radius_px = _SEED_RADIUS * math.sqrt(rgb.shape[0] * rgb.shape[1])
     places = uncertain_places(rgb, network, size)
-    return tuple(Hint(x, y, variant.seed, radius_px) for x, y in places)
+    return tuple(_Seed(x, y, variant.seed, radius_px) for x, y in places)
 
 
 def _candidates(L: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from photochrom import pipeline
 from photochrom.color.space import rgb_to_lab
 from photochrom.engine import ModelCard, ModelIdentity, Network, Prediction, load
 from photochrom.pipeline import Hint, colorize
@@ -131,3 +132,14 @@ def test_names_can_stand_in_names_of_files() -> None:
     assert len(set(names)) == len(names)
     assert all(name.isalpha() and name.islower() for name in names)
     assert VARIANTS[0] == Variant("likely")
+
+
+def test_the_colour_of_a_variant_is_a_hint_and_no_spot(
+    network: Network, grey_scene: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact: list[int] = []
+    monkeypatch.setattr(pipeline, "pin_colors", lambda *arguments: exact.append(len(arguments[2])))
+    colorize_variant(grey_scene, WARM, network)
+    assert exact == []
+    colorize_variant(grey_scene, WARM, network, hints=[Hint(20, 20, "red")])
+    assert exact == [1]

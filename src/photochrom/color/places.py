@@ -65,6 +65,10 @@ class ColoredPlace(Protocol):
     def spreads(self) -> bool:
         """Whether the network sees it and goes by it elsewhere; else it ends at its edge."""
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether its colours stand as they are in the full picture, or are just a hint."""
+
     def paint(self, ab: NDArray[np.float32], mask: NDArray[np.float32], window: Window) -> None:
         """Draw the place over what is drawn there.
 

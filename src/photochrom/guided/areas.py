@@ -98,6 +98,11 @@ class AreaPlace:
         return False
 
     @property
+    def is_exact(self) -> bool:
+        """As `photochrom.color.places.ColoredPlace` says."""
+        return True
+
+    @property
     def window(self) -> Window:
         """Where it lies."""
         rows, columns = (np.flatnonzero(self.inside.any(axis=axis)) for axis in (1, 0))

@@ -91,6 +91,11 @@ class Stroke:
         """As `photochrom.color.places.ColoredPlace` says."""
         return True
 
+    @property
+    def is_exact(self) -> bool:
+        """As `photochrom.color.places.ColoredPlace` says."""
+        return True
+
     def on_picture(self, picture: NDArray[Any]) -> Stroke:
         """The stroke; InputError where all of it lies outside of the picture."""
         height, width = picture.shape[:2]
@@ -188,6 +193,11 @@ class PaintedLayer:
         """As `photochrom.color.places.ColoredPlace` says."""
         return True
 
+    @property
+    def is_exact(self) -> bool:
+        """As `photochrom.color.places.ColoredPlace` says."""
+        return True
+
     def on_picture(self, picture: NDArray[Any]) -> PaintedLayer:
         """The layer over a photograph. Raises InputError for other proportions."""
         height, width = picture.shape[:2]
@@ -243,8 +253,8 @@ class PaintedLayer:
         """A part of the layer: a, b, and 1, where it is painted; 0 where it is not: (n, m, 3)."""
         painted = self.painted[rows, columns]
         planes = np.zeros((*painted.shape, 3), np.float32)
-        colors, inverse = np.unique(self.rgb[rows, columns][painted], axis=0, return_inverse=True)
-        planes[painted, :2] = rgb_to_lab(colors / 255.0)[:, 1:][inverse.reshape(-1)]
+        rgb = self.rgb[rows, columns][painted].astype(np.float32) / np.float32(255.0)
+        planes[painted, :2] = rgb_to_lab(rgb)[:, 1:]
         planes[painted, 2] = 1.0
         return planes
 
@@ -257,6 +267,8 @@ def _edges(start: int, length: int, cells: int, scale: float, limit: int) -> NDA
 
 def _interval_means(values: NDArray[np.float32], edges: NDArray[np.float64]) -> NDArray[np.float32]:
     """Means over intervals of the first axis; an edge inside of a pixel takes its share of it."""
+    if len(edges) == len(values) + 1 and np.array_equal(edges, np.arange(len(edges))):
+        return values  # each pixel is an interval
     result = np.zeros((len(edges) - 1, *values.shape[1:]), np.float32)
     for i, (start, stop) in enumerate(itertools.pairwise(edges)):
         first, last = int(start), min(math.ceil(stop), len(values))
