@@ -128,7 +128,7 @@ def paintings(out: Path, options: StyleOptions) -> None:
     """A photograph and a painting, chroma alone and whole; and what layers see of the latter."""
     photo, drawn = load_sample_image("china.jpg"), painting()
     chroma = transfer_style(photo, drawn, options)
-    full = transfer_style(photo, drawn, StyleOptions(True, options.steps, size=2 * options.size))
+    full = transfer_style(photo, drawn, StyleOptions(True, options.steps, size=options.size))
     for name, one in (("chroma", chroma), ("full", full)):
         left = sum(one.after.values()) / sum(one.before.values())
         print(f"painting, {name}: {100 * left:.1f} % of the style's loss are left", flush=True)
@@ -145,11 +145,14 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--weights", help="the whole VGG-19: conv1_1 to conv5_1 as well")
+    parser.add_argument("--only", choices=("colors", "paintings"), help="one of the two parts")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     options = StyleOptions(steps=given.steps, size=given.size)
-    colors(given.out, options)
-    paintings(given.out, options)
+    if given.only != "paintings":
+        colors(given.out, options)
+    if given.only != "colors":
+        paintings(given.out, options)
     if given.weights:
         print("conv1_1, 2_1, 3_1, 4_1, 5_1:")
         whole = StyleOptions(
