@@ -31,9 +31,9 @@ from photochrom.guided.matching import (
 )
 from photochrom.pipeline import working_lightness
 
-SAME_SCENE: Final = 0.06
-"""Agreement from which a reference gives colours. Of pairs of unrelated photographs, looked for
-among the most alike, 2 in 100 reach it; of frames 20 apart all but one in 33."""
+SAME_SCENE: Final = 0.08
+"""Agreement from which a reference gives colours. Unrelated photographs reach 0.079 at most, though
+looked for among 100 as the most alike; of frames 20 apart all but one in 33 reach it."""
 _CLEARLY_SAME: Final = 0.12
 """Agreement from which weaker matches count as well."""
 _STRICT, _LOOSE = (0.6, 0.6), (0.5, 0.3)
