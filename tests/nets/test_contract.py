@@ -53,7 +53,7 @@ VARIANTS = [Variant(name, SMALL.get(name, {})) for name in NETS] + [
     Variant("dilated-vgg", {"width": 8, "bins": "gamut", "temperature": 1.0}),
 ]
 LONG_VARIANTS = [
-    Variant("unet", {"levels": 2, "width": 4, "space": "rgb"}),
+    Variant("unet", {"levels": 3, "width": 4, "space": "rgb"}),
     Variant("unet", {"levels": 3, "width": 4, "space": "luv"}),
     Variant("unet", {"levels": 3, "width": 4, "space": "yuv"}),
     Variant("resnet-unet", {"width": 8, "space": "yuv"}),
