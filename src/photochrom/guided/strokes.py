@@ -251,12 +251,23 @@ class PaintedLayer:
 
     def _planes(self, rows: slice, columns: slice) -> NDArray[np.float32]:
         """A part of the layer: a, b, and 1, where it is painted; 0 where it is not: (n, m, 3)."""
-        painted = self.painted[rows, columns]
-        planes = np.zeros((*painted.shape, 3), np.float32)
-        rgb = self.rgb[rows, columns][painted].astype(np.float32) / np.float32(255.0)
-        planes[painted, :2] = rgb_to_lab(rgb)[:, 1:]
-        planes[painted, 2] = 1.0
-        return planes
+        table, numbers = self._colors
+        return np.take(table, numbers[rows, columns], axis=0)
+
+    @cached_property
+    def _colors(self) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """The rows of which `_planes` is made, and their numbers (h, w)."""
+        red, green, blue = (plane.astype(np.int32) for plane in np.moveaxis(self.rgb, -1, 0))
+        codes = np.where(self.painted, red << 16 | green << 8 | blue, -1)
+        used = np.zeros(1 + (1 << 24), bool)
+        used[codes] = True  # -1 is the last
+        colors = np.flatnonzero(used[:-1])
+        places = np.zeros(len(used), np.int32)
+        places[colors] = np.arange(1, len(colors) + 1)
+        rgb = np.stack([colors >> 16, colors >> 8 & 255, colors & 255], axis=-1) / 255.0
+        table = np.zeros((len(colors) + 1, 3), np.float32)
+        table[1:, :2], table[1:, 2] = rgb_to_lab(rgb)[:, 1:], 1.0
+        return table, places[codes]
 
 
 def _edges(start: int, length: int, cells: int, scale: float, limit: int) -> NDArray[np.float64]:
