@@ -183,7 +183,8 @@ def test_a_stage_can_be_left_out(folder: Path, finished_run: Path) -> None:
         load_recipe(path, ['leave_out=["gans"]'])
     with pytest.raises(RecipeError, match="nothing would be trained"):
         load_recipe(path, ['leave_out=["generator", "critic", "gan"]'])
-    trainer = Trainer(short, finished_run, report=(lines := []).append, threads=1)
+    lines: list[str] = []
+    trainer = Trainer(short, finished_run, report=lines.append, threads=1)
     assert "stage 'critic' is left out" in lines
     with pytest.raises(InputError, match=r"began with leave_out=\[\].*has \['critic'\]"):
         trainer.resume()
