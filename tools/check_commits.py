@@ -19,10 +19,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SINCE = "029540bbefb929f0b00690477b87dfee6d5c4c14"
 """The last commit before the rule."""
-SHARED_TOO_EARLY = frozenset(
-    {"ae8d342ed9a8e01adf0f283f899f07df992fafe3", "0de9777054db85f1403348515138f0795b6366d1"}
-)
-"""Shared before they were checked: 75 and 73 characters. A shared history is not written anew."""
 LIMIT = 72
 ROOMS = (
     # src/photochrom, one name for each package or module there; src is several at once
@@ -71,8 +67,7 @@ def commits(since: str, repository: Path) -> list[tuple[str, str]]:
     log = _git(repository, "log", "--no-merges", "--format=%H %s", f"{since}..HEAD")
     log.check_returncode()
     parts = (line.partition(" ") for line in log.stdout.splitlines())
-    found = [(commit, subject) for commit, _space, subject in parts]
-    return [(commit, subject) for commit, subject in found if commit not in SHARED_TOO_EARLY]
+    return [(commit, subject) for commit, _space, subject in parts]
 
 
 def main() -> int:
