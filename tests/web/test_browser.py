@@ -73,6 +73,17 @@ def test_a_photograph_from_signing_up_to_logging_out(
     again = screen_pixels(me)
     np.testing.assert_array_equal(again, orange)
 
+    me.press("Correct a colour")
+    me.press("Draw with a brush")
+    me.press("Blue")
+    me.drag((0.2, 0.7), (0.35, 0.9))
+    assert spots.all_inner_texts() == ["Orange", "Blue"]
+    assert page.locator("#strokes polyline").count() == 2  # the line and its rim
+    assert page.locator("#stage:not(.zoomed)").count() == 1
+    me.press("Undo")  # the line as a whole
+    assert spots.all_inner_texts() == ["Orange"]
+    me.wait_saved()
+
     assert orange.shape == (512, 512, 3)
     at_the_spot = (slice(310, 325), slice(132, 145))
     change = (orange - without)[at_the_spot].mean((0, 1))

@@ -309,6 +309,20 @@ def test_odd_identifiers_lead_nowhere(member: FlaskClient) -> None:
             assert member.get(path).status_code in (302, 404), path
 
 
+def test_a_stroke_is_seen_at_once_and_kept_when_saved(
+    app: Flask, member: FlaskClient, picture_url: str, settings: WebSettings
+) -> None:
+    stroke = {"points": [[50.0, 70.0], [72.0, 70.0]], "color": "#2040d0", "width": 4.0}
+    asked = {"hints": [[10.0, 10.0, "#c1272d"], stroke]}
+    preview = decode_image(ask(member, f"{picture_url}/preview", asked).data).astype(int)
+    assert ask(member, f"{picture_url}/edit", asked).status_code == 200
+    color_all(app, settings)
+    result = decode_image(member.get(f"{picture_url}/download").data).astype(int)
+    for seen in (preview, result):
+        assert (seen[69:72, 52:70, 2] > seen[69:72, 52:70, 0] + 20).all()
+    assert find_row(app, picture_url).hints == asked["hints"]
+
+
 def test_a_hint_is_seen_at_once_and_kept_when_saved(
     app: Flask, member: FlaskClient, picture_url: str, settings: WebSettings
 ) -> None:
@@ -348,6 +362,14 @@ BAD_EDITS = [
     {"hints": "everything"},
     {"hints": [[1, 1, "#ff0000"]] * 201},
     {"hints": [[10**400, 1, "#ff0000"]]},
+    {"hints": [{"points": [], "color": "#ff0000", "width": 3}]},
+    {"hints": [{"points": [[1, 1]], "color": "#ff0000"}]},
+    {"hints": [{"points": [[1, 1]], "color": "red", "width": 3}]},
+    {"hints": [{"points": [[1, 999]], "color": "#ff0000", "width": 3}]},
+    {"hints": [{"points": [[1, 1]], "color": "#ff0000", "width": 0}]},
+    {"hints": [{"points": [[1, 1]], "color": "#ff0000", "width": 17}]},
+    {"hints": [{"points": [[1, 1]] * 5001, "color": "#ff0000", "width": 3}]},
+    {"hints": [{"points": [[0, 0], [99, 99]] * 100, "color": "#ff0000", "width": 3}]},
     {"size": 5},
     {"size": 100_000},
     {"size": "large"},

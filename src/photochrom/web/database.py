@@ -178,8 +178,9 @@ class Picture(Model):
     size: Mapped[int | None]
     """Render factor: the short side that the network sees, in pixels; None: the model's own."""
     vividness: Mapped[float] = mapped_column(Double, default=1.0)
-    hints: Mapped[list[list[Any]]] = mapped_column(JSON, default=list)
-    """[x, y, "#rrggbb"] each, in pixels of the upright original."""
+    hints: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    """Points [x, y, "#rrggbb"] and strokes {"points": [[x, y], …], "color": "#rrggbb", "width": w},
+    in pixels of the upright original; where two meet, the later one counts."""
     variant: Mapped[int] = mapped_column(default=0)
     own_colors: Mapped[str | None] = mapped_column(String(8))
     """Colours of the original: "all" over it, or "places" of it; None: it has none, or it is not

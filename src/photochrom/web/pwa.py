@@ -141,6 +141,7 @@ def script_messages() -> dict[str, str]:
     return {
         "all_saved": _("All changes are saved."),
         "ask_no": _("No, keep it"),
+        "brush_help": _("Choose a colour and draw. Two fingers or the wheel look closer."),
         "coloring": _("Adding colour…"),
         "color_of_hint": _("Colour of spot {number}: {colour}"),
         "connection_lost": _("There is no connection to the studio. We keep trying."),

@@ -14,7 +14,13 @@ from photochrom.variants import MAX_SIZE_PX, VARIANTS
 from photochrom.web.api.fields import MAX_PAGE, MAX_PER_PAGE, MAX_SEARCH
 from photochrom.web.database import MAX_NAME
 from photochrom.web.pictures.downloads import FORMS
-from photochrom.web.pictures.edits import MAX_HINTS, MAX_VIVIDNESS, MIN_SIZE_PX
+from photochrom.web.pictures.edits import (
+    MAX_HINTS,
+    MAX_STROKE_LENGTH,
+    MAX_STROKE_POINTS,
+    MAX_VIVIDNESS,
+    MIN_SIZE_PX,
+)
 from photochrom.web.pictures.quick import QUICK_MB, QUICK_MP
 
 Json: TypeAlias = "dict[str, Any]"
@@ -32,22 +38,41 @@ _VIVIDNESS: Final[Json] = {
     "maximum": MAX_VIVIDNESS,
     "description": "Factor on the colours' strength; 1 is as the network has it, 0 is grey.",
 }
+_COLOR: Final[Json] = {"type": "string", "pattern": "^#[0-9a-fA-F]{6}$"}
+_COORDINATE: Final[Json] = {"type": "number", "minimum": 0}
+_POINT: Final[Json] = {
+    "type": "array",
+    "minItems": 3,
+    "maxItems": 3,
+    "items": {"anyOf": [_COORDINATE, _COLOR]},
+}
+_STROKE: Final[Json] = {
+    "type": "object",
+    "required": ["points", "color", "width"],
+    "properties": {
+        "points": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "array", "minItems": 2, "maxItems": 2, "items": _COORDINATE},
+            "description": "x and y of a line; one alone is a spot.",
+        },
+        "color": _COLOR,
+        "width": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "description": "Of the line, in pixels; at most a tenth of the longer side.",
+        },
+    },
+    "additionalProperties": False,
+}
 _HINTS: Final[Json] = {
     "type": "array",
     "maxItems": MAX_HINTS,
-    "items": {
-        "type": "array",
-        "minItems": 3,
-        "maxItems": 3,
-        "items": {
-            "anyOf": [
-                {"type": "number", "minimum": 0},
-                {"type": "string", "pattern": "^#[0-9a-fA-F]{6}$"},
-            ]
-        },
-    },
-    "description": "Places with a known colour: [x, y, colour], in pixels of the upright original "
-    "counted from its upper left.",
+    "items": {"anyOf": [_POINT, _STROKE]},
+    "description": "What is known of colours, in pixels of the upright original counted from its "
+    "upper left: points [x, y, colour] and strokes. Where two meet, the later one counts. The "
+    f"strokes have at most {MAX_STROKE_POINTS} points together, and are no longer than "
+    f"{MAX_STROKE_LENGTH} times the longer side.",
 }
 _VARIANT: Final[Json] = {
     "type": "integer",

@@ -6,12 +6,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeGuard
+from itertools import pairwise
+from typing import Any, Final, TypeAlias, TypeGuard
 
 from numpy.typing import NDArray
 from sqlalchemy import update
 
 from photochrom.engine import Network
+from photochrom.guided.strokes import Stroke
 from photochrom.pipeline import DEFAULT_VIVIDNESS, Hint, kept_places
 from photochrom.variants import MAX_SIZE_PX, VARIANTS, colorize_variant
 from photochrom.web import jobs
@@ -25,6 +27,17 @@ MIN_SIZE_PX: Final = 32
 up everybody."""
 MAX_VIVIDNESS: Final = 3.0
 MAX_HINTS: Final = 200
+"""Points and strokes together."""
+MAX_STROKE_POINTS: Final = 5000
+"""Of all strokes of a picture together."""
+MAX_STROKE_WIDTH: Final = 0.1
+"""As a share of the picture's longer side."""
+MAX_STROKE_LENGTH: Final = 60
+"""Of all strokes of a picture together, in longer sides of it: painting them takes as long as they
+are."""
+
+EditHint: TypeAlias = "Hint | Stroke"
+"""What a person says of a picture's colours in the studio."""
 
 _COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -36,7 +49,7 @@ class Edit:
     size: int | None = None
     """Render factor: the short side that the network sees, px; None: the model's own."""
     vividness: float = DEFAULT_VIVIDNESS
-    hints: tuple[Hint, ...] = ()
+    hints: tuple[EditHint, ...] = ()
     variant: int = 0
     """Its place in `VARIANTS`."""
     keep_colors: bool = True
@@ -65,18 +78,17 @@ class Edit:
     ) -> Edit:
         """The edit that a browser or program sends for a picture of this size.
 
-        hints: [[x, y, "#rrggbb"], …], in px of the upright original. own_colors: as
-        `Picture.own_colors`, which nobody sends.
+        hints: of points [x, y, "#rrggbb"] and strokes {"points": [[x, y], …], "color": "#rrggbb",
+        "width": 12}, in px of the upright original. own_colors: as `Picture.own_colors`, which
+        nobody sends.
         Raises InvalidInput for what makes no sense, naming it.
         """
-        if not isinstance(hints, Sequence) or isinstance(hints, str) or len(hints) > MAX_HINTS:
-            raise InvalidInput(_("Hints are a list of at most {most}.").format(most=MAX_HINTS))
         if not isinstance(keep_colors, bool):
             raise InvalidInput(_("Whether colours are kept is true or false."))
         return cls(
             _parse_size(size),
             _parse_vividness(vividness),
-            tuple(_parse_hint(hint, height, width) for hint in hints),
+            _parse_hints(hints, height, width),
             _parse_variant(variant),
             keep_colors,
             own_colors,
@@ -100,9 +112,8 @@ class Edit:
 
     def columns(self) -> dict[str, Any]:
         """The values of a picture's row."""
-        hints = [[hint.x, hint.y, "#{:02x}{:02x}{:02x}".format(*hint.rgb)] for hint in self.hints]
         return {
-            "hints": hints,
+            "hints": [_hint_value(hint) for hint in self.hints],
             "size": self.size,
             "vividness": self.vividness,
             "variant": self.variant,
@@ -194,19 +205,97 @@ def _parse_variant(value: object) -> int:
     return value
 
 
-def _parse_hint(value: object, height: int, width: int) -> Hint:
-    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 3:
-        raise InvalidInput(_("A hint is x, y and a colour such as #c1272d."))
-    x, y, color = _finite_number(value[0]), _finite_number(value[1]), value[2]
+def _parse_hints(values: object, height: int, width: int) -> tuple[EditHint, ...]:
+    if not _is_list(values) or len(values) > MAX_HINTS:
+        raise InvalidInput(
+            _("Hints are a list of at most {most} points and strokes.").format(most=MAX_HINTS)
+        )
+    points = sum(len(_stroke_points(value)) for value in values if isinstance(value, Mapping))
+    if points > MAX_STROKE_POINTS:
+        raise InvalidInput(
+            _("The strokes of a picture have at most {most} points; these have {count}.").format(
+                most=MAX_STROKE_POINTS, count=points
+            )
+        )
+    hints = tuple(_parse_hint(value, height, width) for value in values)
+    length = sum(_length(hint) for hint in hints if isinstance(hint, Stroke))
+    if length > MAX_STROKE_LENGTH * max(height, width):
+        raise InvalidInput(
+            _("All strokes together are at most {most} pixels long; these are {length}.").format(
+                most=MAX_STROKE_LENGTH * max(height, width), length=math.ceil(length)
+            )
+        )
+    return hints
+
+
+def _parse_hint(value: object, height: int, width: int) -> EditHint:
+    if isinstance(value, Mapping):
+        return _parse_stroke(value, height, width)
+    if not _is_list(value) or len(value) != 3:
+        raise InvalidInput(
+            _("A hint is x, y and a colour such as #c1272d, or a stroke with points.")
+        )
+    x, y = _parse_place(value[:2], height, width)
+    return Hint(x, y, _parse_color(value[2]))
+
+
+def _parse_stroke(value: Mapping[object, object], height: int, width: int) -> Stroke:
+    if set(value) != {"points", "color", "width"}:
+        raise InvalidInput(_("A stroke has points, color and width."))
+    most = MAX_STROKE_WIDTH * max(height, width)
+    thickness = _finite_number(value["width"])
+    if thickness is None or not 0 < thickness <= most:
+        raise InvalidInput(
+            _("The width of a stroke must be above 0 and at most {most} pixels.").format(
+                most=f"{most:g}"
+            )
+        )
+    places = [_parse_place(point, height, width) for point in _stroke_points(value)]
+    return Stroke(places, _parse_color(value["color"]), thickness)
+
+
+def _stroke_points(stroke: Mapping[object, object]) -> Sequence[object]:
+    """The places of a stroke as they were sent, at least one."""
+    points = stroke.get("points")
+    if not _is_list(points) or not points:
+        raise InvalidInput(_("The points of a stroke are a list of x and y, at least one."))
+    return points
+
+
+def _parse_place(value: object, height: int, width: int) -> tuple[float, float]:
+    if not _is_list(value) or len(value) != 2:
+        raise InvalidInput(_("A place is x and y."))
+    x, y = _finite_number(value[0]), _finite_number(value[1])
     if x is None or y is None or not (0 <= x <= width - 1 and 0 <= y <= height - 1):
         raise InvalidInput(
             _("A hint lies outside of the picture, which has {width} × {height} pixels.").format(
                 width=width, height=height
             )
         )
-    if not isinstance(color, str) or not _COLOR.fullmatch(color):
+    return x, y
+
+
+def _parse_color(value: object) -> str:
+    if not isinstance(value, str) or not _COLOR.fullmatch(value):
         raise InvalidInput(_("The colour of a hint is written like #c1272d."))
-    return Hint(x, y, color)
+    return value
+
+
+def _hint_value(hint: EditHint) -> list[Any] | dict[str, Any]:
+    """A hint as `Edit.parse` takes it."""
+    color = "#{:02x}{:02x}{:02x}".format(*hint.rgb)
+    if isinstance(hint, Stroke):
+        return {"points": [[x, y] for x, y in hint.points], "color": color, "width": hint.width}
+    return [hint.x, hint.y, color]
+
+
+def _length(stroke: Stroke) -> float:
+    """Of the line, px."""
+    return sum(math.dist(start, end) for start, end in pairwise(stroke.points))
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def _is_whole(value: object, least: int, most: int) -> TypeGuard[int]:

@@ -18,12 +18,12 @@ from flask import Response, current_app
 from numpy.typing import NDArray
 
 from photochrom.engine import Network, load, local_model
-from photochrom.pipeline import Hint
+from photochrom.guided.strokes import Stroke
 from photochrom.variants import VARIANTS
 from photochrom.web.database import Picture, User
 from photochrom.web.errors import NotFound, TooMany
 from photochrom.web.i18n import _
-from photochrom.web.pictures.edits import Edit
+from photochrom.web.pictures.edits import Edit, EditHint
 from photochrom.web.pictures.library import get_photo
 from photochrom.web.pictures.thumbnails import THUMBNAIL_PX, decode_jpeg, encode_jpeg, shrink
 from photochrom.web.settings import current_settings
@@ -155,8 +155,15 @@ def _aspect(picture: Picture) -> float:
     return max(picture.width, picture.height) / min(picture.width, picture.height)
 
 
-def _scaled_hint(hint: Hint, scale: float, height: int, width: int) -> Hint:
+def _scaled_hint(hint: EditHint, scale: float, height: int, width: int) -> EditHint:
     """A hint in a copy of ``height`` x ``width`` px, at the centre of the same place."""
-    x = min((hint.x + 0.5) * scale - 0.5, width - 1.0)
-    y = min((hint.y + 0.5) * scale - 0.5, height - 1.0)
-    return replace(hint, x=max(0.0, x), y=max(0.0, y), radius=hint.radius * scale)
+    if isinstance(hint, Stroke):
+        points = [_scaled_place(x, y, scale, height, width) for x, y in hint.points]
+        return replace(hint, points=points, width=hint.width * scale)
+    x, y = _scaled_place(hint.x, hint.y, scale, height, width)
+    return replace(hint, x=x, y=y, radius=hint.radius * scale)
+
+
+def _scaled_place(x: float, y: float, scale: float, height: int, width: int) -> tuple[float, float]:
+    left, top = (x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5
+    return max(0.0, min(left, width - 1.0)), max(0.0, min(top, height - 1.0))

@@ -1,7 +1,10 @@
 /** The hints as markers on the picture and in the list beside it. @module */
 import { message } from "./messages.js";
 
-/** @typedef {[number, number, string]} Hint x and y in px of the whole picture, "#rrggbb" */
+/** @typedef {{x: number, y: number}} Place px of the whole picture */
+/** @typedef {[number, number, string]} Point x and y in px of the whole picture, "#rrggbb" */
+/** @typedef {{points: [number, number][], color: string, width: number}} Stroke a line, px of the whole picture */
+/** @typedef {Point | Stroke} Hint */
 
 const DRAG_PX = 6;
 
@@ -9,9 +12,45 @@ const DRAG_PX = 6;
  * @typedef {object} HintHandlers
  * @property {(index: number) => void} onSelect
  * @property {(index: number, left: number, top: number) => void} onMove to a place of the stage, px
- * @property {(hint: Hint) => {left: number, top: number}} position of a hint in the stage, px
+ * @property {(place: Place) => {left: number, top: number}} position in the stage, px
  * @property {(color: string) => string} colorName of a colour
  */
+
+/** @param {Hint} hint @returns {string} "#rrggbb" */
+export function colorOf(hint) {
+  return Array.isArray(hint) ? hint[2] : hint.color;
+}
+
+/** @param {Hint} hint @param {string} color @returns {Hint} */
+export function withColor(hint, color) {
+  return Array.isArray(hint) ? [hint[0], hint[1], color] : { ...hint, color };
+}
+
+/** @param {Hint} hint @returns {Place} where its marker is: of a line, amid its points */
+export function placeOf(hint) {
+  if (Array.isArray(hint)) return { x: hint[0], y: hint[1] };
+  const middle = (hint.points.length - 1) / 2;
+  const [x0, y0] = hint.points[Math.floor(middle)] ?? [0, 0];
+  const [x1, y1] = hint.points[Math.ceil(middle)] ?? [0, 0];
+  return { x: (x0 + x1) / 2, y: (y0 + y1) / 2 };
+}
+
+/**
+ * @param {Hint} hint
+ * @param {Place} place where its marker is to be
+ * @param {number} width of the picture, px
+ * @param {number} height
+ * @returns {Hint} a line goes no further than to the picture's border
+ */
+export function movedTo(hint, place, width, height) {
+  if (Array.isArray(hint)) return [place.x, place.y, hint[2]];
+  const from = placeOf(hint);
+  const xs = hint.points.map(([x]) => x);
+  const ys = hint.points.map(([, y]) => y);
+  const dx = Math.min(width - 1 - Math.max(...xs), Math.max(-Math.min(...xs), place.x - from.x));
+  const dy = Math.min(height - 1 - Math.max(...ys), Math.max(-Math.min(...ys), place.y - from.y));
+  return { ...hint, points: hint.points.map(([x, y]) => [x + dx, y + dy]) };
+}
 
 export class HintMarkers {
   /** @param {HTMLElement} layer @param {HTMLElement} list @param {HintHandlers} handlers */
@@ -38,7 +77,7 @@ export class HintMarkers {
     [...this.layer.children].forEach((marker, index) => {
       const hint = this.hints[index];
       if (!hint || !(marker instanceof HTMLElement)) return;
-      const { left, top } = this.handlers.position(hint);
+      const { left, top } = this.handlers.position(placeOf(hint));
       marker.style.setProperty("--left", `${left}px`);
       marker.style.setProperty("--top", `${top}px`);
     });
@@ -48,9 +87,10 @@ export class HintMarkers {
   marker(hint, index) {
     const marker = document.createElement("button");
     marker.type = "button";
-    marker.className = index === this.selection ? "hint-marker selected" : "hint-marker";
+    marker.className = Array.isArray(hint) ? "hint-marker" : "hint-marker of-stroke";
+    marker.classList.toggle("selected", index === this.selection);
     marker.tabIndex = -1; // the list is the way for keyboards
-    marker.style.setProperty("--color", hint[2]);
+    marker.style.setProperty("--color", colorOf(hint));
     marker.setAttribute("aria-label", message("hint", { number: index + 1 }));
     marker.addEventListener("pointerdown", (event) => this.grab(event, marker, index));
     return marker;
@@ -81,9 +121,9 @@ export class HintMarkers {
     const item = document.createElement("li");
     const chip = document.createElement("button");
     chip.type = "button";
-    chip.className = "hint-chip";
-    chip.style.setProperty("--color", hint[2]);
-    chip.textContent = this.handlers.colorName(hint[2]);
+    chip.className = Array.isArray(hint) ? "hint-chip" : "hint-chip of-stroke";
+    chip.style.setProperty("--color", colorOf(hint));
+    chip.textContent = this.handlers.colorName(colorOf(hint));
     chip.setAttribute("aria-label", message("color_of_hint", { number: index + 1, colour: chip.textContent }));
     chip.addEventListener("click", () => this.handlers.onSelect(index));
     item.append(chip);

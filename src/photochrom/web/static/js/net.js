@@ -1,6 +1,9 @@
 /** Asking the studio: every request that changes something carries the page's token. @module */
 import { message } from "./messages.js";
 
+/** Characters of a request: browsers refuse more than 64 KiB of all those that outlive their page. */
+const MAX_KEPT_ALIVE = 20_000;
+
 /** What the studio refused, in words for the person. */
 export class RequestError extends Error {
   /** @param {string} message @param {number} status */
@@ -23,12 +26,13 @@ export function csrfToken() {
  *   there is no connection
  */
 export async function post(url, body, accept = "application/json") {
+  const text = JSON.stringify(body);
   const answer = await fetch(url, {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: accept, "X-CSRFToken": csrfToken() },
-    body: JSON.stringify(body),
+    body: text,
     credentials: "same-origin",
-    keepalive: true, // goes through even when the page is left now
+    keepalive: text.length < MAX_KEPT_ALIVE, // goes through even when the page is left now
   });
   if (!answer.ok) throw new RequestError(await problemOf(answer), answer.status);
   return answer;

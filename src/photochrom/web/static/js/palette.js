@@ -36,12 +36,20 @@ export class Palette {
     });
   }
 
-  /** @param {string | null} color what the spot has now, null: a new spot */
-  open(color) {
-    this.mark(color);
-    this.removeButton.disabled = color === null;
+  /**
+   * @param {string | null} color what the spot has now, null: a new spot
+   * @param {string | null} [marked] the colour that is shown as chosen, where it is not that
+   */
+  open(color, marked = color) {
+    this.mark(marked);
+    this.allowRemoval(color !== null);
     if (!this.dialog.open) this.dialog.show();
-    (this.swatches.find((swatch) => swatch.dataset.color === color) ?? this.swatches[0])?.focus();
+    (this.swatches.find((swatch) => swatch.dataset.color === marked) ?? this.swatches[0])?.focus();
+  }
+
+  /** @param {boolean} allowed whether there is a spot that can be removed */
+  allowRemoval(allowed) {
+    this.removeButton.disabled = !allowed;
   }
 
   close() {
@@ -53,7 +61,6 @@ export class Palette {
   /** @param {string} color */
   pick(color) {
     this.mark(color);
-    this.removeButton.disabled = false;
     this.handlers.onPick(color);
   }
 

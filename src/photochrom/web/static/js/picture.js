@@ -5,8 +5,9 @@ import { follow } from "./live.js";
 import { getJson, post, RequestError } from "./net.js";
 import { Palette } from "./palette.js";
 import { Preview } from "./preview.js";
-import { HintMarkers } from "./hints.js";
+import { colorOf, HintMarkers, movedTo, placeOf, withColor } from "./hints.js";
 import { message, need } from "./messages.js";
+import { Brush, StrokeLayer } from "./strokes.js";
 import { Zoom } from "./zoom.js";
 
 /** @typedef {import("./hints.js").Hint} Hint */
@@ -93,13 +94,16 @@ function inStage(x, y) {
 }
 
 const palette = new Palette({ onPick: pickColor, onRemove: removeHint, onClose: leaveHint });
+const strokes = new StrokeLayer(need("strokes"), width, height);
+const brush = new Brush(strokes, Math.max(width, height));
+const brushSizes = [...need("brush-sizes").querySelectorAll("button[aria-pressed]")];
 const markers = new HintMarkers(need("hint-markers"), need("hint-list"), {
   onSelect: openHint,
   onMove(index, left, top) {
-    const { x, y } = inPicture(left, top);
-    withHints((hints) => hints.map((hint, at) => (at === index ? [x, y, hint[2]] : hint)));
+    const place = inPicture(left, top);
+    withHints((hints) => hints.map((hint, at) => (at === index ? movedTo(hint, place, width, height) : hint)));
   },
-  position: ([x, y]) => inStage(x, y),
+  position: ({ x, y }) => inStage(x, y),
   colorName: (name) => palette.colorName(name),
 });
 const zoom = new Zoom(stage, {
@@ -114,6 +118,13 @@ const zoom = new Zoom(stage, {
   },
   onDrag(clientX) {
     if (!isCorrecting && !need("split").hidden) compare.follow(clientX);
+  },
+  pen: {
+    isOn: () => isCorrecting && brush.isOn,
+    start: startStroke,
+    move: (left, top) => brush.move(inPicture(left, top)),
+    end: keepStroke,
+    cancel: () => brush.cancel(),
   },
 });
 const compare = new Compare(stage, need("split"), () => zoom);
@@ -165,6 +176,9 @@ function refresh() {
     need("color-anew").setAttribute("aria-pressed", String(!keepsColors(history.present)));
   }
   markers.show(hints, selection);
+  strokes.show(hints, selection);
+  need("strokes").classList.toggle("quiet-markers", !isCorrecting);
+  showBrush();
   showAim();
 }
 
@@ -260,6 +274,48 @@ function startHint(left, top) {
   palette.open(null);
 }
 
+/* The brush draws lines in its colour. Nothing is selected meanwhile, so that another colour is for the next line. */
+
+/** @param {number} left @param {number} top px of the stage */
+function startStroke(left, top) {
+  newPlace = null;
+  selection = -1;
+  refresh();
+  palette.mark(brush.color);
+  palette.allowRemoval(false);
+  brush.start(inPicture(left, top), zoom.scale);
+}
+
+function keepStroke() {
+  const stroke = brush.end();
+  if (stroke) withHints((hints) => [...hints, stroke]);
+}
+
+/** @param {boolean} on */
+function setBrush(on) {
+  brush.isOn = on;
+  if (on) openBrushColor();
+  else palette.close();
+  refresh();
+  showStatus(message(on ? "brush_help" : "hint_help"));
+}
+
+function openBrushColor() {
+  newPlace = null;
+  selection = -1;
+  refresh();
+  palette.open(null, brush.color);
+}
+
+function showBrush() {
+  need("brush-bar").hidden = !isCorrecting;
+  need("brush").setAttribute("aria-pressed", String(brush.isOn));
+  need("brush-sizes").hidden = !brush.isOn;
+  need("hint-markers").classList.toggle("untouchable", brush.isOn);
+  need("brush-bar").style.setProperty("--color", brush.color);
+  brushSizes.forEach((button, index) => button.setAttribute("aria-pressed", String(index === brush.size)));
+}
+
 /** @param {number} index */
 function openHint(index) {
   setCorrecting(true);
@@ -267,7 +323,8 @@ function openHint(index) {
   selection = index;
   refresh();
   history.close();
-  palette.open(history.present.hints[index]?.[2] ?? null);
+  const hint = history.present.hints[index];
+  palette.open(hint ? colorOf(hint) : null);
 }
 
 /** @param {string} color */
@@ -278,8 +335,12 @@ function pickColor(color) {
     selection = history.present.hints.length;
     withHints((hints) => [...hints, [x, y, color]], "spot");
   } else if (selection >= 0) {
-    withHints((hints) => hints.map((hint, at) => (at === selection ? [hint[0], hint[1], color] : hint)), "spot");
+    withHints((hints) => hints.map((hint, at) => (at === selection ? withColor(hint, color) : hint)), "spot");
+  } else if (brush.isOn) {
+    brush.color = color;
+    showBrush();
   }
+  palette.allowRemoval(selection >= 0);
 }
 
 function removeHint() {
@@ -308,8 +369,10 @@ function setCorrecting(on) {
     preview.warm(history.present);
     showStatus(message("hint_help"));
   } else {
+    brush.isOn = false;
+    showBrush();
     palette.close();
-    if (status.textContent === message("hint_help")) status.replaceChildren();
+    if ([message("hint_help"), message("brush_help")].includes(status.textContent ?? "")) status.replaceChildren();
   }
 }
 
@@ -419,6 +482,14 @@ if (hasOwnColors) {
   need("keep-colors").addEventListener("click", () => edit(data.ownColors === "all" ? plain : { keep_colors: true }));
   need("color-anew").addEventListener("click", () => edit({ keep_colors: false }));
 }
+need("brush").addEventListener("click", () => setBrush(!brush.isOn));
+need("brush-color").addEventListener("click", openBrushColor);
+brushSizes.forEach((button, index) =>
+  button.addEventListener("click", () => {
+    brush.size = index;
+    showBrush();
+  }),
+);
 need("zoom-in").addEventListener("click", () => zoom.zoomIn());
 need("zoom-out").addEventListener("click", () => zoom.zoomOut());
 need("zoom-fit").addEventListener("click", () => zoom.fit());

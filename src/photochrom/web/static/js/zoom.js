@@ -10,6 +10,16 @@ const DOUBLE_TAP_MS = 320;
  * @property {() => void} onChange called after every change
  * @property {(x: number, y: number) => void} onTap a place of the stage, px
  * @property {(clientX: number) => void} onDrag a finger that drags nothing: the split follows it
+ * @property {Pen} pen
+ */
+
+/**
+ * @typedef {object} Pen what one finger or the mouse does while it is chosen, instead of all else
+ * @property {() => boolean} isOn
+ * @property {(x: number, y: number) => void} start at a place of the stage, px
+ * @property {(x: number, y: number) => void} move
+ * @property {() => void} end
+ * @property {() => void} cancel a second finger came: it is to look closer
  */
 
 export class Zoom {
@@ -24,10 +34,14 @@ export class Zoom {
     this.fingers = new Map();
     this.travel = 0;
     this.lastTap = 0;
+    this.isDrawing = false;
     stage.addEventListener("pointerdown", (event) => this.down(event));
     stage.addEventListener("pointermove", (event) => this.move(event));
     stage.addEventListener("pointerup", (event) => this.up(event));
-    stage.addEventListener("pointercancel", (event) => this.fingers.delete(event.pointerId));
+    stage.addEventListener("pointercancel", (event) => {
+      this.fingers.delete(event.pointerId);
+      this.stopDrawing();
+    });
     stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     new ResizeObserver(() => this.apply()).observe(stage);
   }
@@ -84,9 +98,20 @@ export class Zoom {
   /** @param {PointerEvent} event */
   down(event) {
     if (event.target instanceof Element && event.target.closest("button, .split")) return;
-    if (this.fingers.size === 0) this.travel = 0;
-    this.fingers.set(event.pointerId, this.place(event));
+    const isFirst = this.fingers.size === 0;
+    if (isFirst) this.travel = 0;
+    const place = this.place(event);
+    this.fingers.set(event.pointerId, place);
     this.stage.setPointerCapture(event.pointerId);
+    this.stopDrawing();
+    if (!isFirst || event.button !== 0 || !this.handlers.pen.isOn()) return;
+    this.isDrawing = true;
+    this.handlers.pen.start(place.x, place.y);
+  }
+
+  stopDrawing() {
+    if (this.isDrawing) this.handlers.pen.cancel();
+    this.isDrawing = false;
   }
 
   /** @param {PointerEvent} event */
@@ -97,10 +122,16 @@ export class Zoom {
     const other = [...this.fingers].find(([id]) => id !== event.pointerId)?.[1];
     this.travel += Math.hypot(now.x - before.x, now.y - before.y);
     this.fingers.set(event.pointerId, now);
-    if (other) {
+    if (this.isDrawing) {
+      this.handlers.pen.move(now.x, now.y);
+    } else if (other) {
       this.travel += TAP_PX; // two fingers are never a tap
       const distance = Math.hypot(before.x - other.x, before.y - other.y) || 1;
-      this.multiply(Math.hypot(now.x - other.x, now.y - other.y) / distance, other);
+      this.pan((now.x - before.x) / 2, (now.y - before.y) / 2);
+      const center = { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 };
+      this.multiply(Math.hypot(now.x - other.x, now.y - other.y) / distance, center);
+    } else if (this.handlers.pen.isOn()) {
+      this.travel += TAP_PX; // what is left of two fingers
     } else if (this.scale > 1) {
       this.pan(now.x - before.x, now.y - before.y);
     } else if (this.travel > TAP_PX) {
@@ -112,6 +143,11 @@ export class Zoom {
   up(event) {
     const place = this.fingers.get(event.pointerId);
     this.fingers.delete(event.pointerId);
+    if (this.isDrawing) {
+      this.isDrawing = false;
+      this.handlers.pen.end();
+      return;
+    }
     if (!place || this.fingers.size || this.travel > TAP_PX) return;
     const double = event.timeStamp - this.lastTap < DOUBLE_TAP_MS;
     this.lastTap = double ? 0 : event.timeStamp;
