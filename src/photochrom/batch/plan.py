@@ -13,6 +13,7 @@ from pathlib import Path
 
 from photochrom.errors import InputError, PhotochromError
 from photochrom.guided.alternatives import ALTERNATIVES
+from photochrom.guided.color_file import COLOR_FILE_NAME, SHEET_NAME
 from photochrom.imageio import (
     format_of_name,
     is_picture_name,
@@ -33,6 +34,8 @@ _RESULT_STEM = re.compile(
 )
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 """What a system puts into folders by itself; hidden files are another kind of it."""
+_COLOR_FILES = frozenset({COLOR_FILE_NAME, SHEET_NAME})
+"""What `photochrom colors` puts beside an album."""
 
 
 @dataclass(frozen=True)
@@ -157,12 +160,14 @@ def _folder_jobs(top: Path, folder: Path, out: Path | None, *, recursive: bool) 
 
 
 def _is_input(place: Path) -> bool:
-    return is_picture_name(str(place), documents=True) and not _RESULT_STEM.fullmatch(place.stem)
+    if place.name in _COLOR_FILES or _RESULT_STEM.fullmatch(place.stem):
+        return False
+    return is_picture_name(str(place), documents=True)
 
 
 def _is_system_file(source: Path) -> bool:
     """Whether nobody will miss it: a system's own file, or a result of ours."""
-    if source.name.lower() in _SYSTEM_FILES or "__MACOSX" in source.parts:
+    if source.name.lower() in _SYSTEM_FILES | _COLOR_FILES or "__MACOSX" in source.parts:
         return True
     return is_picture_name(source.name) and _RESULT_STEM.fullmatch(source.stem) is not None
 

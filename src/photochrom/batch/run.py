@@ -20,6 +20,7 @@ from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import ModelCard, ModelIdentity, Network, load, local_model, model_identity
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.guided.alternatives import AlternativeMaker
+from photochrom.guided.color_file import ColorFile
 from photochrom.guided.notes import clip_notes, spread_notes
 from photochrom.guided.reference import ReferenceGuide, ReferenceScore
 from photochrom.guided.reference_files import ReferenceFiles
@@ -78,6 +79,8 @@ class BatchOptions(NetworkSettings):
     """Pictures in colours, which give theirs to what shows the same."""
     reference_folder: Path | None = None
     """In place of `references`: a folder of which each picture gets the best one."""
+    color_file: Path | None = None
+    """Saved colours and their accepted places, which are hints before `hints`."""
     alternatives: int = 1
     """Versions of each picture, with the network's own answer."""
 
@@ -248,6 +251,7 @@ class _Tools(NamedTuple):
     network: Network
     references: ReferenceFiles | None
     alternatives: AlternativeMaker | None
+    colors: ColorFile | None
 
 
 def _load_tools(model: str | Path, options: BatchOptions) -> _Tools:
@@ -255,7 +259,8 @@ def _load_tools(model: str | Path, options: BatchOptions) -> _Tools:
     maker = None
     if options.alternatives > 1:
         maker = AlternativeMaker(network, threads=options.threads)
-    return _Tools(network, load_references(network, options), maker)
+    colors = None if options.color_file is None else ColorFile(options.color_file)
+    return _Tools(network, load_references(network, options), maker, colors)
 
 
 def load_references(network: Network, options: BatchOptions) -> ReferenceFiles | None:
@@ -353,7 +358,9 @@ def _color(job: Job, options: BatchOptions, tools: Future[_Tools]) -> Outcome:
     if job.transparent_target is not None and is_transparent(picture):
         job = dataclasses.replace(job, target=job.transparent_target)
         _check_place(job, options)
-    ready, references, maker = tools.result()
+    ready, references, maker, colors = tools.result()
+    if colors is not None:
+        options = dataclasses.replace(options, hints=(*colors.hints(job.source), *options.hints))
     matched = None if references is None else references.guide()
     guide: Guide | None = matched
     if maker is not None and job.variant.alternative is not None:

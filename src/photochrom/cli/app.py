@@ -38,6 +38,7 @@ COMMANDS = {
     "style": Row("photochrom.cli.style", "Give a photograph the colours of another picture."),
     "combine": Row("photochrom.cli.combine", "Make one picture of exposures through filters."),
     "suggest": Row("photochrom.cli.suggest", "Suggest colours for a place of a photograph."),
+    "colors": Row("photochrom.cli.colors", "Name colours once, and find them in an album."),
     "models": Row("photochrom.cli.models", "Show the models and devices that can be used."),
     "bench": Row("photochrom.cli.bench", "Measure how fast pictures are coloured here."),
     "train": Row("photochrom.cli.train", "Train a network by a recipe."),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -26,10 +25,10 @@ from photochrom.batch import (
 from photochrom.cli import FAILED, OK
 from photochrom.cli.options import (
     FiniteRange,
-    color,
     damaged_option,
     device_option,
     model_option,
+    parse_place,
     size_option,
     vividness_option,
     white_balance_options,
@@ -45,27 +44,16 @@ from photochrom.pipeline import SPREADS, ColorHint, Hint, Spread, WhiteBalance
 from photochrom.variants import CONFIDENCE, VARIANTS, Variant
 
 _DEFAULT = BatchOptions()
-_NUMBER = r"(\d+(?:\.\d*)?)"
-_PLACE = re.compile(rf"{_NUMBER},{_NUMBER},([^,]+)(?:,{_NUMBER})?")
 _MEGA = 1_000_000
 _FORMAT_OF_FILES = "--format is of standard output; a file has the format of its name."
 _WRITABLE = [name.lower() for name, row in FORMATS.items() if row.encode is not None]
-
-
-def _parse_place(value: str, last: str) -> tuple[float, float, tuple[int, int, int], float | None]:
-    """``X,Y,COLOR`` and maybe a further number, which messages call by the name ``last``."""
-    match = _PLACE.fullmatch(value.replace(" ", ""))
-    if match is None:
-        raise click.BadParameter(f"{value!r} is not X,Y,COLOR or X,Y,COLOR,{last}.")
-    x, y, name, number = match.groups()
-    return float(x), float(y), color(name), None if number is None else float(number)
 
 
 def _parse_hints(
     _ctx: click.Context, _param: click.Parameter, values: Sequence[str]
 ) -> tuple[Hint, ...]:
     """``X,Y,COLOR[,RADIUS]`` as hints."""
-    places = [_parse_place(value, "RADIUS") for value in values]
+    places = [parse_place(value, "RADIUS") for value in values]
     return tuple(Hint(x, y, rgb, radius or 0.0) for x, y, rgb, radius in places)
 
 
@@ -75,7 +63,7 @@ def _parse_areas(
     """``X,Y,COLOR[,TOLERANCE]`` as areas."""
     areas = []
     for value in values:
-        x, y, rgb, tolerance = _parse_place(value, "TOLERANCE")
+        x, y, rgb, tolerance = parse_place(value, "TOLERANCE")
         try:
             areas.append(Area(x, y, rgb, DEFAULT_TOLERANCE if tolerance is None else tolerance))
         except InputError as error:
@@ -159,6 +147,14 @@ def _parse_strokes(
     metavar="FOLDER",
     help="Find the reference of each photograph in a folder, and tell how much of it each of the "
     "best shows (--json has all of them).",
+)
+@click.option(
+    "--colors",
+    "color_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Saved colours and the places accepted for them (photochrom colors), as hints for each "
+    "photograph that shows them.",
 )
 @click.option(
     "--spread",
@@ -263,6 +259,7 @@ def image(
     spread: Spread,
     references: tuple[Path, ...],
     reference_folder: Path | None,
+    color_file: Path | None,
     variants: bool,
     alternatives: int | None,
     confidence: bool,
@@ -306,6 +303,7 @@ def image(
         keep_time=keep_time,
         references=references,
         reference_folder=reference_folder,
+        color_file=color_file,
         alternatives=alternatives or 1,
     )
     versions = _versions(variants, alternatives, confidence)
@@ -322,6 +320,8 @@ def image(
             )
         if pages is not None:
             raise click.UsageError(f"--pages are several results, {PIPE} is one.")
+        if color_file is not None:
+            raise click.UsageError(f"--colors knows photographs by their files, {PIPE} is none.")
         return _color_stream(paths, out, format_name, options, as_json=as_json)
     if format_name is not None:
         raise click.UsageError(_FORMAT_OF_FILES)

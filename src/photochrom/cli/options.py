@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,8 @@ from photochrom.pipeline import DEFAULT_VIVIDNESS, MAX_SHIFT, NO_SHIFT, parse_co
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 2048
 
+_NUMBER = r"(\d+(?:\.\d*)?)"
+_PLACE = re.compile(rf"{_NUMBER},{_NUMBER},([^,]+)(?:,{_NUMBER})?")
 _EVALUATION = EvaluationOptions()
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -51,6 +54,18 @@ def color(text: str) -> tuple[int, int, int]:
         return parse_color(text)
     except InputError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def parse_place(value: str, last: str) -> tuple[float, float, tuple[int, int, int], float | None]:
+    """``X,Y,COLOR`` and maybe a further number, which messages call by the name ``last``.
+
+    Raises click.BadParameter.
+    """
+    match = _PLACE.fullmatch(value.replace(" ", ""))
+    if match is None:
+        raise click.BadParameter(f"{value!r} is not X,Y,COLOR or X,Y,COLOR,{last}.")
+    x, y, name, number = match.groups()
+    return float(x), float(y), color(name), None if number is None else float(number)
 
 
 def _model_option(default: str) -> Callable[[_Command], _Command]:

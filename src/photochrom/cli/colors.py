@@ -1,0 +1,192 @@
+"""``photochrom colors``: colours with names, found again in the photographs of an album."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from photochrom.batch import plan
+from photochrom.cli import OK
+from photochrom.cli.messages import Bar, note
+from photochrom.cli.options import device_option, model_option, parse_place
+from photochrom.cli.table import align_columns
+from photochrom.engine import load, local_model
+from photochrom.guided.color_file import COLOR_FILE_NAME, SHEET_NAME, AlbumPlace, ColorFile
+from photochrom.pipeline import Hint
+
+_PATH = click.Path(path_type=Path)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_HERE = f"{COLOR_FILE_NAME} in this folder"
+_PROJECT = click.option(
+    "--project", type=_PATH, metavar="FILE", help=f"File of saved colours.  [default: {_HERE}]"
+)
+
+
+@click.group()
+def colors() -> None:
+    """Name the colour of a thing once, and find it again in an album.
+
+    What is found is only proposed: look at the sheet, then accept what is right.
+
+    \b
+    photochrom colors save "Anna's coat" album/1934.jpg 310,240,#7a2230
+    photochrom colors find album
+    photochrom colors accept 1 2 4 --project album/photochrom-colors.json
+    photochrom image album --colors album/photochrom-colors.json
+    """
+
+
+def _parse_hint(_ctx: click.Context, _param: click.Parameter, value: str) -> Hint:
+    """``X,Y,COLOR``."""
+    x, y, rgb, radius = parse_place(value, "RADIUS")
+    if radius is not None:
+        raise click.BadParameter(f"{value!r} is not X,Y,COLOR.")
+    return Hint(x, y, rgb)
+
+
+@colors.command()
+@click.argument("name")
+@click.argument("photo", type=_PATH)
+@click.argument("hint", callback=_parse_hint, metavar="X,Y,COLOR")
+@click.option(
+    "--project",
+    type=_PATH,
+    metavar="FILE",
+    help=f"File of saved colours, made where it is missing.  [default: {COLOR_FILE_NAME} beside "
+    "PHOTO]",
+)
+@model_option
+@device_option
+def save(name: str, photo: Path, hint: Hint, project: Path | None, model: str, device: str) -> int:
+    """Save the colour of a place of PHOTO (px from the upper left) as NAME."""
+    target = ColorFile(project or photo.parent / COLOR_FILE_NAME, must_exist=False)
+    target.save(name, photo, hint, load(local_model(model), device=device))
+    note(f"saved {name!r} in {target.path}")
+    return OK
+
+
+@colors.command("list")
+@_PROJECT
+@_JSON
+def list_colors(project: Path | None, as_json: bool) -> int:
+    """Show saved colours, and the places proposed and accepted for them."""
+    target = ColorFile(project or Path(COLOR_FILE_NAME))
+    saved = [
+        {"name": c.name, "color": "#{:02x}{:02x}{:02x}".format(*c.rgb), "photo": c.photo,
+         "x": c.x, "y": c.y}
+        for c in target.colors
+    ]  # fmt: skip
+    if as_json:
+        places = _records(target, target.places)
+        click.echo(json.dumps({"project": str(target.path), "colors": saved, "places": places}))
+        return OK
+    click.echo(align_columns([tuple(str(value) for value in row.values()) for row in saved]))
+    _show(target, target.places)
+    return OK
+
+
+@colors.command()
+@click.argument("album", nargs=-1, required=True, type=_PATH, metavar="ALBUM...")
+@click.option(
+    "--project",
+    type=_PATH,
+    metavar="FILE",
+    help=f"File of saved colours.  [default: {COLOR_FILE_NAME} in the first ALBUM]",
+)
+@click.option(
+    "--sheet",
+    type=_PATH,
+    metavar="FILE",
+    help=f"Picture of all places for a look, a PNG.  [default: {SHEET_NAME} beside the file]",
+)
+@click.option("--accept", "accepts", is_flag=True, help="Accept at once all that is found.")
+@click.option("--recursive", "-r", is_flag=True, help="Look into subfolders, too.")
+@model_option
+@device_option
+@_JSON
+def find(
+    album: tuple[Path, ...],
+    project: Path | None,
+    sheet: Path | None,
+    accepts: bool,
+    recursive: bool,
+    model: str,
+    device: str,
+    as_json: bool,
+) -> int:
+    """Propose where the photographs of ALBUM, folders or files, show the things saved.
+
+    Accepted places stay as they are; earlier proposals in these photographs are replaced.
+    """
+    folder = album[0] if album[0].is_dir() else album[0].parent
+    target = ColorFile(project or folder / COLOR_FILE_NAME)
+    jobs = [job for job in plan(list(album), recursive=recursive) if not job.skip_reason]
+    for job in jobs:
+        if job.problem is not None:
+            raise job.problem
+    photos = [job.source for job in jobs]
+    network = load(local_model(model), device=device)
+    with Bar("find", total=len(photos), unit="photographs") as bar:
+        proposed = target.find(photos, network, bar.show)
+    if accepts:
+        first = len(target.places) - len(proposed) + 1
+        numbers = range(first, len(target.places) + 1)
+        proposed = target.accept(numbers) if proposed else proposed
+    picture = sheet or target.path.with_name(SHEET_NAME)
+    if target.places:
+        target.write_sheet(picture)
+    if as_json:
+        click.echo(json.dumps(_records(target, proposed)))
+    else:
+        _show(target, proposed)
+    if target.places:
+        note(f"{len(proposed)} places found; {picture} shows them")
+    else:
+        note("nothing was found")
+    return OK
+
+
+@colors.command()
+@click.argument("numbers", nargs=-1, type=int, metavar="[NUMBER...]")
+@_PROJECT
+def accept(numbers: tuple[int, ...], project: Path | None) -> int:
+    """Accept the proposed places of these numbers, which the sheet and list show; or all."""
+    target = ColorFile(project or Path(COLOR_FILE_NAME))
+    note(f"accepted: {len(target.accept(numbers))} places")
+    return OK
+
+
+@colors.command()
+@click.argument("name")
+@_PROJECT
+def forget(name: str, project: Path | None) -> int:
+    """Remove the saved colour NAME and its places."""
+    target = ColorFile(project or Path(COLOR_FILE_NAME))
+    note(f"forgotten: {name!r} and {target.forget(name)} places")
+    return OK
+
+
+def _records(target: ColorFile, places: Sequence[AlbumPlace]) -> list[dict[str, object]]:
+    """Places for programs."""
+    return [
+        {"number": target.places.index(place) + 1, "name": place.name, "photo": place.photo,
+         "x": place.x, "y": place.y, "score": place.score, "accepted": place.accepted}
+        for place in places
+    ]  # fmt: skip
+
+
+def _show(target: ColorFile, places: Sequence[AlbumPlace]) -> None:
+    """Places for people."""
+    rows = [
+        (
+            str(record["number"]), str(record["name"]), str(record["photo"]),
+            f"{record['x']:g},{record['y']:g}", f"{record['score']:.2f}",
+            "accepted" if record["accepted"] else "proposed",
+        )
+        for record in _records(target, places)
+    ]  # fmt: skip
+    if rows:
+        click.echo(align_columns(rows))

@@ -1,0 +1,304 @@
+"""The saved colours of an album in a file beside it, and the places where they were found.
+
+The file is JSON, which Python reads and writes by itself; docs/guided.md describes it. A view is
+kept in place of features, since it is smaller and speaks to any model.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.atomic import write_atomically
+from photochrom.engine import Network
+from photochrom.errors import InputError
+from photochrom.guided.proposal_sheet import Tile, proposal_sheet
+from photochrom.guided.saved_colors import ColorFinder, SavedColor
+from photochrom.imageio import eight_bit_rgb, read
+from photochrom.pipeline import Hint, parse_color
+from photochrom.tables import Source, build
+
+COLOR_FILE_NAME: Final = "photochrom-colors.json"
+"""Of the file, unless another is named."""
+SHEET_NAME: Final = "photochrom-colors.png"
+"""Of the picture of proposals beside it."""
+
+_FORMAT = 1
+_RADIUS_SHARE = 0.01
+"""Radius of a place as a hint, of the photograph's short side."""
+_ADVICE = "put a copy back, or remove the file and save the colours again"
+
+
+@dataclass(frozen=True)
+class AlbumPlace:
+    """Where a photograph shows a thing whose colour is saved."""
+
+    name: str
+    """Of the saved colour."""
+    photo: str
+    """Path of the photograph from the file's folder, with slashes."""
+    x: float
+    """Px of the photograph from the upper left one, which is 0."""
+    y: float
+    size: tuple[int, int]
+    """Width and height of the photograph, px."""
+    score: float
+    """As of a `photochrom.guided.saved_colors.FoundPlace`."""
+    accepted: bool = False
+    """Whether a person said that it is right."""
+
+
+class ColorFile:
+    """Saved colours, the places proposed for them, and those accepted."""
+
+    def __init__(self, path: Path, *, must_exist: bool = True) -> None:
+        """Read the file; without ``must_exist``, one that is not there is empty.
+
+        Raises InputError where it is missing or damaged.
+        """
+        self.path = path
+        self._colors: dict[str, SavedColor] = {}
+        self._places: tuple[AlbumPlace, ...] = ()
+        if path.exists():
+            self._colors, self._places = _read(path)
+        elif must_exist:
+            raise InputError(
+                f"there are no saved colours in {path}; photochrom colors save NAME PHOTO "
+                "X,Y,COLOR begins the file, --project names another"
+            )
+
+    @property
+    def colors(self) -> tuple[SavedColor, ...]:
+        """In the order in which they were saved."""
+        return tuple(self._colors.values())
+
+    @property
+    def places(self) -> tuple[AlbumPlace, ...]:
+        """Accepted and proposed places; their numbers count from 1."""
+        return self._places
+
+    def save(self, name: str, photo: Path, hint: Hint, network: Network) -> None:
+        """Name the colour of a place of a photograph, and write the file.
+
+        Raises InputError for a name that is saved already or empty, and as
+        `photochrom.guided.saved_colors.ColorFinder.save` does.
+        """
+        if not name.strip():
+            raise InputError(
+                "a saved colour has an empty name; call it by what it is the colour of"
+            )
+        if name in self._colors:
+            raise InputError(
+                f"{name!r} is saved already, of {self._colors[name].photo}; forget it first, or "
+                "choose another name"
+            )
+        pixels = read(photo).pixels
+        color = ColorFinder(network).save(name, pixels, hint, self._relative(photo))
+        self._colors[name] = color
+        self._write()
+
+    def forget(self, name: str) -> int:
+        """Remove a colour and its places, and write the file. Returns how many places it had.
+
+        Raises InputError for a name that is not saved.
+        """
+        if name not in self._colors:
+            known = ", ".join(map(repr, self._colors)) or "none"
+            raise InputError(f"no colour is saved as {name!r}; there are: {known}")
+        del self._colors[name]
+        kept = tuple(place for place in self._places if place.name != name)
+        count = len(self._places) - len(kept)
+        self._places = kept
+        self._write()
+        return count
+
+    def find(
+        self,
+        photos: Sequence[Path],
+        network: Network,
+        on_photo: Callable[[int], object] = lambda _done: None,
+    ) -> tuple[AlbumPlace, ...]:
+        """Look for all colours in photographs, and write the file. Returns what is proposed.
+
+        Earlier proposals in these photographs are replaced; accepted places stay. on_photo: is told
+        how many are done. Raises InputError where nothing is saved or a photograph cannot be read.
+        """
+        if not self._colors:
+            raise InputError(f"no colour is saved in {self.path}; save one before looking for it")
+        finder = ColorFinder(network)
+        names = [self._relative(photo) for photo in photos]
+        kept = [p for p in self._places if p.accepted or p.photo not in names]
+        settled = {(place.name, place.photo) for place in kept}
+        settled |= {(color.name, color.photo) for color in self.colors}
+        proposed = []
+        for number, (photo, name) in enumerate(zip(photos, names, strict=True)):
+            wanted = [c for c in self.colors if (c.name, name) not in settled]
+            if wanted:
+                pixels = read(photo).pixels
+                size = (pixels.shape[1], pixels.shape[0])
+                proposed += [
+                    AlbumPlace(found.name, name, found.x, found.y, size, round(found.score, 4))
+                    for found in finder.find(pixels, wanted)
+                ]
+            on_photo(number + 1)
+        self._places = (*kept, *proposed)
+        self._write()
+        return tuple(proposed)
+
+    def accept(self, numbers: Sequence[int] = ()) -> tuple[AlbumPlace, ...]:
+        """Take proposals as right, and write the file. Returns them.
+
+        numbers: as of `places`, from 1; none means all. Raises InputError for other numbers.
+        """
+        wrong = [number for number in numbers if not 1 <= number <= len(self._places)]
+        if wrong:
+            raise InputError(
+                f"{wrong[0]} is the number of no place in {self.path}; there are "
+                f"{len(self._places)}, which photochrom colors list shows"
+            )
+        chosen = set(numbers or range(1, len(self._places) + 1))
+        self._places = tuple(
+            replace(place, accepted=True) if number in chosen else place
+            for number, place in enumerate(self._places, 1)
+        )
+        self._write()
+        return tuple(self._places[number - 1] for number in sorted(chosen))
+
+    def hints(self, photo: Path) -> tuple[Hint, ...]:
+        """What is known of a photograph: colours saved of it, and accepted places."""
+        name = self._relative(photo)
+        found = [(c.rgb, c.x, c.y, c.size) for c in self.colors if c.photo == name]
+        found += [
+            (self._colors[place.name].rgb, place.x, place.y, place.size)
+            for place in self._places
+            if place.accepted and place.photo == name
+        ]
+        return tuple(Hint(x, y, rgb, radius=_RADIUS_SHARE * min(size)) for rgb, x, y, size in found)
+
+    def write_sheet(self, path: Path) -> None:
+        """A PNG of all places with their numbers, for a look. Raises OutputError."""
+        content = proposal_sheet(list(self._tiles()))
+        write_atomically(path, content, overwrite=True)
+
+    def _tiles(self) -> Iterator[Tile]:
+        """The saved colours, and the places."""
+        for color in self.colors:
+            yield Tile(f"saved: {color.name}", color.view, color.rgb, color.center)
+        pictures: dict[str, NDArray[np.uint8]] = {}
+        for number, place in enumerate(self._places, 1):
+            if place.photo not in pictures:
+                pictures = {place.photo: eight_bit_rgb(read(self.path.parent / place.photo))}
+            title = f"{number}: {place.name}, {place.score:.2f}"
+            center = ((place.x + 0.5) / place.size[0], (place.y + 0.5) / place.size[1])
+            rgb = self._colors[place.name].rgb
+            yield Tile(
+                f"{title}, accepted" if place.accepted else title,
+                pictures[place.photo],
+                rgb,
+                center,
+            )
+
+    def _relative(self, photo: Path) -> str:
+        """A photograph as the file calls it."""
+        full, folder = photo.resolve(), self.path.parent.resolve()
+        if full.anchor != folder.anchor:  # another drive of Windows
+            return full.as_posix()
+        return Path(os.path.relpath(full, folder)).as_posix()
+
+    def _write(self) -> None:
+        table = {
+            "format": _FORMAT,
+            "colors": [
+                {
+                    "name": color.name,
+                    "color": "#{:02x}{:02x}{:02x}".format(*color.rgb),
+                    "photo": color.photo,
+                    "x": color.x,
+                    "y": color.y,
+                    "size": list(color.size),
+                    "view": base64.b64encode(
+                        cv2.imencode(".png", color.view)[1].tobytes()
+                    ).decode(),
+                }
+                for color in self.colors
+            ],
+            "places": [asdict(place) for place in self._places],
+        }
+        content = json.dumps(table, indent=1, ensure_ascii=False) + "\n"
+        write_atomically(self.path, content.encode(), overwrite=True)
+
+
+@dataclass(frozen=True)
+class _ColorTable:
+    name: str
+    color: str
+    photo: str
+    x: float
+    y: float
+    size: tuple[int, int]
+    view: str
+
+
+@dataclass(frozen=True)
+class _FileTable:
+    format: int
+    colors: tuple[_ColorTable, ...]
+    places: tuple[AlbumPlace, ...]
+
+
+def _read(path: Path) -> tuple[dict[str, SavedColor], tuple[AlbumPlace, ...]]:
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{path} is damaged, it is not JSON ({error}); {_ADVICE}") from error
+    source = Source(str(path), InputError, advice=_ADVICE)
+    if isinstance(table, dict) and table.get("format", _FORMAT) != _FORMAT:
+        raise InputError(
+            f"{path} is of format {table['format']!r}, and this photochrom reads {_FORMAT}; it is "
+            "of another version of photochrom, which reads it"
+        )
+    content = build(_FileTable, table, source)
+    colors = {}
+    for row in content.colors:
+        try:
+            rgb = parse_color(row.color)
+        except InputError as error:
+            raise source.refuse(f"{path}, {row.name!r}: {error}") from error
+        _check_place(row.x, row.y, row.size, f"{row.name!r} in {path}", source)
+        view = _read_view(row, path, source)
+        colors[row.name] = SavedColor(row.name, rgb, row.photo, row.x, row.y, row.size, view)
+    for place in content.places:
+        if place.name not in colors:
+            raise source.refuse(f"{path} has a place of {place.name!r}, which it does not save")
+        _check_place(place.x, place.y, place.size, f"a place of {place.name!r} in {path}", source)
+    return colors, content.places
+
+
+def _check_place(x: float, y: float, size: tuple[int, int], what: str, source: Source) -> None:
+    """Raise InputError for what is in no photograph."""
+    width, height = size
+    if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
+        raise source.refuse(f"{what} is at {x:g}, {y:g}, outside of {width} x {height} px")
+
+
+def _read_view(row: _ColorTable, path: Path, source: Source) -> NDArray[np.uint8]:
+    try:
+        content = np.frombuffer(base64.b64decode(row.view, validate=True), np.uint8)
+    except (binascii.Error, ValueError):
+        content = np.zeros(0, np.uint8)
+    view = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if len(content) else None
+    if view is None:
+        raise source.refuse(f"the view of {row.name!r} in {path} is no PNG")
+    return np.asarray(view, np.uint8)

@@ -1,0 +1,104 @@
+"""Saved colours are found in other pictures of the same thing, and the file is held to account."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from numpy.typing import NDArray
+from PIL import Image
+
+from photochrom.cli import main
+from photochrom.evaluation.dataset import to_grey
+from photochrom.guided.color_file import COLOR_FILE_NAME, ColorFile
+
+pytestmark = pytest.mark.slow  # a shipped model is loaded
+
+MODEL = ["--model", "photochrom-film", "--device", "cpu"]
+PLACE = (64.0, 30.0)
+"""In the first picture, px; the second one shows it mirrored, and begins elsewhere."""
+
+
+@pytest.fixture
+def album(tmp_path: Path, astronaut: NDArray[np.uint8]) -> Path:
+    grey = to_grey(astronaut[::2, ::2])
+    folder = tmp_path / "album"
+    folder.mkdir()
+    Image.fromarray(grey[:, :210]).save(folder / "a.png")
+    darker = np.rint(255.0 * (grey[5:, 20:][:, ::-1] / 255.0) ** 1.3).astype(np.uint8)
+    Image.fromarray(darker).save(folder / "b.png")
+    cat = skimage.data.chelsea()[::2, ::2]  # type: ignore[no-untyped-call]
+    Image.fromarray(to_grey(np.ascontiguousarray(cat))).save(folder / "c.png")
+    return folder
+
+
+def test_a_saved_color_is_found_accepted_and_used(
+    album: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = album / COLOR_FILE_NAME
+    assert main(["colors", "save", "the flag", str(album / "a.png"), "64,30,#20b040", *MODEL]) == 0
+    capsys.readouterr()
+    assert main(["colors", "find", str(album), "--json", *MODEL]) == 0
+    (place,) = json.loads(capsys.readouterr().out)
+    assert place["photo"] == "b.png"
+    assert not place["accepted"]
+    # Columns from 20 on are mirrored, rows from 5 on are kept.
+    expected = (_pixels(album / "b.png").shape[1] - 1 - (PLACE[0] - 20), PLACE[1] - 5)
+    assert np.hypot(place["x"] - expected[0], place["y"] - expected[1]) <= 2.0
+    assert (_pixels(album / "photochrom-colors.png") == (0x20, 0xB0, 0x40)).all(axis=-1).sum() > 100
+
+    assert not ColorFile(file).hints(album / "b.png")
+    assert main(["colors", "accept", "1", "--project", str(file)]) == 0
+    (hint,) = ColorFile(file).hints(album / "b.png")
+    assert hint.rgb == (0x20, 0xB0, 0x40)
+    assert main(["image", str(album), "--colors", str(file), *MODEL]) == 0
+    red, green, blue = _pixels(album / "b.color.png")[round(hint.y), round(hint.x)]
+    assert green > max(red, blue)
+    # The files of saved colours are no photographs, so none is left out.
+    assert main(["image", str(album), "--colors", str(file), "--fail-on-skipped", *MODEL]) == 0
+
+    assert main(["colors", "forget", "the flag", "--project", str(file)]) == 0
+    assert not ColorFile(file).colors
+    assert not ColorFile(file).places
+
+
+def test_what_cannot_be_saved_or_found_is_told(
+    album: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo, file = str(album / "a.png"), album / COLOR_FILE_NAME
+    Image.new("L", (128, 128), 90).save(album / "flat.png")
+
+    def message(*arguments: str) -> str:
+        assert main(["colors", *arguments]) == 1
+        return capsys.readouterr().err
+
+    assert "there are no saved colours in" in message("find", str(album), *MODEL)
+    assert "lies outside the picture" in message("save", "a", photo, "999,3,red", *MODEL)
+    flat = str(album / "flat.png")
+    assert "nothing can be seen around" in message("save", "a", flat, "60,60,red", *MODEL)
+    assert main(["colors", "save", "a", photo, "64,30,red", *MODEL]) == 0
+    assert "is saved already" in message("save", "a", photo, "64,30,blue", *MODEL)
+    project = ("--project", str(file))
+    assert "no colour is saved as 'b'; there are: 'a'" in message("forget", "b", *project)
+    assert "3 is the number of no place" in message("accept", "3", *project)
+    content = json.loads(file.read_text(encoding="utf-8"))
+    for damage, told in (
+        ({"format": 2}, "another version of photochrom"),
+        ({"places": 3}, "places must be a list"),
+        ({"colors": [content["colors"][0] | {"view": "AAAA"}]}, "is no PNG"),
+        ({"colors": [content["colors"][0] | {"x": -4.0}]}, "outside of"),
+        ({"colors": [content["colors"][0] | {"color": "reddish"}]}, "reddish"),
+    ):
+        file.write_text(json.dumps(content | damage), encoding="utf-8")
+        assert told in message("list", *project)
+    file.write_text("{", encoding="utf-8")
+    assert "is damaged" in message("list", *project)
+
+
+def _pixels(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) of a picture file."""
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
