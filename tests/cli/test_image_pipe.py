@@ -143,7 +143,7 @@ def test_a_picture_in_color_goes_through_as_it_is(
         (["-", "--json"], b"", 2, "--json would be in the midst of the photograph"),
         (["a.jpg", "--format", "png"], b"", 2, "--format is of standard output"),
         (["-", "-o", "a.jpg", "--format", "png"], b"", 2, "--format is of standard output"),
-        (["-", "--variants"], b"", 2, "--alternatives and --confidence are several results, - is one"),
+        (["-", "--variants"], b"", 2, "--confidence are several results, - is one"),
         (["-", "--format", "bmp"], b"", 2, "'bmp' is not one of 'jpeg', 'png'"),
     ],
 )
