@@ -53,6 +53,10 @@ def test_a_photograph_from_signing_up_to_logging_out(
 
     me.press("Correct a colour")
     me.touch(0.27, 0.62)
+    suggested = page.locator("#suggested-swatches .swatch")
+    suggested.first.wait_for()
+    shares = [int(text.removesuffix(" %")) for text in suggested.all_inner_texts()]
+    assert shares == sorted(shares, reverse=True)
     me.press("Orange")
     page.locator("#color[src^=blob], #color[src$='/2.jpg']").wait_for()  # or the result, if quicker
     me.press("Done")

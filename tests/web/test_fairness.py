@@ -242,7 +242,8 @@ def test_what_computes_has_a_rate(make_app: MakeApp) -> None:
     headers = {"X-CSRFToken": csrf_token(browser)}
     asked = [
         ("GET", "download?form=original"), ("POST", "share"), ("POST", "edit"),
-        ("POST", "preview"), ("GET", "variants/0.jpg"), ("GET", "download"), ("POST", "resume"),
+        ("POST", "preview"), ("POST", "suggestions"), ("GET", "variants/0.jpg"),
+        ("GET", "download"), ("POST", "resume"),
     ]  # fmt: skip
     statuses = []
     for method, path in asked:
@@ -250,7 +251,7 @@ def test_what_computes_has_a_rate(make_app: MakeApp) -> None:
             statuses.append(answer.status_code)
             if path == "download?form=original":
                 assert answer.headers["Cache-Control"] == "private, no-cache"
-    assert statuses == [200, 404, 200, 429, 429, 429, 429]
+    assert statuses == [200, 404, 200, 429, 429, 429, 429, 429]
     assert browser.get(url).status_code == 200
     assert 'data-back="/library"' in browser.get(url).text
     assert browser.get("/healthz").headers["Cache-Control"] == "no-store"

@@ -32,10 +32,13 @@ from PIL import Image
 from sqlalchemy import update
 
 from photochrom.atomic import replacement_file
+from photochrom.guided.suggestions import Suggestion
 from photochrom.imageio import Picture as Pixels
 from photochrom.imageio import read, write
+from photochrom.pipeline import Hint
 from photochrom.web.cleanup import STRAY_S, sweep
 from photochrom.web.database import MAX_NAME, Picture, Share, db, now
+from photochrom.web.pictures import live_preview
 from photochrom.web.pictures.decoding import current_decoding_space
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.library import list_pictures
@@ -266,7 +269,7 @@ def test_a_pair_of_what_cannot_be_read_is_not_there(
         assert member.get(f"{picture_url}/download?form=side-by-side").status_code == 404
 
 
-VERBS = ("edit", "preview", "delete", "rename", "share", "unshare", "stop", "resume")
+VERBS = ("edit", "preview", "suggestions", "delete", "rename", "share", "unshare", "stop", "resume")
 ROUTES = [
     ("GET", ""),
     *(("GET", f"/{page}") for page in ("state", "events", "variants", "variants/0.jpg")),
@@ -350,6 +353,34 @@ def test_a_change_that_somebody_else_made_first_is_told(
     again = ask(member, f"{picture_url}/edit", {"vividness": 2.0, "revision": 1})
     assert again.status_code == 409
     assert "changed elsewhere" in again.get_json()["error"]
+
+
+def test_likely_colours_of_a_place_are_suggested(
+    member: FlaskClient, picture_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, asked = f"{picture_url}/suggestions", []
+
+    def suggest(picture: Any, x: float, y: float, extractor: Any, **options: Any) -> Any:
+        asked.append((picture.shape[:2], x, y, extractor, options["hints"]))
+        return [Suggestion((193, 39, 45), (50.0, 30.0), 0.75)]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(live_preview, "feature_extractor", lambda network: "its features")
+        patch.setattr(live_preview, "suggest_colors", suggest)
+        found = ask(member, address, {"place": [60, 70], "hints": [[1, 2, "#c1272d"]]}).get_json()
+    assert found == {"colors": [{"color": "#c1272d", "probability": 0.75}]}
+    assert asked == [((90, 120), 60, 70, "its features", [Hint(1, 2, "#c1272d")])]
+    for wrong in ({}, {"place": [60, 700]}, {"place": [60]}, {"place": [1, 1], "hints": "all"}):
+        assert ask(member, address, wrong).status_code == 400, wrong
+
+
+def test_a_model_without_colour_bins_suggests_none(
+    member: FlaskClient, picture_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        answer = ask(member, f"{picture_url}/suggestions", {"place": [60, 70]})
+        assert answer.get_json() == {"colors": []}
+    assert caplog.text.count("no colours are suggested") == 1
 
 
 BAD_EDITS = [

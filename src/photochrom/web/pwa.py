@@ -166,6 +166,7 @@ def script_messages() -> dict[str, str]:
         "try_again": _("Try again"),
         "signed_out": _("You were logged out. Log in again, please."),
         "hint": _("Spot {number}"),
+        "suggested": _("{color}, {percent} % likely"),
         "stopped": _("You stopped it."),
         "stop_upload": _("Stop sending {name}"),
         "too_large": _("It is larger than {megabytes} MB."),

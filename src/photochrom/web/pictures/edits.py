@@ -235,7 +235,7 @@ def _parse_hint(value: object, height: int, width: int) -> EditHint:
         raise InvalidInput(
             _("A hint is x, y and a colour such as #c1272d, or a stroke with points.")
         )
-    x, y = _parse_place(value[:2], height, width)
+    x, y = parse_place(value[:2], height, width)
     return Hint(x, y, _parse_color(value[2]))
 
 
@@ -250,7 +250,7 @@ def _parse_stroke(value: Mapping[object, object], height: int, width: int) -> St
                 most=f"{most:g}"
             )
         )
-    places = [_parse_place(point, height, width) for point in _stroke_points(value)]
+    places = [parse_place(point, height, width) for point in _stroke_points(value)]
     return Stroke(places, _parse_color(value["color"]), thickness)
 
 
@@ -262,7 +262,8 @@ def _stroke_points(stroke: Mapping[object, object]) -> Sequence[object]:
     return points
 
 
-def _parse_place(value: object, height: int, width: int) -> tuple[float, float]:
+def parse_place(value: object, height: int, width: int) -> tuple[float, float]:
+    """x and y of a place, px of the upright original. Raises InvalidInput."""
     if not _is_list(value) or len(value) != 2:
         raise InvalidInput(_("A place is x and y."))
     x, y = _finite_number(value[0]), _finite_number(value[1])

@@ -6,10 +6,12 @@ the end is coloured by the worker from the original.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -17,13 +19,21 @@ import numpy as np
 from flask import Response, current_app
 from numpy.typing import NDArray
 
-from photochrom.engine import Network, load, local_model
+from photochrom.engine import (
+    FeatureExtractor,
+    Network,
+    feature_extractor,
+    load,
+    local_model,
+)
+from photochrom.errors import ModelError
 from photochrom.guided.strokes import Stroke
+from photochrom.guided.suggestions import Suggestion, suggest_colors
 from photochrom.variants import VARIANTS
 from photochrom.web.database import Picture, User
 from photochrom.web.errors import NotFound, TooMany
 from photochrom.web.i18n import _
-from photochrom.web.pictures.edits import Edit, EditHint
+from photochrom.web.pictures.edits import Edit, EditHint, parse_place
 from photochrom.web.pictures.library import get_photo
 from photochrom.web.pictures.thumbnails import THUMBNAIL_PX, decode_jpeg, encode_jpeg, shrink
 from photochrom.web.settings import current_settings
@@ -36,6 +46,10 @@ _MAX_COPIES: Final = 16
 _MAX_CONCURRENT: Final = 2
 _TURN_TIMEOUT_S: Final = 5.0
 _EXTENSION: Final = "photochrom-previewer"
+_SUGGESTIONS: Final = 4
+"""At most, so that they are one row above the palette."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +65,8 @@ class Previewer:
 
     def __init__(self) -> None:
         self._network: Network | None = None
+        self._extractor: FeatureExtractor | None = None
+        self._suggests = True
         self._copies: OrderedDict[tuple[str, int], _Copy] = OrderedDict()
         self._lock = threading.Lock()
         self._turn = threading.Semaphore(_MAX_CONCURRENT)
@@ -76,13 +92,52 @@ class Previewer:
         Raises TooMany where others take all the time.
         """
         network = self._load_network()
+        with self._a_turn():
+            return edit.colorize(pixels, network), network.identity.signature
+
+    def suggest(
+        self, picture: Picture, x: float, y: float, hints: tuple[EditHint, ...], longest: int
+    ) -> list[Suggestion]:
+        """Likely colours of a place, px of the original; none of a model that has no colour bins.
+
+        Raises NotFound where the picture has gone meanwhile, TooMany where others take all the
+        time.
+        """
+        if not self._suggests:
+            return []
+        copy = self._load_copy(picture, longest)
+        h, w = copy.pixels.shape[:2]
+        known = [_scaled_hint(hint, copy.scale, h, w) for hint in hints]
+        place = _scaled_place(x, y, copy.scale, h, w)
+        with self._a_turn():
+            try:
+                extractor = self._load_extractor()
+                return suggest_colors(
+                    copy.pixels, *place, extractor, count=_SUGGESTIONS, hints=known
+                )
+            except ModelError as error:
+                _log.warning("no colours are suggested: %s", error)
+                self._suggests = False
+                return []
+
+    @contextlib.contextmanager
+    def _a_turn(self) -> Iterator[None]:
+        """The right to compute. Raises TooMany where others take all the time."""
         # One person who asks for much at once must not take all threads of the server.
         if not self._turn.acquire(timeout=_TURN_TIMEOUT_S):
             raise TooMany(_("The studio is busy. Try again in a moment."), 2)
         try:
-            return edit.colorize(pixels, network), network.identity.signature
+            yield
         finally:
             self._turn.release()
+
+    def _load_extractor(self) -> FeatureExtractor:
+        """The network's features, from when somebody first corrects a colour."""
+        network = self._load_network()
+        with self._lock:
+            if self._extractor is None:
+                self._extractor = feature_extractor(network)
+            return self._extractor
 
     def _load_network(self) -> Network:
         """The network, loaded when first needed."""
@@ -127,8 +182,21 @@ def preview_edit(user: User, picture_id: str, changes: Mapping[str, object]) -> 
     """
     picture = get_photo(user, picture_id)
     edit = Edit.from_picture(picture, **changes)
-    longest = round(math.sqrt(PREVIEW_PIXELS * _aspect(picture)))
-    return encode_jpeg(current_previewer().colorize(picture, edit, longest))
+    return encode_jpeg(current_previewer().colorize(picture, edit, _preview_side(picture)))
+
+
+def suggest_for_place(
+    user: User, picture_id: str, place: object, hints: object
+) -> list[Suggestion]:
+    """Likely colours of a place, likeliest first; none of a model that cannot tell.
+
+    place: [x, y], px of the upright original. hints: what is known, as for `Edit.parse`; None: what
+    is kept with the picture. Raises NotFound, InvalidInput, TooMany.
+    """
+    picture = get_photo(user, picture_id)
+    x, y = parse_place(place, picture.height, picture.width)
+    edit = Edit.from_picture(picture, **({} if hints is None else {"hints": hints}))
+    return current_previewer().suggest(picture, x, y, edit.hints, _preview_side(picture))
 
 
 def preview_variant(user: User, picture_id: str, number: int) -> bytes:
@@ -150,9 +218,10 @@ def preview_response(data: bytes) -> Response:
     return response
 
 
-def _aspect(picture: Picture) -> float:
-    """The long side over the short one."""
-    return max(picture.width, picture.height) / min(picture.width, picture.height)
+def _preview_side(picture: Picture) -> int:
+    """The long side of a preview, px."""
+    aspect = max(picture.width, picture.height) / min(picture.width, picture.height)
+    return round(math.sqrt(PREVIEW_PIXELS * aspect))
 
 
 def _scaled_hint(hint: EditHint, scale: float, height: int, width: int) -> EditHint:

@@ -38,7 +38,11 @@ from photochrom.web.pictures.library import (
     stop_picture,
     used_bytes,
 )
-from photochrom.web.pictures.live_preview import preview_edit, preview_response
+from photochrom.web.pictures.live_preview import (
+    preview_edit,
+    preview_response,
+    suggest_for_place,
+)
 from photochrom.web.pictures.share_links import create_link, find_link, open_link, revoke_links
 from photochrom.web.pictures.uploads import create_pictures
 from photochrom.web.security import UPLOADS, computing, limiter, upload_rate, user_key
@@ -190,6 +194,20 @@ def preview(picture_id: str) -> Answer:
     changes = _json(*_EDIT_FIELDS, "revision")
     changes.pop("revision", None)
     return preview_response(preview_edit(this_user(), picture_id, changes))
+
+
+@blueprint.post("/pictures/<picture_id>/suggestions")
+@login_required
+@computing
+def suggestions(picture_id: str) -> Answer:
+    """Likely colours of a place."""
+    fields = _json("place", "hints")
+    found = suggest_for_place(this_user(), picture_id, fields.get("place"), fields.get("hints"))
+    colors = [
+        {"color": "#{:02x}{:02x}{:02x}".format(*color.rgb), "probability": color.probability}
+        for color in found
+    ]
+    return jsonify({"colors": colors})
 
 
 @blueprint.post("/pictures/<picture_id>/delete")

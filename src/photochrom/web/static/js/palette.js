@@ -1,5 +1,7 @@
 /** "Which colour is this?": named swatches, any other colour, remove, done. @module */
-import { need } from "./messages.js";
+import { message, need } from "./messages.js";
+
+/** @typedef {{color: string, probability: number}} Suggestion "#rrggbb", and how likely in [0, 1] */
 
 /**
  * @typedef {object} PaletteHandlers
@@ -19,11 +21,11 @@ export class Palette {
     /** @type {HTMLButtonElement} */
     this.removeButton = need("palette-remove");
     this.swatches = [...need("swatches").querySelectorAll("button")];
-    for (const swatch of this.swatches) {
-      const color = swatch.dataset.color ?? "#808080";
-      swatch.style.setProperty("--color", color);
-      swatch.addEventListener("click", () => this.pick(color));
-    }
+    /** @type {string | null} the one that is shown as chosen */
+    this.color = null;
+    /** @type {HTMLButtonElement[]} */
+    this.suggested = [];
+    for (const swatch of this.swatches) this.prepare(swatch, swatch.dataset.color ?? "#808080");
     this.customInput.addEventListener("input", () => this.pick(this.customInput.value));
     this.removeButton.addEventListener("click", () => {
       handlers.onRemove();
@@ -34,6 +36,39 @@ export class Palette {
     this.dialog.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.close();
     });
+  }
+
+  /** @param {HTMLButtonElement} swatch @param {string} color */
+  prepare(swatch, color) {
+    swatch.dataset.color = color;
+    swatch.style.setProperty("--color", color);
+    swatch.addEventListener("click", () => this.pick(color));
+  }
+
+  /** Keep the place of likely colours free, so that nothing moves below a finger when they come. */
+  awaitSuggestions() {
+    this.suggest([]);
+    need("suggested").hidden = false;
+  }
+
+  /** Colours that the model thinks likely, before all others. @param {Suggestion[]} suggestions likeliest first */
+  suggest(suggestions) {
+    this.suggested = suggestions.map(({ color, probability }) => {
+      const swatch = document.createElement("button");
+      const dot = document.createElement("span");
+      const label = document.createElement("span");
+      swatch.type = "button";
+      swatch.className = "swatch";
+      dot.className = "swatch-dot";
+      label.textContent = `${Math.round(100 * probability)} %`;
+      swatch.append(dot, label);
+      swatch.setAttribute("aria-label", message("suggested", { color, percent: Math.round(100 * probability) }));
+      this.prepare(swatch, color);
+      return swatch;
+    });
+    need("suggested-swatches").replaceChildren(...this.suggested);
+    need("suggested").hidden = suggestions.length === 0;
+    this.mark(this.color);
   }
 
   /**
@@ -66,8 +101,9 @@ export class Palette {
 
   /** @param {string | null} color */
   mark(color) {
+    this.color = color;
     if (color) this.customInput.value = color;
-    for (const swatch of this.swatches) {
+    for (const swatch of [...this.suggested, ...this.swatches]) {
       swatch.setAttribute("aria-pressed", String(swatch.dataset.color === color));
     }
   }

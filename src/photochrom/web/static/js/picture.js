@@ -272,6 +272,30 @@ function startHint(left, top) {
   aim.style.setProperty("--top", `${place.top}px`);
   history.close();
   palette.open(null);
+  suggestColors(newPlace);
+}
+
+/** Whether these are the colours of the place that is open now: the newest question counts. */
+let suggestionNumber = 0;
+let hasSuggestions = true;
+
+/** @param {import("./hints.js").Place | null} place of which likely colours are shown, px; null: none */
+async function suggestColors(place) {
+  suggestionNumber += 1;
+  const number = suggestionNumber;
+  if (!place || !hasSuggestions) return palette.suggest([]);
+  palette.awaitSuggestions();
+  const others = history.present.hints.filter((_, at) => at !== selection);
+  try {
+    const answer = await post(`${base}/suggestions`, { place: [place.x, place.y], hints: others });
+    const { colors } = await answer.json();
+    hasSuggestions = colors.length > 0; // otherwise the model has none for any place
+    if (number === suggestionNumber) palette.suggest(colors);
+  } catch (error) {
+    if (number === suggestionNumber) palette.suggest([]);
+    // A busy studio needs no words: the palette's own colours are there.
+    if (!(error instanceof RequestError && error.status === 429)) showStatus(errorText(error), true);
+  }
 }
 
 /* The brush draws lines in its colour. Nothing is selected meanwhile, so that another colour is for the next line. */
@@ -282,6 +306,7 @@ function startStroke(left, top) {
   selection = -1;
   refresh();
   palette.mark(brush.color);
+  suggestColors(null);
   palette.allowRemoval(false);
   brush.start(inPicture(left, top), zoom.scale);
 }
@@ -305,6 +330,7 @@ function openBrushColor() {
   selection = -1;
   refresh();
   palette.open(null, brush.color);
+  suggestColors(null);
 }
 
 function showBrush() {
@@ -325,6 +351,7 @@ function openHint(index) {
   history.close();
   const hint = history.present.hints[index];
   palette.open(hint ? colorOf(hint) : null);
+  suggestColors(hint ? placeOf(hint) : null);
 }
 
 /** @param {string} color */
