@@ -143,16 +143,7 @@ def test_a_picture_in_color_goes_through_as_it_is(
         (["-", "--json"], b"", 2, "--json would be in the midst of the photograph"),
         (["a.jpg", "--format", "png"], b"", 2, "--format is of standard output"),
         (["-", "-o", "a.jpg", "--format", "png"], b"", 2, "--format is of standard output"),
-<<<<<<< HEAD
         (["-", "--variants"], b"", 2, "--confidence are several results, - is one"),
-=======
-        (
-            ["-", "--variants"],
-            b"",
-            2,
-            "--alternatives and --confidence are several results, - is one",
-        ),
->>>>>>> 6847671 (web: the palette begins with likely colours of the touched spot)
         (["-", "--format", "bmp"], b"", 2, "'bmp' is not one of 'jpeg', 'png'"),
     ],
 )
