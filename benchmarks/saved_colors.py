@@ -29,7 +29,6 @@ from numpy.typing import NDArray
 
 from photochrom.color.space import rgb_to_lab
 from photochrom.engine import DEFAULT_MODEL, load, local_model
-from photochrom.guided import saved_colors
 from photochrom.guided.saved_colors import ColorFinder, FoundPlace, SavedColor
 from photochrom.pipeline import Hint
 from photochrom.video.io.pictures import rgb_frames
@@ -96,7 +95,6 @@ def main() -> None:
     parser.add_argument("--places", type=int, default=6, help="of each part")
     parser.add_argument("--model", default=DEFAULT_MODEL)
     arguments = parser.parse_args()
-    saved_colors.LEAST_SCORE = -1.0  # type: ignore[misc]  # the table has several
     finder = ColorFinder(load(local_model(arguments.model), device="cpu"))
     parts: list[Part] = []
     flows = {}
@@ -108,7 +106,9 @@ def main() -> None:
     saved = [save_places(part, arguments.places, finder) for part in parts]
     searches: list[Search] = []
     for target in parts:
-        found = finder.find(target.rgb, [color for colors in saved for color in colors])
+        found = finder.find(
+            target.rgb, [color for colors in saved for color in colors], least_score=-1.0
+        )
         for part, colors in zip(parts, saved, strict=True):
             if part is not target and colors:
                 searches += compare(part, colors, target, found, flows[part.film])

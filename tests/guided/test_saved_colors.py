@@ -41,6 +41,8 @@ def test_a_saved_color_is_found_accepted_and_used(
     file = album / COLOR_FILE_NAME
     assert main(["colors", "save", "the flag", str(album / "a.png"), "64,30,#20b040", *MODEL]) == 0
     capsys.readouterr()
+    assert main(["colors", "find", str(album), "--least-score", "1", "--json", *MODEL]) == 0
+    assert json.loads(capsys.readouterr().out) == []
     assert main(["colors", "find", str(album), "--json", *MODEL]) == 0
     (place,) = json.loads(capsys.readouterr().out)
     assert place["photo"] == "b.png"

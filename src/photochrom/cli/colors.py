@@ -11,10 +11,11 @@ import click
 from photochrom.batch import plan
 from photochrom.cli import OK
 from photochrom.cli.messages import Bar, note
-from photochrom.cli.options import device_option, model_option, parse_place
+from photochrom.cli.options import FiniteRange, device_option, model_option, parse_place
 from photochrom.cli.table import align_columns
 from photochrom.engine import load, local_model
 from photochrom.guided.color_file import COLOR_FILE_NAME, SHEET_NAME, AlbumPlace, ColorFile
+from photochrom.guided.saved_colors import LEAST_SCORE
 from photochrom.pipeline import Hint
 
 _PATH = click.Path(path_type=Path)
@@ -102,6 +103,13 @@ def list_colors(project: Path | None, as_json: bool) -> int:
     metavar="FILE",
     help=f"Picture of all places for a look, a PNG.  [default: {SHEET_NAME} beside the file]",
 )
+@click.option(
+    "--least-score",
+    type=FiniteRange(min=0.0, max=1.0),
+    default=LEAST_SCORE,
+    show_default=True,
+    help="Of what is proposed. Lower finds more of what moves, and more that is wrong.",
+)
 @click.option("--accept", "accepts", is_flag=True, help="Accept at once all that is found.")
 @click.option("--recursive", "-r", is_flag=True, help="Look into subfolders, too.")
 @model_option
@@ -111,6 +119,7 @@ def find(
     album: tuple[Path, ...],
     project: Path | None,
     sheet: Path | None,
+    least_score: float,
     accepts: bool,
     recursive: bool,
     model: str,
@@ -130,7 +139,7 @@ def find(
     photos = [job.source for job in jobs]
     network = load(local_model(model), device=device)
     with Bar("find", total=len(photos), unit="photographs") as bar:
-        proposed = target.find(photos, network, bar.show)
+        proposed = target.find(photos, network, bar.show, least_score=least_score)
     if accepts:
         first = len(target.places) - len(proposed) + 1
         numbers = range(first, len(target.places) + 1)

@@ -23,7 +23,7 @@ from photochrom.atomic import write_atomically
 from photochrom.engine import Network
 from photochrom.errors import InputError
 from photochrom.guided.proposal_sheet import Tile, proposal_sheet
-from photochrom.guided.saved_colors import ColorFinder, SavedColor
+from photochrom.guided.saved_colors import LEAST_SCORE, ColorFinder, SavedColor
 from photochrom.imageio import eight_bit_rgb, read
 from photochrom.pipeline import Hint, parse_color
 from photochrom.tables import Source, build
@@ -127,11 +127,14 @@ class ColorFile:
         photos: Sequence[Path],
         network: Network,
         on_photo: Callable[[int], object] = lambda _done: None,
+        *,
+        least_score: float = LEAST_SCORE,
     ) -> tuple[AlbumPlace, ...]:
         """Look for all colours in photographs, and write the file. Returns what is proposed.
 
         Earlier proposals in these photographs are replaced; accepted places stay. on_photo: is told
-        how many are done. Raises InputError where nothing is saved or a photograph cannot be read.
+        how many are done. least_score: as for `photochrom.guided.saved_colors.ColorFinder.find`.
+        Raises InputError where nothing is saved or a photograph cannot be read.
         """
         if not self._colors:
             raise InputError(f"no colour is saved in {self.path}; save one before looking for it")
@@ -148,7 +151,7 @@ class ColorFile:
                 size = (pixels.shape[1], pixels.shape[0])
                 proposed += [
                     AlbumPlace(found.name, name, found.x, found.y, size, round(found.score, 4))
-                    for found in finder.find(pixels, wanted)
+                    for found in finder.find(pixels, wanted, least_score=least_score)
                 ]
             on_photo(number + 1)
         self._places = (*kept, *proposed)

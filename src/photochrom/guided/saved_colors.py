@@ -116,10 +116,17 @@ class ColorFinder:
             )
         return color
 
-    def find(self, rgb: NDArray[Any], colors: Sequence[SavedColor]) -> list[FoundPlace]:
+    def find(
+        self,
+        rgb: NDArray[Any],
+        colors: Sequence[SavedColor],
+        *,
+        least_score: float = LEAST_SCORE,
+    ) -> list[FoundPlace]:
         """Where a photograph shows the things, each at most once; nothing where it does not.
 
-        rgb: (H, W) or (H, W, 3), as for `photochrom.pipeline.colorize`.
+        rgb: (H, W) or (H, W, 3), as for `photochrom.pipeline.colorize`. least_score: of what is
+        returned, at most 1.
         """
         L = working_lightness(rgb, "auto", self._extractor.card)
         own = self._view(np.asarray(L, np.float32))
@@ -128,7 +135,7 @@ class ColorFinder:
         found = []
         for color, view, matches, is_mirrored in self._scene_matches(colors, own, mirrored):
             where = _locate(color.center, view, mirrored if is_mirrored else own, matches)
-            if where is None or where[2] < LEAST_SCORE:
+            if where is None or where[2] < least_score:
                 continue
             across, down, score = where
             across = 1.0 - across if is_mirrored else across
