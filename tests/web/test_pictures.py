@@ -35,7 +35,7 @@ from photochrom.atomic import replacement_file
 from photochrom.guided.suggestions import Suggestion
 from photochrom.imageio import Picture as Pixels
 from photochrom.imageio import read, write
-from photochrom.pipeline import Hint
+from photochrom.pipeline import Hint, WhiteBalance
 from photochrom.web.cleanup import STRAY_S, sweep
 from photochrom.web.database import MAX_NAME, Picture, Share, db, now
 from photochrom.web.pictures import live_preview
@@ -316,13 +316,14 @@ def test_a_stroke_is_seen_at_once_and_kept_when_saved(
     app: Flask, member: FlaskClient, picture_url: str, settings: WebSettings
 ) -> None:
     stroke = {"points": [[50.0, 70.0], [72.0, 70.0]], "color": "#2040d0", "width": 4.0}
-    asked = {"hints": [[10.0, 10.0, "#c1272d"], stroke]}
+    asked = {"hints": [[10.0, 10.0, "#c1272d"], stroke], "temperature": 20}
     preview = decode_image(ask(member, f"{picture_url}/preview", asked).data).astype(int)
     assert ask(member, f"{picture_url}/edit", asked).status_code == 200
     color_all(app, settings)
     result = decode_image(member.get(f"{picture_url}/download").data).astype(int)
     for seen in (preview, result):
         assert (seen[69:72, 52:70, 2] > seen[69:72, 52:70, 0] + 20).all()
+        assert np.median(seen[..., 0] - seen[..., 2]) > 10  # all else is warmer
     assert find_row(app, picture_url).hints == asked["hints"]
 
 
@@ -406,6 +407,9 @@ BAD_EDITS = [
     {"size": "large"},
     {"vividness": -1},
     {"vividness": float("inf")},
+    {"temperature": 51},
+    {"tint": "green"},
+    {"neutral": -0.1},
     {"variant": 99},
     {"variant": True},
     {"colour": "all"},
@@ -422,6 +426,7 @@ def test_edits_without_sense_are_refused(member: FlaskClient, picture_url: str) 
 
 def test_an_edit_that_is_kept_is_the_edit_that_was_sent(app: Flask, picture_url: str) -> None:
     edit = Edit.parse(120, 160, hints=[[3, 4.5, "#C1272d"]], size=128, vividness=2, variant=2)
+    edit = replace(edit, white_balance=WhiteBalance(temperature=-6, tint=3.5, neutral=0.8))
     picture = find_row(app, picture_url)
     for name, value in edit.columns().items():
         setattr(picture, name, value)

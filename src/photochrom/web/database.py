@@ -178,6 +178,10 @@ class Picture(Model):
     size: Mapped[int | None]
     """Render factor: the short side that the network sees, in pixels; None: the model's own."""
     vividness: Mapped[float] = mapped_column(Double, default=1.0)
+    temperature: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
+    tint: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
+    neutral: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
+    """As of `photochrom.pipeline.WhiteBalance`, like the two before."""
     hints: Mapped[list[Any]] = mapped_column(JSON, default=list)
     """Points [x, y, "#rrggbb"] and strokes {"points": [[x, y], …], "color": "#rrggbb", "width": w},
     in pixels of the upright original; where two meet, the later one counts."""

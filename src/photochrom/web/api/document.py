@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from photochrom import __version__
 from photochrom.imageio import FORMATS
+from photochrom.pipeline import MAX_SHIFT
 from photochrom.variants import MAX_SIZE_PX, VARIANTS
 from photochrom.web.api.fields import MAX_PAGE, MAX_PER_PAGE, MAX_SEARCH
 from photochrom.web.database import MAX_NAME
@@ -86,6 +87,26 @@ _KEEP_COLORS: Final[Json] = {
     "description": "Whether the original's own colours are kept. A picture in colour is left alone "
     "while nothing else is asked of it; coloured places of a grey one keep their colours.",
 }
+_WHITE_BALANCE: Final[Json] = {
+    "temperature": {
+        "type": "number",
+        "minimum": -MAX_SHIFT,
+        "maximum": MAX_SHIFT,
+        "description": "Above 0 warmer, below cooler: added to b*, CIELAB units.",
+    },
+    "tint": {
+        "type": "number",
+        "minimum": -MAX_SHIFT,
+        "maximum": MAX_SHIFT,
+        "description": "Above 0 more magenta, below greener: added to a*, CIELAB units.",
+    },
+    "neutral": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "description": "How much of the picture's own cast is taken away.",
+    },
+}
 _REVISION: Final[Json] = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 _MOMENT: Final[Json] = {"type": "string", "format": "date-time"}
 
@@ -117,6 +138,7 @@ _PICTURE: Final[Json] = {
         "or it is not known.",
     },
     "keep_colors": _KEEP_COLORS,
+    **_WHITE_BALANCE,
     "notes": {
         "type": "array",
         "items": {"type": "string"},
@@ -159,6 +181,7 @@ _SCHEMAS: Final[Json] = {
             "vividness": _VIVIDNESS,
             "variant": _VARIANT,
             "keep_colors": _KEEP_COLORS,
+            **_WHITE_BALANCE,
             "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
             "revision": {
                 **_REVISION,

@@ -126,8 +126,9 @@ def edit(picture_id: str) -> Response:
     query_fields()
     picture = get_picture(user, picture_id)
     changes = json_fields(
-        "hints", "size", "vividness", "variant", "keep_colors", "name", "revision"
-    )
+        "hints", "size", "vividness", "variant", "keep_colors", "temperature", "tint", "neutral",
+        "name", "revision",
+    )  # fmt: skip
     name = changes.pop("name", None)
     revision = changes.pop("revision", picture.revision)
     if changes:
@@ -188,6 +189,9 @@ def _picture_json(picture: Picture) -> dict[str, object]:
         "variant": picture.variant,
         "own_colors": picture.own_colors,
         "keep_colors": picture.keep_colors,
+        "temperature": picture.temperature,
+        "tint": picture.tint,
+        "neutral": picture.neutral,
         "notes": picture.notes or [],
         "revision": picture.revision,
         "done_revision": picture.done_revision,

@@ -14,7 +14,14 @@ from sqlalchemy import update
 
 from photochrom.engine import Network
 from photochrom.guided.strokes import Stroke
-from photochrom.pipeline import DEFAULT_VIVIDNESS, Hint, kept_places
+from photochrom.pipeline import (
+    DEFAULT_VIVIDNESS,
+    MAX_SHIFT,
+    NO_SHIFT,
+    Hint,
+    WhiteBalance,
+    kept_places,
+)
 from photochrom.variants import MAX_SIZE_PX, VARIANTS, colorize_variant
 from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db
@@ -56,6 +63,7 @@ class Edit:
     """Whether the original's own colours are kept."""
     own_colors: str | None = None
     """Which it has: as `Picture.own_colors`."""
+    white_balance: WhiteBalance = NO_SHIFT
 
     @property
     def leaves_colors(self) -> bool:
@@ -74,6 +82,9 @@ class Edit:
         vividness: object = DEFAULT_VIVIDNESS,
         variant: object = 0,
         keep_colors: object = True,
+        temperature: object = 0.0,
+        tint: object = 0.0,
+        neutral: object = 0.0,
         own_colors: str | None = None,
     ) -> Edit:
         """The edit that a browser or program sends for a picture of this size.
@@ -92,6 +103,11 @@ class Edit:
             _parse_variant(variant),
             keep_colors,
             own_colors,
+            WhiteBalance(
+                _parse_shift(temperature, _("temperature")),
+                _parse_shift(tint, _("tint")),
+                _parse_neutral(neutral),
+            ),
         )
 
     @classmethod
@@ -106,6 +122,9 @@ class Edit:
             "vividness": picture.vividness,
             "variant": picture.variant,
             "keep_colors": picture.keep_colors,
+            "temperature": picture.temperature,
+            "tint": picture.tint,
+            "neutral": picture.neutral,
             **changes,
         }
         return cls.parse(picture.height, picture.width, own_colors=picture.own_colors, **values)
@@ -118,6 +137,9 @@ class Edit:
             "vividness": self.vividness,
             "variant": self.variant,
             "keep_colors": self.keep_colors,
+            "temperature": self.white_balance.temperature,
+            "tint": self.white_balance.tint,
+            "neutral": self.white_balance.neutral,
         }
 
     def colorize(self, rgb: NDArray[Any], network: Network) -> NDArray[Any]:
@@ -133,6 +155,7 @@ class Edit:
             vividness=self.vividness,
             hints=self.hints,
             keep=places,
+            white_balance=self.white_balance,
         )
 
 
@@ -155,6 +178,8 @@ def edit_picture(
     edit = Edit.from_picture(picture, **changes)
     if picture.kind == "film" and (edit.hints or edit.variant):
         raise InvalidInput(_("Films take neither hints nor versions."))
+    if picture.kind == "film" and edit.white_balance:
+        raise InvalidInput(_("Films take neither temperature nor tint nor neutral."))
     revision = picture.revision
     db.session.rollback()
     row = db.session.execute(
@@ -196,6 +221,22 @@ def _parse_vividness(value: object) -> float:
     number = _finite_number(value)
     if number is None or not 0.0 <= number <= MAX_VIVIDNESS:
         raise InvalidInput(_("The vividness must be from 0 to {most}.").format(most=MAX_VIVIDNESS))
+    return number
+
+
+def _parse_shift(value: object, name: str) -> float:
+    number = _finite_number(value)
+    if number is None or abs(number) > MAX_SHIFT:
+        raise InvalidInput(
+            _("The {name} must be from -{most} to {most}.").format(name=name, most=f"{MAX_SHIFT:g}")
+        )
+    return number
+
+
+def _parse_neutral(value: object) -> float:
+    number = _finite_number(value)
+    if number is None or not 0.0 <= number <= 1.0:
+        raise InvalidInput(_("The share of the cast to remove must be from 0 to 1."))
     return number
 
 

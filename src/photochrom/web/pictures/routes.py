@@ -20,6 +20,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from photochrom.engine import ModelCard, model_card
+from photochrom.pipeline import MAX_SHIFT
 from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.database import Picture
 from photochrom.web.error_pages import wants_json
@@ -51,7 +52,9 @@ from photochrom.web.settings import current_settings
 blueprint = Blueprint("pictures", __name__)
 Answer: TypeAlias = "str | AnyResponse | tuple[AnyResponse, int]"
 
-_EDIT_FIELDS = ("hints", "size", "vividness", "variant", "keep_colors")
+_EDIT_FIELDS = (
+    "hints", "size", "vividness", "variant", "keep_colors", "temperature", "tint", "neutral"
+)  # fmt: skip
 _SIZE_STEP_PX, _MAX_SIZE_FACTOR = 32, 4
 """The slider goes from one step to so many times the model's own size."""
 
@@ -152,6 +155,7 @@ def show(picture_id: str) -> Answer:
         picture=picture,
         **sharing,
         model_title=card.title,
+        max_shift=int(MAX_SHIFT),
         size_auto=card.size,
         size_min=max(MIN_SIZE_PX, card.size % _SIZE_STEP_PX + _SIZE_STEP_PX),
         size_max=card.size * _MAX_SIZE_FACTOR,

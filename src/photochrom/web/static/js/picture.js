@@ -18,6 +18,9 @@ import { Zoom } from "./zoom.js";
  * @property {number} vividness
  * @property {number} variant 0: the first variant
  * @property {boolean} keep_colors whether colours that the original has are kept
+ * @property {number} temperature added to b*, CIELAB units
+ * @property {number} tint added to a*, CIELAB units
+ * @property {number} neutral how much of its cast is taken away, [0, 1]
  */
 
 const SAVE_AFTER_MS = 900;
@@ -45,6 +48,10 @@ const undo = need("undo");
 /** @type {HTMLButtonElement} */
 const redo = need("redo");
 const aim = need("aim");
+/** @type {("temperature" | "tint" | "neutral")[]} */
+const SHIFTS = ["temperature", "tint", "neutral"];
+/** @type {HTMLInputElement[]} */
+const shiftSliders = SHIFTS.map((name) => need(name));
 
 /** @type {Edit} */
 const first = {
@@ -53,9 +60,12 @@ const first = {
   vividness: Number(data.vividness ?? 1),
   variant: Number(data.variant ?? 0),
   keep_colors: data.keepColors !== "false",
+  temperature: Number(data.temperature ?? 0),
+  tint: Number(data.tint ?? 0),
+  neutral: Number(data.neutral ?? 0),
 };
 /** @type {Edit} what nobody has changed */
-const plain = { hints: [], size: null, vividness: 1, variant: 0, keep_colors: true };
+const plain = { hints: [], size: null, vividness: 1, variant: 0, keep_colors: true, temperature: 0, tint: 0, neutral: 0 };
 const hasOwnColors = Boolean(data.ownColors);
 /** @type {History<Edit>} */
 const history = new History(first);
@@ -162,6 +172,10 @@ function refresh() {
   vividness.value = String(strength);
   vividness.setAttribute("aria-valuetext", `${Math.round(100 * strength)} %`);
   size.value = String(detail ?? size.dataset.auto);
+  SHIFTS.forEach((name, index) => {
+    const slider = shiftSliders[index];
+    if (slider) slider.value = String(history.present[name]);
+  });
   undo.disabled = history.past.length === 0;
   redo.disabled = history.future.length === 0;
   correct.disabled = !hasColor;
@@ -183,8 +197,9 @@ function refresh() {
 }
 
 /** Of a picture that is in colour all over, other colours are all or none. @param {Edit} asked @returns {boolean} */
-function keepsColors({ hints, size: detail, vividness: strength, variant, keep_colors: keep }) {
-  const isPlain = hints.length === 0 && detail === null && strength === 1 && variant === 0;
+function keepsColors({ hints, size: detail, vividness: strength, variant, keep_colors: keep, ...shifts }) {
+  const isShifted = SHIFTS.some((name) => shifts[name] !== 0);
+  const isPlain = hints.length === 0 && detail === null && strength === 1 && variant === 0 && !isShifted;
   return keep && (isPlain || data.ownColors !== "all");
 }
 
@@ -503,7 +518,11 @@ size.addEventListener("input", () => {
   const value = Number(size.value);
   edit({ size: value === Number(size.dataset.auto) ? null : value }, "size");
 });
-for (const slider of [vividness, size]) slider.addEventListener("change", () => history.close());
+SHIFTS.forEach((name, index) => {
+  const slider = shiftSliders[index];
+  slider?.addEventListener("input", () => edit({ [name]: Number(slider.value) }, name));
+});
+for (const slider of [vividness, size, ...shiftSliders]) slider.addEventListener("change", () => history.close());
 need("reset").addEventListener("click", () => edit(plain));
 if (hasOwnColors) {
   need("keep-colors").addEventListener("click", () => edit(data.ownColors === "all" ? plain : { keep_colors: true }));
