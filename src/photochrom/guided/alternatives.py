@@ -5,7 +5,8 @@ is near the mean of it. The distribution of the whole picture is divided into a 
 each cluster's distance from the answer is a direction in which the picture may be otherwise. An
 alternative leans every place's own distribution that way and takes the mean of what is left: where
 the network is sure nothing changes, and things change as a whole, as the network sees them. One
-alternative more is calmer, since a mean is greyer than what is likely, and at times that is right.
+alternative more is calmer, since a mean is greyer than what is likely, and at times that is right;
+and one is warmer as a whole.
 
 Source: the distribution of colours, Zhang et al., *Colorful Image Colorization* (ECCV 2016); what
 a picture may be as modes of a distribution at each place, Charpiat et al., *Automatic Image
@@ -40,10 +41,12 @@ _CLUSTERS = 4
 _ROUNDS = 15
 _REACH = 15.0
 """Sigma of the Gaussian by which a distribution is leaned, CIELAB units."""
-_CALM = 0.5
+_CALM = 0.6
 """Factor on the chroma of the calm alternative."""
 _CALM_RANK = 2
-"""How many clusters are taken before the calm alternative is."""
+"""How many clusters are taken before the calm and the warm alternative are."""
+_WARM = (0.0, 6.0)
+"""What the warm alternative adds to a* and b*."""
 _SMOOTHING_PX = 2.0
 """Sigma over an alternative's difference, px of the network's output."""
 _LIKELIHOOD_SIGMA = 10.0
@@ -98,7 +101,7 @@ class AlternativeMaker:
         whole = shares.reshape(-1, len(self._bins)).mean(axis=0)
         offsets = _offsets(self._bins, whole, answer.reshape(-1, 2).mean(axis=0))
         versions = [answer + self._lean(shares, mean, offset) for offset in offsets]
-        versions.insert(_CALM_RANK, _CALM * answer)
+        versions[_CALM_RANK:_CALM_RANK] = [_CALM * answer, answer + np.array(_WARM, np.float32)]
         chosen = [np.asarray(ab, np.float32) for ab in versions[: count - 1]]
         return sorted(chosen, key=lambda ab: -self._likelihood(shares, ab))
 
