@@ -10,6 +10,8 @@ import pytest
 from fixtures.training import drawn_folder
 
 from photochrom.cli import FAILED, OK, main
+from photochrom.errors import InputError
+from photochrom.training import checkpoint
 from photochrom.training.finished_run import photos_of_none
 from photochrom.training.loop import Trainer
 
@@ -51,3 +53,10 @@ def test_a_run_is_measured_on_what_it_held_out_and_compared_on_what_no_run_learn
         assert f"{other} has no held-out.txt" in capsys.readouterr().err
     assert main(["compare", "photochrom-base"]) not in (OK, FAILED)
     assert "only runs have held some out" in capsys.readouterr().err
+
+
+def test_a_run_of_another_method_says_that_it_holds_no_list(tmp_path: Path) -> None:
+    table = {"name": "patch-mlp", "method": "patches"}
+    checkpoint.save(tmp_path / checkpoint.NAME, checkpoint.Position(), table, {})
+    with pytest.raises(InputError, match=r"run of the method 'patches'.* name some by --data"):
+        photos_of_none([tmp_path], lambda _: None)

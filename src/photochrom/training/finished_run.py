@@ -77,6 +77,11 @@ def photos_of_none(runs: Sequence[Path], report: Report) -> PhotoSet:
     for run in runs:
         path = find_checkpoint(run)
         _, table, _ = checkpoint.load(path)
+        if "method" in table:
+            raise InputError(
+                f"{run} is a run of the method {table['method']!r}, which keeps no list of photos "
+                "to evaluate on; name some by --data, and its exported model"
+            )
         sources.append((path.parent, from_table(table).data))
     (folder, recipe), *others = sources
     return held_out_photos(folder, recipe, others, report)
