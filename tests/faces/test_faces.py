@@ -156,6 +156,7 @@ def test_the_head_makes_one_persons_pictures_close(rng: np.random.Generator) -> 
     assert auc((tensor @ weight.T + bias).numpy()) > 0.99 > 0.8 > auc(features)
 
 
+@pytest.mark.long
 def test_a_stopped_run_goes_on_to_the_same_weights(people: Path, run: Path, tmp_path: Path) -> None:
     def stop(_share: float, facts: str) -> None:
         if facts.startswith("reconstruction"):

@@ -148,7 +148,19 @@ def train(recipe: DigitsRecipe, run: Path, *, resume: bool = False) -> list[str]
     return lines
 
 
-@pytest.mark.slow
+def test_a_recipe_trains_and_samples_with_its_averaged_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("write_epochs", "write_classes"):
+        monkeypatch.setattr(figures, name, lambda *_: None)
+    recipe = read_small("digits-dcgan", write_mnist(tmp_path / "mnist"), "images=20", "ema=0.5")
+    assert "epoch 1: " in train(recipe, tmp_path / "run")[-1]
+    state = checkpoint.load(tmp_path / "run" / checkpoint.NAME)[2]
+    pairs = [(state["average"][key], value) for key, value in state["generator"].items()]
+    assert any(not torch.equal(average, last) for average, last in pairs)
+
+
+@pytest.mark.long
 def test_every_recipe_trains_stops_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,7 +180,7 @@ def test_every_recipe_trains_stops_and_goes_on(
     train(read_small(RECIPES[-1], folder, "images=20"), halves)
     train(recipe, halves, resume=True)
     whole = checkpoint.load(tmp_path / RECIPES[-1] / checkpoint.NAME)[2]
-    for name in ("generator", "critic"):
+    for name in ("generator", "average", "critic"):
         for key, value in checkpoint.load(halves / checkpoint.NAME)[2][name].items():
             assert torch.equal(value, whole[name][key]), key
     with pytest.raises(InputError, match="with other networks"):

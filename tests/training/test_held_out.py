@@ -18,6 +18,7 @@ from photochrom.training.loop import Trainer
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.long
 def test_a_run_is_measured_on_what_it_held_out_and_compared_on_what_no_run_learnt_from(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

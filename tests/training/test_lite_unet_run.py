@@ -47,6 +47,7 @@ def train(made: Recipe, run: Path) -> Path:
     return run / "checkpoint.pt"
 
 
+@pytest.mark.long
 def test_it_trains_is_exported_folded_and_trains_on_from_there(
     photos: Path, tmp_path: Path
 ) -> None:

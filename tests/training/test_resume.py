@@ -101,10 +101,8 @@ def undisturbed_losses(
     return read_losses(run)
 
 
-@pytest.mark.parametrize(
-    ("number", "step"),
-    [(signal.SIGTERM, 8), pytest.param(signal.SIGINT, 6, marks=pytest.mark.long)],
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("number", "step"), [(signal.SIGTERM, 8), (signal.SIGINT, 6)])
 def test_a_stopped_run_resumes_to_the_same_losses(
     photos: Path,
     undisturbed_losses: list[dict[str, str]],

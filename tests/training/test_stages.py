@@ -225,6 +225,7 @@ def test_a_run_stopped_among_saved_pictures_goes_on_to_the_same_losses(
         assert ours == theirs
 
 
+@pytest.mark.long
 def test_a_seed_makes_a_run_again(folder: Path, recipe: Recipe, finished_run: Path) -> None:
     run = folder / "twin"
     Trainer(recipe, run, report=lambda _: None, threads=1).run(lambda *_: None)
