@@ -138,7 +138,7 @@ NO_SHIFT = WhiteBalance()
 
 
 @dataclass(frozen=True)
-class Hint:
+class Hint(ColoredPlace):
     """A colour that a person knows: this place has this colour.
 
     ``Hint(250, 420, "#e16e28", radius=6)``, ``Hint(250, 420, "navy")``, ``Hint(250, 420, (0, 0,
@@ -181,16 +181,6 @@ class Hint:
         """Where it lies."""
         top, bottom = self.y - self.radius - 1, self.y + self.radius + 2
         return Window.enclose(top, self.x - self.radius - 1, bottom, self.x + self.radius + 2)
-
-    @property
-    def spreads(self) -> bool:
-        """As `photochrom.color.places.ColoredPlace` says."""
-        return True
-
-    @property
-    def is_exact(self) -> bool:
-        """As `photochrom.color.places.ColoredPlace` says."""
-        return True
 
     def on_picture(self, picture: NDArray[Any]) -> Hint:
         """The hint; InputError where it lies outside of the picture."""

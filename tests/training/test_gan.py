@@ -106,8 +106,11 @@ class _Slope(Discriminator):
         super().__init__()
         self.steepness = nn.Parameter(torch.tensor(steepness))
 
+    def features(self, lab: Tensor) -> Tensor:
+        return self.steepness * lab[:, 1:2] / 110
+
     def forward(self, lab: Tensor) -> Tensor:
-        return (self.steepness * lab[:, 1:2] / 110).sum(dim=(2, 3), keepdim=True)
+        return self.features(lab).sum(dim=(2, 3), keepdim=True)
 
 
 def test_the_gradient_penalty_is_the_squared_distance_of_the_slope_from_one() -> None:

@@ -6,8 +6,9 @@ where the colours are made exact (`photochrom.color.pin`).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,25 +51,30 @@ class Window(NamedTuple):
         return rows, slice(self.left, self.left + self.width)
 
 
-class ColoredPlace(Protocol):
+class ColoredPlace(ABC):
     """A place of a picture with its colours."""
 
     @property
+    @abstractmethod
     def window(self) -> Window:
         """Where it lies; it may reach beyond the picture."""
 
     @property
+    @abstractmethod
     def title(self) -> str:
         """What notes call it, such as "the hint at 120, 200"."""
 
     @property
     def spreads(self) -> bool:
         """Whether the network sees it and goes by it elsewhere; else it ends at its edge."""
+        return True
 
     @property
     def is_exact(self) -> bool:
         """Whether its colours stand as they are in the full picture, or are just a hint."""
+        return True
 
+    @abstractmethod
     def paint(self, ab: NDArray[np.float32], mask: NDArray[np.float32], window: Window) -> None:
         """Draw the place over what is drawn there.
 

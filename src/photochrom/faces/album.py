@@ -18,7 +18,7 @@ from photochrom.faces.detection import FaceDetector, align
 from photochrom.faces.grouping import WITHIN_GROUP, face_distances, group_by_distance
 from photochrom.faces.model import FaceNet
 from photochrom.faces.preprocess import FACE_PX, Box, Face
-from photochrom.faces.recognition import Gallery, Query, Template, make_templates
+from photochrom.faces.recognition import Template, make_templates
 from photochrom.faces.store import EnrolledFace
 
 _LEAST_EYES_PX: Final = 16.0
@@ -88,23 +88,17 @@ def group_people(
     group has the name of the person who is nearest to its faces in the mean, within the threshold,
     and groups of one name are one.
     """
-    apart = face_distances([face.template for face in faces]) if faces else np.zeros((0, 0))
-    groups = group_by_distance(apart, WITHIN_GROUP * threshold)
-    gallery = Gallery([face.template for face in enrolled]) if enrolled else None
+    count = len(faces)
+    apart = face_distances([f.template for f in faces] + [f.template for f in enrolled])
     by_name: dict[str, list[int]] = {}
     unnamed = []
-    for members in groups:
-        name = None
-        if gallery is not None:
-            queries = [_query(faces[i]) for i in members]
-            to_enrolled = np.mean([gallery.distances(query) for query in queries], axis=0)
-            nearest = int(to_enrolled.argmin())
-            if to_enrolled[nearest] <= WITHIN_GROUP * threshold:
-                name = enrolled[nearest].name
-        if name is None:
-            unnamed.append(Group(tuple(faces[i] for i in members)))
-        else:
+    for members in group_by_distance(apart[:count, :count], WITHIN_GROUP * threshold):
+        to_enrolled = apart[members, count:].mean(axis=0)
+        if enrolled and to_enrolled.min() <= WITHIN_GROUP * threshold:
+            name = enrolled[int(to_enrolled.argmin())].name
             by_name.setdefault(name, []).extend(members)
+        else:
+            unnamed.append(Group(tuple(faces[i] for i in members)))
     named = [Group(tuple(faces[i] for i in sorted(m)), name) for name, m in by_name.items()]
     return sorted([*named, *unnamed], key=lambda group: -len(group.faces))
 
@@ -123,13 +117,3 @@ def people_sheet(groups: Sequence[Group]) -> NDArray[np.uint8]:
             left = _LABEL_PX + column * step
             sheet[top : top + FACE_PX, left : left + FACE_PX] = face.face[..., None]
     return sheet
-
-
-def _query(face: AlbumFace) -> Query:
-    """An album's face as it is compared with the enrolled, by its embedding alone."""
-    upright = len(face.template.embeddings) // 2
-    return Query(
-        face.template.embeddings[upright],
-        face.template.latents[upright],
-        np.zeros((0, 0, 0), np.float32),
-    )

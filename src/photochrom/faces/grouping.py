@@ -27,6 +27,8 @@ def face_distances(templates: Sequence[Template]) -> NDArray[np.float64]:
     Each is the least of a face from the other's twins, as `photochrom.faces.recognition.Gallery`
     compares them, in the mean over both directions.
     """
+    if not templates:
+        return np.zeros((0, 0))
     twins = np.stack([template.embeddings for template in templates])
     upright = twins[:, twins.shape[1] // 2]
     cosines = np.max([upright @ twins[:, i].T for i in range(twins.shape[1])], axis=0)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.fit import shrink_lightness
-from photochrom.color.places import Window, raster_axes
+from photochrom.color.places import ColoredPlace, Window, raster_axes
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError
 from photochrom.pipeline import Color, Hint, parse_color
@@ -77,11 +77,11 @@ class Area:
         row, column = int((self.y + 0.5) * scale), int((self.x + 0.5) * scale)
         point = (min(row, shape[0] - 1), min(column, shape[1] - 1))
         inside = select_area(L, point, self.tolerance)
-        return AreaPlace(inside, (height, width), self.rgb, f"the area at {self.x:g}, {self.y:g}")
+        return AreaPlace(inside, (height, width), self.rgb, (self.x, self.y))
 
 
 @dataclass(frozen=True, eq=False)
-class AreaPlace:
+class AreaPlace(ColoredPlace):
     """An area of one picture."""
 
     inside: NDArray[np.float32]
@@ -89,18 +89,19 @@ class AreaPlace:
     shape: tuple[int, int]
     """Height and width of the picture, px."""
     rgb: tuple[int, int, int]
-    title: str
-    """What notes call it."""
+    touched: tuple[float, float]
+    """x and y of the point by which it was found, px of the picture."""
+
+    @property
+    def title(self) -> str:
+        """What notes call it."""
+        x, y = self.touched
+        return f"the area at {x:g}, {y:g}"
 
     @property
     def spreads(self) -> bool:
         """As `photochrom.color.places.ColoredPlace` says: an area ends at its edge."""
         return False
-
-    @property
-    def is_exact(self) -> bool:
-        """As `photochrom.color.places.ColoredPlace` says."""
-        return True
 
     @property
     def window(self) -> Window:

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.color.places import Window, range_slice, raster_axes, raster_cell
+from photochrom.color.places import ColoredPlace, Window, range_slice, raster_axes, raster_cell
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError
 from photochrom.imageio import read
@@ -36,7 +36,7 @@ _LEAST_SHARE = 1e-4
 
 
 @dataclass(frozen=True)
-class Stroke:
+class Stroke(ColoredPlace):
     """A line, or a spot, in a colour that a person knows.
 
     ``Stroke([(120, 80), (140, 95)], "crimson", width=12)``. Raises InputError for points, a colour
@@ -85,16 +85,6 @@ class Stroke:
         reach = self.width / 2 + 1
         top, bottom = min(ys) - reach, max(ys) + reach + 1
         return Window.enclose(top, min(xs) - reach, bottom, max(xs) + reach + 1)
-
-    @property
-    def spreads(self) -> bool:
-        """As `photochrom.color.places.ColoredPlace` says."""
-        return True
-
-    @property
-    def is_exact(self) -> bool:
-        """As `photochrom.color.places.ColoredPlace` says."""
-        return True
 
     def on_picture(self, picture: NDArray[Any]) -> Stroke:
         """The stroke; InputError where all of it lies outside of the picture."""
@@ -157,7 +147,7 @@ class Stroke:
 
 
 @dataclass(frozen=True, eq=False)
-class PaintedLayer:
+class PaintedLayer(ColoredPlace):
     """A picture that is transparent but for the colours that a person painted over a photograph.
 
     Another size than the photograph's is scaled; its proportions must be the photograph's.
@@ -187,16 +177,6 @@ class PaintedLayer:
     def title(self) -> str:
         """What notes call it."""
         return self.name
-
-    @property
-    def spreads(self) -> bool:
-        """As `photochrom.color.places.ColoredPlace` says."""
-        return True
-
-    @property
-    def is_exact(self) -> bool:
-        """As `photochrom.color.places.ColoredPlace` says."""
-        return True
 
     def on_picture(self, picture: NDArray[Any]) -> PaintedLayer:
         """The layer over a photograph. Raises InputError for other proportions."""

@@ -132,9 +132,9 @@ class Discriminator(nn.Module, ABC):
         every case higher where it looks more real.
         """
 
+    @abstractmethod
     def features(self, lab: Tensor) -> Tensor:
         """What it sees in a picture before it scores it, (N, C, h, w). lab: as for forward."""
-        raise NotImplementedError(f"{type(self).__name__} hands out no features")
 
     def load_pretrained(self, weights: Mapping[str, Tensor]) -> None:
         """Take the weights that ``pretrained`` names; only for those that name some."""
