@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from photochrom.color.space import rgb_to_lab
 from photochrom.engine import DEFAULT_MODEL, load, local_model
 from photochrom.guided.saved_colors import ColorFinder, FoundPlace, SavedColor
-from photochrom.pipeline import Hint
+from photochrom.hints import Hint
 from photochrom.video.io.pictures import rgb_frames
 from photochrom.video.io.probe import probe
 

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.hints import Hint
 from photochrom.imageio import Picture, read, write
-from photochrom.pipeline import Hint, colorize
+from photochrom.pipeline import colorize
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures"

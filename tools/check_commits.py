@@ -23,7 +23,7 @@ LIMIT = 72
 ROOMS = (
     # src/photochrom, one name for each package or module there; src is several at once
     *("api", "atomic", "batch", "cli", "color", "engine", "errors", "evaluation", "imageio"),
-    *("damage", "downloads", "faces", "folders", "guided", "locks", "nets", "pipeline"),
+    *("damage", "downloads", "faces", "folders", "guided", "hints", "locks", "nets", "pipeline"),
     *("pretrained", "processors", "src", "style_transfer", "tables", "training"),
     *("variants", "video", "web"),
     # everything else

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from photochrom.api.train import train
     from photochrom.guided.areas import Area
     from photochrom.guided.strokes import Stroke
+    from photochrom.hints import Hint
     from photochrom.imageio import Picture, read, write
-    from photochrom.pipeline import Hint, WhiteBalance
+    from photochrom.pipeline import WhiteBalance
 
 __version__ = "0.1.0"
 
@@ -50,7 +51,7 @@ __all__ = [
 _HOMES = {
     "Area": "photochrom.guided.areas",
     "Colorizer": "photochrom.api.colorizer",
-    "Hint": "photochrom.pipeline",
+    "Hint": "photochrom.hints",
     "Picture": "photochrom.imageio",
     "Stroke": "photochrom.guided.strokes",
     "WhiteBalance": "photochrom.pipeline",

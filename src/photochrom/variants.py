@@ -19,12 +19,11 @@ from numpy.typing import NDArray
 from photochrom.color.tone import ToneJudgement
 from photochrom.engine import Network
 from photochrom.errors import InputError
+from photochrom.hints import ColorHint, Hint
 from photochrom.pipeline import (
     DEFAULT_VIVIDNESS,
     NO_SHIFT,
-    ColorHint,
     Guide,
-    Hint,
     Size,
     Spread,
     WhiteBalance,

@@ -19,7 +19,7 @@ from photochrom.cli import FAILED, OK, main
 from photochrom.engine import model_card
 from photochrom.evaluation.cost import count_macs, milliseconds
 from photochrom.evaluation.run import Method
-from photochrom.pipeline import Hint
+from photochrom.hints import Hint
 
 
 @pytest.fixture(autouse=True)

@@ -20,15 +20,8 @@ from photochrom.engine import Network, Prediction, load
 from photochrom.errors import InputError, ModelError
 from photochrom.evaluation.methods import network_method
 from photochrom.evaluation.options import EvaluationOptions
-from photochrom.pipeline import (
-    Hint,
-    WhiteBalance,
-    colorize,
-    guess_chroma,
-    hint_planes,
-    parse_color,
-    working_lightness,
-)
+from photochrom.hints import Hint, parse_color
+from photochrom.pipeline import WhiteBalance, colorize, guess_chroma, hint_planes, working_lightness
 
 RED = (190, 60, 50)
 RED_AB = rgb_to_lab(np.array(RED) / 255.0)[1:]

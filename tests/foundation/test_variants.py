@@ -14,7 +14,8 @@ from PIL import Image
 from photochrom import pipeline
 from photochrom.color.space import rgb_to_lab
 from photochrom.engine import ModelCard, ModelIdentity, Network, Prediction, load
-from photochrom.pipeline import Hint, colorize
+from photochrom.hints import Hint
+from photochrom.pipeline import colorize
 from photochrom.variants import MAX_SIZE_PX, VARIANTS, Variant, colorize_variant, uncertain_places
 
 LIKELY, DETAILED, WARM, COOL = VARIANTS

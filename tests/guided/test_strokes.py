@@ -22,7 +22,8 @@ from photochrom.engine import Network, load
 from photochrom.errors import InputError
 from photochrom.guided.notes import clip_notes
 from photochrom.guided.strokes import PaintedLayer, Stroke, read_strokes
-from photochrom.pipeline import ColorHint, Hint, colorize
+from photochrom.hints import ColorHint, Hint
+from photochrom.pipeline import colorize
 
 RED = (200, 30, 30)
 

@@ -33,9 +33,10 @@ from sqlalchemy import update
 
 from photochrom.atomic import replacement_file
 from photochrom.guided.suggestions import Suggestion
+from photochrom.hints import Hint
 from photochrom.imageio import Picture as Pixels
 from photochrom.imageio import read, write
-from photochrom.pipeline import Hint, WhiteBalance
+from photochrom.pipeline import WhiteBalance
 from photochrom.web.cleanup import STRAY_S, sweep
 from photochrom.web.database import MAX_NAME, Picture, Share, db, now
 from photochrom.web.pictures import live_preview

@@ -25,11 +25,11 @@ from photochrom.guided.notes import clip_notes, spread_notes
 from photochrom.guided.reference import Reference, ReferenceMatcher
 from photochrom.guided.strokes import Strokes, read_strokes
 from photochrom.guided.suggestions import DEFAULT_COUNT, Suggestion, suggest_colors
+from photochrom.hints import ColorHint
 from photochrom.imageio import Picture, Source, eight_bit_rgb, read
 from photochrom.pipeline import (
     DEFAULT_VIVIDNESS,
     NO_SHIFT,
-    ColorHint,
     ColorPrediction,
     Guide,
     NetworkSettings,

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from photochrom.api.progress import Progress, progress_reporter
 from photochrom.engine import FILM_MODEL
 from photochrom.errors import InputError, requires_extra
-from photochrom.pipeline import DEFAULT_VIVIDNESS, Hint, Size
+from photochrom.hints import Hint
+from photochrom.pipeline import DEFAULT_VIVIDNESS, Size
 
 if TYPE_CHECKING:
     from photochrom.video.options import FilmHint, FilmOutcome, FilmProgress

@@ -24,6 +24,7 @@ from photochrom.guided.color_file import ColorFile
 from photochrom.guided.notes import clip_notes, spread_notes
 from photochrom.guided.reference import ReferenceGuide, ReferenceScore
 from photochrom.guided.reference_files import ReferenceFiles
+from photochrom.hints import ColorHint
 from photochrom.imageio import (
     DEFAULT_MAX_PIXELS,
     Picture,
@@ -33,7 +34,7 @@ from photochrom.imageio import (
     write,
     writing_notes,
 )
-from photochrom.pipeline import NO_SHIFT, ColorHint, Guide, NetworkSettings, Spread, WhiteBalance
+from photochrom.pipeline import NO_SHIFT, Guide, NetworkSettings, Spread, WhiteBalance
 from photochrom.processors import thread_count
 from photochrom.variants import CONFIDENCE, VARIANTS, Variant, colorize_variant, confidence_picture
 

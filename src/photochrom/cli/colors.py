@@ -16,7 +16,7 @@ from photochrom.cli.table import align_columns
 from photochrom.engine import load, local_model
 from photochrom.guided.color_file import COLOR_FILE_NAME, SHEET_NAME, AlbumPlace, ColorFile
 from photochrom.guided.saved_colors import LEAST_SCORE
-from photochrom.pipeline import Hint
+from photochrom.hints import Hint
 
 _PATH = click.Path(path_type=Path)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -39,8 +39,9 @@ from photochrom.errors import InputError
 from photochrom.guided.alternatives import ALTERNATIVES, MOST_ALTERNATIVES
 from photochrom.guided.areas import DEFAULT_TOLERANCE, Area
 from photochrom.guided.strokes import read_strokes
+from photochrom.hints import ColorHint, Hint
 from photochrom.imageio import FORMATS
-from photochrom.pipeline import SPREADS, ColorHint, Hint, Spread, WhiteBalance
+from photochrom.pipeline import SPREADS, Spread, WhiteBalance
 from photochrom.variants import CONFIDENCE, VARIANTS, Variant
 
 _DEFAULT = BatchOptions()

@@ -14,7 +14,8 @@ from photochrom.damage import DAMAGE_POLICIES, DEFAULT_DAMAGE_POLICY
 from photochrom.engine import DEFAULT_MODEL, DEVICE_NAMES, FILM_MODEL
 from photochrom.errors import InputError
 from photochrom.evaluation.options import EvaluationOptions
-from photochrom.pipeline import DEFAULT_VIVIDNESS, MAX_SHIFT, NO_SHIFT, parse_color
+from photochrom.hints import parse_color
+from photochrom.pipeline import DEFAULT_VIVIDNESS, MAX_SHIFT, NO_SHIFT
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 2048
 

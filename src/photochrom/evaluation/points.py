@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.pipeline import Hint
+from photochrom.hints import Hint
 
 _RADIUS_SHARE = 3 / 256
 """Radius of a point as a share of the picture's short side: 7 px in 256."""

@@ -31,7 +31,7 @@ from photochrom.evaluation.report import GREY, TRUE, Report
 from photochrom.evaluation.scores import PairMeter, PairScores
 from photochrom.evaluation.skin import SkinRow, SkinScores, measure_skin, summarize_skin
 from photochrom.evaluation.summary import summarize
-from photochrom.pipeline import Hint
+from photochrom.hints import Hint
 
 _WORKERS = 2
 _WAITING = 4

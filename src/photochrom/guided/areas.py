@@ -21,7 +21,7 @@ from photochrom.color.fit import shrink_lightness
 from photochrom.color.places import ColoredPlace, Window, raster_axes
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError
-from photochrom.pipeline import Color, Hint, parse_color
+from photochrom.hints import Color, Hint, parse_color
 
 DEFAULT_TOLERANCE = 12.0
 """Lightness that a pixel may differ from the point's, CIELAB units."""

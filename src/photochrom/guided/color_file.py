@@ -24,8 +24,8 @@ from photochrom.engine import Network
 from photochrom.errors import InputError
 from photochrom.guided.proposal_sheet import Tile, proposal_sheet
 from photochrom.guided.saved_colors import LEAST_SCORE, ColorFinder, SavedColor
+from photochrom.hints import Hint, parse_color
 from photochrom.imageio import eight_bit_rgb, read
-from photochrom.pipeline import Hint, parse_color
 from photochrom.tables import Source, build
 
 COLOR_FILE_NAME: Final = "photochrom-colors.json"

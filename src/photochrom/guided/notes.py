@@ -15,7 +15,8 @@ from photochrom.color.luminance import lightness
 from photochrom.color.places import ColoredPlace, Window, paint_places
 from photochrom.color.space import rgb_to_lab
 from photochrom.engine import ModelCard
-from photochrom.pipeline import ColorHint, Guide, Spread, chosen_spread
+from photochrom.hints import ColorHint
+from photochrom.pipeline import Guide, Spread, chosen_spread
 
 CLIP_DIFFERENCE = 10.0
 """ΔE00 between a colour asked for and what sRGB has at a place's lightness, from which a note says

@@ -27,7 +27,8 @@ from photochrom.guided.matching import (
     matching_lightness,
 )
 from photochrom.guided.reference import SAME_SCENE
-from photochrom.pipeline import Hint, working_lightness
+from photochrom.hints import Hint
+from photochrom.pipeline import working_lightness
 
 LEAST_SCORE: Final = 0.6
 """Correlation from which a place is proposed: chosen on three clips (docs/guided.md)."""

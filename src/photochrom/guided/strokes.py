@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from photochrom.color.places import ColoredPlace, Window, range_slice, raster_axes, raster_cell
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError
+from photochrom.hints import Color, ColorHint, parse_color
 from photochrom.imageio import read
-from photochrom.pipeline import Color, ColorHint, parse_color
 from photochrom.tables import Source, build
 
 Point: TypeAlias = "tuple[float, float]"

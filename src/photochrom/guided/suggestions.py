@@ -18,7 +18,8 @@ from photochrom.color.luminance import check_picture, lightness
 from photochrom.color.places import Window, paint_places
 from photochrom.engine import FeatureExtractor
 from photochrom.errors import InputError, ModelError
-from photochrom.pipeline import ColorHint, Hint, working_lightness
+from photochrom.hints import ColorHint, Hint
+from photochrom.pipeline import working_lightness
 
 DEFAULT_COUNT = 5
 """Of colours that are suggested, at most."""

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from photochrom.color.fit import shrink
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError
+from photochrom.hints import Hint
 from photochrom.imageio import eight_bit_rgb, read
-from photochrom.pipeline import Hint, hint_planes
+from photochrom.pipeline import hint_planes
 from photochrom.video.converter import Converter
 from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.reader import nearest_pts

@@ -14,14 +14,8 @@ from sqlalchemy import update
 
 from photochrom.engine import Network
 from photochrom.guided.strokes import Stroke
-from photochrom.pipeline import (
-    DEFAULT_VIVIDNESS,
-    MAX_SHIFT,
-    NO_SHIFT,
-    Hint,
-    WhiteBalance,
-    kept_places,
-)
+from photochrom.hints import Hint
+from photochrom.pipeline import DEFAULT_VIVIDNESS, MAX_SHIFT, NO_SHIFT, WhiteBalance, kept_places
 from photochrom.variants import MAX_SIZE_PX, VARIANTS, colorize_variant
 from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db
