@@ -658,6 +658,12 @@ def test_accounts_are_looked_after_on_the_host(make_app: MakeApp) -> None:
     run_users(app, "quota", EMAIL)
     assert "of 5.0 MB" in ada.get("/account").text
 
+    run_users(app, "admin", EMAIL)
+    assert ada.get("/admin").status_code == 200
+    assert run_users(app, "list").endswith("admin")
+    run_users(app, "admin", "--undo", EMAIL)
+    assert ada.get("/admin").status_code == 404
+
     run_users(app, "disable", EMAIL)
     assert not is_logged_in(ada)
     assert not is_logged_in(log_in(app, OTHER))

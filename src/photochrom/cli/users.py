@@ -78,7 +78,7 @@ def list_users(config: Path | None, as_json: bool) -> None:
             f"{account.created_at:%Y-%m-%d}",
             f"{account.pictures} pictures",
             f"{account.stored_bytes / _MB:.0f} of {account.quota_mb} MB",
-            "disabled" if account.is_disabled else "",
+            "disabled" if account.is_disabled else "admin" if account.is_admin else "",
         )
         for account in accounts
     ]
@@ -134,6 +134,19 @@ def disable(email: str, undo: bool, config: Path | None) -> None:
 
         set_disabled(email, not undo)
     note(f"{email} can log in again." if undo else f"{email} is logged out and cannot log in.")
+
+
+@users.command()
+@click.argument("email")
+@click.option("--undo", is_flag=True, help="They are one no longer.")
+@config_option
+def admin(email: str, undo: bool, config: Path | None) -> None:
+    """Let a user look after the studio in a browser, at its address /admin."""
+    with _studio(config):
+        from photochrom.web.accounts.admin import set_admin
+
+        set_admin(email, not undo)
+    note(f"{email} is no admin any more." if undo else f"{email} is an admin: /admin.")
 
 
 @users.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from photochrom.web.accounts.account_page import blueprint as account
+from photochrom.web.accounts.admin_page import blueprint as admin
 from photochrom.web.accounts.login import init_login
 from photochrom.web.accounts.routes import blueprint as sessions
 from photochrom.web.api.v1 import blueprint as api
@@ -47,7 +48,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     init_error_pages(app)
     init_health(app)
     init_pwa(app)
-    for blueprint in (sessions, account, pictures, picture_files, people):
+    for blueprint in (sessions, account, admin, pictures, picture_files, people):
         app.register_blueprint(blueprint)
     app.register_blueprint(api, url_prefix="/api/v1")
     return app

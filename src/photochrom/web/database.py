@@ -97,6 +97,8 @@ class User(Model):
     """Since when nobody can log in as them, nor any program act for them; None: they can."""
     quota_mb: Mapped[int | None]
     """Their storage in MB, where it is not what the setting says."""
+    is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether they see the page of whoever runs the studio."""
     logins: Mapped[list[Login]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
     tokens: Mapped[list[Token]] = relationship(
         back_populates="user", cascade="all, delete-orphan", passive_deletes=True

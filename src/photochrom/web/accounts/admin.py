@@ -1,4 +1,4 @@
-"""What whoever runs the studio does with accounts, at its machine and not in a browser."""
+"""What whoever runs the studio does with accounts, at its machine or on the page of admins."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from flask import current_app
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 
 from photochrom.web.accounts import service
 from photochrom.web.accounts.forms import stored_email, tidy
-from photochrom.web.accounts.tokens import digest
+from photochrom.web.accounts.tokens import MAX_ROW_ID, digest
 from photochrom.web.database import Invitation, Login, Picture, User, db, now
 from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _
@@ -24,34 +24,42 @@ INVITATION_DAYS: Final = 14
 class Account(NamedTuple):
     """What is shown of an account."""
 
+    id: int
     name: str
     email: str
     created_at: datetime
     is_disabled: bool
+    is_admin: bool
     pictures: int
     stored_bytes: int
     quota_mb: int
 
 
-def list_accounts() -> list[Account]:
-    """Every account, the oldest first."""
+def list_accounts(search: str = "", start: int = 0, limit: int | None = None) -> list[Account]:
+    """Accounts, the oldest first.
+
+    search: what their name or address contains, whatever the case. start, limit: which of them.
+    """
     count = func.count(Picture.id)
     stored = func.coalesce(func.sum(Picture.bytes), 0)
-    rows = db.session.execute(
-        select(User, count, stored).outerjoin(Picture).group_by(User.id).order_by(User.id)
-    )
+    rows = select(User, count, stored).outerjoin(Picture).group_by(User.id).order_by(User.id)
+    if search:
+        parts = (column.icontains(search, autoescape=True) for column in (User.name, User.email))
+        rows = rows.where(or_(*parts))
     default = current_settings().quota_mb
     return [
         Account(
+            user.id,
             user.name,
             user.email,
             user.created_at,
             user.disabled_at is not None,
+            user.is_admin,
             pictures,
             int(size),
             user.quota_mb or default,
         )
-        for user, pictures, size in rows
+        for user, pictures, size in db.session.execute(rows.offset(start).limit(limit))
     ]
 
 
@@ -91,6 +99,13 @@ def set_disabled(email: str, disabled: bool) -> None:
     db.session.commit()
 
 
+def set_admin(email: str, is_admin: bool) -> None:
+    """Let somebody look after the studio in a browser, or no longer."""
+    number = find_account(email).id
+    db.session.execute(update(User).where(User.id == number).values(is_admin=is_admin))
+    db.session.commit()
+
+
 def set_quota(email: str, quota_mb: int | None) -> None:
     """The storage of one user, in MB; None: what the setting says."""
     number = find_account(email).id
@@ -103,4 +118,12 @@ def find_account(email: str) -> User:
     user = service.find_user(stored_email(email) or email)
     if user is None:
         raise NotFound(_("There is no account with the address {email}.").format(email=email))
+    return user
+
+
+def find_account_by_id(number: int) -> User:
+    """The user of that number. Raises NotFound."""
+    user = db.session.get(User, number) if number <= MAX_ROW_ID else None
+    if user is None:
+        raise NotFound(_("There is no such account."))
     return user
