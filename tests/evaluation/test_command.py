@@ -66,6 +66,17 @@ def test_figures_stand_beside_the_grey_floor(
     assert "3 pictures, 0 left out" in told.err
 
 
+def test_a_table_chooses_the_pictures(
+    photos: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("name,set\na.png,hills\nd.png,rooms\n")
+    assert run(photos, model, "--table", table, "--where", "set=hills") == OK
+    assert "1 pictures, 0 left out" in capsys.readouterr().err
+    assert run(photos, model, "--where", "set=hills") == USAGE
+    assert "give all" in capsys.readouterr().err
+
+
 def test_the_json_tells_everything(photos: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     assert run(photos, model, "--json", out, "--seed", "7", "--vividness", "0.5") == OK

@@ -13,6 +13,7 @@ from PIL import Image
 from photochrom.color.luminance import lightness
 from photochrom.errors import InputError
 from photochrom.evaluation.dataset import center_crop, grey_to_rgb, open_pictures, to_grey
+from photochrom.evaluation.selection import select_pictures
 
 FILES = ("b.png", "a.png", "below/c.png")
 
@@ -120,3 +121,23 @@ def test_the_crop_is_a_square_of_the_centre(shape: tuple[int, int]) -> None:
     square = center_crop(np.rint(ramp).astype(np.uint8), 64)
     assert square.shape == (64, 64, 3)
     assert square[..., :2].mean(axis=(0, 1)) == pytest.approx([127.5, 127.5], abs=2)
+
+
+def test_a_table_chooses_pictures_by_what_it_says_of_them(folder: Path, tmp_path: Path) -> None:
+    pictures, table = open_pictures(folder), tmp_path / "table.csv"
+    table.write_text("name,set,year\na.png,hills,1990\nb.png,rooms,1990\nc.png,sea,2001\n")
+    chosen = select_pictures(pictures, table, ["set=hill*", "set=sea"])
+    assert chosen.names == ("a.png", "below/c.png")
+    assert (chosen.read("below/c.png") == pictures.read("below/c.png")).all()
+    assert select_pictures(pictures, table, ["set=*", "year=2001"]).names == ("below/c.png",)
+    other = tmp_path / "other.csv"
+    other.write_text("picture\na.png\n")
+    for path, condition, message in (
+        (table, "set=town", "no picture of .* is set=town .* there are set: hills, rooms, sea"),
+        (table, "place=sea", "'place=sea' names no column .* name, set, year"),
+        (table, "sea", "write COLUMN=VALUE"),
+        (other, "set=sea", "has the columns picture; one of them must be 'name'"),
+        (tmp_path / "absent.csv", "set=sea", "cannot read the table"),
+    ):
+        with pytest.raises(InputError, match=message):
+            select_pictures(pictures, path, [condition])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photochrom.cli import FAILED, OK
-from photochrom.cli.evaluation_progress import load_meter, run_evaluation
+from photochrom.cli.evaluation_progress import load_meter, open_selection, run_evaluation
 from photochrom.cli.messages import note
 from photochrom.cli.options import (
     crop_option,
@@ -18,6 +18,7 @@ from photochrom.cli.options import (
     lpips_option,
     overwrite_option,
     seed_option,
+    selection_options,
     size_option,
     thumbnail_option,
     vividness_option,
@@ -44,6 +45,7 @@ _INSTEAD = ", or export the runs where they were trained and compare the .onnx f
     help="Folder for the table (compare.md), everything as JSON (compare.json), the page "
     "(gallery.html), a blind test of people (blind-test.html) and the exported models.",
 )
+@selection_options
 @limit_option
 @seed_option
 @size_option
@@ -56,6 +58,8 @@ _INSTEAD = ", or export the runs where they were trained and compare the .onnx f
 def compare(
     runs: tuple[str, ...],
     data: Path | None,
+    table: Path | None,
+    conditions: tuple[str, ...],
     out: Path,
     lpips_weights: Path | None,
     overwrite: bool,
@@ -82,13 +86,15 @@ def compare(
         )
 
     settings = EvaluationOptions(**choices)
+    pictures = open_selection(data, table, conditions)
     check_folder(out, overwrite=overwrite)
     meter = load_meter(lpips_weights)
     contenders = [_parse_contender(run, out / "models") for run in runs]
     if data is None and not any(contender.run for contender in contenders):
         raise click.UsageError("Name pictures with --data: only runs have held some out.")
     own_runs = [contender.run for contender in contenders if contender.run is not None]
-    pictures = held_out_pictures(own_runs) if data is None else data
+    if pictures is None:
+        pictures = held_out_pictures(own_runs)
     methods = contender_methods(contenders, settings)
     results = run_evaluation(methods, pictures, meter, settings, thumbnails=True)
     costs = contender_costs(contenders, methods, results)

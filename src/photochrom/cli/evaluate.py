@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photochrom.cli import FAILED, OK
-from photochrom.cli.evaluation_progress import load_meter, run_evaluation
+from photochrom.cli.evaluation_progress import load_meter, open_selection, run_evaluation
 from photochrom.cli.messages import note
 from photochrom.cli.options import (
     FiniteRange,
@@ -20,6 +20,7 @@ from photochrom.cli.options import (
     lpips_option,
     overwrite_option,
     seed_option,
+    selection_options,
     size_option,
     thumbnail_option,
     vividness_option,
@@ -69,6 +70,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="With --film: how far colours follow the motion, as in `photochrom film`.",
 )
 @every_frame_option
+@selection_options
 @limit_option
 @seed_option
 @size_option
@@ -119,6 +121,8 @@ def evaluate(
     run: Path | None,
     models: tuple[str, ...],
     data: Path | None,
+    table: Path | None,
+    conditions: tuple[str, ...],
     films: tuple[Path, ...],
     steady: float,
     every_frame: bool,
@@ -145,6 +149,7 @@ def evaluate(
     from photochrom.evaluation.methods import load_methods
 
     _check_sources(run, data, films)
+    pictures = open_selection(data, table, conditions)
     writers = (
         (json, outputs.write_json),
         (gallery, outputs.write_gallery),
@@ -186,9 +191,9 @@ def evaluate(
     named = models or (() if run else (DEFAULT_MODEL,))
     own = [] if run is None else [_export_run(run)]
     methods = load_methods([*own, *named], settings)
-    results = run_evaluation(
-        methods, data or _held_out(run), meter, settings, thumbnails=thumbnails
-    )
+    if pictures is None:
+        pictures = _held_out(run)
+    results = run_evaluation(methods, pictures, meter, settings, thumbnails=thumbnails)
     if results.report is not None:
         click.echo(align_columns(to_table(results.report)))
     if results.skin:

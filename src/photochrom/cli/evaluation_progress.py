@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from photochrom.cli.messages import Bar, complain, note
 
 if TYPE_CHECKING:
@@ -28,6 +30,24 @@ def load_meter(lpips_weights: Path | None) -> PairMeter:
             f"with --lpips-weights or {WEIGHTS_VARIABLE}."
         )
     return PairMeter(lpips)
+
+
+def open_selection(
+    data: Path | None, table: Path | None, conditions: Sequence[str]
+) -> PictureSet | Path | None:
+    """What to measure on: of ``data`` the pictures of which a table says what is asked for, or all.
+
+    Raises InputError as `photochrom.evaluation.selection.select_pictures`, UsageError where one of
+    the three is missing.
+    """
+    if table is None and not conditions:
+        return data
+    if data is None or table is None or not conditions:
+        raise click.UsageError("--data, --table and --where choose pictures together; give all.")
+    from photochrom.evaluation.dataset import open_pictures
+    from photochrom.evaluation.selection import select_pictures
+
+    return select_pictures(open_pictures(data), table, conditions)
 
 
 def run_evaluation(

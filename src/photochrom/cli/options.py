@@ -175,6 +175,25 @@ def data_option(*, required: bool) -> Callable[[_Command], _Command]:
     )
 
 
+def selection_options(command: _Command) -> _Command:
+    """``--table`` and ``--where``, which of the pictures of ``--data`` to measure on."""
+    table = click.option(
+        "--table",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="CSV",
+        help="A table with a row for each picture of --data, its name in the column `name`.",
+    )
+    where = click.option(
+        "--where",
+        "conditions",
+        metavar="COLUMN=VALUE",
+        multiple=True,
+        help="Only pictures of which --table says so; * in VALUE stands for anything. Several of "
+        "one column are alternatives, those of different columns hold together.",
+    )
+    return table(where(command))
+
+
 limit_option = click.option(
     "--limit",
     type=click.IntRange(min=1),
