@@ -10,7 +10,7 @@ COPY constraints.txt /tmp/constraints.txt
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
     wheel="$(ls /wheels/photochrom-*.whl)" \
     && python -m pip install --no-cache-dir --no-compile --constraint /tmp/constraints.txt \
-        "${wheel}[formats,servers,video,web]" \
+        "${wheel}[formats,oidc,servers,video,web]" \
     && rm /tmp/constraints.txt \
     && useradd --system --uid 10001 --no-create-home --home-dir /data photochrom \
     && install -d -o photochrom -m 0700 /data

@@ -113,13 +113,18 @@ def invite(config: Path | None, address: str | None) -> None:
 
 @users.command()
 @click.argument("email")
+@click.option(
+    "--second-factor", is_flag=True, help="Ask for no code of their phone any more, either."
+)
 @config_option
 @_address_option
-def reset(email: str, config: Path | None, address: str | None) -> None:
+def reset(email: str, second_factor: bool, config: Path | None, address: str | None) -> None:
     """Print the link with which a user sets a new password, once, within an hour."""
     with _studio(config) as settings:
-        from photochrom.web.accounts.admin import reset_path
+        from photochrom.web.accounts.admin import disable_second_factor, reset_path
 
+        if second_factor:
+            disable_second_factor(email)
         _print_link(reset_path(email), settings, address)
 
 

@@ -7,6 +7,7 @@ from flask import Flask
 from photochrom.web.accounts.account_page import blueprint as account
 from photochrom.web.accounts.admin_page import blueprint as admin
 from photochrom.web.accounts.login import init_login
+from photochrom.web.accounts.oidc import init_oidc
 from photochrom.web.accounts.routes import blueprint as sessions
 from photochrom.web.api.v1 import blueprint as api
 from photochrom.web.database import init_database
@@ -39,8 +40,12 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     keep_settings(app, settings)
     app.config["SECRET_KEY"] = secret_key(settings)
     init_i18n(app)
-    can_sign_up = settings.sign_up == "open"
-    app.context_processor(lambda: {"local": settings.local, "can_sign_up": can_sign_up})
+    common = {
+        "local": settings.local,
+        "can_sign_up": settings.sign_up == "open",
+        "oidc_name": settings.oidc_name if settings.oidc_issuer else "",
+    }
+    app.context_processor(lambda: common)
     init_logs(app)
     init_security(app, settings)
     init_database(app, settings)
@@ -51,6 +56,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     for blueprint in (sessions, account, admin, pictures, picture_files, people):
         app.register_blueprint(blueprint)
     app.register_blueprint(api, url_prefix="/api/v1")
+    init_oidc(app, settings)
     return app
 
 

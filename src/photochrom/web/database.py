@@ -90,6 +90,7 @@ class User(Model):
     email: Mapped[str] = mapped_column(String(320), unique=True)
     """Casefolded."""
     password_hash: Mapped[str] = mapped_column(String(200))
+    """Empty: they have no password, and log in by another service."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     session_epoch: Mapped[int] = mapped_column(default=0)
     """Raised to end all sessions and reset links that were given out before."""
@@ -99,6 +100,14 @@ class User(Model):
     """Their storage in MB, where it is not what the setting says."""
     is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether they see the page of whoever runs the studio."""
+    totp_salt: Mapped[str | None] = mapped_column(String(32))
+    """From which the key of their phone follows; None: there is none."""
+    totp_enabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Since when they log in with its codes; None: they do not, or the phone is not shown yet."""
+    totp_step: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """The time step of the last code that was used: neither it nor an older one is good again."""
+    oidc_subject: Mapped[str | None] = mapped_column(String(64), index=True, unique=True)
+    """SHA-256 of how another service knows them, by which they log in; None: it does not."""
     logins: Mapped[list[Login]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
     tokens: Mapped[list[Token]] = relationship(
         back_populates="user", cascade="all, delete-orphan", passive_deletes=True
@@ -128,6 +137,15 @@ class Login(Model):
     """The browser and its system, in words."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     last_used_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+
+class RecoveryCode(Model):
+    """A code that lets somebody in whose phone is gone, once; only its digest is kept."""
+
+    __tablename__ = "recovery_codes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
 
 
 class Invitation(Model):

@@ -69,6 +69,19 @@ class WebSettings:
     sign_up: str = "open"
     """Who can make an account: open, everybody; invite, whoever has a link of `photochrom users
     invite`; closed, nobody but `photochrom users add`."""
+    confirm_email: bool = False
+    """Whoever signs up proves their address first, by a link that is sent to it; needs mail_url."""
+    oidc_issuer: str = ""
+    """The address of an OpenID Connect service, such as https://sso.example.org/realms/club, by
+    which people log in, too; needs public_url, to which it leads back: /log-in/oidc/callback."""
+    oidc_client_id: str = ""
+    """As what that service knows the studio."""
+    oidc_client_secret: str = ""
+    """With what the studio proves it."""
+    oidc_name: str = "OpenID Connect"
+    """What the log-in page calls that service."""
+    oidc_sign_up: bool = True
+    """Whom that service lets in gets an account at the first log-in, whatever sign_up says."""
     quota_mb: int = 1024
     """Storage for each user, originals and results together, in MB."""
     total_quota_mb: int = 0
@@ -212,6 +225,7 @@ def _check(settings: WebSettings) -> None:
         "public_url": ("http://", "https://"),
         "queue_url": ("redis://", "rediss://"),
         "mail_url": ("smtp://", "smtps://"),
+        "oidc_issuer": ("https://", "http://127.0.0.1", "http://localhost"),
     }
     for name, prefixes in schemes.items():
         if getattr(settings, name) and not getattr(settings, name).startswith(prefixes):
@@ -220,5 +234,16 @@ def _check(settings: WebSettings) -> None:
     if settings.secret_key and len(settings.secret_key) < 32:
         raise SettingsError("secret_key must have at least 32 characters; leave it empty to have "
                             "one made")  # fmt: skip
+    _check_company(settings)
+
+
+def _check_company(settings: WebSettings) -> None:
+    """Of settings that need others."""
     if settings.mail_url and not settings.public_url:
         raise SettingsError("mail_url needs public_url: links in messages lead there; set it")
+    if settings.confirm_email and not settings.mail_url:
+        raise SettingsError("confirm_email needs mail_url: a link is sent to each address; set it")
+    if settings.oidc_issuer:
+        needs = ("public_url", "oidc_client_id", "oidc_client_secret")
+        if missing := [name for name in needs if not getattr(settings, name)]:
+            raise SettingsError(f"oidc_issuer needs {' and '.join(missing)}; set it")

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, abort, flash, redirect, render_template, session
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from photochrom.web.accounts import service, tokens
-from photochrom.web.accounts.forms import ChangePasswordForm, DeleteAccountForm, NewTokenForm
+from photochrom.web.accounts import second_factor, service, tokens
+from photochrom.web.accounts.forms import (
+    ChangePasswordForm,
+    DeleteAccountForm,
+    NewTokenForm,
+    OwnerForm,
+    PhoneForm,
+)
 from photochrom.web.accounts.login import begin_session, login_required, this_user
 from photochrom.web.accounts.passwords import is_password
 from photochrom.web.accounts.sessions import is_current, list_logins, revoke_login
@@ -86,13 +94,59 @@ def delete() -> Page:
     _require_accounts()
     user, form = this_user(), DeleteAccountForm()
     if form.validate_on_submit():
-        if is_password(form.confirm.data, user.password_hash):
-            service.delete_user(user)
-            session.clear()
-            flash(_("Your account and all your pictures are deleted."))
-            return redirect("/")
-        form.confirm.errors = [_("This is not your password.")]
+        service.delete_user(user)
+        session.clear()
+        flash(_("Your account and all your pictures are deleted."))
+        return redirect("/")
     return _page(form), 400
+
+
+@blueprint.get("/second-factor")
+@login_required
+def show_second_factor() -> Page:
+    """Show how to log in with codes of a phone, or how many recovery codes are left."""
+    _require_accounts()
+    return _second_factor_page()
+
+
+@blueprint.post("/second-factor")
+@login_required
+@_guesses
+def enable_second_factor() -> Page:
+    """Ask for a code at each log-in from now on; the recovery codes are on this one answer only."""
+    _require_accounts()
+    form = PhoneForm()
+    if form.validate_on_submit():
+        if codes := second_factor.finish_setup(this_user(), form.code.data):
+            return _second_factor_page(codes=codes)
+        form.code.errors = [_("This is not the code. Look whether the phone's clock is right.")]
+    return _second_factor_page(phone_form=form), 400
+
+
+@blueprint.post("/second-factor/codes")
+@login_required
+@_guesses
+def renew_recovery_codes() -> Page:
+    """Make new recovery codes; they are on this one answer only."""
+    _require_accounts()
+    user, form = this_user(), OwnerForm()
+    if form.validate_on_submit() and second_factor.is_enabled(user):
+        return _second_factor_page(codes=second_factor.make_recovery_codes(user))
+    return _second_factor_page(owner_form=form), 400
+
+
+@blueprint.post("/second-factor/off")
+@login_required
+@_guesses
+def disable_second_factor() -> Page:
+    """Ask for no code any more."""
+    _require_accounts()
+    form = OwnerForm()
+    if not form.validate_on_submit():
+        return _second_factor_page(owner_form=form), 400
+    second_factor.disable(this_user())
+    flash(_("Your password alone lets you in again."))
+    return redirect("/account")
 
 
 @blueprint.get("/tokens")
@@ -148,6 +202,26 @@ def _page(bound_form: FlaskForm | None = None, secret: str = "") -> str:
         password_form=forms[ChangePasswordForm],
         delete_form=forms[DeleteAccountForm],
         token_form=forms[NewTokenForm],
+    )
+
+
+def _second_factor_page(**more: Any) -> str:
+    user = this_user()
+    is_enabled = second_factor.is_enabled(user)
+    key = "" if is_enabled else second_factor.begin_setup(user)
+    return render_template(
+        "accounts/second_factor.html",
+        user=user,
+        is_enabled=is_enabled,
+        key=" ".join(key[start : start + 4] for start in range(0, len(key), 4)),
+        qr_code="" if is_enabled else second_factor.qr_code(user),
+        codes_left=second_factor.count_recovery_codes(user),
+        **{
+            "codes": [],
+            "phone_form": PhoneForm(formdata=None),
+            "owner_form": OwnerForm(formdata=None),
+            **more,
+        },
     )
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from flask import current_app
 from sqlalchemy import delete, func, or_, select, update
 
-from photochrom.web.accounts import service
+from photochrom.web.accounts import second_factor, service
 from photochrom.web.accounts.forms import stored_email, tidy
 from photochrom.web.accounts.tokens import MAX_ROW_ID, digest
 from photochrom.web.database import Invitation, Login, Picture, User, db, now
@@ -30,6 +30,7 @@ class Account(NamedTuple):
     created_at: datetime
     is_disabled: bool
     is_admin: bool
+    has_second_factor: bool
     pictures: int
     stored_bytes: int
     quota_mb: int
@@ -55,6 +56,7 @@ def list_accounts(search: str = "", start: int = 0, limit: int | None = None) ->
             user.created_at,
             user.disabled_at is not None,
             user.is_admin,
+            second_factor.is_enabled(user),
             pictures,
             int(size),
             user.quota_mb or default,
@@ -88,6 +90,11 @@ def reset_path(email: str) -> str:
     """The path with which the owner of an account sets a new password, once, within an hour."""
     token = service.reset_token(find_account(email), str(current_app.config["SECRET_KEY"]))
     return f"/reset/{token}"
+
+
+def disable_second_factor(email: str) -> None:
+    """Let somebody in by the password alone, whose phone and recovery codes are gone."""
+    second_factor.disable(find_account(email))
 
 
 def set_disabled(email: str, disabled: bool) -> None:

@@ -82,6 +82,15 @@ def quota(number: int) -> Page:
     return redirect(url_for("admin.show_user", number=number), 303)
 
 
+@blueprint.post("/users/<int:number>/second-factor")
+@login_required
+def drop_second_factor(number: int) -> Page:
+    """Let somebody in by the password alone, whose phone and recovery codes are gone."""
+    admin.disable_second_factor(_email(number, is_other=True))
+    flash(_("The password alone lets this person in."))
+    return redirect(url_for("admin.show_user", number=number), 303)
+
+
 @blueprint.post("/users/<int:number>/disable")
 @login_required
 def disable(number: int) -> Page:

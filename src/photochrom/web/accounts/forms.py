@@ -16,7 +16,8 @@ from wtforms import Field, Form, PasswordField, StringField
 from wtforms.validators import AnyOf, EqualTo, StopValidation
 from wtforms.widgets import html_params
 
-from photochrom.web.accounts.passwords import MAX_LENGTH, MIN_LENGTH, is_guessable
+from photochrom.web.accounts.passwords import MAX_LENGTH, MIN_LENGTH, is_guessable, is_password
+from photochrom.web.accounts.sessions import is_recent
 from photochrom.web.i18n import _
 
 Validator = Callable[[Form, Field], None]
@@ -98,6 +99,26 @@ def new_password_field(label: str) -> PasswordField:
     )
 
 
+def check_owner(_form: Form, field: Field) -> None:
+    """Refuses whoever has only found an open session: by the password, or a log-in long ago."""
+    if not current_user.password_hash:
+        if not is_recent():
+            raise StopValidation(_("Log out and in again first: your log-in was a while ago."))
+    elif not field.data:
+        raise StopValidation(_("Enter a password."))
+    elif not is_password(field.data, current_user.password_hash):
+        raise StopValidation(_("This is not your password."))
+
+
+def owner_field() -> PasswordField:
+    """The password of who is logged in, again."""
+    return PasswordField(
+        _("Your password"),
+        validators=[check_owner],
+        render_kw={"autocomplete": "current-password"},
+    )
+
+
 class NewPasswordForm(FlaskForm):
     """A new password, written twice."""
 
@@ -165,13 +186,32 @@ class ChangePasswordForm(NewPasswordForm):
 
 
 class DeleteAccountForm(FlaskForm):
-    """The password again, as what follows cannot be undone."""
+    """Who asks, as what follows cannot be undone."""
 
-    confirm = PasswordField(
-        _("Your password"),
-        validators=[not_empty(_("Enter a password."))],
-        render_kw={"autocomplete": "current-password"},
+    confirm = owner_field()
+
+
+class CodeForm(FlaskForm):
+    """A code of the phone, or a recovery code."""
+
+    code = StringField(
+        _("Code"),
+        filters=[tidy],
+        validators=[not_empty(_("Enter the code."))],
+        render_kw={"autocomplete": "one-time-code", "autocapitalize": "none", "maxlength": 40},
     )
+
+
+class PhoneForm(CodeForm):
+    """A code that shows that the phone has its key; and who asks for it."""
+
+    confirm = owner_field()
+
+
+class OwnerForm(FlaskForm):
+    """Who asks for what changes how they log in."""
+
+    confirm = owner_field()
 
 
 class ChoiceField(StringField):

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from photochrom.web.accounts import service
+from photochrom.web.accounts import second_factor, service
 from photochrom.web.accounts.forms import (
     AskResetForm,
+    CodeForm,
     LogInForm,
     NewPasswordForm,
     SignUpForm,
@@ -16,6 +27,7 @@ from photochrom.web.accounts.forms import (
     stored_email,
 )
 from photochrom.web.accounts.login import begin_session
+from photochrom.web.accounts.login_steps import continue_login, pending_key, pending_user
 from photochrom.web.accounts.sessions import end_login
 from photochrom.web.errors import Conflict
 from photochrom.web.i18n import _
@@ -47,6 +59,11 @@ def sign_up_page() -> Page:
         return redirect("/")
     if not service.is_invited(_invitation()):
         return _refuse_visitor()
+    if current_settings().confirm_email:
+        if not _proved_email():
+            form = AskResetForm(formdata=None)
+            return render_template("accounts/prove_email.html", form=form, is_sent=False)
+        return render_template("accounts/sign_up.html", form=SignUpForm(email=_proved_email()))
     return render_template("accounts/sign_up.html", form=SignUpForm())
 
 
@@ -56,7 +73,12 @@ def create() -> Page:
     """Make an account, and log in with it; or show what is wrong at each field."""
     if not service.is_invited(_invitation()):
         return _refuse_visitor()
+    proved_email = _proved_email()
+    if current_settings().confirm_email and not proved_email:
+        return _send_proof()
     form = SignUpForm()
+    if proved_email:
+        form.email.process_data(proved_email)  # whatever was typed instead
     valid = form.validate_on_submit()
     if not form.email.errors and service.is_taken(form.email.data):
         form.email.errors = [_("This email address is already in use.")]
@@ -90,10 +112,34 @@ def begin() -> Page:
     if form.validate_on_submit():
         user = service.authenticate(stored_email(form.email.data), form.password.data)
         if user is not None:
-            begin_session(user)
-            return redirect(safe_next(request.args.get("next")))
+            return continue_login(user, request.args.get("next"))
         form.password.errors = [_("Email or password is wrong.")]
     return render_template("accounts/log_in.html", form=form), BAD_REQUEST
+
+
+@blueprint.get("/log-in/code")
+def code_page() -> Page:
+    """Show the form for the second factor."""
+    if pending_user() is None:
+        return redirect(url_for("accounts.log_in_page", next=request.args.get("next")))
+    return render_template("accounts/code.html", form=CodeForm())
+
+
+@blueprint.post("/log-in/code")
+@limiter.limit(login_rate)
+@limiter.limit(login_rate, key_func=pending_key)
+def check_code() -> Page:
+    """Log in whose second factor is right, too."""
+    user, form = pending_user(), CodeForm()
+    if user is None:
+        flash(_("That took too long. Log in again."), "error")
+        return redirect(url_for("accounts.log_in_page", next=request.args.get("next")))
+    if form.validate_on_submit():
+        if second_factor.use_code(user, form.code.data):
+            begin_session(user)
+            return redirect(safe_next(request.args.get("next")))
+        form.code.errors = [_("This is not the code, or it was used already.")]
+    return render_template("accounts/code.html", form=form), BAD_REQUEST
 
 
 @blueprint.post("/log-out")
@@ -153,6 +199,39 @@ def reset(token: str) -> Page:
     session.clear()
     flash(_("Your new password is set. Log in with it."))
     return redirect("/log-in")
+
+
+def _send_proof() -> Page:
+    """Send a link that proves an address; the page says the same if it has an account."""
+    form = AskResetForm()
+    if not form.validate_on_submit():
+        page = render_template("accounts/prove_email.html", form=form, is_sent=False)
+        return page, BAD_REQUEST
+    start = current_settings().public_url.rstrip("/")
+    if service.is_taken(form.email.data):
+        text = _(
+            "Somebody, we hope you, wants to make an account in the studio with this address. "
+            "There is one already: log in, or ask for a new password.\n\n{link}"
+        )
+        link = f"{start}/log-in"
+    else:
+        text = _(
+            "Somebody, we hope you, wants to make an account in the studio with this address.\n\n"
+            "Go on here within a day:\n{link}\n\nIf it was not you, do nothing."
+        )
+        token = service.sign_up_token(form.email.data, _secret())
+        link = start + url_for(
+            "accounts.sign_up_page", proof=token, invitation=_invitation() or None
+        )
+    send_mail(current_settings(), form.email.data, _("Your account"), text.replace("{link}", link))
+    return render_template("accounts/prove_email.html", form=form, is_sent=True)
+
+
+def _proved_email() -> str:
+    """The address that whoever signs up has proved; "" if none has to be, or none is."""
+    if not current_settings().confirm_email:
+        return ""
+    return service.read_sign_up_token(request.args.get("proof", ""), _secret())
 
 
 def _invitation() -> str:

@@ -17,6 +17,8 @@ from photochrom.web.storage import Storage
 
 RESET_HOURS = 1
 """How long a reset link can be used."""
+SIGN_UP_HOURS = 24
+"""How long a link proves an address."""
 
 
 def is_taken(email: str) -> bool:
@@ -108,6 +110,20 @@ def find_reset_user(token: str, secret: str) -> User | None:
     if user is None or user.disabled_at is not None:
         return None
     return user if user.session_epoch == epoch else None
+
+
+def sign_up_token(email: str, secret: str) -> str:
+    """What a link carries by which somebody proves an address before they sign up."""
+    return URLSafeTimedSerializer(secret, salt="photochrom sign-up").dumps(email)
+
+
+def read_sign_up_token(token: str, secret: str) -> str:
+    """The address that is proved by it; "" if it is not ours, or too old."""
+    signer = URLSafeTimedSerializer(secret, salt="photochrom sign-up")
+    try:
+        return str(signer.loads(token, max_age=SIGN_UP_HOURS * 3600))
+    except BadSignature:
+        return ""
 
 
 def use_reset(user: User, password: str) -> bool:

@@ -18,6 +18,7 @@ from photochrom.web.i18n import _
 _KEY: Final = "login"
 """Of the session: the secret that its row is found by."""
 _USE_INTERVAL: Final = timedelta(hours=1)
+_RECENT: Final = timedelta(minutes=10)
 _BROWSERS: Final = (
     ("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"),
     ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome"),
@@ -66,6 +67,12 @@ def list_logins(user: User) -> Sequence[Login]:
 def is_current(login: Login) -> bool:
     """Whether it is this browser's own."""
     return login.digest == digest(str(session.get(_KEY, "")))
+
+
+def is_recent() -> bool:
+    """Whether this browser has logged in within ten minutes."""
+    login = db.session.scalar(select(Login).filter_by(digest=digest(str(session.get(_KEY, "")))))
+    return login is not None and now() - login.created_at < _RECENT
 
 
 def end_login() -> None:
