@@ -188,6 +188,30 @@ def test_ageing_keeps_the_scene_but_not_the_tones() -> None:
     )
 
 
+def test_stretched_levels_fill_the_paper_and_hard_paper_keeps_its_ends() -> None:
+    rgb = torch.linspace(0.3, 0.6, 64).expand(2, 3, 64, 64)
+    plain = views(2, AugmentRecipe(old=1.0), HintRecipe()).ageing
+    none, one = torch.zeros(2), torch.ones(2)
+    drawn = plain._replace(
+        **dict.fromkeys(("unsharp", "blur_px", "grain", "jpeg_quality"), none),
+        **dict.fromkeys(("gamma", "contrast"), one),
+        is_stretched=torch.tensor([False, True]),
+        black=torch.full((2,), 5.0),
+        white=torch.full((2,), 95.0),
+    )
+    ager = Ager(torch.device("cpu"))
+    faded, stretched = ager.age(rgb, drawn)
+    assert faded.max() - faded.min() < 35
+    assert stretched.min().item() == pytest.approx(5.0, abs=1e-3)
+    assert stretched.max().item() == pytest.approx(95.0, abs=1e-3)
+    full = torch.linspace(0.0, 1.0, 64).expand(2, 3, 64, 64)
+    soft, hard = ager.age(
+        full, drawn._replace(contrast=torch.tensor([1.0, 2.0]), is_stretched=none.bool())
+    )
+    torch.testing.assert_close(hard[..., [0, -1]], soft[..., [0, -1]], atol=0.5, rtol=0.0)
+    assert hard.std() > 1.15 * soft.std()
+
+
 def test_edges_lie_where_the_lightness_steps_and_strokes_near_them() -> None:
     L = torch.full((3, 1, 48, 48), 70.0)
     L[0, :, :, 20:] = 30.0

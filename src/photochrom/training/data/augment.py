@@ -1,8 +1,9 @@
 """The imitation of old photographs, and bars, on batches.
 
-What the network is given is the lightness of a print that may have faded, been scanned softly,
-gained grain and JPEG blocks, or been taken on film that saw blue and no red; what it must answer
-is the true colour.
+What the network is given is the lightness of a print that may have faded, been scanned softly or
+been sharpened, its levels stretched, gained grain and JPEG blocks, or been taken on film that saw
+blue and no red; what it must answer is the true colour. `benchmarks/ageing.py` holds it against
+real ones.
 """
 
 from __future__ import annotations
@@ -20,6 +21,13 @@ from photochrom.training.data.views import Ageing, Bars
 
 _CLUMPED_GAIN = 2.2
 """What the blur of grain takes of its strength is given back."""
+_LEAST = 1e-4
+_LEVELS = (0.01, 0.99)
+"""The shares of pixels between which a scan's levels are stretched, at most so that this range is
+full:"""
+_LEAST_RANGE = 0.25
+_SPARSE_PX = 4
+"""Every so many pixels are enough to know the levels."""
 _CODES = 2.55
 """8-bit codes in a unit of lightness."""
 _BITS = 0xFFFF_FFFF
@@ -57,9 +65,8 @@ class Ager:
         # As sRGB would show it of what a plain gamma has encoded.
         shown = srgb_to_linear(light.clamp(0.0, 1.0) ** (1 / 2.2))
         L = luminance_to_lightness(shown).clamp(0.0, 100.0)
-        # The tone curve of emulsion, paper and time.
-        black, white = _each(ageing.black), _each(ageing.white)
-        L = black + (white - black) * (L / 100.0) ** _each(ageing.gamma)
+        L = 100.0 * _tone_curve(L / 100.0, ageing)
+        L = L + _each(ageing.unsharp) * (L - blur(L, ageing.unsharp_px))
         L = blur(L, ageing.blur_px) + _grain(ageing, (L.shape[2], L.shape[3]))
         compressed = self._compress(L, ageing.jpeg_quality)
         return torch.where(_each(ageing.jpeg_quality) > 0, compressed, L).clamp(0.0, 100.0)
@@ -88,6 +95,25 @@ def bars(bars: Bars, side: int) -> tuple[Tensor, Tensor]:
     from_border = torch.minimum(place, 1.0 - place)
     rows, columns = (from_border < size[:, None] for size in (bars.height, bars.width))
     return (rows[:, :, None] | columns[:, None, :])[:, None], _each(bars.lightness)
+
+
+def _tone_curve(light: Tensor, ageing: Ageing) -> Tensor:
+    """What emulsion, paper, time and scan made of lightness (K, 1, h, w) in [0, 1]."""
+    exposed = light.clamp(_LEAST, 1.0) ** _each(ageing.gamma)
+    # A logistic curve in log-odds: its slope in the middle is the contrast, its ends stay.
+    odds = (exposed / (1.0 - exposed).clamp_min(_LEAST)) ** _each(ageing.contrast)
+    curve = odds / (1.0 + odds)
+    low, high = torch.quantile(
+        curve[:, 0, ::_SPARSE_PX, ::_SPARSE_PX].flatten(1),
+        torch.tensor(_LEVELS, device=curve.device),
+        dim=1,
+    )
+    middle, extent = (low + high) / 2, (high - low).clamp_min(_LEAST_RANGE)
+    stretched = 0.5 + (curve - _each(middle)) / _each(extent)
+    is_stretched = _each(ageing.is_stretched)
+    curve = torch.where(is_stretched, stretched.clamp(0.0, 1.0), curve)
+    black, white = _each(ageing.black) / 100.0, _each(ageing.white) / 100.0
+    return black + (white - black) * curve
 
 
 def _grain(ageing: Ageing, size: tuple[int, int]) -> Tensor:

@@ -75,17 +75,22 @@ class Lines(NamedTuple):
 class Ageing(NamedTuple):
     """How the samples ``rows`` (K,) of a batch look as old photographs; the others: (K,) but one.
 
-    emulsion: (K, 3) shares of linear red, green, blue. gamma; black, white: the tone curve and its
-    ends, CIELAB lightness. blur_px: σ; 0: none. grain: its standard deviation, lightness; 0: none.
-    grain_px: σ of its clumps; 0: one pixel. grain_seed: int64 in [0, 2³²). jpeg_quality: 30 to 84;
-    0: none.
+    emulsion: (K, 3) shares of linear red, green, blue. gamma, contrast: exponents of the tone
+    curve, of light and of its odds. is_stretched: bool, whether levels are stretched before; black,
+    white: the ends of the curve, CIELAB lightness. unsharp, unsharp_px: share and σ of an unsharp
+    mask. blur_px: σ; 0: none. grain: its standard deviation, lightness; 0: none. grain_px: σ of its
+    clumps; 0: one pixel. grain_seed: int64 in [0, 2³²). jpeg_quality: 30 to 84; 0: none.
     """
 
     rows: Tensor
     emulsion: Tensor
     gamma: Tensor
+    contrast: Tensor
+    is_stretched: Tensor
     black: Tensor
     white: Tensor
+    unsharp: Tensor
+    unsharp_px: Tensor
     blur_px: Tensor
     grain: Tensor
     grain_px: Tensor
@@ -302,21 +307,27 @@ def _draw_lines(random: np.random.Generator) -> Draws:
 
 
 def _draw_ageing(recipe: AugmentRecipe, random: np.random.Generator) -> Draws:
-    """Film that saw blue and no red; faded, scanned softly, with grain and JPEG blocks."""
+    """Film that saw blue and no red; faded or printed hard, scanned softly or sharpened, with grain
+    and JPEG blocks.
+    """
     n = _BLOCK
     # Orthochromatic and early panchromatic emulsions: any mix, mostly less red.
     emulsion = random.dirichlet((1.5, 4.0, 2.0), n)
-    has_modern_film, is_soft = random.random(n) >= 0.6, random.random(n) < 0.5
-    has_grain, is_clumped = random.random(n) < 0.6, random.random(n) < 0.5
-    is_compressed = random.random(n) < 0.3
+    has_modern_film, is_soft = random.random(n) >= 0.6, random.random(n) < 0.35
+    has_grain, is_clumped = random.random(n) < 0.85, random.random(n) < 0.3
+    is_compressed, is_sharpened = random.random(n) < 0.3, random.random(n) < 0.6
     return {
         "chosen": random.random(n) < recipe.old,
         "emulsion": np.where(has_modern_film[:, None], _LUMINANCE, emulsion),
-        "gamma": np.exp(random.normal(0.0, 0.2, n)),
+        "gamma": np.exp(random.normal(0.0, 0.3, n)),
+        "contrast": np.exp(random.normal(0.1, 0.25, n)),
+        "is_stretched": random.random(n) < 0.6,
         "black": random.uniform(0, 18, n) * random.random(n),
-        "white": 100 - random.uniform(0, 20, n),
+        "white": 100 - random.uniform(0, 20, n) * random.random(n),
+        "unsharp": np.where(is_sharpened, random.uniform(0.2, 1.2, n), 0.0),
+        "unsharp_px": np.exp(random.uniform(np.log(0.7), np.log(8.0), n)),
         "blur_px": np.where(is_soft, random.uniform(0.3, 1.2, n), 0.0),
-        "grain": np.where(has_grain, random.uniform(0.5, 6.0, n), 0.0),
+        "grain": np.where(has_grain, np.exp(random.uniform(np.log(0.3), np.log(6.0), n)), 0.0),
         "grain_px": np.where(is_clumped, 0.8, 0.0),
         "grain_seed": random.integers(0, 2**32, n),
         "jpeg_quality": np.where(is_compressed, random.integers(30, 85, n), 0.0),
