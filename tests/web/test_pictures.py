@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from flask.testing import FlaskClient
 from numpy.typing import NDArray
 from PIL import Image
 from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 
 from photochrom.atomic import replacement_file
 from photochrom.guided.suggestions import Suggestion
@@ -45,7 +47,7 @@ from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.library import list_pictures
 from photochrom.web.pictures.names import clean_file_name
 from photochrom.web.settings import WebSettings
-from photochrom.web.storage import Storage, current_storage
+from photochrom.web.storage import Storage, current_storage, drop_ballast, make_ballast
 
 pytestmark = pytest.mark.slow
 
@@ -541,6 +543,52 @@ def test_the_quota_counts_originals_and_results(
     assert "used up" in full.get_json()["error"]
     ask(member, f"{first}/delete")
     assert upload(member, (big, "b.png")).status_code == 201
+
+
+def test_corrections_count_too(
+    make_app: MakeApp, settings: WebSettings, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = studio(make_app, settings, quota_mb=1, total_quota_mb=2, local=True)
+    member = app.test_client()
+    url = upload_picture(member, photo)
+    color_all(app, settings)
+    before = find_row(app, url).bytes
+    assert ask(member, f"{url}/edit", {"vividness": 0.5}).status_code == 200
+    reserved = find_row(app, url).reserved_bytes
+    assert 200_000 < reserved < 300_000  # the result, and its previews
+    assert ask(member, f"{url}/edit", {"vividness": 0.6}).status_code == 200
+    assert find_row(app, url).reserved_bytes == reserved, "of the one that it takes the place of"
+    color_all(app, settings)
+    row = find_row(app, url)
+    assert (row.reserved_bytes, abs(row.bytes - before) < 20_000) == (0, True)
+
+    monkeypatch.setattr("photochrom.web.pictures.space.used_bytes", lambda _user: 900_000)
+    refused = ask(member, f"{url}/edit", {"vividness": 0.7})
+    assert (refused.status_code, "used up" in refused.get_json()["error"]) == (413, True)
+    monkeypatch.undo()
+    monkeypatch.setattr("photochrom.web.pictures.space.free_bytes", lambda _folder: 19_000_000)
+    refused = ask(member, f"{url}/edit", {"vividness": 0.7})
+    assert (refused.status_code, "no space" in refused.get_json()["error"]) == (507, True)
+    assert find_row(app, url).reserved_bytes == 0
+
+
+def test_a_full_disk_can_be_deleted_from(
+    member: FlaskClient, picture_url: str, settings: WebSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ballast = settings.data_dir / "ballast"
+    make_ballast(settings.data_dir)
+    drop_ballast(settings.data_dir)
+    assert ballast.stat().st_size == 4_000_000  # there is space
+    monkeypatch.setattr("photochrom.web.storage.free_bytes", lambda _folder: 0)
+    full = OperationalError("DELETE", None, Exception("database or disk is full"))
+    with monkeypatch.context() as patch:
+        patch.setattr("photochrom.web.pictures.routes.delete_picture", Mock(side_effect=full))
+        refused = ask(member, f"{picture_url}/delete")
+        assert (refused.status_code, "Delete what" in refused.get_json()["error"]) == (507, True)
+    assert not ballast.exists(), "given up for the next try"
+    make_ballast(settings.data_dir)
+    assert not ballast.exists(), "there is no space for it"
+    assert ask(member, f"{picture_url}/delete").status_code == 200
 
 
 def test_two_uploads_at_once_do_not_pass_the_quota_together(

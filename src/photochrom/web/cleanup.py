@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from photochrom.web.database import Invitation, Login, Picture, Share, Token, db, now
 from photochrom.web.security import SESSION_DAYS
 from photochrom.web.settings import WebSettings
-from photochrom.web.storage import Storage
+from photochrom.web.storage import Storage, drop_ballast, make_ballast
 
 STRAY_S: Final = 3600.0
 """A folder without a row is left alone for so long: its row may be about to come."""
@@ -24,9 +24,10 @@ def sweep(settings: WebSettings, storage: Storage) -> None:
 
     Pictures that were finished more than ``keep_days`` ago, with their files; links,
     tokens, invitations and log-ins that have ended; folders whose picture is gone; uploads and
-    results that were never finished.
+    results that were never finished. What is kept for a full disk is kept again.
     """
     db.session.rollback()
+    drop_ballast(settings.data_dir)
     for table in (Share, Token, Invitation):
         db.session.execute(delete(table).where(table.expires_at < now()))
     since = now() - timedelta(days=SESSION_DAYS)
@@ -49,3 +50,4 @@ def sweep(settings: WebSettings, storage: Storage) -> None:
             storage.delete(picture_id)
     storage.forget_leftovers()
     storage.forget_incoming(STRAY_S)
+    make_ballast(settings.data_dir)

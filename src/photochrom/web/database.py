@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import secrets
 import sqlite3
 from collections.abc import Iterator
@@ -250,6 +251,14 @@ def is_outage(error: Exception) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     return isinstance(error, (OperationalError, InterfaceError, NoConnectionError))
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether the database, or what is asked of the system, has no space left to write."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    text = str(error.orig) if isinstance(error, DBAPIError) else ""
+    return "disk is full" in text or "No space left" in text
 
 
 def init_database(app: Flask, settings: WebSettings) -> None:

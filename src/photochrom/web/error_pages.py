@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import time
 
@@ -12,11 +11,12 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
-from photochrom.web.database import db, is_outage
+from photochrom.web.database import db, is_disk_full, is_outage
 from photochrom.web.errors import DiskFull, LoginRequired, NotFound, StudioError, TooMany
 from photochrom.web.i18n import _
 from photochrom.web.security import limiter
 from photochrom.web.settings import current_settings
+from photochrom.web.storage import drop_ballast
 
 _log = logging.getLogger(__name__)
 _MESSAGES = {
@@ -110,8 +110,10 @@ def _unexpected_error(error: Exception) -> Response:
     """The end of the line: logged with its place, told without its text."""
     _log.error("a request failed", exc_info=error)
     db.session.rollback()
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _error_response(507, DiskFull.title, _("Nothing was changed. Try again later."))
+    if is_disk_full(error):
+        drop_ballast(current_settings().data_dir)
+        message = _("Nothing was changed. Delete what you do not need, or try again later.")
+        return _error_response(507, _(DiskFull.title), message, plain=True)
     if is_outage(error):
         message = _("Its database does not answer. Try again in a moment.")
         response = _error_response(503, _("The studio is away"), message, plain=True)

@@ -189,6 +189,28 @@ RESERVE_MB: Final = 100
 """No upload takes the last of the disk: deleting and correcting need some, too."""
 
 
+_BALLAST: Final = "ballast"
+_BALLAST_BYTES: Final = 4_000_000
+"""Enough for the database to write down that much is deleted."""
+
+
+def make_ballast(data_dir: Path) -> None:
+    """Keep some space that `drop_ballast` gives back, so that a full disk can be deleted from.
+
+    Raises OutputError where it cannot be written, which leaves nothing.
+    """
+    path = data_dir / _BALLAST
+    if path.is_file() or free_bytes(data_dir) < RESERVE_MB * 1_000_000:
+        return
+    write_atomically(path, os.urandom(_BALLAST_BYTES), overwrite=True)  # no disk packs it smaller
+
+
+def drop_ballast(data_dir: Path) -> None:
+    """Give the space back that was kept, where the disk is full; `make_ballast` keeps it again."""
+    if free_bytes(data_dir) < 2 * _BALLAST_BYTES:
+        (data_dir / _BALLAST).unlink(missing_ok=True)
+
+
 def free_bytes(data_dir: Path) -> int:
     """Space that is left on the disk of the data folder."""
     return shutil.disk_usage(data_dir).free

@@ -13,7 +13,7 @@ from photochrom.web.errors import Conflict
 from photochrom.web.i18n import _
 from photochrom.web.people.album import remove_switch
 from photochrom.web.settings import current_settings
-from photochrom.web.storage import Storage
+from photochrom.web.storage import Storage, drop_ballast
 
 RESET_HOURS = 1
 """How long a reset link can be used."""
@@ -144,6 +144,7 @@ def delete_user(user: User) -> None:
     """Remove an account with everything that belongs to it: rows, and every file."""
     user_id = user.id
     pictures = list(db.session.scalars(select(Picture.id).filter_by(user_id=user_id)))
+    drop_ballast(current_settings().data_dir)
     db.session.delete(user)
     db.session.commit()
     # After the rows: files that nobody owns can be swept, a row without its file is a lie.

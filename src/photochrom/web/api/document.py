@@ -209,6 +209,7 @@ _ERRORS: Final = {
     "413": "Too large: the request, the picture, or your storage is full.",
     "415": "The body is of another kind than described.",
     "429": "Too many requests; Retry-After tells the seconds to wait.",
+    "507": "The studio's disk is full, or what all users together may have.",
 }
 
 
@@ -314,7 +315,10 @@ def _create() -> Json:
             "required": True,
             "content": {"multipart/form-data": {"schema": {"$ref": "#/components/schemas/Upload"}}},
         },
-        "responses": {"201": response, **_errors("400", "401", "403", "413", "415", "429")},
+        "responses": {
+            "201": response,
+            **_errors("400", "401", "403", "413", "415", "429", "507"),
+        },
     }
 
 
@@ -356,7 +360,7 @@ def _edit() -> Json:
         },
         "responses": {
             "200": _json("As it is now", "Picture"),
-            **_errors("400", "401", "403", "404", "409", "413", "415", "429"),
+            **_errors("400", "401", "403", "404", "409", "413", "415", "429", "507"),
         },
     }
 

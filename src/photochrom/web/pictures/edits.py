@@ -22,6 +22,8 @@ from photochrom.web.database import Picture, User, db
 from photochrom.web.errors import Conflict, InvalidInput
 from photochrom.web.i18n import _
 from photochrom.web.pictures.library import get_picture
+from photochrom.web.pictures.space import EDIT_RESERVE_MB, estimate_edit_bytes, require_space
+from photochrom.web.storage import current_storage
 
 MIN_SIZE_PX: Final = 32
 """The least render factor that is taken; the largest is `MAX_SIZE_PX`, as a larger one would hold
@@ -164,7 +166,8 @@ def edit_picture(
 
     changes: as for `Edit.from_picture`; what is not named stays as it is.
     expected_revision: the revision that the person saw; None: whatever it is.
-    Raises NotFound, InvalidInput, Conflict where the picture has changed since it was seen.
+    Raises NotFound, InvalidInput, Conflict where the picture has changed since it was seen, and as
+    `require_space`: the next result takes space beside the one that there is.
     """
     picture = get_picture(user, picture_id)
     if expected_revision is not None and expected_revision != picture.revision:
@@ -174,7 +177,14 @@ def edit_picture(
         raise InvalidInput(_("Films take neither hints nor versions."))
     if picture.kind == "film" and edit.white_balance:
         raise InvalidInput(_("Films take neither temperature nor tint nor neutral."))
-    revision = picture.revision
+    revision, files = picture.revision, current_storage()
+    reserved_bytes = estimate_edit_bytes(
+        files.original(picture.id, picture.media_type),
+        files.result(picture.id, picture.done_revision),
+        picture.kind,
+        picture.media_type,
+    )
+    require_space(user, reserved_bytes - picture.reserved_bytes, reserve_mb=EDIT_RESERVE_MB)
     db.session.rollback()
     row = db.session.execute(
         update(Picture)
@@ -182,6 +192,7 @@ def edit_picture(
         .values(
             **edit.columns(),
             revision=revision + 1,
+            reserved_bytes=reserved_bytes,
             state="waiting",
             problem=None,
             progress=0.0,

@@ -15,7 +15,7 @@ from photochrom.web.errors import Conflict, InvalidInput, NotFound
 from photochrom.web.i18n import _
 from photochrom.web.pictures.names import clean_name
 from photochrom.web.settings import current_settings
-from photochrom.web.storage import current_storage
+from photochrom.web.storage import current_storage, drop_ballast
 
 PER_PAGE: Final = 24
 
@@ -112,6 +112,7 @@ def delete_picture(user: User, picture_id: str) -> None:
     """Remove a picture, its files, its results and its links. Raises NotFound."""
     get_picture(user, picture_id)
     db.session.rollback()
+    drop_ballast(current_settings().data_dir)
     db.session.execute(delete(Picture).where(Picture.id == picture_id))
     db.session.commit()
     current_storage().delete(picture_id)

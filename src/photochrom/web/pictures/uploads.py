@@ -6,24 +6,21 @@ import os
 from pathlib import Path
 from typing import IO, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 
 from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db, new_id, now
-from photochrom.web.errors import DiskFull, QuotaExceeded
-from photochrom.web.i18n import _
 from photochrom.web.pictures.documents import document_pages, is_document
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.library import quota_mb, used_bytes
 from photochrom.web.pictures.names import clean_file_name
+from photochrom.web.pictures.space import estimate_result_bytes, require_quota, require_space
 from photochrom.web.pictures.thumbnails import THUMBNAIL_PX, encode_jpeg, shrink
 from photochrom.web.pictures.upload_check import UploadInfo, check_upload
 from photochrom.web.settings import current_settings
-from photochrom.web.storage import RESERVE_MB, Storage, current_storage, free_bytes, save
+from photochrom.web.storage import Storage, current_storage, save
 
 _MEGA: Final = 1_000_000
-_LOSSY: Final = ("image/jpeg", "image/webp", "image/heic", "image/avif")
-_PREVIEW_BYTES: Final = 200_000
 
 
 def create_pictures(user: User, filename: str, stream: IO[bytes]) -> list[Picture]:
@@ -57,17 +54,12 @@ def create_picture(
     name = clean_file_name(filename)
     edit = Edit.parse(1, 1, size=size, vividness=vividness)
     with files.receive(stream, settings.max_upload_mb * _MEGA) as path:
-        if free_bytes(settings.data_dir) < RESERVE_MB * _MEGA:
-            raise DiskFull(
-                _("There is no space for more pictures. Whoever runs it must make some.")
-            )
         user_id, limit_mb = user.id, quota_mb(user)
-        total_bytes = used_bytes(user_id)
+        require_space(user, path.stat().st_size)
         db.session.rollback()
-        _check_quota(user_id, limit_mb, total_bytes + path.stat().st_size)
         upload = check_upload(path, name, settings.max_picture_mp * _MEGA)
         picture_id = new_id()
-        reserved_bytes = estimate_result_bytes(upload, path.stat().st_size)
+        reserved_bytes = estimate_result_bytes(upload.kind, upload.media_type, path.stat().st_size)
         try:
             _store(files, picture_id, path, upload)
             picture = Picture(
@@ -99,31 +91,6 @@ def create_picture(
     return picture
 
 
-def _check_quota(user_id: int, limit_mb: int, total_bytes: int) -> None:
-    """Raise QuotaExceeded if a user's files take more, DiskFull if all users' do."""
-    if total_bytes > limit_mb * _MEGA:
-        raise QuotaExceeded(
-            _("Your {quota} MB are used up. Delete pictures that you do not need.").format(
-                quota=limit_mb
-            )
-        )
-    total_limit = current_settings().total_quota_mb * _MEGA
-    if total_limit:
-        others = select(func.sum(Picture.bytes + Picture.reserved_bytes)).where(
-            Picture.user_id != user_id
-        )
-        if (db.session.scalar(others) or 0) + total_bytes > total_limit:
-            raise DiskFull(
-                _("The storage of all is used up. Whoever runs the studio can make more.")
-            )
-
-
-def estimate_result_bytes(upload: UploadInfo, original_bytes: int) -> int:
-    """What a result and its previews will take, about: in colour, in the original's format."""
-    is_lossy = upload.kind == "film" or upload.media_type in _LOSSY
-    return original_bytes * (2 if is_lossy else 3) + _PREVIEW_BYTES
-
-
 def _store(files: Storage, picture_id: str, path: Path, upload: UploadInfo) -> None:
     """All files of a new picture, safely on the disk."""
     folder = files.make(picture_id)
@@ -153,4 +120,4 @@ def _add_row(picture: Picture, limit_mb: int) -> None:
     )
     db.session.add(picture)
     db.session.flush()
-    _check_quota(user_id, limit_mb, used_bytes(user_id))
+    require_quota(user_id, limit_mb, used_bytes(user_id))
