@@ -81,6 +81,8 @@ _EXACT_PX = 256
 """Short side at which colours spread exactly: 0.15 s of one processor for 3:2."""
 _REACH_PX = 2
 """Of the working size, by which black bars that are found at it may be wrong."""
+_REACHED = 10.0
+"""Change of a network's colours by hints, CIELAB units, from which a guide says nothing more."""
 _AB_LIMIT = 128.0
 _ALL_BLACK = 0.99
 
@@ -154,7 +156,8 @@ def colorize(
     hints: colours of some places, as a person says them; where they overlap, the later one counts.
     keep: what `photochrom.color.tone.judge` says of the picture; its coloured places then keep
         their colours, and the network has them as hints. None: all is coloured anew.
-    guide: colours from elsewhere, for the places of which neither hints nor ``keep`` say any.
+    guide: colours from elsewhere, for the places of which neither hints nor ``keep`` say any, and
+        to which the network does not carry hints.
     white_balance: shift of all colours but those of hints and ``keep``.
     spread: how the colours of hints spread. Exactly, they are all the colours that there are:
         vividness and white balance then change nothing.
@@ -292,7 +295,7 @@ def _predict(
     borders = find_borders(L)
     full = (rgb.shape[0], rgb.shape[1])
     if not borders:
-        hint_ab, mask = _all_hints(rgb, places, Window(0, 0, *full), keep, L, guide)
+        hint_ab, mask = _all_hints(rgb, places, Window(0, 0, *full), keep, L, guide, network)
         ab, confidence = _guess(network, L, hint_ab, mask, vividness)
         return ColorPrediction(L, ab, confidence)
     # What is inside is seen as if there were no bars, from the picture's own pixels.
@@ -303,7 +306,7 @@ def _predict(
     inside_L = working_lightness(inside, size, network.card)
     keep = None if keep is None else crop_places(keep, borders, full)
     window = Window(borders.top, borders.left, inside.shape[0], inside.shape[1])
-    hint_ab, mask = _all_hints(inside, places, window, keep, inside_L, guide)
+    hint_ab, mask = _all_hints(inside, places, window, keep, inside_L, guide, network)
     found = _guess(network, inside_L, hint_ab, mask, vividness)
     ab, confidence = _on_whole(found, inside_L, borders, full, L)
     return ColorPrediction(L, ab, confidence)
@@ -316,6 +319,7 @@ def _all_hints(
     keep: ToneJudgement | None,
     L: NDArray[np.float32],
     guide: Guide | None,
+    network: Network,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """What a person says of the colours, where he says nothing the picture's coloured places, and
     then what the guide has, as `hint_planes` returns it in the shape of L, which the network sees.
@@ -323,12 +327,32 @@ def _all_hints(
     rgb: what the network sees of the picture. window: where that is in it.
     """
     shape = (L.shape[0], L.shape[1])
-    hint_ab, mask = paint_places([place for place in places if place.spreads], window, shape)
+    spreading = [place for place in places if place.spreads]
+    hint_ab, mask = paint_places(spreading, window, shape)
     if keep is not None:
         hint_ab, mask = _add_hints(hint_ab, mask, *place_hints(rgb, keep, shape))
     if guide is not None:
-        hint_ab, mask = _add_hints(hint_ab, mask, *guide(L))
+        guide_ab, guided = guide(L)
+        if spreading and guided.any():
+            guided = guided * (1.0 - _reach(network, spreading, window, L))
+        hint_ab, mask = _add_hints(hint_ab, mask, guide_ab, guided)
     return hint_ab, mask
+
+
+def _reach(
+    network: Network, places: Sequence[ColoredPlace], window: Window, L: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """How far a network carries what a person says of some places: 1 there, 0 elsewhere.
+
+    There a guide says nothing, or its colours around a hint would keep the hint from the rest of
+    the thing. window, L, result: as for `_all_hints`.
+    """
+    ab, mask = paint_places(places, window, (L.shape[0], L.shape[1]))
+    with_them = network_chroma(network, L[None], ab[None], mask[None])[0]
+    without = network_chroma(network, L[None], 0 * ab[None], 0 * mask[None])[0]
+    change = np.hypot(*np.moveaxis(with_them - without, -1, 0))
+    full = _resize(np.asarray(change, np.float32), (L.shape[0], L.shape[1]), cv2.INTER_LINEAR)
+    return np.asarray(full > _REACHED, np.float32)
 
 
 def _add_hints(

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.color.places import Window, paint_places
 from photochrom.color.tone import ToneJudgement
 from photochrom.engine import Network
 from photochrom.errors import InputError
@@ -137,16 +138,19 @@ def confidence_picture(
 
 
 def uncertain_places(
-    rgb: NDArray[Any], network: Network, size: Size = "auto"
+    rgb: NDArray[Any],
+    network: Network,
+    size: Size = "auto",
+    hints: Sequence[ColorHint] = (),
 ) -> list[tuple[float, float]]:
     """Where the network is least sure of its colours.
 
     By its own confidence, or where it gives none, by how faint its colour is; over places that
-    are neither black nor white and not at the border.
-    rgb, size: as for `colorize`. Returns x and y in px of ``rgb``, one to four places apart from
-    each other, the least sure first.
+    are neither black nor white, not at the border, and of which no hint says a colour.
+    rgb, size, hints: as for `colorize`. Returns x and y in px of ``rgb``, at most four places apart
+    from each other, the least sure first; one at least where there are no hints.
     """
-    guess = predict(rgb, network, size=size)
+    guess = predict(rgb, network, size=size, hints=hints)
     uncertainty: NDArray[Any]
     if guess.confidence is not None:
         uncertainty = 1.0 - guess.confidence
@@ -156,8 +160,11 @@ def uncertain_places(
     small_L = cv2.resize(guess.L, (w, h), interpolation=cv2.INTER_AREA)
     sigma_px = max(1.0, _BLUR * min(h, w))
     uncertainty = cv2.GaussianBlur(np.asarray(uncertainty, np.float32), (0, 0), sigma_px)
-    open_places = np.where(_candidates(np.asarray(small_L)), uncertainty, -np.inf)
-    finite = open_places[np.isfinite(open_places)]
+    candidates = _candidates(np.asarray(small_L)) & ~_near_hints(rgb, hints, (h, w))
+    open_places = np.where(candidates, uncertainty, -np.inf)
+    finite = open_places[candidates]
+    if not finite.size:
+        return []
     least = float(finite.max()) - _UNCERTAINTY_RANGE * float(np.ptp(finite))
     rows, columns = np.indices((h, w))
     places: list[tuple[float, float]] = []
@@ -206,6 +213,18 @@ def _candidates(L: NDArray[np.float32]) -> NDArray[np.bool_]:
     if (visible & inside).any():
         return visible & inside
     return visible if visible.any() else inside
+
+
+def _near_hints(
+    rgb: NDArray[Any], hints: Sequence[ColorHint], shape: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Where hints say colours, and what is no further from them than two places from each other."""
+    places = [hint.on_picture(rgb) for hint in hints]
+    _, mask = paint_places(places, Window(0, 0, *rgb.shape[:2]), shape)
+    if not mask.any():
+        return np.zeros(shape, np.bool_)
+    distance = cv2.distanceTransform((mask == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    return np.asarray(distance < _MIN_DISTANCE * math.sqrt(shape[0] * shape[1]), np.bool_)
 
 
 def _full_size_place(

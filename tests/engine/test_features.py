@@ -9,7 +9,7 @@ import pytest
 from fixtures.model import tiny_model
 
 from photochrom.color.bins import ColorBins
-from photochrom.engine import feature_extractor, load
+from photochrom.engine import feature_extractor, load, load_with_features
 from photochrom.engine.protobuf import bytes_field, fields, number_field
 from photochrom.errors import ModelError
 
@@ -26,6 +26,25 @@ def test_features_of_every_stride_beside_the_same_colors(rng: np.random.Generato
     np.testing.assert_allclose(found.prediction.ab, network(x).ab, atol=1e-3)
     assert found.bin_scores is not None
     assert found.bin_scores.shape == (len(ColorBins.in_gamut()), 16, 24)
+
+
+def test_colors_and_features_of_one_session_are_those_of_two(rng: np.random.Generator) -> None:
+    alone, shared = (
+        start("photochrom-film", device="cpu", threads=1) for start in (load, load_with_features)
+    )
+    x = np.zeros((1, 4, 64, 96), np.float32)
+    x[:, 0] = rng.uniform(0.0, 100.0, (64, 96))
+    np.testing.assert_array_equal(shared(x).ab, alone(x).ab)
+    extractor = feature_extractor(shared)
+    assert feature_extractor(shared) is extractor
+    np.testing.assert_array_equal(extractor(x).stride_8, feature_extractor(alone)(x).stride_8)
+    assert shared.identity == alone.identity
+
+
+def test_a_model_without_features_is_loaded_all_the_same(tmp_path: Path) -> None:
+    network = load_with_features(tiny_model(tmp_path / "tiny.onnx"), device="cpu")
+    with pytest.raises(ModelError, match="hands out no features"):
+        feature_extractor(network)
 
 
 def test_another_graph_and_a_changed_file_are_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
+import cv2
 import numpy as np
 import pytest
 from fixtures.studio import (
@@ -34,16 +36,19 @@ from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from photochrom.atomic import replacement_file
+from photochrom.engine import load_with_features
 from photochrom.guided.suggestions import Suggestion
 from photochrom.hints import Hint
 from photochrom.imageio import Picture as Pixels
 from photochrom.imageio import read, write
 from photochrom.pipeline import WhiteBalance
+from photochrom.variants import VARIANTS
 from photochrom.web.cleanup import STRAY_S, sweep
 from photochrom.web.database import MAX_NAME, Picture, Share, db, now
 from photochrom.web.pictures import live_preview
 from photochrom.web.pictures.decoding import current_decoding_space
-from photochrom.web.pictures.edits import Edit
+from photochrom.web.pictures.edit_colorizer import EditColorizer
+from photochrom.web.pictures.edits import VERSIONS, Edit
 from photochrom.web.pictures.library import list_pictures
 from photochrom.web.pictures.names import clean_file_name
 from photochrom.web.settings import WebSettings
@@ -272,7 +277,10 @@ def test_a_pair_of_what_cannot_be_read_is_not_there(
         assert member.get(f"{picture_url}/download?form=side-by-side").status_code == 404
 
 
-VERBS = ("edit", "preview", "suggestions", "delete", "rename", "share", "unshare", "stop", "resume")
+VERBS = (
+    *("edit", "preview", "suggestions", "area", "uncertain"),
+    *("delete", "rename", "share", "unshare", "stop", "resume"),
+)
 ROUTES = [
     ("GET", ""),
     *(("GET", f"/{page}") for page in ("state", "events", "variants", "variants/0.jpg")),
@@ -328,6 +336,57 @@ def test_a_stroke_is_seen_at_once_and_kept_when_saved(
         assert (seen[69:72, 52:70, 2] > seen[69:72, 52:70, 0] + 20).all()
         assert np.median(seen[..., 0] - seen[..., 2]) > 10  # all else is warmer
     assert find_row(app, picture_url).hints == asked["hints"]
+
+
+def test_an_area_is_outlined_before_it_has_a_color_and_ends_at_its_edge(
+    app: Flask, member: FlaskClient, picture_url: str, settings: WebSettings
+) -> None:
+    selected = ask(member, f"{picture_url}/area", {"place": [50, 45], "tolerance": 8}).get_json()
+    rings = [np.rint(ring).astype(np.int32) for ring in selected["outlines"]]
+    inside = np.zeros((90, 120), np.uint8)
+    cv2.fillPoly(inside, rings, 1)  # by the even-odd rule
+    assert inside[40:68, 44:54].mean() > 0.9  # the drawn house, without its window
+    assert abs(inside.mean() - selected["share"]) < 0.03
+    area = {"area": [50.0, 45.0], "color": "#2040d0", "tolerance": 8.0}
+    ask(member, f"{picture_url}/edit", {"hints": [area]})
+    color_all(app, settings)
+    result = decode_image(member.get(f"{picture_url}/download").data).astype(int)
+    blue = result[..., 2] > result[..., 0] + 20
+    assert blue[cv2.erode(inside, np.ones((5, 5))) > 0].mean() > 0.95
+    assert blue[cv2.dilate(inside, np.ones((9, 9))) == 0].mean() < 0.02
+    assert find_row(app, picture_url).hints == [area]
+    assert ask(member, f"{picture_url}/area", {"place": [50, 450]}).status_code == 400
+    assert ask(member, f"{picture_url}/area", {"tolerance": 8}).status_code == 400
+
+
+def test_a_place_in_doubt_is_one_no_longer_once_it_has_a_color(
+    member: FlaskClient, picture_url: str
+) -> None:
+    address = f"{picture_url}/uncertain"
+    (x, y), *_others = ask(member, address).get_json()["places"]
+    left = ask(member, address, {"hints": [[x, y, "#2040d0"]]}).get_json()["places"]
+    assert all(math.hypot(x - other[0], y - other[1]) > 10 for other in left)
+    strokes = [
+        {"points": [[0, y], [119, y]], "color": "#2040d0", "width": 12} for y in (15, 45, 75)
+    ]
+    assert ask(member, address, {"hints": strokes}).get_json() == {"places": []}
+
+
+def test_versions_are_the_alternatives_of_a_model_that_has_them(
+    grey_scene: NDArray[np.uint8],
+) -> None:
+    colorizer = EditColorizer(load_with_features("photochrom-film", device="cpu", threads=1))
+    assert colorizer.has_alternatives
+    numbers = range(len(VARIANTS), len(VERSIONS))
+    assert [VERSIONS[n].alternative for n in numbers] == [2, 3, 4, 5]
+    whole = {n: colorizer.colorize(grey_scene, Edit(variant=n)) for n in (0, *numbers)}
+    assert len({picture.tobytes() for picture in whole.values()}) == 5
+    blue = Edit(hints=(Hint(50, 45, "#2040d0"),))
+    # A hint is for the thing, and not for its own pixel, whatever the version.
+    hinted = [colorizer.colorize(grey_scene, replace(blue, variant=n)).astype(int) for n in (0, 4)]
+    for picture in hinted:
+        house = picture[42:68, 42:54]
+        assert (house[..., 2] > house[..., 0]).mean() > 0.5
 
 
 def test_a_hint_is_seen_at_once_and_kept_when_saved(
@@ -405,6 +464,10 @@ BAD_EDITS = [
     {"hints": [{"points": [[1, 1]], "color": "#ff0000", "width": 17}]},
     {"hints": [{"points": [[1, 1]] * 5001, "color": "#ff0000", "width": 3}]},
     {"hints": [{"points": [[0, 0], [99, 99]] * 100, "color": "#ff0000", "width": 3}]},
+    {"hints": [{"area": [1, 1], "color": "#ff0000"}]},
+    {"hints": [{"area": [1, 999], "color": "#ff0000", "tolerance": 12}]},
+    {"hints": [{"area": [1, 1], "color": "#ff0000", "tolerance": 0}]},
+    {"hints": [{"area": [1, 1], "color": "#ff0000", "tolerance": 12}] * 21},
     {"size": 5},
     {"size": 100_000},
     {"size": "large"},
@@ -443,7 +506,8 @@ def test_variants_are_shown(member: FlaskClient, picture_url: str) -> None:
     assert [variant["n"] for variant in variants] == [0, 1, 2, 3]
     pictures = [member.get(variant["url"]).data for variant in variants]
     assert len(set(pictures)) >= 3
-    assert member.get(f"{picture_url}/variants/4.jpg").status_code == 404
+    assert member.get(f"{picture_url}/variants/4.jpg").status_code == 400  # of another model
+    assert member.get(f"{picture_url}/variants/8.jpg").status_code == 404
 
 
 def test_the_library_is_searched_and_paged(app: Flask, member: FlaskClient, photo: bytes) -> None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from photochrom.engine.card import CARD_KEY, ModelCard
 from photochrom.engine.contract import Prediction
 from photochrom.engine.devices import DEVICE_NAMES, DEVICES, available_devices, choose_device
-from photochrom.engine.features import FeatureExtractor, Features, feature_extractor
+from photochrom.engine.features import (
+    FeatureExtractor,
+    Features,
+    feature_extractor,
+    load_with_features,
+)
 from photochrom.engine.find import DEFAULT_MODEL, FILM_MODEL, local_model, shipped_models
 from photochrom.engine.identity import ModelIdentity
 from photochrom.engine.network import Network, load, model_card, model_identity
@@ -26,6 +31,7 @@ __all__ = [
     "choose_device",
     "feature_extractor",
     "load",
+    "load_with_features",
     "local_model",
     "model_card",
     "model_identity",

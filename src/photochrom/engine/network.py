@@ -31,7 +31,8 @@ class Network:
         """Where it runs, as people say it: "CPU, ONNX Runtime 1.31.1"."""
         self.source = source
         """Path of its file."""
-        self._run = run
+        self.run = run
+        """What the engine does, unchecked."""
 
     def __call__(self, inputs: NDArray[np.float32]) -> Prediction:
         """Predict the chroma of some pictures.
@@ -42,7 +43,7 @@ class Network:
         Raises InputError for other arrays, ModelError when the network fails.
         """
         check_inputs(inputs, self.card.multiple)
-        return check_prediction(self._run(inputs), len(inputs), self.source)
+        return check_prediction(self.run(inputs), len(inputs), self.source)
 
     def __repr__(self) -> str:
         return f"<Network {self.card.title} on {self.device}>"

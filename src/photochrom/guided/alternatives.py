@@ -15,6 +15,9 @@ Colorization via Multimodal Predictions* (ECCV 2008).
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
+from threading import Lock
 from typing import Final
 
 import cv2
@@ -51,6 +54,9 @@ _SMOOTHING_PX = 2.0
 """Sigma over an alternative's difference, px of the network's output."""
 _LIKELIHOOD_SIGMA = 10.0
 """CIELAB units: the distance of two colour bins."""
+_KEPT = 8
+"""Pictures whose alternatives are remembered, 50 kB each: one after the other is asked for, and
+what else is changed of the picture leaves them as they are."""
 
 
 class AlternativeMaker:
@@ -62,6 +68,8 @@ class AlternativeMaker:
         self._gain = network.card.chroma_gain
         self._title = network.card.title
         self._bins = ColorBins.in_gamut().centres
+        self._kept: OrderedDict[tuple[bytes, int], list[NDArray[np.float32]]] = OrderedDict()
+        self._lock = Lock()
 
     def guide(self, number: int, count: int, *, vividness: float = DEFAULT_VIVIDNESS) -> Guide:
         """The colours of an alternative, as `photochrom.pipeline.predict` takes them.
@@ -77,7 +85,7 @@ class AlternativeMaker:
             )
 
         def colors(L: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-            ab = vividness * self.alternatives(L, count)[number - 2]
+            ab = vividness * self._versions(L, count)[number - 2]
             full = cv2.resize(ab, (L.shape[1], L.shape[0]), interpolation=cv2.INTER_LINEAR)
             return np.asarray(full, np.float32), np.ones(L.shape, np.float32)
 
@@ -104,6 +112,17 @@ class AlternativeMaker:
         versions[_CALM_RANK:_CALM_RANK] = [_CALM * answer, answer + np.array(_WARM, np.float32)]
         chosen = [np.asarray(ab, np.float32) for ab in versions[: count - 1]]
         return sorted(chosen, key=lambda ab: -self._likelihood(shares, ab))
+
+    def _versions(self, L: NDArray[np.float32], count: int) -> list[NDArray[np.float32]]:
+        """As `alternatives`, and only once for each picture."""
+        key = (hashlib.sha256(L.tobytes()).digest(), count)
+        with self._lock:  # who asks for another version of the same picture waits for this one
+            if key not in self._kept:
+                self._kept[key] = self.alternatives(L, count)
+                if len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(key)
+            return self._kept[key]
 
     def _distribution(self, features: Features) -> NDArray[np.float32]:
         """(h/k, w/k, Q): how probable each colour bin is at each place."""
@@ -139,9 +158,13 @@ class AlternativeMaker:
 def _gaussian(
     bins: NDArray[np.float32], centers: NDArray[np.float32], sigma: float
 ) -> NDArray[np.float32]:
-    """(w, Q), at most 1. bins: (Q, 2). centers: (w, 2)."""
-    distance2 = ((bins[None] - centers[:, None]) ** 2).sum(axis=-1)
-    return np.asarray(np.exp(-distance2 / (2 * sigma**2)), np.float32)
+    """(w, Q), at most 1. bins: (Q, 2), of a grid. centers: (w, 2)."""
+    along = []
+    for values, center in zip(bins.T, centers.T, strict=True):  # of the grid's lines there are few
+        lines, place = np.unique(values, return_inverse=True)
+        distance2 = (lines - center[:, None]) ** 2
+        along.append(np.exp(-distance2 / (2 * sigma**2)).astype(np.float32)[:, place])
+    return np.asarray(along[0] * along[1], np.float32)
 
 
 def _offsets(

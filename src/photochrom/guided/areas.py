@@ -33,6 +33,8 @@ _EDGE_LOW, _EDGE_HIGH = 30.0, 70.0
 """Canny's thresholds, of lightness in 256 steps."""
 _POINT_PX = 2
 """Around the point, over which its lightness is taken."""
+_OUTLINE_PX = 1.0
+"""By how much a drawn outline may differ, half px of the size at which areas are found."""
 _GAP_PX = 2
 """Of gaps that are closed in the area, and of necks through which it does not go on."""
 
@@ -97,6 +99,23 @@ class AreaPlace(ColoredPlace):
         """What notes call it."""
         x, y = self.touched
         return f"the area at {x:g}, {y:g}"
+
+    @property
+    def outlines(self) -> list[NDArray[np.float64]]:
+        """Its edges and those of its holes, for drawing: (n, 2) each, x and y in px of the picture.
+
+        Filled by the even-odd rule they are the area, but for half a px of the size at which it was
+        found.
+        """
+        down, across = (full / small for full, small in zip(self.shape, self.inside.shape))
+        # Of an image of twice the size, the edges lie between the pixels and not on them.
+        double = cv2.resize(
+            self.inside.astype(np.uint8), None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST
+        )
+        found, _ = cv2.findContours(double, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        rings = (cv2.approxPolyDP(ring, _OUTLINE_PX, closed=True)[:, 0] for ring in found)
+        scale = np.array([across, down])
+        return [(ring / 2 + 0.25) * scale - 0.5 for ring in rings if len(ring) > 2]
 
     @property
     def spreads(self) -> bool:

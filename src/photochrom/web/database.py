@@ -204,8 +204,9 @@ class Picture(Model):
     neutral: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
     """As of `photochrom.pipeline.WhiteBalance`, like the two before."""
     hints: Mapped[list[Any]] = mapped_column(JSON, default=list)
-    """Points [x, y, "#rrggbb"] and strokes {"points": [[x, y], …], "color": "#rrggbb", "width": w},
-    in pixels of the upright original; where two meet, the later one counts."""
+    """Points [x, y, "#rrggbb"], strokes {"points": [[x, y], …], "color": "#rrggbb", "width": w} and
+    areas {"area": [x, y], "color": "#rrggbb", "tolerance": t}, in pixels of the upright original;
+    where two meet, the later one counts."""
     variant: Mapped[int] = mapped_column(default=0)
     own_colors: Mapped[str | None] = mapped_column(String(8))
     """Colours of the original: "all" over it, or "places" of it; None: it has none, or it is not

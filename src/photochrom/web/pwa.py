@@ -140,6 +140,8 @@ def script_messages() -> dict[str, str]:
     """Give the sentences that scripts say, by key; {name} is filled in by the script."""
     return {
         "all_saved": _("All changes are saved."),
+        "area_help": _("Touch a thing: all of it that is alike is chosen. Then choose its colour."),
+        "area_share": _("About {percent} % of the picture is chosen."),
         "ask_no": _("No, keep it"),
         "brush_help": _("Choose a colour and draw. Two fingers or the wheel look closer."),
         "coloring": _("Adding colour…"),
@@ -154,6 +156,7 @@ def script_messages() -> dict[str, str]:
         "hours_left": _("About {hours} hours left"),
         "minute_left": _("About a minute left"),
         "minutes_left": _("About {minutes} minutes left"),
+        "no_tips": _("There is no such place: the colours that you gave are enough."),
         "no_space": _("Your storage has no space for it."),
         "not_saved": _("Not saved: {problem}"),
         "percent_done": _("{percent} % done"),
@@ -169,6 +172,8 @@ def script_messages() -> dict[str, str]:
         "suggested": _("{color}, {percent} % likely"),
         "stopped": _("You stopped it."),
         "stop_upload": _("Stop sending {name}"),
+        "tip": _("Place {number}: give it a colour"),
+        "tips_shown": _("{count} places are marked where a colour would help most."),
         "too_large": _("It is larger than {megabytes} MB."),
         "too_busy": _("The studio is busy. Try again in a moment, please."),
         "undone": _("Undone."),

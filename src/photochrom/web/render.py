@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.engine import ModelIdentity, Network
+from photochrom.engine import ModelIdentity
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio import (
     FORMATS,
@@ -29,6 +29,7 @@ from photochrom.imageio import (
 from photochrom.web.database import Picture
 from photochrom.web.i18n import _
 from photochrom.web.pictures.decoding import read_original
+from photochrom.web.pictures.edit_colorizer import EditColorizer
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.thumbnails import SCREEN_PX, THUMBNAIL_PX, encode_jpeg, shrink
 from photochrom.web.settings import WebSettings
@@ -81,7 +82,7 @@ class RenderTask:
 def render(
     task: RenderTask,
     storage: Storage,
-    network: Network,
+    colorizer: EditColorizer,
     settings: WebSettings,
     on_progress: ProgressCallback,
 ) -> str | None:
@@ -97,17 +98,17 @@ def render(
         return None if maker is None else maker.title
     if task.kind == "film":
         return _render_film(task, storage, settings, on_progress)
-    return _render_photo(task, storage, network, settings)
+    return _render_photo(task, storage, colorizer, settings)
 
 
 def _render_photo(
-    task: RenderTask, storage: Storage, network: Network, settings: WebSettings
+    task: RenderTask, storage: Storage, colorizer: EditColorizer, settings: WebSettings
 ) -> str | None:
     """Returns the model; None where the original's own colours are left alone."""
     original = storage.original(task.picture_id, task.media_type)
     max_pixels = settings.max_picture_mp * 1_000_000
     picture = read_original(_read_bytes(original, task.name), task.name, max_pixels)
-    rgb = task.edit.colorize(picture.pixels, network)
+    rgb = colorizer.colorize(picture.pixels, task.edit)
     result = dataclasses.replace(picture, pixels=rgb)
     small = eight_bit_rgb(dataclasses.replace(result, pixels=shrink(rgb, SCREEN_PX), alpha=None))
     save(storage.preview(task.picture_id, task.revision), encode_jpeg(small))
@@ -120,6 +121,7 @@ def _render_photo(
     if task.edit.leaves_colors:
         write(path, result, overwrite=True)
         return None
+    network = colorizer.network
     write(path, result, overwrite=True, generator=network.identity.signature)
     return network.card.title
 

@@ -21,7 +21,7 @@ from typing import IO, Final
 import numpy as np
 from flask import Flask
 
-from photochrom.engine import Network, load, local_model
+from photochrom.engine import Network, load_with_features, local_model
 from photochrom.errors import InputError, MissingDependencyError, OutputError, PhotochromError
 from photochrom.locks import file_lock
 from photochrom.pipeline import colorize
@@ -32,6 +32,7 @@ from photochrom.web.database import db, is_outage, new_id, upgrade_database
 from photochrom.web.errors import SettingsError
 from photochrom.web.i18n import _
 from photochrom.web.logs import start_logs
+from photochrom.web.pictures.edit_colorizer import EditColorizer
 from photochrom.web.render import CancelledError, RenderTask, render
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage, make_private
@@ -58,7 +59,7 @@ class Worker:
     """Colours what waits, until it is told to stop."""
 
     def __init__(self, app: Flask, settings: WebSettings, network: Network) -> None:
-        self._app, self._settings, self._network = app, settings, network
+        self._app, self._settings, self._colorizer = app, settings, EditColorizer(network)
         self._storage = Storage(settings.data_dir)
         self._name = new_id()
         self._stop = threading.Event()
@@ -154,7 +155,7 @@ class Worker:
                 is_wanted = is_wanted and not jobs.others_wait(task.picture_id, "film")
             return is_wanted and not self._stop.is_set()
 
-        model = render(task, self._storage, self._network, self._settings, on_progress)
+        model = render(task, self._storage, self._colorizer, self._settings, on_progress)
         size = self._storage.size(task.picture_id)
         if jobs.finish(task.picture_id, task.revision, self._name, size, model):
             self._storage.forget_revisions(task.picture_id, before=task.revision)
@@ -242,7 +243,7 @@ def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:
                 "name another data_dir"
             )
         migrate(app, settings)
-        network = load(local_model(settings.model), device=settings.device)
+        network = load_with_features(local_model(settings.model), device=settings.device)
         _warm_network(network)
         worker = Worker(app, settings, network)
 

@@ -11,16 +11,19 @@ from typing import Any, Final, TypeAlias
 from photochrom import __version__
 from photochrom.imageio import FORMATS
 from photochrom.pipeline import MAX_SHIFT
-from photochrom.variants import MAX_SIZE_PX, VARIANTS
+from photochrom.variants import MAX_SIZE_PX
 from photochrom.web.api.fields import MAX_PAGE, MAX_PER_PAGE, MAX_SEARCH
 from photochrom.web.database import MAX_NAME
 from photochrom.web.pictures.downloads import FORMS
 from photochrom.web.pictures.edits import (
+    MAX_AREAS,
     MAX_HINTS,
     MAX_STROKE_LENGTH,
     MAX_STROKE_POINTS,
+    MAX_TOLERANCE,
     MAX_VIVIDNESS,
     MIN_SIZE_PX,
+    VERSIONS,
 )
 from photochrom.web.pictures.quick import QUICK_MB, QUICK_MP
 
@@ -66,21 +69,44 @@ _STROKE: Final[Json] = {
     },
     "additionalProperties": False,
 }
+_AREA: Final[Json] = {
+    "type": "object",
+    "required": ["area", "color", "tolerance"],
+    "properties": {
+        "area": {
+            "type": "array",
+            "minItems": 2,
+            "maxItems": 2,
+            "items": _COORDINATE,
+            "description": "x and y of a place. What it is part of has the colour, as far as the "
+            "photograph's edges.",
+        },
+        "color": _COLOR,
+        "tolerance": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": MAX_TOLERANCE,
+            "description": "How much its lightness may differ from the place's, units of L*.",
+        },
+    },
+    "additionalProperties": False,
+}
 _HINTS: Final[Json] = {
     "type": "array",
     "maxItems": MAX_HINTS,
-    "items": {"anyOf": [_POINT, _STROKE]},
+    "items": {"anyOf": [_POINT, _STROKE, _AREA]},
     "description": "What is known of colours, in pixels of the upright original counted from its "
-    "upper left: points [x, y, colour] and strokes. Where two meet, the later one counts. The "
-    f"strokes have at most {MAX_STROKE_POINTS} points together, and are no longer than "
-    f"{MAX_STROKE_LENGTH} times the longer side.",
+    "upper left: points [x, y, colour], strokes and areas. Where two meet, the later one counts. "
+    f"The strokes have at most {MAX_STROKE_POINTS} points together, and are no longer than "
+    f"{MAX_STROKE_LENGTH} times the longer side; there are at most {MAX_AREAS} areas.",
 }
 _VARIANT: Final[Json] = {
     "type": "integer",
     "minimum": 0,
-    "maximum": len(VARIANTS) - 1,
-    "description": "Which of the plausible versions: 0 as the model likes it, 1 seen in more "
-    "detail, 2 warmer and 3 cooler where the network is least sure.",
+    "maximum": len(VERSIONS) - 1,
+    "description": "Which of the plausible versions: 0 as the model likes it; 1 seen in more "
+    "detail, 2 warmer and 3 cooler where the network is least sure; from 4 on its alternatives, "
+    "clearly different and the likeliest first, of models that have them.",
 }
 _KEEP_COLORS: Final[Json] = {
     "type": "boolean",

@@ -13,9 +13,18 @@ from numpy.typing import NDArray
 from sqlalchemy import update
 
 from photochrom.engine import Network
+from photochrom.guided.alternatives import ALTERNATIVES
+from photochrom.guided.areas import Area
 from photochrom.guided.strokes import Stroke
 from photochrom.hints import Hint
-from photochrom.pipeline import DEFAULT_VIVIDNESS, MAX_SHIFT, NO_SHIFT, WhiteBalance, kept_places
+from photochrom.pipeline import (
+    DEFAULT_VIVIDNESS,
+    MAX_SHIFT,
+    NO_SHIFT,
+    Guide,
+    WhiteBalance,
+    kept_places,
+)
 from photochrom.variants import MAX_SIZE_PX, VARIANTS, colorize_variant
 from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db
@@ -30,7 +39,11 @@ MIN_SIZE_PX: Final = 32
 up everybody."""
 MAX_VIVIDNESS: Final = 3.0
 MAX_HINTS: Final = 200
-"""Points and strokes together."""
+"""Points, strokes and areas together."""
+MAX_AREAS: Final = 20
+"""Of a picture: each is found anew whenever it is coloured."""
+MAX_TOLERANCE: Final = 100.0
+"""Of an area, units of L*."""
 MAX_STROKE_POINTS: Final = 5000
 """Of all strokes of a picture together."""
 MAX_STROKE_WIDTH: Final = 0.1
@@ -39,7 +52,12 @@ MAX_STROKE_LENGTH: Final = 60
 """Of all strokes of a picture together, in longer sides of it: painting them takes as long as they
 are."""
 
-EditHint: TypeAlias = "Hint | Stroke"
+ALTERNATIVE_COUNT: Final = 5
+"""Versions of a picture by the model's own distribution, the first of them its own answer."""
+VERSIONS: Final = (*VARIANTS, *ALTERNATIVES[1:ALTERNATIVE_COUNT])
+"""What a picture's row may name. Rows hold the place here: add new ones at the end."""
+
+EditHint: TypeAlias = "Hint | Stroke | Area"
 """What a person says of a picture's colours in the studio."""
 
 _COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}")
@@ -54,7 +72,7 @@ class Edit:
     vividness: float = DEFAULT_VIVIDNESS
     hints: tuple[EditHint, ...] = ()
     variant: int = 0
-    """Its place in `VARIANTS`."""
+    """Its place in `VERSIONS`."""
     keep_colors: bool = True
     """Whether the original's own colours are kept."""
     own_colors: str | None = None
@@ -85,9 +103,9 @@ class Edit:
     ) -> Edit:
         """The edit that a browser or program sends for a picture of this size.
 
-        hints: of points [x, y, "#rrggbb"] and strokes {"points": [[x, y], …], "color": "#rrggbb",
-        "width": 12}, in px of the upright original. own_colors: as `Picture.own_colors`, which
-        nobody sends.
+        hints: of points [x, y, "#rrggbb"], strokes {"points": [[x, y], …], "color": "#rrggbb",
+        "width": 12} and areas {"area": [x, y], "color": "#rrggbb", "tolerance": 12}, in px of the
+        upright original. own_colors: as `Picture.own_colors`, which nobody sends.
         Raises InvalidInput for what makes no sense, naming it.
         """
         if not isinstance(keep_colors, bool):
@@ -138,20 +156,26 @@ class Edit:
             "neutral": self.white_balance.neutral,
         }
 
-    def colorize(self, rgb: NDArray[Any], network: Network) -> NDArray[Any]:
-        """A picture, (H, W) or (H, W, 3), in the colours asked for: (H, W, 3) of its dtype."""
+    def colorize(
+        self, rgb: NDArray[Any], network: Network, guide: Guide | None = None
+    ) -> NDArray[Any]:
+        """A picture, (H, W) or (H, W, 3), in the colours asked for: (H, W, 3) of its dtype.
+
+        guide: the colours of what `photochrom.web.pictures.edit_colorizer` has beside the network.
+        """
         if self.leaves_colors and rgb.ndim == 3:
             return rgb
         places = kept_places(rgb) if self.keep_colors and self.own_colors == "places" else None
         return colorize_variant(
             rgb,
-            VARIANTS[self.variant],
+            VERSIONS[self.variant],
             network,
             size="auto" if self.size is None else self.size,
             vividness=self.vividness,
             hints=self.hints,
             keep=places,
             white_balance=self.white_balance,
+            guide=guide,
         )
 
 
@@ -246,17 +270,22 @@ def _parse_neutral(value: object) -> float:
 
 
 def _parse_variant(value: object) -> int:
-    if not _is_whole(value, 0, len(VARIANTS) - 1):
-        raise InvalidInput(_("There are versions 0 to {last}.").format(last=len(VARIANTS) - 1))
+    if not _is_whole(value, 0, len(VERSIONS) - 1):
+        raise InvalidInput(_("There are versions 0 to {last}.").format(last=len(VERSIONS) - 1))
     return value
 
 
 def _parse_hints(values: object, height: int, width: int) -> tuple[EditHint, ...]:
     if not _is_list(values) or len(values) > MAX_HINTS:
         raise InvalidInput(
-            _("Hints are a list of at most {most} points and strokes.").format(most=MAX_HINTS)
+            _("Hints are a list of at most {most} points, strokes and areas.").format(
+                most=MAX_HINTS
+            )
         )
-    points = sum(len(_stroke_points(value)) for value in values if isinstance(value, Mapping))
+    tables = [value for value in values if isinstance(value, Mapping)]
+    if sum("area" in value for value in tables) > MAX_AREAS:
+        raise InvalidInput(_("A picture has at most {most} areas.").format(most=MAX_AREAS))
+    points = sum(len(_stroke_points(value)) for value in tables if "area" not in value)
     if points > MAX_STROKE_POINTS:
         raise InvalidInput(
             _("The strokes of a picture have at most {most} points; these have {count}.").format(
@@ -276,10 +305,11 @@ def _parse_hints(values: object, height: int, width: int) -> tuple[EditHint, ...
 
 def _parse_hint(value: object, height: int, width: int) -> EditHint:
     if isinstance(value, Mapping):
-        return _parse_stroke(value, height, width)
+        parse = _parse_area if "area" in value else _parse_stroke
+        return parse(value, height, width)
     if not _is_list(value) or len(value) != 3:
         raise InvalidInput(
-            _("A hint is x, y and a colour such as #c1272d, or a stroke with points.")
+            _("A hint is x, y and a colour such as #c1272d, a stroke with points, or an area.")
         )
     x, y = parse_place(value[:2], height, width)
     return Hint(x, y, _parse_color(value[2]))
@@ -298,6 +328,25 @@ def _parse_stroke(value: Mapping[object, object], height: int, width: int) -> St
         )
     places = [parse_place(point, height, width) for point in _stroke_points(value)]
     return Stroke(places, _parse_color(value["color"]), thickness)
+
+
+def _parse_area(value: Mapping[object, object], height: int, width: int) -> Area:
+    if set(value) != {"area", "color", "tolerance"}:
+        raise InvalidInput(_("An area has a place as its area, color and tolerance."))
+    x, y = parse_place(value["area"], height, width)
+    return Area(x, y, _parse_color(value["color"]), parse_tolerance(value["tolerance"]))
+
+
+def parse_tolerance(value: object) -> float:
+    """The tolerance of an area, units of L*. Raises InvalidInput."""
+    number = _finite_number(value)
+    if number is None or not 0.0 < number <= MAX_TOLERANCE:
+        raise InvalidInput(
+            _("The tolerance of an area must be above 0 and at most {most}.").format(
+                most=f"{MAX_TOLERANCE:g}"
+            )
+        )
+    return number
 
 
 def _stroke_points(stroke: Mapping[object, object]) -> Sequence[object]:
@@ -333,6 +382,8 @@ def _hint_value(hint: EditHint) -> list[Any] | dict[str, Any]:
     color = "#{:02x}{:02x}{:02x}".format(*hint.rgb)
     if isinstance(hint, Stroke):
         return {"points": [[x, y] for x, y in hint.points], "color": color, "width": hint.width}
+    if isinstance(hint, Area):
+        return {"area": [hint.x, hint.y], "color": color, "tolerance": hint.tolerance}
     return [hint.x, hint.y, color]
 
 

@@ -7,13 +7,17 @@ from pathlib import Path
 from flask import Blueprint, Response, jsonify, request, send_file, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from photochrom.variants import VARIANTS
 from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.errors import NotFound
 from photochrom.web.i18n import _
 from photochrom.web.pictures.downloads import playable_film, result_file, shared_film
-from photochrom.web.pictures.library import get_photo, get_picture
-from photochrom.web.pictures.live_preview import preview_response, preview_variant
+from photochrom.web.pictures.edits import VERSIONS
+from photochrom.web.pictures.library import get_picture
+from photochrom.web.pictures.live_preview import (
+    offered_versions,
+    preview_response,
+    preview_variant,
+)
 from photochrom.web.pictures.share_links import open_link
 from photochrom.web.security import computing
 from photochrom.web.storage import current_storage
@@ -26,23 +30,28 @@ _VARIANT_TITLES = {
     "detailed": _("More small things"),
     "warm": _("Something warmer"),
     "cool": _("Something cooler"),
+    "alternative2": _("Second guess"),
+    "alternative3": _("Third guess"),
+    "alternative4": _("Fourth guess"),
+    "alternative5": _("Fifth guess"),
 }
 
 
 @blueprint.get("/pictures/<picture_id>/variants")
 @login_required
+@computing
 def variant_list(picture_id: str) -> AnyResponse:
-    """The variants to choose from."""
-    revision = get_photo(this_user(), picture_id).revision
+    """The versions to choose from."""
+    picture, offered = offered_versions(this_user(), picture_id)
     variants = [
         {
             "n": n,
-            "name": _VARIANT_TITLES[variant.name],
+            "name": _VARIANT_TITLES[VERSIONS[n].name],
             "url": url_for(
-                "picture_files.variant_file", picture_id=picture_id, number=n, v=revision
+                "picture_files.variant_file", picture_id=picture_id, number=n, v=picture.revision
             ),
         }
-        for n, variant in enumerate(VARIANTS)
+        for n in offered
     ]
     return jsonify({"variants": variants})
 

@@ -1,7 +1,8 @@
 """Colours at the size of a screen, at once: what a hint would do, and the variants to choose from.
 
-The web process has a small copy of the picture and a network of its own for this; what is kept in
-the end is coloured by the worker from the original.
+The web process has a small copy of the picture and a network of its own for this, in one session
+for colours, suggestions and versions; what is kept in the end is coloured by the worker from the
+original.
 """
 
 from __future__ import annotations
@@ -19,21 +20,23 @@ import numpy as np
 from flask import Response, current_app
 from numpy.typing import NDArray
 
-from photochrom.engine import (
-    FeatureExtractor,
-    Network,
-    feature_extractor,
-    load,
-    local_model,
-)
+from photochrom.engine import feature_extractor, load_with_features, local_model
 from photochrom.errors import ModelError
+from photochrom.guided.areas import Area
 from photochrom.guided.strokes import Stroke
 from photochrom.guided.suggestions import Suggestion, suggest_colors
-from photochrom.variants import VARIANTS
+from photochrom.variants import VARIANTS, uncertain_places
 from photochrom.web.database import Picture, User
-from photochrom.web.errors import NotFound, TooMany
+from photochrom.web.errors import InvalidInput, NotFound, TooMany
 from photochrom.web.i18n import _
-from photochrom.web.pictures.edits import Edit, EditHint, parse_place
+from photochrom.web.pictures.edit_colorizer import EditColorizer
+from photochrom.web.pictures.edits import (
+    VERSIONS,
+    Edit,
+    EditHint,
+    parse_place,
+    parse_tolerance,
+)
 from photochrom.web.pictures.library import get_photo
 from photochrom.web.pictures.thumbnails import THUMBNAIL_PX, decode_jpeg, encode_jpeg, shrink
 from photochrom.web.settings import current_settings
@@ -64,8 +67,7 @@ class Previewer:
     """The network and the small copies of one web process."""
 
     def __init__(self) -> None:
-        self._network: Network | None = None
-        self._extractor: FeatureExtractor | None = None
+        self._colorizer: EditColorizer | None = None
         self._suggests = True
         self._copies: OrderedDict[tuple[str, int], _Copy] = OrderedDict()
         self._lock = threading.Lock()
@@ -73,7 +75,7 @@ class Previewer:
 
     def warm(self) -> None:
         """Load the network and run it once: the first run takes several times as long."""
-        Edit().colorize(np.zeros((64, 64), np.uint8), self._load_network())
+        self._load_colorizer().colorize(np.zeros((64, 64), np.uint8), Edit())
 
     def colorize(self, picture: Picture, edit: Edit, longest: int) -> NDArray[np.uint8]:
         """The picture with a long side of at most ``longest`` px, in colours: (h, w, 3).
@@ -89,11 +91,14 @@ class Previewer:
     def colorize_whole(self, pixels: NDArray[Any], edit: Edit) -> tuple[NDArray[Any], str]:
         """These pixels, (h, w) or (h, w, 3), in colours, and the signature of the model.
 
-        Raises TooMany where others take all the time.
+        Raises InvalidInput for a version that the model does not have, TooMany where others take
+        all the time.
         """
-        network = self._load_network()
+        colorizer = self._load_colorizer()
         with self._a_turn():
-            return edit.colorize(pixels, network), network.identity.signature
+            if VERSIONS[edit.variant].alternative is not None and not colorizer.has_alternatives:
+                raise InvalidInput(_("The model of this studio has no such version."))
+            return colorizer.colorize(pixels, edit), colorizer.network.identity.signature
 
     def suggest(
         self, picture: Picture, x: float, y: float, hints: tuple[EditHint, ...], longest: int
@@ -111,7 +116,7 @@ class Previewer:
         place = _scaled_place(x, y, copy.scale, h, w)
         with self._a_turn():
             try:
-                extractor = self._load_extractor()
+                extractor = feature_extractor(self._load_colorizer().network)
                 return suggest_colors(
                     copy.pixels, *place, extractor, count=_SUGGESTIONS, hints=known
                 )
@@ -119,6 +124,46 @@ class Previewer:
                 _log.warning("no colours are suggested: %s", error)
                 self._suggests = False
                 return []
+
+    def outlines(
+        self, picture: Picture, x: float, y: float, tolerance: float, longest: int
+    ) -> tuple[list[NDArray[np.float64]], float]:
+        """The edges of what a place is part of, as `AreaPlace.outlines` has them, px of the
+        original, and its share of the picture.
+
+        Raises NotFound where the picture has gone meanwhile, TooMany where others take all the
+        time.
+        """
+        copy = self._load_copy(picture, longest)
+        place = _scaled_place(x, y, copy.scale, *copy.pixels.shape[:2])
+        with self._a_turn():
+            area = Area(*place, (0, 0, 0), tolerance).on_picture(copy.pixels)
+            rings = [(ring + 0.5) / copy.scale - 0.5 for ring in area.outlines]
+            return rings, float(area.inside.mean())
+
+    def uncertain_places(
+        self, picture: Picture, edit: Edit, longest: int
+    ) -> list[tuple[float, float]]:
+        """Where the network is least sure, as `uncertain_places` has it, px of the original.
+
+        Raises NotFound where the picture has gone meanwhile, TooMany where others take all the
+        time.
+        """
+        copy = self._load_copy(picture, longest)
+        h, w = copy.pixels.shape[:2]
+        hints = [_scaled_hint(hint, copy.scale, h, w) for hint in edit.hints]
+        network = self._load_colorizer().network
+        with self._a_turn():
+            found = uncertain_places(copy.pixels, network, edit.size or "auto", hints)
+        return [
+            _scaled_place(x, y, 1 / copy.scale, picture.height, picture.width) for x, y in found
+        ]
+
+    def has_alternatives(self) -> bool:
+        """Whether the model tells what else a picture may be."""
+        colorizer = self._load_colorizer()
+        with self._a_turn():
+            return colorizer.has_alternatives
 
     @contextlib.contextmanager
     def _a_turn(self) -> Iterator[None]:
@@ -131,21 +176,14 @@ class Previewer:
         finally:
             self._turn.release()
 
-    def _load_extractor(self) -> FeatureExtractor:
-        """The network's features, from when somebody first corrects a colour."""
-        network = self._load_network()
-        with self._lock:
-            if self._extractor is None:
-                self._extractor = feature_extractor(network)
-            return self._extractor
-
-    def _load_network(self) -> Network:
-        """The network, loaded when first needed."""
+    def _load_colorizer(self) -> EditColorizer:
+        """The network and what is made of it, loaded when first needed."""
         settings = current_settings()
         with self._lock:
-            if self._network is None:
-                self._network = load(local_model(settings.model), device=settings.device)
-            return self._network
+            if self._colorizer is None:
+                model = local_model(settings.model)
+                self._colorizer = EditColorizer(load_with_features(model, device=settings.device))
+            return self._colorizer
 
     def _load_copy(self, picture: Picture, longest: int) -> _Copy:
         """A small copy of a picture."""
@@ -199,13 +237,54 @@ def suggest_for_place(
     return current_previewer().suggest(picture, x, y, edit.hints, _preview_side(picture))
 
 
+def find_outlines(
+    user: User, picture_id: str, place: object, tolerance: object
+) -> tuple[list[list[list[float]]], float]:
+    """The edges of the area around a place: rings of x and y, px of the upright original; and its
+    share of the picture, [0, 1].
+
+    place, tolerance: as for `Edit.parse`. Raises NotFound, InvalidInput, TooMany.
+    """
+    picture = get_photo(user, picture_id)
+    x, y = parse_place(place, picture.height, picture.width)
+    rings, share = current_previewer().outlines(
+        picture, x, y, parse_tolerance(tolerance), _preview_side(picture)
+    )
+    return [np.round(ring, 1).tolist() for ring in rings], share
+
+
+def find_uncertain_places(
+    user: User, picture_id: str, changes: Mapping[str, object]
+) -> list[tuple[float, float]]:
+    """Where a hint would help most, most of all first: x and y, px of the upright original.
+
+    changes: as for `Edit.from_picture`. Raises NotFound, InvalidInput, TooMany.
+    """
+    picture = get_photo(user, picture_id)
+    edit = Edit.from_picture(picture, **changes)
+    return current_previewer().uncertain_places(picture, edit, _preview_side(picture))
+
+
+def offered_versions(user: User, picture_id: str) -> tuple[Picture, list[int]]:
+    """The picture, and which of `VERSIONS` it can have, the likeliest first.
+
+    The model's alternatives, or where it has none, the other variants; and what the picture has.
+    Raises NotFound, InvalidInput for a film, TooMany.
+    """
+    picture = get_photo(user, picture_id)
+    offered = list(range(len(VARIANTS)))
+    if current_previewer().has_alternatives():
+        offered = [0, *range(len(VARIANTS), len(VERSIONS))]
+    return picture, offered if picture.variant in offered else [*offered, picture.variant]
+
+
 def preview_variant(user: User, picture_id: str, number: int) -> bytes:
-    """A variant of the picture as it is corrected so far: a small JPEG.
+    """A version of the picture as it is corrected so far: a small JPEG.
 
     Raises NotFound, InvalidInput for a film, TooMany.
     """
     picture = get_photo(user, picture_id)
-    if not 0 <= number < len(VARIANTS):
+    if not 0 <= number < len(VERSIONS):
         raise NotFound(_("There is no such version."))
     edit = Edit.from_picture(picture, variant=number)
     return encode_jpeg(current_previewer().colorize(picture, edit, THUMBNAIL_PX))
@@ -230,6 +309,8 @@ def _scaled_hint(hint: EditHint, scale: float, height: int, width: int) -> EditH
         points = [_scaled_place(x, y, scale, height, width) for x, y in hint.points]
         return replace(hint, points=points, width=hint.width * scale)
     x, y = _scaled_place(hint.x, hint.y, scale, height, width)
+    if isinstance(hint, Area):
+        return replace(hint, x=x, y=y)
     return replace(hint, x=x, y=y, radius=hint.radius * scale)
 
 

@@ -20,6 +20,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from photochrom.engine import ModelCard, model_card
+from photochrom.guided.areas import DEFAULT_TOLERANCE
 from photochrom.pipeline import MAX_SHIFT
 from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.database import Picture
@@ -40,6 +41,8 @@ from photochrom.web.pictures.library import (
     used_bytes,
 )
 from photochrom.web.pictures.live_preview import (
+    find_outlines,
+    find_uncertain_places,
     preview_edit,
     preview_response,
     suggest_for_place,
@@ -156,6 +159,7 @@ def show(picture_id: str) -> Answer:
         **sharing,
         model_title=card.title,
         max_shift=int(MAX_SHIFT),
+        area_tolerance=DEFAULT_TOLERANCE,
         size_auto=card.size,
         size_min=max(MIN_SIZE_PX, card.size % _SIZE_STEP_PX + _SIZE_STEP_PX),
         size_max=card.size * _MAX_SIZE_FACTOR,
@@ -212,6 +216,28 @@ def suggestions(picture_id: str) -> Answer:
         for color in found
     ]
     return jsonify({"colors": colors})
+
+
+@blueprint.post("/pictures/<picture_id>/area")
+@login_required
+@computing
+def area(picture_id: str) -> Answer:
+    """What a place is part of, as outlines to be filled by the even-odd rule."""
+    fields = _json("place", "tolerance")
+    rings, share = find_outlines(
+        this_user(), picture_id, fields.get("place"), fields.get("tolerance", DEFAULT_TOLERANCE)
+    )
+    return jsonify({"outlines": rings, "share": share})
+
+
+@blueprint.post("/pictures/<picture_id>/uncertain")
+@login_required
+@computing
+def uncertain(picture_id: str) -> Answer:
+    """Where a hint would help most."""
+    changes = _json(*_EDIT_FIELDS, "revision")
+    changes.pop("revision", None)
+    return jsonify({"places": find_uncertain_places(this_user(), picture_id, changes)})
 
 
 @blueprint.post("/pictures/<picture_id>/delete")

@@ -4,7 +4,8 @@ import { message } from "./messages.js";
 /** @typedef {{x: number, y: number}} Place px of the whole picture */
 /** @typedef {[number, number, string]} Point x and y in px of the whole picture, "#rrggbb" */
 /** @typedef {{points: [number, number][], color: string, width: number}} Stroke a line, px of the whole picture */
-/** @typedef {Point | Stroke} Hint */
+/** @typedef {{area: [number, number], color: string, tolerance: number}} Area what a place is part of, px of the whole picture */
+/** @typedef {Point | Stroke | Area} Hint */
 
 const DRAG_PX = 6;
 
@@ -29,6 +30,7 @@ export function withColor(hint, color) {
 /** @param {Hint} hint @returns {Place} where its marker is: of a line, amid its points */
 export function placeOf(hint) {
   if (Array.isArray(hint)) return { x: hint[0], y: hint[1] };
+  if ("area" in hint) return { x: hint.area[0], y: hint.area[1] };
   const middle = (hint.points.length - 1) / 2;
   const [x0, y0] = hint.points[Math.floor(middle)] ?? [0, 0];
   const [x1, y1] = hint.points[Math.ceil(middle)] ?? [0, 0];
@@ -44,12 +46,19 @@ export function placeOf(hint) {
  */
 export function movedTo(hint, place, width, height) {
   if (Array.isArray(hint)) return [place.x, place.y, hint[2]];
+  if ("area" in hint) return { ...hint, area: [place.x, place.y] };
   const from = placeOf(hint);
   const xs = hint.points.map(([x]) => x);
   const ys = hint.points.map(([, y]) => y);
   const dx = Math.min(width - 1 - Math.max(...xs), Math.max(-Math.min(...xs), place.x - from.x));
   const dy = Math.min(height - 1 - Math.max(...ys), Math.max(-Math.min(...ys), place.y - from.y));
   return { ...hint, points: hint.points.map(([x, y]) => [x + dx, y + dy]) };
+}
+
+/** @param {Hint} hint @returns {string} what the classes of its marker and its chip end in; a spot has none */
+function kindOf(hint) {
+  if (Array.isArray(hint)) return "";
+  return "area" in hint ? " of-area" : " of-stroke";
 }
 
 export class HintMarkers {
@@ -87,7 +96,7 @@ export class HintMarkers {
   marker(hint, index) {
     const marker = document.createElement("button");
     marker.type = "button";
-    marker.className = Array.isArray(hint) ? "hint-marker" : "hint-marker of-stroke";
+    marker.className = `hint-marker${kindOf(hint)}`;
     marker.classList.toggle("selected", index === this.selection);
     marker.tabIndex = -1; // the list is the way for keyboards
     marker.style.setProperty("--color", colorOf(hint));
@@ -121,7 +130,7 @@ export class HintMarkers {
     const item = document.createElement("li");
     const chip = document.createElement("button");
     chip.type = "button";
-    chip.className = Array.isArray(hint) ? "hint-chip" : "hint-chip of-stroke";
+    chip.className = `hint-chip${kindOf(hint)}`;
     chip.style.setProperty("--color", colorOf(hint));
     chip.textContent = this.handlers.colorName(colorOf(hint));
     chip.setAttribute("aria-label", message("color_of_hint", { number: index + 1, colour: chip.textContent }));

@@ -1,4 +1,5 @@
 /** The picture page: look, compare, correct, choose; every change is seen at once and saved. @module */
+import { AreaOutline, resized } from "./areas.js";
 import { Compare } from "./compare.js";
 import { History } from "./history.js";
 import { follow } from "./live.js";
@@ -8,6 +9,7 @@ import { Preview } from "./preview.js";
 import { colorOf, HintMarkers, movedTo, placeOf, withColor } from "./hints.js";
 import { message, need } from "./messages.js";
 import { Brush, StrokeLayer } from "./strokes.js";
+import { Tips } from "./tips.js";
 import { Zoom } from "./zoom.js";
 
 /** @typedef {import("./hints.js").Hint} Hint */
@@ -75,6 +77,9 @@ let isCorrecting = false;
 let selection = -1;
 /** @type {{x: number, y: number} | null} a new spot that has no colour yet, px of the whole picture */
 let newPlace = null;
+/** Whether touches mean what they are part of, and how large a new area is. */
+let isAreaTool = false;
+let areaTolerance = Number(data.areaTolerance);
 let hasChanges = false;
 let isSaving = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -106,6 +111,16 @@ function inStage(x, y) {
 const palette = new Palette({ onPick: pickColor, onRemove: removeHint, onClose: leaveHint });
 const strokes = new StrokeLayer(need("strokes"), width, height);
 const brush = new Brush(strokes, Math.max(width, height));
+const outline = new AreaOutline(`${base}/area`, need("area"), width, height);
+const tips = new Tips(`${base}/uncertain`, need("tips"), {
+  onSelect({ x, y }) {
+    const place = inStage(x, y);
+    startHint(place.left, place.top);
+  },
+  position: ({ x, y }) => inStage(x, y),
+  onFound: (count) => showStatus(message(count ? "tips_shown" : "no_tips", { count })),
+  onError: (error) => showStatus(errorText(error), true),
+});
 const brushSizes = [...need("brush-sizes").querySelectorAll("button[aria-pressed]")];
 const markers = new HintMarkers(need("hint-markers"), need("hint-list"), {
   onSelect: openHint,
@@ -120,6 +135,7 @@ const zoom = new Zoom(stage, {
   onChange() {
     if (!isCorrecting) compare.set(compare.percent);
     markers.place();
+    tips.place();
     need("zoom-fit").hidden = zoom.scale <= 1;
     showAim();
   },
@@ -192,7 +208,8 @@ function refresh() {
   markers.show(hints, selection);
   strokes.show(hints, selection);
   need("strokes").classList.toggle("quiet-markers", !isCorrecting);
-  showBrush();
+  showTools();
+  showArea();
   showAim();
 }
 
@@ -223,6 +240,7 @@ function applyChange() {
   refresh();
   markVariant();
   preview.ask(history.present);
+  tips.changed(history.present);
   hasChanges = true;
   showStatus(message("saving"));
   clearTimeout(saveTimer);
@@ -331,13 +349,14 @@ function keepStroke() {
   if (stroke) withHints((hints) => [...hints, stroke]);
 }
 
-/** @param {boolean} on */
-function setBrush(on) {
-  brush.isOn = on;
-  if (on) openBrushColor();
+/** @param {"spot" | "brush" | "area"} tool */
+function setTool(tool) {
+  brush.isOn = tool === "brush";
+  isAreaTool = tool === "area";
+  if (brush.isOn) openBrushColor();
   else palette.close();
   refresh();
-  showStatus(message(on ? "brush_help" : "hint_help"));
+  showStatus(message({ spot: "hint_help", brush: "brush_help", area: "area_help" }[tool]));
 }
 
 function openBrushColor() {
@@ -348,9 +367,40 @@ function openBrushColor() {
   suggestColors(null);
 }
 
-function showBrush() {
+/** @returns {import("./hints.js").Area | null} what is touched or selected as an area */
+function openArea() {
+  if (newPlace && isAreaTool) return { area: [newPlace.x, newPlace.y], color: "", tolerance: areaTolerance };
+  const hint = history.present.hints[selection];
+  return hint && "area" in hint ? hint : null;
+}
+
+/** The edge of the open area; screen readers are told how much of the picture it is. */
+async function showArea() {
+  const area = isCorrecting ? openArea() : null;
+  need("area-sizes").hidden = !area;
+  try {
+    const share = await outline.show(area);
+    if (share !== null) showStatus(message("area_share", { percent: Math.max(1, Math.round(100 * share)) }));
+  } catch (error) {
+    showStatus(errorText(error), true);
+  }
+}
+
+/** @param {1 | -1} way */
+function resizeArea(way) {
+  const area = openArea();
+  if (!area) return;
+  areaTolerance = resized(area, way).tolerance;
+  if (newPlace) showArea();
+  else withHints((hints) => hints.map((hint, at) => (at === selection ? resized(area, way) : hint)), "area");
+}
+
+function showTools() {
   need("brush-bar").hidden = !isCorrecting;
   need("brush").setAttribute("aria-pressed", String(brush.isOn));
+  need("area-tool").setAttribute("aria-pressed", String(isAreaTool));
+  need("tips").hidden = !isCorrecting || brush.isOn;
+  need("show-tips").setAttribute("aria-pressed", String(tips.isOn));
   need("brush-sizes").hidden = !brush.isOn;
   need("hint-markers").classList.toggle("untouchable", brush.isOn);
   need("brush-bar").style.setProperty("--color", brush.color);
@@ -373,14 +423,15 @@ function openHint(index) {
 function pickColor(color) {
   if (newPlace) {
     const { x, y } = newPlace;
+    const area = openArea();
     newPlace = null;
     selection = history.present.hints.length;
-    withHints((hints) => [...hints, [x, y, color]], "spot");
+    withHints((hints) => [...hints, area ? { ...area, color } : [x, y, color]], "spot");
   } else if (selection >= 0) {
     withHints((hints) => hints.map((hint, at) => (at === selection ? withColor(hint, color) : hint)), "spot");
   } else if (brush.isOn) {
     brush.color = color;
-    showBrush();
+    showTools();
   }
   palette.allowRemoval(selection >= 0);
 }
@@ -411,10 +462,12 @@ function setCorrecting(on) {
     preview.warm(history.present);
     showStatus(message("hint_help"));
   } else {
-    brush.isOn = false;
-    showBrush();
+    brush.isOn = isAreaTool = false;
+    tips.set(false, history.present);
+    showTools();
     palette.close();
-    if ([message("hint_help"), message("brush_help")].includes(status.textContent ?? "")) status.replaceChildren();
+    const helps = ["hint_help", "brush_help", "area_help"].map((key) => message(key));
+    if (helps.includes(status.textContent ?? "")) status.replaceChildren();
   }
 }
 
@@ -528,12 +581,22 @@ if (hasOwnColors) {
   need("keep-colors").addEventListener("click", () => edit(data.ownColors === "all" ? plain : { keep_colors: true }));
   need("color-anew").addEventListener("click", () => edit({ keep_colors: false }));
 }
-need("brush").addEventListener("click", () => setBrush(!brush.isOn));
+need("brush").addEventListener("click", () => setTool(brush.isOn ? "spot" : "brush"));
+need("area-tool").addEventListener("click", () => setTool(isAreaTool ? "spot" : "area"));
+need("area-larger").addEventListener("click", () => resizeArea(1));
+need("area-smaller").addEventListener("click", () => resizeArea(-1));
+need("show-tips").addEventListener("click", () => {
+  const on = !tips.isOn;
+  if (on) setCorrecting(true);
+  if (on && brush.isOn) setTool("spot");
+  tips.set(on, history.present);
+  showTools();
+});
 need("brush-color").addEventListener("click", openBrushColor);
 brushSizes.forEach((button, index) =>
   button.addEventListener("click", () => {
     brush.size = index;
-    showBrush();
+    showTools();
   }),
 );
 need("zoom-in").addEventListener("click", () => zoom.zoomIn());

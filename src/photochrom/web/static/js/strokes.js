@@ -20,7 +20,7 @@ export class StrokeLayer {
 
   /** @param {readonly Hint[]} hints @param {number} selection the index of a hint, or -1 */
   show(hints, selection) {
-    const lines = hints.map((hint, index) => (Array.isArray(hint) ? null : this.kept(hint, index === selection)));
+    const lines = hints.map((hint, index) => ("points" in hint ? this.kept(hint, index === selection) : null));
     this.svg.replaceChildren(...lines.filter((line) => line !== null));
   }
 
