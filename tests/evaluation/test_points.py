@@ -38,16 +38,31 @@ def test_points_bring_pictures_nearer_to_the_truth(
     photos = tmp_path / "photos"
     photos.mkdir()
     Image.fromarray(scene).save(photos / "scene.png")
-    psnr = []
-    for points in (0, 30):
-        out = tmp_path / f"{points}.json"
-        command = ["evaluate", "--data", str(photos), "--json", str(out)]
-        assert main([*command, "--points", str(points)]) == OK
-        found = json.loads(out.read_text())
-        assert found["settings"]["points"] == points
-        name = found["methods"][0]["name"]
-        psnr.append(found["pictures"][0]["values"][name]["psnr"])
-    assert psnr[1] > psnr[0] + 2
+    out, plot = tmp_path / "out.json", tmp_path / "plot.svg"
+    command = ["evaluate", "--data", str(photos), "--json", str(out), "--overwrite"]
+    assert main([*command, "--points", "30, 0,1", "--plot", str(plot)]) == OK
+    head, grey, *rows = capsys.readouterr().out.splitlines()
+    assert head.split("  ")[0] == "method"
+    assert grey.startswith("grey")
+    assert [row.split(", ")[1].split("  ")[0] for row in rows] == [
+        "0 points", "1 point", "30 points",
+    ]  # fmt: skip
+    found = json.loads(out.read_text())
+    assert found["settings"]["points"] == [0, 1, 30]
+    assert [method["points"] for method in found["methods"]] == [0, 1, 30]
+    psnr = [found["pictures"][0]["values"][m["name"]]["psnr"] for m in found["methods"]]
+    assert psnr[2] > psnr[0] + 2
+    assert "CIEDE2000" in plot.read_text()
+    assert main([*command, "--points", "30"]) == OK
+    alone = json.loads(out.read_text())
+    values = alone["pictures"][0]["values"][alone["methods"][0]["name"]]
+    assert values["psnr"] == psnr[2], "fewer beside them change nothing"
     capsys.readouterr()
-    assert main([*command, "--points", "3", "--no-truth", "--gallery", "x.html"]) != OK
-    assert "--points needs the true colours" in capsys.readouterr().err
+    for more, reason in (
+        (["--points", "3", "--no-truth", "--gallery", "x.html"], "--points needs the true colours"),
+        (["--points", "3", "--plot", "x.svg"], "--plot needs several numbers"),
+        (["--points", "1,2", "--plot", "x.pdf"], "plots are .png or .svg files"),
+        (["--points", "1,-2"], "is not a whole number"),
+    ):
+        assert main([*command, *more]) != OK
+        assert reason in capsys.readouterr().err

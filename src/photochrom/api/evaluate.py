@@ -21,7 +21,7 @@ def evaluate(
     limit: int | None = None,
     seed: int = 0,
     crop: int | None = None,
-    points: int = 0,
+    points: int | Sequence[int] = 0,
     lpips_weights: str | os.PathLike[str] | None = None,
     progress: bool | Progress = False,
     device: str = "auto",
@@ -40,7 +40,8 @@ def evaluate(
         seed: Of the draw of pictures and of the bootstrap intervals.
         crop: First bring the short side to this many px and take the centre square, as published
             figures do with 256; None leaves pictures as they are.
-        points: Colour each picture with this many hints, of its true colours at random places.
+        points: Colour each picture with this many hints, of its true colours at random places;
+            several numbers make a method each.
         lpips_weights: LPIPS (squeeze) as safetensors; else the file that `PHOTOCHROM_LPIPS` names,
             else lpips-squeeze.safetensors in the cache. Without any, LPIPS is not measured.
         progress: Called with the numbers of pictures that are done and of all; or True for a bar
@@ -77,7 +78,7 @@ def evaluate(
         vividness=vividness,
         device=device,
         crop=crop,
-        points=points,
+        points=(points,) if isinstance(points, int) else tuple(points),
     )
     lpips = load_lpips(None if lpips_weights is None else Path(lpips_weights))
     methods = load_methods([os.fspath(model) for model in given], settings)

@@ -40,6 +40,14 @@ _DEFAULT = EvaluationOptions()
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
+def _parse_points(_ctx: click.Context, _param: click.Parameter, value: str) -> tuple[int, ...]:
+    """Different whole numbers of at least 0, ascending."""
+    numbers = value.replace(" ", "").split(",")
+    if not all(number.isdecimal() for number in numbers):
+        raise click.BadParameter(f"{value!r} is not a whole number, or several like 0,1,10.")
+    return tuple(sorted(set(map(int, numbers))))
+
+
 @click.command()
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option(
@@ -80,10 +88,18 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @lpips_option
 @click.option(
     "--points",
-    type=click.IntRange(min=0),
-    default=_DEFAULT.points,
+    callback=_parse_points,
+    metavar="NUMBER[,NUMBER...]",
+    default=",".join(map(str, _DEFAULT.points)),
     show_default=True,
-    help="Colour each picture with this many hints, of its true colours at random places.",
+    help="Colour each picture with this many hints, of its true colours at random places. Several "
+    "numbers, as in 0,1,10, are measured beside each other.",
+)
+@click.option(
+    "--plot",
+    type=_FILE,
+    metavar="FILE.png|FILE.svg",
+    help="With several numbers of --points: draw PSNR, CIEDE2000 and LPIPS against them.",
 )
 @click.option(
     "--skin",
@@ -130,6 +146,7 @@ def evaluate(
     json: Path | None,
     gallery: Path | None,
     contact_sheet: Path | None,
+    plot: Path | None,
     no_truth: bool,
     overwrite: bool,
     **choices: Any,
@@ -147,6 +164,7 @@ def evaluate(
     from photochrom.engine import DEFAULT_MODEL
     from photochrom.evaluation import outputs
     from photochrom.evaluation.methods import load_methods
+    from photochrom.evaluation.point_curve import to_rows, write_point_curve
 
     _check_sources(run, data, films)
     pictures = open_selection(data, table, conditions)
@@ -154,21 +172,19 @@ def evaluate(
         (json, outputs.write_json),
         (gallery, outputs.write_gallery),
         (contact_sheet, outputs.write_contact_sheet),
+        (plot, write_point_curve),
     )
     wanted = [(path, write) for path, write in writers if path is not None]
-    if no_truth and not wanted:
-        raise click.UsageError("--no-truth measures nothing; add --gallery or --contact-sheet.")
-    if no_truth and (option := next(filter(choices.get, ("points", "skin")), None)):
-        raise click.UsageError(f"--{option} needs the true colours; leave out --no-truth.")
+    settings = EvaluationOptions(**choices)
+    _check_outputs(settings, plot, no_truth=no_truth, shows=bool(wanted))
     for path, _ in wanted:
         check_target(path, overwrite=overwrite)
-    settings = EvaluationOptions(**choices)
     if films:
-        pages = (gallery, contact_sheet, settings.crop)
-        photos_only = no_truth or settings.skin or settings.points
+        pages = (gallery, contact_sheet, plot, settings.crop)
+        photos_only = no_truth or settings.skin or any(settings.points)
         if photos_only or any(path is not None for path in pages):
             raise click.UsageError(
-                "--film goes without gallery, sheet, crop, --points, --skin, --no-truth."
+                "--film goes without gallery, sheet, plot, crop, --points, --skin, --no-truth."
             )
         from photochrom.cli.evaluate_film import measure_films
 
@@ -195,7 +211,8 @@ def evaluate(
         pictures = _held_out(run)
     results = run_evaluation(methods, pictures, meter, settings, thumbnails=thumbnails)
     if results.report is not None:
-        click.echo(align_columns(to_table(results.report)))
+        several = len(settings.points) > 1
+        click.echo(align_columns((to_rows if several else to_table)(results.report)))
     if results.skin:
         click.echo(f"\n{align_columns(skin_table(results.skin))}")
     elif settings.skin:
@@ -212,6 +229,23 @@ def _check_sources(run: Path | None, data: Path | None, films: tuple[Path, ...])
         raise click.UsageError("--film goes without --data and RUN; export a run, name it --model.")
     if not films and data is None and run is None:
         raise click.UsageError("Name either pictures, with --data, or films, with --film.")
+
+
+def _check_outputs(
+    settings: EvaluationOptions, plot: Path | None, *, no_truth: bool, shows: bool
+) -> None:
+    """Raise UsageError where outputs and what is measured do not go together."""
+    from photochrom.evaluation.point_curve import check_plot
+
+    if no_truth and not shows:
+        raise click.UsageError("--no-truth measures nothing; add --gallery or --contact-sheet.")
+    if no_truth and (any(settings.points) or settings.skin):
+        option = "points" if any(settings.points) else "skin"
+        raise click.UsageError(f"--{option} needs the true colours; leave out --no-truth.")
+    if plot is not None:
+        if no_truth or len(settings.points) < 2:
+            raise click.UsageError("--plot needs several numbers of points, as in --points 0,1,10.")
+        check_plot(plot)
 
 
 def _held_out(run: Path | None) -> DecodedPictures:

@@ -64,7 +64,7 @@ def run_evaluation(
     """
     from photochrom.evaluation.run import evaluate
 
-    for method in methods:
+    for method in (one for one in methods if one.points == methods[0].points):
         note(f"{method.name}: {method.facts['device']}")
     with Bar("pictures") as bar:
         results = evaluate(

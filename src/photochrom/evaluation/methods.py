@@ -17,7 +17,7 @@ from photochrom.pipeline import colorize
 
 
 def load_methods(models: Sequence[str], settings: EvaluationOptions) -> list[Method]:
-    """One method per model, in order, named by its card.
+    """One method per model, in order, named by its card; one for each number of points.
 
     models: names, paths or addresses, as `photochrom.engine.load` takes them. Two models whose
     cards give the same name and version are told apart by their file names.
@@ -35,12 +35,16 @@ def load_methods(models: Sequence[str], settings: EvaluationOptions) -> list[Met
         title = network.card.title
         if titles[title] > 1:
             title = f"{title} ({path.parent.name}/{path.name})"
-        methods.append(network_method(title, network, settings))
+        for points in settings.points:
+            hints = f", {points} point{'s' * (points != 1)}" if len(settings.points) > 1 else ""
+            methods.append(network_method(f"{title}{hints}", network, settings, points))
     return methods
 
 
-def network_method(name: str, network: Network, settings: EvaluationOptions) -> Method:
-    """A loaded network as a row of the report under this name.
+def network_method(
+    name: str, network: Network, settings: EvaluationOptions, points: int = 0
+) -> Method:
+    """A loaded network as a row of the report under this name, with so many hints.
 
     Raises ModelError for one that colours drawings.
     """
@@ -55,5 +59,7 @@ def network_method(name: str, network: Network, settings: EvaluationOptions) -> 
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             "device": network.device,
             "card": dataclasses.asdict(network.card),
+            "points": points,
         },
+        points=points,
     )

@@ -23,8 +23,9 @@ class EvaluationOptions:
     """Where the network runs, as in ``photochrom image``."""
     crop: int | None = None
     """Bring the short side to this many px and take the centre square first; None: as it is."""
-    points: int = 0
-    """Hints that each picture is coloured with, of its true colours at random places."""
+    points: tuple[int, ...] = (0,)
+    """Hints that each picture is coloured with, of its true colours at random places; of several
+    numbers, each makes a row of its own."""
     skin: bool = False
     """Measure the skin in portraits by its tone, too."""
     resamples: int = 2000

@@ -50,12 +50,14 @@ class PictureColorizer(Protocol):
 class Method:
     """Something that colours, as one row of the report.
 
-    facts: what the JSON says about it (name, version, checksum, ...).
+    facts: what the JSON says about it (name, version, checksum, ...). points: how many hints it is
+    given.
     """
 
     name: str
     color: PictureColorizer
     facts: Mapping[str, object] = field(default_factory=dict)
+    points: int = 0
 
 
 @dataclass(frozen=True)
@@ -170,13 +172,14 @@ def evaluate_pictures(
     """Colour and measure pictures.
 
     names: of the pictures to take. meter: None where the pictures have no true colour: they are
-    coloured and shown, not measured. settings: crop, points and size of the thumbnails.
+    coloured and shown, not measured. settings: crop, seed and size of the thumbnails.
     thumbnails: whether to make any. advance: called after each picture.
 
     A picture that cannot be read or measured is listed among the failures and left out; errors of a
     method (ModelError) end the evaluation. Measuring runs in threads beside the colouring.
     """
     thumbnail_px = settings.thumbnail_px if thumbnails else None
+    most_points = max((method.points for method in methods), default=0)
     samples: list[Sample] = []
     failures: dict[str, str] = {}
     with ThreadPoolExecutor(_WORKERS) as pool:
@@ -192,8 +195,10 @@ def evaluate_pictures(
             if settings.crop is not None:
                 truth = center_crop(truth, settings.crop)
             grey = to_grey(truth)
-            hints = simulated_points(truth, settings.points, name, settings.seed)
-            colored = {method.name: method.color(grey, hints=hints) for method in methods}
+            hints = simulated_points(truth, most_points, name, settings.seed)
+            colored = {
+                method.name: method.color(grey, hints=hints[: method.points]) for method in methods
+            }
             predictions = {GREY: grey_to_rgb(grey), **colored}
             return pool.submit(
                 _sample, name, truth, predictions, meter, thumbnail_px, with_skin=settings.skin

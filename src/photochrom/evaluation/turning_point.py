@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from photochrom.atomic import check_target, write_atomically
 from photochrom.engine import Network
 from photochrom.errors import InputError, requires_extra
+from photochrom.evaluation.curves import draw_curve
 from photochrom.evaluation.dataset import PictureSet, to_grey
 from photochrom.evaluation.metric_table import METRICS
 from photochrom.evaluation.options import EvaluationOptions
@@ -234,15 +235,13 @@ def _plot(checkpoints: Sequence[CheckpointScores], point: TurningPoint) -> bytes
     with requires_extra("evaluate", "the plot"):
         from matplotlib.figure import Figure
     metrics = [m for m in FIGURES if checkpoints[0].value(m) is not None]
-    images = np.array([checkpoint.images for checkpoint in checkpoints]) / 1e3
+    images = [checkpoint.images / 1e3 for checkpoint in checkpoints]
     figure = Figure(figsize=(4.2 * len(metrics), 3.2), layout="constrained")
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics):
         figures = [
             e for checkpoint in checkpoints if (e := checkpoint.row.estimates[metric]) is not None
         ]
-        axes.plot(images, [e.value for e in figures], marker="o", ms=3, color="#2864b4")
-        low, high = [e.low for e in figures], [e.high for e in figures]
-        axes.fill_between(images, low, high, color="#2864b4", alpha=0.12, linewidth=0)
+        draw_curve(axes, metric, images, figures, numbers_label="images seen, thousands")
         truth = checkpoints[0].truth.estimates.get(metric)
         if truth is not None:
             axes.axhline(truth.value, color="#8a8a92", linestyle="--", linewidth=1)
@@ -250,10 +249,6 @@ def _plot(checkpoints: Sequence[CheckpointScores], point: TurningPoint) -> bytes
                 "true photos", (images[0], truth.value), fontsize=7, va="bottom", color="#63636b"
             )
         axes.axvline(images[point.best], color="#d9822b", linewidth=1)
-        axes.set_title(METRICS[metric].label, fontsize=10)
-        axes.set_xlabel("images seen, thousands", fontsize=8)
-        axes.tick_params(labelsize=7)
-        axes.spines[["top", "right"]].set_visible(False)
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=_DPI)
     return data.getvalue()
