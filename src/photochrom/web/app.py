@@ -19,6 +19,7 @@ from photochrom.web.logs import init_logs, start_logs
 from photochrom.web.people.routes import blueprint as people
 from photochrom.web.pictures.file_routes import blueprint as picture_files
 from photochrom.web.pictures.routes import blueprint as pictures
+from photochrom.web.pictures.upload_routes import blueprint as uploads
 from photochrom.web.pwa import init_pwa
 from photochrom.web.secret import secret_key
 from photochrom.web.security import init_security
@@ -53,7 +54,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     init_error_pages(app)
     init_health(app)
     init_pwa(app)
-    for blueprint in (sessions, account, admin, pictures, picture_files, people):
+    for blueprint in (sessions, account, admin, pictures, picture_files, uploads, people):
         app.register_blueprint(blueprint)
     app.register_blueprint(api, url_prefix="/api/v1")
     init_oidc(app, settings)

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import delete, select
 
 from photochrom.web.database import Invitation, Login, Picture, Share, Token, db, now
+from photochrom.web.pictures.resumable import sweep_uploads
 from photochrom.web.security import SESSION_DAYS
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage, drop_ballast, make_ballast
@@ -50,4 +51,5 @@ def sweep(settings: WebSettings, storage: Storage) -> None:
             storage.delete(picture_id)
     storage.forget_leftovers()
     storage.forget_incoming(STRAY_S)
+    sweep_uploads(settings.data_dir)
     make_ballast(settings.data_dir)

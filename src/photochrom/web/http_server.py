@@ -16,7 +16,7 @@ from waitress.server import create_server
 from waitress.utilities import Error
 from werkzeug.http import parse_cookie
 
-from photochrom.web.security import FILE_PATHS, FORM_BYTES, SESSION_DAYS
+from photochrom.web.security import FILE_PATHS, FORM_BYTES, PART_PATHS, SESSION_DAYS
 from photochrom.web.settings import WebSettings
 
 _IDLE_S: Final = 30
@@ -43,7 +43,7 @@ class BodyLimits:
         Large ones are taken for pictures alone, from browsers that are logged in and from
         programs, whose tokens the application looks at.
         """
-        if path not in FILE_PATHS:
+        if path not in FILE_PATHS and not path.startswith(PART_PATHS):
             return FORM_BYTES
         known = "AUTHORIZATION" in headers or self._has_session(headers)
         return self.largest if known else FORM_BYTES

@@ -39,9 +39,12 @@ UPLOADS, COMPUTING = "uploads", "computing"
 FORM_BYTES = 1_000_000
 """No form or JSON without files is larger."""
 FILE_PATHS = ("/pictures", "/share-target", "/api/v1/pictures", "/api/v1/colorize")
-"""Where files are sent to: nothing larger than a form is read at any other address."""
-_FILES = ("multipart/", "image/", "video/", "application/octet-stream")
-_FILE_BLUEPRINTS = ("pictures", "api")
+"""Where files are sent to: nothing larger than a form is read at any other address,"""
+PART_PATHS = "/uploads/"
+"""but for those that begin so, where their parts are sent to."""
+_FILES = ("multipart/", "image/", "video/", "application/octet-stream",
+          "application/offset+octet-stream")  # fmt: skip
+_FILE_BLUEPRINTS = ("pictures", "uploads", "api")
 """The blueprints that do; the API looks at the token before it looks at the body."""
 SESSION_DAYS = 30
 """How long somebody stays logged in."""
@@ -213,7 +216,7 @@ def _check_body_length() -> Any:
     limit, length = request.max_content_length, request.content_length or 0
     if limit is not None and length > limit:
         abort(413)
-    large = length > FORM_BYTES and request.blueprint == "pictures"
+    large = length > FORM_BYTES and request.blueprint in ("pictures", "uploads")
     if large and not current_user.is_authenticated:
         return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
     return None

@@ -12,6 +12,7 @@ from photochrom.web.database import Invitation, Login, Picture, Token, User, db,
 from photochrom.web.errors import Conflict
 from photochrom.web.i18n import _
 from photochrom.web.people.album import remove_switch
+from photochrom.web.pictures.resumable import delete_uploads
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import Storage, drop_ballast
 
@@ -151,6 +152,7 @@ def delete_user(user: User) -> None:
     storage = Storage(current_settings().data_dir)
     for picture in pictures:
         storage.delete(picture)
+    delete_uploads(user_id)
     remove_switch(user_id)
 
 

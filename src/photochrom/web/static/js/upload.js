@@ -1,8 +1,10 @@
 /** Sending files, a few at once, each with its line, its bar and a way to stop it. @module */
 import { csrfToken, problemIn } from "./net.js";
 import { message } from "./messages.js";
+import { BrokenError, BusyError, sendInParts } from "./resumable.js";
 
 const AT_ONCE = 3;
+const LARGE_BYTES = 8_000_000;
 
 /** @typedef {{id: string, url: string}} UploadedPicture */
 /** @typedef {{item: HTMLElement, bar: HTMLProgressElement, label: HTMLElement}} Line */
@@ -79,7 +81,14 @@ async function sendWithLine(file, url, shown) {
   button.addEventListener("click", () => stopper.abort());
   shown.item.append(button);
   try {
-    const sent = await sendPatiently(file, url, (part) => (shown.bar.value = part), stopper.signal);
+    const onProgress = (/** @type {number} */ part) => (shown.bar.value = part);
+    const onLost = (/** @type {boolean} */ lost) => {
+      shown.label.textContent = message(lost ? "connection_lost" : "uploading", { name: file.name });
+    };
+    const sent =
+      file.size > LARGE_BYTES
+        ? await sendInParts(file, onProgress, onLost, stopper.signal)
+        : await sendPatiently(file, url, onProgress, stopper.signal);
     shown.label.textContent = message("upload_done", { name: file.name });
     shown.bar.value = 1;
     return sent;
@@ -188,17 +197,6 @@ async function sendPatiently(file, url, onProgress, signal) {
       await new Promise((resolve) => setTimeout(resolve, error.waitMs));
       if (signal.aborted) throw new BrokenError(message("stopped"));
     }
-  }
-}
-
-/** It did not get through; trying again may help. */
-class BrokenError extends Error {}
-
-class BusyError extends Error {
-  /** @param {number} waitMs */
-  constructor(waitMs) {
-    super(message("too_busy"));
-    this.waitMs = waitMs;
   }
 }
 
