@@ -117,6 +117,7 @@ def test_another_model(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert b"photochrom-faces" in (here / "astronaut.faces.jpg").read_bytes()
 
 
+@pytest.mark.long  # the tests of `photochrom.train` are its small form
 def test_fine_tune_on_a_folder(
     here: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,7 +125,8 @@ def test_fine_tune_on_a_folder(
     train = photochrom.train
 
     def train_briefly(*names: str, settings: dict[str, object], **options: Any) -> object:
-        return train(*names, settings=settings | {"budget_images": 16}, **options)
+        brief = {"budget_images": 8, "stages.0.batch": 4, "data.validation": 4}
+        return train(*names, settings=settings | brief, **options)
 
     monkeypatch.setattr(photochrom, "train", train_briefly)
     run("fine_tune_on_a_folder.py")
@@ -154,6 +156,7 @@ def test_ab_and_confidence(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["confidence"][found["row"], found["column"]] == found["confidence"].min()
 
 
+@pytest.mark.long  # three processes import torch
 def test_torch_data_loader(here: Path) -> None:
     done = subprocess.run(
         [sys.executable, EXAMPLES / "torch_data_loader.py"],
