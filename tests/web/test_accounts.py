@@ -608,6 +608,26 @@ def test_logging_out_ends_the_session_for_whoever_has_the_cookie(
     assert not is_logged_in(member)
 
 
+def test_two_web_processes_share_log_ins_and_what_they_are_told(
+    app: Flask, make_app: MakeApp, member: FlaskClient
+) -> None:
+    other = make_app().test_client()  # on the same folder, with the same secret
+    cookie = member.get_cookie("__Host-studio")
+    assert cookie is not None
+    other.set_cookie("__Host-studio", cookie.value)
+    assert is_logged_in(other)
+    with app.app_context():
+        user = user_of(app)
+        assert user is not None
+        picture = Picture(user_id=user.id, name="a", media_type="image/jpeg", state="done")
+        db.session.add(picture)
+        db.session.commit()
+        number = picture.id
+    assert other.get(f"/pictures/{number}/state").get_json()["state"] == "done"
+    send(member, "/log-out", {})
+    assert not is_logged_in(other)
+
+
 def test_the_account_page_tells_where_one_is_logged_in_and_ends_it_there(
     app: Flask, member: FlaskClient
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 
 from photochrom.web.accounts import admin
 from photochrom.web.database import Picture, db
+from photochrom.web.storage import is_worker_alive, mark_alive
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +53,15 @@ def test_space_queue_and_failures_are_told(app: Flask) -> None:
         problem = "cannot read Aunt Eileen.jpg: it is cut off"
         db.session.add(Picture(name="Aunt Eileen.jpg", state="failed", problem=problem, **rows))
         db.session.commit()
+    alive = app.config["STUDIO"].data_dir / "worker.alive"
+    assert "The worker is not at work." in browser.get("/admin").text
+    mark_alive(alive.parent)
     page = browser.get("/admin").text
+    assert "The worker" not in page
+    os.utime(alive, (0, 0))
+    assert not is_worker_alive(alive.parent)
+    mark_alive(alive.parent)
+    assert is_worker_alive(alive.parent)
     assert "9.0 MB" in page
     assert "Pictures: 3. Accounts: 1." in page
     queues = re.findall(r"Waiting: (\d+), in hand: (\d+)", page)

@@ -6,6 +6,7 @@ The images themselves are not built here. The commands are run as they are writt
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import shlex
 import subprocess
@@ -31,6 +32,7 @@ from packaging.requirements import Requirement
 
 from photochrom.cli.app import app
 from photochrom.web.settings import PREFIX, WebSettings
+from photochrom.web.storage import mark_alive
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -117,6 +119,30 @@ def test_whom_the_services_wait_for_can_tell_that_they_are_well() -> None:
             assert how == {"condition": "service_healthy"}
             assert services[other]["healthcheck"]["test"][0] == "CMD"
     assert set(compose()["volumes"]) == {"pictures", "database"}
+
+
+def test_every_service_is_limited_and_can_be_seen_to_be_well() -> None:
+    services = compose()["services"]
+    for name, service in services.items():
+        assert service["mem_limit"], name
+        assert service["pids_limit"] > 0, name
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert all("size=" in place for place in service["tmpfs"]), name
+        assert name == "web" or "healthcheck" in service  # the web's is the image's
+        assert ("outside" in service["networks"]) == (name == "web")
+    assert compose()["networks"]["inside"] == {"internal": True}
+
+
+def test_the_workers_check_sees_whether_it_goes_on(tmp_path: Path) -> None:
+    script = compose()["services"]["worker"]["healthcheck"]["test"][-1]
+    command = ["sh", "-c", script.replace("/data/", f"{tmp_path}/")]
+    assert subprocess.run(command, capture_output=True).returncode != 0
+    mark_alive(tmp_path)
+    assert subprocess.run(command).returncode == 0
+    os.utime(tmp_path / "worker.alive", (0, 0))
+    assert subprocess.run(command).returncode != 0
 
 
 def test_no_secret_is_written_down() -> None:

@@ -20,7 +20,7 @@ from photochrom.web.database import Picture, User, db
 from photochrom.web.logs import request_method
 from photochrom.web.security import is_loopback
 from photochrom.web.settings import current_settings
-from photochrom.web.storage import RESERVE_MB, free_bytes
+from photochrom.web.storage import RESERVE_MB, free_bytes, is_worker_alive
 
 Check = Callable[[], str | None]
 """Answers what is wrong, or None."""
@@ -70,6 +70,11 @@ class _DatabaseCollector(Collector):
         stored_bytes = db.session.scalar(select(func.sum(Picture.bytes))) or 0
         yield GaugeMetricFamily(
             "photochrom_stored_bytes", "Disk space of all pictures.", value=int(stored_bytes)
+        )
+        yield GaugeMetricFamily(
+            "photochrom_worker_alive",
+            "1: a worker has gone on within the last minute.",
+            value=int(is_worker_alive(current_settings().data_dir)),
         )
         yield GaugeMetricFamily(
             "photochrom_disk_free_bytes",

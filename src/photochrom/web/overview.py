@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db
 from photochrom.web.settings import current_settings
+from photochrom.web.storage import is_worker_alive
 
 MAX_FAILURES: Final = 20
 
@@ -54,6 +55,7 @@ class Overview:
     free_bytes: int
     queues: tuple[QueueState, ...]
     queue_answers: bool
+    worker_is_alive: bool
     failed: int
     failures: Sequence[Failure]
     """The latest `MAX_FAILURES`, the last one first."""
@@ -75,6 +77,7 @@ def read_overview() -> Overview:
         disk_bytes=disk.total,
         free_bytes=disk.free,
         queues=tuple(map(_read_queue, jobs.KINDS)),
+        worker_is_alive=is_worker_alive(settings.data_dir),
         queue_answers=jobs.queue_length() is not None,
         failed=db.session.scalar(failed) or 0,
         failures=_read_failures(),

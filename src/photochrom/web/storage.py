@@ -189,6 +189,27 @@ RESERVE_MB: Final = 100
 """No upload takes the last of the disk: deleting and correcting need some, too."""
 
 
+_ALIVE: Final = "worker.alive"
+_ALIVE_INTERVAL_S: Final = 5.0
+_ALIVE_S: Final = 60.0
+
+
+def mark_alive(data_dir: Path) -> None:
+    """Say, every few seconds, that the worker goes on; on a full disk nobody says so."""
+    path = data_dir / _ALIVE
+    with contextlib.suppress(OSError):
+        if not path.exists() or path.stat().st_mtime < time.time() - _ALIVE_INTERVAL_S:
+            path.touch()
+
+
+def is_worker_alive(data_dir: Path) -> bool:
+    """Whether a worker of this data folder has gone on within the last minute."""
+    try:
+        return (data_dir / _ALIVE).stat().st_mtime > time.time() - _ALIVE_S
+    except OSError:
+        return False
+
+
 _BALLAST: Final = "ballast"
 _BALLAST_BYTES: Final = 4_000_000
 """Enough for the database to write down that much is deleted."""

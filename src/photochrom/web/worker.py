@@ -35,7 +35,7 @@ from photochrom.web.logs import start_logs
 from photochrom.web.pictures.edit_colorizer import EditColorizer
 from photochrom.web.render import CancelledError, RenderTask, render
 from photochrom.web.settings import WebSettings
-from photochrom.web.storage import Storage, make_private
+from photochrom.web.storage import Storage, make_private, mark_alive
 
 READY: Final = "The worker is ready."
 """What it says when it begins to look at the queue."""
@@ -87,6 +87,7 @@ class Worker:
                 sweep_s = time.monotonic()
                 with self._app.app_context(), _log_errors("sweep"):
                     sweep(self._settings, self._storage)
+            mark_alive(self._settings.data_dir)
             if not all(thread.is_alive() for thread in threads):
                 break
         self._stop.set()
