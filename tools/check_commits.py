@@ -24,7 +24,7 @@ ROOMS = (
     # src/photochrom, one name for each package or module there; src is several at once
     *("api", "atomic", "batch", "cli", "color", "engine", "errors", "evaluation", "imageio"),
     *("damage", "downloads", "faces", "folders", "guided", "hints", "locks", "nets", "pipeline"),
-    *("pretrained", "processors", "src", "style_transfer", "tables", "training"),
+    *("pretrained", "processors", "restoration", "src", "style_transfer", "tables", "training"),
     *("variants", "video", "web"),
     # everything else
     *("benchmarks", "build", "changelog", "ci", "docs", "examples", "packaging", "readme"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from photochrom.api.evaluate import evaluate
     from photochrom.api.film import film
     from photochrom.api.folder import folder
+    from photochrom.api.restore import restore
     from photochrom.api.style import style
     from photochrom.api.train import train
     from photochrom.guided.areas import Area
@@ -43,6 +44,7 @@ __all__ = [
     "folder",
     "models",
     "read",
+    "restore",
     "style",
     "train",
     "write",
@@ -61,6 +63,7 @@ _HOMES = {
     "folder": "photochrom.api.folder",
     "models": "photochrom.api.catalog",
     "read": "photochrom.imageio",
+    "restore": "photochrom.api.restore",
     "style": "photochrom.api.style",
     "train": "photochrom.api.train",
     "write": "photochrom.imageio",

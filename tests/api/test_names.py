@@ -25,6 +25,7 @@ PUBLIC = [
     "folder",
     "models",
     "read",
+    "restore",
     "style",
     "train",
     "write",

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom import pipeline
-from photochrom.api.kinds import unpack
+from photochrom.api.kinds import to_picture, unpack
 from photochrom.color.tone import ToneJudgement
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
 from photochrom.errors import InputError, PhotochromError
@@ -26,7 +26,7 @@ from photochrom.guided.reference import Reference, ReferenceMatcher
 from photochrom.guided.strokes import Strokes, read_strokes
 from photochrom.guided.suggestions import DEFAULT_COUNT, Suggestion, suggest_colors
 from photochrom.hints import ColorHint
-from photochrom.imageio import Picture, Source, eight_bit_rgb, read
+from photochrom.imageio import Picture, Source, eight_bit_rgb
 from photochrom.pipeline import (
     DEFAULT_VIVIDNESS,
     NO_SHIFT,
@@ -51,11 +51,6 @@ _Own = TypeVar("_Own", bound="Image.Image | NDArray[Any] | Tensor")
 References: TypeAlias = "_AnyPicture | list[_AnyPicture]"
 """Pictures in colours, which give theirs to what shows the same."""
 _AnyPicture: TypeAlias = "Source | Picture | Image.Image | NDArray[Any] | Tensor"
-
-_TAKEN = (
-    "a path, the bytes of a file, an open file, what photochrom.read returns, a Pillow image, a "
-    "NumPy array, a torch tensor, or a list of them"
-)
 
 
 class Colorizer:
@@ -242,7 +237,7 @@ class Colorizer:
             for note in clip_notes(own.pictures[0], hints):
                 warnings.warn(note, stacklevel=2)
             return colored
-        picture = _picture(source)
+        picture = to_picture(source)
         with _name_in_errors(source):
             colored = color(picture.pixels)
             notes = picture.notes + clip_notes(picture.pixels, hints)
@@ -314,7 +309,7 @@ class Colorizer:
             InputError: As `colorize`.
         """
         own = unpack(source)
-        pictures = [_picture(source).pixels] if own is None else own.pictures
+        pictures = [to_picture(source).pixels] if own is None else own.pictures
         if len(pictures) != 1:
             raise InputError(f"predict takes one picture, not a batch of {len(pictures)}")
         chosen = self._call_settings(size, vividness)
@@ -358,7 +353,7 @@ class Colorizer:
             ModelError: The network classifies no colours, or colours drawings.
         """
         own = unpack(source)
-        pictures = [_picture(source).pixels] if own is None else own.pictures
+        pictures = [to_picture(source).pixels] if own is None else own.pictures
         if len(pictures) != 1:
             raise InputError(f"suggest takes one picture, not a batch of {len(pictures)}")
         known = (*read_strokes(strokes), *hints)
@@ -406,7 +401,7 @@ class Colorizer:
         found = []
         for item in items:
             own = unpack(item)
-            pictures = [eight_bit_rgb(_picture(item))] if own is None else own.pictures
+            pictures = [eight_bit_rgb(to_picture(item))] if own is None else own.pictures
             name = os.fspath(item) if isinstance(item, (str, os.PathLike)) else "picture"
             found += [self._matcher().reference(pixels, name) for pixels in pictures]
         return found
@@ -575,16 +570,6 @@ def _file_state(model: str | Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return state.st_mtime_ns, state.st_size
-
-
-def _picture(source: Any) -> Picture:
-    if isinstance(source, Picture):
-        return source
-    if isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)) or hasattr(
-        source, "read"
-    ):
-        return read(source)
-    raise InputError(f"a value of type {type(source).__name__} is no picture; give {_TAKEN}")
 
 
 @contextmanager

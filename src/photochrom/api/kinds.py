@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -11,8 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom.errors import InputError
-from photochrom.imageio import Picture, from_pil
+from photochrom.imageio import Picture, from_pil, read
 
+_TAKEN = (
+    "a path, the bytes of a file, an open file, what photochrom.read returns, a Pillow image, a "
+    "NumPy array, a torch tensor, or a list of them"
+)
 _KEPT_INFO = ("exif", "xmp", "dpi")
 """What a coloured Pillow image keeps of its ``info``; the profile has been applied."""
 
@@ -49,6 +54,17 @@ def unpack(source: object) -> InputPictures | None:
     if torch is not None and isinstance(source, torch.Tensor):
         return _of_tensor(source)
     return None
+
+
+def to_picture(source: Any) -> Picture:
+    """What `read` returns, or read from a path, bytes or an open file. Raises InputError."""
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)) or hasattr(
+        source, "read"
+    ):
+        return read(source)
+    raise InputError(f"a value of type {type(source).__name__} is no picture; give {_TAKEN}")
 
 
 def _of_pil(image: Image.Image) -> InputPictures:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from photochrom.batch.pipe import PIPE, color_stream
-from photochrom.batch.plan import Job, plan
+from photochrom.batch.plan import MARK, RESTORED_MARK, Job, plan
+from photochrom.batch.restore import RestoreOptions, restore_files, restore_stream
 from photochrom.batch.run import DEFAULT_JOBS, BatchOptions, Outcome, Status, color_files
 
 __all__ = [
     "DEFAULT_JOBS",
+    "MARK",
     "PIPE",
+    "RESTORED_MARK",
     "BatchOptions",
     "Job",
     "Outcome",
+    "RestoreOptions",
     "Status",
     "color_files",
     "color_stream",
     "plan",
+    "restore_files",
+    "restore_stream",
 ]

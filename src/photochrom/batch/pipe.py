@@ -17,6 +17,8 @@ from photochrom.batch.run import (
     judge_tone,
     load_references,
     reference_notes,
+    restoration_notes,
+    restore_picture,
 )
 from photochrom.engine import load, local_model
 from photochrom.errors import OutputError
@@ -42,7 +44,7 @@ def color_stream(
     Raises InputError, OutputError and ModelError; nothing has gone into the stream then.
     """
     start = time.perf_counter()
-    job = Job(_path(source), _path(target))
+    job = Job(stream_path(source), stream_path(target))
     if isinstance(target, Path):
         check_target(target, overwrite=options.overwrite)
     content = read_content(source, max_pixels=options.max_pixels)
@@ -56,14 +58,16 @@ def color_stream(
     judgement = judge_tone(picture, options)
     if judgement is not None and judgement.tone == "colour":
         if not isinstance(target, Path):
-            _write_unchanged(picture, content.data, target, format_name)
+            write_unchanged(picture, content.data, target, format_name)
         return Outcome(job, "in colour", f"{content.name} is in colour already; --force colours it")
+    picture, mended = restore_picture(picture, options.restore)
     network = load(local_model(options.model), device=options.device, threads=options.threads)
     references = load_references(network, options)
     guide = None if references is None else references.guide()
     colored = color_picture(picture, options, network, content.name, keep=judgement, guide=guide)
     write(target, colored, format_name=format_name, overwrite=options.overwrite)
-    notes = picture.notes + color_notes(picture, judgement, options, network.card, guide)
+    notes = picture.notes + restoration_notes(mended)
+    notes += color_notes(picture, judgement, options, network.card, guide)
     notes += reference_notes(guide) + writing_notes(target, picture, format_name=format_name)
     if options.keep_time and isinstance(source, Path) and isinstance(target, Path):
         notes += copy_times(source, target)
@@ -77,14 +81,16 @@ def color_stream(
         device=network.device,
         seconds=time.perf_counter() - start,
         references=() if guide is None else guide.scores,
+        findings=() if mended is None else mended.findings,
     )
 
 
-def _path(place: Path | IO[bytes]) -> Path:
+def stream_path(place: Path | IO[bytes]) -> Path:
+    """What outcomes call a place."""
     return place if isinstance(place, Path) else Path(PIPE)
 
 
-def _write_unchanged(picture: Picture, data: bytes, target: IO[bytes], format_name: str) -> None:
+def write_unchanged(picture: Picture, data: bytes, target: IO[bytes], format_name: str) -> None:
     """A picture that is left alone: its own bytes, unless another format is asked for."""
     if format_name:
         write(target, picture, format_name=format_name)

@@ -26,12 +26,15 @@ from photochrom.variants import CONFIDENCE, VARIANTS, Variant
 
 MARK = ".color"
 """What a coloured picture has before its suffix: ``NAME.color.jpg``."""
+RESTORED_MARK = ".restored"
+"""What a picture has that is mended and not coloured."""
 
 _ALL_VARIANTS = (*VARIANTS, *ALTERNATIVES, CONFIDENCE)
 _RESULT_STEM = re.compile(
     rf".*{re.escape(MARK)}(\.p\d+)?(\.({'|'.join(variant.name for variant in _ALL_VARIANTS)}))?",
     re.IGNORECASE | re.DOTALL,
 )
+_RESTORED_STEM = re.compile(rf".*{re.escape(RESTORED_MARK)}(\.p\d+)?", re.IGNORECASE | re.DOTALL)
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 """What a system puts into folders by itself; hidden files are another kind of it."""
 _COLOR_FILES = frozenset({COLOR_FILE_NAME, SHEET_NAME})
@@ -62,6 +65,7 @@ def plan(
     recursive: bool = False,
     variants: Sequence[Variant] = VARIANTS[:1],
     all_pages: bool = False,
+    mark: str = MARK,
 ) -> list[Job]:
     """Turn files and folders into jobs.
 
@@ -77,6 +81,8 @@ def plan(
         the suffix (``NAME.color.warm.jpg``).
     all_pages: every page of a file has a job and a result (``NAME.color.p2.tif``); the files are
         read for it.
+    mark: of results beside their inputs. With `RESTORED_MARK`, what has it in a folder is a result;
+        otherwise it is a picture like any other.
     Raises InputError when ``out`` names a file and there is more than one input, or a file of a
     format that cannot be written.
     """
@@ -93,7 +99,7 @@ def plan(
             )
         jobs = [Job(paths[0], out)]
     else:
-        jobs = [job for path in paths for job in _jobs(path, out, recursive=recursive)]
+        jobs = [job for path in paths for job in _jobs(path, out, mark, recursive=recursive)]
     if all_pages:
         jobs = [page for job in jobs for page in _page_jobs(job)]
     jobs = [
@@ -118,13 +124,13 @@ def _is_file_name(out: Path) -> bool:
     return format_of_name(out) is not None and not is_folder(out)
 
 
-def _jobs(path: Path, out: Path | None, *, recursive: bool) -> Iterator[Job]:
+def _jobs(path: Path, out: Path | None, mark: str, *, recursive: bool) -> Iterator[Job]:
     """The jobs of one argument."""
     if not is_folder(path):
-        yield _job(path, path.name, out)
+        yield _job(path, path.name, out, mark)
         return
     found = False
-    for job in _folder_jobs(path, path, out, recursive=recursive):
+    for job in _folder_jobs(path, path, out, mark, recursive=recursive):
         found = found or not job.skip_reason
         yield job
     if not found:
@@ -132,7 +138,9 @@ def _jobs(path: Path, out: Path | None, *, recursive: bool) -> Iterator[Job]:
         yield _failed_job(path, f"there are no pictures in the folder {path}.{more}")
 
 
-def _folder_jobs(top: Path, folder: Path, out: Path | None, *, recursive: bool) -> Iterator[Job]:
+def _folder_jobs(
+    top: Path, folder: Path, out: Path | None, mark: str, *, recursive: bool
+) -> Iterator[Job]:
     """The jobs of a folder inside ``top``, sorted by name, files before subfolders.
 
     A folder that cannot be read is one failed job; its neighbours are none the worse.
@@ -150,26 +158,33 @@ def _folder_jobs(top: Path, folder: Path, out: Path | None, *, recursive: bool) 
             continue
         if entry.is_dir(follow_symlinks=False):
             subfolders.append(source)
-        elif _is_input(source.relative_to(top)) and not is_folder(source):
-            yield _job(source, source.relative_to(top), out)
-        elif entry.is_file() and not _is_system_file(source):
+        elif _is_input(source.relative_to(top), mark) and not is_folder(source):
+            yield _job(source, source.relative_to(top), out, mark)
+        elif entry.is_file() and not _is_system_file(source, mark):
             yield Job(source, source, skip_reason=_skip_reason(source))
     for subfolder in subfolders if recursive else ():
         if out is None or _absolute_path(subfolder) != _absolute_path(out):
-            yield from _folder_jobs(top, subfolder, out, recursive=True)
+            yield from _folder_jobs(top, subfolder, out, mark, recursive=True)
 
 
-def _is_input(place: Path) -> bool:
-    if place.name in _COLOR_FILES or _RESULT_STEM.fullmatch(place.stem):
+def _is_result(stem: str, mark: str) -> bool:
+    """Whether a file has the name of a result."""
+    if mark == RESTORED_MARK and _RESTORED_STEM.fullmatch(stem):
+        return True
+    return _RESULT_STEM.fullmatch(stem) is not None
+
+
+def _is_input(place: Path, mark: str) -> bool:
+    if place.name in _COLOR_FILES or _is_result(place.stem, mark):
         return False
     return is_picture_name(str(place), documents=True)
 
 
-def _is_system_file(source: Path) -> bool:
+def _is_system_file(source: Path, mark: str) -> bool:
     """Whether nobody will miss it: a system's own file, or a result of ours."""
     if source.name.lower() in _SYSTEM_FILES | _COLOR_FILES or "__MACOSX" in source.parts:
         return True
-    return is_picture_name(source.name) and _RESULT_STEM.fullmatch(source.stem) is not None
+    return is_picture_name(source.name) and _is_result(source.stem, mark)
 
 
 def _skip_reason(source: Path) -> str:
@@ -177,9 +192,9 @@ def _skip_reason(source: Path) -> str:
     return "it is no picture by its name" if unread is None else unread.reason
 
 
-def _job(source: Path, place: str | Path, out: Path | None) -> Job:
+def _job(source: Path, place: str | Path, out: Path | None, mark: str) -> Job:
     """The job of a file; ``place`` is its path inside the folder that was given."""
-    mark, beside = (MARK, source) if out is None else ("", out / place)
+    mark, beside = (mark, source) if out is None else ("", out / place)
     target, transparent_target = (
         beside.with_name(output_name(source.name, mark=mark, transparent=transparent))
         for transparent in (False, True)

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +36,15 @@ from photochrom.imageio import (
 )
 from photochrom.pipeline import NO_SHIFT, Guide, NetworkSettings, Spread, WhiteBalance
 from photochrom.processors import thread_count
+from photochrom.restoration import Finding, Kind, Restoration, restore_pixels
 from photochrom.variants import CONFIDENCE, VARIANTS, Variant, colorize_variant, confidence_picture
 
-Status: TypeAlias = Literal["coloured", "finished", "in colour", "left out", "failed"]
-"""Coloured now; was finished before; had colours and was left alone; is in a folder and no picture;
-could not be coloured."""
+Status: TypeAlias = Literal[
+    "coloured", "restored", "undamaged", "finished", "in colour", "left out", "failed"
+]
+"""Coloured now; mended now, and not coloured; copied, since there was nothing to mend; was finished
+before; had colours and was left alone; is in a folder and no picture; could not be coloured, or
+mended."""
 
 DEFAULT_JOBS = thread_count(2)
 """Pictures in flight. With two, one is decoded or encoded while the other is coloured: 11 % sooner
@@ -84,6 +88,8 @@ class BatchOptions(NetworkSettings):
     """Saved colours and their accepted places, which are hints before `hints`."""
     alternatives: int = 1
     """Versions of each picture, with the network's own answer."""
+    restore: bool | tuple[Kind, ...] = False
+    """Whether damage is mended before a picture is coloured, or which kinds of it."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,8 @@ class Outcome:
     seconds: float = 0.0
     references: tuple[ReferenceScore, ...] = ()
     """How much of the picture each reference shows, the best first."""
+    findings: tuple[Finding, ...] = ()
+    """What was mended."""
 
 
 def color_files(
@@ -123,7 +131,7 @@ def color_files(
     known: list[Outcome] = []
     makers: dict[Path, ModelIdentity] = {}
     for job in jobs:
-        outcome = _known_outcome(job, options)
+        outcome = known_outcome(job, "colours", overwrite=options.overwrite)
         if outcome is None:
             waiting.append(job)
             continue
@@ -219,27 +227,63 @@ def color_picture(
     return dataclasses.replace(picture, pixels=rgb, generator=network.identity.signature)
 
 
+def restore_picture(
+    picture: Picture, kinds: bool | tuple[Kind, ...]
+) -> tuple[Picture, Restoration | None]:
+    """A picture without damage of these kinds, and what was mended; None where nobody asks."""
+    if kinds is False or kinds == ():
+        return picture, None
+    done = restore_pixels(picture.pixels, None if kinds is True else kinds)
+    return dataclasses.replace(picture, pixels=done.pixels), done
+
+
+def restoration_notes(done: Restoration | None) -> tuple[str, ...]:
+    """What was mended of one picture before it was coloured."""
+    return (f"mended before: {done.description}",) if done is not None and done.findings else ()
+
+
 def _color_in_threads(
     jobs: Sequence[Job], options: BatchOptions, in_flight: int
 ) -> Iterator[Outcome]:
     # A download belongs to this thread, where Ctrl-C can stop it.
     model = local_model(options.model)
     pool = ThreadPoolExecutor(in_flight + 1)
+    tools = pool.submit(_load_tools, model, options)
+
+    def check() -> None:
+        if tools.done():
+            tools.result()
+
+    def work(job: Job) -> Outcome:
+        return guarded_outcome(job, lambda: _color(job, options, tools), "coloured")
+
+    yield from work_in_threads(pool, jobs, work, in_flight, check)
+
+
+def work_in_threads(
+    pool: ThreadPoolExecutor,
+    jobs: Sequence[Job],
+    work: Callable[[Job], Outcome],
+    in_flight: int,
+    check: Callable[[], None] = lambda: None,
+) -> Iterator[Outcome]:
+    """The outcomes of jobs, as they are done, some of them at the same time; then the pool is over.
+
+    check: called now and then; what it raises ends the work.
+    """
     try:
-        tools = pool.submit(_load_tools, model, options)
         todo = iter(jobs)
         running: set[Future[Outcome]] = set()
         while True:
             for job in todo:
-                running.add(pool.submit(_outcome, job, options, tools))
+                running.add(pool.submit(work, job))
                 if len(running) == in_flight:
                     break
             if not running:
                 return
             # On Windows, Ctrl-C is not seen while waiting: wait a little at a time.
             done, running = wait(running, timeout=_PATIENCE_S, return_when=FIRST_COMPLETED)
-            if tools.done():
-                tools.result()
+            check()
             for outcome in done:
                 yield outcome.result()
     finally:
@@ -293,18 +337,18 @@ def _percent(score: ReferenceScore) -> str:
     return f"{score.name}, which shows {score.agreement:.0%} of it"
 
 
-def _known_outcome(job: Job, options: BatchOptions) -> Outcome | None:
-    """The outcome of a job that need not be started."""
+def known_outcome(job: Job, again: str, *, overwrite: bool) -> Outcome | None:
+    """The outcome of a job that need not be started. again: what overwriting does once more."""
     if job.problem is not None:
         return Outcome(job, "failed", str(job.problem))
     if job.skip_reason:
         return Outcome(job, "left out", f"{job.source} was left out: {job.skip_reason}")
-    if options.overwrite or not _is_file(job.source):
+    if overwrite or not _is_file(job.source):
         return None
     for target in (job.target, job.transparent_target):
         if target is not None and _is_file(target):
             job = dataclasses.replace(job, target=target)
-            return Outcome(job, "finished", f"{target} exists; --overwrite colours it again")
+            return Outcome(job, "finished", f"{target} exists; --overwrite {again} it again")
     return None
 
 
@@ -316,36 +360,36 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _outcome(job: Job, options: BatchOptions, tools: Future[_Tools]) -> Outcome:
-    """Colour one file; whatever goes wrong concerns this file alone."""
+def guarded_outcome(job: Job, work: Callable[[], Outcome], goal: str) -> Outcome:
+    """Work on one file; whatever goes wrong concerns this file alone. goal: "coloured"."""
     start = time.perf_counter()
     try:
-        outcome = _color(job, options, tools)
+        outcome = work()
     except PhotochromError as error:
         outcome = Outcome(job, "failed", str(error))
     except Exception as error:  # noqa: BLE001  # told, and a night's work goes on
         _log.debug("where the error of %s came from", job.source, exc_info=error)
-        outcome = Outcome(job, "failed", _failure_message(job, error))
+        outcome = Outcome(job, "failed", _failure_message(job, error, goal))
     return dataclasses.replace(outcome, seconds=time.perf_counter() - start)
 
 
-def _failure_message(job: Job, error: Exception) -> str:
+def _failure_message(job: Job, error: Exception, goal: str) -> str:
     """What people can make of an error that is none of ours."""
     if isinstance(error, MemoryError) or "Insufficient memory" in str(error):  # OpenCV's own error
         return (
-            f"{job.source} needs more memory than there is; close other programs, or colour it "
-            "with --jobs 1"
+            f"{job.source} needs more memory than there is; close other programs, or try it with "
+            "--jobs 1"
         )
     if isinstance(error, OSError):
-        return f"{job.source} could not be coloured: {error.strerror or error}"
+        return f"{job.source} could not be {goal}: {error.strerror or error}"
     return (
-        f"{job.source} could not be coloured, by a mistake in photochrom "
+        f"{job.source} could not be {goal}, by a mistake in photochrom "
         f"({type(error).__name__}: {error}); please report it"
     )
 
 
 def _color(job: Job, options: BatchOptions, tools: Future[_Tools]) -> Outcome:
-    _check_place(job, options)
+    check_place(job, overwrite=options.overwrite)
     _log.debug("reading %s", job.source)
     picture = read(
         job.source,
@@ -358,7 +402,8 @@ def _color(job: Job, options: BatchOptions, tools: Future[_Tools]) -> Outcome:
         return Outcome(job, "in colour", f"{job.source} is in colour already; --force colours it")
     if job.transparent_target is not None and is_transparent(picture):
         job = dataclasses.replace(job, target=job.transparent_target)
-        _check_place(job, options)
+        check_place(job, overwrite=options.overwrite)
+    picture, mended = restore_picture(picture, options.restore)
     ready, references, maker, colors = tools.result()
     if colors is not None:
         options = dataclasses.replace(options, hints=(*colors.hints(job.source), *options.hints))
@@ -372,9 +417,10 @@ def _color(job: Job, options: BatchOptions, tools: Future[_Tools]) -> Outcome:
     _log.debug("colouring %s, %d x %d px %s", job.source, width, height, picture.pixels.dtype)
     colored = color_picture(picture, options, ready, str(job.source), job.variant, judgement, guide)
     _log.debug("writing %s", job.target)
-    _make_folder(job.target.parent)
+    make_folder(job.target.parent)
     write(job.target, colored, overwrite=options.overwrite)
-    notes = picture.notes + color_notes(picture, judgement, options, ready.card, guide)
+    notes = picture.notes + restoration_notes(mended)
+    notes += color_notes(picture, judgement, options, ready.card, guide)
     notes += reference_notes(matched) + writing_notes(job.target, picture)
     if options.keep_time:
         notes += copy_times(job.source, job.target)
@@ -386,6 +432,7 @@ def _color(job: Job, options: BatchOptions, tools: Future[_Tools]) -> Outcome:
         model=ready.card.title,
         device=ready.device,
         references=() if matched is None else matched.scores,
+        findings=() if mended is None else mended.findings,
     )
 
 
@@ -399,7 +446,7 @@ def copy_times(source: Path, target: Path) -> tuple[str, ...]:
     return ()
 
 
-def _check_place(job: Job, options: BatchOptions) -> None:
+def check_place(job: Job, *, overwrite: bool) -> None:
     """Raise OutputError before any work is done, where the result could not be kept."""
     folder = job.target.parent
     if not is_folder(folder):  # it is made once there is something to put into it
@@ -409,14 +456,15 @@ def _check_place(job: Job, options: BatchOptions) -> None:
                 f"the folder {folder} cannot be made: {above} is not writable; give another to -o"
             )
         return
-    check_target(job.target, overwrite=options.overwrite)
+    check_target(job.target, overwrite=overwrite)
     if job.target.exists() and job.source.exists() and job.target.samefile(job.source):
         raise OutputError(
             f"{job.target} is the input {job.source} itself; give another output to -o"
         )
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make the folder of a result. Raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:

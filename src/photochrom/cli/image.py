@@ -16,7 +16,6 @@ from photochrom.batch import (
     PIPE,
     BatchOptions,
     Job,
-    Outcome,
     Status,
     color_files,
     color_stream,
@@ -28,12 +27,13 @@ from photochrom.cli.options import (
     damaged_option,
     device_option,
     model_option,
+    parse_kinds_option,
     parse_place,
     size_option,
     vividness_option,
     white_balance_options,
 )
-from photochrom.cli.progress import Reporter
+from photochrom.cli.progress import Reporter, outcome_record
 from photochrom.damage import DamagePolicy
 from photochrom.errors import InputError
 from photochrom.guided.alternatives import ALTERNATIVES, MOST_ALTERNATIVES
@@ -42,6 +42,7 @@ from photochrom.guided.strokes import read_strokes
 from photochrom.hints import ColorHint, Hint
 from photochrom.imageio import FORMATS
 from photochrom.pipeline import SPREADS, Spread, WhiteBalance
+from photochrom.restoration import KINDS, Kind
 from photochrom.variants import CONFIDENCE, VARIANTS, Variant
 
 _DEFAULT = BatchOptions()
@@ -184,6 +185,18 @@ def _parse_strokes(
     help="Write beside each result a grey picture of how sure the model is, "
     "NAME.color.confidence.EXT: white where it is, dark where a hint helps most.",
 )
+@click.option(
+    "--restore",
+    is_flag=True,
+    help="Mend damage before colouring, as photochrom restore does; what has none stays as it is.",
+)
+@click.option(
+    "--restore-only",
+    callback=parse_kinds_option,
+    metavar="KIND,...",
+    help=f"Mend damage of these kinds alone: {', '.join(KINDS)}. Of scratches and dust that are "
+    "named, even one is mended.",
+)
 @device_option
 @click.option("--recursive", "-r", is_flag=True, help="Look into subfolders, too.")
 @click.option("--overwrite", is_flag=True, help="Colour again what is finished already.")
@@ -264,6 +277,8 @@ def image(
     variants: bool,
     alternatives: int | None,
     confidence: bool,
+    restore: bool,
+    restore_only: tuple[Kind, ...],
     device: str,
     recursive: bool,
     overwrite: bool,
@@ -306,6 +321,7 @@ def image(
         reference_folder=reference_folder,
         color_file=color_file,
         alternatives=alternatives or 1,
+        restore=restore_only or restore,
     )
     versions = _versions(variants, alternatives, confidence)
     if alternatives is not None and (references or reference_folder is not None):
@@ -382,7 +398,7 @@ def _color_stream(
     with Reporter(1) as reporter:
         reporter.report(outcome)
     if as_json:
-        click.echo(json.dumps(_record(outcome)))
+        click.echo(json.dumps(outcome_record(outcome)))
     return OK
 
 
@@ -394,32 +410,5 @@ def _color(
         for outcome in color_files(batch_jobs, options, in_flight=jobs):
             reporter.report(outcome)
             if as_json:
-                click.echo(json.dumps(_record(outcome)))
+                click.echo(json.dumps(outcome_record(outcome)))
     return reporter.counts
-
-
-def _record(outcome: Outcome) -> dict[str, object]:
-    """An outcome for programs."""
-    height, width = outcome.size or (None, None)
-    return {
-        "input": str(outcome.job.source),
-        "output": str(outcome.job.target) if outcome.status in ("coloured", "finished") else None,
-        "status": outcome.status,
-        "variant": outcome.job.variant.name,
-        "page": outcome.job.page,
-        "message": outcome.message,
-        "notes": outcome.notes,
-        "references": [
-            {
-                "name": score.name,
-                "agreement": round(score.agreement, 4),
-                "same_scene": score.is_same_scene,
-            }
-            for score in outcome.references
-        ],
-        "width": width,
-        "height": height,
-        "model": outcome.model or None,
-        "device": outcome.device or None,
-        "seconds": round(outcome.seconds, 3),
-    }

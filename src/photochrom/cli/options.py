@@ -16,6 +16,7 @@ from photochrom.errors import InputError
 from photochrom.evaluation.options import EvaluationOptions
 from photochrom.hints import parse_color
 from photochrom.pipeline import DEFAULT_VIVIDNESS, MAX_SHIFT, NO_SHIFT
+from photochrom.restoration import Kind, parse_kinds
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 2048
 
@@ -47,6 +48,18 @@ def _parse_size(_ctx: click.Context, _param: click.Parameter, value: str) -> int
             f"{value!r} is neither 'auto' nor a number from {MIN_SIZE_PX} to {MAX_SIZE_PX}."
         )
     return int(value)
+
+
+def parse_kinds_option(
+    _ctx: click.Context, _param: click.Parameter, value: str | None
+) -> tuple[Kind, ...]:
+    """``scratches,dust`` as kinds of damage; none where the option is not there."""
+    if value is None:
+        return ()
+    try:
+        return parse_kinds(value.split(","))
+    except InputError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def color(text: str) -> tuple[int, int, int]:

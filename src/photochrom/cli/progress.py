@@ -10,11 +10,42 @@ from photochrom.cli.messages import Bar, complain, note
 
 _SUMMARY: dict[Status, str] = {
     "coloured": "coloured",
+    "restored": "mended",
+    "undamaged": "copied without damage",
     "finished": "finished before",
     "in colour": "in colour already",
     "left out": "left out",
     "failed": "failed",
 }
+
+
+def outcome_record(outcome: Outcome) -> dict[str, object]:
+    """An outcome for programs, as ``--json`` prints it."""
+    height, width = outcome.size or (None, None)
+    is_there = outcome.status in ("coloured", "restored", "undamaged", "finished")
+    return {
+        "input": str(outcome.job.source),
+        "output": str(outcome.job.target) if is_there else None,
+        "status": outcome.status,
+        "variant": outcome.job.variant.name,
+        "page": outcome.job.page,
+        "message": outcome.message,
+        "notes": outcome.notes,
+        "restored": [finding._asdict() for finding in outcome.findings],
+        "references": [
+            {
+                "name": score.name,
+                "agreement": round(score.agreement, 4),
+                "same_scene": score.is_same_scene,
+            }
+            for score in outcome.references
+        ],
+        "width": width,
+        "height": height,
+        "model": outcome.model or None,
+        "device": outcome.device or None,
+        "seconds": round(outcome.seconds, 3),
+    }
 
 
 class Reporter:
@@ -63,6 +94,10 @@ class Reporter:
             note(f"{outcome.model} on {outcome.device}")
         if outcome.status == "coloured":
             note(f"{outcome.job.source} -> {outcome.job.target} ({outcome.seconds:.1f} s)")
+        elif outcome.status == "restored":
+            note(f"{outcome.job.source} -> {outcome.job.target}: {outcome.message}")
+        elif outcome.status == "undamaged":
+            note(f"{outcome.job.source} -> {outcome.job.target}: no damage found, as it was")
         elif outcome.status == "failed":
             complain(f"Error: {outcome.message}")
         else:

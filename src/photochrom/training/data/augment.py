@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from photochrom.color.space import luminance_to_lightness, srgb_to_linear
+from photochrom.restoration.jpeg import DCT, LUMINANCE_STEPS
+from photochrom.restoration.simulation import CLUMPED_GAIN
 from photochrom.training.data.resampling import blur
 from photochrom.training.data.views import Ageing, Bars
 
-_CLUMPED_GAIN = 2.2
-"""What the blur of grain takes of its strength is given back."""
 _LEAST = 1e-4
 _LEVELS = (0.01, 0.99)
 """The shares of pixels between which a scan's levels are stretched, at most so that this range is
@@ -32,29 +31,13 @@ _CODES = 2.55
 """8-bit codes in a unit of lightness."""
 _BITS = 0xFFFF_FFFF
 
-# The table of luminance of JPEG (ITU-T T.81, annex K.1), and its 8×8 DCT.
-_JPEG_STEPS = (
-    (16, 11, 10, 16, 24, 40, 51, 61),
-    (12, 12, 14, 19, 26, 58, 60, 55),
-    (14, 13, 16, 24, 40, 57, 69, 56),
-    (14, 17, 22, 29, 51, 87, 80, 62),
-    (18, 22, 37, 56, 68, 109, 103, 77),
-    (24, 35, 55, 64, 81, 104, 113, 92),
-    (49, 64, 78, 87, 103, 121, 120, 101),
-    (72, 92, 95, 98, 112, 100, 103, 99),
-)
-_ORDER = np.arange(8)
-_DCT = np.sqrt(np.where(_ORDER == 0, 1 / 8, 1 / 4))[:, None] * np.cos(
-    (2 * _ORDER[None, :] + 1) * _ORDER[:, None] * math.pi / 16
-)
-
 
 class Ager:
     """Ages batches; holds the constants of it on a device."""
 
     def __init__(self, device: torch.device) -> None:
-        self._dct = torch.tensor(_DCT, dtype=torch.float32, device=device)
-        self._steps = torch.tensor(_JPEG_STEPS, dtype=torch.float32, device=device)
+        self._dct = torch.tensor(DCT, dtype=torch.float32, device=device)
+        self._steps = torch.tensor(LUMINANCE_STEPS, dtype=torch.float32, device=device)
 
     def age(self, rgb: Tensor, ageing: Ageing) -> Tensor:
         """The lightness of pictures as old photographs would show it.
@@ -119,7 +102,7 @@ def _tone_curve(light: Tensor, ageing: Ageing) -> Tensor:
 def _grain(ageing: Ageing, size: tuple[int, int]) -> Tensor:
     """(K, 1, h, w) of the lightness's unit."""
     noise = standard_normal(ageing.grain_seed, size)
-    gain = torch.where(ageing.grain_px > 0, _CLUMPED_GAIN, 1.0)
+    gain = torch.where(ageing.grain_px > 0, CLUMPED_GAIN, 1.0)
     return blur(noise, ageing.grain_px) * _each(gain * ageing.grain)
 
 

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from photochrom.restoration.simulation import CLUMP_PX
 from photochrom.training.recipe.recipe import AugmentRecipe, HintRecipe
 
 _BLOCK = 64
@@ -328,7 +329,7 @@ def _draw_ageing(recipe: AugmentRecipe, random: np.random.Generator) -> Draws:
         "unsharp_px": np.exp(random.uniform(np.log(0.7), np.log(8.0), n)),
         "blur_px": np.where(is_soft, random.uniform(0.3, 1.2, n), 0.0),
         "grain": np.where(has_grain, np.exp(random.uniform(np.log(0.3), np.log(6.0), n)), 0.0),
-        "grain_px": np.where(is_clumped, 0.8, 0.0),
+        "grain_px": np.where(is_clumped, CLUMP_PX, 0.0),
         "grain_seed": random.integers(0, 2**32, n),
         "jpeg_quality": np.where(is_compressed, random.integers(30, 85, n), 0.0),
     }
