@@ -27,7 +27,7 @@ PART_nets = tests/nets tests/evaluation
 PART_rest = $(foreach part,$(filter-out rest,$(PARTS)),$(PART_$(part):%=--ignore=%))
 FAST_REST = tests/training tests/web tests/api tests/foundation
 
-.PHONY: setup check test $(PARTS:%=test-%) test-fast test-fast-one test-fast-other test-long test-hosts docs docs-site pictures
+.PHONY: setup check test $(PARTS:%=test-%) test-fast test-fast-one test-fast-other test-long test-hosts docs translations docs-site pictures
 
 setup:  ## An environment with every extra, and the wheels that the packaging test installs from.
 	$(PYTHON) -m venv $(VENV)
@@ -65,6 +65,9 @@ test-hosts:  ## What needs programs of the system: Chromium, PostgreSQL, Redis; 
 docs:  ## Rewrite the pages that repeat what the code says.
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/diagrams.py
+
+translations:  ## Bring the studio's catalogues up to date with its words; exit code 1 where some are untranslated.
+	$(BIN)/python tools/translations.py
 
 docs-site:  ## The documentation as a site in site/, with a page for each public name; warnings are errors.
 	$(BIN)/python docs/assemble.py

@@ -48,7 +48,7 @@ def test_every_icon_that_a_page_names_is_drawn() -> None:
 
 
 def test_the_service_worker_keeps_files_that_are_there(app: Flask) -> None:
-    kept = re.findall(r'"(/static/[^"]+|/offline)"', lines("sw.js"))
+    kept = re.findall(r'"(/static/[^"]+)"', lines("sw.js"))
     assert len(kept) > 5
     client = app.test_client()
     for path in kept:
@@ -58,7 +58,7 @@ def test_the_service_worker_keeps_files_that_are_there(app: Flask) -> None:
 
 def test_another_release_has_another_service_worker(app: Flask) -> None:
     with app.test_request_context():
-        assert re.fullmatch(r"/sw\.js\?v=[0-9a-f]{12}", pwa.service_worker_url())
+        assert re.fullmatch(r"/sw\.js\?v=[0-9a-f]{12}&language=en", pwa.service_worker_url())
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from flask import Flask
 
 from photochrom.web.accounts.account_page import blueprint as account
 from photochrom.web.accounts.admin_page import blueprint as admin
+from photochrom.web.accounts.language import blueprint as language
 from photochrom.web.accounts.login import init_login
 from photochrom.web.accounts.oidc import init_oidc
 from photochrom.web.accounts.routes import blueprint as sessions
@@ -54,7 +55,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     init_error_pages(app)
     init_health(app)
     init_pwa(app)
-    for blueprint in (sessions, account, admin, pictures, picture_files, uploads, people):
+    for blueprint in (language, sessions, account, admin, pictures, picture_files, uploads, people):
         app.register_blueprint(blueprint)
     app.register_blueprint(api, url_prefix="/api/v1")
     init_oidc(app, settings)

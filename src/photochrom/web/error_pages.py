@@ -13,20 +13,35 @@ from werkzeug.exceptions import HTTPException, InternalServerError, SecurityErro
 
 from photochrom.web.database import db, is_disk_full, is_outage
 from photochrom.web.errors import DiskFull, LoginRequired, NotFound, StudioError, TooMany
-from photochrom.web.i18n import _
+from photochrom.web.i18n import _, gettext_noop
 from photochrom.web.security import limiter
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import drop_ballast
 
 _log = logging.getLogger(__name__)
 _MESSAGES = {
-    400: ("This was refused", "The request could not be understood."),
-    403: ("Not from here", "This studio answers only the machine that it runs on."),
-    404: (NotFound.title, "There is no such page, or it is not yours."),
-    405: ("This was refused", "The page does not take this kind of request."),
-    413: ("This is too large", "The request is larger than this studio takes."),
-    429: (TooMany.title, "That was often in a short time. Wait a moment and try again."),
-    500: ("Something broke", "This is our fault, not yours. What you had saved is safe."),
+    400: (gettext_noop("This was refused"), gettext_noop("The request could not be understood.")),
+    403: (
+        gettext_noop("Not from here"),
+        gettext_noop("This studio answers only the machine that it runs on."),
+    ),
+    404: (NotFound.title, gettext_noop("There is no such page, or it is not yours.")),
+    405: (
+        gettext_noop("This was refused"),
+        gettext_noop("The page does not take this kind of request."),
+    ),
+    413: (
+        gettext_noop("This is too large"),
+        gettext_noop("The request is larger than this studio takes."),
+    ),
+    429: (
+        TooMany.title,
+        gettext_noop("That was often in a short time. Wait a moment and try again."),
+    ),
+    500: (
+        gettext_noop("Something broke"),
+        gettext_noop("This is our fault, not yours. What you had saved is safe."),
+    ),
 }
 """Heading and text of statuses that come without our own words."""
 
@@ -74,7 +89,7 @@ def _studio_error(error: StudioError) -> Response:
 def _csrf_error(_error: CSRFError) -> Response:
     if wants_json() and not current_user.is_authenticated:
         # Somebody who has logged out in another tab: their change is kept by the page till then.
-        return _error_response(401, LoginRequired.title, _("You were logged out. Log in again."))
+        return _error_response(401, _(LoginRequired.title), _("You were logged out. Log in again."))
     message = _("The form had expired. Load the page again and repeat it.")
     if current_settings().secure_cookies and not request.is_secure:
         message += " " + _(

@@ -7,7 +7,6 @@ these addresses are routes and not plain static files.
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -17,21 +16,25 @@ from flask import (
     Flask,
     Response,
     current_app,
+    json,
     jsonify,
     render_template,
+    request,
     send_from_directory,
     url_for,
 )
 from markupsafe import Markup
 
 from photochrom.web.database import MAX_NAME
-from photochrom.web.i18n import _
+from photochrom.web.i18n import _, current_language, plural_forms, use_language
 from photochrom.web.pictures.names import file_endings, picture_title
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import kept_suffixes
 
 STATIC: Final = Path(__file__).parent / "static"
 ICON_SIZES: Final = (192, 512)
+_DIRECTED: Final = ("back", "forward", "undo", "redo")
+"""Icons that show the way of reading, and are mirrored where it goes to the left."""
 PAPER: Final = "#f7f3ec"
 """The light background of every page, also of the app's splash screen."""
 
@@ -45,12 +48,11 @@ def init_pwa(app: Flask) -> None:
         asset=asset,
         icon=icon,
         is_local=is_local,
-        script_messages=script_messages,
+        script_messages_json=lambda: _script_messages_json(current_language().code),
         service_worker_url=service_worker_url,
         picture_title=picture_title,
         max_name=MAX_NAME,
         accepted_types=",".join((*kept_suffixes(), *file_endings())),
-        format_day=format_day,
     )
 
 
@@ -60,6 +62,8 @@ def manifest() -> Response:
     answer = jsonify(
         {
             "id": "/",
+            "lang": current_language().code,
+            "dir": current_language().direction,
             "name": _("Photochrom"),
             "short_name": _("Photochrom"),
             "description": _("Old black-and-white photographs and films in colour."),
@@ -93,8 +97,12 @@ def service_worker() -> Response:
 
 @blueprint.get("/offline")
 def offline() -> str:
-    """Show what the service worker answers with where there is no connection."""
-    return render_template("offline.html")
+    """Show what the service worker answers with where there is no connection.
+
+    It asks without cookies, and names the language of the page that it was started by.
+    """
+    with use_language(request.args.get("language")):
+        return render_template("offline.html")
 
 
 @blueprint.get("/favicon.ico")
@@ -105,7 +113,8 @@ def favicon() -> Response:
 
 def service_worker_url() -> str:
     """Give the service worker's address; it changes with every file that the worker keeps."""
-    return url_for("pwa.service_worker", v=_static_digest())
+    language = current_language().code
+    return url_for("pwa.service_worker", v=_static_digest(), language=language)
 
 
 def is_local() -> bool:
@@ -124,20 +133,26 @@ def icon(name: str) -> Markup:
 
 
 @cache
+def _script_messages_json(_language: str) -> Markup:
+    """Those of the language that is spoken, as an attribute between single quotes holds them."""
+    text = json.dumps(script_messages(), ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("&", "&amp;").replace("<", "&lt;").replace("'", "&#39;"))
+
+
+@cache
 def _icon_markup(sheet: str, name: str) -> Markup:
+    kind = "icon directed" if name in _DIRECTED else "icon"
     return Markup(
-        '<svg class="icon" aria-hidden="true" focusable="false" width="24" height="24">'
+        '<svg class="{}" aria-hidden="true" focusable="false" width="24" height="24">'
         '<use href="{}#{}"></use></svg>'
-    ).format(sheet, name)
+    ).format(kind, sheet, name)
 
 
-def format_day(moment: datetime) -> str:
-    """Give the day of a moment as people write it, in UTC: 21 November 2026."""
-    return f"{moment.day} {moment:%B %Y}"
+def script_messages() -> dict[str, str | dict[str, str]]:
+    """Give the sentences that scripts say, by key; {name} is filled in by the script.
 
-
-def script_messages() -> dict[str, str]:
-    """Give the sentences that scripts say, by key; {name} is filled in by the script."""
+    Of what depends on a number: its forms, by CLDR's names.
+    """
     return {
         "all_saved": _("All changes are saved."),
         "area_help": _("Touch a thing: all of it that is alike is chosen. Then choose its colour."),
@@ -153,12 +168,12 @@ def script_messages() -> dict[str, str]:
         "failed": _("This picture could not be coloured."),
         "hide_password": _("Hide"),
         "hint_help": _("Touch a spot in the picture, then choose its colour."),
-        "hours_left": _("About {hours} hours left"),
-        "minute_left": _("About a minute left"),
-        "minutes_left": _("About {minutes} minutes left"),
+        "hours_left": plural_forms("About {hours} hour left", "About {hours} hours left"),
+        "minutes_left": plural_forms("About {minutes} minute left", "About {minutes} minutes left"),
         "no_tips": _("There is no such place: the colours that you gave are enough."),
         "no_space": _("Your storage has no space for it."),
         "not_saved": _("Not saved: {problem}"),
+        "percent": _("{percent} %"),
         "percent_done": _("{percent} % done"),
         "pick_files": _("These files are no pictures or films."),
         "redone": _("Done again."),

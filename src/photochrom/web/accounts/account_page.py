@@ -19,7 +19,12 @@ from photochrom.web.accounts.forms import (
 )
 from photochrom.web.accounts.login import begin_session, login_required, this_user
 from photochrom.web.accounts.passwords import is_password
-from photochrom.web.accounts.sessions import is_current, list_logins, revoke_login
+from photochrom.web.accounts.sessions import (
+    is_current,
+    list_logins,
+    revoke_login,
+    translate_agent,
+)
 from photochrom.web.database import Token, db
 from photochrom.web.errors import InvalidInput
 from photochrom.web.i18n import _
@@ -196,7 +201,9 @@ def _page(bound_form: FlaskForm | None = None, secret: str = "") -> str:
         user=user,
         stored_bytes=used_bytes(user.id),
         quota_bytes=quota_mb(user) * 1_000_000,
-        logins=[(login, is_current(login)) for login in list_logins(user)],
+        logins=[
+            (login, translate_agent(login.agent), is_current(login)) for login in list_logins(user)
+        ],
         tokens=list(db.session.scalars(select(Token).filter_by(user_id=user.id))),
         secret=secret,
         password_form=forms[ChangePasswordForm],

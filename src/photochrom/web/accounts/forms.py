@@ -18,7 +18,7 @@ from wtforms.widgets import html_params
 
 from photochrom.web.accounts.passwords import MAX_LENGTH, MIN_LENGTH, is_guessable, is_password
 from photochrom.web.accounts.sessions import is_recent
-from photochrom.web.i18n import _
+from photochrom.web.i18n import LazyText, _, lazy_gettext
 
 Validator = Callable[[Form, Field], None]
 MAX_NAME_LENGTH = 100
@@ -30,7 +30,7 @@ def tidy(text: str | None) -> str:
     return unicodedata.normalize("NFC", text or "").strip()
 
 
-def not_empty(message: str) -> Validator:
+def not_empty(message: LazyText) -> Validator:
     """Refuses an empty field, and asks nothing more of it."""
 
     def check(_form: Form, field: Field) -> None:
@@ -90,11 +90,11 @@ def check_strength(form: Form, field: Field) -> None:
         raise StopValidation(_("This is easy to guess. Use several words that do not belong."))
 
 
-def new_password_field(label: str) -> PasswordField:
+def new_password_field(label: LazyText) -> PasswordField:
     """A field for a password that is new."""
     return PasswordField(
         label,
-        validators=[not_empty(_("Enter a password.")), check_length, check_strength],
+        validators=[not_empty(lazy_gettext("Enter a password.")), check_length, check_strength],
         render_kw={"autocomplete": "new-password"},
     )
 
@@ -113,7 +113,7 @@ def check_owner(_form: Form, field: Field) -> None:
 def owner_field() -> PasswordField:
     """The password of who is logged in, again."""
     return PasswordField(
-        _("Your password"),
+        lazy_gettext("Your password"),
         validators=[check_owner],
         render_kw={"autocomplete": "current-password"},
     )
@@ -122,10 +122,10 @@ def owner_field() -> PasswordField:
 class NewPasswordForm(FlaskForm):
     """A new password, written twice."""
 
-    password = new_password_field(_("New password"))
+    password = new_password_field(lazy_gettext("New password"))
     again = PasswordField(
-        _("Password again"),
-        validators=[EqualTo("password", message=_("The two passwords differ."))],
+        lazy_gettext("Password again"),
+        validators=[EqualTo("password", message=lazy_gettext("The two passwords differ."))],
         render_kw={"autocomplete": "new-password"},
     )
 
@@ -133,17 +133,17 @@ class NewPasswordForm(FlaskForm):
 class SignUpForm(NewPasswordForm):
     """A new account."""
 
-    password = new_password_field(_("Password"))
+    password = new_password_field(lazy_gettext("Password"))
     name = StringField(
-        _("Name"),
+        lazy_gettext("Name"),
         filters=[tidy],
-        validators=[not_empty(_("Enter your name.")), printable],
+        validators=[not_empty(lazy_gettext("Enter your name.")), printable],
         render_kw={"autocomplete": "name", "maxlength": MAX_NAME_LENGTH},
     )
     email = StringField(
-        _("Email address"),
+        lazy_gettext("Email address"),
         filters=[tidy],
-        validators=[not_empty(_("Enter your email address.")), email],
+        validators=[not_empty(lazy_gettext("Enter your email address.")), email],
         render_kw={"autocomplete": "email", "type": "email", "inputmode": "email"},
     )
 
@@ -152,14 +152,14 @@ class LogInForm(FlaskForm):
     """Email and password; what is wrong with them is told only together."""
 
     email = StringField(
-        _("Email address"),
+        lazy_gettext("Email address"),
         filters=[tidy],
-        validators=[not_empty(_("Enter your email address."))],
+        validators=[not_empty(lazy_gettext("Enter your email address."))],
         render_kw={"autocomplete": "username", "type": "email", "inputmode": "email"},
     )
     password = PasswordField(
-        _("Password"),
-        validators=[not_empty(_("Enter a password."))],
+        lazy_gettext("Password"),
+        validators=[not_empty(lazy_gettext("Enter a password."))],
         render_kw={"autocomplete": "current-password"},
     )
 
@@ -168,9 +168,9 @@ class AskResetForm(FlaskForm):
     """The address that a link is to be sent to."""
 
     email = StringField(
-        _("Email address"),
+        lazy_gettext("Email address"),
         filters=[tidy],
-        validators=[not_empty(_("Enter your email address.")), email],
+        validators=[not_empty(lazy_gettext("Enter your email address.")), email],
         render_kw={"autocomplete": "username", "type": "email", "inputmode": "email"},
     )
 
@@ -179,8 +179,8 @@ class ChangePasswordForm(NewPasswordForm):
     """The present password, and another."""
 
     current = PasswordField(
-        _("Present password"),
-        validators=[not_empty(_("Enter a password."))],
+        lazy_gettext("Present password"),
+        validators=[not_empty(lazy_gettext("Enter a password."))],
         render_kw={"autocomplete": "current-password"},
     )
 
@@ -195,9 +195,9 @@ class CodeForm(FlaskForm):
     """A code of the phone, or a recovery code."""
 
     code = StringField(
-        _("Code"),
+        lazy_gettext("Code"),
         filters=[tidy],
-        validators=[not_empty(_("Enter the code."))],
+        validators=[not_empty(lazy_gettext("Enter the code."))],
         render_kw={"autocomplete": "one-time-code", "autocapitalize": "none", "maxlength": 40},
     )
 
@@ -217,8 +217,8 @@ class OwnerForm(FlaskForm):
 class ChoiceField(StringField):
     """One of several values, each with its words. WTForms' own wants them in another form soon."""
 
-    def __init__(self, label: str, choices: dict[str, str], **more: Any) -> None:
-        validators = [AnyOf(choices, message=_("Choose one of these."))]
+    def __init__(self, label: LazyText, choices: dict[str, LazyText], **more: Any) -> None:
+        validators = [AnyOf(choices, message=lazy_gettext("Choose one of these."))]
         super().__init__(label, validators=validators, **more)
         self.choices = choices
 
@@ -238,26 +238,26 @@ class NewTokenForm(FlaskForm):
     """What a token is for."""
 
     token_name = StringField(
-        _("What is it for?"),
+        lazy_gettext("What is it for?"),
         filters=[tidy],
-        validators=[not_empty(_("Enter a name.")), printable],
+        validators=[not_empty(lazy_gettext("Enter a name.")), printable],
         render_kw={"maxlength": MAX_NAME_LENGTH, "autocomplete": "off"},
     )
     scope = ChoiceField(
-        _("What may it do?"),
+        lazy_gettext("What may it do?"),
         {
-            "write": _("Everything: send, change and delete pictures"),
-            "read": _("Only look at pictures and download them"),
+            "write": lazy_gettext("Everything: send, change and delete pictures"),
+            "read": lazy_gettext("Only look at pictures and download them"),
         },
         default="write",
     )
     days = ChoiceField(
-        _("How long does it work?"),
+        lazy_gettext("How long does it work?"),
         {
-            "30": _("30 days"),
-            "90": _("90 days"),
-            "365": _("A year"),
-            "0": _("Until you revoke it"),
+            "30": lazy_gettext("30 days"),
+            "90": lazy_gettext("90 days"),
+            "365": lazy_gettext("A year"),
+            "0": lazy_gettext("Until you revoke it"),
         },
         default="365",
     )

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, delete, select, update
 from photochrom.web.accounts.tokens import MAX_ROW_ID, digest
 from photochrom.web.database import Login, User, db, now
 from photochrom.web.errors import NotFound
-from photochrom.web.i18n import _
+from photochrom.web.i18n import _, gettext_noop
 
 _KEY: Final = "login"
 """Of the session: the secret that its row is found by."""
@@ -28,6 +28,8 @@ _SYSTEMS: Final = (
     ("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"),
     ("Mac OS X", "Mac"), ("CrOS", "ChromeOS"), ("Linux", "Linux"),
 )  # fmt: skip
+_UNKNOWN_BROWSER: Final = gettext_noop("A browser")
+_ON: Final = " on "
 # Asked at every request: put together once, it takes half the time.
 _FIND = (
     select(User, Login)
@@ -93,7 +95,14 @@ def revoke_login(user: User, number: int) -> None:
 
 
 def describe_agent(header: str) -> str:
-    """A browser and its system, as people call them, by its User-Agent header."""
-    browser = next((name for part, name in _BROWSERS if part in header), _("A browser"))
+    """A browser and its system, in English, by its User-Agent header."""
+    browser = next((name for part, name in _BROWSERS if part in header), _UNKNOWN_BROWSER)
     system = next((name for part, name in _SYSTEMS if part in header), "")
-    return _("{browser} on {system}").format(browser=browser, system=system) if system else browser
+    return f"{browser}{_ON}{system}" if system else browser
+
+
+def translate_agent(agent: str) -> str:
+    """What `describe_agent` wrote down, in the reader's language."""
+    browser, on, system = agent.partition(_ON)
+    browser = _(browser) if browser == _UNKNOWN_BROWSER else browser
+    return _("{browser} on {system}").format(browser=browser, system=system) if on else browser

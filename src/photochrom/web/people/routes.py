@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.errors import InvalidInput
-from photochrom.web.i18n import _
+from photochrom.web.i18n import _, ngettext
 from photochrom.web.people import album
 from photochrom.web.security import computing
 
@@ -60,7 +60,12 @@ def look() -> Answer:
     """Look through some more pictures."""
     left = album.search_faces(this_user())
     if left:
-        flash(_("{left} pictures are left to look through.").format(left=left))
+        text = ngettext(
+            "{left} picture is left to look through.",
+            "{left} pictures are left to look through.",
+            left,
+        )
+        flash(text.format(left=left))
     return redirect("/people", 303)
 
 

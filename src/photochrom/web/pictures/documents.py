@@ -52,7 +52,7 @@ def document_pages(stream: IO[bytes], name: str, limit: int) -> Iterator[tuple[s
         count = page_count(content, name=name)
         if count > MAX_PAGES:
             raise InvalidInput(
-                _("“{name}” has {number} pages, more than the {limit} that are taken.").format(
+                _("“{name}” has too many pages: {number} instead of at most {limit}.").format(
                     name=name, number=count, limit=MAX_PAGES
                 )
             )

@@ -16,7 +16,7 @@ from flask import Response, current_app, stream_with_context
 
 from photochrom.web.database import Picture, User, db
 from photochrom.web.errors import NotFound, TooMany
-from photochrom.web.i18n import _
+from photochrom.web.i18n import _, current_language, translate_stored, use_language
 from photochrom.web.pictures.library import get_picture
 from photochrom.web.settings import current_settings
 
@@ -36,7 +36,7 @@ def picture_state(picture: Picture) -> dict[str, object]:
         "progress": round(picture.progress, 3),
         "revision": picture.revision,
         "done_revision": picture.done_revision,
-        "problem": picture.problem,
+        "problem": picture.problem and translate_stored(picture.problem),
     }
 
 
@@ -49,7 +49,7 @@ def event_stream(user: User, picture_id: str) -> Response:
     )
     if not places.acquire(blocking=False):
         raise TooMany(_("Too many pages are watching. This one asks now and then."), 1)
-    stream = _Stream(_state_events(user, picture_id), places)
+    stream = _Stream(_state_events(user, picture_id, current_language().code), places)
     answer = Response(stream, mimetype="text/event-stream")
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Accel-Buffering"] = "no"
@@ -80,12 +80,13 @@ class _Stream:
             close()
 
 
-def _state_events(user: User, picture_id: str) -> Iterator[str]:
+def _state_events(user: User, picture_id: str, language: str) -> Iterator[str]:
     until = time.monotonic() + _MAX_STREAM_S
     last_data, sent_s = "", 0.0
     while time.monotonic() < until:
         try:
-            state = picture_state(get_picture(user, picture_id))
+            with use_language(language):
+                state = picture_state(get_picture(user, picture_id))
         except NotFound:
             return  # deleted meanwhile
         # Nothing is kept open between two looks, neither a transaction nor a connection.

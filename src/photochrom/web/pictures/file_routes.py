@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.errors import NotFound
-from photochrom.web.i18n import _
+from photochrom.web.i18n import _, gettext_noop
 from photochrom.web.pictures.downloads import playable_film, result_file, shared_film
 from photochrom.web.pictures.edits import VERSIONS
 from photochrom.web.pictures.library import get_picture
@@ -26,14 +26,14 @@ blueprint = Blueprint("picture_files", __name__)
 
 _DAY_S = 86_400
 _VARIANT_TITLES = {
-    "likely": _("As it looks most likely"),
-    "detailed": _("More small things"),
-    "warm": _("Something warmer"),
-    "cool": _("Something cooler"),
-    "alternative2": _("Second guess"),
-    "alternative3": _("Third guess"),
-    "alternative4": _("Fourth guess"),
-    "alternative5": _("Fifth guess"),
+    "likely": gettext_noop("As it looks most likely"),
+    "detailed": gettext_noop("More small things"),
+    "warm": gettext_noop("Something warmer"),
+    "cool": gettext_noop("Something cooler"),
+    "alternative2": gettext_noop("Second guess"),
+    "alternative3": gettext_noop("Third guess"),
+    "alternative4": gettext_noop("Fourth guess"),
+    "alternative5": gettext_noop("Fifth guess"),
 }
 
 
@@ -46,7 +46,7 @@ def variant_list(picture_id: str) -> AnyResponse:
     variants = [
         {
             "n": n,
-            "name": _VARIANT_TITLES[VERSIONS[n].name],
+            "name": _(_VARIANT_TITLES[VERSIONS[n].name]),
             "url": url_for(
                 "picture_files.variant_file", picture_id=picture_id, number=n, v=picture.revision
             ),

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, func, select
 from photochrom.web import jobs
 from photochrom.web.database import MAX_NAME, Picture, User, db
 from photochrom.web.errors import Conflict, InvalidInput, NotFound
-from photochrom.web.i18n import _
+from photochrom.web.i18n import _, gettext_noop
 from photochrom.web.pictures.names import clean_name
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import current_storage, drop_ballast
@@ -96,7 +96,7 @@ def rename_picture(user: User, picture_id: str, name: str) -> Picture:
 def stop_picture(user: User, picture_id: str) -> None:
     """Colour a picture or film no further. Raises NotFound, Conflict where nothing is at it."""
     get_picture(user, picture_id)
-    if not jobs.stop(picture_id, _("You stopped it.")):
+    if not jobs.stop(picture_id, gettext_noop("You stopped it.")):
         raise Conflict(_("It is not being coloured any more."))
 
 

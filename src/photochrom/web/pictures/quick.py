@@ -9,7 +9,6 @@ from typing import IO, Final, NamedTuple
 
 from photochrom.imageio import FORMATS, is_transparent, write
 from photochrom.web.errors import InvalidInput, TooLarge
-from photochrom.web.i18n import _
 from photochrom.web.pictures.decoding import decode_picture
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.live_preview import current_previewer
@@ -46,13 +45,11 @@ def colorize_at_once(
         upload = check_upload(path, name, settings.max_picture_mp * 1_000_000)
         content = path.read_bytes()
     if upload.kind != "photo":
-        raise InvalidInput(_("A film takes its time: send it to /api/v1/pictures."))
+        raise InvalidInput("A film takes its time: send it to /api/v1/pictures.")
     if (megapixels := math.ceil(upload.width * upload.height / 1e6)) > QUICK_MP:
         raise TooLarge(
-            _(
-                "“{name}” has {megapixels} megapixels, and only up to {limit} are coloured at "
-                "once: send it to /api/v1/pictures."
-            ).format(name=name, megapixels=megapixels, limit=QUICK_MP)
+            f"“{name}” has {megapixels} megapixels, and only up to {QUICK_MP} are coloured at "
+            "once: send it to /api/v1/pictures."
         )
     if upload.own_colors == "places":  # of a picture in colour, whoever sends it wants others
         edit = dataclasses.replace(edit, own_colors=upload.own_colors)

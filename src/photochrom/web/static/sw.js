@@ -7,9 +7,11 @@
  * version of the studio is there at once; the cache answers where there is no connection.
  */
 const studio = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
-const CACHE = `frame-${new URL(studio.location.href).searchParams.get("v")}`;
+const ADDRESS = new URL(studio.location.href).searchParams;
+const CACHE = `frame-${ADDRESS.get("v")}-${ADDRESS.get("language")}`;
 const SHARED_CACHE = "shared-files";
-const OFFLINE = "/offline";
+/** Without cookies, and so with the language of the page that started this. */
+const OFFLINE = `/offline?language=${ADDRESS.get("language")}`;
 const FRAME = [
   OFFLINE,
   "/static/css/studio.css",

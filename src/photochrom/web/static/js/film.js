@@ -1,6 +1,6 @@
 /** A film's page: how far it is; when it is done the page shows it. @module */
 import { follow } from "./live.js";
-import { message, need } from "./messages.js";
+import { countMessage, message, need } from "./messages.js";
 
 const film = need("film");
 const status = need("status");
@@ -18,9 +18,8 @@ function timeLeft(progress) {
   const part = progress - first.progress;
   if (part < 0.005 || ms - first.ms < 3000) return "";
   const minutes = ((1 - progress) * (ms - first.ms)) / part / 60_000;
-  if (minutes < 1.5) return message("minute_left");
-  if (minutes < 100) return message("minutes_left", { minutes: Math.round(minutes) });
-  return message("hours_left", { hours: Math.round(minutes / 60) });
+  if (minutes < 100) return countMessage("minutes_left", "minutes", Math.max(1, Math.round(minutes)));
+  return countMessage("hours_left", "hours", Math.round(minutes / 60));
 }
 
 /** @param {import("./live.js").Progress} progress */
@@ -33,7 +32,7 @@ function showProgress(progress) {
   /** @type {HTMLProgressElement} */
   const bar = need("bar");
   bar.value = progress.progress;
-  need("percent").textContent = `${percent} %`;
+  need("percent").textContent = message("percent", { percent });
   if (progress.state === "working") need("time-left").textContent = timeLeft(progress.progress);
   // Screen readers hear every tenth, not every change.
   const tenth = Math.floor(percent / 10);

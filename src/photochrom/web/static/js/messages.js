@@ -1,6 +1,6 @@
 /** What scripts say: the messages come with the page, in its language. @module */
 
-/** @type {Record<string, string>} */
+/** @type {Record<string, string | Record<string, string>>} */
 const MESSAGES = JSON.parse(document.body.dataset.messages ?? "{}");
 
 /**
@@ -10,7 +10,26 @@ const MESSAGES = JSON.parse(document.body.dataset.messages ?? "{}");
  * @returns {string}
  */
 export function message(key, values = {}) {
-  const text = MESSAGES[key] ?? key;
+  const text = MESSAGES[key];
+  return fill(typeof text === "string" ? text : key, values);
+}
+
+/**
+ * A sentence with a number, in the form that its language has for it.
+ * @param {string} key
+ * @param {string} name the number's, in the sentence
+ * @param {number} count
+ * @returns {string}
+ */
+export function countMessage(key, name, count) {
+  const forms = MESSAGES[key];
+  if (typeof forms !== "object") return key;
+  const form = new Intl.PluralRules(document.documentElement.lang).select(count);
+  return fill(forms[form] ?? forms.other ?? forms.many ?? key, { [name]: count });
+}
+
+/** @param {string} text @param {Record<string, string | number>} values @returns {string} */
+function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 

@@ -60,7 +60,7 @@ export class Palette {
       swatch.type = "button";
       swatch.className = "swatch";
       dot.className = "swatch-dot";
-      label.textContent = `${Math.round(100 * probability)} %`;
+      label.textContent = message("percent", { percent: Math.round(100 * probability) });
       swatch.append(dot, label);
       swatch.setAttribute("aria-label", message("suggested", { color, percent: Math.round(100 * probability) }));
       this.prepare(swatch, color);

@@ -186,7 +186,7 @@ function refresh() {
   const { hints, vividness: strength, size: detail } = history.present;
   const hasColor = !colorImage.hidden;
   vividness.value = String(strength);
-  vividness.setAttribute("aria-valuetext", `${Math.round(100 * strength)} %`);
+  vividness.setAttribute("aria-valuetext", message("percent", { percent: Math.round(100 * strength) }));
   size.value = String(detail ?? size.dataset.auto);
   SHIFTS.forEach((name, index) => {
     const slider = shiftSliders[index];

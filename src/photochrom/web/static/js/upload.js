@@ -149,7 +149,7 @@ export function refuse(file, list) {
  */
 function fail({ item, bar, label }, name, problem) {
   // The studio names the file itself, where it speaks of what is in it.
-  label.textContent = problem.includes(`“${name}”`) ? problem : message("upload_failed", { name, problem });
+  label.textContent = problem.includes(name) ? problem : message("upload_failed", { name, problem });
   label.className = "bad";
   bar.remove();
   item.querySelector("img")?.remove(); // what is no picture cannot be shown

@@ -1,0 +1,25 @@
+"""Choosing the language of the pages, whoever reads them."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, request
+from werkzeug.wrappers import Response
+
+from photochrom.web.errors import InvalidInput
+from photochrom.web.i18n import _, keep_language
+from photochrom.web.languages import LANGUAGES
+from photochrom.web.security import safe_next
+from photochrom.web.settings import current_settings
+
+blueprint = Blueprint("language", __name__)
+
+
+@blueprint.post("/language")
+def choose() -> Response:
+    """Speak another language from now on, and lead back to the page."""
+    code = request.form.get("language", "")
+    if code not in LANGUAGES:
+        raise InvalidInput(_("This studio does not speak that language."))
+    response = redirect(safe_next(request.form.get("next")), 303)
+    keep_language(response, code, secure=current_settings().secure_cookies)
+    return response
