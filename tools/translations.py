@@ -67,6 +67,7 @@ def updated(language: Language, words: Catalog) -> Catalog:
     catalog.header_comment = f"# {language.name}, see docs/studio.md."
     catalog.project, catalog.version = "photochrom", "studio"
     catalog.last_translator = catalog.language_team = "the authors of photochrom"
+    catalog.msgid_bugs_address = "https://github.com/photochrom/photochrom/issues"
     catalog.fuzzy = False
     return catalog
 
@@ -74,7 +75,7 @@ def updated(language: Language, words: Catalog) -> Catalog:
 def po_bytes(catalog: Catalog) -> bytes:
     """As a text that people edit; it names files and no lines, which change all the time."""
     file = io.BytesIO()
-    write_po(file, catalog, width=100, sort_by_file=True, include_lineno=False)
+    write_po(file, catalog, width=0, sort_by_file=True, include_lineno=False)
     return file.getvalue()
 
 

@@ -73,7 +73,7 @@ def test_space_queue_and_failures_are_told(app: Flask) -> None:
 def test_people_are_found_by_name_and_address(app: Flask) -> None:
     browser = make_admin(app)
     sign_up(app, "eve@example.org", "Eve 100 %")
-    listed = r'href="/admin/users/\d+"><strong>([^<]+)'
+    listed = r'href="/admin/users/\d+"><strong><bdi>([^<]+)'
     assert re.findall(listed, browser.get("/admin").text) == ["Grace", "Eve 100 %"]
     assert re.findall(listed, browser.get("/admin?q=EVE@").text) == ["Eve 100 %"]
     assert re.findall(listed, browser.get("/admin?q=%25").text) == ["Eve 100 %"]

@@ -57,7 +57,7 @@ class Language(NamedTuple):
         while size >= 1000 and unit + 1 < len(self.byte_units):
             size, unit = size / 1000, unit + 1
         number = f"{size:.1f}".replace(".", self.decimal_mark) if unit else str(count)
-        return f"{number}\N{NO-BREAK SPACE}{self.byte_units[unit]}"
+        return f"{number} {self.byte_units[unit]}"
 
 
 def _months(text: str) -> tuple[str, ...]:

@@ -188,7 +188,10 @@ def script_messages() -> dict[str, str | dict[str, str]]:
         "stopped": _("You stopped it."),
         "stop_upload": _("Stop sending {name}"),
         "tip": _("Place {number}: give it a colour"),
-        "tips_shown": _("{count} places are marked where a colour would help most."),
+        "tips_shown": plural_forms(
+            "{count} place is marked where a colour would help most.",
+            "{count} places are marked where a colour would help most.",
+        ),
         "too_large": _("It is larger than {megabytes} MB."),
         "too_busy": _("The studio is busy. Try again in a moment, please."),
         "undone": _("Undone."),

@@ -7,7 +7,7 @@ import { getJson, post, RequestError } from "./net.js";
 import { Palette } from "./palette.js";
 import { Preview } from "./preview.js";
 import { colorOf, HintMarkers, movedTo, placeOf, withColor } from "./hints.js";
-import { message, need } from "./messages.js";
+import { countMessage, message, need } from "./messages.js";
 import { Brush, StrokeLayer } from "./strokes.js";
 import { Tips } from "./tips.js";
 import { Zoom } from "./zoom.js";
@@ -118,7 +118,7 @@ const tips = new Tips(`${base}/uncertain`, need("tips"), {
     startHint(place.left, place.top);
   },
   position: ({ x, y }) => inStage(x, y),
-  onFound: (count) => showStatus(message(count ? "tips_shown" : "no_tips", { count })),
+  onFound: (count) => showStatus(count ? countMessage("tips_shown", "count", count) : message("no_tips")),
   onError: (error) => showStatus(errorText(error), true),
 });
 const brushSizes = [...need("brush-sizes").querySelectorAll("button[aria-pressed]")];
