@@ -172,11 +172,11 @@ def _value(kind: Any, value: Any, source: Source, where: str) -> Any:
         if not isinstance(value, Mapping):
             raise source.refuse(f"{source.place(where)} must be a table, got {value!r}")
         return {k: _value(arguments[1], v, source, f"{where}.{k}") for k, v in value.items()}
-    if kind is float and type(value) is int:
-        return float(value)
-    if kind is Path and isinstance(value, str):
-        return Path(value)
     choices = arguments or (kind,)
+    if float in choices and int not in choices and type(value) is int:
+        return float(value)
+    if Path in choices and str not in choices and isinstance(value, str):
+        return Path(value)
     if not any(isinstance(value, Path) if k is Path else type(value) is k for k in choices):
         name = " or ".join("str" if k is Path else k.__name__ for k in choices)
         raise source.refuse(f"{source.place(where)} must be {name}, got {value!r}")

@@ -24,6 +24,7 @@ from fixtures.model import tiny_model
 
 from photochrom.color.tone import tone
 from photochrom.errors import InputError, OutputError
+from photochrom.hints import Hint
 from photochrom.imageio import Picture, read, write
 from photochrom.video.film import color_film
 from photochrom.video.io.codecs import Encoding
@@ -169,7 +170,7 @@ def test_a_hint_at_a_time_is_for_the_frame_shown_then(
     asked_s = info.seconds([frame.pts for frame in read_frames(info)][37])
     alone = replace(settings, steady=0.0)
     color_film(source, tmp_path / "plain.mkv", alone)
-    blue = replace(alone, hints=(FilmHint(asked_s, 80, 10, (20, 40, 220)),))
+    blue = replace(alone, hints=(FilmHint(asked_s, Hint(80, 10, (20, 40, 220))),))
     color_film(source, tmp_path / "blue.mkv", blue)
     plain, hinted = decoded(tmp_path / "plain.mkv"), decoded(tmp_path / "blue.mkv")
     changed = [i for i in range(45) if np.any(plain[i][2] != hinted[i][2])]
@@ -251,11 +252,12 @@ from pathlib import Path
 from photochrom.video.film import color_film
 from photochrom.video.options import FilmSettings, FilmHint
 from photochrom.video.io.codecs import Encoding
+from photochrom.hints import Hint
 
 model, source, target = sys.argv[1:]
 settings = FilmSettings(
     model=model, size=32, segment_frames=6, resume=True, encoding=Encoding("h264"),
-    hints=(FilmHint(0.1, 20, 20, (200, 30, 30)),),
+    hints=(FilmHint(0.1, Hint(20, 20, (200, 30, 30))),),
 )
 color_film(source, target, settings, lambda done: print(done.frames, flush=True))
 """
@@ -316,7 +318,7 @@ def test_a_hint_holds_through_the_shot_and_over_segments(
     tmp_path: Path, settings: FilmSettings
 ) -> None:
     source = make_film(tmp_path / "in.mkv", Film(frames=80))
-    blue = replace(settings, hints=(FilmHint(0.2, 80, 10, (20, 40, 220)),), segment_frames=12)
+    blue = replace(settings, hints=(FilmHint(0.2, Hint(80, 10, (20, 40, 220))),), segment_frames=12)
     place = slice(2, 8), slice(37, 43)
 
     def strength(chosen: FilmSettings, name: str) -> list[float]:
@@ -408,11 +410,11 @@ def test_a_coloured_still_gives_the_shot_its_colours(
 
 def test_what_is_outside_of_the_film_is_refused(tmp_path: Path, settings: FilmSettings) -> None:
     source, target = make_film(tmp_path / "in.mkv", Film()), tmp_path / "out.mkv"
-    late = replace(settings, hints=(FilmHint(2.0, 1, 1, (1, 2, 3)),))
+    late = replace(settings, hints=(FilmHint(2.0, Hint(1, 1, (1, 2, 3))),))
     with pytest.raises(InputError, match=r"no frame of .* at 2 s; its last one is at 0.95"):
         color_film(source, target, late)
-    outside = replace(settings, hints=(FilmHint(0.0, 96, 1, (1, 2, 3)),))
-    with pytest.raises(InputError, match="outside the film of 96 x 64"):
+    outside = replace(settings, hints=(FilmHint(0.0, Hint(96, 1, (1, 2, 3))),))
+    with pytest.raises(InputError, match="outside the picture of 96 x 64"):
         color_film(source, target, outside)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
 

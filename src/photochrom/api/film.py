@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 from photochrom.api.progress import Progress, progress_reporter
 from photochrom.engine import FILM_MODEL
 from photochrom.errors import InputError, requires_extra
-from photochrom.hints import Hint
-from photochrom.pipeline import DEFAULT_VIVIDNESS, Size
+from photochrom.hints import ColorHint
+from photochrom.pipeline import DEFAULT_VIVIDNESS, NO_SHIFT, Size, WhiteBalance
 
 if TYPE_CHECKING:
-    from photochrom.video.options import FilmHint, FilmOutcome, FilmProgress
+    from photochrom.video.options import FilmOutcome, FilmProgress
 
-_NO_HINTS: Mapping[float, Sequence[Hint]] = {}
+References: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
+"""Files of pictures in colours."""
+
+_NO_HINTS: Mapping[float, Sequence[ColorHint]] = {}
 _NO_STILLS: Mapping[float, str | os.PathLike[str]] = {}
 
 
@@ -29,23 +32,27 @@ _NO_STILLS: Mapping[float, str | os.PathLike[str]] = {}
 def film(
     source: str | os.PathLike[str], target: None = ..., *,
     start_s: float | None = ..., end_s: float | None = ..., deinterlace: bool = ...,
-    hints: Mapping[float, Sequence[Hint]] = ...,
-    stills: Mapping[float, str | os.PathLike[str]] = ..., steady: float | None = ...,
+    hints: Mapping[float, Sequence[ColorHint]] = ...,
+    stills: Mapping[float, str | os.PathLike[str]] = ...,
+    shots: str | os.PathLike[str] | None = ...,
+    reference: References | None = ..., steady: float | None = ...,
     every_frame: bool = ...,
     model: str | os.PathLike[str] = ..., device: str = ..., threads: int | None = ...,
-    size: Size = ..., vividness: float = ...,
+    size: Size = ..., vividness: float = ..., white_balance: WhiteBalance = ...,
 ) -> Generator[tuple[float, NDArray[np.uint8]]]: ...
 @overload
 def film(
     source: str | os.PathLike[str], target: str | os.PathLike[str], *,
     start_s: float | None = ..., end_s: float | None = ..., deinterlace: bool = ...,
-    hints: Mapping[float, Sequence[Hint]] = ...,
-    stills: Mapping[float, str | os.PathLike[str]] = ..., steady: float | None = ...,
+    hints: Mapping[float, Sequence[ColorHint]] = ...,
+    stills: Mapping[float, str | os.PathLike[str]] = ...,
+    shots: str | os.PathLike[str] | None = ...,
+    reference: References | None = ..., steady: float | None = ...,
     every_frame: bool = ...,
     codec: str = ..., crf: int | None = ..., preset: str | None = ...,
     overwrite: bool = ..., resume: bool = ..., progress: bool | Progress = ...,
     model: str | os.PathLike[str] = ..., device: str = ..., threads: int | None = ...,
-    size: Size = ..., vividness: float = ...,
+    size: Size = ..., vividness: float = ..., white_balance: WhiteBalance = ...,
 ) -> FilmOutcome: ...
 # fmt: on
 def film(
@@ -55,8 +62,10 @@ def film(
     start_s: float | None = None,
     end_s: float | None = None,
     deinterlace: bool = False,
-    hints: Mapping[float, Sequence[Hint]] = _NO_HINTS,
+    hints: Mapping[float, Sequence[ColorHint]] = _NO_HINTS,
     stills: Mapping[float, str | os.PathLike[str]] = _NO_STILLS,
+    shots: str | os.PathLike[str] | None = None,
+    reference: References | None = None,
     steady: float | None = None,
     every_frame: bool = False,
     codec: str | None = None,
@@ -70,6 +79,7 @@ def film(
     threads: int | None = None,
     size: Size = "auto",
     vividness: float = DEFAULT_VIVIDNESS,
+    white_balance: WhiteBalance = NO_SHIFT,
 ) -> Any:
     """Colour a film steadily: into another file, or without a target frame by frame.
 
@@ -84,9 +94,13 @@ def film(
         end_s: Where to end; None: with the film.
         deinterlace: Make a whole picture of the two half ones in each frame of an interlaced film,
             which is refused otherwise.
-        hints: Colours of places by the seconds of their frames; they hold through the shot. They
-            have no radius here.
+        hints: Colours of places by the seconds of their frames: `Hint`, `Stroke` and `Area`, in
+            pixels of the film as it is shown. They hold through the shot.
         stills: Coloured stills of frames, paths by the seconds of the frames; likewise.
+        shots: A file that says of single shots their hints, strokes, areas, stills, references and
+            tone, as `photochrom film --shots` takes it; ``hints`` and ``stills`` count more.
+        reference: A picture in colours of the same scene, people or things, or a list of some,
+            as paths: shots that show it get its colours. One of something else changes nothing.
         steady: How far colours follow the motion, 0 (each frame by itself) to 1; None: the default
             of `photochrom film`.
         every_frame: Ask the network for each frame, and not only where there is news.
@@ -103,6 +117,8 @@ def film(
         threads: Of the network, and of the encoder; None: each as it likes best.
         size: As for `colorize`.
         vividness: As for `colorize`.
+        white_balance: As for `colorize`; what is said in hints and stills stays as it is. The cast
+            is one for each shot.
 
     Returns:
         Without a target a generator of (seconds from the film's first frame, picture): (H, W, 3)
@@ -124,7 +140,9 @@ def film(
     with requires_extra("video", "a film"):
         from photochrom.video.film import color_film
         from photochrom.video.frames import color_frames
-        from photochrom.video.options import FilmSettings, KeyFrame
+        from photochrom.video.options import FilmHint, FilmSettings, KeyFrame
+        from photochrom.video.shots_file import read_shots
+    named = [reference] if isinstance(reference, (str, os.PathLike)) else reference or ()
     settings = FilmSettings(
         model=model if isinstance(model, str) else Path(model),
         device=device,
@@ -134,8 +152,11 @@ def film(
         start_s=start_s,
         end_s=end_s,
         deinterlace=deinterlace,
-        hints=tuple(_film_hints(hints)),
+        hints=tuple(FilmHint(time_s, hint) for time_s in hints for hint in hints[time_s]),
         keyframes=tuple(KeyFrame(time_s, Path(path)) for time_s, path in stills.items()),
+        shots=() if shots is None else read_shots(Path(shots)),
+        references=tuple(Path(path) for path in named),
+        white_balance=white_balance,
         overwrite=overwrite,
         resume=resume,
     )
@@ -165,13 +186,3 @@ def film(
             report(done.frames, done.total)
 
         return color_film(Path(source), Path(target), settings, note)
-
-
-def _film_hints(hints: Mapping[float, Sequence[Hint]]) -> Iterator[FilmHint]:
-    from photochrom.video.options import FilmHint
-
-    for time_s, places in hints.items():
-        for hint in places:
-            if hint.radius:
-                raise InputError(f"{hint} has a radius; hints of films are points")
-            yield FilmHint(time_s, hint.x, hint.y, hint.rgb)

@@ -9,7 +9,13 @@ from pathlib import Path
 import click
 
 from photochrom.cli import FAILED, OK
-from photochrom.cli.film_arguments import parse_hints, parse_keyframes, parse_time, plan_targets
+from photochrom.cli.film_arguments import (
+    parse_hints,
+    parse_keyframes,
+    parse_seconds,
+    parse_shots,
+    plan_targets,
+)
 from photochrom.cli.film_progress import FilmReporter, closing_bars
 from photochrom.cli.messages import note
 from photochrom.cli.options import (
@@ -20,12 +26,14 @@ from photochrom.cli.options import (
     film_model_option,
     size_option,
     vividness_option,
+    white_balance_options,
 )
 from photochrom.damage import DamagePolicy
 from photochrom.errors import OutputError, PhotochromError
+from photochrom.pipeline import WhiteBalance
 from photochrom.video.film import color_film
 from photochrom.video.io.codecs import CODECS, CONTAINERS, Encoding
-from photochrom.video.options import FilmHint, FilmOutcome, FilmSettings, KeyFrame, Progress
+from photochrom.video.options import FilmHint, FilmOutcome, FilmSettings, KeyFrame, Progress, Shot
 from photochrom.video.parallel import Work, color_films
 from photochrom.video.preview import PREVIEW_CLIPS, preview_film
 from photochrom.video.segments import remove_segments
@@ -74,23 +82,48 @@ _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in CODECS.items
 @film_model_option
 @size_option
 @vividness_option
+@white_balance_options
 @device_option
 @click.option(
     "--from",
     "start_s",
-    callback=parse_time,
+    callback=parse_seconds,
     metavar="TIME",
     help="Begin here (seconds or H:MM:SS).",
 )
-@click.option("--to", "end_s", callback=parse_time, metavar="TIME", help="End here.")
+@click.option("--to", "end_s", callback=parse_seconds, metavar="TIME", help="End here.")
 @click.option(
     "--hint",
     "hints",
     multiple=True,
     callback=parse_hints,
-    metavar="TIME,X,Y,COLOR",
+    metavar="TIME,X,Y,COLOR[,RADIUS]",
     help="Say the colour of a place (px from the upper left) in the frame at a time: #RRGGBB or a "
     "CSS name. It holds through the shot. For one film; repeatable.",
+)
+@click.option(
+    "--shots",
+    callback=parse_shots,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Say of single shots their hints, strokes, areas, stills, references and tone, in a TOML "
+    "file (docs/films.md). For one film; --hint and --keyframe count more.",
+)
+@click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="REF",
+    help="A picture in colours of the same scene, people or things: shots that show it get its "
+    "colours. One that shows something else changes nothing. Repeatable.",
+)
+@click.option(
+    "--reference-from",
+    "reference_folder",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Find the reference of each shot in a folder of pictures in colours.",
 )
 @click.option(
     "--stills",
@@ -151,10 +184,16 @@ def film(
     model: str,
     size: int | str,
     vividness: float,
+    temperature: float,
+    tint: float,
+    neutral: float,
     device: str,
     start_s: float | None,
     end_s: float | None,
     hints: tuple[FilmHint, ...],
+    shots: tuple[Shot, ...],
+    references: tuple[Path, ...],
+    reference_folder: Path | None,
     stills: Path | None,
     keyframes: Path | None,
     keyframe: tuple[KeyFrame, ...],
@@ -171,8 +210,12 @@ def film(
     A film that fails does not stop the others; the exit code is then 1. After Ctrl-C or a crash,
     the same call with --resume goes on.
     """
-    if len(films) > 1 and (hints or keyframe or keyframes or stills):
-        raise click.UsageError("stills, key frames and hints are of one film; give only one.")
+    if len(films) > 1 and (hints or shots or keyframe or keyframes or stills):
+        raise click.UsageError(
+            "stills, key frames, hints and shots are of one film; give only one."
+        )
+    if references and reference_folder is not None:
+        raise click.UsageError("--reference names pictures, --reference-from finds one; give one.")
     if stills is not None and preview is not None:
         raise click.UsageError("--stills and --preview are two different runs.")
     if (stills is not None or preview is not None) and resume:
@@ -187,6 +230,7 @@ def film(
         threads=threads,
         size="auto" if isinstance(size, str) else size,
         vividness=vividness,
+        white_balance=WhiteBalance(temperature, tint, neutral),
         steady=steady,
         ask_every=1 if every_frame else _DEFAULT.ask_every,
         encoding=encoding,
@@ -196,6 +240,9 @@ def film(
         damage=damage,
         hints=hints,
         keyframes=keyframe,
+        shots=shots,
+        references=references,
+        reference_folder=reference_folder,
         overwrite=overwrite,
         resume=resume,
     )

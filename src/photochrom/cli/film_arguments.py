@@ -1,32 +1,29 @@
-"""Arguments about films: times, hints, key frames, and what becomes what."""
+"""Arguments about films: times, hints, key frames, shots, and what becomes what."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from photochrom.cli.options import color
+from photochrom.cli.options import parse_place
+from photochrom.errors import InputError
+from photochrom.hints import Hint
 from photochrom.video.io.codecs import CONTAINERS
-from photochrom.video.options import FilmHint, KeyFrame
-
-_NUMBER = r"(\d+(?:\.\d*)?)"
-_TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)")
-_HINT = re.compile(rf"([\d:.]+),{_NUMBER},{_NUMBER},([^,]+)")
+from photochrom.video.options import FilmHint, KeyFrame, Shot
+from photochrom.video.shots_file import parse_time, read_shots
 
 
 def seconds(text: str) -> float:
     """``75.5``, ``1:15.5`` or ``0:01:15.5`` as seconds. Raises click.BadParameter."""
-    match = _TIME.fullmatch(text.strip())
-    if match is None:
-        raise click.BadParameter(f"{text!r} is no time; write seconds, or H:MM:SS.")
-    hours, minutes, rest = match.groups()
-    return 3600.0 * int(hours or 0) + 60.0 * int(minutes or 0) + float(rest)
+    try:
+        return parse_time(text)
+    except InputError as error:
+        raise click.BadParameter(f"{error}.") from None
 
 
-def parse_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+def parse_seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
     """An option's time in seconds."""
     return None if value is None else seconds(value)
 
@@ -34,15 +31,26 @@ def parse_time(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 def parse_hints(
     _ctx: click.Context, _param: click.Parameter, values: Sequence[str]
 ) -> tuple[FilmHint, ...]:
-    """``TIME,X,Y,COLOR`` as hints."""
+    """``TIME,X,Y,COLOR[,RADIUS]`` as hints."""
     hints = []
     for value in values:
-        match = _HINT.fullmatch(value.replace(" ", ""))
-        if match is None:
-            raise click.BadParameter(f"{value!r} is not TIME,X,Y,COLOR.")
-        time, x, y, name = match.groups()
-        hints.append(FilmHint(seconds(time), float(x), float(y), color(name)))
+        time, _, place = value.partition(",")
+        time_s = seconds(time)
+        x, y, rgb, radius = parse_place(place, "RADIUS", before="TIME,")
+        hints.append(FilmHint(time_s, Hint(x, y, rgb, radius or 0.0)))
     return tuple(hints)
+
+
+def parse_shots(
+    _ctx: click.Context, _param: click.Parameter, value: Path | None
+) -> tuple[Shot, ...]:
+    """A film's file as what it says of its shots."""
+    if value is None:
+        return ()
+    try:
+        return read_shots(value)
+    except InputError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def parse_keyframes(

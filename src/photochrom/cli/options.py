@@ -70,14 +70,17 @@ def color(text: str) -> tuple[int, int, int]:
         raise click.BadParameter(str(error)) from None
 
 
-def parse_place(value: str, last: str) -> tuple[float, float, tuple[int, int, int], float | None]:
+def parse_place(
+    value: str, last: str, *, before: str = ""
+) -> tuple[float, float, tuple[int, int, int], float | None]:
     """``X,Y,COLOR`` and maybe a further number, which messages call by the name ``last``.
 
+    before: what messages put in front, where a place is a part of what was given.
     Raises click.BadParameter.
     """
     match = _PLACE.fullmatch(value.replace(" ", ""))
     if match is None:
-        raise click.BadParameter(f"{value!r} is not X,Y,COLOR or X,Y,COLOR,{last}.")
+        raise click.BadParameter(f"{value!r} is not {before}X,Y,COLOR or {before}X,Y,COLOR,{last}.")
     x, y, name, number = match.groups()
     return float(x), float(y), color(name), None if number is None else float(number)
 

@@ -33,8 +33,16 @@ def balance_chroma(
     shift = np.array([tint, temperature], np.float32)
     if neutral:
         shift -= np.float32(neutral) * color_cast(ab, small_L)
-    strength = np.clip(small_L / _FULL_L, 0.0, 1.0)
-    return np.asarray(ab + shift * strength[..., None], np.float32)
+    return np.asarray(ab + shift_by_lightness(small_L, shift), np.float32)
+
+
+def shift_by_lightness(L: NDArray[np.float32], shift: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a shift of the whole adds at each place: less where it is dark.
+
+    L: (h, w), [0, 100]. shift: (2,), of a* and b*. Returns (h, w, 2) float32.
+    """
+    strength = np.clip(L / _FULL_L, 0.0, 1.0)
+    return np.asarray(shift * strength[..., None], np.float32)
 
 
 def color_cast(ab: NDArray[np.float32], L: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -43,9 +51,18 @@ def color_cast(ab: NDArray[np.float32], L: NDArray[np.float32]) -> NDArray[np.fl
     The median of the least colourful tenth of the pixels that are neither black nor white; 0 where
     all are. ab: (h, w, 2). L: (h, w), [0, 100].
     """
-    visible = ab[(L > _DARKEST_L) & (L < _LIGHTEST_L)]
+    visible = ab[_shows_cast(L)]
     if not visible.size:
         return np.zeros(2, np.float32)
     chroma = np.hypot(visible[:, 0], visible[:, 1])
     grey = chroma <= np.quantile(chroma, _NEUTRAL_SHARE)
     return np.asarray(np.median(visible[grey], axis=0), np.float32)
+
+
+def cast_evidence(L: NDArray[np.float32]) -> float:
+    """Share of a picture's pixels that can show a cast, [0, 1]. L: (h, w), [0, 100]."""
+    return float(_shows_cast(L).mean())
+
+
+def _shows_cast(L: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return np.asarray((L > _DARKEST_L) & (L < _LIGHTEST_L), np.bool_)

@@ -34,7 +34,7 @@ from photochrom.video.io.frame import Frame
 from photochrom.video.io.pictures import Planes420, planes_420, rgb_from_420
 from photochrom.video.io.probe import probe
 from photochrom.video.temporal.guess_interval import ASK_EVERY
-from photochrom.video.temporal.propagation import guess_frame
+from photochrom.video.temporal.propagation import KnownColors, guess_frame
 from photochrom.video.temporal.smoothing import DEFAULT_STEADY, WorkingFrame, steady_chroma
 
 TRUE, PER_FRAME, STEADY = "true", "per frame", "steady"
@@ -111,8 +111,10 @@ def evaluate_film(
     settings: FilmEvaluationOptions,
     lpips: Lpips | None = None,
     advance: Callable[[], None] = lambda: None,
+    known_colors: KnownColors | None = None,
 ) -> FilmReport:
-    """Measure a model on one film. advance: called after each frame.
+    """Measure a model on one film. advance: called after each frame. known_colors: for the steady
+    film, as of `steady_chroma`.
 
     Frames that may be damaged are left out, and the report tells of it. Memory does not grow with
     the film's length. Raises InputError for a film that cannot be read,
@@ -148,7 +150,13 @@ def evaluate_film(
     previous: NDArray[np.uint8] | None = None
     frames = 0
     with closing(
-        steady_chroma(working_frames(), guess, steady=settings.steady, ask_every=settings.ask_every)
+        steady_chroma(
+            working_frames(),
+            guess,
+            steady=settings.steady,
+            known_colors=known_colors,
+            ask_every=settings.ask_every,
+        )
     ) as colors:
         for index, ab, _ in colors:
             (frame, true), single = waiting.popleft(), guesses.popleft()

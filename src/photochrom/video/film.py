@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import logging
 import math
 import time
@@ -24,6 +25,8 @@ from numpy.typing import NDArray
 from photochrom import __version__
 from photochrom.atomic import remove_leftovers
 from photochrom.engine import Network
+from photochrom.guided.strokes import PaintedLayer
+from photochrom.hints import ColorHint
 from photochrom.locks import output_lock
 from photochrom.processors import available
 from photochrom.video.frame_buffer import FrameBuffer
@@ -48,7 +51,12 @@ from photochrom.video.session import FilmSession, open_session
 from photochrom.video.temporal.propagation import UserColors
 from photochrom.video.temporal.smoothing import LOOKAHEAD, steady_chroma
 from photochrom.video.threads import BackgroundWorker, Prefetcher
-from photochrom.video.user_colors import segment_start_colors, user_colors_by_shot
+from photochrom.video.user_colors import (
+    all_hints,
+    all_keyframes,
+    segment_start_colors,
+    user_colors_by_shot,
+)
 
 WARM_UP = 100
 """Frames before a segment that are gone through for its colours; older ones hardly count."""
@@ -120,7 +128,7 @@ def color_film(
         seconds=time.perf_counter() - started_s,
         model=network.card.title,
         device=network.device,
-        notes=tuple(dict.fromkeys((*notes, *more_notes, *session.damage.sentences(info)))),
+        notes=tuple(dict.fromkeys((*notes, *more_notes, *session.notes()))),
         damage=session.damage.spots(info),
     )
 
@@ -128,10 +136,12 @@ def color_film(
 def manifest(info: FilmInfo, network: Network, settings: FilmSettings) -> dict[str, object]:
     """Everything that changes a pixel of the result, as JSON values."""
     chosen = dataclasses.asdict(settings)
-    for key in ("overwrite", "resume", "model", "keyframes", "device", "damage"):
+    for key in ("overwrite", "resume", "model", "device", "damage", "keyframes", "hints", "shots"):
         chosen.pop(key)
     encoding = chosen.pop("encoding")
-    stills = [(still.time_s, fingerprint(still.picture)) for still in settings.keyframes]
+    chosen["references"] = [fingerprint(path) for path in settings.references]
+    if settings.reference_folder is not None:
+        chosen["reference_folder"] = _folder_state(settings.reference_folder)
     return {
         "film": fingerprint(info.path),
         "photochrom": __version__,
@@ -141,8 +151,34 @@ def manifest(info: FilmInfo, network: Network, settings: FilmSettings) -> dict[s
         "processors": available(),
         "encoding": encoding,
         **chosen,
-        "keyframes": stills,
+        "keyframes": [(k.time_s, fingerprint(k.picture)) for k in all_keyframes(settings)],
+        "hints": [(hint.time_s, _in_words(hint.hint)) for hint in all_hints(settings)],
+        "shots": [
+            {
+                "time_s": shot.time_s,
+                "references": [fingerprint(path) for path in shot.references],
+                "white_balance": shot.white_balance and dataclasses.asdict(shot.white_balance),
+            }
+            for shot in settings.shots
+        ],
     }
+
+
+def _folder_state(folder: Path) -> str:
+    """Which files a folder and its subfolders hold, and of when they are, as a hash."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        state = path.stat()
+        digest.update(f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _in_words(hint: ColorHint) -> str:
+    """All that a hint says; of a painted layer, a checksum."""
+    if not isinstance(hint, PaintedLayer):
+        return repr(hint)
+    layer = np.concatenate([hint.rgb, hint.painted[..., None]], axis=-1)
+    return f"layer {layer.shape} {hashlib.sha256(layer.tobytes()).hexdigest()}"
 
 
 def resolve_encoding(settings: FilmSettings) -> Encoding:
@@ -217,6 +253,7 @@ class _Job:
             steady=self._settings.steady,
             ask_every=self._settings.ask_every,
             user_colors=user_colors,
+            known_colors=self._session.known_colors,
         )
         file = SegmentFile(self._store, self._info, resolve_encoding(self._settings))
         self._files.callback(file.abandon)
@@ -235,7 +272,9 @@ class _Job:
                 self._report()
                 if frames == count or buffer.peek() is None:
                     break
-        in_shot = any(shot_start <= user_pts <= pts for user_pts in user_colors)
+        guide = self._session.guide
+        given = user_colors.keys() | (guide.given if guide is not None else set())
+        in_shot = any(shot_start <= given_pts <= pts for given_pts in given)
         self._end_colors = ab if in_shot else None
         damage = self._session.damage.frames_within(before, pts)
         segment = Segment(

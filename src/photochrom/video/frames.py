@@ -70,6 +70,7 @@ def steady_frames(
             steady=session.settings.steady,
             ask_every=session.settings.ask_every,
             user_colors=user_colors,
+            known_colors=session.known_colors,
         )
         with contextlib.closing(colors):
             for steady in colors:

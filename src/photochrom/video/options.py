@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import FILM_MODEL
-from photochrom.pipeline import NetworkSettings
+from photochrom.hints import ColorHint
+from photochrom.pipeline import NO_SHIFT, NetworkSettings, WhiteBalance
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.damage import DamagedSpot
 from photochrom.video.temporal.guess_interval import ASK_EVERY
@@ -25,11 +26,9 @@ class FilmHint:
 
     time_s: float
     """Seconds from the film's first frame."""
-    x: float
-    y: float
-    """Pixel of the film as it is shown (after its rotation), from the upper left, (0, 0)."""
-    rgb: tuple[int, int, int]
-    """sRGB, [0, 255]; its lightness does not count."""
+    hint: ColorHint
+    """As of a photograph, in px of the film as it is shown (after its rotation). A `Hint` without a
+    radius is a small disc, since a point is lost on the way to the next frame."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,22 @@ class KeyFrame:
     time_s: float
     """Seconds from the film's first frame."""
     picture: Path
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What is said of the shot in which a frame lies."""
+
+    time_s: float
+    """Of that frame, seconds from the film's first."""
+    hints: tuple[ColorHint, ...] = ()
+    """As of a `FilmHint`, in that frame."""
+    still: Path | None = None
+    """As of a `KeyFrame`, of that frame."""
+    references: tuple[Path, ...] = ()
+    """In place of the film's; none: the film's."""
+    white_balance: WhiteBalance | None = None
+    """In place of the film's; None: the film's."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +75,14 @@ class FilmSettings(NetworkSettings):
     it is refused."""
     hints: tuple[FilmHint, ...] = ()
     keyframes: tuple[KeyFrame, ...] = ()
+    shots: tuple[Shot, ...] = ()
+    """What is said of single shots, as a file has it (`photochrom.video.shots_file`)."""
+    references: tuple[Path, ...] = ()
+    """Pictures in colours, which give them to the shots that show the same."""
+    reference_folder: Path | None = None
+    """In place of `references`: a folder of which each shot gets the best one."""
+    white_balance: WhiteBalance = NO_SHIFT
+    """Shift of all colours but those of hints and key frames; one cast for each shot."""
     overwrite: bool = False
     """Replace the output; begin anew where there is unfinished work."""
     resume: bool = False

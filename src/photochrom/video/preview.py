@@ -87,7 +87,7 @@ def preview_film(
         seconds=time.perf_counter() - started_s,
         model=network.card.title,
         device=network.device,
-        notes=(*notes, *session.damage.sentences(info)),
+        notes=(*notes, *session.notes()),
         damage=session.damage.spots(info),
     )
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from photochrom.engine import Network, load, local_model
-from photochrom.pipeline import guess_chroma
+from photochrom.guided.reference_files import ReferenceFiles
+from photochrom.pipeline import WhiteBalance, guess_chroma
 from photochrom.video.converter import Converter, PreparedFrame, prepare_frames
 from photochrom.video.io.damage import DamageLog
 from photochrom.video.io.frame import FilmInfo
-from photochrom.video.io.reader import read_frames
-from photochrom.video.options import FilmSettings
-from photochrom.video.temporal.propagation import Guess
+from photochrom.video.io.reader import nearest_pts, read_frames
+from photochrom.video.options import FilmSettings, Shot
+from photochrom.video.shot_guide import NewGuide, ShotGuide
+from photochrom.video.shot_spans import ShotSpan, shot_span
+from photochrom.video.temporal.propagation import Guess, KnownColors
 
 _log = logging.getLogger(__name__)
 
@@ -27,10 +31,24 @@ class FilmSession:
     settings: FilmSettings
     network: Network
     guess: Guess
-    """The network's, as vivid as the settings ask for."""
+    """The network's, as vivid as the settings ask for, in the tone of the shot."""
     converter: Converter
     damage: DamageLog
     """What is found of damage while the film is read."""
+    guide: ShotGuide | None = None
+    """References and tone, where there are any."""
+
+    @property
+    def known_colors(self) -> KnownColors | None:
+        """What is known of the frames beside what a person gave to single ones; it has to be asked
+        of each before `guess` is.
+        """
+        return None if self.guide is None else self.guide.frame_colors
+
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of the references, and of damage, once the film is coloured."""
+        of_references = () if self.guide is None else self.guide.notes()
+        return (*of_references, *self.damage.sentences(self.info))
 
     def frames(
         self, start_s: float | None = None, end_s: float | None = None
@@ -55,13 +73,47 @@ class FilmSession:
 
 
 def open_session(info: FilmInfo, settings: FilmSettings) -> FilmSession:
-    """Load the network for a film that `probe` has found.
+    """Load the network for a film that `probe` has found, and the references.
 
     Raises ModelError where the network cannot be used, InputError where the film is turned by no
-    quarter turns.
+    quarter turns, and where references or shots of the settings make no sense.
     """
     network = load(local_model(settings.model), device=settings.device, threads=settings.threads)
     network.card.check_photographs("films")
     guess = partial(guess_chroma, network, vividness=settings.vividness)
     converter = Converter(info, network.card, settings.size)
-    return FilmSession(info, settings, network, guess, converter, DamageLog(settings.damage))
+    session = FilmSession(info, settings, network, guess, converter, DamageLog(settings.damage))
+    guide = _shot_guide(session)
+    return session if guide is None else replace(session, guess=guide.guess, guide=guide)
+
+
+def _shot_guide(session: FilmSession) -> ShotGuide | None:
+    """References and tone of the film and of its shots; None where there are none."""
+    settings, network = session.settings, session.network
+    of_shots = [s for s in settings.shots if s.references or s.white_balance is not None]
+    with_references = settings.references or settings.reference_folder is not None
+    if not (of_shots or with_references or settings.white_balance):
+        return None
+
+    def new_guide(paths: tuple[Path, ...], folder: Path | None = None) -> NewGuide:
+        return ReferenceFiles(network, paths, folder, threads=settings.threads).guide
+
+    general = None
+    if with_references:
+        general = new_guide(settings.references, settings.reference_folder)
+    own = {paths: new_guide(paths) for paths in {s.references for s in of_shots if s.references}}
+    spans = [(_span(session, shot), shot) for shot in of_shots]
+
+    def references(pts: int) -> NewGuide | None:
+        found = [shot.references for span, shot in spans if span.holds(pts) and shot.references]
+        return own[found[-1]] if found else general
+
+    def white_balance(pts: int) -> WhiteBalance:
+        found = [shot.white_balance for span, shot in spans if span.holds(pts)]
+        return next((b for b in reversed(found) if b is not None), settings.white_balance)
+
+    return ShotGuide(session.guess, references, white_balance)
+
+
+def _span(session: FilmSession, shot: Shot) -> ShotSpan:
+    return shot_span(session.info, session.frames, nearest_pts(session.info, shot.time_s))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from photochrom.color.compose import compose_upsampled
@@ -12,8 +12,8 @@ from photochrom.imageio import Picture, write
 from photochrom.video.converter import PreparedFrame
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmProgress, FilmSettings, KeyFrame, Progress
-from photochrom.video.session import open_session
-from photochrom.video.temporal.propagation import guess_frame
+from photochrom.video.session import FilmSession, open_session
+from photochrom.video.temporal.propagation import UserColors, guess_frame, override
 from photochrom.video.temporal.shots import with_shots
 from photochrom.video.threads import Prefetcher
 from photochrom.video.user_colors import user_colors
@@ -43,7 +43,7 @@ def write_stills(
     written = []
     with Prefetcher(session.frames(settings.start_s, settings.end_s), _QUEUE_FRAMES) as items:
         for item in _one_per_shot(_report_progress(items, progress, session.network.device)):
-            ab = guess_frame(session.guess, item.working.L, colors.get(item.working.pts))
+            ab = guess_frame(session.guess, item.working.L, _all_colors(item, session, colors))
             path = folder / still_name(session.info.seconds(item.frame.pts))
             write(
                 path,
@@ -54,6 +54,16 @@ def write_stills(
             written.append(path)
     session.warn_of_damage()
     return written
+
+
+def _all_colors(
+    item: PreparedFrame, session: FilmSession, user_colors: Mapping[int, UserColors]
+) -> UserColors | None:
+    """What a person gave, and what is known from elsewhere, for a frame by itself."""
+    given = user_colors.get(item.working.pts)
+    if session.known_colors is None:
+        return given
+    return override(given, session.known_colors(item.working.pts, item.working.L, True))
 
 
 def still_name(time_s: float) -> str:

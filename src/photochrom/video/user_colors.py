@@ -5,31 +5,30 @@ in earlier frames of the same shots.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.fit import shrink
+from photochrom.color.places import Window, paint_places
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError
-from photochrom.hints import Hint
+from photochrom.guided.areas import Area
+from photochrom.hints import ColorHint, Hint
 from photochrom.imageio import eight_bit_rgb, read
-from photochrom.pipeline import hint_planes
 from photochrom.video.converter import Converter
 from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.reader import nearest_pts
-from photochrom.video.options import FilmHint, KeyFrame
+from photochrom.video.options import FilmHint, FilmSettings, KeyFrame
 from photochrom.video.session import FilmSession
+from photochrom.video.shot_spans import look_back_s
 from photochrom.video.temporal.backward import ShotFrame, propagate_backward
 from photochrom.video.temporal.optical_flow import lightness_to_codes
 from photochrom.video.temporal.propagation import UserColors
 from photochrom.video.temporal.shots import with_shots
 
-MOST_FRAMES_BACK = 1000
-"""Frames that are looked back over at most, for the beginning of a shot."""
-
-_REACHES = (32, 128, 512, MOST_FRAMES_BACK)
 _ASPECT_SLACK = 0.02
 _HINT_RADIUS = 0.01
 """Of a hinted place, as a share of the short side: a point is lost on the way to the next frame."""
@@ -64,16 +63,28 @@ def user_colors(session: FilmSession) -> dict[int, UserColors]:
     """
     info, converter = session.info, session.converter
     colors: dict[int, UserColors] = {}
-    for still in session.settings.keyframes:
+    for still in all_keyframes(session.settings):
         pts = nearest_pts(info, still.time_s)
         colors[pts] = _still_colors(pts, still, converter)
-    for pts, frame_hints in _hints_by_frame(session.settings.hints, info).items():
-        ab, mask = _hint_colors(frame_hints, converter)
+    for pts, frame_hints in _hints_by_frame(all_hints(session.settings), info).items():
+        ab, mask = _hint_colors(frame_hints, pts, session)
         if pts in colors:
             ab = np.where(mask[..., None] > 0, ab, colors[pts].ab)
             mask = np.ones_like(mask)
         colors[pts] = UserColors(pts, ab, mask)
     return colors
+
+
+def all_keyframes(settings: FilmSettings) -> tuple[KeyFrame, ...]:
+    """Those of the shots, and those given by themselves, which count more."""
+    of_shots = (KeyFrame(shot.time_s, shot.still) for shot in settings.shots if shot.still)
+    return (*of_shots, *settings.keyframes)
+
+
+def all_hints(settings: FilmSettings) -> tuple[FilmHint, ...]:
+    """Those of the shots, and those given by themselves, which count more."""
+    of_shots = (FilmHint(shot.time_s, hint) for shot in settings.shots for hint in shot.hints)
+    return (*of_shots, *settings.hints)
 
 
 def segment_start_colors(
@@ -92,8 +103,7 @@ def _read_shot(pts: int, session: FilmSession) -> list[ShotFrame]:
     """The frames of a shot from its first one up to this."""
     info = session.info
     shot: list[ShotFrame] = []
-    for reach in _REACHES:
-        start_s = info.seconds(pts) - (reach + 0.5) / float(info.nominal_rate)
+    for start_s in look_back_s(info, pts):
         shot, found_cut = [], start_s <= 0
         frames = (prepared.working for prepared in session.frames(start_s))
         for frame, begins in with_shots(frames, lambda frame: frame.L):
@@ -107,27 +117,37 @@ def _read_shot(pts: int, session: FilmSession) -> list[ShotFrame]:
     return shot
 
 
-def _hints_by_frame(hints: Sequence[FilmHint], info: FilmInfo) -> dict[int, list[FilmHint]]:
+def _hints_by_frame(hints: Sequence[FilmHint], info: FilmInfo) -> dict[int, list[ColorHint]]:
     pts_by_time = {time_s: nearest_pts(info, time_s) for time_s in {hint.time_s for hint in hints}}
-    frames: dict[int, list[FilmHint]] = {}
+    frames: dict[int, list[ColorHint]] = {}
     for hint in hints:
-        frames.setdefault(pts_by_time[hint.time_s], []).append(hint)
+        frames.setdefault(pts_by_time[hint.time_s], []).append(hint.hint)
     return frames
 
 
 def _hint_colors(
-    hints: Sequence[FilmHint], converter: Converter
+    hints: Sequence[ColorHint], pts: int, session: FilmSession
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    height, width = converter.shown_shape
-    for hint in hints:
-        if not (0 <= hint.x <= width - 1 and 0 <= hint.y <= height - 1):
-            raise InputError(
-                f"the hint at {hint.x:g}, {hint.y:g} lies outside the film of {width} x {height} "
-                "px; give pixels counted from the upper left corner"
-            )
+    height, width = session.converter.shown_shape
     radius = _HINT_RADIUS * min(height, width)
-    places = [Hint(hint.x, hint.y, hint.rgb, radius) for hint in hints]
-    return hint_planes(places, (height, width), converter.working_shape)
+    discs = [
+        replace(hint, radius=radius) if isinstance(hint, Hint) and not hint.radius else hint
+        for hint in hints
+    ]
+    picture = np.broadcast_to(np.uint8(0), (height, width))
+    if any(isinstance(hint, Area) for hint in hints):
+        picture = _grey_frame(pts, session)  # only areas ask for more than its size
+    places = [hint.on_picture(picture) for hint in discs]
+    return paint_places(places, Window(0, 0, height, width), session.converter.working_shape)
+
+
+def _grey_frame(pts: int, session: FilmSession) -> NDArray[np.uint8]:
+    """A frame as a grey picture, (H, W)."""
+    before_s = session.info.seconds(pts) - 0.5 / float(session.info.nominal_rate)
+    for prepared in session.frames(before_s):
+        if prepared.frame.pts >= pts:
+            return session.converter.grey(prepared.frame)
+    raise InputError(f"{session.info.path} does not give its frame at {before_s:.3f} s again")
 
 
 def _still_colors(pts: int, still: KeyFrame, converter: Converter) -> UserColors:

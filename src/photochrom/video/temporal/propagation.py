@@ -63,6 +63,11 @@ class UserColors:
         return replace(self, ab=ab, mask=np.maximum(self.mask, other.mask))
 
 
+def override(own: UserColors | None, known: UserColors | None) -> UserColors | None:
+    """A person's colours of a frame, and where there are none, what is known from elsewhere."""
+    return known if own is None else own if known is None else own.override(known)
+
+
 def guess_frame(
     guess: Guess,
     L: Planes,
@@ -96,6 +101,12 @@ def user_weight(plain: Planes, hinted: Planes, colors: UserColors) -> Planes:
     cover = shrink(colors.mask, (plain.shape[0], plain.shape[1]))
     share = np.where(cover > 0, 1.0, np.clip(changed, 0.0, 1.0))
     return np.asarray(1.0 + (USER_WEIGHT - 1.0) * share, np.float32)
+
+
+KnownColors: TypeAlias = Callable[[int, Planes, bool], "UserColors | None"]
+"""Colours that are known from elsewhere, such as a reference picture: of a frame by its time, its
+L (h, w), and whether a shot begins with it (without motion, each frame is one); None where there
+are none. It is asked once for each frame, in their order."""
 
 
 class PropagatedColors:

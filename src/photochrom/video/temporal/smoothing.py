@@ -32,9 +32,11 @@ from photochrom.video.temporal.optical_flow import (
 )
 from photochrom.video.temporal.propagation import (
     Guess,
+    KnownColors,
     PropagatedColors,
     UserColors,
     guess_frame,
+    override,
     user_weight,
 )
 from photochrom.video.temporal.shots import DECISION_FRAMES, with_shots
@@ -141,6 +143,7 @@ def steady_chroma(
     *,
     steady: float = DEFAULT_STEADY,
     user_colors: Mapping[int, UserColors] = _NO_USER_COLORS,
+    known_colors: KnownColors | None = None,
     ask_every: int = ASK_EVERY,
 ) -> Generator[SteadyColors]:
     """Chroma of a film's frames: exactly one for each, in their order.
@@ -152,6 +155,7 @@ def steady_chroma(
     user_colors: colours that a person gave, by the times of their frames; they hold through the
         rest of the shot, and reach back fewer than `LOOKAHEAD` frames (`backward` brings them
         farther).
+    known_colors: see `KnownColors`; they are hints for the network through the rest of the shot.
     ask_every: frames after which the network is asked again at the latest; 1 asks for each. With
         steady 0 each is asked for.
     Holds at most `MAX_HELD_FRAMES` frames; the same frames give the same result. Above 0, frames
@@ -161,16 +165,21 @@ def steady_chroma(
     if not 0.0 <= steady <= 1.0:
         raise InputError(f"the steadiness is {steady}; it must be a number from 0 to 1")
     if steady == 0.0:
-        return _color_singly(frames, guess, user_colors)
-    return _smooth(frames, guess, user_colors, steady * LONGEST_MEMORY, ask_every)
+        return _color_singly(frames, guess, user_colors, known_colors)
+    return _smooth(frames, guess, user_colors, known_colors, steady * LONGEST_MEMORY, ask_every)
 
 
 def _color_singly(
-    frames: Iterable[WorkingFrame], guess: Guess, user_colors: Mapping[int, UserColors]
+    frames: Iterable[WorkingFrame],
+    guess: Guess,
+    user_colors: Mapping[int, UserColors],
+    known_colors: KnownColors | None,
 ) -> Generator[SteadyColors]:
     """Every frame by itself."""
     for frame in frames:
-        ab = guess_frame(guess, frame.L, user_colors.get(frame.pts), fine_L=frame.fine_L)
+        known = None if known_colors is None else known_colors(frame.pts, frame.L, True)
+        hints = override(user_colors.get(frame.pts), known)
+        ab = guess_frame(guess, frame.L, hints, fine_L=frame.fine_L)
         yield SteadyColors(frame.pts, ab, begins_shot=True)
 
 
@@ -178,13 +187,16 @@ def _smooth(
     frames: Iterable[WorkingFrame],
     guess: Guess,
     user_colors: Mapping[int, UserColors],
+    known_colors: KnownColors | None,
     memory: float,
     ask_every: int,
 ) -> Generator[SteadyColors]:
     """Motion and guesses in threads of their own: none of the three fills the processor."""
     with (
         Prefetcher(_with_motion(with_shots(frames, _lightness)), _QUEUE_FRAMES) as moving,
-        Prefetcher(_with_guesses(moving, guess, user_colors, ask_every), _QUEUE_FRAMES) as steps,
+        Prefetcher(
+            _with_guesses(moving, guess, user_colors, known_colors, ask_every), _QUEUE_FRAMES
+        ) as steps,
     ):
         yield from _merge_steps(steps, memory, float(ask_every))
 
@@ -221,10 +233,11 @@ def _with_guesses(
     frames: Iterable[tuple[WorkingFrame, Motion | None]],
     guess: Guess,
     user_colors: Mapping[int, UserColors],
+    known_colors: KnownColors | None,
     ask_every: int,
 ) -> Iterator[_Step]:
     """Every frame, and the network's guess where it is asked, with the colours that a person has
-    given in its shot as hints.
+    given in its shot, or that are known from elsewhere, as hints.
     """
     propagated: PropagatedColors | None = None
     interval = GuessInterval(ask_every)
@@ -236,6 +249,10 @@ def _with_guesses(
         borders = own_borders if motion is None else borders.smaller(own_borders)
         sure = certainty(crop(frame.L, borders))
         own = user_colors.get(frame.pts)
+        known = None
+        if known_colors is not None:
+            known = known_colors(frame.pts, frame.L, motion is None)
+        given = override(own, known)
         if motion is None:
             propagated = None
             interval.begin_shot()
@@ -244,17 +261,17 @@ def _with_guesses(
         else:
             forward, backward = motion.warps(shape)
             warps = (forward, backward)
-            due = interval.is_due(forward, sure) or own is not None
+            due = interval.is_due(forward, sure) or given is not None
             if propagated is not None:
                 propagated.advance(forward, frame.L)
         if not due:
             yield _Step(frame.pts, *warps, None)
             continue
-        hints = own if propagated is None else propagated.colors(frame.pts, own)
+        hints = given if propagated is None else propagated.colors(frame.pts, given)
         ab = guess_frame(guess, frame.L, hints, borders, frame.fine_L)
         shape = (ab.shape[0], ab.shape[1])
         weight = np.full(shape, interval.add(ab, sure), np.float32)
-        if own is not None and hints is not None:
+        if hints is not None and given is not None:
             plain = guess_frame(guess, frame.L, None, borders, frame.fine_L)
             weight = user_weight(plain, ab, hints)
             propagated = PropagatedColors(hints, frame.L, shape)

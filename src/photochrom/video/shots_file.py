@@ -1,0 +1,96 @@
+"""A film's file: what is said of its shots, each by the time of one of its frames. TOML."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from photochrom.errors import InputError
+from photochrom.guided.areas import DEFAULT_TOLERANCE, Area
+from photochrom.guided.strokes import read_strokes
+from photochrom.hints import Hint
+from photochrom.pipeline import WhiteBalance
+from photochrom.tables import Source, build, read_toml
+from photochrom.video.options import Shot
+
+_TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)")
+_ADVICE = "docs/films.md has an example"
+
+
+def parse_time(text: str) -> float:
+    """``75.5``, ``1:15.5`` or ``0:01:15.5`` as seconds. Raises InputError."""
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        raise InputError(f"{text!r} is no time; write seconds, or H:MM:SS")
+    hours, minutes, rest = match.groups()
+    return 3600.0 * int(hours or 0) + 60.0 * int(minutes or 0) + float(rest)
+
+
+@dataclass(frozen=True)
+class _HintTable:
+    x: float
+    y: float
+    color: str
+    radius: float = 0.0
+
+
+@dataclass(frozen=True)
+class _AreaTable:
+    x: float
+    y: float
+    color: str
+    tolerance: float = DEFAULT_TOLERANCE
+
+
+@dataclass(frozen=True)
+class _ShotTable:
+    time: str
+    hints: tuple[_HintTable, ...] = ()
+    areas: tuple[_AreaTable, ...] = ()
+    strokes: Path | None = None
+    still: Path | None = None
+    references: tuple[Path, ...] = ()
+    temperature: float | None = None
+    tint: float | None = None
+    neutral: float | None = None
+
+
+@dataclass(frozen=True)
+class _ShotsTable:
+    shot: tuple[_ShotTable, ...]
+
+
+def read_shots(path: Path) -> tuple[Shot, ...]:
+    """What a file says of a film's shots; paths in it are taken from its folder.
+
+    Raises InputError where it cannot be read or something in it makes no sense.
+    """
+    source = Source(str(path), InputError, advice=_ADVICE)
+    rows = build(_ShotsTable, read_toml(path, "the film's file", InputError), source).shot
+    if not rows:
+        raise source.refuse(f"there is no [[shot]] in {path}")
+    return tuple(_shot(row, path) for row in rows)
+
+
+def _shot(row: _ShotTable, path: Path) -> Shot:
+    try:
+        return _checked_shot(row, path.parent)
+    except InputError as error:
+        raise InputError(f"{path}, shot at {row.time}: {error}") from error
+
+
+def _checked_shot(row: _ShotTable, folder: Path) -> Shot:
+    tones = {name: getattr(row, name) for name in ("temperature", "tint", "neutral")}
+    given = {name: value for name, value in tones.items() if value is not None}
+    return Shot(
+        parse_time(row.time),
+        (
+            *(Area(area.x, area.y, area.color, area.tolerance) for area in row.areas),
+            *(() if row.strokes is None else read_strokes(folder / row.strokes)),
+            *(Hint(hint.x, hint.y, hint.color, hint.radius) for hint in row.hints),
+        ),
+        still=None if row.still is None else folder / row.still,
+        references=tuple(folder / reference for reference in row.references),
+        white_balance=WhiteBalance(**given) if given else None,
+    )
