@@ -125,7 +125,6 @@ def test_with_a_target_a_film_is_written(
         (["no-such.mkv"], {}, r"cannot read no-such\.mkv"),
         (["old"], {"codec": "h264", "resume": True}, "nothing for codec, resume to do"),
         (["old"], {"progress": True}, "nothing for progress to do"),
-        (["old"], {"hints": {0: [Hint(1, 1, "red", 5)]}}, "has a radius; hints of films"),
         (["old"], {"hints": {99.0: [Hint(1, 1, "red")]}}, r"there is no frame of .* at 99 s"),
         (["old"], {"stills": {0: "none.png"}}, r"cannot read none\.png"),
     ],
