@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from photochrom.cli import FAILED, OK
 from photochrom.cli.app import run as main
 from photochrom.errors import InputError, RecipeError
-from photochrom.nets.digits import DIGITS, DcganCritic, digit_gan, latent_walk
+from photochrom.nets.digits import DIGITS, Side, digit_gan, latent_walk
 from photochrom.training import checkpoint
 from photochrom.training.digits import figures
 from photochrom.training.digits.classifier import Recognition, accuracy, recognize, train_classifier
-from photochrom.training.digits.data import load_digits
+from photochrom.training.digits.data import enlarge, load_digits
 from photochrom.training.digits.figures import NAMES
 from photochrom.training.digits.recipe import DigitData, DigitsRecipe
 from photochrom.training.digits.run import LOSSES, open_digits_run
@@ -123,14 +124,40 @@ def test_a_walk_begins_and_ends_at_its_stations_and_keeps_their_length() -> None
     torch.testing.assert_close(walk.norm(dim=1), torch.full((10,), 3.0), atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("kind", ["naive", "dcgan"])
-def test_generator_and_critic_fit_each_other(kind: str) -> None:
-    generator, critic = digit_gan(kind, 5, 2, "layer")  # type: ignore[arg-type]
-    picture = generator(torch.randn(3, 5))
-    assert picture.shape == (3, 1, 32, 32)
-    assert picture.abs().max() <= 1
-    assert critic(picture).shape == (3, 1, 1, 1)
-    assert sum(p.numel() for p in DcganCritic(2, "batch").parameters()) > 0
+@pytest.mark.parametrize("side", [8, 16, 32])
+def test_generator_and_critic_fit_each_other(side: Side) -> None:
+    for kind, norm in (("naive", "batch"), ("dcgan", "batch"), ("dcgan", "spectral")):
+        generator, critic = digit_gan(kind, 5, 2, norm, side)  # type: ignore[arg-type]
+        picture = generator(torch.randn(3, 5))
+        assert picture.shape == (3, 1, side, side)
+        assert picture.abs().max() <= 1
+        assert critic(picture).shape == (3, 1, 1, 1)
+    for _ in range(30):
+        critic(picture)  # one power step each towards the largest singular value
+    convolutions = [layer for layer in critic.modules() if isinstance(layer, nn.Conv2d)]
+    assert len(convolutions) == {8: 3, 16: 3, 32: 4}[side]
+    for layer in convolutions:
+        largest = torch.linalg.matrix_norm(layer.weight.flatten(1), 2)
+        assert float(largest.detach()) == pytest.approx(1.0, abs=0.05)
+
+
+def test_small_samples_are_enlarged_as_true_digits_are() -> None:
+    small, _ = load_digits(DigitData(limit=300), seed=0, side=8)
+    large, _ = load_digits(DigitData(limit=300), seed=0)
+    assert small.pictures.shape == (100, 1, 8, 8)
+    assert torch.equal(small.labels, large.labels)
+    torch.testing.assert_close(enlarge(small.pictures), large.pictures, atol=1e-6, rtol=0)
+    assert enlarge(large.pictures) is large.pictures
+
+
+def test_the_learning_rate_falls_at_the_end(tmp_path: Path) -> None:
+    recipe = read_small("digits-dcgan", write_mnist(tmp_path / "mnist"), "lr=0.4", "lr_falls=0.5")
+    run = open_digits_run(recipe, tmp_path / "run", print, resume=False, threads=None)
+    for images, lr in ((0, 0.4), (20, 0.4), (30, 0.2), (40, 0.0)):
+        run.position.images = images
+        run._set_lr()
+        for optimizer in run._optimizers.values():
+            assert optimizer.param_groups[0]["lr"] == pytest.approx(lr)
 
 
 def read_small(name: str, folder: Path, *more: str) -> DigitsRecipe:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from photochrom.cli import OK
 from photochrom.cli.app import run as main
 from photochrom.errors import InputError, RecipeError
 from photochrom.nets import build
-from photochrom.nets.encoder_classifier import EncoderClassifier
+from photochrom.nets.reused_encoder import EncoderClassifier, EncoderSegmenter
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
 from photochrom.training.interrupts import TrainingStopped
@@ -25,10 +27,14 @@ from photochrom.training.recipe.recipe import DataRecipe, NetRecipe, Recipe
 from photochrom.training.recipe.stage import Stage
 from photochrom.training.recipe.toml import to_table
 from photochrom.training.transfer.data import central_views, read_labelled
+from photochrom.training.transfer.masks import NOT_COUNTED, read_masked, training_views
 from photochrom.training.transfer.metrics import (
     accuracy,
     average_precision,
+    confusion_matrix,
     mean_average_precision,
+    mean_iou,
+    pixel_accuracy,
     seed_mean,
 )
 from photochrom.training.transfer.recipe import TransferData, TransferRecipe
@@ -106,6 +112,81 @@ def test_labels_come_from_folders_parts_and_annotations(tmp_path: Path) -> None:
     assert held_out.labels.tolist() == [[True, True], [True, False], [False, False]]
     with pytest.raises(InputError, match="learn from one kind"):
         read_labelled(TransferData((str(coco), str(plain))), 32, print)
+
+
+def write_masks(folder: Path, count: int = 8, names: tuple[str, str] = ("images", "masks")) -> Path:
+    """Grey pictures with a white block, which is of class 4; an unsure line of 255 beside it."""
+    for name in names:
+        (folder / name).mkdir(parents=True)
+    for number in range(count):
+        picture = np.random.default_rng(number).integers(0, 60, (40, 48), np.uint8)
+        mask = np.zeros((40, 48), np.uint8)
+        left = 4 * number % 24
+        picture[8:32, left : left + 20], mask[8:32, left : left + 20] = 255, 4
+        mask[8:32, left + 20] = 255
+        cv2.imwrite(str(folder / names[0] / f"{number}.jpg"), picture)
+        indexed = Image.fromarray(mask, "P")
+        indexed.putpalette([value % 256 for value in range(768)])
+        indexed.save(folder / names[1] / f"{number}.png")
+    return folder
+
+
+def test_masks_are_read_and_cut_as_their_pictures(tmp_path: Path) -> None:
+    folder = write_masks(tmp_path / "plain")
+    lines: list[str] = []
+    cv2.imwrite(str(folder / "images" / "more.jpg"), np.zeros((40, 48), np.uint8))
+    training, held_out = read_masked(TransferData((str(folder),), held_out=0.25), 32, lines.append)
+    assert (len(training.pictures), len(held_out.pictures), training.classes) == (6, 2, ("0", "4"))
+    assert lines == [f"{folder / 'images'}: 1 pictures have no mask and are left out"]
+    random = np.random.default_rng(0)
+    L, truth = training_views(training, np.arange(6), 32, 0.6, random)
+    assert (L.shape, truth.shape) == ((6, 1, 32, 32), (6, 32, 32))
+    assert set(truth.unique().tolist()) == {0, 1, NOT_COUNTED}
+    sure = truth != NOT_COUNTED
+    assert (((L[:, 0] > 60) == (truth == 1))[sure]).float().mean() > 0.95  # the block is white
+    voc = write_masks(tmp_path / "VOC2012", 4, ("JPEGImages", "SegmentationClass"))
+    lists = voc / "ImageSets" / "Segmentation"
+    lists.mkdir(parents=True)
+    for name, entries in (("train.txt", "0\n1\n3\n"), ("val.txt", "2\n")):
+        (lists / name).write_text(entries)
+    training, held_out = read_masked(TransferData((str(tmp_path / "VOC2012"),)), 32, print)
+    assert (len(training.pictures), len(held_out.pictures)) == (3, 1)
+
+
+def test_bad_masks_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    write_masks(tmp_path / "one", 1)
+    flat = write_masks(tmp_path / "flat")
+    for file in (flat / "masks").iterdir():
+        cv2.imwrite(str(file), np.array([[0, 255]], np.uint8).repeat(40, 0).repeat(24, 1))
+    colored = write_masks(tmp_path / "colored", 4)
+    cv2.imwrite(str(colored / "masks" / "0.png"), np.zeros((40, 48, 3), np.uint8))
+    small = write_masks(tmp_path / "small", 4)
+    cv2.imwrite(str(small / "masks" / "0.png"), np.zeros((40, 40), np.uint8))
+    broken = write_masks(tmp_path / "broken", 4)
+    (broken / "images" / "0.jpg").write_bytes(b"no picture")
+    for name, message in (
+        ("empty", "neither JPEGImages beside SegmentationClass nor images beside masks"),
+        ("one", "1 pictures with masks are too few"),
+        ("flat", "have the value 0 alone, and 255 is not counted"),
+        ("colored", "1 of 4 pictures .* is a picture of mode RGB; a mask is indexed or grey"),
+        ("small", r"masks/0\.png is 40×40 px and its picture 48×40"),
+        ("broken", r"1 of 4 pictures in broken cannot be used"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_masked(TransferData((str(tmp_path / name),)), 32, print)
+    with pytest.raises(RecipeError, match=r"fixed_views is 2, .* set it to 0 for segmentation"):
+        TransferRecipe(name="a", task="segmentation", fixed_views=2)
+
+
+def test_overlap_is_that_worked_out_by_hand() -> None:
+    truth = np.array([[0, 0, 1, 1, 255]])
+    found = np.array([[0, 1, 1, 1, 0]])
+    confusion = confusion_matrix(truth, found, 3)
+    assert confusion.tolist() == [[1, 1, 0], [0, 2, 0], [0, 0, 0]]
+    assert pixel_accuracy(confusion) == 0.75
+    # Of class 0 one of two pixels, of class 1 two of three; the third is of neither.
+    assert mean_iou(confusion) == pytest.approx((1 / 2 + 2 / 3) / 2)
 
 
 def test_bad_pictures_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
@@ -219,6 +300,54 @@ def test_the_command_compares_encoders_and_goes_on(
         assert main([*arguments, "-o", str(tmp_path / "other"), "-e", encoder]) != OK
         assert message in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.slow
+def test_segmentation_learns_with_the_encoder_fixed_and_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_masks(tmp_path / "plain", 12)
+    net = {"levels": 4, "width": 4}
+    recipe = TransferRecipe(
+        name="a", data=TransferData((str(folder),)), task="segmentation", size=32, batch=4,
+        net=NetRecipe("unet", options=net), epochs=12, fixed_epochs=1, lr=0.02, init="normal",
+    )  # fmt: skip
+    lines: list[str] = []
+    run = TransferRun(recipe, tmp_path / "run", lines.append, resume=False, threads=1)
+    before = [p.clone() for p in run._net.encoder_parameters()]
+    assert "a head for segmentation" in run.description
+    run.run(lambda *_: None)
+    assert any(not torch.equal(a, b) for a, b in zip(before, run._net.encoder_parameters()))
+    assert re.fullmatch(r"epoch 12: pixel accuracy [\d.]+%, mean IoU [\d.]+%", lines[-1])
+    curves = list(csv.DictReader((tmp_path / "run" / "epochs.csv").read_text().splitlines()))
+    # A white block is easy: better than to call everything ground, which has at most a half.
+    assert float(curves[-1]["mean IoU"]) > 0.5
+    arguments = [
+        "transfer", str(folder), "--task", "segmentation", "-o", str(tmp_path / "out"), "--seeds",
+        "1", "-e", "scratch", "--set", "size=32", "--set", "epochs=1", "--set", "batch=4",
+        "--set", "fixed_epochs=0", "--threads", "1",
+        "--set", 'net.options={ width_16 = 8, width_8 = 8, width_4 = 8, attention = 0 }',
+    ]  # fmt: skip
+    assert main(arguments) == OK
+    table = capsys.readouterr().out
+    assert table.splitlines()[0] == "| encoder | pixel accuracy, % | mean IoU, % |"
+    assert "2 classes, a class for each pixel" in table
+
+
+def test_a_segmenter_scores_every_pixel_by_features_of_three_strides() -> None:
+    net = build("resnet-unet", {"depth": 18})
+    segmenter = EncoderSegmenter(net, 3)
+    segmenter.fix_encoder(True)
+    segmenter.train()
+    L = torch.full((2, 1, 64, 96), 50.0)
+    assert [tuple(x.shape[1:]) for x in segmenter.features(L)] == [
+        (128, 8, 12), (256, 4, 6), (512, 2, 3),
+    ]  # fmt: skip
+    scores = segmenter(L)
+    assert scores.shape == (2, 3, 64, 96)
+    scores.sum().backward()
+    assert all(p.grad is None for p in segmenter.encoder_parameters())
+    assert all(p.grad is not None for p in segmenter.head.parameters())
 
 
 def test_rows_have_the_encoders_they_name(tmp_path: Path) -> None:

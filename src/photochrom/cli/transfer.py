@@ -21,6 +21,11 @@ from photochrom.errors import requires_extra
     "a model file. Can be given again.  [default: scratch, imagenet, photochrom-base]",
 )  # fmt: skip
 @click.option(
+    "--task", type=click.Choice(("classification", "segmentation")), default="classification",
+    show_default=True,
+    help="What the features are asked: the class of a picture, or of each pixel.",
+)  # fmt: skip
+@click.option(
     "--out", "-o", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/transfer"),
     show_default=True, help="Folder for the runs, the table and the figure.",
 )  # fmt: skip
@@ -36,23 +41,26 @@ from photochrom.errors import requires_extra
     "--threads", type=click.IntRange(min=1), help="Processor threads.  [default: all cores]"
 )
 def transfer(
-    data: tuple[Path, ...], encoders: tuple[str, ...], out: Path, seeds: int,
+    data: tuple[Path, ...], encoders: tuple[str, ...], task: str, out: Path, seeds: int,
     overrides: tuple[str, ...], threads: int | None,
 ) -> int:  # fmt: skip
     """Measure what encoders have learned: each, with a new head, learns to classify grey DATA.
 
-    DATA has a folder for each class, or is COCO with its annotations of instances. Three epochs
+    DATA has a folder for each class, or is COCO with its annotations of instances. With --task
+    segmentation it is PASCAL VOC (JPEGImages beside SegmentationClass), or has a folder images and
+    a folder masks: PNGs whose values are the classes of pixels, 255 not counted. Three epochs
     teach the head alone, then all learns (recipes transfer-colorization, transfer-imagenet); beside
     them stands the same network from random weights (transfer-scratch). Accuracy and mean average
-    precision on held-out pictures come with 95 % intervals over the seeds: transfer.md, .csv, .json
-    and transfer.png.
+    precision on held-out pictures, or pixel accuracy and mean intersection over union, come with
+    95 % intervals over the seeds: transfer.md, .csv, .json and transfer.png.
 
     Called again it goes on where it was stopped.
     """
     with requires_extra("train", "training"):
         from photochrom.training.interrupts import TrainingStopped
         from photochrom.training.transfer.study import default_encoders, run_study, study_rows
-    rows = study_rows(encoders or default_encoders(), data, overrides)
+    changes = (f"task={task}", *overrides)
+    rows = study_rows(encoders or default_encoders(), data, changes)
     try:
         with TrainingProgress(sys.stderr.isatty()) as progress:
             table = run_study(rows, seeds, out, note, progress.show_share, threads)

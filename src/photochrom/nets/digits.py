@@ -1,7 +1,8 @@
-"""Networks for handwritten digits of 32 px: generators from noise, their critics, a classifier.
+"""Networks for handwritten digits: generators from noise, their critics, a classifier.
 
-Pictures are (N, 1, 32, 32) in [-1, 1], ink 1 on ground -1. The small place in which GANs are
-learnt: nothing here colours anything.
+Pictures are (N, 1, S, S) in [-1, 1], ink 1 on ground -1; S is one of `SIDES` to a generator and its
+critic, 32 to the classifier. The small place in which GANs are learnt: nothing here colours
+anything.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from photochrom.nets.layers import Norm, norm_layer, start_normal
+from photochrom.nets.layers import Norm, norm_layer, start_normal, with_spectral
 
 SIDE = 32
-"""Side of the pictures, px."""
+"""Side of the pictures that the classifier sees, px."""
+Side = Literal[8, 16, 32]
+"""Side of the pictures that a generator makes, px."""
 DIGITS = 10
 NO_DIGIT = 10
 """The classifier's class for what is no digit."""
@@ -28,32 +31,33 @@ DigitGan = Literal["naive", "dcgan"]
 
 class NaiveGenerator(nn.Module):
     """What one writes without knowing better: two dense layers, with one picture's pixels as the
-    last; (N, noise) to (N, 1, 32, 32) in [-1, 1].
+    last; (N, noise) to (N, 1, S, S) in [-1, 1].
     """
 
-    def __init__(self, noise: int) -> None:
+    def __init__(self, noise: int, side: Side) -> None:
         super().__init__()
+        self._shape = (-1, 1, side, side)
         self.layers = nn.Sequential(
-            nn.Linear(noise, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, SIDE * SIDE), nn.Tanh()
+            nn.Linear(noise, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, side * side), nn.Tanh()
         )
 
     def forward(self, z: Tensor) -> Tensor:
         """z: (N, noise), normal."""
-        picture: Tensor = self.layers(z).reshape(-1, 1, SIDE, SIDE)
+        picture: Tensor = self.layers(z).reshape(self._shape)
         return picture
 
 
 class NaiveCritic(nn.Module):
     """Its counterpart: two dense layers over all pixels. Scores as of `DcganCritic`."""
 
-    def __init__(self) -> None:
+    def __init__(self, side: Side) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Flatten(), nn.Linear(SIDE * SIDE, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, 1)
+            nn.Flatten(), nn.Linear(side * side, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, 1)
         )
 
     def forward(self, picture: Tensor) -> Tensor:
-        """picture: (N, 1, 32, 32)."""
+        """picture: (N, 1, S, S)."""
         scores: Tensor = self.layers(picture)
         return scores[..., None, None]
 
@@ -62,14 +66,16 @@ class DcganGenerator(nn.Module):
     """Noise through transposed convolutions, batch norm and ReLU but at the end, where it is tanh.
 
     Source: Radford, Metz and Chintala, *Unsupervised Representation Learning with Deep
-    Convolutional GANs* (ICLR 2016), for 32 px: 4, 8, 16, 32 px on a side; N(0, 0.02).
+    Convolutional GANs* (ICLR 2016), with N(0, 0.02): 4, 8, 16, 32 px on a side; 4, 8, 16; or 2, 4,
+    8.
     """
 
-    def __init__(self, noise: int, width: int) -> None:
-        """width: channels at 16 px; they double with every halving of the side."""
+    def __init__(self, noise: int, width: int, side: Side) -> None:
+        """width: channels at half the side; they double with every further halving."""
         super().__init__()
-        channels = (4 * width, 2 * width, width)
-        layers: list[nn.Module] = [nn.ConvTranspose2d(noise, channels[0], 4, bias=False)]
+        channels = tuple(reversed(_channels(width, side)))
+        first = nn.ConvTranspose2d(noise, channels[0], _coarsest(side), bias=False)
+        layers: list[nn.Module] = [first]
         for ins, outs in itertools.pairwise(channels):
             layers += [nn.BatchNorm2d(ins), nn.ReLU()]
             layers += [nn.ConvTranspose2d(ins, outs, 4, stride=2, padding=1, bias=False)]
@@ -79,7 +85,7 @@ class DcganGenerator(nn.Module):
         start_normal(self, "normal")
 
     def forward(self, z: Tensor) -> Tensor:
-        """z: (N, noise), normal. Returns (N, 1, 32, 32) in [-1, 1]."""
+        """z: (N, noise), normal. Returns (N, 1, S, S) in [-1, 1]."""
         picture: Tensor = self.layers(z[..., None, None])
         return picture
 
@@ -87,19 +93,24 @@ class DcganGenerator(nn.Module):
 class DcganCritic(nn.Module):
     """Strided convolutions and leaky ReLU, with a norm between but not at the first; N(0, 0.02)."""
 
-    def __init__(self, width: int, norm: Norm = "batch") -> None:
-        """width: channels at 16 px. norm: none that mixes pictures under a gradient penalty."""
+    def __init__(self, width: int, side: Side, norm: Norm = "batch") -> None:
+        """width: channels at half the side. norm: none that mixes pictures under a gradient
+        penalty.
+        """
         super().__init__()
-        channels = (width, 2 * width, 4 * width)
+        channels = _channels(width, side)
         layers: list[nn.Module] = [nn.Conv2d(1, width, 4, stride=2, padding=1), nn.LeakyReLU(_LEAK)]
         for ins, outs in itertools.pairwise(channels):
             layers += [nn.Conv2d(ins, outs, 4, stride=2, padding=1, bias=norm != "batch")]
             layers += [norm_layer(norm, outs), nn.LeakyReLU(_LEAK)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, 4))
+        self.layers = nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, _coarsest(side)))
         start_normal(self, "normal")
+        for layer in self.layers:
+            if isinstance(layer, nn.Conv2d):
+                with_spectral(layer, norm)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """picture: (N, 1, 32, 32). Returns (N, 1, 1, 1) scores, higher where it looks more real."""
+        """picture: (N, 1, S, S). Returns (N, 1, 1, 1) scores, higher where it looks more real."""
         scores: Tensor = self.layers(picture)
         return scores
 
@@ -122,11 +133,24 @@ class DigitClassifier(nn.Module):
         return logits
 
 
-def digit_gan(kind: DigitGan, noise: int, width: int, norm: Norm) -> tuple[nn.Module, nn.Module]:
+def _coarsest(side: Side) -> int:
+    """Side of the coarsest features, px."""
+    return 2 if side == 8 else 4
+
+
+def _channels(width: int, side: Side) -> tuple[int, ...]:
+    """Channels at half the side, a quarter, ..., down to the coarsest features."""
+    halvings = (side // _coarsest(side)).bit_length() - 1
+    return tuple(width * 2**i for i in range(halvings))
+
+
+def digit_gan(
+    kind: DigitGan, noise: int, width: int, norm: Norm, side: Side
+) -> tuple[nn.Module, nn.Module]:
     """Generator and critic. width, norm: of "dcgan"; "naive" has neither."""
     if kind == "naive":
-        return NaiveGenerator(noise), NaiveCritic()
-    return DcganGenerator(noise, width), DcganCritic(width, norm)
+        return NaiveGenerator(noise, side), NaiveCritic(side)
+    return DcganGenerator(noise, width, side), DcganCritic(width, side, norm)
 
 
 def latent_walk(stations: Tensor, steps: int) -> Tensor:

@@ -68,13 +68,24 @@ def decode(member: Member, recipe: DataRecipe) -> NDArray[np.uint8] | Unusable:
     h, w = rgb.shape[:2]
     if min(h, w) < _SMALLEST:
         return Unusable(f"cannot use {member.name}: {w}×{h} px is too small")
-    top, left = (h - min(h, int(w * _MAX_ASPECT))) // 2, (w - min(w, int(h * _MAX_ASPECT))) // 2
-    rgb = rgb[top : h - top, left : w - left]
-    scale = recipe.short_side / min(rgb.shape[:2])
-    if scale < 1:
-        size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
-        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    rgb = cut_and_shrink(rgb, recipe.short_side, cv2.INTER_AREA)
     thumb = rgb[::4, ::4].astype(np.float32) / 255.0
     if float(np.abs(rgb_to_lab(thumb)[..., 1:]).mean()) < recipe.grey_below:
         return Unusable("")
     return np.ascontiguousarray(rgb)
+
+
+def cut_and_shrink(
+    picture: NDArray[np.uint8], short_side: int, interpolation: int
+) -> NDArray[np.uint8]:
+    """A picture as it is kept: its centre where it is longer than 2:1, its short side at most
+    ``short_side``. (H, W) or (H, W, C). interpolation: one of OpenCV's, where it is shrunk.
+    """
+    h, w = picture.shape[:2]
+    top, left = (h - min(h, int(w * _MAX_ASPECT))) // 2, (w - min(w, int(h * _MAX_ASPECT))) // 2
+    picture = picture[top : h - top, left : w - left]
+    scale = short_side / min(picture.shape[:2])
+    if scale < 1:
+        size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+        picture = np.asarray(cv2.resize(picture, size, interpolation=interpolation), np.uint8)
+    return picture

@@ -28,7 +28,7 @@ _FEWEST = 100
 
 @dataclass(frozen=True)
 class Digits:
-    """pictures: (N, 1, 32, 32) float32 in [-1, 1], ink 1. labels: (N,) int64, 0 to 9."""
+    """pictures: (N, 1, S, S) float32 in [-1, 1], ink 1. labels: (N,) int64, 0 to 9."""
 
     pictures: Tensor
     labels: Tensor
@@ -37,14 +37,16 @@ class Digits:
         return len(self.labels)
 
 
-def load_digits(data: DigitData, seed: int) -> tuple[Digits, Digits]:
+def load_digits(data: DigitData, seed: int, side: int = SIDE) -> tuple[Digits, Digits]:
     """The digits to learn from and those held out, in an order drawn by the seed.
+
+    side: S of their pictures, px.
 
     Raises InputError for files that are missing, damaged or hold something else, for too few
     digits, and where a class is missing; MissingDependencyError where there is no scikit-learn.
     """
     parts = [_read_source(Path(source)) for source in data.sources] or [_read_bundled()]
-    ink = np.concatenate([_resize(pictures) for pictures, _ in parts])
+    ink = np.concatenate([_resize(pictures, side) for pictures, _ in parts])
     labels = np.concatenate([labels for _, labels in parts]).astype(np.int64)
     order = np.random.default_rng(seed).permutation(len(labels))
     order = order[: data.limit or None]
@@ -150,13 +152,22 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
     return values.reshape(shape)
 
 
-def _resize(ink: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, h, w) to (N, 32, 32): MNIST's 28 px get a margin, other sizes are interpolated."""
+def enlarge(pictures: Tensor) -> Tensor:
+    """(N, 1, S, S) in [-1, 1] to 32 px, as true digits of that size are enlarged."""
+    if pictures.shape[2] == SIDE:
+        return pictures
+    ink = (0.5 * (pictures[:, 0] + 1.0)).numpy()
+    return torch.from_numpy(2.0 * _resize(ink, SIDE)[:, None] - 1.0)
+
+
+def _resize(ink: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """(N, h, w) to (N, side, side): MNIST's 28 px get a margin, then sizes are interpolated."""
     if ink.shape[1:] == (_MNIST_SIDE, _MNIST_SIDE):
         margin = (SIDE - _MNIST_SIDE) // 2
-        return np.pad(ink, ((0, 0), (margin, margin), (margin, margin)))
-    larger = min(ink.shape[1:]) > SIDE
-    method = cv2.INTER_AREA if larger else cv2.INTER_CUBIC
-    resized = [cv2.resize(picture, (SIDE, SIDE), interpolation=method) for picture in ink]
+        ink = np.pad(ink, ((0, 0), (margin, margin), (margin, margin)))
+    if ink.shape[1:] == (side, side):
+        return ink
+    method = cv2.INTER_AREA if min(ink.shape[1:]) > side else cv2.INTER_CUBIC
+    resized = [cv2.resize(picture, (side, side), interpolation=method) for picture in ink]
     clipped: NDArray[np.float32] = np.clip(np.stack(resized), 0.0, 1.0).astype(np.float32)
     return clipped

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from photochrom.errors import RecipeError
-from photochrom.nets.digits import DigitGan
+from photochrom.nets.digits import DigitGan, Side
 from photochrom.nets.layers import Norm
 from photochrom.tables import Range
 from photochrom.training.recipe.head import RecipeHead
@@ -49,7 +49,10 @@ class DigitsRecipe(RecipeHead):
     noise: PositiveInt = 100
     """Numbers that a picture is made from, each N(0, 1)."""
     width: Annotated[int, Range(1, 512)] = 32
-    """Channels at 16 px of DCGAN's networks."""
+    """Channels of DCGAN's networks at half the side of the pictures."""
+    side: Side = 32
+    """Side of the pictures that are made, px. The classifier sees all pictures at 32 px: smaller
+    ones enlarged, samples and true digits alike."""
     norm: Norm = "batch"
     """Between the layers of DCGAN's critic; wgan-gp wants one that does not mix pictures."""
     images: PositiveInt = 200_000
@@ -60,6 +63,8 @@ class DigitsRecipe(RecipeHead):
     batch: Annotated[int, Range(2, 4096)] = 64
     lr: NonNegativeFloat = 2e-4
     """Of generator and critic alike; Adam."""
+    lr_falls: Share = 0.0
+    """Share of the run, at its end, in which the learning rate falls in a straight line to 0."""
     betas: tuple[AdamBeta, AdamBeta] = (0.5, 0.999)
     ema: Share = 0.0
     """Decay, per step, of the generator's averaged weights, which samples are made with; 0: of

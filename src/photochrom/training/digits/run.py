@@ -25,7 +25,7 @@ from photochrom.training.digits.classifier import (
     recognize,
     train_classifier,
 )
-from photochrom.training.digits.data import load_digits
+from photochrom.training.digits.data import enlarge, load_digits
 from photochrom.training.digits.recipe import DigitLoss, DigitsRecipe
 from photochrom.training.interrupts import StopRequest, TrainingStopped
 from photochrom.training.losses.gan import GAN_LOSSES, GanLoss
@@ -61,18 +61,19 @@ class DigitsRun:
         self._recipe, self._folder, self._report = recipe, folder, report
         if threads:
             torch.set_num_threads(threads)
-        self._digits, self._held_out = load_digits(recipe.data, recipe.seed)
+        self._digits, _ = load_digits(recipe.data, recipe.seed, recipe.side)
+        self._training, self._held_out = load_digits(recipe.data, recipe.seed)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
         torch.manual_seed(recipe.seed)
         self._generator, self._critic = digit_gan(
-            recipe.gan, recipe.noise, recipe.width, recipe.norm
+            recipe.gan, recipe.noise, recipe.width, recipe.norm, recipe.side
         )
         self._average = copy.deepcopy(self._generator).requires_grad_(False).eval()
         self._optimizers = {
-            name: torch.optim.Adam(net.parameters(), recipe.lr, recipe.betas)
+            name: torch.optim.Adam(net.parameters(), recipe.lr, recipe.betas, fused=True)
             for name, net in (("generator", self._generator), ("critic", self._critic))
         }
         self._classifier: nn.Module | None = None
@@ -159,7 +160,7 @@ class DigitsRun:
 
     def _train_classifier(self) -> DigitClassifier:
         classifier = train_classifier(
-            self._digits, self._recipe.classifier_images, self._recipe.seed
+            self._training, self._recipe.classifier_images, self._recipe.seed
         )
         real = recognize(classifier, self._held_out.pictures, self._recipe.sure)
         random = torch.Generator().manual_seed(self._recipe.seed)
@@ -176,6 +177,7 @@ class DigitsRun:
         """The critic's steps, then one of the generator."""
         recipe, loss = self._recipe, LOSSES[self._recipe.loss]
         number = self.position.step + 1
+        self._set_lr()
         # For what a penalty draws; the rest has generators of its own.
         torch.manual_seed(recipe.seed + number)
         random = torch.Generator().manual_seed(recipe.seed * 1_000_003 + number)
@@ -205,6 +207,14 @@ class DigitsRun:
         self.position.images += self._step_images
         return values | {"loss_G": float(loss_G.detach())}
 
+    def _set_lr(self) -> None:
+        """The learning rate of the next step."""
+        left = 1.0 - self.position.images / self._recipe.images
+        share = min(1.0, left / self._recipe.lr_falls) if self._recipe.lr_falls else 1.0
+        for optimizer in self._optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = share * self._recipe.lr
+
     def _update(self, name: str, loss: Tensor) -> None:
         for optimizer in self._optimizers.values():
             optimizer.zero_grad(set_to_none=True)
@@ -222,7 +232,7 @@ class DigitsRun:
     @torch.no_grad()
     def _sample(self, noise: Tensor) -> Tensor:
         """(N, 1, 32, 32) of noise (N, noise), without the batch's own statistics."""
-        return torch.cat([self._average(part) for part in torch.split(noise, 256)])
+        return enlarge(torch.cat([self._average(part) for part in torch.split(noise, 256)]))
 
     def _recognize(self, classifier: nn.Module) -> Recognition:
         """Of samples that are the same at each epoch but for the generator."""
@@ -296,7 +306,7 @@ def open_digits_run(
 def _gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     """Mean of (‖gradient of the score‖₂ − 1)², between real and generated digits.
 
-    real, fake: (N, 1, 32, 32) in [-1, 1]. Source: Gulrajani et al. (NeurIPS 2017).
+    real, fake: (N, 1, S, S) in [-1, 1]. Source: Gulrajani et al. (NeurIPS 2017).
     """
     share = torch.rand(len(real), 1, 1, 1)
     mixed = (share * real + (1 - share) * fake).requires_grad_(True)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -28,8 +26,14 @@ from photochrom.training.data.sources import members, place_in_order, recognize
 from photochrom.training.recipe.recipe import DataRecipe
 from photochrom.training.transfer.metrics import Labels
 from photochrom.training.transfer.recipe import TransferData
+from photochrom.training.transfer.views import (
+    as_lightness,
+    central_square,
+    draw_square,
+    square,
+)
 
-_ROOM = 1.25
+ROOM = 1.25
 """Short side of a kept picture as a multiple of the side that networks see."""
 _SHOWN_NAMES = 3
 
@@ -70,7 +74,7 @@ def read_labelled(data: TransferData, size: int, report: Callable[[str], None]) 
     where = ", ".join(Path(source).name for source in data.sources)
     recipe = DataRecipe(
         sources=data.sources, limit=data.limit, split_seed=data.split_seed,
-        short_side=round(_ROOM * size), grey_below=0.0,
+        short_side=round(ROOM * size), grey_below=0.0,
     )  # fmt: skip
     annotations = _annotations(data.sources)
     pictures: list[NDArray[np.uint8]] = []
@@ -86,7 +90,7 @@ def read_labelled(data: TransferData, size: int, report: Callable[[str], None]) 
                 faults.append(rgb.reason)
                 continue
             labels.append(_folder_class(member) if own_labels is None else own_labels)
-            pictures.append(_lightness(rgb))
+            pictures.append(lightness_picture(rgb))
             names.append(member.name)
             parts.append(_part(member))
     if faults:
@@ -102,7 +106,9 @@ def read_labelled(data: TransferData, size: int, report: Callable[[str], None]) 
         )
     matrix = np.array([[name in own for name in classes] for own in labels])
     whole = LabelledSet(tuple(pictures), matrix, classes, bool(annotations))
-    held_out = _held_out(names, parts, whole, data)
+    # Of pictures with several labels all are one group: their combinations are too many.
+    groups = () if whole.several else tuple(row.tobytes() for row in whole.labels)
+    held_out = held_out_places(names, parts, data, groups)
     chosen, others = np.flatnonzero(held_out), np.flatnonzero(~held_out)
     _check_classes(whole, others, chosen)
     return Division(whole.select(others), whole.select(chosen))
@@ -116,23 +122,15 @@ def training_views(
     views = []
     for place in places:
         picture = data.pictures[place]
-        h, w = picture.shape
-        side = max(1, round(random.uniform(zoom_in, 1.0) * min(h, w)))
-        top, left = random.integers(0, h - side + 1), random.integers(0, w - side + 1)
-        view = _square(picture, int(top), int(left), side, size)
+        view = square(picture, draw_square(picture, zoom_in, random), size)
         views.append(view[:, ::-1] if random.random() < 0.5 else view)
-    return _as_lightness(views)
+    return as_lightness(views)
 
 
 def central_views(data: LabelledSet, places: NDArray[np.int64], size: int) -> Tensor:
     """The squares in the middle of these pictures: (N, 1, size, size) L."""
-    views = []
-    for place in places:
-        picture = data.pictures[place]
-        h, w = picture.shape
-        side = min(h, w)
-        views.append(_square(picture, (h - side) // 2, (w - side) // 2, side, size))
-    return _as_lightness(views)
+    pictures = [data.pictures[place] for place in places]
+    return as_lightness([square(picture, central_square(picture), size) for picture in pictures])
 
 
 def _annotations(sources: tuple[str, ...]) -> dict[str, frozenset[str]]:
@@ -170,23 +168,24 @@ def _part(member: Member) -> str:
     return next((part for name in folders if (part := part_of_folder(name))), "")
 
 
-def _held_out(
-    names: list[str], parts: list[str], whole: LabelledSet, data: TransferData
+def held_out_places(
+    names: Sequence[str], parts: Sequence[str], data: TransferData, groups: Sequence[bytes] = ()
 ) -> NDArray[np.bool_]:
-    """(N,) the data set's validation part, else its test part, else a share of each class."""
+    """(N,) the data set's validation part, else its test part, else a share of each group.
+
+    names, parts: of the pictures. groups: what each is of; empty: all are one group.
+    """
     for part in (VALIDATION, TEST):
         if part in parts:
             return np.array([own == part for own in parts])
     if TRAINING in parts and len(set(parts)) > 1:
         return np.array([own != TRAINING for own in parts])
     order = sorted(range(len(names)), key=lambda i: place_in_order(names[i], data.split_seed))
-    groups: dict[bytes, list[int]] = {}
+    places: dict[bytes, list[int]] = {}
     for place in order:
-        # Of pictures with several labels all are one group: their combinations are too many.
-        key = b"" if whole.several else whole.labels[place].tobytes()
-        groups.setdefault(key, []).append(place)
+        places.setdefault(groups[place] if groups else b"", []).append(place)
     held_out = np.zeros(len(names), bool)
-    for group in groups.values():
+    for group in places.values():
         held_out[group[: round(data.held_out * len(group)) or 1]] = True
     return held_out
 
@@ -206,19 +205,7 @@ def _check_classes(
         )
 
 
-def _lightness(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def lightness_picture(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(H, W) of (H, W, 3) sRGB: L · 2.55, rounded."""
     L = rgb_to_lab(rgb.astype(np.float32) / 255.0)[..., 0]
     return np.asarray(np.clip(np.rint(2.55 * L), 0, 255), np.uint8)
-
-
-def _square(
-    picture: NDArray[np.uint8], top: int, left: int, side: int, size: int
-) -> NDArray[np.uint8]:
-    view = picture[top : top + side, left : left + side]
-    interpolation = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(view, (size, size), interpolation=interpolation), np.uint8)
-
-
-def _as_lightness(views: list[NDArray[np.uint8]]) -> Tensor:
-    return torch.from_numpy(np.stack(views)[:, None].astype(np.float32) / 2.55)

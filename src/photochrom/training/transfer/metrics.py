@@ -67,3 +67,31 @@ def seed_mean(values: Sequence[float]) -> SeedMean:
     deviation = float(np.std(values, ddof=1))
     half_width = _T_975[len(values) - 2] * deviation / len(values) ** 0.5
     return SeedMean(float(np.mean(values)), half_width)
+
+
+def confusion_matrix(
+    truth: NDArray[np.int64], found: NDArray[np.int64], classes: int
+) -> NDArray[np.int64]:
+    """(C, C) how many pixels of each class, by row, were taken for which.
+
+    truth, found: of one shape, in [0, C); pixels of another truth are not counted.
+    """
+    counts = truth < classes
+    cells = truth[counts] * classes + found[counts]
+    return np.bincount(cells, minlength=classes**2).reshape(classes, classes).astype(np.int64)
+
+
+def pixel_accuracy(confusion: NDArray[np.int64]) -> float:
+    """The share of pixels that are named rightly, in [0, 1]. confusion: as `confusion_matrix`."""
+    return float(np.trace(confusion) / max(1, confusion.sum()))
+
+
+def mean_iou(confusion: NDArray[np.int64]) -> float:
+    """The mean over classes of |both| / |either|, of the pixels that are a class and those taken
+    for it; in [0, 1]. confusion: as `confusion_matrix`. Classes of neither are left out.
+
+    Source: Everingham et al., *The Pascal Visual Object Classes (VOC) Challenge* (IJCV 2010).
+    """
+    both = np.diag(confusion)
+    either = confusion.sum(axis=0) + confusion.sum(axis=1) - both
+    return float(np.mean(both[either > 0] / either[either > 0]))

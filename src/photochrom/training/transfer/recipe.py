@@ -12,6 +12,8 @@ from photochrom.training.recipe.head import RecipeHead
 from photochrom.training.recipe.number_types import NonNegativeFloat, NonNegativeInt, PositiveInt
 from photochrom.training.recipe.recipe import NetRecipe
 
+Task = Literal["classification", "segmentation"]
+
 
 @dataclass(frozen=True)
 class TransferData:
@@ -19,12 +21,14 @@ class TransferData:
 
     sources: tuple[str, ...] = ()
     """Folders or archives with a folder for each class (``CLASS/picture.jpg``), or COCO with its
-    ``annotations/instances_*.json``: there a picture may show things of several classes."""
+    ``annotations/instances_*.json``: there a picture may show things of several classes. Of
+    segmentation: folders with ``JPEGImages`` beside ``SegmentationClass`` (PASCAL VOC), or
+    ``images`` beside ``masks``."""
     limit: NonNegativeInt = 0
     """Use at most this many pictures (0: all), drawn by a hash of their names."""
     held_out: Annotated[float, Range(0.01, 0.99)] = 0.3
-    """Share of each class that is held out to be measured on, by a hash of the names, where the
-    data set has neither a validation nor a test part of its own."""
+    """Share of each class (of segmentation: of all) that is held out to be measured on, by a hash
+    of the names, where the data set has neither a validation nor a test part of its own."""
     split_seed: Annotated[int, Range(-(2**63), 2**63 - 1)] = 0
     """Another number holds out other pictures."""
 
@@ -36,6 +40,8 @@ class TransferRecipe(RecipeHead):
     data: TransferData = field(default_factory=TransferData)
     method: Literal["transfer"] = "transfer"
     """What kind of run this is."""
+    task: Task = "classification"
+    """What the features are asked: which class a picture is of, or each of its pixels."""
     net: NetRecipe = field(default_factory=NetRecipe)
     """The network whose encoder is used, and what it starts from."""
     init: Init = "torch"
@@ -59,6 +65,11 @@ class TransferRecipe(RecipeHead):
     """Adam's learning rate afterwards, of head and encoder alike."""
 
     def __post_init__(self) -> None:
+        if self.task == "segmentation" and self.fixed_views:
+            raise RecipeError(
+                f"fixed_views is {self.fixed_views}, and features of every place take too much "
+                "memory to be kept; set it to 0 for segmentation"
+            )
         if self.fixed_epochs > self.epochs:
             raise RecipeError(
                 f"fixed_epochs ({self.fixed_epochs}) is above epochs ({self.epochs}), which counts "

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from photochrom.errors import InputError, OutputError, RecipeError
 from photochrom.nets import build
 from photochrom.nets.contract import ColorNet
-from photochrom.nets.encoder_classifier import EncoderClassifier
 from photochrom.nets.layers import start_normal
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
@@ -26,14 +26,8 @@ from photochrom.training.interrupts import StopRequest, TrainingStopped
 from photochrom.training.models import measure_norms
 from photochrom.training.recipe.toml import to_table
 from photochrom.training.reports.run_log import ScalarLog
-from photochrom.training.transfer.data import (
-    Division,
-    central_views,
-    read_labelled,
-    training_views,
-)
-from photochrom.training.transfer.metrics import accuracy, mean_average_precision
 from photochrom.training.transfer.recipe import TransferRecipe
+from photochrom.training.transfer.tasks import TASKS
 from photochrom.training.weights import load_start
 
 LOG = "epochs"
@@ -70,23 +64,24 @@ class TransferRun:
         *,
         resume: bool,
         threads: int | None,
-        data: Division | None = None,
+        data: Any = None,
     ) -> None:
-        """As `photochrom.training.methods.OpenRun`. data: the recipe's pictures where they have
-        been read already.
+        """As `photochrom.training.methods.OpenRun`. data: the recipe's pictures, as its task reads
+        them, where they have been read already.
         """
         checkpoint.check_folder(folder, resume=resume)
         self._recipe, self._folder, self._report = recipe, folder, report
+        self._task = TASKS[recipe.task]
         self.checkpoint_path = folder / checkpoint.NAME
         if threads:
             torch.set_num_threads(threads)
         net = build_net(recipe)
-        self._data = data or read_labelled(recipe.data, recipe.size, report)
-        self._net = EncoderClassifier(net, len(self._data.training.classes))
+        self._data = data or self._task.read(recipe.data, recipe.size, report)
+        self._net = self._task.build(net, len(self._data.training.classes))
         self._optimizer: torch.optim.Optimizer | None = None
         self._losses: list[float] = []
-        self._features: dict[tuple[int, int], Tensor] = {}
-        self._held_out_features: Tensor | None = None
+        self._features: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self._held_out_features: list[list[Tensor]] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -101,7 +96,7 @@ class TransferRun:
         encoder = sum(parameter.numel() for parameter in self._net.encoder_parameters())
         training, held_out = self._data
         return (
-            f"a classifier on an encoder of {encoder / 1e6:.1f} M parameters, "
+            f"a head for {self._recipe.task} on an encoder of {encoder / 1e6:.1f} M parameters, "
             f"{len(training.classes)} classes, {len(training.pictures)} pictures to learn from, "
             f"{len(held_out.pictures)} held out"
         )
@@ -153,18 +148,22 @@ class TransferRun:
         order = np.random.default_rng((recipe.seed, epoch)).permutation(len(training.pictures))
         places = order[index * recipe.batch : (index + 1) * recipe.batch]
         random = np.random.default_rng((recipe.seed, epoch, index))
+        uses_kept = is_fixed and recipe.fixed_views > 0
+        if not uses_kept or not self.position.step:
+            L, truth = self._task.training_batch(
+                training, places, recipe.size, recipe.zoom_in, random
+            )
         if not self.position.step:
-            self._begin(training_views(training, places, recipe.size, recipe.zoom_in, random))
-            random = np.random.default_rng((recipe.seed, epoch, index))
+            self._begin(L)
         self._net.fix_encoder(is_fixed)
         self._net.train()
         optimizer = self._optimizer_of_phase(is_fixed)
-        if is_fixed and recipe.fixed_views:
-            scores = self._net.head(self._kept_features(epoch % recipe.fixed_views, places))
+        if uses_kept:
+            features, truth = self._kept_features(epoch % recipe.fixed_views, places)
+            scores = self._net.scores([features], (recipe.size, recipe.size))
         else:
-            L = training_views(training, places, recipe.size, recipe.zoom_in, random)
             scores = self._net(L)
-        loss = _loss(scores, torch.from_numpy(training.labels[places]), training.several)
+        loss = self._task.loss(scores, truth)
         if not math.isfinite(loss.item()):
             raise InputError(
                 f"the loss is {loss.item()} at step {self.position.step}: training has diverged; "
@@ -188,21 +187,25 @@ class TransferRun:
             measure_norms(norms, net, [x])
 
     @torch.no_grad()
-    def _kept_features(self, view: int, places: NDArray[np.int64]) -> Tensor:
-        """(N, C) of view number ``view`` of these pictures, as the fixed encoder has them."""
+    def _kept_features(self, view: int, places: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """(N, C) of view number ``view`` of these pictures, as the fixed encoder has them, and what
+        is true of them.
+        """
         recipe, training = self._recipe, self._data.training
         missing = [int(place) for place in places if (view, int(place)) not in self._features]
         if missing:
             views = [
-                training_views(
+                self._task.training_batch(
                     training, np.array([place]), recipe.size, recipe.zoom_in,
                     np.random.default_rng((recipe.seed, view, place)),
                 )
                 for place in missing
             ]  # fmt: skip
-            for place, features in zip(missing, self._net.features(torch.cat(views)), strict=True):
-                self._features[view, place] = features
-        return torch.stack([self._features[view, int(place)] for place in places])
+            [found] = self._net.features(torch.cat([L for L, _ in views]))
+            for place, features, (_, truth) in zip(missing, found, views, strict=True):
+                self._features[view, place] = features, truth[0]
+        kept = [self._features[view, int(place)] for place in places]
+        return torch.stack([own[0] for own in kept]), torch.stack([own[1] for own in kept])
 
     def _optimizer_of_phase(self, is_fixed: bool) -> torch.optim.Optimizer:
         """Begun anew where all learns for the first time."""
@@ -217,38 +220,39 @@ class TransferRun:
         return torch.optim.Adam([*parameters, *self._net.encoder_parameters()], self._recipe.lr)
 
     @torch.no_grad()
-    def _scores(self) -> Tensor:
-        """(N, classes) of the pictures that are held out."""
+    def _scores(self) -> list[Tensor]:
+        """The scores of the pictures that are held out, in batches."""
         self._net.eval()
+        held_out, size = self._data.held_out, self._recipe.size
         keeps = self.position.stage == 0 and self._recipe.fixed_views > 0
-        features = self._held_out_features if keeps else None
-        if features is None:
-            held_out, size = self._data.held_out, self._recipe.size
-            firsts = range(0, len(held_out.pictures), _MEASURED_TOGETHER)
-            parts = [
-                np.arange(first, min(first + _MEASURED_TOGETHER, len(held_out.pictures)))
-                for first in firsts
-            ]
-            features = torch.cat(
-                [self._net.features(central_views(held_out, part, size)) for part in parts]
-            )
-        self._held_out_features = features if keeps else None
-        scores: Tensor = self._net.head(features)
+        if not keeps:
+            self._held_out_features = []
+        scores = []
+        for number, first in enumerate(range(0, len(held_out.pictures), _MEASURED_TOGETHER)):
+            if number < len(self._held_out_features):
+                features = self._held_out_features[number]
+            else:
+                last = min(first + _MEASURED_TOGETHER, len(held_out.pictures))
+                L = self._task.held_out_views(held_out, np.arange(first, last), size)
+                features = self._net.features(L)
+                if keeps:
+                    self._held_out_features.append(features)
+            scores.append(self._net.scores(features, (size, size)))
         return scores
 
     def _end_epoch(self, epoch: int, log: ScalarLog) -> None:
-        """A row of the log: the epoch's loss, and how often held-out pictures are named rightly."""
-        held_out, scores = self._data.held_out, self._scores().double().numpy()
+        """A row of the log: the epoch's loss, and the task's figures of held-out pictures."""
+        figures = self._task.measure(self._scores(), self._data.held_out, self._recipe.size)
         row = {
             "epoch": float(epoch),
             "images": float(self.position.images),
             "loss": sum(self._losses) / len(self._losses),
-            "accuracy": accuracy(scores, held_out.labels, several=held_out.several),
-            "mAP": mean_average_precision(scores, held_out.labels),
+            **figures,
         }
         self._losses = []
         log.add(self.position.step, row, _FIXED if self.position.stage == 0 else _ALL)
-        self._report(f"epoch {epoch}: accuracy {row['accuracy']:.1%}, mAP {row['mAP']:.1%}")
+        text = ", ".join(f"{key} {value:.1%}" for key, value in figures.items())
+        self._report(f"epoch {epoch}: {text}")
 
     def _save(self) -> None:
         state = {
@@ -272,10 +276,3 @@ class TransferRun:
                 "network or other classes; resume with the recipe that the run began with"
             ) from error
         self.position = position
-
-
-def _loss(scores: Tensor, labels: Tensor, several: bool) -> Tensor:
-    """Binary cross-entropy where a picture has several labels, else cross-entropy. (N, C) both."""
-    if several:
-        return F.binary_cross_entropy_with_logits(scores, labels.to(scores.dtype))
-    return F.cross_entropy(scores, labels.to(torch.int8).argmax(dim=1))

@@ -23,15 +23,13 @@ from photochrom.training.recipe.builtin import recipe_path, recipe_table
 from photochrom.training.recipe.recipe import NetRecipe
 from photochrom.training.recipe.toml import RECIPE, from_table, load_method_recipe, override
 from photochrom.training.reports.curves import Curves, read_curves
-from photochrom.training.transfer.data import Division, LabelledSet, read_labelled
 from photochrom.training.transfer.metrics import MOST_SEEDS, SeedMean, seed_mean
 from photochrom.training.transfer.recipe import TransferRecipe
 from photochrom.training.transfer.run import LOG, TransferRun, build_net
+from photochrom.training.transfer.tasks import TASKS, TransferTask
 
 SCRATCH, IMAGENET = "scratch", "imagenet"
 """Encoders that a study knows by name; others are models and checkpoints."""
-FIGURES = ("accuracy", "mAP")
-"""What is measured, by column of a run's log."""
 TABLE, VALUES, CURVES = "transfer.md", "transfer.csv", "transfer.png"
 _JSON = "transfer.json"
 _RECIPES = {SCRATCH: "transfer-scratch", IMAGENET: "transfer-imagenet"}
@@ -112,7 +110,8 @@ def run_study(
         _check_settings(_run_folder(folder, name, seed), recipe)
     for row in rows:
         build_net(row.recipe)
-    data = read_labelled(rows[0].recipe.data, rows[0].recipe.size, report)
+    task = TASKS[rows[0].recipe.task]
+    data = task.read(rows[0].recipe.data, rows[0].recipe.size, report)
     for number, (name, seed, recipe) in enumerate(plan):
         run_folder = _run_folder(folder, name, seed)
         is_begun = (run_folder / checkpoint.NAME).exists()
@@ -120,23 +119,23 @@ def run_study(
             recipe, run_folder, lambda _: None, resume=is_begun, threads=threads, data=data
         )
         run.run(partial(_study_progress, progress, number, len(plan), f"{name}, seed {seed}"))
-        last = _last_figures(run_folder)
+        last = _last_figures(run_folder, task.figures)
         text = ", ".join(f"{key} {value:.1%}" for key, value in last.items())
         report(f"{name}, seed {seed}: {text}")
-    results = [_row_result(row.name, seeds, folder) for row in rows]
-    return write_study(folder, results, data)
+    results = [_row_result(row.name, seeds, folder, task.figures) for row in rows]
+    return write_study(folder, results, task, data)
 
 
-def write_study(folder: Path, results: Sequence[RowResult], data: Division) -> str:
+def write_study(folder: Path, results: Sequence[RowResult], task: TransferTask, data: Any) -> str:
     """Write what came out: a table, the figure, CSV and JSON; returns the table (Markdown).
 
     Raises OutputError.
     """
-    table = study_table(results, data)
+    table = study_table(results, task, data)
     write_atomically(folder / TABLE, table.encode(), overwrite=True)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("encoder", "seed", *FIGURES))
+    writer.writerow(("encoder", "seed", *task.figures))
     for result in results:
         for seed, values in enumerate(zip(*result.figures.values(), strict=True)):
             writer.writerow((result.name, seed, *(f"{value:.6f}" for value in values)))
@@ -145,30 +144,34 @@ def write_study(folder: Path, results: Sequence[RowResult], data: Division) -> s
         result.name: {key: _as_json(seed_mean(values)) for key, values in result.figures.items()}
         for result in results
     }
-    content = {"chance": _chance(data.held_out), "encoders": means}
+    content = {"chance": task.chance(data.held_out), "encoders": means}
     write_atomically(folder / _JSON, json.dumps(content, indent=1).encode(), overwrite=True)
     picture = io.BytesIO()
-    _draw(results).savefig(picture, format="png", dpi=_DPI)
+    _draw(results, task.figures).savefig(picture, format="png", dpi=_DPI)
     write_atomically(folder / CURVES, picture.getvalue(), overwrite=True)
     return table
 
 
-def study_table(results: Sequence[RowResult], data: Division) -> str:
-    """A row for each encoder with the 95 % interval of its mean over seeds, and one of chance."""
-    lines = ["| encoder | accuracy, % | mAP, % |", "|---|---:|---:|"]
+def study_table(results: Sequence[RowResult], task: TransferTask, data: Any) -> str:
+    """A row for each encoder with the 95 % interval of its mean over seeds, and one of chance.
+
+    data: as the task reads it.
+    """
+    heads = " | ".join(f"{key}, %" for key in task.figures)
+    lines = [f"| encoder | {heads} |", "|---|---:|---:|"]
     for result in results:
-        cells = [_percent(seed_mean(result.figures[key])) for key in FIGURES]
+        cells = [_percent(seed_mean(result.figures[key])) for key in task.figures]
         lines.append(f"| {result.name} | {' | '.join(cells)} |")
-    chance = _chance(data.held_out)
-    lines.append("| chance | " + " | ".join(f"{100 * chance[key]:.1f}" for key in FIGURES) + " |")
+    chance = task.chance(data.held_out)
+    cells = [f"{100 * chance[key]:.1f}" for key in task.figures]
+    lines.append(f"| chance | {' | '.join(cells)} |")
     training, held_out = data
-    several = "several labels to a picture" if held_out.several else "one label to a picture"
-    seeds = len(results[0].figures[FIGURES[0]])
+    seeds = len(results[0].figures[task.figures[0]])
     over = f"mean over {seeds} seeds ± half its 95 % interval" if seeds > 1 else "one seed"
     lines += [
         "",
         f"{len(training.pictures)} grey pictures to learn from, {len(held_out.pictures)} held out, "
-        f"{len(training.classes)} classes, {several}; {over}, last epoch.",
+        f"{len(training.classes)} classes, {task.description(held_out)}; {over}, last epoch.",
         "",
     ]
     return "\n".join(lines)
@@ -248,29 +251,19 @@ def _study_progress(
     progress((number + share) / count, f"{label}: {facts}")
 
 
-def _last_figures(folder: Path) -> dict[str, float]:
+def _last_figures(folder: Path, names: Sequence[str]) -> dict[str, float]:
     """Raises OutputError where the log is not what the run has written."""
     columns = read_curves(folder / f"{LOG}.csv").columns
-    if any(not len(columns.get(key, ())) for key in FIGURES):
+    if any(not len(columns.get(key, ())) for key in names):
         raise OutputError(f"{folder / f'{LOG}.csv'} has vanished while the study went on")
-    return {key: float(columns[key][-1]) for key in FIGURES}
+    return {key: float(columns[key][-1]) for key in names}
 
 
-def _row_result(name: str, seeds: int, folder: Path) -> RowResult:
+def _row_result(name: str, seeds: int, folder: Path, names: Sequence[str]) -> RowResult:
     folders = [_run_folder(folder, name, seed) for seed in range(seeds)]
-    values = [_last_figures(path) for path in folders]
-    figures = {key: tuple(own[key] for own in values) for key in FIGURES}
+    values = [_last_figures(path, names) for path in folders]
+    figures = {key: tuple(own[key] for own in values) for key in names}
     return RowResult(name, figures, tuple(read_curves(path / f"{LOG}.csv") for path in folders))
-
-
-def _chance(held_out: LabelledSet) -> dict[str, float]:
-    """What is reached without looking: always the commonest class, or no label; random scores."""
-    shares = held_out.labels.mean(axis=0)
-    empty = float(np.mean(~held_out.labels.any(axis=1)))
-    return {
-        "accuracy": empty if held_out.several else float(shares.max()),
-        "mAP": float(shares[shares > 0].mean()),
-    }
 
 
 def _as_json(value: SeedMean) -> dict[str, float | None]:
@@ -285,11 +278,11 @@ def _percent(value: SeedMean) -> str:
     return f"{100 * value.mean:.1f} ± {100 * value.half_width:.1f}"
 
 
-def _draw(results: Sequence[RowResult]) -> Figure:
+def _draw(results: Sequence[RowResult], names: Sequence[str]) -> Figure:
     """Each figure by epoch, a thin line for each seed, and a thick one for their mean."""
     figure = Figure(figsize=(8.0, 3.2), layout="constrained")
-    panels: Any = figure.subplots(1, len(FIGURES))
-    for axes, key in zip(panels, FIGURES, strict=True):
+    panels: Any = figure.subplots(1, len(names))
+    for axes, key in zip(panels, names, strict=True):
         for index, result in enumerate(results):
             color = _COLORS[index % len(_COLORS)]
             pairs = [curves.pairs("epoch", key) for curves in result.curves]
