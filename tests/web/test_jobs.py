@@ -156,10 +156,11 @@ def test_a_correction_meanwhile_replaces_the_result(
     url = upload_picture(client, photo)
     worker, color = make_worker(app, settings), render.render
 
-    def slowly(order: render.RenderTask, *rest: object) -> None:
-        color(order, *rest)  # type: ignore[arg-type]
+    def slowly(order: render.RenderTask, *rest: object) -> render.Rendered:
+        result = color(order, *rest)  # type: ignore[arg-type]
         if order.revision == 1:
             assert ask(app.test_client(), f"{url}/edit", {"vividness": 0.0}).status_code == 200
+        return result
 
     monkeypatch.setattr("photochrom.web.worker.render", slowly)
     worker.work(url_id(url), 1)
@@ -184,9 +185,9 @@ def test_a_picture_that_is_deleted_meanwhile_leaves_nothing(
     url = upload_picture(client, photo)
     color = render.render
 
-    def deleted(order: render.RenderTask, *rest: object) -> None:
+    def deleted(order: render.RenderTask, *rest: object) -> render.Rendered:
         assert ask(app.test_client(), f"{url}/delete").status_code == 200
-        color(order, *rest)  # type: ignore[arg-type]
+        return color(order, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("photochrom.web.worker.render", deleted)
     make_worker(app, settings).work(url_id(url), 1)
@@ -237,10 +238,11 @@ def test_a_picture_whose_end_cannot_be_written_down_is_tried_again(
 
     with contextlib.ExitStack() as stack:
 
-        def and_then_it_is_away(order: render.RenderTask, *rest: object) -> None:
-            color(order, *rest)  # type: ignore[arg-type]
+        def and_then_it_is_away(order: render.RenderTask, *rest: object) -> render.Rendered:
+            result = color(order, *rest)  # type: ignore[arg-type]
             made.append(identity(Storage(settings.data_dir), urls[0]))
             stack.enter_context(away(app))
+            return result
 
         monkeypatch.setattr("photochrom.web.worker.render", and_then_it_is_away)
         worker.work(url_id(urls[0]), 1)
@@ -687,10 +689,10 @@ def test_a_mistake_of_ours_fails_one_picture_only(
     urls = [upload_picture(client, photo), upload_picture(client, photo)]
     color = render.render
 
-    def broken(order: render.RenderTask, *rest: object) -> None:
+    def broken(order: render.RenderTask, *rest: object) -> render.Rendered:
         if order.picture_id == url_id(urls[0]):
             raise ZeroDivisionError(str(settings.data_dir))
-        color(order, *rest)  # type: ignore[arg-type]
+        return color(order, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("photochrom.web.worker.render", broken)
     color_all(app, settings)

@@ -37,6 +37,7 @@ from sqlalchemy.exc import OperationalError
 
 from photochrom.atomic import replacement_file
 from photochrom.engine import load_with_features
+from photochrom.guided.reference import SAME_SCENE
 from photochrom.guided.suggestions import Suggestion
 from photochrom.hints import Hint
 from photochrom.imageio import Picture as Pixels
@@ -287,6 +288,7 @@ ROUTES = [
     *(("GET", f"/{page}") for page in ("preview/1.jpg", "grey.jpg", "thumb.jpg")),
     *(("GET", f"/download?form={form}") for form in ("colour", "side-by-side", "original")),
     ("GET", "/preview.mp4"),
+    ("GET", "/reference/0123456789abcdef.jpg"),
     *(("POST", f"/{verb}") for verb in VERBS),
 ]
 
@@ -296,6 +298,7 @@ def test_every_route_of_a_picture_is_in_the_list(app: Flask) -> None:
         rule.rule.split("<picture_id>")[1]
         .replace("<int:number>", "0")
         .replace("<int:revision>", "1")
+        .replace("<reference_id>", "0123456789abcdef")
         for rule in app.url_map.iter_rules()
         if rule.endpoint.startswith("picture") and "picture_id" in rule.arguments
     }
@@ -379,14 +382,80 @@ def test_versions_are_the_alternatives_of_a_model_that_has_them(
     assert colorizer.has_alternatives
     numbers = range(len(VARIANTS), len(VERSIONS))
     assert [VERSIONS[n].alternative for n in numbers] == [2, 3, 4, 5]
-    whole = {n: colorizer.colorize(grey_scene, Edit(variant=n)) for n in (0, *numbers)}
+    whole = {n: colorizer.colorize(grey_scene, Edit(variant=n), None)[0] for n in (0, *numbers)}
     assert len({picture.tobytes() for picture in whole.values()}) == 5
     blue = Edit(hints=(Hint(50, 45, "#2040d0"),))
     # A hint is for the thing, and not for its own pixel, whatever the version.
-    hinted = [colorizer.colorize(grey_scene, replace(blue, variant=n)).astype(int) for n in (0, 4)]
+    hinted = [colorizer.colorize(grey_scene, replace(blue, variant=n), None)[0] for n in (0, 4)]
     for picture in hinted:
-        house = picture[42:68, 42:54]
+        house = picture[42:68, 42:54].astype(int)
         assert (house[..., 2] > house[..., 0]).mean() > 0.5
+
+
+@pytest.mark.long  # 4 s: a model with features, and three workers
+def test_a_picture_takes_the_colors_of_another_and_keeps_them(
+    make_app: MakeApp,
+    settings: WebSettings,
+    scene: NDArray[np.uint8],
+    grey_scene: NDArray[np.uint8],
+) -> None:
+    settings = replace(settings, model="photochrom-film")
+    app = studio(make_app, settings)
+    member, eve = sign_up(app), sign_up(app, "eve@example.org", "Eve")
+    url = upload_picture(member, jpeg(grey_scene), "grey.jpg")
+    tiles = np.kron(scene[::30, ::30], np.ones((30, 30, 1), np.uint8))
+    same, other = (
+        upload_picture(member, jpeg(pixels), "colours.jpg").rpartition("/")[2]
+        for pixels in (scene, tiles)
+    )
+    hers = upload_picture(eve, jpeg(scene), "hers.jpg").rpartition("/")[2]
+    color_all(app, settings)
+
+    def far(picture: bytes) -> float:
+        return float(np.abs(decode_image(picture).astype(int) - scene).mean())
+
+    alone = member.get(f"{url}/download").data
+    preview = ask(member, f"{url}/preview", {"reference": same}).data
+    ask(member, f"{url}/edit", {"reference": same})
+    assert member.get(f"{url}/state").get_json()["reference"] == ""
+    assert ask(member, f"/pictures/{same}/delete").status_code == 200  # there is a copy
+    color_all(app, settings)
+    assert max(far(preview), far(member.get(f"{url}/download").data)) < 0.8 * far(alone)
+    assert "have its colours" in member.get(f"{url}/state").get_json()["reference"]
+    row = find_row(app, url)
+    assert row.reference_agreement is not None
+    assert row.reference_agreement > SAME_SCENE
+    assert member.get(f"{url}/reference/{same}.jpg").status_code == 200
+
+    ask(member, f"{url}/edit", {"reference": other})
+    color_all(app, settings)
+    assert "changes nothing" in member.get(f"{url}/state").get_json()["reference"]
+    assert member.get(f"{url}/download").data == alone
+    Storage(settings.data_dir).forget_references(row.id, other, older_s=-1)
+    assert member.get(f"{url}/reference/{same}.jpg").status_code == 404
+    for wrong in (hers, row.id, same):
+        assert ask(member, f"{url}/edit", {"reference": wrong}).status_code == 400, wrong
+
+
+def test_a_model_without_features_takes_no_references(
+    app: Flask, member: FlaskClient, picture_url: str, settings: WebSettings, scene: NDArray[Any]
+) -> None:
+    giver = upload_picture(member, jpeg(scene), "colours.jpg")
+    color_all(app, settings)
+    offered = member.get("/library/photos").get_json()["pictures"]
+    assert [photo["name"] for photo in offered] == ["colours", "Großmutter 1923"]
+    assert all(member.get(photo["preview"]).status_code == 200 for photo in offered)
+    answer = ask(member, f"{picture_url}/preview", {"reference": giver.rpartition("/")[2]})
+    assert answer.status_code == 400
+    assert "takes no colours from other pictures" in answer.get_json()["error"]
+    ask(member, f"{picture_url}/edit", {"reference": giver.rpartition("/")[2]})
+    color_all(app, settings)  # who asks for it all the same is told, and can take it back
+    state = member.get(f"{picture_url}/state").get_json()
+    assert state["state"] == "failed"
+    assert "hands out no features" in state["problem"]
+    ask(member, f"{picture_url}/edit", {"reference": None})
+    color_all(app, settings)
+    assert member.get(f"{picture_url}/state").get_json()["state"] == "done"
 
 
 def test_a_hint_is_seen_at_once_and_kept_when_saved(
@@ -478,6 +547,9 @@ BAD_EDITS = [
     {"neutral": -0.1},
     {"variant": 99},
     {"variant": True},
+    {"reference": 7},
+    {"reference": "../0123456789abc"},
+    {"reference": "0123456789abcdef"},
     {"colour": "all"},
 ]
 

@@ -208,6 +208,11 @@ class Picture(Model):
     areas {"area": [x, y], "color": "#rrggbb", "tolerance": t}, in pixels of the upright original;
     where two meet, the later one counts."""
     variant: Mapped[int] = mapped_column(default=0)
+    reference: Mapped[str | None] = mapped_column(String(16))
+    """Identifier of the picture that gives it colours; it may be deleted by now."""
+    reference_agreement: Mapped[float | None] = mapped_column(Double)
+    """Share of the picture that the reference of the result surely shows, [0, 1]; None: there is
+    none, or it is not known yet."""
     own_colors: Mapped[str | None] = mapped_column(String(8))
     """Colours of the original: "all" over it, or "places" of it; None: it has none, or it is not
     known."""

@@ -164,10 +164,18 @@ def report_progress(picture_id: str, revision: int, worker: str, progress: float
     return _update_row(_own_row(picture_id, revision, worker).values(progress=progress))
 
 
-def finish(picture_id: str, revision: int, worker: str, size: int, model: str | None) -> bool:
+def finish(
+    picture_id: str,
+    revision: int,
+    worker: str,
+    size: int,
+    model: str | None,
+    agreement: float | None = None,
+) -> bool:
     """The result file is there, and counts; False where the picture was changed or deleted.
 
-    size: bytes of all its files. model: which made the result; None: it is not known.
+    size: bytes of all its files. model: which made the result; None: it is not known. agreement:
+    with its reference, as `Picture.reference_agreement`.
     """
     return _update_row(
         _own_row(picture_id, revision, worker).values(
@@ -179,6 +187,7 @@ def finish(picture_id: str, revision: int, worker: str, size: int, model: str | 
             bytes=size,
             reserved_bytes=0,
             model=None if model is None else model[:200],
+            reference_agreement=agreement,
         )
     )
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,36 +79,46 @@ class RenderTask:
         )
 
 
+class Rendered(NamedTuple):
+    """What made a result."""
+
+    model: str | None = None
+    """Its name and version; None: of a file that is there, it is not known, or the original's own
+    colours are left alone."""
+    agreement: float | None = None
+    """As `Picture.reference_agreement`."""
+
+
 def render(
     task: RenderTask,
     storage: Storage,
     colorizer: EditColorizer,
     settings: WebSettings,
     on_progress: ProgressCallback,
-) -> str | None:
+) -> Rendered:
     """Make the result file of an order, unless it is there.
 
-    Returns the model that made it, name and version; None: of a file that is there, it is not
-    known. Raises CancelledError, and PhotochromError where it cannot be coloured or written.
+    Raises CancelledError, and PhotochromError where it cannot be coloured or written.
     """
     result = storage.result(task.picture_id, task.revision)
     if result is not None:
         generator = read_generator(result)
         maker = None if generator is None else ModelIdentity.parse(generator)
-        return None if maker is None else maker.title
+        return Rendered(None if maker is None else maker.title)
     if task.kind == "film":
-        return _render_film(task, storage, settings, on_progress)
+        return Rendered(_render_film(task, storage, settings, on_progress))
     return _render_photo(task, storage, colorizer, settings)
 
 
 def _render_photo(
     task: RenderTask, storage: Storage, colorizer: EditColorizer, settings: WebSettings
-) -> str | None:
-    """Returns the model; None where the original's own colours are left alone."""
+) -> Rendered:
     original = storage.original(task.picture_id, task.media_type)
     max_pixels = settings.max_picture_mp * 1_000_000
     picture = read_original(_read_bytes(original, task.name), task.name, max_pixels)
-    rgb = colorizer.colorize(picture.pixels, task.edit)
+    reference = task.edit.reference
+    copy = None if reference is None else storage.reference(task.picture_id, reference)
+    rgb, agreement = colorizer.colorize(picture.pixels, task.edit, copy)
     result = dataclasses.replace(picture, pixels=rgb)
     small = eight_bit_rgb(dataclasses.replace(result, pixels=shrink(rgb, SCREEN_PX), alpha=None))
     save(storage.preview(task.picture_id, task.revision), encode_jpeg(small))
@@ -120,10 +130,10 @@ def _render_photo(
     path = storage.new_result(task.picture_id, task.revision, suffix)
     if task.edit.leaves_colors:
         write(path, result, overwrite=True)
-        return None
+        return Rendered()
     network = colorizer.network
     write(path, result, overwrite=True, generator=network.identity.signature)
-    return network.card.title
+    return Rendered(network.card.title, agreement)
 
 
 def _read_bytes(path: Path, name: str) -> bytes:

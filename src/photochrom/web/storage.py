@@ -35,7 +35,7 @@ _FILM_SUFFIXES: Final = {
 }
 """Of the films that are kept, by the media type that their content was found to have."""
 _FILM_RESULTS: Final = (".mp4", ".mov", ".mkv")
-_ID: Final = re.compile(r"[A-Za-z0-9_-]{16}")
+PICTURE_ID: Final = re.compile(r"[A-Za-z0-9_-]{16}")
 _CHUNK: Final = 1 << 20
 _REVISION: Final = re.compile(r"(?:result|preview|side)-(\d+)\.[a-z0-9]+")
 
@@ -89,7 +89,7 @@ class Storage:
 
     def folder(self, picture_id: str) -> Path:
         """The folder of a picture, whether or not it is there. Raises NotFound for odd names."""
-        if not _ID.fullmatch(picture_id):
+        if not PICTURE_ID.fullmatch(picture_id):
             raise NotFound(_("There is no such picture."))
         return self._root / picture_id[:2] / picture_id
 
@@ -130,6 +130,20 @@ class Storage:
         """The small picture of the library."""
         return self.folder(picture_id) / "thumb.jpg"
 
+    def reference(self, picture_id: str, reference_id: str) -> Path:
+        """The copy of a picture that gives this one colours. Raises NotFound for odd names."""
+        if not PICTURE_ID.fullmatch(reference_id):
+            raise NotFound(_("There is no such picture."))
+        return self.folder(picture_id) / f"reference-{reference_id}.jpg"
+
+    def forget_references(self, picture_id: str, keep: str | None, older_s: float) -> None:
+        """Remove copies of references but one that were not chosen for so long."""
+        limit = time.time() - older_s
+        for path in self.folder(picture_id).glob("reference-*.jpg"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.name != f"reference-{keep}.jpg" and path.stat().st_mtime < limit:
+                    path.unlink()
+
     def faces(self, picture_id: str) -> Path:
         """The faces that were found in it."""
         return self.folder(picture_id) / "faces.npz"
@@ -168,7 +182,7 @@ class Storage:
         limit = time.time() - older_s
         for folder in self._root.glob("*/*"):
             with contextlib.suppress(FileNotFoundError):
-                if _ID.fullmatch(folder.name) and folder.stat().st_mtime < limit:
+                if PICTURE_ID.fullmatch(folder.name) and folder.stat().st_mtime < limit:
                     yield folder.name
 
     def forget_leftovers(self) -> None:

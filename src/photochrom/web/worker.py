@@ -48,6 +48,8 @@ _STOP_TIMEOUT_S: Final = 5.0
 _FILM_NICENESS: Final = 10
 _FILM_TURN_S: Final = 300.0
 """A film that has been at work for so long lets another user's go first; it goes on later."""
+_REFERENCE_KEPT_S: Final = 3600.0
+"""The copy of a reference is kept so long for those who take its removal back."""
 _RETRY_S: Final = 60.0
 """A film that could not be written is tried again after so long, the next time after four times
 as long, and so on: a disk that is full stays so for a while."""
@@ -156,10 +158,14 @@ class Worker:
                 is_wanted = is_wanted and not jobs.others_wait(task.picture_id, "film")
             return is_wanted and not self._stop.is_set()
 
-        model = render(task, self._storage, self._colorizer, self._settings, on_progress)
+        result = render(task, self._storage, self._colorizer, self._settings, on_progress)
         size = self._storage.size(task.picture_id)
-        if jobs.finish(task.picture_id, task.revision, self._name, size, model):
+        model, agreement = result.model, result.agreement
+        if jobs.finish(task.picture_id, task.revision, self._name, size, model, agreement):
             self._storage.forget_revisions(task.picture_id, before=task.revision)
+            self._storage.forget_references(
+                task.picture_id, task.edit.reference, older_s=_REFERENCE_KEPT_S
+            )
             if (remaining := self._storage.size(task.picture_id)) != size:
                 jobs.update_size(task.picture_id, remaining)
             took_s = time.perf_counter() - start_s

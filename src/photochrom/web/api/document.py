@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, TypeAlias
 
 from photochrom import __version__
+from photochrom.guided.reference import SAME_SCENE
 from photochrom.imageio import FORMATS
 from photochrom.pipeline import MAX_SHIFT
 from photochrom.variants import MAX_SIZE_PX
@@ -133,6 +134,12 @@ _WHITE_BALANCE: Final[Json] = {
         "description": "How much of the picture's own cast is taken away.",
     },
 }
+_REFERENCE: Final[Json] = {
+    "type": ["string", "null"],
+    "pattern": "^[A-Za-z0-9_-]{16}$",
+    "description": "Another of your photographs, in colour, which gives its colours to what both "
+    "show. A copy of it is kept. Null: none.",
+}
 _REVISION: Final[Json] = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 _MOMENT: Final[Json] = {"type": "string", "format": "date-time"}
 
@@ -165,6 +172,14 @@ _PICTURE: Final[Json] = {
     },
     "keep_colors": _KEEP_COLORS,
     **_WHITE_BALANCE,
+    "reference": _REFERENCE,
+    "reference_agreement": {
+        "type": ["number", "null"],
+        "minimum": 0,
+        "maximum": 1,
+        "description": "Share of the picture that the reference of the result surely shows; below "
+        f"{SAME_SCENE} it gives no colours. Null: there is none, or it is not known yet.",
+    },
     "notes": {
         "type": "array",
         "items": {"type": "string"},
@@ -208,6 +223,7 @@ _SCHEMAS: Final[Json] = {
             "variant": _VARIANT,
             "keep_colors": _KEEP_COLORS,
             **_WHITE_BALANCE,
+            "reference": _REFERENCE,
             "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
             "revision": {
                 **_REVISION,

@@ -21,7 +21,7 @@ Reader: TypeAlias = Callable[[str], Any]
 MAX_PAGE: Final = 1_000_000
 MAX_PER_PAGE: Final = 100
 MAX_SEARCH: Final = 200
-_NULLABLE: Final = ("size",)
+_NULLABLE: Final = ("size", "reference")
 
 
 class UnreadableBody(StudioError):

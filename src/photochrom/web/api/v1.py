@@ -127,7 +127,7 @@ def edit(picture_id: str) -> Response:
     picture = get_picture(user, picture_id)
     changes = json_fields(
         "hints", "size", "vividness", "variant", "keep_colors", "temperature", "tint", "neutral",
-        "name", "revision",
+        "reference", "name", "revision",
     )  # fmt: skip
     name = changes.pop("name", None)
     revision = changes.pop("revision", picture.revision)
@@ -192,6 +192,8 @@ def _picture_json(picture: Picture) -> dict[str, object]:
         "temperature": picture.temperature,
         "tint": picture.tint,
         "neutral": picture.neutral,
+        "reference": picture.reference,
+        "reference_agreement": picture.reference_agreement,
         "notes": picture.notes or [],
         "revision": picture.revision,
         "done_revision": picture.done_revision,

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.engine import Network
-from photochrom.errors import ModelError
+from photochrom.errors import InputError, ModelError
 from photochrom.guided.alternatives import AlternativeMaker
+from photochrom.guided.reference import Reference, ReferenceGuide, ReferenceMatcher
 from photochrom.pipeline import Guide
+from photochrom.web.i18n import _
 from photochrom.web.pictures.edits import ALTERNATIVE_COUNT, VERSIONS, Edit
+from photochrom.web.pictures.thumbnails import decode_jpeg
+
+_KEPT_REFERENCES: Final = 8
+"""References that are ready for further pictures, 2 MB each."""
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +34,8 @@ class EditColorizer:
         self.network = network
         self._alternatives: AlternativeMaker | None = None
         self._has_alternatives: bool | None = None
+        self._matcher: ReferenceMatcher | None = None
+        self._references: OrderedDict[tuple[str, int], Reference] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -41,21 +51,64 @@ class EditColorizer:
                 self._has_alternatives = False
         return self._has_alternatives
 
-    def colorize(self, rgb: NDArray[Any], edit: Edit) -> NDArray[Any]:
+    def colorize(
+        self, rgb: NDArray[Any], edit: Edit, reference: Path | None
+    ) -> tuple[NDArray[Any], float | None]:
         """A picture, (H, W) or (H, W, 3), in the colours asked for: (H, W, 3) of its dtype.
 
-        Raises ModelError for an alternative of a model that has none.
+        reference: the file that the edit's is in. Also returns how much of the picture that shows,
+        as `photochrom.guided.reference.ReferenceScore` has it; None without one.
+        Raises ModelError where the model has no such version or takes no references, and InputError
+        for a reference that is gone or has no colours.
         """
-        return edit.colorize(rgb, self.network, self._guide(edit))
+        matched = None if reference is None else self._reference_guide(reference)
+        guide = _both(matched, self._alternative_guide(edit))
+        colored = edit.colorize(rgb, self.network, guide)
+        scores = () if matched is None else matched.scores
+        return colored, scores[0].agreement if scores else None
 
-    def _guide(self, edit: Edit) -> Guide | None:
+    def _alternative_guide(self, edit: Edit) -> Guide | None:
         number = VERSIONS[edit.variant].alternative
         if number is None:
             return None
         return self._maker().guide(number, ALTERNATIVE_COUNT, vividness=edit.vividness)
+
+    def _reference_guide(self, path: Path) -> ReferenceGuide:
+        try:
+            key = (str(path), path.stat().st_mtime_ns)
+            with self._lock:
+                if self._matcher is None:
+                    self._matcher = ReferenceMatcher(self.network)
+                matcher = self._matcher
+                reference = self._references.get(key)
+            if reference is None:
+                reference = matcher.reference(decode_jpeg(path.read_bytes()), path.name)
+        except FileNotFoundError:
+            text = _("the picture that it takes colours from is gone; choose another one")
+            raise InputError(text) from None
+        with self._lock:
+            self._references[key] = reference
+            self._references.move_to_end(key)
+            while len(self._references) > _KEPT_REFERENCES:
+                self._references.popitem(last=False)
+        return matcher.guide([reference])
 
     def _maker(self) -> AlternativeMaker:
         with self._lock:
             if self._alternatives is None:
                 self._alternatives = AlternativeMaker(self.network)
             return self._alternatives
+
+
+def _both(first: Guide | None, second: Guide | None) -> Guide | None:
+    """The colours of the first, and where it says none, of the second."""
+    if first is None or second is None:
+        return first or second
+
+    def colors(L: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        ab, mask = first(L)
+        more_ab, more = second(L)
+        more = more * (1 - mask)
+        return ab + more_ab * more[..., None], mask + more
+
+    return colors

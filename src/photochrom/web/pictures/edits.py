@@ -31,8 +31,9 @@ from photochrom.web.database import Picture, User, db
 from photochrom.web.errors import Conflict, InvalidInput
 from photochrom.web.i18n import _
 from photochrom.web.pictures.library import get_picture
+from photochrom.web.pictures.references import keep_reference, reference_file
 from photochrom.web.pictures.space import EDIT_RESERVE_MB, estimate_edit_bytes, require_space
-from photochrom.web.storage import current_storage
+from photochrom.web.storage import PICTURE_ID, current_storage
 
 MIN_SIZE_PX: Final = 32
 """The least render factor that is taken; the largest is `MAX_SIZE_PX`, as a larger one would hold
@@ -78,6 +79,8 @@ class Edit:
     own_colors: str | None = None
     """Which it has: as `Picture.own_colors`."""
     white_balance: WhiteBalance = NO_SHIFT
+    reference: str | None = None
+    """Identifier of the picture that gives colours."""
 
     @property
     def leaves_colors(self) -> bool:
@@ -99,6 +102,7 @@ class Edit:
         temperature: object = 0.0,
         tint: object = 0.0,
         neutral: object = 0.0,
+        reference: object = None,
         own_colors: str | None = None,
     ) -> Edit:
         """The edit that a browser or program sends for a picture of this size.
@@ -122,6 +126,7 @@ class Edit:
                 _parse_shift(tint, _("tint")),
                 _parse_neutral(neutral),
             ),
+            _parse_reference(reference),
         )
 
     @classmethod
@@ -139,6 +144,7 @@ class Edit:
             "temperature": picture.temperature,
             "tint": picture.tint,
             "neutral": picture.neutral,
+            "reference": picture.reference,
             **changes,
         }
         return cls.parse(picture.height, picture.width, own_colors=picture.own_colors, **values)
@@ -154,6 +160,7 @@ class Edit:
             "temperature": self.white_balance.temperature,
             "tint": self.white_balance.tint,
             "neutral": self.white_balance.neutral,
+            "reference": self.reference,
         }
 
     def colorize(
@@ -201,6 +208,9 @@ def edit_picture(
         raise InvalidInput(_("Films take neither hints nor versions."))
     if picture.kind == "film" and edit.white_balance:
         raise InvalidInput(_("Films take neither temperature nor tint nor neutral."))
+    if picture.kind == "film" and edit.reference is not None:
+        raise InvalidInput(_("Films take no colours from pictures."))
+    reference = None if edit.reference is None else reference_file(picture, edit.reference)
     revision, files = picture.revision, current_storage()
     reserved_bytes = estimate_edit_bytes(
         files.original(picture.id, picture.media_type),
@@ -208,7 +218,11 @@ def edit_picture(
         picture.kind,
         picture.media_type,
     )
+    if reference is not None:
+        reserved_bytes += reference.stat().st_size
     require_space(user, reserved_bytes - picture.reserved_bytes, reserve_mb=EDIT_RESERVE_MB)
+    if reference is not None and edit.reference is not None:
+        keep_reference(picture_id, edit.reference, reference)
     db.session.rollback()
     row = db.session.execute(
         update(Picture)
@@ -216,6 +230,7 @@ def edit_picture(
         .values(
             **edit.columns(),
             revision=revision + 1,
+            reference_agreement=None,
             reserved_bytes=reserved_bytes,
             state="waiting",
             problem=None,
@@ -267,6 +282,12 @@ def _parse_neutral(value: object) -> float:
     if number is None or not 0.0 <= number <= 1.0:
         raise InvalidInput(_("The share of the cast to remove must be from 0 to 1."))
     return number
+
+
+def _parse_reference(value: object) -> str | None:
+    if value is not None and not (isinstance(value, str) and PICTURE_ID.fullmatch(value)):
+        raise InvalidInput(_("A reference is the identifier of a picture, or none."))
+    return value
 
 
 def _parse_variant(value: object) -> int:

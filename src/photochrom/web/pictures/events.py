@@ -18,6 +18,7 @@ from photochrom.web.database import Picture, User, db
 from photochrom.web.errors import NotFound, TooMany
 from photochrom.web.i18n import _, current_language, translate_stored, use_language
 from photochrom.web.pictures.library import get_picture
+from photochrom.web.pictures.references import reference_note
 from photochrom.web.settings import current_settings
 
 _POLL_INTERVAL_S: Final = 0.15
@@ -37,6 +38,7 @@ def picture_state(picture: Picture) -> dict[str, object]:
         "revision": picture.revision,
         "done_revision": picture.done_revision,
         "problem": picture.problem and translate_stored(picture.problem),
+        "reference": reference_note(picture),
     }
 
 

@@ -82,6 +82,14 @@ def grey_file(picture_id: str) -> AnyResponse:
     return _file_response(current_storage().grey(picture.id), "image/jpeg", keep=True)
 
 
+@blueprint.get("/pictures/<picture_id>/reference/<reference_id>.jpg")
+@login_required
+def reference_copy(picture_id: str, reference_id: str) -> AnyResponse:
+    """The copy of a picture whose colours this one takes."""
+    picture = get_picture(this_user(), picture_id)
+    return _file_response(current_storage().reference(picture.id, reference_id), "image/jpeg")
+
+
 @blueprint.get("/pictures/<picture_id>/thumb.jpg")
 @login_required
 def thumbnail_file(picture_id: str) -> AnyResponse:

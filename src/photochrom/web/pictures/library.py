@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import Select, bindparam, delete, func, select
 
 from photochrom.web import jobs
 from photochrom.web.database import MAX_NAME, Picture, User, db
@@ -67,11 +67,30 @@ def get_photo(user: User, picture_id: str) -> Picture:
 
 def list_pictures(user: User, search: str = "", page: int = 1, per_page: int = PER_PAGE) -> Page:
     """A page of the user's pictures whose names contain ``search``, whatever the case."""
-    newest, count, parameters = _NEWEST, _COUNT, {"user_id": user.id}
+    newest, count = _NEWEST, _COUNT
     text = unicodedata.normalize("NFC", search.strip())[:MAX_NAME]
     if text:
         condition = Picture.name.icontains(text, autoescape=True)
         newest, count = newest.where(condition), count.where(condition)
+    return _page(newest, count, {"user_id": user.id}, page, per_page)
+
+
+def list_finished_photos(user: User, page: int = 1, per_page: int = PER_PAGE) -> Page:
+    """A page of the user's photographs that have a result."""
+    condition = (Picture.kind == "photo", Picture.done_revision > 0)
+    return _page(
+        _NEWEST.where(*condition), _COUNT.where(*condition), {"user_id": user.id}, page, per_page
+    )
+
+
+def _page(
+    newest: Select[Picture],
+    count: Select[int],
+    parameters: dict[str, object],
+    page: int,
+    per_page: int,
+) -> Page:
+    """One page of what a statement finds; the nearest one where there is none of this number."""
     total = db.session.scalar(count, parameters) or 0
     pages = max(1, -(-total // per_page))
     page = min(max(1, page), pages)

@@ -14,6 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -38,6 +39,7 @@ from photochrom.web.pictures.edits import (
     parse_tolerance,
 )
 from photochrom.web.pictures.library import get_photo
+from photochrom.web.pictures.references import reference_file
 from photochrom.web.pictures.thumbnails import THUMBNAIL_PX, decode_jpeg, encode_jpeg, shrink
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import current_storage
@@ -75,21 +77,28 @@ class Previewer:
 
     def warm(self) -> None:
         """Load the network and run it once: the first run takes several times as long."""
-        self._load_colorizer().colorize(np.zeros((64, 64), np.uint8), Edit())
+        self._load_colorizer().colorize(np.zeros((64, 64), np.uint8), Edit(), None)
 
     def colorize(self, picture: Picture, edit: Edit, longest: int) -> NDArray[np.uint8]:
         """The picture with a long side of at most ``longest`` px, in colours: (h, w, 3).
 
-        Raises NotFound where it has gone meanwhile, TooMany where others take all the time.
+        Raises NotFound where it has gone meanwhile, InvalidInput as `reference_file` and for what
+        the model cannot do, TooMany where others take all the time.
         """
         copy = self._load_copy(picture, longest)
         h, w = copy.pixels.shape[:2]
         hints = tuple(_scaled_hint(hint, copy.scale, h, w) for hint in edit.hints)
-        rgb, _signature = self.colorize_whole(copy.pixels, replace(edit, hints=hints))
+        reference = None if edit.reference is None else reference_file(picture, edit.reference)
+        edit = replace(edit, hints=hints)
+        rgb, _signature = self.colorize_whole(copy.pixels, edit, reference)
         return np.asarray(rgb, np.uint8)
 
-    def colorize_whole(self, pixels: NDArray[Any], edit: Edit) -> tuple[NDArray[Any], str]:
+    def colorize_whole(
+        self, pixels: NDArray[Any], edit: Edit, reference: Path | None = None
+    ) -> tuple[NDArray[Any], str]:
         """These pixels, (h, w) or (h, w, 3), in colours, and the signature of the model.
+
+        reference: the file that the edit's is in.
 
         Raises InvalidInput for a version that the model does not have, TooMany where others take
         all the time.
@@ -98,7 +107,15 @@ class Previewer:
         with self._a_turn():
             if VERSIONS[edit.variant].alternative is not None and not colorizer.has_alternatives:
                 raise InvalidInput(_("The model of this studio has no such version."))
-            return colorizer.colorize(pixels, edit), colorizer.network.identity.signature
+            try:
+                rgb, _agreement = colorizer.colorize(pixels, edit, reference)
+            except ModelError as error:
+                if reference is None:
+                    raise
+                _log.warning("no colours of references: %s", error)
+                text = _("The model of this studio takes no colours from other pictures.")
+                raise InvalidInput(text) from None
+            return rgb, colorizer.network.identity.signature
 
     def suggest(
         self, picture: Picture, x: float, y: float, hints: tuple[EditHint, ...], longest: int

@@ -33,6 +33,7 @@ from photochrom.web.pictures.events import event_stream, picture_state
 from photochrom.web.pictures.library import (
     delete_picture,
     get_picture,
+    list_finished_photos,
     list_pictures,
     quota_mb,
     rename_picture,
@@ -47,6 +48,8 @@ from photochrom.web.pictures.live_preview import (
     preview_response,
     suggest_for_place,
 )
+from photochrom.web.pictures.names import picture_title
+from photochrom.web.pictures.references import reference_note
 from photochrom.web.pictures.share_links import create_link, find_link, open_link, revoke_links
 from photochrom.web.pictures.uploads import create_pictures
 from photochrom.web.security import UPLOADS, computing, limiter, upload_rate, user_key
@@ -56,7 +59,8 @@ blueprint = Blueprint("pictures", __name__)
 Answer: TypeAlias = "str | AnyResponse | tuple[AnyResponse, int]"
 
 _EDIT_FIELDS = (
-    "hints", "size", "vividness", "variant", "keep_colors", "temperature", "tint", "neutral"
+    "hints", "size", "vividness", "variant", "keep_colors", "temperature", "tint", "neutral",
+    "reference",
 )  # fmt: skip
 _SIZE_STEP_PX, _MAX_SIZE_FACTOR = 32, 4
 """The slider goes from one step to so many times the model's own size."""
@@ -87,6 +91,30 @@ def library() -> Answer:
         max_bytes=settings.max_upload_mb * 1_000_000,
         free_bytes=max(0, quota_mb(user) * 1_000_000 - used_bytes(user.id)),
     )
+
+
+@blueprint.get("/library/photos")
+@login_required
+def photos() -> Answer:
+    """The user's photographs that are finished, to choose from."""
+    number = request.args.get("page", 1, type=int)
+    page = list_finished_photos(this_user(), min(max(1, number), 1_000_000))
+    records = [
+        {
+            "id": photo.id,
+            "name": picture_title(photo.name),
+            "thumbnail": url_for(
+                "picture_files.thumbnail_file", picture_id=photo.id, v=photo.done_revision
+            ),
+            "preview": url_for(
+                "picture_files.preview_file", picture_id=photo.id, revision=photo.done_revision
+            ),
+        }
+        for photo in page.items
+    ]
+    answer = jsonify({"pictures": records, "page": page.page, "pages": page.pages})
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @blueprint.post("/pictures")
@@ -160,6 +188,7 @@ def show(picture_id: str) -> Answer:
         model_title=card.title,
         max_shift=int(MAX_SHIFT),
         area_tolerance=DEFAULT_TOLERANCE,
+        reference_note=reference_note(picture),
         size_auto=card.size,
         size_min=max(MIN_SIZE_PX, card.size % _SIZE_STEP_PX + _SIZE_STEP_PX),
         size_max=card.size * _MAX_SIZE_FACTOR,

@@ -7,6 +7,7 @@ import { getJson, RequestError } from "./net.js";
  * @property {number} progress 0 to 1
  * @property {number} revision
  * @property {string | null} problem
+ * @property {string} reference what became of the colours of another picture; empty: nothing to tell
  */
 
 const POLL_MS = 1000;

@@ -1,13 +1,16 @@
 /** The picture page: look, compare, correct, choose; every change is seen at once and saved. @module */
 import { AreaOutline, resized } from "./areas.js";
+import { PictureChooser } from "./chooser.js";
 import { Compare } from "./compare.js";
 import { History } from "./history.js";
 import { follow } from "./live.js";
 import { getJson, post, RequestError } from "./net.js";
 import { Palette } from "./palette.js";
+import { Pipette } from "./pipette.js";
 import { Preview } from "./preview.js";
 import { colorOf, HintMarkers, movedTo, placeOf, withColor } from "./hints.js";
 import { countMessage, message, need } from "./messages.js";
+import { ReferenceBox } from "./reference.js";
 import { Brush, StrokeLayer } from "./strokes.js";
 import { Tips } from "./tips.js";
 import { Zoom } from "./zoom.js";
@@ -23,6 +26,7 @@ import { Zoom } from "./zoom.js";
  * @property {number} temperature added to b*, CIELAB units
  * @property {number} tint added to a*, CIELAB units
  * @property {number} neutral how much of its cast is taken away, [0, 1]
+ * @property {string | null} reference identifier of the picture that gives colours
  */
 
 const SAVE_AFTER_MS = 900;
@@ -65,9 +69,10 @@ const first = {
   temperature: Number(data.temperature ?? 0),
   tint: Number(data.tint ?? 0),
   neutral: Number(data.neutral ?? 0),
+  reference: data.reference || null,
 };
 /** @type {Edit} what nobody has changed */
-const plain = { hints: [], size: null, vividness: 1, variant: 0, keep_colors: true, temperature: 0, tint: 0, neutral: 0 };
+const plain = { hints: [], size: null, vividness: 1, variant: 0, keep_colors: true, temperature: 0, tint: 0, neutral: 0, reference: null };
 const hasOwnColors = Boolean(data.ownColors);
 /** @type {History<Edit>} */
 const history = new History(first);
@@ -109,6 +114,15 @@ function inStage(x, y) {
 }
 
 const palette = new Palette({ onPick: pickColor, onRemove: removeHint, onClose: leaveHint });
+const chooser = new PictureChooser((error) => showStatus(errorText(error), true));
+const pipette = new Pipette(
+  (color) => palette.pick(color),
+  () => chooser.open((photo) => pipette.show(photo.preview)),
+);
+const reference = new ReferenceBox(base, chooser, {
+  onChange: (id) => edit({ reference: id }),
+  onStatus: showStatus,
+});
 const strokes = new StrokeLayer(need("strokes"), width, height);
 const brush = new Brush(strokes, Math.max(width, height));
 const outline = new AreaOutline(`${base}/area`, need("area"), width, height);
@@ -205,6 +219,7 @@ function refresh() {
     need("keep-colors").setAttribute("aria-pressed", String(keepsColors(history.present)));
     need("color-anew").setAttribute("aria-pressed", String(!keepsColors(history.present)));
   }
+  reference.show(history.present.reference);
   markers.show(hints, selection);
   strokes.show(hints, selection);
   need("strokes").classList.toggle("quiet-markers", !isCorrecting);
@@ -214,9 +229,9 @@ function refresh() {
 }
 
 /** Of a picture that is in colour all over, other colours are all or none. @param {Edit} asked @returns {boolean} */
-function keepsColors({ hints, size: detail, vividness: strength, variant, keep_colors: keep, ...shifts }) {
+function keepsColors({ hints, size: detail, vividness: strength, variant, keep_colors: keep, reference: giver, ...shifts }) {
   const isShifted = SHIFTS.some((name) => shifts[name] !== 0);
-  const isPlain = hints.length === 0 && detail === null && strength === 1 && variant === 0 && !isShifted;
+  const isPlain = hints.length === 0 && detail === null && strength === 1 && variant === 0 && !isShifted && giver === null;
   return keep && (isPlain || data.ownColors !== "all");
 }
 
@@ -285,6 +300,7 @@ function showProgress(progress) {
   preview.drop();
   showColor(`${base}/preview/${shownRevision}.jpg`);
   offerDownloads(true);
+  reference.tell(progress.reference);
   showStatus(message(firstTime ? "done" : "all_saved"));
 }
 
@@ -599,6 +615,7 @@ brushSizes.forEach((button, index) =>
     showTools();
   }),
 );
+need("palette-pipette").addEventListener("click", () => pipette.show(colorImage.src));
 need("zoom-in").addEventListener("click", () => zoom.zoomIn());
 need("zoom-out").addEventListener("click", () => zoom.zoomOut());
 need("zoom-fit").addEventListener("click", () => zoom.fit());
@@ -622,4 +639,5 @@ document.addEventListener("visibilitychange", () => {
 });
 
 refresh();
+reference.tell(data.referenceNote ?? "");
 if (data.state === "waiting" || data.state === "working") watch();
