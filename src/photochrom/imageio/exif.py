@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 EMPTY = b"II*\x00\x00\x00\x00\x00"
@@ -18,6 +19,7 @@ EMPTY = b"II*\x00\x00\x00\x00\x00"
 
 ORIENTATION, SOFTWARE = 0x0112, 0x0131
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
+DATE_TAKEN = 0x9003
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 _PIXEL_X, _PIXEL_Y = 0xA002, 0xA003
 _THUMBNAIL_START, _THUMBNAIL_BYTES = 0x0201, 0x0202
@@ -129,6 +131,23 @@ def orientation(block: bytes) -> int | None:
     """The orientation 1..8 that the block asks for; None where it has none or a nonsensical one."""
     number = first_integer(read_directory(block), ORIENTATION)
     return number if number is not None and 1 <= number <= 8 else None
+
+
+def date_taken(block: bytes) -> datetime | None:
+    """When a photograph was taken (DateTimeOriginal), on the clock of its place; None: not known.
+
+    A scan's own date (DateTimeDigitized) is not it.
+    """
+    try:
+        offset = first_integer(read_directory(block), EXIF_IFD)
+        inner = None if offset is None else read_directory(block, offset)
+        value = None if inner is None else inner.values.get(DATE_TAKEN)
+        if value is None or value.type != ASCII:
+            return None
+        text = value.data.rstrip(b"\0 ").decode("ascii")
+        return datetime.strptime(text, "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007  # it has no zone
+    except ValueError:
+        return None
 
 
 def upright(block: bytes, *, sides_swapped: bool) -> bytes:

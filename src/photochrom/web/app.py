@@ -20,6 +20,7 @@ from photochrom.web.logs import init_logs, start_logs
 from photochrom.web.people.routes import blueprint as people
 from photochrom.web.pictures.file_routes import blueprint as picture_files
 from photochrom.web.pictures.routes import blueprint as pictures
+from photochrom.web.pictures.selection_routes import blueprint as selection
 from photochrom.web.pictures.upload_routes import blueprint as uploads
 from photochrom.web.pwa import init_pwa
 from photochrom.web.secret import secret_key
@@ -55,7 +56,9 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     init_error_pages(app)
     init_health(app)
     init_pwa(app)
-    for blueprint in (language, sessions, account, admin, pictures, picture_files, uploads, people):
+    of_accounts = (language, sessions, account, admin)
+    of_pictures = (pictures, picture_files, uploads, selection)
+    for blueprint in (*of_accounts, *of_pictures, people):
         app.register_blueprint(blueprint)
     app.register_blueprint(api, url_prefix="/api/v1")
     init_oidc(app, settings)

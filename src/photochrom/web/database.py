@@ -25,6 +25,7 @@ from sqlalchemy import (
     MetaData,
     String,
     TypeDecorator,
+    UniqueConstraint,
     event,
     false,
 )
@@ -193,6 +194,8 @@ class Picture(Model):
     width: Mapped[int] = mapped_column(default=0)
     height: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the photograph was taken, by its file, on the clock of its place as if that were UTC."""
     state: Mapped[str] = mapped_column(String(8), default="waiting", index=True)
     """waiting, working, done or failed."""
     problem: Mapped[str | None] = mapped_column(String(500))
@@ -236,6 +239,28 @@ class Picture(Model):
     user: Mapped[User] = relationship(back_populates="pictures")
     shares: Mapped[list[Share]] = relationship(
         back_populates="picture", cascade="all, delete-orphan", passive_deletes=True
+    )
+
+
+class Album(Model):
+    """A name under which a user finds some of their pictures."""
+
+    __tablename__ = "albums"
+    __table_args__ = (UniqueConstraint("user_id", "name"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(100))
+
+
+class AlbumPicture(Model):
+    """That a picture is in an album."""
+
+    __tablename__ = "album_pictures"
+    album_id: Mapped[int] = mapped_column(
+        ForeignKey("albums.id", ondelete="CASCADE"), primary_key=True
+    )
+    picture_id: Mapped[str] = mapped_column(
+        ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, index=True
     )
 
 

@@ -27,10 +27,12 @@ from photochrom.web.database import Picture
 from photochrom.web.error_pages import wants_json
 from photochrom.web.errors import InvalidInput, StudioError
 from photochrom.web.i18n import _
+from photochrom.web.pictures.albums import get_album, list_albums
 from photochrom.web.pictures.downloads import film_pair, has_preview, playable_film, shared_film
 from photochrom.web.pictures.edits import MIN_SIZE_PX, edit_picture
 from photochrom.web.pictures.events import event_stream, picture_state
 from photochrom.web.pictures.library import (
+    ORDERS,
     delete_picture,
     get_picture,
     list_finished_photos,
@@ -82,12 +84,23 @@ def library() -> Answer:
     """The user's pictures."""
     search = request.args.get("q", "").strip()
     number = request.args.get("page", 1, type=int)
-    page = list_pictures(this_user(), search, min(max(1, number), 1_000_000))
     user, settings = this_user(), current_settings()
+    order = request.args.get("order", ORDERS[0])
+    order = order if order in ORDERS else ORDERS[0]
+    number_of_album = request.args.get("album", type=int)
+    album = None if number_of_album is None else get_album(user, number_of_album)
+    page = list_pictures(
+        user, search, min(max(1, number), 1_000_000), order=order, album=number_of_album
+    )
+    query = {"q": search, "order": order, "album": number_of_album}
     return render_template(
         "pictures/library.html",
         page=page,
         search=search,
+        order=order,
+        album=album,
+        albums=list_albums(user),
+        query={name: value for name, value in query.items() if value and value != ORDERS[0]},
         max_bytes=settings.max_upload_mb * 1_000_000,
         free_bytes=max(0, quota_mb(user) * 1_000_000 - used_bytes(user.id)),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from photochrom.errors import InputError, MissingDependencyError
 from photochrom.imageio import FORMATS, eight_bit_rgb, recognize
+from photochrom.imageio.exif import date_taken
 from photochrom.pipeline import own_colors
 from photochrom.web.errors import InvalidInput, TooLarge
 from photochrom.web.i18n import _
@@ -66,6 +68,8 @@ class UploadInfo:
     screen: NDArray[np.uint8]
     own_colors: str | None = None
     notes: tuple[str, ...] = ()
+    taken_at: datetime | None = None
+    """As of `Picture`."""
 
 
 def check_upload(path: Path, name: str, max_pixels: int) -> UploadInfo:
@@ -110,6 +114,7 @@ def _check_photo(path: Path, name: str) -> UploadInfo:
             screen = np.asarray(shrink(eight_bit_rgb(picture), SCREEN_PX), np.uint8)
             media_type = FORMATS[picture.format].media_type
             colors, notes = own_colors(picture.pixels), picture.notes
+            taken_at = date_taken(picture.metadata.exif or b"")
     except MissingDependencyError:
         raise InvalidInput(
             _("“{name}” is of a kind that this studio cannot read.").format(name=name)
@@ -125,7 +130,9 @@ def _check_photo(path: Path, name: str) -> UploadInfo:
         raise InvalidInput(
             _("“{name}” cannot be used: {why}.").format(name=name, why=text)
         ) from None
-    return UploadInfo("photo", media_type, width, height, screen, colors, notes)
+    if taken_at is not None:
+        taken_at = taken_at.replace(tzinfo=timezone.utc)
+    return UploadInfo("photo", media_type, width, height, screen, colors, notes, taken_at)
 
 
 def _check_film(path: Path, name: str, media_type: str, max_pixels: int) -> UploadInfo:

@@ -73,6 +73,7 @@ def create_picture(
                 width=upload.width,
                 height=upload.height,
                 created_at=now(),
+                taken_at=upload.taken_at,
                 state="waiting",
                 revision=1,
                 own_colors=upload.own_colors,

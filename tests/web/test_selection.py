@@ -1,0 +1,153 @@
+"""Several pictures at once, albums, and the order of the library."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixtures.studio import Browser, color_all, encode_image, jpeg, model_in, upload_picture
+from fixtures.web import MakeApp, send, sign_up
+from flask import Flask
+from flask.testing import FlaskClient
+from numpy.typing import NDArray
+from PIL import Image
+
+from photochrom.web.database import Picture, db
+from photochrom.web.pictures.albums import list_albums
+from photochrom.web.settings import WebSettings
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> WebSettings:
+    return WebSettings(data_dir=tmp_path / "studio", model=model_in(tmp_path), device="cpu")
+
+
+@pytest.fixture
+def app(make_app: MakeApp, settings: WebSettings) -> Flask:
+    app = make_app(model=settings.model, device="cpu")
+    app.test_client_class = Browser
+    return app
+
+
+@pytest.fixture
+def photo(grey_scene: NDArray[np.uint8]) -> bytes:
+    return jpeg(grey_scene)
+
+
+def names(browser: FlaskClient, query: str = "") -> list[str]:
+    page = browser.get(f"/library{query}").text
+    return re.findall(r'class="card-name"><bdi>([^<]+)', page)
+
+
+def ids(*urls: str) -> dict[str, list[str]]:
+    return {"picture": [url.rpartition("/")[2] for url in urls]}
+
+
+def states(app: Flask) -> dict[str, str]:
+    with app.app_context():
+        return {picture.name: picture.state for picture in db.session.query(Picture)}
+
+
+def test_several_are_downloaded_coloured_again_and_deleted(
+    app: Flask, member: FlaskClient, settings: WebSettings, photo: bytes
+) -> None:
+    urls = [upload_picture(member, photo, name) for name in ("a.jpg", "A.jpg", "b.jpg")]
+    assert send(member, "/library/zip", ids(*urls)).status_code == 404  # none is finished
+    color_all(app, settings)
+    answer = send(member, "/library/zip", ids(*urls))
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["a.color.jpg", "A.color (2).jpg", "b.color.jpg"]
+        assert archive.read("b.color.jpg") == member.get(f"{urls[2]}/download").data
+
+    with app.app_context():
+        db.session.query(Picture).filter_by(name="b.jpg").update({"state": "failed"})
+        db.session.commit()
+    answer = send(member, "/library/color", {**ids(*urls[1:]), "here": "q=a&page=2"})
+    assert answer.location == "/library?q=a&page=2"
+    assert states(app) == {"a.jpg": "done", "A.jpg": "waiting", "b.jpg": "waiting"}
+    assert "coloured again: 2." in member.get("/library").text
+
+    stranger = sign_up(app, "eve@example.org")
+    for action in ("zip", "color", "delete", "album"):
+        assert send(stranger, f"/library/{action}", ids(urls[0])).status_code in (400, 404)
+        assert send(member, f"/library/{action}", {}).status_code == 400
+    mixed = ids(urls[0], "A" * 16)
+    assert send(member, "/library/delete", mixed).status_code == 404
+    assert len(states(app)) == 3, "all or none"
+    assert send(member, "/library/delete", ids(*urls[:2])).status_code == 303
+    assert states(app) == {"b.jpg": "waiting"}
+    assert (
+        send(member, "/library/delete", {"picture": [str(n) for n in range(101)]}).status_code
+        == 400
+    )
+
+
+def test_albums_hold_pictures_and_let_them_go(
+    app: Flask, member: FlaskClient, photo: bytes
+) -> None:
+    urls = [upload_picture(member, photo, name) for name in ("a.jpg", "b.jpg", "c.jpg")]
+    first = send(member, "/library/album", {**ids(*urls[:2]), "album_name": " Großmutter "})
+    here = first.location
+    again = send(member, "/library/album", {**ids(*urls), "album_name": "Großmutter"})
+    assert again.location == here
+    assert names(member, here.removeprefix("/library")) == ["c", "b", "a"]
+    assert "Großmutter <small>3</small>" in member.get("/library").text
+    number = here.rpartition("=")[2]
+    path = f"/library/album/{number}"
+
+    stranger = sign_up(app, "eve@example.org")
+    assert stranger.get(here).status_code == 404
+    for action in ("remove", "rename", "delete"):
+        fields = {**ids(urls[0]), "name": "x"}
+        assert send(stranger, f"{path}/{action}", fields).status_code == 404
+    theirs = send(stranger, "/library/album", {**ids(urls[0]), "album_name": "x"})
+    assert theirs.status_code == 404
+
+    send(member, f"{path}/remove", ids(urls[2]))
+    assert names(member, f"?album={number}") == ["b", "a"]
+    assert names(member, f"?album={number}&q=A") == ["a"]
+    send(member, "/library/album", {**ids(urls[0]), "album_name": "Other"})
+    assert send(member, f"{path}/rename", {"name": "Other"}).status_code == 409
+    assert send(member, f"{path}/rename", {"name": ""}).status_code == 400
+    assert send(member, f"{path}/rename", {"name": "x" * 101}).status_code == 400
+    send(member, f"{path}/rename", {"name": "Oma"})
+    send(member, f"{urls[1]}/delete", {})
+    with app.app_context():
+        user = db.session.query(Picture).first()
+        assert user is not None
+        assert [album[1:] for album in list_albums(user.user)] == [("Oma", 1), ("Other", 1)]
+    assert send(member, f"{path}/delete", {}).location == "/library"
+    assert names(member) == ["c", "a"]
+    assert member.get(f"/library?album={10**30}").status_code == 404
+
+
+def test_the_library_can_be_in_the_order_of_when_photographs_were_taken(
+    app: Flask, member: FlaskClient, scene: NDArray[np.uint8], photo: bytes
+) -> None:
+    def taken(text: str) -> bytes:
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[0x9003] = text
+        return encode_image(scene, "JPEG", exif=exif)
+
+    for name, data in (
+        ("old.jpg", taken("1943:05:01 12:00:00")),
+        ("unknown.jpg", photo),
+        ("older.jpg", taken("1912:12:24 18:30:00")),
+        ("nonsense.jpg", taken("0000:00:00 00:00:00")),
+    ):
+        upload_picture(member, data, name)
+    assert names(member) == ["nonsense", "older", "unknown", "old"]
+    assert names(member, "?order=taken") == ["nonsense", "unknown", "old", "older"]
+    page = member.get("/library?order=taken").text
+    assert "24 December 1912" in page
+    assert names(member, "?order=sideways") == names(member)
+    with app.app_context():
+        times = {p.name: p.taken_at for p in db.session.query(Picture)}
+    assert times["unknown.jpg"] is times["nonsense.jpg"] is None
