@@ -21,6 +21,7 @@ from photochrom.web.people.routes import blueprint as people
 from photochrom.web.pictures.file_routes import blueprint as picture_files
 from photochrom.web.pictures.routes import blueprint as pictures
 from photochrom.web.pictures.selection_routes import blueprint as selection
+from photochrom.web.pictures.trial import blueprint as trial
 from photochrom.web.pictures.upload_routes import blueprint as uploads
 from photochrom.web.pwa import init_pwa
 from photochrom.web.secret import secret_key
@@ -46,6 +47,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     common = {
         "local": settings.local,
         "can_sign_up": settings.sign_up == "open",
+        "can_try": bool(settings.trial_rate),
         "oidc_name": settings.oidc_name if settings.oidc_issuer else "",
     }
     app.context_processor(lambda: common)
@@ -57,7 +59,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     init_health(app)
     init_pwa(app)
     of_accounts = (language, sessions, account, admin)
-    of_pictures = (pictures, picture_files, uploads, selection)
+    of_pictures = (pictures, picture_files, uploads, selection, trial)
     for blueprint in (*of_accounts, *of_pictures, people):
         app.register_blueprint(blueprint)
     app.register_blueprint(api, url_prefix="/api/v1")

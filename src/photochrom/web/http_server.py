@@ -16,13 +16,22 @@ from waitress.server import create_server
 from waitress.utilities import Error
 from werkzeug.http import parse_cookie
 
-from photochrom.web.security import FILE_PATHS, FORM_BYTES, PART_PATHS, SESSION_DAYS
+from photochrom.web.security import (
+    FILE_PATHS,
+    FORM_BYTES,
+    PART_PATHS,
+    SESSION_DAYS,
+    TRIAL_BYTES,
+    TRIAL_PATH,
+)
 from photochrom.web.settings import WebSettings
 
 _IDLE_S: Final = 30
 _CLEANUP_S: Final = 10
 _LARGE_BODIES: Final = 4
-"""So many of the largest bodies may be held in memory and temporary files at once."""
+"""So many of the largest bodies may be held in memory and temporary files at once,"""
+_TRIAL_BODIES: Final = 4
+"""and so many of people without an account."""
 _HAS_POLL: Final = hasattr(select, "poll")
 _CONNECTIONS: Final = 2000 if _HAS_POLL else 400
 """select(), all that Windows has, watches 512 sockets."""
@@ -35,6 +44,7 @@ class BodyLimits:
     def __init__(self, app: Flask, settings: WebSettings) -> None:
         self._app = app
         self.largest = settings.max_request_mb * 1_000_000
+        self._takes_trials = bool(settings.trial_rate) and not settings.local
         self._held: WeakSet[_Parser] = WeakSet()
 
     def max_body_bytes(self, path: str, headers: dict[str, str]) -> int:
@@ -43,6 +53,8 @@ class BodyLimits:
         Large ones are taken for pictures alone, from browsers that are logged in and from
         programs, whose tokens the application looks at.
         """
+        if path == TRIAL_PATH and self._takes_trials:
+            return min(TRIAL_BYTES, self.largest)
         if path not in FILE_PATHS and not path.startswith(PART_PATHS):
             return FORM_BYTES
         known = "AUTHORIZATION" in headers or self._has_session(headers)
@@ -51,8 +63,11 @@ class BodyLimits:
     def is_full(self, parser: _Parser) -> bool:
         """Whether with this body all that are held, and not yet answered, are too many."""
         self._held.add(parser)
-        total: int = sum(other.body_bytes_received for other in self._held)
-        return total > _LARGE_BODIES * self.largest
+        trials = sum(one.body_bytes_received for one in self._held if one.path == TRIAL_PATH)
+        if parser.path == TRIAL_PATH:
+            return bool(trials > _TRIAL_BODIES * TRIAL_BYTES)
+        total = sum(other.body_bytes_received for other in self._held) - trials
+        return bool(total > _LARGE_BODIES * self.largest)
 
     def _has_session(self, headers: dict[str, str]) -> bool:
         """Whether a cookie of ours, whole and not too old, says who it is."""

@@ -42,9 +42,13 @@ FILE_PATHS = ("/pictures", "/share-target", "/api/v1/pictures", "/api/v1/coloriz
 """Where files are sent to: nothing larger than a form is read at any other address,"""
 PART_PATHS = "/uploads/"
 """but for those that begin so, where their parts are sent to."""
+TRIAL_PATH = "/try"
+"""Where somebody without an account sends a picture to,"""
+TRIAL_BYTES = 12_000_000
+"""of so many bytes at most."""
 _FILES = ("multipart/", "image/", "video/", "application/octet-stream",
           "application/offset+octet-stream")  # fmt: skip
-_FILE_BLUEPRINTS = ("pictures", "uploads", "api")
+_FILE_BLUEPRINTS = ("pictures", "uploads", "trial", "api")
 """The blueprints that do; the API looks at the token before it looks at the body."""
 SESSION_DAYS = 30
 """How long somebody stays logged in."""
@@ -169,6 +173,11 @@ def upload_rate() -> str:
     return current_settings().upload_rate
 
 
+def trial_rate() -> str:
+    """How often somebody without an account may have a picture coloured."""
+    return current_settings().trial_rate or "1 per day"  # where it is off, the page is not there
+
+
 def compute_rate() -> str:
     """How often one user may have something computed, by pages and programs together."""
     return current_settings().compute_rate
@@ -213,6 +222,8 @@ def _check_body_length() -> Any:
     files = request.mimetype.startswith(_FILES) and request.blueprint in _FILE_BLUEPRINTS
     if not files:
         request.max_content_length = FORM_BYTES
+    elif request.blueprint == "trial":
+        request.max_content_length = TRIAL_BYTES
     limit, length = request.max_content_length, request.content_length or 0
     if limit is not None and length > limit:
         abort(413)

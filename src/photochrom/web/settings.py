@@ -109,6 +109,9 @@ class WebSettings:
     """What one user has computed: previews, versions, corrections, links and downloads."""
     api_rate: str = "600 per minute"
     """Requests of one user's programs, uploads and all others."""
+    trial_rate: str = ""
+    """How often people without an account, by their address, have one picture coloured, of which
+    nothing is kept, such as "3 per hour"; empty: they cannot."""
     metrics_token: str = ""
     """Bearer token for /metrics; empty: only this machine may read them."""
     threads: int = 8
@@ -214,7 +217,9 @@ def _check(settings: WebSettings) -> None:
     for name, least in _MINIMA.items():
         if getattr(settings, name) < least:
             raise SettingsError(f"{name} must be at least {least}, got {getattr(settings, name)}")
-    for name in ("login_rate", "upload_rate", "compute_rate", "api_rate"):
+    for name in ("login_rate", "upload_rate", "compute_rate", "api_rate", "trial_rate"):
+        if name == "trial_rate" and not settings.trial_rate:
+            continue
         if not _RATE.fullmatch(getattr(settings, name)):
             form = "a number and a time, such as '10 per minute'"
             raise SettingsError(f"{name} must be {form}, got {getattr(settings, name)!r}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -10,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError, MissingDependencyError
+from photochrom.imageio import FORMATS, eight_bit_rgb, read, read_generator, write
 from photochrom.imageio import Picture as Pixels
-from photochrom.imageio import eight_bit_rgb, read, write
 from photochrom.web.database import Picture, User
 from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _
@@ -63,6 +65,58 @@ def result_file(user: User, picture_id: str, form: str = "colour") -> Download:
             raise NotFound(_("This film has no preview."))
         return Download(pair, f"{stem}.before-after.mp4", "video/mp4")
     return Download(_pair_file(files, picture, result), f"{stem}.before-after.jpg", "image/jpeg")
+
+
+EXPORT_FORMATS: Final = ("JPEG", "PNG", "WebP", "TIFF")
+"""Of photographs that are downloaded in another format than their own."""
+MAX_EXPORT_PX: Final = 20_000
+
+
+class Export(NamedTuple):
+    """A file that was made for this download."""
+
+    data: bytes
+    name: str
+    media_type: str
+
+
+def export_result(
+    user: User, picture_id: str, format_name: str, quality: int | None, longest_px: int | None
+) -> Export:
+    """A photograph's result in another format, quality or size.
+
+    format_name: of `EXPORT_FORMATS`. quality: 1 to 100, of JPEG and WebP; None: the format's own.
+    longest_px: of its longer side, 16 to `MAX_EXPORT_PX`; it is never made larger; None: as it is.
+    Raises NotFound where it is not finished, InvalidInput, and TooMany.
+    """
+    if format_name not in EXPORT_FORMATS:
+        raise InvalidInput(
+            _("The format is one of {formats}.").format(formats=", ".join(EXPORT_FORMATS))
+        )
+    if quality is not None and not 1 <= quality <= 100:
+        raise InvalidInput(_("The quality is from 1 to 100."))
+    if longest_px is not None and not 16 <= longest_px <= MAX_EXPORT_PX:
+        raise InvalidInput(
+            _("The longer side is from 16 to {most} pixels.").format(most=MAX_EXPORT_PX)
+        )
+    picture = get_picture(user, picture_id)
+    if picture.kind != "photo":
+        raise InvalidInput(_("A film is downloaded as it is."))
+    path = result_file(user, picture_id).path
+    chosen, data = FORMATS[format_name], io.BytesIO()
+    with current_decoding_space().take(math.ceil(picture.width * picture.height / 1e6)):
+        try:
+            pixels = read(path, max_pixels=current_settings().max_picture_mp * 1_000_000)
+        except (InputError, MissingDependencyError):
+            raise NotFound(_("The picture cannot be read any more.")) from None
+        if longest_px is not None and longest_px < max(pixels.pixels.shape[:2]):
+            alpha = None if pixels.alpha is None else shrink(pixels.alpha, longest_px)
+            pixels = replace(pixels, pixels=shrink(pixels.pixels, longest_px), alpha=alpha)
+        # The mark that the colours were generated goes along.
+        mark = pixels.generator or read_generator(path)
+        write(data, pixels, format_name=format_name, quality=quality, generator=mark)
+    name = f"{picture_title(picture.name)}.color{chosen.suffix}"
+    return Export(data.getvalue(), name, chosen.media_type)
 
 
 def film_pair(picture: Picture) -> Path | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, request, send_file, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from photochrom.web.accounts.login import login_required, this_user
-from photochrom.web.errors import NotFound
+from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _, gettext_noop
-from photochrom.web.pictures.downloads import playable_film, result_file, shared_film
+from photochrom.web.pictures.downloads import export_result, playable_film, result_file, shared_film
 from photochrom.web.pictures.edits import VERSIONS
 from photochrom.web.pictures.library import get_picture
 from photochrom.web.pictures.live_preview import (
@@ -122,6 +123,23 @@ def download(picture_id: str) -> AnyResponse:
     return response
 
 
+@blueprint.get("/pictures/<picture_id>/export")
+@login_required
+@computing
+def export(picture_id: str) -> AnyResponse:
+    """The result in another format, quality or size, to keep."""
+    data, name, media_type = export_result(
+        this_user(),
+        picture_id,
+        request.args.get("format", "JPEG"),
+        _number("quality"),
+        _number("longest"),
+    )
+    response = send_file(io.BytesIO(data), media_type, as_attachment=True, download_name=name)
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
 @blueprint.get("/s/<token>/picture.jpg")
 def shared_file(token: str) -> AnyResponse:
     """The picture of a link, at the size of a screen."""
@@ -138,6 +156,16 @@ def shared_film_file(token: str) -> AnyResponse:
     if path is None:
         raise NotFound(_("There is no film to play."))
     return _file_response(path, "video/mp4")
+
+
+def _number(name: str) -> int | None:
+    """A whole number of the query; None where it is empty. Raises InvalidInput."""
+    text = request.args.get(name, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 7):
+        raise InvalidInput(_("Quality and size are whole numbers."))
+    return int(text)
 
 
 def _file_response(path: Path, media_type: str, *, keep: bool = False) -> Response:

@@ -28,7 +28,13 @@ from photochrom.web.error_pages import wants_json
 from photochrom.web.errors import InvalidInput, StudioError
 from photochrom.web.i18n import _
 from photochrom.web.pictures.albums import get_album, list_albums
-from photochrom.web.pictures.downloads import film_pair, has_preview, playable_film, shared_film
+from photochrom.web.pictures.downloads import (
+    EXPORT_FORMATS,
+    film_pair,
+    has_preview,
+    playable_film,
+    shared_film,
+)
 from photochrom.web.pictures.edits import MIN_SIZE_PX, edit_picture
 from photochrom.web.pictures.events import event_stream, picture_state
 from photochrom.web.pictures.library import (
@@ -199,6 +205,7 @@ def show(picture_id: str) -> Answer:
         picture=picture,
         **sharing,
         model_title=card.title,
+        export_formats=EXPORT_FORMATS,
         max_shift=int(MAX_SHIFT),
         area_tolerance=DEFAULT_TOLERANCE,
         reference_note=reference_note(picture),
