@@ -19,8 +19,10 @@ from PIL import Image
 from photochrom import Area, Hint, Stroke, WhiteBalance, film
 from photochrom.errors import InputError
 from photochrom.evaluation.dataset import to_grey
+from photochrom.guided.color_file import ColorFile
 from photochrom.guided.reference import SAME_SCENE, ReferenceGuide, ReferenceScore
 from photochrom.video.film import color_film, manifest
+from photochrom.video.film_frames import FilmFrames
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmHint, FilmSettings, Shot
@@ -28,6 +30,8 @@ from photochrom.video.session import open_session
 from photochrom.video.shot_guide import MATCH_EVERY, SEARCH_EVERY, ShotGuide
 from photochrom.video.shot_spans import shot_span
 from photochrom.video.shots_file import read_shots
+from photochrom.video.stills import read_keyframes, write_stills
+from photochrom.video.user_colors import all_hints
 
 pytestmark = pytest.mark.slow
 
@@ -176,6 +180,47 @@ def test_a_shot_has_its_own_tone_and_hints_and_other_settings_are_another_run(
 
 def session_pts(time_s: float, info: Any) -> int:
     return round(time_s / info.time_base)
+
+
+def test_saved_colors_are_found_after_cuts_and_stills_have_alternatives(
+    tmp_path: Path, astronaut: NDArray[np.uint8]
+) -> None:
+    grey = to_grey(astronaut[::2, ::2])
+    darker = np.rint(255.0 * (grey[:, ::-1] / 255.0) ** 1.3).astype(np.uint8)
+    first = [grey[:192, i : i + 208] for i in range(8)]
+    source = write_film(tmp_path / "in.mkv", first + [darker[4:196, 20:228]] * 8)
+    settings = FilmSettings(
+        model="photochrom-film", device="cpu", alternatives=2, color_file=tmp_path / "colors.json"
+    )
+    network = open_session(probe(source), replace(settings, color_file=None)).network
+    frames = FilmFrames(network.card)
+    shots = list(frames.of_shots(source))
+    np.testing.assert_allclose([shot.time_s for shot in shots], (4 / 24, 12 / 24), atol=1e-3)
+    np.testing.assert_array_equal(frames.frame(source, shots[1].time_s), shots[1].pixels)
+
+    colors = ColorFile(tmp_path / "colors.json", must_exist=False)
+    colors.save("the flag", shots[0], Hint(60, 30, "#20b040"), network)
+    (found,) = colors.find(shots, network)
+    assert (found.photo, found.time_s) == ("in.mkv", shots[1].time_s)
+    expected = (255 - (60 + 4) - 20, 30 - 4)
+    assert np.hypot(found.x - expected[0], found.y - expected[1]) <= 2.5
+    colors.write_sheet(tmp_path / "sheet.png", frames.frame)
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
+    assert (sheet == (0x20, 0xB0, 0x40)).all(axis=-1).sum() > 100
+    assert [hint.time_s for hint in all_hints(settings, source)] == [shots[0].time_s]
+    ColorFile(tmp_path / "colors.json").accept([1])
+    assert [hint.time_s for hint in all_hints(settings, source)] == [s.time_s for s in shots]
+
+    written = write_stills(source, tmp_path / "stills", settings)
+    assert [path.name.partition("s.")[2] for path in written] == ["png", "alternative2.png"] * 2
+    for still, other in zip(written[::2], written[1::2]):
+        here, there = (np.asarray(Image.open(path), int) for path in (still, other))
+        assert np.abs(here - there).mean() > 2
+        red, green, blue = (
+            here[round(found.y), round(found.x)] if still != written[0] else here[30, 60]
+        )
+        assert green > max(red, blue)
+    assert len(read_keyframes(tmp_path / "stills")) == 2
 
 
 def write_film(path: Path, frames: list[NDArray[np.uint8]]) -> Path:

@@ -35,7 +35,8 @@ def film(
     hints: Mapping[float, Sequence[ColorHint]] = ...,
     stills: Mapping[float, str | os.PathLike[str]] = ...,
     shots: str | os.PathLike[str] | None = ...,
-    reference: References | None = ..., steady: float | None = ...,
+    reference: References | None = ..., colors: str | os.PathLike[str] | None = ...,
+    steady: float | None = ...,
     every_frame: bool = ...,
     model: str | os.PathLike[str] = ..., device: str = ..., threads: int | None = ...,
     size: Size = ..., vividness: float = ..., white_balance: WhiteBalance = ...,
@@ -47,7 +48,8 @@ def film(
     hints: Mapping[float, Sequence[ColorHint]] = ...,
     stills: Mapping[float, str | os.PathLike[str]] = ...,
     shots: str | os.PathLike[str] | None = ...,
-    reference: References | None = ..., steady: float | None = ...,
+    reference: References | None = ..., colors: str | os.PathLike[str] | None = ...,
+    steady: float | None = ...,
     every_frame: bool = ...,
     codec: str = ..., crf: int | None = ..., preset: str | None = ...,
     overwrite: bool = ..., resume: bool = ..., progress: bool | Progress = ...,
@@ -66,6 +68,7 @@ def film(
     stills: Mapping[float, str | os.PathLike[str]] = _NO_STILLS,
     shots: str | os.PathLike[str] | None = None,
     reference: References | None = None,
+    colors: str | os.PathLike[str] | None = None,
     steady: float | None = None,
     every_frame: bool = False,
     codec: str | None = None,
@@ -101,6 +104,8 @@ def film(
             tone, as `photochrom film --shots` takes it; ``hints`` and ``stills`` count more.
         reference: A picture in colours of the same scene, people or things, or a list of some,
             as paths: shots that show it get its colours. One of something else changes nothing.
+        colors: A file of saved colours (`photochrom.guided.color_file`), of which those accepted in
+            this film are hints.
         steady: How far colours follow the motion, 0 (each frame by itself) to 1; None: the default
             of `photochrom film`.
         every_frame: Ask the network for each frame, and not only where there is news.
@@ -156,6 +161,7 @@ def film(
         keyframes=tuple(KeyFrame(time_s, Path(path)) for time_s, path in stills.items()),
         shots=() if shots is None else read_shots(Path(shots)),
         references=tuple(Path(path) for path in named),
+        color_file=None if colors is None else Path(colors),
         white_balance=white_balance,
         overwrite=overwrite,
         resume=resume,

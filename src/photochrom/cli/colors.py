@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,10 +15,21 @@ from photochrom.cli import OK
 from photochrom.cli.messages import Bar, note
 from photochrom.cli.options import FiniteRange, device_option, model_option, parse_place
 from photochrom.cli.table import align_columns
-from photochrom.engine import load, local_model
-from photochrom.guided.color_file import COLOR_FILE_NAME, SHEET_NAME, AlbumPlace, ColorFile
+from photochrom.engine import Network, load, local_model
+from photochrom.errors import requires_extra
+from photochrom.guided.color_file import (
+    COLOR_FILE_NAME,
+    SHEET_NAME,
+    AlbumPlace,
+    ColorFile,
+    FilmFrame,
+)
 from photochrom.guided.saved_colors import LEAST_SCORE
 from photochrom.hints import Hint
+from photochrom.imageio import is_picture_name
+
+if TYPE_CHECKING:
+    from photochrom.video.film_frames import FilmFrames
 
 _PATH = click.Path(path_type=Path)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -28,7 +41,7 @@ _PROJECT = click.option(
 
 @click.group()
 def colors() -> None:
-    """Name the colour of a thing once, and find it again in an album.
+    """Name the colour of a thing once, and find it again in an album, and in the shots of films.
 
     What is found is only proposed: look at the sheet, then accept what is right.
 
@@ -53,6 +66,12 @@ def _parse_hint(_ctx: click.Context, _param: click.Parameter, value: str) -> Hin
 @click.argument("photo", type=_PATH)
 @click.argument("hint", callback=_parse_hint, metavar="X,Y,COLOR")
 @click.option(
+    "--time",
+    "time",
+    metavar="TIME",
+    help="PHOTO is a film, and the place is in its frame at this time (seconds or H:MM:SS).",
+)
+@click.option(
     "--project",
     type=_PATH,
     metavar="FILE",
@@ -61,10 +80,19 @@ def _parse_hint(_ctx: click.Context, _param: click.Parameter, value: str) -> Hin
 )
 @model_option
 @device_option
-def save(name: str, photo: Path, hint: Hint, project: Path | None, model: str, device: str) -> int:
+def save(
+    name: str,
+    photo: Path,
+    hint: Hint,
+    time: str | None,
+    project: Path | None,
+    model: str,
+    device: str,
+) -> int:
     """Save the colour of a place of PHOTO (px from the upper left) as NAME."""
     target = ColorFile(project or photo.parent / COLOR_FILE_NAME, must_exist=False)
-    target.save(name, photo, hint, load(local_model(model), device=device))
+    network = load(local_model(model), device=device)
+    target.save(name, photo if time is None else _frame(photo, time, network), hint, network)
     note(f"saved {name!r} in {target.path}")
     return OK
 
@@ -77,14 +105,17 @@ def list_colors(project: Path | None, as_json: bool) -> int:
     target = ColorFile(project or Path(COLOR_FILE_NAME))
     saved = [
         {"name": c.name, "color": "#{:02x}{:02x}{:02x}".format(*c.rgb), "photo": c.photo,
-         "x": c.x, "y": c.y}
+         "time_s": c.time_s, "x": c.x, "y": c.y}
         for c in target.colors
     ]  # fmt: skip
     if as_json:
         places = _records(target, target.places)
         click.echo(json.dumps({"project": str(target.path), "colors": saved, "places": places}))
         return OK
-    click.echo(align_columns([tuple(str(value) for value in row.values()) for row in saved]))
+    rows = [
+        (str(c["name"]), str(c["color"]), _picture_name(c), f"{c['x']:g},{c['y']:g}") for c in saved
+    ]
+    click.echo(align_columns(rows))
     _show(target, target.places)
     return OK
 
@@ -128,25 +159,26 @@ def find(
 ) -> int:
     """Propose where the photographs of ALBUM, folders or files, show the things saved.
 
-    Accepted places stay as they are; earlier proposals in these photographs are replaced.
+    A film, named as a file, is looked through shot by shot. Accepted places stay as they are;
+    earlier proposals in these photographs and films are replaced.
     """
     folder = album[0] if album[0].is_dir() else album[0].parent
     target = ColorFile(project or folder / COLOR_FILE_NAME)
-    jobs = [job for job in plan(list(album), recursive=recursive) if not job.skip_reason]
-    for job in jobs:
-        if job.problem is not None:
-            raise job.problem
-    photos = [job.source for job in jobs]
+    films = [path for path in album if path.is_file() and not is_picture_name(path.name)]
+    others = [path for path in album if path not in films]
+    photos = _photos(others, recursive=recursive) if others else []
     network = load(local_model(model), device=device)
-    with Bar("find", total=len(photos), unit="photographs") as bar:
-        proposed = target.find(photos, network, bar.show, least_score=least_score)
+    pictures: Iterator[Path | FilmFrame] = chain(photos, _shot_frames(films, network))
+    total, unit = (None, "pictures") if films else (len(photos), "photographs")
+    with Bar("find", total=total, unit=unit) as bar:
+        proposed = target.find(pictures, network, bar.show, least_score=least_score)
     if accepts:
         first = len(target.places) - len(proposed) + 1
         numbers = range(first, len(target.places) + 1)
         proposed = target.accept(numbers) if proposed else proposed
     picture = sheet or target.path.with_name(SHEET_NAME)
     if target.places:
-        target.write_sheet(picture)
+        target.write_sheet(picture, lambda film, time_s: _film_frames(network).frame(film, time_s))
     if as_json:
         click.echo(json.dumps(_records(target, proposed)))
     else:
@@ -178,20 +210,55 @@ def forget(name: str, project: Path | None) -> int:
     return OK
 
 
+def _photos(paths: Sequence[Path], *, recursive: bool) -> list[Path]:
+    jobs = [job for job in plan(list(paths), recursive=recursive) if not job.skip_reason]
+    for job in jobs:
+        if job.problem is not None:
+            raise job.problem
+    return [job.source for job in jobs]
+
+
+def _film_frames(network: Network) -> FilmFrames:
+    with requires_extra("video", "a film"):
+        from photochrom.video.film_frames import FilmFrames
+    return FilmFrames(network.card)
+
+
+def _shot_frames(films: Sequence[Path], network: Network) -> Iterator[FilmFrame]:
+    """A frame of each shot of films."""
+    for path in films:
+        yield from _film_frames(network).of_shots(path)
+
+
+def _frame(film: Path, time: str, network: Network) -> FilmFrame:
+    """A film's frame at a time as an option has it."""
+    frames = _film_frames(network)
+    from photochrom.video.shots_file import parse_time
+
+    time_s = parse_time(time)
+    return FilmFrame(film, time_s, frames.frame(film, time_s))
+
+
 def _records(target: ColorFile, places: Sequence[AlbumPlace]) -> list[dict[str, object]]:
     """Places for programs."""
     return [
         {"number": target.places.index(place) + 1, "name": place.name, "photo": place.photo,
-         "x": place.x, "y": place.y, "score": place.score, "accepted": place.accepted}
+         "time_s": place.time_s, "x": place.x, "y": place.y, "score": place.score,
+         "accepted": place.accepted}
         for place in places
     ]  # fmt: skip
+
+
+def _picture_name(record: Mapping[str, object]) -> str:
+    at = "" if record["time_s"] is None else f" at {record['time_s']:g} s"
+    return f"{record['photo']}{at}"
 
 
 def _show(target: ColorFile, places: Sequence[AlbumPlace]) -> None:
     """Places for people."""
     rows = [
         (
-            str(record["number"]), str(record["name"]), str(record["photo"]),
+            str(record["number"]), str(record["name"]), _picture_name(record),
             f"{record['x']:g},{record['y']:g}", f"{record['score']:.2f}",
             "accepted" if record["accepted"] else "proposed",
         )

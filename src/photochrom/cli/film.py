@@ -30,6 +30,7 @@ from photochrom.cli.options import (
 )
 from photochrom.damage import DamagePolicy
 from photochrom.errors import OutputError, PhotochromError
+from photochrom.guided.alternatives import MOST_ALTERNATIVES
 from photochrom.pipeline import WhiteBalance
 from photochrom.video.film import color_film
 from photochrom.video.io.codecs import CODECS, CONTAINERS, Encoding
@@ -126,9 +127,23 @@ _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in CODECS.items
     help="Find the reference of each shot in a folder of pictures in colours.",
 )
 @click.option(
+    "--colors",
+    "color_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Saved colours and the places accepted for them (photochrom colors), as hints for the "
+    "shots that show them.",
+)
+@click.option(
     "--stills",
     type=click.Path(path_type=Path, file_okay=False),
     help="Write a coloured still of every shot into this folder, for retouching, and no film.",
+)
+@click.option(
+    "--alternatives",
+    type=click.IntRange(min=2, max=MOST_ALTERNATIVES),
+    help="Write so many clearly different versions of each still, the likeliest first, as "
+    "NAME.alternative2.png and so on; name the one to take in the file of --shots.",
 )
 @click.option(
     "--keyframes",
@@ -194,7 +209,9 @@ def film(
     shots: tuple[Shot, ...],
     references: tuple[Path, ...],
     reference_folder: Path | None,
+    color_file: Path | None,
     stills: Path | None,
+    alternatives: int | None,
     keyframes: Path | None,
     keyframe: tuple[KeyFrame, ...],
     preview: float | None,
@@ -216,6 +233,8 @@ def film(
         )
     if references and reference_folder is not None:
         raise click.UsageError("--reference names pictures, --reference-from finds one; give one.")
+    if alternatives is not None and stills is None:
+        raise click.UsageError("--alternatives are versions of stills; give --stills FOLDER, too.")
     if stills is not None and preview is not None:
         raise click.UsageError("--stills and --preview are two different runs.")
     if (stills is not None or preview is not None) and resume:
@@ -243,6 +262,8 @@ def film(
         shots=shots,
         references=references,
         reference_folder=reference_folder,
+        color_file=color_file,
+        alternatives=alternatives or 1,
         overwrite=overwrite,
         resume=resume,
     )

@@ -1,4 +1,4 @@
-"""The saved colours of an album in a file beside it, and the places where they were found.
+"""The saved colours of an album or film in a file beside it, and the places where they were found.
 
 The file is JSON, which Python reads and writes by itself; docs/guided.md describes it. A view is
 kept in place of features, since it is smaller and speaks to any model.
@@ -10,10 +10,10 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -56,6 +56,27 @@ class AlbumPlace:
     """As of a `photochrom.guided.saved_colors.FoundPlace`."""
     accepted: bool = False
     """Whether a person said that it is right."""
+    time_s: float | None = None
+    """Of a film's frame in place of a photograph, seconds from the film's first."""
+
+    @property
+    def picture(self) -> tuple[str, float | None]:
+        """Which photograph it is in, or which frame of a film."""
+        return self.photo, self.time_s
+
+
+class FilmFrame(NamedTuple):
+    """A frame of a film, in place of a photograph."""
+
+    film: Path
+    time_s: float
+    """Seconds from the film's first frame."""
+    pixels: NDArray[Any]
+    """(H, W) or (H, W, 3), upright, as for `photochrom.pipeline.colorize`."""
+
+
+ReadFrame: TypeAlias = Callable[[Path, float], NDArray[np.uint8]]
+"""The frame of a film at a time: (H, W) or (H, W, 3)."""
 
 
 class ColorFile:
@@ -87,8 +108,8 @@ class ColorFile:
         """Accepted and proposed places; their numbers count from 1."""
         return self._places
 
-    def save(self, name: str, photo: Path, hint: Hint, network: Network) -> None:
-        """Name the colour of a place of a photograph, and write the file.
+    def save(self, name: str, photo: Path | FilmFrame, hint: Hint, network: Network) -> None:
+        """Name the colour of a place of a photograph, or of a film's frame, and write the file.
 
         Raises InputError for a name that is saved already or empty, and as
         `photochrom.guided.saved_colors.ColorFinder.save` does.
@@ -102,8 +123,9 @@ class ColorFile:
                 f"{name!r} is saved already, of {self._colors[name].photo}; forget it first, or "
                 "choose another name"
             )
-        pixels = read(photo).pixels
-        color = ColorFinder(network).save(name, pixels, hint, self._relative(photo))
+        path, time_s, pixels = _open(photo)
+        finder = ColorFinder(network)
+        color = finder.save(name, pixels, hint, self._relative(path), time_s)
         self._colors[name] = color
         self._write()
 
@@ -124,7 +146,7 @@ class ColorFile:
 
     def find(
         self,
-        photos: Sequence[Path],
+        photos: Iterable[Path | FilmFrame],
         network: Network,
         on_photo: Callable[[int], object] = lambda _done: None,
         *,
@@ -132,28 +154,41 @@ class ColorFile:
     ) -> tuple[AlbumPlace, ...]:
         """Look for all colours in photographs, and write the file. Returns what is proposed.
 
-        Earlier proposals in these photographs are replaced; accepted places stay. on_photo: is told
-        how many are done. least_score: as for `photochrom.guided.saved_colors.ColorFinder.find`.
+        photos: or frames of films, one for each shot; taken one after the other.
+        Earlier proposals in these photographs and films are replaced; accepted places stay.
+        on_photo: is told how many are done. least_score: as for
+        `photochrom.guided.saved_colors.ColorFinder.find`.
         Raises InputError where nothing is saved or a photograph cannot be read.
         """
         if not self._colors:
             raise InputError(f"no colour is saved in {self.path}; save one before looking for it")
         finder = ColorFinder(network)
-        names = [self._relative(photo) for photo in photos]
-        kept = [p for p in self._places if p.accepted or p.photo not in names]
-        settled = {(place.name, place.photo) for place in kept}
-        settled |= {(color.name, color.photo) for color in self.colors}
-        proposed = []
-        for number, (photo, name) in enumerate(zip(photos, names, strict=True)):
-            wanted = [c for c in self.colors if (c.name, name) not in settled]
+        settled = {(place.name, place.picture) for place in self._places if place.accepted}
+        settled |= {(color.name, color.picture) for color in self.colors}
+        proposed: list[AlbumPlace] = []
+        names = set()
+        for number, photo in enumerate(photos, 1):
+            path, time_s = photo[:2] if isinstance(photo, FilmFrame) else (photo, None)
+            name = self._relative(path)
+            names.add(name)
+            wanted = [c for c in self.colors if (c.name, (name, time_s)) not in settled]
             if wanted:
-                pixels = read(photo).pixels
+                _, _, pixels = _open(photo)
                 size = (pixels.shape[1], pixels.shape[0])
                 proposed += [
-                    AlbumPlace(found.name, name, found.x, found.y, size, round(found.score, 4))
-                    for found in finder.find(pixels, wanted, least_score=least_score)
+                    AlbumPlace(
+                        place.name,
+                        name,
+                        place.x,
+                        place.y,
+                        size,
+                        round(place.score, 4),
+                        time_s=time_s,
+                    )
+                    for place in finder.find(pixels, wanted, least_score=least_score)
                 ]
-            on_photo(number + 1)
+            on_photo(number)
+        kept = [p for p in self._places if p.accepted or p.photo not in names]
         self._places = (*kept, *proposed)
         self._write()
         return tuple(proposed)
@@ -179,37 +214,53 @@ class ColorFile:
 
     def hints(self, photo: Path) -> tuple[Hint, ...]:
         """What is known of a photograph: colours saved of it, and accepted places."""
-        name = self._relative(photo)
-        found = [(c.rgb, c.x, c.y, c.size) for c in self.colors if c.photo == name]
-        found += [
-            (self._colors[place.name].rgb, place.x, place.y, place.size)
-            for place in self._places
-            if place.accepted and place.photo == name
-        ]
-        return tuple(Hint(x, y, rgb, radius=_RADIUS_SHARE * min(size)) for rgb, x, y, size in found)
+        return tuple(hint for _, hint in self._hints(photo))
 
-    def write_sheet(self, path: Path) -> None:
-        """A PNG of all places with their numbers, for a look. Raises OutputError."""
-        content = proposal_sheet(list(self._tiles()))
+    def film_hints(self, film: Path) -> tuple[tuple[float, Hint], ...]:
+        """What is known of a film, with the times of the frames, seconds from the first."""
+        return tuple((time_s, hint) for time_s, hint in self._hints(film) if time_s is not None)
+
+    def _hints(self, photo: Path) -> Iterator[tuple[float | None, Hint]]:
+        name = self._relative(photo)
+        places: list[SavedColor | AlbumPlace] = [*self.colors]
+        places += [place for place in self._places if place.accepted]
+        for place in places:
+            if place.photo == name:
+                radius = _RADIUS_SHARE * min(place.size)
+                rgb = self._colors[place.name].rgb
+                yield place.time_s, Hint(place.x, place.y, rgb, radius)
+
+    def write_sheet(self, path: Path, read_frame: ReadFrame) -> None:
+        """A PNG of all places with their numbers, for a look. Raises OutputError.
+
+        read_frame: gives the frames of films.
+        """
+        content = proposal_sheet(list(self._tiles(read_frame)))
         write_atomically(path, content, overwrite=True)
 
-    def _tiles(self) -> Iterator[Tile]:
+    def _tiles(self, read_frame: ReadFrame) -> Iterator[Tile]:
         """The saved colours, and the places."""
         for color in self.colors:
             yield Tile(f"saved: {color.name}", color.view, color.rgb, color.center)
-        pictures: dict[str, NDArray[np.uint8]] = {}
+        pictures: dict[tuple[str, float | None], NDArray[np.uint8]] = {}
         for number, place in enumerate(self._places, 1):
-            if place.photo not in pictures:
-                pictures = {place.photo: eight_bit_rgb(read(self.path.parent / place.photo))}
+            if place.picture not in pictures:
+                pictures = {place.picture: self._picture(place, read_frame)}
             title = f"{number}: {place.name}, {place.score:.2f}"
             center = ((place.x + 0.5) / place.size[0], (place.y + 0.5) / place.size[1])
             rgb = self._colors[place.name].rgb
             yield Tile(
                 f"{title}, accepted" if place.accepted else title,
-                pictures[place.photo],
+                pictures[place.picture],
                 rgb,
                 center,
             )
+
+    def _picture(self, place: AlbumPlace, read_frame: ReadFrame) -> NDArray[np.uint8]:
+        path = self.path.parent / place.photo
+        if place.time_s is not None:
+            return read_frame(path, place.time_s)
+        return eight_bit_rgb(read(path))
 
     def _relative(self, photo: Path) -> str:
         """A photograph as the file calls it."""
@@ -232,10 +283,14 @@ class ColorFile:
                     "view": base64.b64encode(
                         cv2.imencode(".png", color.view)[1].tobytes()
                     ).decode(),
+                    **({} if color.time_s is None else {"time_s": color.time_s}),
                 }
                 for color in self.colors
             ],
-            "places": [asdict(place) for place in self._places],
+            "places": [
+                {key: value for key, value in asdict(place).items() if value is not None}
+                for place in self._places
+            ],
         }
         content = json.dumps(table, indent=1, ensure_ascii=False) + "\n"
         write_atomically(self.path, content.encode(), overwrite=True)
@@ -250,6 +305,7 @@ class _ColorTable:
     y: float
     size: tuple[int, int]
     view: str
+    time_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -281,12 +337,19 @@ def _read(path: Path) -> tuple[dict[str, SavedColor], tuple[AlbumPlace, ...]]:
             raise source.refuse(f"{path}, {row.name!r}: {error}") from error
         _check_place(row.x, row.y, row.size, f"{row.name!r} in {path}", source)
         view = _read_view(row, path, source)
-        colors[row.name] = SavedColor(row.name, rgb, row.photo, row.x, row.y, row.size, view)
+        colors[row.name] = SavedColor(
+            row.name, rgb, row.photo, row.x, row.y, row.size, view, row.time_s
+        )
     for place in content.places:
         if place.name not in colors:
             raise source.refuse(f"{path} has a place of {place.name!r}, which it does not save")
         _check_place(place.x, place.y, place.size, f"a place of {place.name!r} in {path}", source)
     return colors, content.places
+
+
+def _open(photo: Path | FilmFrame) -> tuple[Path, float | None, NDArray[Any]]:
+    """Path, time and pixels. Raises InputError where it cannot be read."""
+    return photo if isinstance(photo, FilmFrame) else (photo, None, read(photo).pixels)
 
 
 def _check_place(x: float, y: float, size: tuple[int, int], what: str, source: Source) -> None:

@@ -64,6 +64,13 @@ class SavedColor(NamedTuple):
     """Width and height of the photograph, px."""
     view: NDArray[np.uint8]
     """(h, w): the photograph's lightness as the network sees it, 0 to 255."""
+    time_s: float | None = None
+    """Of a film's frame in place of a photograph, seconds from the film's first."""
+
+    @property
+    def picture(self) -> tuple[str, float | None]:
+        """Which photograph it is of, or which frame of a film."""
+        return self.photo, self.time_s
 
     @property
     def center(self) -> tuple[float, float]:
@@ -96,20 +103,23 @@ class ColorFinder:
     def __init__(self, network: Network, *, threads: int | None = None) -> None:
         """Raises ModelError for a network that hands out no features."""
         self._extractor: FeatureExtractor = feature_extractor(network, threads=threads)
-        self._views: dict[str, _View] = {}
+        self._views: dict[tuple[str, float | None], _View] = {}
 
-    def save(self, name: str, rgb: NDArray[Any], hint: Hint, photo: str) -> SavedColor:
+    def save(
+        self, name: str, rgb: NDArray[Any], hint: Hint, photo: str, time_s: float | None = None
+    ) -> SavedColor:
         """A place of a photograph as a saved colour.
 
         rgb: (H, W) or (H, W, 3), as for `photochrom.pipeline.colorize`. hint: the place and its
-        colour. photo: the photograph's name.
+        colour. photo: the photograph's name, or a film's, of whose frame at ``time_s`` it is.
         Raises InputError for a place outside of the photograph, or around which nothing is seen.
         """
         hint.on_picture(rgb)
         height, width = rgb.shape[:2]
         L = working_lightness(rgb, "auto", self._extractor.card)
         view = np.rint(L * _STORED_PER_L).astype(np.uint8)
-        color = SavedColor(name, hint.rgb, photo, hint.x, hint.y, (width, height), view)
+        size = (width, height)
+        color = SavedColor(name, hint.rgb, photo, hint.x, hint.y, size, view, time_s)
         if _patch_px(view / np.float32(_STORED_PER_L), color.center) is None:
             raise InputError(
                 f"nothing can be seen around {hint.x:g}, {hint.y:g} in {photo} by which it could "
@@ -149,22 +159,22 @@ class ColorFinder:
         self, colors: Sequence[SavedColor], own: _View, mirrored: _View
     ) -> Iterator[tuple[SavedColor, _View, Matches, bool]]:
         """The colours whose scene the photograph shows, with the matches and whether mirrored."""
-        known: dict[str, tuple[Matches, bool]] = {}
+        known: dict[tuple[str, float | None], tuple[Matches, bool]] = {}
         for color in colors:
             view = self._saved_view(color)
-            if color.photo not in known:
+            if color.picture not in known:
                 both = [match(view.cells, other.cells) for other in (own, mirrored)]
-                known[color.photo] = max(
+                known[color.picture] = max(
                     zip(both, (False, True), strict=True), key=lambda pair: pair[0].agreement
                 )
-            matches, is_mirrored = known[color.photo]
+            matches, is_mirrored = known[color.picture]
             if matches.agreement >= SAME_SCENE:
                 yield color, view, matches, is_mirrored
 
     def _saved_view(self, color: SavedColor) -> _View:
-        if color.photo not in self._views:
-            self._views[color.photo] = self._view(color.view / np.float32(_STORED_PER_L))
-        return self._views[color.photo]
+        if color.picture not in self._views:
+            self._views[color.picture] = self._view(color.view / np.float32(_STORED_PER_L))
+        return self._views[color.picture]
 
     def _view(self, L: NDArray[np.float32]) -> _View:
         L = matching_lightness(L, self._extractor)

@@ -64,6 +64,11 @@ _DEINTERLACER_FRAMES = 4
 """Frames more that are read when going on: a deinterlacer looks at the ones before."""
 _QUEUE_FRAMES = 8
 """Frames between two threads."""
+_NOT_AS_THEY_ARE = (
+    "overwrite", "resume", "model", "device", "damage", "keyframes", "hints", "shots", "color_file",
+    "alternatives",
+)  # fmt: skip
+"""Settings that change no pixel, or of which the manifest says in other words what they do."""
 _log = logging.getLogger(__name__)
 _MOST_THREADS = 128
 """x264's own limit."""
@@ -136,7 +141,7 @@ def color_film(
 def manifest(info: FilmInfo, network: Network, settings: FilmSettings) -> dict[str, object]:
     """Everything that changes a pixel of the result, as JSON values."""
     chosen = dataclasses.asdict(settings)
-    for key in ("overwrite", "resume", "model", "device", "damage", "keyframes", "hints", "shots"):
+    for key in _NOT_AS_THEY_ARE:
         chosen.pop(key)
     encoding = chosen.pop("encoding")
     chosen["references"] = [fingerprint(path) for path in settings.references]
@@ -152,7 +157,7 @@ def manifest(info: FilmInfo, network: Network, settings: FilmSettings) -> dict[s
         "encoding": encoding,
         **chosen,
         "keyframes": [(k.time_s, fingerprint(k.picture)) for k in all_keyframes(settings)],
-        "hints": [(hint.time_s, _in_words(hint.hint)) for hint in all_hints(settings)],
+        "hints": [(hint.time_s, _in_words(hint.hint)) for hint in all_hints(settings, info.path)],
         "shots": [
             {
                 "time_s": shot.time_s,

@@ -81,6 +81,10 @@ class FilmSettings(NetworkSettings):
     """Pictures in colours, which give them to the shots that show the same."""
     reference_folder: Path | None = None
     """In place of `references`: a folder of which each shot gets the best one."""
+    color_file: Path | None = None
+    """Saved colours (`photochrom.guided.color_file`), of which those accepted are hints."""
+    alternatives: int = 1
+    """Versions of each still, 1 to `photochrom.guided.alternatives.MOST_ALTERNATIVES`."""
     white_balance: WhiteBalance = NO_SHIFT
     """Shift of all colours but those of hints and key frames; one cast for each shot."""
     overwrite: bool = False

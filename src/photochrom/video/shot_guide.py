@@ -17,7 +17,7 @@ from photochrom.color.borders import crop, find_borders
 from photochrom.color.fit import shrink
 from photochrom.color.white_balance import cast_evidence, color_cast, shift_by_lightness
 from photochrom.guided.reference import ReferenceGuide, ReferenceScore
-from photochrom.pipeline import NO_SHIFT, WhiteBalance
+from photochrom.pipeline import NO_SHIFT, Guide, WhiteBalance
 from photochrom.video.temporal.propagation import Guess, UserColors
 from photochrom.video.temporal.title_cards import is_title_card
 
@@ -30,6 +30,20 @@ _CAST_GUESSES = 12.0
 
 NewGuide: TypeAlias = Callable[[], ReferenceGuide]
 """Makes the references' colours for one frame."""
+
+
+def colors_inside_borders(
+    guide: Guide, L: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What a guide gives for a frame without its black bars; nothing on these.
+
+    L: (h, w). Returns ab (h, w, 2) and mask (h, w).
+    """
+    borders = find_borders(L)
+    ab, mask = np.zeros((*L.shape, 2), np.float32), np.zeros(L.shape, np.float32)
+    inside = np.ascontiguousarray(crop(L, borders))
+    crop(ab, borders)[...], crop(mask, borders)[...] = guide(inside)
+    return ab, mask
 
 
 class ShotGuide:
@@ -76,10 +90,8 @@ class ShotGuide:
         new_guide = self._references(pts)
         if new_guide is None or is_title_card(L):
             return None
-        guide, borders = new_guide(), find_borders(L)
-        ab, mask = np.zeros((*L.shape, 2), np.float32), np.zeros(L.shape, np.float32)
-        inside = np.ascontiguousarray(crop(L, borders))
-        crop(ab, borders)[...], crop(mask, borders)[...] = guide(inside)
+        guide = new_guide()
+        ab, mask = colors_inside_borders(guide, L)
         for score in guide.scores:
             if score.name not in self.best or self.best[score.name].agreement < score.agreement:
                 self.best[score.name] = score

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from photochrom.color.compose import compose_upsampled
 from photochrom.errors import InputError, OutputError
+from photochrom.guided.alternatives import AlternativeMaker
 from photochrom.imageio import Picture, write
+from photochrom.pipeline import Guide
 from photochrom.video.converter import PreparedFrame
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmProgress, FilmSettings, KeyFrame, Progress
 from photochrom.video.session import FilmSession, open_session
+from photochrom.video.shot_guide import colors_inside_borders
 from photochrom.video.temporal.propagation import UserColors, guess_frame, override
 from photochrom.video.temporal.shots import with_shots
 from photochrom.video.threads import Prefetcher
@@ -30,28 +33,36 @@ def write_stills(
 ) -> list[Path]:
     """Write a coloured still of each shot into a folder, named by its time in the film.
 
-    Each is coloured by itself, with the hints and key frames of its frame.
+    Each is coloured by itself, with the hints and key frames of its frame, and as many versions of
+    it are written as `settings` asks for, `still_name` with the number of the version.
     Raises InputError, OutputError (also for a still that is there, without overwriting),
     ModelError.
     """
     session = open_session(probe(source), settings)
     colors = user_colors(session)
+    others: list[Guide] = []
+    if settings.alternatives > 1:
+        maker = AlternativeMaker(session.network, threads=settings.threads)
+        others = maker.guides(settings.alternatives, vividness=settings.vividness)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from None
     written = []
     with Prefetcher(session.frames(settings.start_s, settings.end_s), _QUEUE_FRAMES) as items:
-        for item in _one_per_shot(_report_progress(items, progress, session.network.device)):
-            ab = guess_frame(session.guess, item.working.L, _all_colors(item, session, colors))
-            path = folder / still_name(session.info.seconds(item.frame.pts))
-            write(
-                path,
-                Picture(compose_upsampled(session.converter.grey(item.frame), ab)),
-                overwrite=settings.overwrite,
-                generator=session.network.identity.signature,
-            )
-            written.append(path)
+        for item in one_per_shot(_report_progress(items, progress, session.network.device)):
+            given = _all_colors(item, session, colors)
+            for number, other in enumerate([None, *others], 1):
+                hints = given if other is None else override(given, _other_colors(item, other))
+                ab = guess_frame(session.guess, item.working.L, hints)
+                path = folder / still_name(session.info.seconds(item.frame.pts), number)
+                write(
+                    path,
+                    Picture(compose_upsampled(session.converter.grey(item.frame), ab)),
+                    overwrite=settings.overwrite,
+                    generator=session.network.identity.signature,
+                )
+                written.append(path)
     session.warn_of_damage()
     return written
 
@@ -66,16 +77,24 @@ def _all_colors(
     return override(given, session.known_colors(item.working.pts, item.working.L, True))
 
 
-def still_name(time_s: float) -> str:
-    """``0h01m05.120s.png``: the time of its frame, from which it is found again."""
+def _other_colors(item: PreparedFrame, guide: Guide) -> UserColors:
+    """An alternative for a frame."""
+    return UserColors(item.working.pts, *colors_inside_borders(guide, item.working.L))
+
+
+def still_name(time_s: float, version: int = 1) -> str:
+    """``0h01m05.120s.png``: the time of its frame, from which it is found again; of another than
+    the first version ``0h01m05.120s.alternative2.png``.
+    """
     milliseconds = round(time_s * 1000)
     minutes, rest = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02d}m{rest // 1000:02d}.{rest % 1000:03d}s{SUFFIX}"
+    suffix = SUFFIX if version == 1 else f".alternative{version}{SUFFIX}"
+    return f"{hours}h{minutes:02d}m{rest // 1000:02d}.{rest % 1000:03d}s{suffix}"
 
 
 def read_keyframes(folder: Path) -> tuple[KeyFrame, ...]:
-    """The stills in a folder, with the times that their names tell.
+    """The stills in a folder, with the times that their names tell; alternatives are left out.
 
     Raises InputError where there are none.
     """
@@ -97,7 +116,7 @@ def read_keyframes(folder: Path) -> tuple[KeyFrame, ...]:
     return tuple(frames)
 
 
-def _one_per_shot(items: Iterable[PreparedFrame]) -> Iterator[PreparedFrame]:
+def one_per_shot(items: Iterable[PreparedFrame]) -> Iterator[PreparedFrame]:
     """A frame of each shot, `_INTO_SHOT` frames after its beginning, or the film's last one."""
     left: int | None = None
     item: PreparedFrame | None = None

@@ -4,8 +4,10 @@ in earlier frames of the same shots.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import starmap
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,6 +18,7 @@ from photochrom.color.places import Window, paint_places
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError
 from photochrom.guided.areas import Area
+from photochrom.guided.color_file import ColorFile
 from photochrom.hints import ColorHint, Hint
 from photochrom.imageio import eight_bit_rgb, read
 from photochrom.video.converter import Converter
@@ -66,7 +69,7 @@ def user_colors(session: FilmSession) -> dict[int, UserColors]:
     for still in all_keyframes(session.settings):
         pts = nearest_pts(info, still.time_s)
         colors[pts] = _still_colors(pts, still, converter)
-    for pts, frame_hints in _hints_by_frame(all_hints(session.settings), info).items():
+    for pts, frame_hints in _hints_by_frame(all_hints(session.settings, info.path), info).items():
         ab, mask = _hint_colors(frame_hints, pts, session)
         if pts in colors:
             ab = np.where(mask[..., None] > 0, ab, colors[pts].ab)
@@ -81,10 +84,15 @@ def all_keyframes(settings: FilmSettings) -> tuple[KeyFrame, ...]:
     return (*of_shots, *settings.keyframes)
 
 
-def all_hints(settings: FilmSettings) -> tuple[FilmHint, ...]:
-    """Those of the shots, and those given by themselves, which count more."""
+def all_hints(settings: FilmSettings, film: Path) -> tuple[FilmHint, ...]:
+    """Saved colours of a film, those of the shots, and those given by themselves; later ones count
+    more. Raises InputError where the file of saved colours cannot be read.
+    """
+    saved: Iterable[FilmHint] = ()
+    if settings.color_file is not None:
+        saved = starmap(FilmHint, ColorFile(settings.color_file).film_hints(film))
     of_shots = (FilmHint(shot.time_s, hint) for shot in settings.shots for hint in shot.hints)
-    return (*of_shots, *settings.hints)
+    return (*saved, *of_shots, *settings.hints)
 
 
 def segment_start_colors(
