@@ -25,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.bins import ColorBins
-from photochrom.color.fit import shrink, working_shape
 from photochrom.engine import Features, Network, feature_extractor
 from photochrom.errors import InputError, ModelError
 from photochrom.guided.matching import extract
@@ -45,12 +44,15 @@ _CLUSTERS = 4
 _ROUNDS = 15
 _REACH = 15.0
 """Sigma of the Gaussian by which a distribution is leaned, CIELAB units."""
-_CALM = 0.6
+_CALM = 0.4
 """Factor on the chroma of the calm alternative."""
 _CALM_RANK = 2
 """How many clusters are taken before the calm and the warm alternative are."""
-_WARM = (0.0, 6.0)
-"""What the warm alternative adds to a* and b*."""
+_WARM_CHROMA, _WARM = 0.7, (0.0, 8.0)
+"""Factor on the chroma of the warm alternative, and what it adds to a* and b*."""
+_RANKS = (0, 2, 1, 3)
+"""In which order the clusters are taken, by how much they matter: after one that is far from the
+answer one that is nearer, since the truth is seldom as far as the second."""
 _SMOOTHING_PX = 2.0
 """Sigma over an alternative's difference, px of the network's output."""
 _LIKELIHOOD_SIGMA = 10.0
@@ -86,10 +88,7 @@ class AlternativeMaker:
             )
 
         def colors(L: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-            height, width = L.shape
-            shape = working_shape(height, width, min(L.shape), self._extractor.card.multiple)
-            seen = L if L.shape == shape else shrink(L, shape)
-            ab = vividness * self._versions(seen, count)[number - 2]
+            ab = vividness * self._versions(L, count)[number - 2]
             full = cv2.resize(ab, (L.shape[1], L.shape[0]), interpolation=cv2.INTER_LINEAR)
             return np.asarray(full, np.float32), np.ones(L.shape, np.float32)
 
@@ -112,8 +111,9 @@ class AlternativeMaker:
         mean = (shares @ self._bins).astype(np.float32)
         whole = shares.reshape(-1, len(self._bins)).mean(axis=0)
         offsets = _offsets(self._bins, whole, answer.reshape(-1, 2).mean(axis=0))
-        versions = [answer + self._lean(shares, mean, offset) for offset in offsets]
-        versions[_CALM_RANK:_CALM_RANK] = [_CALM * answer, answer + np.array(_WARM, np.float32)]
+        versions = [answer + self._lean(shares, mean, offsets[rank]) for rank in _RANKS]
+        warm = _WARM_CHROMA * answer + np.array(_WARM, np.float32)
+        versions[_CALM_RANK:_CALM_RANK] = [_CALM * answer, warm]
         chosen = [np.asarray(ab, np.float32) for ab in versions[: count - 1]]
         return sorted(chosen, key=lambda ab: -self._likelihood(shares, ab))
 
