@@ -6,6 +6,7 @@ from photochrom.batch.pipe import PIPE, color_stream
 from photochrom.batch.plan import MARK, RESTORED_MARK, Job, plan
 from photochrom.batch.restore import RestoreOptions, restore_files, restore_stream
 from photochrom.batch.run import DEFAULT_JOBS, BatchOptions, Outcome, Status, color_files
+from photochrom.batch.version_sheet import write_version_sheet
 
 __all__ = [
     "DEFAULT_JOBS",
@@ -22,4 +23,5 @@ __all__ = [
     "plan",
     "restore_files",
     "restore_stream",
+    "write_version_sheet",
 ]
