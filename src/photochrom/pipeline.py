@@ -46,6 +46,7 @@ from photochrom.color.places import (
     Window,
     paint_places,
 )
+from photochrom.color.smoothing import Smoothing, check_smoothing, smooth_chroma
 from photochrom.color.spread import spread_correction
 from photochrom.color.tone import ToneJudgement, judge
 from photochrom.color.upsample import Upsampling
@@ -143,6 +144,7 @@ def colorize(
     guide: Guide | None = None,
     white_balance: WhiteBalance = NO_SHIFT,
     spread: Spread = "auto",
+    smooth: Smoothing = "none",
     device: str = "auto",
 ) -> NDArray[Any]:
     """Colour a black-and-white picture.
@@ -160,19 +162,21 @@ def colorize(
         to which the network does not carry hints.
     white_balance: shift of all colours but those of hints and ``keep``.
     spread: how the colours of hints spread. Exactly, they are all the colours that there are:
-        vividness and white balance then change nothing.
+        vividness, white balance and smoothing then change nothing.
+    smooth: how the network's colours are made calmer where the lightness is.
     upsampling: how chroma is brought to full size. device: see `load`; not used with a Network.
     Returns (H, W, 3) sRGB-encoded, of the same dtype (float32 for floating).
     Raises InputError for a picture, hint or number that makes no sense, and ModelError.
     """
     network = model if isinstance(model, Network) else load(model, device=device)
     check_numbers(rgb, vividness)
+    check_smoothing(smooth)
     places = [hint.on_picture(rgb) for hint in hints]
     if chosen_spread(rgb, hints, spread, network.card, guide) == "exact":
         ab, upsampling = _exact_chroma(rgb, places, keep), "guided"
     else:
         guess = _predict(rgb, network, size, vividness, places, keep, guide)
-        ab = guess.ab
+        ab = smooth_chroma(guess.ab, guess.L, smooth)
         if white_balance:
             ab = balance_chroma(ab, guess.L, **dataclasses.asdict(white_balance))
     canvas = _canvas(rgb, ab, network.card)

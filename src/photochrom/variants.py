@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.places import Window, paint_places
+from photochrom.color.smoothing import Smoothing
 from photochrom.color.tone import ToneJudgement
 from photochrom.engine import Network
 from photochrom.errors import InputError
@@ -88,6 +89,7 @@ def colorize_variant(
     white_balance: WhiteBalance = NO_SHIFT,
     guide: Guide | None = None,
     spread: Spread = "auto",
+    smooth: Smoothing = "none",
 ) -> NDArray[Any]:
     """Colour a picture as a variant has it; everything else as for `colorize`.
 
@@ -111,6 +113,7 @@ def colorize_variant(
         white_balance=white_balance,
         guide=guide,
         spread=spread,
+        smooth=smooth,
     )
 
 

@@ -22,7 +22,19 @@ else:
 PACKAGE = Path(photochrom.__file__).parent
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 EXTRAS = (
-    *("classic", "fast", "formats", "formats-all", "science", "train", "evaluate", "video", "web"),
+    *(
+        "classic",
+        "crf",
+        "fast",
+        "formats",
+        "formats-all",
+        "guided",
+        "science",
+        "train",
+        "evaluate",
+        "video",
+        "web",
+    ),
 )
 NEEDS_AN_EXTRA = {"nets", "style_transfer", "training", "evaluation", "video", "web"}
 ROOMS = sorted({path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob("*.py")})

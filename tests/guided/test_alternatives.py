@@ -62,7 +62,11 @@ def test_files_have_names_of_their_own_and_are_no_inputs(
     Image.fromarray(grey_scene).save(tmp_path / "a.png")
     arguments = ["image", str(tmp_path), "--model", MODEL, "--json", "--device", "cpu"]
     versions = ["--alternatives", "3", "--confidence"]
-    assert main([*arguments, *versions]) == 0
+    sheet = tmp_path / "sheets" / "all.png"
+    sheet.parent.mkdir()
+    assert main([*arguments, *versions, "--sheet", str(sheet)]) == 0
+    with Image.open(sheet) as shown:
+        assert shown.width // shown.height == 2, "three tiles beside each other"
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {Path(record["output"]).name for record in records} == {
         "a.color.png",
@@ -76,4 +80,7 @@ def test_files_have_names_of_their_own_and_are_no_inputs(
     assert main([*arguments, *versions]) == 0  # all is finished, and no result is an input
     assert len(capsys.readouterr().out.splitlines()) == 4
     assert main([*arguments, "--alternatives", "3", "--variants"]) == 2
+    assert main([*arguments, *versions, "--sheet", str(sheet)]) == 1, "there already"
+    assert main([*arguments, "--sheet", str(tmp_path / "b.png")]) == 2
+    assert main([*arguments, *versions, "--sheet", str(tmp_path / "b.jpg")]) == 2
     assert main([*arguments, "--alternatives", "3", "--reference", "b.png"]) == 2

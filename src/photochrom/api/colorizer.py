@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from photochrom import pipeline
 from photochrom.api.kinds import to_picture, unpack
+from photochrom.color.smoothing import Smoothing, check_smoothing
 from photochrom.color.tone import ToneJudgement
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
 from photochrom.errors import InputError, PhotochromError
@@ -73,6 +74,7 @@ class Colorizer:
         vividness: float = DEFAULT_VIVIDNESS,
         keep_colors: bool = True,
         white_balance: WhiteBalance = NO_SHIFT,
+        smooth: Smoothing = "none",
     ) -> None:
         """Load a model.
 
@@ -86,14 +88,19 @@ class Colorizer:
             vividness: Factor on the colours: 0 is grey, 1 as the model means it.
             keep_colors: Coloured places of otherwise grey pictures keep their colours.
             white_balance: Shift of all colours: warmer, cooler, without a cast.
+            smooth: As for `colorize`.
 
         Raises:
             ModelError: The model is unknown or damaged, or the device is not available.
+            InputError: There is no such way to smooth.
+            MissingDependencyError: The extra of that way is not installed.
         """
         place = model if isinstance(model, str) else Path(model)
         self._settings = NetworkSettings(place, device, threads, size, vividness)
         self._keep_colors = keep_colors
         self._white_balance = white_balance
+        check_smoothing(smooth)
+        self._smooth = smooth
         self._lock = Lock()
         # By process: a fork has its parent's network, but not the threads that run it. It keeps it
         # all the same, since a network that is given up waits for its threads.
@@ -117,42 +124,42 @@ class Colorizer:
         self, source: Source | Picture, *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
         spread: Spread = ..., reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
-        white_balance: WhiteBalance | None = ...,
+        white_balance: WhiteBalance | None = ..., smooth: Smoothing | None = ...,
     ) -> Picture: ...
     @overload
     def __call__(
         self, source: Image.Image, *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
         spread: Spread = ..., reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
-        white_balance: WhiteBalance | None = ...,
+        white_balance: WhiteBalance | None = ..., smooth: Smoothing | None = ...,
     ) -> Image.Image: ...
     @overload
     def __call__(
         self, source: NDArray[_Code], *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
         spread: Spread = ..., reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
-        white_balance: WhiteBalance | None = ...,
+        white_balance: WhiteBalance | None = ..., smooth: Smoothing | None = ...,
     ) -> NDArray[_Code]: ...
     @overload
     def __call__(
         self, source: list[_Source], *,
         reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
-        white_balance: WhiteBalance | None = ...,
+        white_balance: WhiteBalance | None = ..., smooth: Smoothing | None = ...,
     ) -> list[Picture]: ...
     @overload
     def __call__(
         self, source: list[_Own], *,
         reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
-        white_balance: WhiteBalance | None = ...,
+        white_balance: WhiteBalance | None = ..., smooth: Smoothing | None = ...,
     ) -> list[_Own]: ...
     @overload
     def __call__(
         self, source: _Tensor, *, hints: Sequence[ColorHint] = ..., strokes: Strokes = ...,
         spread: Spread = ..., reference: References | None = ...,
         size: Size | None = ..., vividness: float | None = ..., keep_colors: bool | None = ...,
-        white_balance: WhiteBalance | None = ...,
+        white_balance: WhiteBalance | None = ..., smooth: Smoothing | None = ...,
     ) -> _Tensor: ...
     # fmt: on
     def __call__(
@@ -167,6 +174,7 @@ class Colorizer:
         vividness: float | None = None,
         keep_colors: bool | None = None,
         white_balance: WhiteBalance | None = None,
+        smooth: Smoothing | None = None,
     ) -> Any:
         """Colour a picture, or a list of them.
 
@@ -180,6 +188,7 @@ class Colorizer:
             vividness: In place of the session's.
             keep_colors: In place of the session's.
             white_balance: In place of the session's.
+            smooth: In place of the session's.
 
         Returns:
             As `colorize`.
@@ -189,11 +198,14 @@ class Colorizer:
         """
         hints = (*read_strokes(strokes), *hints)
         shift = self._white_balance if white_balance is None else white_balance
+        smoothing = self._smooth if smooth is None else smooth
         references = self._references(reference)
         new_guide = partial(self._matcher().guide, references) if references else None
         if isinstance(source, list):
             _refuse_hints(hints, len(source))
-        return self._color(source, hints, spread, new_guide, size, vividness, keep_colors, shift)
+        return self._color(
+            source, hints, spread, new_guide, size, vividness, keep_colors, shift, smoothing
+        )
 
     def _color(
         self,
@@ -205,6 +217,7 @@ class Colorizer:
         vividness: float | None,
         keep_colors: bool | None,
         shift: WhiteBalance,
+        smooth: Smoothing,
     ) -> Any:
         """One picture, or a batch of them, as `__call__` has it.
 
@@ -212,7 +225,9 @@ class Colorizer:
         """
         if isinstance(source, list):
             return [
-                self._color(item, hints, spread, new_guide, size, vividness, keep_colors, shift)
+                self._color(
+                    item, hints, spread, new_guide, size, vividness, keep_colors, shift, smooth
+                )
                 for item in source
             ]
         network, chosen = self._network(), self._call_settings(size, vividness)
@@ -227,6 +242,7 @@ class Colorizer:
                 keep=self._kept_places(pixels, keep_colors),
                 white_balance=shift,
                 spread=spread,
+                smooth=smooth,
                 guide=None if new_guide is None else new_guide(),
             )
 
@@ -275,8 +291,10 @@ class Colorizer:
         guides = maker.guides(count, vividness=chosen.vividness)
 
         def version(guide: Guide) -> Any:
-            shift = self._white_balance
-            return self._color(source, (), "network", lambda: guide, size, vividness, None, shift)
+            shift, smooth = self._white_balance, self._smooth
+            return self._color(
+                source, (), "network", lambda: guide, size, vividness, None, shift, smooth
+            )
 
         return [self(source, size=size, vividness=vividness), *map(version, guides)]
 
@@ -361,11 +379,11 @@ class Colorizer:
         with _name_in_errors(source):
             return suggest_colors(pictures[0], x, y, extractor, count=count, hints=known)
 
-    def __getstate__(self) -> tuple[NetworkSettings, bool, WhiteBalance]:
-        return self._settings, self._keep_colors, self._white_balance
+    def __getstate__(self) -> tuple[NetworkSettings, bool, WhiteBalance, Smoothing]:
+        return self._settings, self._keep_colors, self._white_balance, self._smooth
 
-    def __setstate__(self, state: tuple[NetworkSettings, bool, WhiteBalance]) -> None:
-        self._settings, self._keep_colors, self._white_balance = state
+    def __setstate__(self, state: tuple[NetworkSettings, bool, WhiteBalance, Smoothing]) -> None:
+        self._settings, self._keep_colors, self._white_balance, self._smooth = state
         self._lock = Lock()
         self._networks = {}
         self._matchers = {}
@@ -375,7 +393,7 @@ class Colorizer:
         return (
             f"Colorizer({str(chosen.model)!r}, device={chosen.device!r}, size={chosen.size!r}, "
             f"vividness={chosen.vividness!r}, keep_colors={self._keep_colors!r}, "
-            f"white_balance={self._white_balance!r})"
+            f"white_balance={self._white_balance!r}, smooth={self._smooth!r})"
         )
 
     def _call_settings(self, size: Size | None, vividness: float | None) -> NetworkSettings:
@@ -433,7 +451,7 @@ def colorize(
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
     reference: References | None = ...,
     strokes: Strokes = ..., spread: Spread = ..., keep_colors: bool = ...,
-    white_balance: WhiteBalance = ...,
+    white_balance: WhiteBalance = ..., smooth: Smoothing = ...,
 ) -> Picture: ...
 @overload
 def colorize(
@@ -441,7 +459,7 @@ def colorize(
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
     reference: References | None = ...,
     strokes: Strokes = ..., spread: Spread = ..., keep_colors: bool = ...,
-    white_balance: WhiteBalance = ...,
+    white_balance: WhiteBalance = ..., smooth: Smoothing = ...,
 ) -> Image.Image: ...
 @overload
 def colorize(
@@ -449,21 +467,21 @@ def colorize(
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
     reference: References | None = ...,
     strokes: Strokes = ..., spread: Spread = ..., keep_colors: bool = ...,
-    white_balance: WhiteBalance = ...,
+    white_balance: WhiteBalance = ..., smooth: Smoothing = ...,
 ) -> NDArray[_Code]: ...
 @overload
 def colorize(
     source: list[_Source], *, model: str | os.PathLike[str] = ..., device: str = ...,
     reference: References | None = ...,
     size: Size = ..., vividness: float = ..., keep_colors: bool = ...,
-    white_balance: WhiteBalance = ...,
+    white_balance: WhiteBalance = ..., smooth: Smoothing = ...,
 ) -> list[Picture]: ...
 @overload
 def colorize(
     source: list[_Own], *, model: str | os.PathLike[str] = ..., device: str = ...,
     reference: References | None = ...,
     size: Size = ..., vividness: float = ..., keep_colors: bool = ...,
-    white_balance: WhiteBalance = ...,
+    white_balance: WhiteBalance = ..., smooth: Smoothing = ...,
 ) -> list[_Own]: ...
 @overload
 def colorize(
@@ -471,7 +489,7 @@ def colorize(
     size: Size = ..., vividness: float = ..., hints: Sequence[ColorHint] = ...,
     reference: References | None = ...,
     strokes: Strokes = ..., spread: Spread = ..., keep_colors: bool = ...,
-    white_balance: WhiteBalance = ...,
+    white_balance: WhiteBalance = ..., smooth: Smoothing = ...,
 ) -> _Tensor: ...
 # fmt: on
 def colorize(
@@ -487,6 +505,7 @@ def colorize(
     reference: References | None = None,
     keep_colors: bool = True,
     white_balance: WhiteBalance = NO_SHIFT,
+    smooth: Smoothing = "none",
 ) -> Any:
     """Colour a black-and-white picture, or a list of them.
 
@@ -518,6 +537,9 @@ def colorize(
             cheeks) keep their colours; False colours them anew.
         white_balance: Shift of all colours but those of hints: `WhiteBalance(temperature=8)` is
             warmer, `WhiteBalance(neutral=1)` takes a cast away.
+        smooth: How colours are made calmer where the lightness is: one for each superpixel ("slic")
+            or segment ("felzenszwalb") by scikit-image, less total variation ("tv"), a dense random
+            field ("crf") by pydensecrf2; or "none".
 
     Returns:
         For a file a `Picture`: pixels in full depth and all metadata, with `.save()` and
@@ -530,6 +552,7 @@ def colorize(
         InputError: The picture cannot be read, has another shape or type, holds values outside of
             its range (NaN, too); a hint or number makes no sense; a reference is grey.
         ModelError: The model is unknown or damaged, or the device is not available.
+        MissingDependencyError: `smooth` needs an extra that is not installed.
 
     Examples:
         >>> colorize("grandmother.jpg").save("grandmother.color.jpg")
@@ -547,6 +570,7 @@ def colorize(
         vividness=vividness,
         keep_colors=keep_colors,
         white_balance=white_balance,
+        smooth=smooth,
     )
 
 

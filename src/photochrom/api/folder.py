@@ -7,6 +7,7 @@ from pathlib import Path
 
 from photochrom.api.progress import Progress, progress_reporter
 from photochrom.batch import DEFAULT_JOBS, BatchOptions, Outcome, color_files, plan
+from photochrom.color.smoothing import Smoothing
 from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import DEFAULT_MODEL
 from photochrom.errors import InputError
@@ -35,6 +36,7 @@ def folder(
     all_pages: bool = False,
     keep_time: bool = False,
     white_balance: WhiteBalance = NO_SHIFT,
+    smooth: Smoothing = "none",
 ) -> list[Outcome]:
     """Colour the pictures of a folder into another one, as `photochrom image` does.
 
@@ -62,6 +64,7 @@ def folder(
         all_pages: Colour every page of a TIFF or PDF, every picture of an MPO or HEIC.
         keep_time: Give each result the date and time of its photograph's file.
         white_balance: As for `colorize`.
+        smooth: As for `colorize`.
 
     Returns:
         What became of each file: `job.source`, `job.target`, `status` ("coloured", "finished"
@@ -94,6 +97,7 @@ def folder(
         damage=damage,
         keep_time=keep_time,
         white_balance=white_balance,
+        smooth=smooth,
     )
     outcomes: list[Outcome] = []
     with progress_reporter(progress, place.name) as report:

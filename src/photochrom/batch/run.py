@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from photochrom.atomic import check_target, remove_leftovers
 from photochrom.batch.plan import Job, is_folder
 from photochrom.color.own_colors import keeps_places
+from photochrom.color.smoothing import Smoothing
 from photochrom.color.tone import ToneJudgement, judge
 from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import ModelCard, ModelIdentity, Network, load, local_model, model_identity
@@ -66,6 +67,7 @@ class BatchOptions(NetworkSettings):
     """For one picture; where they overlap, the later one counts."""
     white_balance: WhiteBalance = NO_SHIFT
     spread: Spread = "auto"
+    smooth: Smoothing = "none"
     overwrite: bool = False
     """Colour again what is finished."""
     keep_finished: bool = False
@@ -220,6 +222,7 @@ def color_picture(
             keep=keep if options.keep_colors else None,
             white_balance=options.white_balance,
             spread=options.spread,
+            smooth=options.smooth,
             guide=guide,
         )
     except PhotochromError as error:

@@ -11,6 +11,7 @@ from typing import IO
 
 import click
 
+from photochrom.atomic import check_target
 from photochrom.batch import (
     DEFAULT_JOBS,
     PIPE,
@@ -20,8 +21,10 @@ from photochrom.batch import (
     color_files,
     color_stream,
     plan,
+    write_version_sheet,
 )
 from photochrom.cli import FAILED, OK
+from photochrom.cli.messages import note
 from photochrom.cli.options import (
     FiniteRange,
     damaged_option,
@@ -34,6 +37,7 @@ from photochrom.cli.options import (
     white_balance_options,
 )
 from photochrom.cli.progress import Reporter, outcome_record
+from photochrom.color.smoothing import SMOOTHINGS, Smoothing, check_smoothing
 from photochrom.damage import DamagePolicy
 from photochrom.errors import InputError
 from photochrom.guided.alternatives import ALTERNATIVES, MOST_ALTERNATIVES
@@ -83,6 +87,12 @@ def _parse_strokes(
         return read_strokes(value)
     except InputError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def _check_smoothing(_ctx: click.Context, _param: click.Parameter, value: Smoothing) -> Smoothing:
+    """The method; its package is missed before the first photograph, not at each."""
+    check_smoothing(value)
+    return value
 
 
 @click.command()
@@ -167,6 +177,16 @@ def _parse_strokes(
     "by lightness alone and without the network; auto: exactly on drawings and maps.",
 )
 @click.option(
+    "--smooth",
+    type=click.Choice(SMOOTHINGS),
+    callback=_check_smoothing,
+    default=_DEFAULT.smooth,
+    show_default=True,
+    help="Calmer colours where the lightness is: one for each superpixel (slic) or segment "
+    "(felzenszwalb), less total variation (tv), a dense random field (crf). What each does to a "
+    "picture's figures is in docs/guided.md.",
+)
+@click.option(
     "--variants",
     is_flag=True,
     help="Write several plausible versions: as the model has it; NAME.color.detailed.EXT, seen in "
@@ -196,6 +216,13 @@ def _parse_strokes(
     metavar="KIND,...",
     help=f"Mend damage of these kinds alone: {', '.join(KINDS)}. Of scratches and dust that are "
     "named, even one is mended.",
+)
+@click.option(
+    "--sheet",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.png",
+    help="With --alternatives or --variants: write all versions on one contact sheet, too, a row "
+    "for each photograph.",
 )
 @device_option
 @click.option("--recursive", "-r", is_flag=True, help="Look into subfolders, too.")
@@ -271,6 +298,7 @@ def image(
     strokes: tuple[ColorHint, ...],
     areas: tuple[Area, ...],
     spread: Spread,
+    smooth: Smoothing,
     references: tuple[Path, ...],
     reference_folder: Path | None,
     color_file: Path | None,
@@ -279,6 +307,7 @@ def image(
     confidence: bool,
     restore: bool,
     restore_only: tuple[Kind, ...],
+    sheet: Path | None,
     device: str,
     recursive: bool,
     overwrite: bool,
@@ -308,6 +337,7 @@ def image(
         vividness=vividness,
         hints=(*areas, *strokes, *hints),
         spread=spread,
+        smooth=smooth,
         white_balance=WhiteBalance(temperature, tint, neutral),
         overwrite=overwrite,
         keep_finished=keep_finished,
@@ -324,6 +354,7 @@ def image(
         restore=restore_only or restore,
     )
     versions = _versions(variants, alternatives, confidence)
+    _check_sheet(sheet, versions, overwrite=overwrite)
     if alternatives is not None and (references or reference_folder is not None):
         raise click.UsageError("--alternatives are the model's own; give no reference beside it.")
     if references and reference_folder is not None:
@@ -356,7 +387,7 @@ def image(
     if options.hints and len(pictures) > 1:
         name = "--hint speaks" if hints else "--strokes speak" if strokes else "--area speaks"
         raise click.UsageError(f"{name} of places in one photograph; give only one.")
-    counts = _color(batch_jobs, options, jobs, as_json=as_json)
+    counts = _color(batch_jobs, options, jobs, sheet, as_json=as_json)
     skipped = counts["left out"] + counts["in colour"]
     return FAILED if counts["failed"] or (fail_on_skipped and skipped) else OK
 
@@ -369,6 +400,17 @@ def _versions(variants: bool, alternatives: int | None, confidence: bool) -> tup
     if alternatives is not None:
         found = ALTERNATIVES[:alternatives]
     return (*found, CONFIDENCE) if confidence else found
+
+
+def _check_sheet(sheet: Path | None, versions: Sequence[Variant], *, overwrite: bool) -> None:
+    """Raise UsageError or OutputError where there can be no contact sheet later."""
+    if sheet is None:
+        return
+    if len(set(versions) - {CONFIDENCE}) == 1:
+        raise click.UsageError("--sheet shows versions; add --alternatives N or --variants.")
+    if sheet.suffix.lower() != ".png":
+        raise click.UsageError(f"--sheet writes PNG; call it {sheet.with_suffix('.png')}.")
+    check_target(sheet, overwrite=overwrite)
 
 
 def _color_stream(
@@ -403,12 +445,26 @@ def _color_stream(
 
 
 def _color(
-    batch_jobs: Sequence[Job], options: BatchOptions, jobs: int, *, as_json: bool
+    batch_jobs: Sequence[Job],
+    options: BatchOptions,
+    jobs: int,
+    sheet: Path | None,
+    *,
+    as_json: bool,
 ) -> Counter[Status]:
-    """Colour, and report: to people on stderr, to programs on stdout. Returns how many of which."""
+    """Colour, and report: to people on stderr, to programs on stdout. Returns how many of which.
+
+    sheet: a contact sheet to write at the end.
+    """
+    outcomes = []
     with Reporter(sum(not job.skip_reason for job in batch_jobs)) as reporter:
         for outcome in color_files(batch_jobs, options, in_flight=jobs):
             reporter.report(outcome)
             if as_json:
                 click.echo(json.dumps(outcome_record(outcome)))
+            if sheet is not None:
+                outcomes.append(outcome)
+    if sheet is not None:
+        write_version_sheet(sheet, batch_jobs, outcomes, options, overwrite=options.overwrite)
+        note(f"wrote {sheet}")
     return reporter.counts

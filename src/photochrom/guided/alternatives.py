@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.bins import ColorBins
+from photochrom.color.fit import shrink, working_shape
 from photochrom.engine import Features, Network, feature_extractor
 from photochrom.errors import InputError, ModelError
 from photochrom.guided.matching import extract
@@ -88,7 +89,10 @@ class AlternativeMaker:
             )
 
         def colors(L: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-            ab = vividness * self._versions(L, count)[number - 2]
+            height, width = L.shape
+            shape = working_shape(height, width, min(L.shape), self._extractor.card.multiple)
+            seen = L if L.shape == shape else shrink(L, shape)
+            ab = vividness * self._versions(seen, count)[number - 2]
             full = cv2.resize(ab, (L.shape[1], L.shape[0]), interpolation=cv2.INTER_LINEAR)
             return np.asarray(full, np.float32), np.ones(L.shape, np.float32)
 
