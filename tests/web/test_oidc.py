@@ -35,6 +35,7 @@ class Provider(ThreadingHTTPServer):
 
     claims: dict[str, Any]
     nonce = ""
+    other_issuer = ""
     challenge = ""
     key = KEY
 
@@ -50,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         issuer = self.server.issuer
         if self.path.endswith("/openid-configuration"):
             self.reply(
-                issuer=issuer,
+                issuer=self.server.other_issuer or issuer,
                 authorization_endpoint=f"{issuer}/authorize",
                 token_endpoint=f"{issuer}/token",
                 jwks_uri=f"{issuer}/keys",
@@ -177,6 +178,13 @@ def test_a_forged_answer_lets_nobody_in(studio: Flask, provider: Provider) -> No
     assert come_back(browser, provider) == "/log-in"
     assert come_back(browser, provider, error="access_denied") == "/log-in"
     assert browser.get("/account").status_code == 302
+
+
+def test_another_issuer_is_refused(studio: Flask, provider: Provider) -> None:
+    provider.other_issuer = "https://accounts.example.org"
+    browser = studio.test_client()
+    assert browser.get("/log-in/oidc").location == "/log-in"
+    assert any("This did not work." in note for note in notes(browser))
 
 
 def test_an_account_of_before_is_connected_by_its_owner(

@@ -155,7 +155,15 @@ def _lead_back(message: str) -> Response:
 
 
 def _service() -> Any:
-    return current_app.extensions[_EXTENSION]
+    """The service, once it has named itself as the settings do. Raises as `_service_errors` has it.
+
+    What poses as another one there could have its own accounts taken for that one's.
+    """
+    service = current_app.extensions[_EXTENSION]
+    issuer = str(service.load_server_metadata().get("issuer", ""))
+    if issuer.rstrip("/") != current_settings().oidc_issuer.rstrip("/"):
+        raise ValueError("another issuer")
+    return service
 
 
 def _service_errors() -> tuple[type[Exception], ...]:
