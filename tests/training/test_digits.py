@@ -141,13 +141,15 @@ def test_generator_and_critic_fit_each_other(side: Side) -> None:
         assert float(largest.detach()) == pytest.approx(1.0, abs=0.05)
 
 
-def test_small_samples_are_enlarged_as_true_digits_are() -> None:
-    small, _ = load_digits(DigitData(limit=300), seed=0, side=8)
+def test_small_samples_are_enlarged_as_true_digits_are(tmp_path: Path) -> None:
+    small, _ = load_digits(DigitData(limit=300), seed=0, side=0)
     large, _ = load_digits(DigitData(limit=300), seed=0)
     assert small.pictures.shape == (100, 1, 8, 8)
     assert torch.equal(small.labels, large.labels)
     torch.testing.assert_close(enlarge(small.pictures), large.pictures, atol=1e-6, rtol=0)
     assert enlarge(large.pictures) is large.pictures
+    mnist = DigitData((str(write_mnist(tmp_path / "mnist")),))
+    assert [load_digits(mnist, 0, side)[0].side for side in (0, 16)] == [32, 16]
 
 
 def test_the_learning_rate_falls_at_the_end(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import gzip
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast, get_args
 
 import cv2
 import numpy as np
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photochrom.errors import InputError, requires_extra
-from photochrom.nets.digits import DIGITS, SIDE
+from photochrom.nets.digits import DIGITS, SIDE, Side
 from photochrom.training.digits.recipe import DigitData
 
 _IMAGES, _LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
@@ -36,16 +38,22 @@ class Digits:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def side(self) -> Side:
+        """Side of the pictures, one of a generator's, px."""
+        return cast(Side, self.pictures.shape[2])
+
 
 def load_digits(data: DigitData, seed: int, side: int = SIDE) -> tuple[Digits, Digits]:
     """The digits to learn from and those held out, in an order drawn by the seed.
 
-    side: S of their pictures, px.
+    side: S of their pictures, px; 0: the least of a generator's that the digits do not exceed.
 
     Raises InputError for files that are missing, damaged or hold something else, for too few
     digits, and where a class is missing; MissingDependencyError where there is no scikit-learn.
     """
     parts = [_read_source(Path(source)) for source in data.sources] or [_read_bundled()]
+    side = side or _own_side(pictures.shape[1:] for pictures, _ in parts)
     ink = np.concatenate([_resize(pictures, side) for pictures, _ in parts])
     labels = np.concatenate([labels for _, labels in parts]).astype(np.int64)
     order = np.random.default_rng(seed).permutation(len(labels))
@@ -158,6 +166,12 @@ def enlarge(pictures: Tensor) -> Tensor:
         return pictures
     ink = (0.5 * (pictures[:, 0] + 1.0)).numpy()
     return torch.from_numpy(2.0 * _resize(ink, SIDE)[:, None] - 1.0)
+
+
+def _own_side(shapes: Iterable[tuple[int, ...]]) -> int:
+    """shapes: (h, w) of the digits."""
+    largest = max(max(shape) for shape in shapes)
+    return next((side for side in get_args(Side) if side >= largest), SIDE)
 
 
 def _resize(ink: NDArray[np.float32], side: int) -> NDArray[np.float32]:

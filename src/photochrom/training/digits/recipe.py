@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from photochrom.errors import RecipeError
-from photochrom.nets.digits import DigitGan, Side
+from photochrom.nets.digits import DigitGan
 from photochrom.nets.layers import Norm
 from photochrom.tables import Range
 from photochrom.training.recipe.head import RecipeHead
@@ -50,9 +50,10 @@ class DigitsRecipe(RecipeHead):
     """Numbers that a picture is made from, each N(0, 1)."""
     width: Annotated[int, Range(1, 512)] = 32
     """Channels of DCGAN's networks at half the side of the pictures."""
-    side: Side = 32
-    """Side of the pictures that are made, px. The classifier sees all pictures at 32 px: smaller
-    ones enlarged, samples and true digits alike."""
+    side: Literal[0, 8, 16, 32] = 32
+    """Side of the pictures that are made, px; 0: the least of these that the digits do not exceed,
+    8 for scikit-learn's and 32 for MNIST's. The classifier sees all pictures at 32 px: smaller ones
+    enlarged, samples and true digits alike."""
     norm: Norm = "batch"
     """Between the layers of DCGAN's critic; wgan-gp wants one that does not mix pictures."""
     images: PositiveInt = 200_000

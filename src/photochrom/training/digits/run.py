@@ -69,7 +69,7 @@ class DigitsRun:
             raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
         torch.manual_seed(recipe.seed)
         self._generator, self._critic = digit_gan(
-            recipe.gan, recipe.noise, recipe.width, recipe.norm, recipe.side
+            recipe.gan, recipe.noise, recipe.width, recipe.norm, self._digits.side
         )
         self._average = copy.deepcopy(self._generator).requires_grad_(False).eval()
         self._optimizers = {
@@ -199,8 +199,10 @@ class DigitsRun:
                 "D_Gz": float(loss.log_score(scores_fake.detach())),
             }
         noise = torch.randn(recipe.batch, recipe.noise, generator=random)
+        self._critic.requires_grad_(False)
         loss_G = loss.generator(self._critic(self._generator(noise)))
         self._update("generator", loss_G)
+        self._critic.requires_grad_(True)
         decay = min(recipe.ema, (1 + number) / (10 + number))
         update_average(self._average, self._generator, decay)
         self.position.step = number
