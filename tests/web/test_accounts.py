@@ -608,6 +608,7 @@ def test_logging_out_ends_the_session_for_whoever_has_the_cookie(
     assert not is_logged_in(member)
 
 
+@pytest.mark.long
 def test_two_web_processes_share_log_ins_and_what_they_are_told(
     app: Flask, make_app: MakeApp, member: FlaskClient
 ) -> None:

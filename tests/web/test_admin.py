@@ -44,6 +44,7 @@ def test_nobody_else_sees_that_there_is_such_a_page(app: Flask, member: FlaskCli
     assert "/admin" in make_admin(app).get("/account").text
 
 
+@pytest.mark.long
 def test_space_queue_and_failures_are_told(app: Flask) -> None:
     browser = make_admin(app)
     with app.app_context():
@@ -70,6 +71,7 @@ def test_space_queue_and_failures_are_told(app: Flask) -> None:
     assert "Eileen" not in page
 
 
+@pytest.mark.long
 def test_people_are_found_by_name_and_address(app: Flask) -> None:
     browser = make_admin(app)
     sign_up(app, "eve@example.org", "Eve 100 %")
@@ -111,6 +113,7 @@ def test_an_admin_looks_after_an_account(app: Flask, member: FlaskClient) -> Non
     assert browser.get(f"/admin/users/{10**30}").status_code == 404
 
 
+@pytest.mark.long
 def test_an_admin_cannot_shut_themselves_out(app: Flask) -> None:
     browser = make_admin(app)
     here = f"/admin/users/{number_of(app, ADMIN)}"
@@ -122,6 +125,7 @@ def test_an_admin_cannot_shut_themselves_out(app: Flask) -> None:
     assert browser.get("/admin").status_code == 404
 
 
+@pytest.mark.long
 def test_an_admin_invites(make_app: MakeApp) -> None:
     app = make_app(sign_up="invite")
     with app.app_context():
@@ -136,5 +140,6 @@ def test_an_admin_invites(make_app: MakeApp) -> None:
     assert app.test_client().get(link[1]).status_code == 200
 
 
+@pytest.mark.long
 def test_invitations_are_for_studios_that_take_them(app: Flask) -> None:
     assert send(make_admin(app), "/admin/invitations", {}).status_code == 400

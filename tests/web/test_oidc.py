@@ -150,24 +150,19 @@ def test_the_service_makes_an_account_and_logs_in(studio: Flask, provider: Provi
     assert user_of(studio) is None
 
 
-@pytest.mark.parametrize(
-    ("claims", "says"),
-    [
+def test_what_proves_nobody_lets_nobody_in(studio: Flask, provider: Provider) -> None:
+    browser, honest = studio.test_client(), dict(provider.claims)
+    for claims, says in (
         ({"email_verified": False}, "has not proved your email address"),
         ({"email": None}, "has not proved your email address"),
         ({"nonce": "another"}, "This did not work."),
         ({"aud": "another"}, "This did not work."),
         ({"iss": "https://evil.example.org"}, "This did not work."),
         ({"exp": 1}, "This did not work."),
-    ],
-)
-def test_what_proves_nobody_lets_nobody_in(
-    studio: Flask, provider: Provider, claims: dict[str, Any], says: str
-) -> None:
-    provider.claims |= claims
-    browser = studio.test_client()
-    assert come_back(browser, provider) == "/log-in"
-    assert any(says in note for note in notes(browser))
+    ):
+        provider.claims = honest | claims
+        assert come_back(browser, provider) == "/log-in", claims
+        assert any(says in note for note in notes(browser)), claims
     assert user_of(studio) is None
 
 
@@ -178,15 +173,12 @@ def test_a_forged_answer_lets_nobody_in(studio: Flask, provider: Provider) -> No
     assert come_back(browser, provider) == "/log-in"
     assert come_back(browser, provider, error="access_denied") == "/log-in"
     assert browser.get("/account").status_code == 302
-
-
-def test_another_issuer_is_refused(studio: Flask, provider: Provider) -> None:
+    browser.application.extensions["photochrom-oidc"].server_metadata.clear()
     provider.other_issuer = "https://accounts.example.org"
-    browser = studio.test_client()
     assert browser.get("/log-in/oidc").location == "/log-in"
-    assert any("This did not work." in note for note in notes(browser))
 
 
+@pytest.mark.long
 def test_an_account_of_before_is_connected_by_its_owner(
     studio: Flask, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +200,7 @@ def test_an_account_of_before_is_connected_by_its_owner(
     assert come_back(studio.test_client(), provider) == "/log-in"
 
 
+@pytest.mark.long
 def test_a_service_that_is_away_is_told(make_app: MakeApp) -> None:
     app = make_app(
         public_url=HERE,
@@ -232,6 +225,7 @@ def test_settings_that_lack_something_are_refused() -> None:
 # Addresses that are proved
 
 
+@pytest.mark.long
 def test_an_address_is_proved_before_there_is_an_account(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -708,6 +708,7 @@ def test_corrections_count_too(
     assert find_row(app, url).reserved_bytes == 0
 
 
+@pytest.mark.long
 def test_a_full_disk_can_be_deleted_from(
     member: FlaskClient, picture_url: str, settings: WebSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,6 +106,7 @@ def test_nobody_else_reads_continues_or_ends_it(
     assert folders(app) == []
 
 
+@pytest.mark.long
 def test_what_cannot_be_is_refused_before_it_is_sent(member: FlaskClient) -> None:
     def status(headers: dict[str, str]) -> int:
         return ask(member, "POST", "/uploads", headers=headers).status_code
@@ -123,6 +124,7 @@ def test_what_cannot_be_is_refused_before_it_is_sent(member: FlaskClient) -> Non
     assert offer.headers["Tus-Max-Size"] == "2000000"
 
 
+@pytest.mark.long
 def test_what_is_no_picture_is_refused_and_gone(app: Flask, member: FlaskClient) -> None:
     path = begin(member, 5)
     headers = {"Upload-Offset": "0", "Content-Type": "text/plain"}
@@ -135,6 +137,7 @@ def test_what_is_no_picture_is_refused_and_gone(app: Flask, member: FlaskClient)
     assert folders(app) == []
 
 
+@pytest.mark.long
 def test_a_studio_that_is_busy_keeps_what_it_has(
     app: Flask, member: FlaskClient, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +153,7 @@ def test_a_studio_that_is_busy_keeps_what_it_has(
     assert send_part(member, path, len(photo), b"").headers["Upload-Pictures"]
 
 
+@pytest.mark.long
 def test_old_uploads_and_those_of_deleted_users_go(app: Flask, member: FlaskClient) -> None:
     begin(member, 5)
     begin(member, 6)

@@ -93,6 +93,7 @@ def test_the_phone_is_asked_after_the_password(app: Flask, member: FlaskClient) 
     assert enter(third, re.findall(r"<code>([a-z2-7-]+)</code>", new)[0]) == 302
 
 
+@pytest.mark.long
 def test_what_is_kept_makes_no_codes(app: Flask, member: FlaskClient) -> None:
     phone, codes = set_up(member)
     with app.app_context():
@@ -103,6 +104,7 @@ def test_what_is_kept_makes_no_codes(app: Flask, member: FlaskClient) -> None:
     assert not any(code in kept or code.replace("-", "") in kept for code in codes)
 
 
+@pytest.mark.long
 def test_it_is_switched_off_by_whoever_has_the_password(app: Flask, member: FlaskClient) -> None:
     set_up(member)
     assert send(member, f"{PAGE}/off", {"confirm": "wrong password"}).status_code == 400
@@ -138,6 +140,7 @@ def test_the_second_step_ends(
     assert send(nobody, "/log-in/code", {"code": later(phone)}).location == "/log-in"
 
 
+@pytest.mark.long
 def test_codes_cannot_be_guessed_fast(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app(login_rate="3 per minute")
     with app.app_context():

@@ -89,6 +89,7 @@ def test_several_are_downloaded_coloured_again_and_deleted(
     )
 
 
+@pytest.mark.long
 def test_albums_hold_pictures_and_let_them_go(
     app: Flask, member: FlaskClient, photo: bytes
 ) -> None:
@@ -128,6 +129,7 @@ def test_albums_hold_pictures_and_let_them_go(
     assert member.get(f"/library?album={10**30}").status_code == 404
 
 
+@pytest.mark.long
 def test_the_library_can_be_in_the_order_of_when_photographs_were_taken(
     app: Flask, member: FlaskClient, scene: NDArray[np.uint8], photo: bytes
 ) -> None:

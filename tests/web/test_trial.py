@@ -69,6 +69,7 @@ def test_a_picture_is_coloured_for_nobody_in_particular_and_not_kept(
     assert try_it(client, jpeg(grey_scene), "Oma.jpg").status_code == 429
 
 
+@pytest.mark.long
 def test_only_where_the_host_allows_it(make_app: MakeApp) -> None:
     for more in ({}, {"trial_rate": "3 per hour", "local": True}):
         app = make_app(**more)
@@ -81,6 +82,7 @@ def test_only_where_the_host_allows_it(make_app: MakeApp) -> None:
     assert sign_up(app).get("/try").location == "/library"
 
 
+@pytest.mark.long
 def test_a_result_comes_in_another_format_quality_and_size(
     app: Flask, settings: WebSettings, grey_scene: NDArray[np.uint8]
 ) -> None:
