@@ -22,7 +22,7 @@ from photochrom.web.database import Picture, db
 from photochrom.web.errors import TooMany
 from photochrom.web.memory import memory_bytes, picture_limit_mp
 from photochrom.web.pictures.decoding import DecodingSpace, current_decoding_space
-from photochrom.web.render import Rendered, RenderTask
+from photochrom.web.render import RenderResult, RenderTask
 from photochrom.web.settings import WebSettings
 from photochrom.web.worker import Worker
 
@@ -100,7 +100,7 @@ def test_a_long_film_lets_others_go_first_and_is_no_worse_for_it(
         first, second = (job.picture_id for job in jobs.list_waiting("film"))
     worked: list[str] = []
 
-    def render(task: RenderTask, *_rest: object) -> Rendered:
+    def render(task: RenderTask, *_rest: object) -> RenderResult:
         worked.append(task.picture_id)
         on_progress = _rest[-1]
         assert callable(on_progress)
@@ -108,7 +108,7 @@ def test_a_long_film_lets_others_go_first_and_is_no_worse_for_it(
             from photochrom.web.render import CancelledError
 
             raise CancelledError
-        return Rendered("tiny 2")
+        return RenderResult("tiny 2")
 
     monkeypatch.setattr("photochrom.web.worker._FILM_TURN_S", -1.0)
     monkeypatch.setattr("photochrom.web.worker.render", render)

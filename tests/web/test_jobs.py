@@ -156,7 +156,7 @@ def test_a_correction_meanwhile_replaces_the_result(
     url = upload_picture(client, photo)
     worker, color = make_worker(app, settings), render.render
 
-    def slowly(order: render.RenderTask, *rest: object) -> render.Rendered:
+    def slowly(order: render.RenderTask, *rest: object) -> render.RenderResult:
         result = color(order, *rest)  # type: ignore[arg-type]
         if order.revision == 1:
             assert ask(app.test_client(), f"{url}/edit", {"vividness": 0.0}).status_code == 200
@@ -185,7 +185,7 @@ def test_a_picture_that_is_deleted_meanwhile_leaves_nothing(
     url = upload_picture(client, photo)
     color = render.render
 
-    def deleted(order: render.RenderTask, *rest: object) -> render.Rendered:
+    def deleted(order: render.RenderTask, *rest: object) -> render.RenderResult:
         assert ask(app.test_client(), f"{url}/delete").status_code == 200
         return color(order, *rest)  # type: ignore[arg-type]
 
@@ -238,7 +238,7 @@ def test_a_picture_whose_end_cannot_be_written_down_is_tried_again(
 
     with contextlib.ExitStack() as stack:
 
-        def and_then_it_is_away(order: render.RenderTask, *rest: object) -> render.Rendered:
+        def and_then_it_is_away(order: render.RenderTask, *rest: object) -> render.RenderResult:
             result = color(order, *rest)  # type: ignore[arg-type]
             made.append(identity(Storage(settings.data_dir), urls[0]))
             stack.enter_context(away(app))
@@ -689,7 +689,7 @@ def test_a_mistake_of_ours_fails_one_picture_only(
     urls = [upload_picture(client, photo), upload_picture(client, photo)]
     color = render.render
 
-    def broken(order: render.RenderTask, *rest: object) -> render.Rendered:
+    def broken(order: render.RenderTask, *rest: object) -> render.RenderResult:
         if order.picture_id == url_id(urls[0]):
             raise ZeroDivisionError(str(settings.data_dir))
         return color(order, *rest)  # type: ignore[arg-type]

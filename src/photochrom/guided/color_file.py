@@ -34,7 +34,7 @@ SHEET_NAME: Final = "photochrom-colors.png"
 """Of the picture of proposals beside it."""
 
 _FORMAT = 1
-_RADIUS_SHARE = 0.01
+RADIUS_SHARE: Final = 0.01
 """Radius of a place as a hint, of the photograph's short side."""
 _ADVICE = "put a copy back, or remove the file and save the colours again"
 
@@ -226,7 +226,7 @@ class ColorFile:
         places += [place for place in self._places if place.accepted]
         for place in places:
             if place.photo == name:
-                radius = _RADIUS_SHARE * min(place.size)
+                radius = RADIUS_SHARE * min(place.size)
                 rgb = self._colors[place.name].rgb
                 yield place.time_s, Hint(place.x, place.y, rgb, radius)
 

@@ -11,6 +11,7 @@ from photochrom.web.accounts.login import init_login
 from photochrom.web.accounts.oidc import init_oidc
 from photochrom.web.accounts.routes import blueprint as sessions
 from photochrom.web.api.v1 import blueprint as api
+from photochrom.web.colors.routes import blueprint as colors
 from photochrom.web.database import init_database
 from photochrom.web.error_pages import init_error_pages
 from photochrom.web.errors import SettingsError
@@ -60,7 +61,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     init_pwa(app)
     of_accounts = (language, sessions, account, admin)
     of_pictures = (pictures, picture_files, uploads, selection, trial)
-    for blueprint in (*of_accounts, *of_pictures, people):
+    for blueprint in (*of_accounts, *of_pictures, people, colors):
         app.register_blueprint(blueprint)
     app.register_blueprint(api, url_prefix="/api/v1")
     init_oidc(app, settings)

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Dialect,
     Double,
     ForeignKey,
+    LargeBinary,
     MetaData,
     String,
     TypeDecorator,
@@ -213,6 +214,8 @@ class Picture(Model):
     variant: Mapped[int] = mapped_column(default=0)
     reference: Mapped[str | None] = mapped_column(String(16))
     """Identifier of the picture that gives it colours; it may be deleted by now."""
+    colors_searched: Mapped[int] = mapped_column(default=0, server_default="0")
+    """The last saved colour that was looked for in it."""
     reference_agreement: Mapped[float | None] = mapped_column(Double)
     """Share of the picture that the reference of the result surely shows, [0, 1]; None: there is
     none, or it is not known yet."""
@@ -262,6 +265,50 @@ class AlbumPicture(Model):
     picture_id: Mapped[str] = mapped_column(
         ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, index=True
     )
+
+
+class SavedColor(Model):
+    """A thing whose colour a user knows, by a place of one of their photographs."""
+
+    __tablename__ = "saved_colors"
+    # No identifier comes twice: `Picture.colors_searched` counts by them.
+    __table_args__ = (UniqueConstraint("user_id", "name"), {"sqlite_autoincrement": True})
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(100))
+    color: Mapped[str] = mapped_column(String(7))
+    """#rrggbb."""
+    picture_id: Mapped[str | None] = mapped_column(
+        ForeignKey("pictures.id", ondelete="SET NULL"), index=True
+    )
+    """Of which photograph; None: it was deleted, and the colour is found all the same."""
+    x: Mapped[float] = mapped_column(Double)
+    """Of the place, px of the photograph from the upper left one, which is 0."""
+    y: Mapped[float] = mapped_column(Double)
+    width: Mapped[int]
+    """Of the photograph, px."""
+    height: Mapped[int]
+    view: Mapped[bytes] = mapped_column(LargeBinary)
+    """The photograph's lightness, which is looked for, as a PNG."""
+
+
+class ColorPlace(Model):
+    """Where a photograph shows a thing whose colour is saved."""
+
+    __tablename__ = "color_places"
+    __table_args__ = (UniqueConstraint("color_id", "picture_id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    color_id: Mapped[int] = mapped_column(ForeignKey("saved_colors.id", ondelete="CASCADE"))
+    picture_id: Mapped[str] = mapped_column(
+        ForeignKey("pictures.id", ondelete="CASCADE"), index=True
+    )
+    x: Mapped[float] = mapped_column(Double)
+    """Px of the upright original from the upper left one, which is 0."""
+    y: Mapped[float] = mapped_column(Double)
+    score: Mapped[float] = mapped_column(Double)
+    """As of a `photochrom.guided.saved_colors.FoundPlace`."""
+    state: Mapped[str] = mapped_column(String(8), default="proposed")
+    """proposed, accepted or refused."""
 
 
 class Share(Model):

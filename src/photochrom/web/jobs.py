@@ -102,6 +102,12 @@ class Jobs:
         return sum(int(task.huey.pending_count()) for task in self._tasks.values())
 
 
+def wake() -> None:
+    """Have the worker look what there is to do besides colouring, in the app that is answering."""
+    # Its message names no picture: what is next, the rows say.
+    enqueue(Job("", 0, "photo"))
+
+
 def _refuse_work(_picture_id: str, _revision: int) -> None:
     raise AssertionError("the web process colours nothing")
 

@@ -79,7 +79,7 @@ class RenderTask:
         )
 
 
-class Rendered(NamedTuple):
+class RenderResult(NamedTuple):
     """What made a result."""
 
     model: str | None = None
@@ -95,7 +95,7 @@ def render(
     colorizer: EditColorizer,
     settings: WebSettings,
     on_progress: ProgressCallback,
-) -> Rendered:
+) -> RenderResult:
     """Make the result file of an order, unless it is there.
 
     Raises CancelledError, and PhotochromError where it cannot be coloured or written.
@@ -104,15 +104,15 @@ def render(
     if result is not None:
         generator = read_generator(result)
         maker = None if generator is None else ModelIdentity.parse(generator)
-        return Rendered(None if maker is None else maker.title)
+        return RenderResult(None if maker is None else maker.title)
     if task.kind == "film":
-        return Rendered(_render_film(task, storage, settings, on_progress))
+        return RenderResult(_render_film(task, storage, settings, on_progress))
     return _render_photo(task, storage, colorizer, settings)
 
 
 def _render_photo(
     task: RenderTask, storage: Storage, colorizer: EditColorizer, settings: WebSettings
-) -> Rendered:
+) -> RenderResult:
     original = storage.original(task.picture_id, task.media_type)
     max_pixels = settings.max_picture_mp * 1_000_000
     picture = read_original(_read_bytes(original, task.name), task.name, max_pixels)
@@ -130,10 +130,10 @@ def _render_photo(
     path = storage.new_result(task.picture_id, task.revision, suffix)
     if task.edit.leaves_colors:
         write(path, result, overwrite=True)
-        return Rendered()
+        return RenderResult()
     network = colorizer.network
     write(path, result, overwrite=True, generator=network.identity.signature)
-    return Rendered(network.card.title, agreement)
+    return RenderResult(network.card.title, agreement)
 
 
 def _read_bytes(path: Path, name: str) -> bytes:

@@ -28,6 +28,7 @@ from photochrom.pipeline import colorize
 from photochrom.web import jobs
 from photochrom.web.app import create_app
 from photochrom.web.cleanup import sweep
+from photochrom.web.colors.search import ColorSearch
 from photochrom.web.database import db, is_outage, new_id, upgrade_database
 from photochrom.web.errors import SettingsError
 from photochrom.web.i18n import _
@@ -66,6 +67,7 @@ class Worker:
         self._name = new_id()
         self._stop = threading.Event()
         self._turns = {kind: jobs.Turns() for kind in jobs.KINDS}
+        self._colors = ColorSearch(network, self._storage)
         self._retry_at: dict[tuple[str, int], float] = {}  # on the monotonic clock
 
     def stop(self) -> None:
@@ -194,14 +196,19 @@ class Worker:
         task = jobs.color_task(queue, self.work)
         with _log_errors("start of the queue"):
             queue.storage.flush_queue()  # the rows know better
-        query_s = -_QUERY_INTERVAL_S
+        query_s = search_s = -_QUERY_INTERVAL_S
         while not self._stop.is_set():
             with _log_errors("queue"):
                 message = queue.dequeue()
                 if message is not None:
                     # It says that something waits; what is next, the turns say.
                     self._work_next(kind)
+                    search_s = -_QUERY_INTERVAL_S
                     continue
+                if kind == "photo" and time.monotonic() - search_s > _QUERY_INTERVAL_S:
+                    if self._search_colors():
+                        continue
+                    search_s = time.monotonic()
                 if time.monotonic() - query_s > _QUERY_INTERVAL_S:
                     query_s = time.monotonic()
                     for job in self._list_due(kind):
@@ -214,6 +221,11 @@ class Worker:
             job = self._turns[kind].take(kind, self._is_due)
         if job is not None:
             self.work(job.picture_id, job.revision)
+
+    def _search_colors(self) -> bool:
+        """Look for saved colours in one photograph; False where none waits for that."""
+        with self._app.app_context():
+            return self._colors.search_one()
 
     def _list_due(self, kind: str) -> list[jobs.Job]:
         """What is due; for the thread of this kind, while it has nothing in hand."""

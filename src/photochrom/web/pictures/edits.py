@@ -333,7 +333,7 @@ def _parse_hint(value: object, height: int, width: int) -> EditHint:
             _("A hint is x, y and a colour such as #c1272d, a stroke with points, or an area.")
         )
     x, y = parse_place(value[:2], height, width)
-    return Hint(x, y, _parse_color(value[2]))
+    return Hint(x, y, parse_color(value[2]))
 
 
 def _parse_stroke(value: Mapping[object, object], height: int, width: int) -> Stroke:
@@ -348,14 +348,14 @@ def _parse_stroke(value: Mapping[object, object], height: int, width: int) -> St
             )
         )
     places = [parse_place(point, height, width) for point in _stroke_points(value)]
-    return Stroke(places, _parse_color(value["color"]), thickness)
+    return Stroke(places, parse_color(value["color"]), thickness)
 
 
 def _parse_area(value: Mapping[object, object], height: int, width: int) -> Area:
     if set(value) != {"area", "color", "tolerance"}:
         raise InvalidInput(_("An area has a place as its area, color and tolerance."))
     x, y = parse_place(value["area"], height, width)
-    return Area(x, y, _parse_color(value["color"]), parse_tolerance(value["tolerance"]))
+    return Area(x, y, parse_color(value["color"]), parse_tolerance(value["tolerance"]))
 
 
 def parse_tolerance(value: object) -> float:
@@ -392,7 +392,8 @@ def parse_place(value: object, height: int, width: int) -> tuple[float, float]:
     return x, y
 
 
-def _parse_color(value: object) -> str:
+def parse_color(value: object) -> str:
+    """A colour such as "#c1272d". Raises InvalidInput."""
     if not isinstance(value, str) or not _COLOR.fullmatch(value):
         raise InvalidInput(_("The colour of a hint is written like #c1272d."))
     return value

@@ -21,7 +21,7 @@ import numpy as np
 from flask import Response, current_app
 from numpy.typing import NDArray
 
-from photochrom.engine import feature_extractor, load_with_features, local_model
+from photochrom.engine import Network, feature_extractor, load_with_features, local_model
 from photochrom.errors import ModelError
 from photochrom.guided.areas import Area
 from photochrom.guided.strokes import Stroke
@@ -175,6 +175,10 @@ class Previewer:
         return [
             _scaled_place(x, y, 1 / copy.scale, picture.height, picture.width) for x, y in found
         ]
+
+    def network(self) -> Network:
+        """The model, with its features."""
+        return self._load_colorizer().network
 
     def has_alternatives(self) -> bool:
         """Whether the model tells what else a picture may be."""

@@ -14,6 +14,10 @@ SCREEN_PX: Final = 1280
 """Long side of the pictures that pages show."""
 THUMBNAIL_PX: Final = 400
 """Long side of the library's pictures."""
+CUTOUT_PX: Final = 224
+"""Long side of a place that is cut out of a picture."""
+_CUTOUT_SHARE = 0.4
+"""Of a picture's short side."""
 QUALITY: Final = 80
 """Of JPEG: 4 ms a megapixel. WebP of the same bytes takes seven times as long at its quickest."""
 
@@ -43,6 +47,41 @@ def encode_jpeg(pixels: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()
+
+
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """A PNG file of (H, W) or (H, W, 3) uint8."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def decode_png(file: bytes) -> NDArray[np.uint8]:
+    """(H, W) uint8 of one of our own PNGs."""
+    return np.asarray(Image.open(io.BytesIO(file), formats=("PNG",)).convert("L"))
+
+
+def cutout(pixels: NDArray[np.uint8], center: tuple[float, float], color: str) -> bytes:
+    """A JPEG of what is around a place, which a ring in its colour marks.
+
+    pixels: (H, W) or (H, W, 3). center: of the place, shares of width and height. color: #rrggbb.
+    """
+    height, width = pixels.shape[:2]
+    side = max(16, round(_CUTOUT_SHARE * min(height, width)))
+    x, y = center[0] * width, center[1] * height
+    left = round(min(max(x - side / 2, 0), max(width - side, 0)))
+    top = round(min(max(y - side / 2, 0), max(height - side, 0)))
+    part = np.ascontiguousarray(pixels[top : top + side, left : left + side])
+    scale = CUTOUT_PX / max(part.shape[:2])
+    size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+    view = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    if view.ndim == 2:
+        view = np.repeat(view[..., None], 3, axis=2)
+    place = (round((x - left) * scale), round((y - top) * scale))
+    rgb = tuple(int(color[i : i + 2], 16) for i in (1, 3, 5))
+    for radius, thickness, ink in ((14, 8, (0, 0, 0)), (14, 6, (255, 255, 255)), (14, 4, rgb)):
+        view = cv2.circle(np.ascontiguousarray(view), place, radius, ink, thickness, cv2.LINE_AA)
+    return encode_jpeg(np.asarray(view, np.uint8))
 
 
 def decode_jpeg(file: bytes) -> NDArray[np.uint8]:

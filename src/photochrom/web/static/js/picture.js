@@ -11,6 +11,7 @@ import { Preview } from "./preview.js";
 import { colorOf, HintMarkers, movedTo, placeOf, withColor } from "./hints.js";
 import { countMessage, message, need } from "./messages.js";
 import { ReferenceBox } from "./reference.js";
+import { SavedColors } from "./saved.js";
 import { Brush, StrokeLayer } from "./strokes.js";
 import { Tips } from "./tips.js";
 import { Zoom } from "./zoom.js";
@@ -123,6 +124,12 @@ const reference = new ReferenceBox(base, chooser, {
   onChange: (id) => edit({ reference: id }),
   onStatus: showStatus,
 });
+const saved = new SavedColors(`/colors/of/${base.split("/").at(-1)}`, {
+  selected: () => history.present.hints[selection] ?? null,
+  place: (hint) => ({ color: colorOf(hint), ...placeOf(hint) }),
+  onAccept: (hint) => withHints((hints) => [...hints, hint]),
+  onStatus: showStatus,
+});
 const strokes = new StrokeLayer(need("strokes"), width, height);
 const brush = new Brush(strokes, Math.max(width, height));
 const outline = new AreaOutline(`${base}/area`, need("area"), width, height);
@@ -223,6 +230,7 @@ function refresh() {
   markers.show(hints, selection);
   strokes.show(hints, selection);
   need("strokes").classList.toggle("quiet-markers", !isCorrecting);
+  saved.button.disabled = selection < 0;
   showTools();
   showArea();
   showAim();
