@@ -16,6 +16,8 @@ from fixtures.browser import PASSWORD, Visit, cat, chromium, portrait, studio, v
 from fixtures.film import Film, make_film
 from PIL import Image
 
+from photochrom.web.languages import LANGUAGES
+
 pytestmark = pytest.mark.hosts
 
 __all__ = ["cat", "chromium", "portrait", "studio", "visit"]
@@ -457,3 +459,31 @@ def test_the_palette_can_be_used_by_everybody(screen: str, visit: Open, cat: Pat
     me.go("/library")
     found += problems(me, "a library")
     assert found == []
+
+
+@pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
+def test_every_page_fits_a_phone_in_every_language(code: str, visit: Open, cat: Path) -> None:
+    me = visit("phone", locale=code, reduced_motion="reduce")
+    found = []
+    for path in ("/", "/log-in", "/sign-up", "/reset"):
+        me.go(path)
+        found += problems(me, path)
+    me.go("/sign-up")
+    fields = {"name": "Ada", "email": me.email, "password": PASSWORD, "again": PASSWORD}
+    for name, text in fields.items():
+        me.page.locator(f"#{name}").fill(text)
+    me.page.locator("main button[type=submit]").click()
+    me.page.locator("#choose").set_input_files(cat)
+    me.page.wait_for_url("**/pictures/*")
+    me.wait_colored()
+    found += problems(me, "a picture")
+    assert me.page.evaluate("[document.documentElement.lang, document.dir]") == [
+        code,
+        LANGUAGES[code].direction,
+    ]
+    for path in ("/library", "/account", "/account/second-factor", "/people"):
+        me.go(path)
+        me.page.locator(".languages > summary").click()
+        found += problems(me, path)
+    assert found == []
+    assert me.complaints == []
