@@ -288,7 +288,7 @@ ROUTES = [
     *(("GET", f"/{page}") for page in ("preview/1.jpg", "grey.jpg", "thumb.jpg")),
     *(("GET", f"/download?form={form}") for form in ("colour", "side-by-side", "original")),
     ("GET", "/preview.mp4"),
-    ("GET", "/export?format=jpeg"),
+    ("GET", "/export?format=JPEG"),
     ("GET", "/reference/0123456789abcdef.jpg"),
     *(("POST", f"/{verb}") for verb in VERBS),
 ]
