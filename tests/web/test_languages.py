@@ -10,7 +10,17 @@ import pytest
 from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_decimal
-from fixtures.web import MakeApp, app, compiled_templates, empty_database, make_app, send, sign_up
+from fixtures.web import (
+    EMAIL,
+    PASSWORD,
+    MakeApp,
+    app,
+    compiled_templates,
+    empty_database,
+    make_app,
+    send,
+    sign_up,
+)
 from flask import Flask
 
 from photochrom.web import i18n, pwa
@@ -90,13 +100,35 @@ def test_a_language_is_chosen_on_any_page_and_stays(app: Flask) -> None:
     assert elsewhere.location == "/"
 
 
+def test_the_account_keeps_a_language_for_its_mails_and_other_browsers(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages: list[str] = []
+    monkeypatch.setattr(
+        "photochrom.web.accounts.routes.send_mail",
+        lambda _settings, _to, subject, text: messages.append(f"{subject}: {text}"),
+    )
+    app = make_app(mail_url="smtp://127.0.0.1:9", public_url="https://localhost")
+    first = sign_up(app)
+    assert send(first, "/language", {"language": "it"}).status_code == 303
+    other = app.test_client()
+    before = other.get("/log-in", headers={"Accept-Language": "ja"}).text
+    assert '<html lang="ja"' in before
+    send(other, "/log-in", {"email": EMAIL, "password": PASSWORD})
+    after = other.get("/account", headers={"Accept-Language": "ja"}).text
+    assert '<html lang="it"' in after
+    send(app.test_client(), "/reset", {"email": EMAIL})
+    assert messages[0].startswith("La tua nuova password: Qualcuno, speriamo tu,")
+
+
 def test_programs_are_answered_in_english(make_app: MakeApp) -> None:
     app = make_app()
     polish = {"Accept-Language": "pl", "Authorization": "Bearer pc_none"}
     answer = app.test_client().get("/api/v1/pictures/none", headers=polish)
     assert "Send a token of yours" in answer.get_json()["error"]
     person = sign_up(app)
-    scripts = {"Accept": "application/json", "Accept-Language": "pl"}
+    send(person, "/language", {"language": "pl"})
+    scripts = {"Accept": "application/json"}
     error = person.get("/pictures/none/state", headers=scripts).get_json()["error"]
     assert error == "Nie ma takiego obrazu."  # scripts of pages show it
 

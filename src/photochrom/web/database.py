@@ -111,6 +111,8 @@ class User(Model):
     """The time step of the last code that was used: neither it nor an older one is good again."""
     oidc_subject: Mapped[str | None] = mapped_column(String(64), index=True, unique=True)
     """SHA-256 of how another service knows them, by which they log in; None: it does not."""
+    language: Mapped[str | None] = mapped_column(String(8))
+    """Its code, of mails and of each browser that they log in with; None: nobody has asked yet."""
     logins: Mapped[list[Login]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
     tokens: Mapped[list[Token]] = relationship(
         back_populates="user", cascade="all, delete-orphan", passive_deletes=True

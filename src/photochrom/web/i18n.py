@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from flask import Flask, request
 from markupsafe import Markup
@@ -24,6 +24,7 @@ from werkzeug.wrappers import Response
 
 from photochrom.web.languages import ENGLISH, LANGUAGES, Language
 
+R = TypeVar("R", bound=Response)
 DOMAIN: Final = "studio"
 TRANSLATIONS: Final = Path(__file__).with_name("translations")
 COOKIE: Final = "language"
@@ -118,11 +119,12 @@ def use_language(code: str | None) -> Iterator[None]:
         _words.reset(token)
 
 
-def keep_language(response: Response, code: str, *, secure: bool) -> None:
+def keep_language(response: R, code: str, *, secure: bool) -> R:
     """Let this browser read ``code`` from now on."""
     response.set_cookie(
         COOKIE, code, max_age=_COOKIE_S, secure=secure, httponly=True, samesite="Lax"
     )
+    return response
 
 
 def init_i18n(app: Flask) -> None:

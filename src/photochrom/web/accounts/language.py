@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from flask import Blueprint, redirect, request
+from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from photochrom.web.accounts.login import this_user
+from photochrom.web.database import db
 from photochrom.web.errors import InvalidInput
 from photochrom.web.i18n import _, keep_language
 from photochrom.web.languages import LANGUAGES
@@ -20,6 +23,8 @@ def choose() -> Response:
     code = request.form.get("language", "")
     if code not in LANGUAGES:
         raise InvalidInput(_("This studio does not speak that language."))
+    if current_user.is_authenticated:
+        this_user().language = code
+        db.session.commit()
     response = redirect(safe_next(request.form.get("next")), 303)
-    keep_language(response, code, secure=current_settings().secure_cookies)
-    return response
+    return keep_language(response, code, secure=current_settings().secure_cookies)

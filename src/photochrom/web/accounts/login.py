@@ -6,7 +6,16 @@ import hmac
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from flask import Flask, Response, current_app, redirect, request, session, url_for
+from flask import (
+    Flask,
+    Response,
+    after_this_request,
+    current_app,
+    redirect,
+    request,
+    session,
+    url_for,
+)
 from flask_login import LoginManager, current_user, login_user
 from flask_login import login_required as _login_required
 from sqlalchemy import select
@@ -18,7 +27,7 @@ from photochrom.web.accounts.tokens import PREFIX
 from photochrom.web.database import User, db
 from photochrom.web.error_pages import wants_json
 from photochrom.web.errors import Forbidden, LoginRequired
-from photochrom.web.i18n import _
+from photochrom.web.i18n import _, current_language, keep_language
 from photochrom.web.settings import current_settings
 
 P = ParamSpec("P")
@@ -61,6 +70,19 @@ def begin_session(user: User) -> None:
     session.permanent = True
     login_user(user)
     add_login(user)
+    _speak_their_language(user)
+
+
+def _speak_their_language(user: User) -> None:
+    """Let this browser read what its user has chosen; the first log-in takes what it reads."""
+    if user.language is None:
+        user.language = current_language().code
+        db.session.commit()
+    code = user.language
+
+    @after_this_request
+    def keep(response: Response) -> Response:
+        return keep_language(response, code, secure=current_settings().secure_cookies)
 
 
 def local_user() -> User | None:

@@ -30,7 +30,7 @@ from photochrom.web.accounts.login import begin_session
 from photochrom.web.accounts.login_steps import continue_login, pending_key, pending_user
 from photochrom.web.accounts.sessions import end_login
 from photochrom.web.errors import Conflict
-from photochrom.web.i18n import _
+from photochrom.web.i18n import _, use_language
 from photochrom.web.mail import send_mail
 from photochrom.web.security import limiter, login_rate, safe_next
 from photochrom.web.settings import current_settings
@@ -172,14 +172,14 @@ def send_reset() -> Page:
         # Never by the Host header, which whoever asks about somebody else can choose.
         start = current_settings().public_url.rstrip("/")
         link = f"{start}/reset/{service.reset_token(user, _secret())}"
-        text = _(
-            "Somebody, we hope you, asked for a new password for your account in the studio.\n\n"
-            "Choose it here within an hour:\n{link}\n\n"
-            "If it was not you, do nothing: your password stays as it is."
-        )
-        send_mail(
-            current_settings(), user.email, _("Your new password"), text.replace("{link}", link)
-        )
+        with use_language(user.language):
+            text = _(
+                "Somebody, we hope you, asked for a new password for your account in the studio."
+                "\n\nChoose it here within an hour:\n{link}\n\n"
+                "If it was not you, do nothing: your password stays as it is."
+            )
+            subject = _("Your new password")
+        send_mail(current_settings(), user.email, subject, text.replace("{link}", link))
     return render_template("accounts/ask_reset.html", form=form, is_sent=True, by_mail=by_mail)
 
 
