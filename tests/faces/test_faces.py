@@ -190,7 +190,9 @@ def test_bad_data_is_refused_before_training(people: Path, tmp_path: Path) -> No
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "empty holds no picture" in refusal(empty)
-    assert "there are 1 people with two pictures" in refusal(write_people(tmp_path / "one", 1, 2))
+    one = write_people(tmp_path / "one", 1, 2)
+    assert "1 of 1 people (the first: P0) have two pictures" in refusal(one)
+    assert "none of the 2 pictures lies in a folder of a person" in refusal(one / "P0")
     assert "embedding is 5, and there are 2 people" in refusal(people, "data.held_out=6")
     assert "data.held_out keeps 9" in refusal(people, "data.held_out=9")
     broken = write_people(tmp_path / "broken", 4, 2)

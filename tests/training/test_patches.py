@@ -165,8 +165,12 @@ def test_bad_photos_and_settings_are_refused(photos: Path, tmp_path: Path) -> No
     grey.mkdir()
     for number in range(4):
         Image.new("L", (40, 40), 60 * number).save(grey / f"{number}.png")
-    for folder in (empty, grey):
-        with pytest.raises(InputError, match="no usable colour picture"):
+    (grey / "broken.jpg").write_bytes(b"no picture")
+    for folder, message in (
+        (empty, "no usable colour picture .* there is no picture at all"),
+        (grey, "no usable colour picture .* 4 are grey and 1 cannot be read"),
+    ):
+        with pytest.raises(InputError, match=message):
             open_patches_run(
                 small_recipe("patch-mlp", folder), tmp_path / "run", print,
                 resume=False, threads=None,

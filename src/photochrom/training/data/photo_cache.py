@@ -268,7 +268,12 @@ def _decode_all(
     report(f"{len(usable)} photos, {grey_count} grey ones left out, {broken_count} unreadable")
     if not usable:
         kind = "colour picture" if recipe.grey_below else "picture"
-        raise InputError(f"no usable {kind} in {', '.join(recipe.sources)}")
+        found = (
+            f"{grey_count} are grey and {broken_count} cannot be read; name photographs in colour"
+            if grey_count or broken_count
+            else "there is no picture at all; name a folder, zip or tar file of photographs"
+        )
+        raise InputError(f"no usable {kind} in {', '.join(recipe.sources)}: {found}")
     parts, groups = [m.part for m in usable], [m.group for m in usable]
     return {
         "names": [m.name for m in usable],

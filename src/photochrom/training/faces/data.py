@@ -68,9 +68,19 @@ def held_out_people(people: tuple[str, ...], data: FaceData) -> set[str]:
     Raises InputError where nobody, or one person alone, is left to learn from.
     """
     counts = Counter(person for person in people if person)
+    if not counts:
+        raise InputError(
+            f"none of the {len(people)} pictures lies in a folder of a person; sort them into one "
+            "for each, PERSON/picture.jpg"
+        )
     several = [person for person, count in counts.items() if count > 1]
-    left = len(several) - data.held_out
-    if left < 2:
+    if len(several) < 2:
+        raise InputError(
+            f"{len(several)} of {len(counts)} people (the first: {min(counts)}) have two pictures "
+            "and more, and what tells people apart is learned from two such people at least; add "
+            "people, each in a folder of their own"
+        )
+    if len(several) - data.held_out < 2:
         raise InputError(
             f"there are {len(several)} people with two pictures and more, and data.held_out keeps "
             f"{data.held_out} of them for evaluation: the head learns from two people at least; "
