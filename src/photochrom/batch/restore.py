@@ -39,6 +39,7 @@ from photochrom.imageio import (
     writing_notes,
 )
 from photochrom.restoration import Kind, Restoration, restore_pixels
+from photochrom.restoration.network import load_network
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class RestoreOptions:
 
     kinds: tuple[Kind, ...] | None = None
     """Which damage is looked for; None: all. See `photochrom.restoration.restore_pixels`."""
+    network: Path | None = None
+    """Model file of a network that sees scratches and dust."""
     mask: Path | None = None
     """A picture to write for a single one: white where it was changed, else black."""
     overwrite: bool = False
@@ -144,7 +147,8 @@ def _mend(picture: Picture, options: RestoreOptions) -> tuple[Picture, Restorati
     """The mended picture, with its mask written where it is wanted."""
     if options.mask is not None:
         check_target(options.mask, overwrite=options.overwrite)
-    done = restore_pixels(picture.pixels, options.kinds)
+    network = None if options.network is None else load_network(options.network)
+    done = restore_pixels(picture.pixels, options.kinds, network)
     mended = dataclasses.replace(picture, pixels=done.pixels)
     if options.mask is not None:
         write(

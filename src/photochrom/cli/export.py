@@ -59,7 +59,8 @@ def export(
     """Write the averaged network of CHECKPOINT to OUT, an ONNX file with its model card.
 
     CHECKPOINT may also be a .safetensors file of a network's weights, with the --recipe that
-    describes the network.
+    describes the network. A CHECKPOINT of the recipe restoration becomes a file for photochrom
+    restore --network.
 
     The file is run once and compared with the network in torch before it is kept.
     """
@@ -68,7 +69,18 @@ def export(
         from photochrom.training.export import export as write
         from photochrom.training.recipe.builtin import recipe_path
         from photochrom.training.recipe.toml import read_recipe
+        from photochrom.training.restoration.export import export_restoration, is_restoration
 
+    if recipe is None and is_restoration(checkpoint):
+        if metrics or size or chroma_gain or noise:
+            raise click.UsageError(
+                "--metrics, --size, --chroma-gain and --noise are of networks that colour; "
+                f"{checkpoint} is of one that mends."
+            )
+        stored = "fp32" if full_precision else weights
+        card = export_restoration(checkpoint, out, weights=stored, overwrite=overwrite)
+        note(f"{out}: {card.name}, {card.parameters / 1e6:.2f} M parameters")
+        return OK
     report = write(
         checkpoint,
         out,

@@ -46,6 +46,13 @@ _MEGA = 1_000_000
     f"mended.  [default: {','.join(KINDS)}]",
 )
 @click.option(
+    "--network",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="See scratches and dust by a network: an .onnx file that photochrom export has made of a "
+    "run of the recipe restoration.",
+)
+@click.option(
     "--mask",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write what was changed as a picture, white on black. For one photograph.",
@@ -89,6 +96,7 @@ def restore(
     paths: tuple[str, ...],
     out: str | None,
     only: tuple[Kind, ...],
+    network: Path | None,
     mask: Path | None,
     recursive: bool,
     overwrite: bool,
@@ -111,6 +119,7 @@ def restore(
     """
     options = RestoreOptions(
         kinds=only or None,
+        network=network,
         mask=mask,
         overwrite=overwrite,
         max_pixels=round(max_megapixels * _MEGA),

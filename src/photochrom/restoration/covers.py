@@ -31,12 +31,15 @@ _SPECK_ACTIVITY, _SPECK_SPREAD = 7.0, 1.0
 """What a speck's contrast is more than, in units of the contrast that is usual around, and of the
 standard deviation of what lies behind."""
 _SPECK_EDGE = 0.3
-_FEWEST_SPECKS, _AT_PIXELS = 24, 65_536
+_LEAST_GROUND = 0.2
+"""Dust lies on what is lit, too: where the median of what is behind is darker, it is stars, or snow
+at night."""
+_FEWEST_SPECKS, _AT_PIXELS = 20, 65_536
 """So many are more than a photograph of that many pixels has by itself; of a larger one, as many
 times more as its side is longer."""
 _MOST_SPECKS_PER_MEGAPIXEL = 800.0
-_MOST_COVERED = 0.06
-"""More are stars, letters, bricks: what the picture shows."""
+_MOST_COVERED, _MOST_COVERED_KNOWN = 0.02, 0.1
+"""More are stars, letters, bricks: what the picture shows; or, where scratches are known, not."""
 
 _LINE_PX = 7
 _LINE_AROUND_PX = 33
@@ -91,13 +94,14 @@ def find_dust(plane: Plane, *, is_known: bool = False) -> Covers | None:
     """The specks of a picture; None where it has no more than photographs have.
 
     plane: (H, W) in [0, 1], sRGB-encoded. is_known: a person says that there is dust; then even a
-        single speck is.
+        single speck is, and dark ones are, which otherwise are birds, or letters.
     """
     if min(plane.shape) < _LEAST_SIDE_PX:
         return None
     small = _small(plane)
     mask, count = np.zeros(small.shape, np.bool_), 0
-    for sign in (1, -1):
+    grounds = []
+    for sign in (1, -1) if is_known else (1,):
         signed = small * np.float32(sign)
         contrast, behind, activity = _contrast(signed, _SPECK_PX, _SPECK_AROUND_PX)
         spread = _spread(behind, _SPECK_AROUND_PX)
@@ -110,7 +114,11 @@ def find_dust(plane: Plane, *, is_known: bool = False) -> Covers | None:
         keep &= sides <= _LARGEST_SPECK_PX
         keep[0] = False
         count += int(keep.sum())
-        mask |= keep[labels]
+        found = keep[labels]
+        mask |= found
+        grounds.append(sign * behind[found])
+    if not count or (not is_known and float(np.median(grounds[0])) < _LEAST_GROUND):
+        return None
     fewest = 1 if is_known else _FEWEST_SPECKS * math.sqrt(max(1.0, small.size / _AT_PIXELS))
     if not fewest <= count <= _MOST_SPECKS_PER_MEGAPIXEL * small.size / 1e6:
         return None
@@ -146,7 +154,8 @@ def find_scratches(plane: Plane, *, is_known: bool = False) -> Covers | None:
             cv2.line(way, start, end, 1, 2 * _LINE_REACH_PX + 1)
             mask |= (way > 0) & (contrast > 0.4 * _LINE_CONTRAST)
     fewest = 1 if is_known else _SURE_LINES
-    if len(sure) < fewest or mask.mean() > _MOST_COVERED:
+    most = _MOST_COVERED_KNOWN if is_known else _MOST_COVERED
+    if len(sure) < fewest or mask.mean() > most:
         return None
     return Covers(_full_size(mask, plane.shape), count)
 

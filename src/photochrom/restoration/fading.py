@@ -17,9 +17,9 @@ Plane = NDArray[np.float32]
 
 _ENDS = (0.5, 99.5)
 """Percentiles of a picture that are its black and its white."""
-_LEAST_RANGE = 0.6
+_LEAST_RANGE = 0.66
 """Between black and white, as a share of the codes: what has less may be faded."""
-_LEAST_BLACK, _MOST_WHITE = 0.1, 0.9
+_LEAST_BLACK, _MOST_WHITE = 0.15, 0.87
 """A picture with blacks is dark, one with whites is light: neither is faded."""
 _BLACK, _WHITE = 0.03, 0.97
 """What they become."""

@@ -21,6 +21,7 @@ from photochrom.restoration.fading import find_fading, mend_fading
 from photochrom.restoration.grain import is_grainy, measure_grain, mend_grain
 from photochrom.restoration.halftone import find_screen, mend_halftone
 from photochrom.restoration.kinds import KINDS, Kind, parse_kinds
+from photochrom.restoration.network import RestorationNetwork
 
 Plane = NDArray[np.float32]
 
@@ -58,13 +59,18 @@ class _Repair(NamedTuple):
     description: str
 
 
-def restore_pixels(pixels: NDArray[Any], kinds: Sequence[Kind] | None = None) -> Restoration:
+def restore_pixels(
+    pixels: NDArray[Any],
+    kinds: Sequence[Kind] | None = None,
+    network: RestorationNetwork | None = None,
+) -> Restoration:
     """Mend a picture.
 
     pixels: (H, W) grey or (H, W, 3), sRGB-encoded; uint8, uint16, or floating in [0, 1]; a float64
         is mended to the precision of float32. kinds: which damage is looked for; None: all. Of
         scratches and dust that are named, even one is mended; otherwise there must be more than
-        photographs have that show wires, or lights in eyes.
+        photographs have that show wires, or lights in eyes. network: which sees scratches and dust
+        in place of what is written here.
     Raises InputError for a picture of another shape or type, and for kinds that there are not.
     """
     check_picture(pixels)
@@ -74,7 +80,10 @@ def restore_pixels(pixels: NDArray[Any], kinds: Sequence[Kind] | None = None) ->
     for kind in KINDS if kinds is None else parse_kinds(kinds):
         if any(found.kind in _HIDES.get(kind, ()) for found in findings):
             continue
-        mended = _MENDERS[kind](plane, kinds is not None)
+        if network is None or kind not in ("scratches", "dust"):
+            mended = _MENDERS[kind](plane, kinds is not None)
+        else:
+            mended = _mend_seen(plane, kind, network)
         if mended is not None:
             plane = mended.plane
             findings.append(Finding(kind, mended.description))
@@ -112,6 +121,15 @@ def _mend_dust(plane: Plane, is_known: bool) -> _Repair | None:
     return None if covers is None else _Repair(fill(plane, covers.mask), f"{covers.number} specks")
 
 
+def _mend_seen(plane: Plane, kind: Kind, network: RestorationNetwork) -> _Repair | None:
+    """Without the scratches, or the dust, that a network sees."""
+    scratches, dust = network.scratches_and_dust(plane)
+    mask = scratches if kind == "scratches" else dust
+    if not mask.any():
+        return None
+    return _Repair(fill(plane, mask), f"{kind} ({mask.mean():.2%} of its area)")
+
+
 def _mend_grain(plane: Plane, _is_known: bool) -> _Repair | None:
     grain = measure_grain(plane)
     if grain is None or not is_grainy(grain):
@@ -145,7 +163,7 @@ _MENDERS: Mapping[Kind, Callable[[Plane, bool], _Repair | None]] = {
     "blur": _mend_blur,
     "fading": _mend_fading,
 }
-_HIDES: Mapping[Kind, tuple[Kind, ...]] = {"halftone": ("blocks",), "blur": ("halftone",)}
+_HIDES: Mapping[Kind, tuple[Kind, ...]] = {"halftone": ("blocks",), "blur": ("halftone", "blocks")}
 """Kinds that are not looked for where another was found, which looks like them."""
 
 

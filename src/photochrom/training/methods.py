@@ -23,6 +23,8 @@ from photochrom.training.patches.run import load_patch_net, open_patches_run
 from photochrom.training.recipe.builtin import COLORIZATION, recipe_method
 from photochrom.training.recipe.head import RecipeHead
 from photochrom.training.recipe.toml import load_method_recipe, override
+from photochrom.training.restoration.recipe import RestorationRecipe
+from photochrom.training.restoration.run import open_restoration_run
 from photochrom.training.transfer.recipe import TransferRecipe
 from photochrom.training.transfer.run import TransferRun
 
@@ -98,6 +100,11 @@ METHODS: Mapping[str, Method] = {
         "An autoencoder of faces, and a head on its encoder that tells people apart",
         FaceRecipe,
         FaceRun,
+    ),
+    "restoration": Method(
+        "A small network mends simulated damage: docs/restoration.md",
+        RestorationRecipe,
+        open_restoration_run,
     ),
     "transfer": Method(
         "A classifier on the encoder of a colorization network: docs/transfer.md",

@@ -1,0 +1,3 @@
+"""The method ``restoration``: a network learns to mend damage that is simulated."""
+
+from __future__ import annotations
