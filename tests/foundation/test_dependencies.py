@@ -21,21 +21,7 @@ else:
 
 PACKAGE = Path(photochrom.__file__).parent
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-EXTRAS = (
-    *(
-        "classic",
-        "crf",
-        "fast",
-        "formats",
-        "formats-all",
-        "guided",
-        "science",
-        "train",
-        "evaluate",
-        "video",
-        "web",
-    ),
-)
+EXTRAS = tuple(set(PROJECT["optional-dependencies"]) - {"dev", "docs"})
 NEEDS_AN_EXTRA = {"nets", "style_transfer", "training", "evaluation", "video", "web"}
 ROOMS = sorted({path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob("*.py")})
 
