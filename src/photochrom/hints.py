@@ -72,12 +72,7 @@ class Hint(ColoredPlace):
 
     def on_picture(self, picture: NDArray[Any]) -> Hint:
         """The hint; InputError where it lies outside of the picture."""
-        height, width = picture.shape[:2]
-        if not (0 <= self.x <= width - 1 and 0 <= self.y <= height - 1):
-            raise InputError(
-                f"{self} lies outside the picture of {width} x {height} px; give pixels counted "
-                "from the upper left corner"
-            )
+        check_inside(self.x, self.y, picture, self.title)
         return self
 
     def paint(self, ab: NDArray[np.float32], mask: NDArray[np.float32], window: Window) -> None:
@@ -106,6 +101,31 @@ class ColorHint(Protocol):
 
         Raises InputError where it makes no sense there.
         """
+
+
+def check_inside(x: float, y: float, picture: NDArray[Any], title: str) -> None:
+    """Raise InputError for a place outside of a picture.
+
+    x, y: px from the upper left. picture: (H, W) or (H, W, 3). title: what the message calls it.
+    """
+    height, width = picture.shape[:2]
+    if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
+        raise InputError(
+            f"{title} lies outside the picture of {width} x {height} px; give pixels counted from "
+            "the upper left corner"
+        )
+
+
+def check_hints(hints: Sequence[ColorHint]) -> None:
+    """Raise InputError unless it is a list or tuple of hints alone."""
+    if not isinstance(hints, (list, tuple)):
+        raise InputError(f"hints are a list of Hint, Stroke and Area, not {hints!r}")
+    for hint in hints:
+        if not hasattr(hint, "on_picture"):
+            raise InputError(
+                f"{hint!r} is no hint; give Hint(x, y, color), Stroke(points, color) or "
+                "Area(x, y, color)"
+            )
 
 
 def parse_color(color: Color) -> tuple[int, int, int]:

@@ -72,7 +72,7 @@ def test_the_colour_of_an_area_ends_at_its_edge(
 
 
 def test_an_area_without_sense_is_refused(two_things: NDArray[np.uint8]) -> None:
-    with pytest.raises(InputError, match="lies outside the picture of 320 x 240 px"):
+    with pytest.raises(InputError, match="the area at 320, 10 lies outside the picture"):
         Area(320, 10, BLUE).on_picture(two_things)
     with pytest.raises(InputError, match="the tolerance of an area is nan"):
         Area(10, 10, BLUE, tolerance=float("nan"))

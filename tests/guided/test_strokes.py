@@ -13,6 +13,7 @@ from fixtures.model import tiny_model
 from numpy.typing import NDArray
 from PIL import Image
 
+from photochrom import Colorizer
 from photochrom.color.compose import compose
 from photochrom.color.difference import ciede2000
 from photochrom.color.luminance import lightness
@@ -186,3 +187,20 @@ def test_a_colour_that_cannot_be_shown_has_a_note() -> None:
     assert note.startswith("the colour of the hint at 20, 20 does not exist where it is so light")
     with pytest.raises(InputError, match="lies outside the picture"):
         clip_notes(picture, [Hint(120, 20, "blue")])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"hints": "red"}, "hints are a list of Hint, Stroke and Area, not 'red'"),
+        ({"hints": Hint(1, 1, "red")}, "hints are a list .* not Hint"),
+        ({"hints": None}, "hints are a list"),
+        ({"hints": [(1, 1, "red")]}, r"\(1, 1, 'red'\) is no hint; give Hint\(x, y, color\)"),
+        ({"strokes": ["red"]}, "'red' is no hint"),
+        ({"hints": [Hint(20, 1, "red")]}, "the hint at 20, 1 lies outside the picture of 12 x 9"),
+    ],
+)
+def test_what_is_no_hint_is_refused(tmp_path: Path, given: dict[str, Any], message: str) -> None:
+    color = Colorizer(tiny_model(tmp_path / "tiny.onnx"))
+    with pytest.raises(InputError, match=message):
+        color(np.zeros((9, 12), np.uint8), **given)

@@ -57,7 +57,7 @@ def test_colours_are_those_of_the_distribution_at_the_place() -> None:
 def test_what_cannot_be_suggested_is_refused() -> None:
     picture = np.full((90, 120), 120, np.uint8)
     network: Any = TwoMinds()
-    with pytest.raises(InputError, match="lies outside the picture of 120 x 90 px"):
+    with pytest.raises(InputError, match="the place 120, 5 lies outside the picture"):
         suggest_colors(picture, 120, 5, network)
     with pytest.raises(InputError, match="0 colours cannot be suggested"):
         suggest_colors(picture, 5, 5, network, count=0)

@@ -26,7 +26,7 @@ from photochrom.guided.notes import clip_notes, spread_notes
 from photochrom.guided.reference import Reference, ReferenceMatcher
 from photochrom.guided.strokes import Strokes, read_strokes
 from photochrom.guided.suggestions import DEFAULT_COUNT, Suggestion, suggest_colors
-from photochrom.hints import ColorHint
+from photochrom.hints import ColorHint, check_hints
 from photochrom.imageio import Picture, Source, eight_bit_rgb
 from photochrom.pipeline import (
     DEFAULT_VIVIDNESS,
@@ -196,7 +196,7 @@ class Colorizer:
         Raises:
             InputError: As `colorize`.
         """
-        hints = (*read_strokes(strokes), *hints)
+        hints = _all_hints(strokes, hints)
         shift = self._white_balance if white_balance is None else white_balance
         smoothing = self._smooth if smooth is None else smooth
         references = self._references(reference)
@@ -337,7 +337,7 @@ class Colorizer:
                 self._network(),
                 size=chosen.size,
                 vividness=chosen.vividness,
-                hints=(*read_strokes(strokes), *hints),
+                hints=_all_hints(strokes, hints),
                 keep=self._kept_places(pictures[0], keep_colors),
             )
 
@@ -374,7 +374,7 @@ class Colorizer:
         pictures = [to_picture(source).pixels] if own is None else own.pictures
         if len(pictures) != 1:
             raise InputError(f"suggest takes one picture, not a batch of {len(pictures)}")
-        known = (*read_strokes(strokes), *hints)
+        known = _all_hints(strokes, hints)
         extractor = self._matcher().extractor
         with _name_in_errors(source):
             return suggest_colors(pictures[0], x, y, extractor, count=count, hints=known)
@@ -605,6 +605,14 @@ def _name_in_errors(source: object) -> Iterator[None]:
         if not isinstance(source, (str, os.PathLike)):
             raise
         raise type(error)(f"cannot colour {os.fspath(source)}: {error}") from error
+
+
+def _all_hints(strokes: Strokes, hints: Sequence[ColorHint]) -> tuple[ColorHint, ...]:
+    """Strokes and hints, in the order in which they count."""
+    painted = read_strokes(strokes)
+    check_hints(painted)
+    check_hints(hints)
+    return (*painted, *hints)
 
 
 def _refuse_hints(hints: Sequence[ColorHint], pictures: int) -> None:

@@ -21,7 +21,7 @@ from photochrom.color.fit import shrink_lightness
 from photochrom.color.places import ColoredPlace, Window, raster_axes
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError
-from photochrom.hints import Color, Hint, parse_color
+from photochrom.hints import Color, Hint, check_inside, parse_color
 
 DEFAULT_TOLERANCE = 12.0
 """Lightness that a pixel may differ from the point's, CIELAB units."""
@@ -71,7 +71,7 @@ class Area:
 
     def on_picture(self, picture: NDArray[Any]) -> AreaPlace:
         """The area around the point; InputError where that lies outside of the picture."""
-        Hint(self.x, self.y, self.color).on_picture(picture)
+        check_inside(self.x, self.y, picture, f"the area at {self.x:g}, {self.y:g}")
         height, width = picture.shape[:2]
         scale = min(1.0, _SIDE_PX / min(height, width))
         shape = (max(1, round(height * scale)), max(1, round(width * scale)))

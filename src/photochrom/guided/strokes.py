@@ -324,7 +324,12 @@ def _parse_json(path: Path) -> list[ColorHint]:
         raise InputError(f"{path} is not JSON: {error}") from error
     if not isinstance(table, dict):
         raise InputError(f'{path} is no object of JSON; it begins with {{"strokes": [')
-    source = Source(str(path), InputError, advice="docs/guided.md has an example")
+    source = Source(
+        str(path),
+        InputError,
+        place=lambda key: f"{key} of {path}",
+        advice="docs/guided.md has an example",
+    )
     content = build(_StrokesFile, table, source)
     if not content.strokes:
         raise source.refuse(f"there is no stroke in {path}")

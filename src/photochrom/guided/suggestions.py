@@ -18,7 +18,7 @@ from photochrom.color.luminance import check_picture, lightness
 from photochrom.color.places import Window, paint_places
 from photochrom.engine import FeatureExtractor
 from photochrom.errors import InputError, ModelError
-from photochrom.hints import ColorHint, Hint
+from photochrom.hints import ColorHint, check_inside
 from photochrom.pipeline import working_lightness
 
 DEFAULT_COUNT = 5
@@ -61,7 +61,7 @@ def suggest_colors(
     ModelError for a network that classifies no colours or colours drawings.
     """
     check_picture(picture)
-    Hint(x, y, (0, 0, 0)).on_picture(picture)
+    check_inside(x, y, picture, f"the place {x:g}, {y:g}")
     if count < 1:
         raise InputError(f"{count} colours cannot be suggested; ask for at least one")
     extractor.card.check_photographs("suggested colours")
