@@ -7,17 +7,21 @@ from photochrom.batch.plan import MARK, RESTORED_MARK, Job, plan
 from photochrom.batch.restore import RestoreOptions, restore_files, restore_stream
 from photochrom.batch.run import DEFAULT_JOBS, BatchOptions, Outcome, Status, color_files
 from photochrom.batch.version_sheet import write_version_sheet
+from photochrom.color.smoothing import SMOOTHINGS, Smoothing, check_smoothing
 
 __all__ = [
     "DEFAULT_JOBS",
     "MARK",
     "PIPE",
     "RESTORED_MARK",
+    "SMOOTHINGS",
     "BatchOptions",
     "Job",
     "Outcome",
     "RestoreOptions",
+    "Smoothing",
     "Status",
+    "check_smoothing",
     "color_files",
     "color_stream",
     "plan",

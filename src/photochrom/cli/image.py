@@ -15,9 +15,12 @@ from photochrom.atomic import check_target
 from photochrom.batch import (
     DEFAULT_JOBS,
     PIPE,
+    SMOOTHINGS,
     BatchOptions,
     Job,
+    Smoothing,
     Status,
+    check_smoothing,
     color_files,
     color_stream,
     plan,
@@ -37,7 +40,6 @@ from photochrom.cli.options import (
     white_balance_options,
 )
 from photochrom.cli.progress import Reporter, outcome_record
-from photochrom.color.smoothing import SMOOTHINGS, Smoothing, check_smoothing
 from photochrom.damage import DamagePolicy
 from photochrom.errors import InputError
 from photochrom.guided.alternatives import ALTERNATIVES, MOST_ALTERNATIVES
