@@ -11,19 +11,24 @@ and of how many comparisons the reference gave colours.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.engine import FILM_MODEL, load, local_model
+from photochrom.engine import FILM_MODEL, ModelCard, load, local_model
 from photochrom.evaluation.film import STEADY, TRUE, FilmEvaluationOptions, evaluate_film
 from photochrom.guided.reference import Reference, ReferenceGuide, ReferenceMatcher
 from photochrom.pipeline import NO_SHIFT
-from photochrom.video.io.pictures import rgb_frames
+from photochrom.video.converter import Converter
+from photochrom.video.io.damage import DamageLog
+from photochrom.video.io.frame import Frame
+from photochrom.video.io.pictures import planes_420, rgb_frames
 from photochrom.video.io.probe import probe
 from photochrom.video.shot_guide import ShotGuide
+from photochrom.video.temporal.smoothing import WorkingFrame
 
 
 def main() -> None:
@@ -38,10 +43,12 @@ def main() -> None:
     matcher = ReferenceMatcher(network)
     references: dict[Path, Reference] = {}
     limits: dict[Path, int] = {}
+    frames: dict[Path, list[WorkingFrame]] = {}
     for path in arguments.films:
         frame, number = last_frame(path, arguments.frames + arguments.apart)
         references[path] = matcher.reference(frame, path.stem)
         limits[path] = number - arguments.apart
+        frames[path] = working_frames(path, network.card, limits[path])
     print(f"{'film':14} {'reference':10} {'CDC':>11} {'warp':>11} {'PSNR':>6}  gave colours")
     for path in arguments.films:
         others = [other for other in arguments.films if other != path]
@@ -52,7 +59,7 @@ def main() -> None:
             guides: list[ReferenceGuide] = []
             guide = None
             if reference is not None:
-                guide = shot_guide(matcher, reference, guides)
+                guide = shot_guide(matcher, reference, guides, frames[path])
             scores = evaluate_film(
                 path,
                 network,
@@ -62,14 +69,20 @@ def main() -> None:
             true, steady = scores[TRUE], scores[STEADY]
             cdc = f"{1e3 * true.cdc:.2f}, {1e3 * steady.cdc:.2f}"
             warp = f"{1e3 * true.warp:.2f}, {1e3 * steady.warp:.2f}"
-            given = "" if guide is None else f"{len(guide.given)} of {len(guides)}"
+            gave = sum(g.scores[0].is_same_scene for g in guides if g.scores)
+            given = "" if guide is None else f"{gave} of {len(guides)}"
             print(f"{path.stem:14} {kind:10} {cdc:>11} {warp:>11} {steady.psnr:6.2f}  {given}")
 
 
 def shot_guide(
-    matcher: ReferenceMatcher, reference: Reference, guides: list[ReferenceGuide]
+    matcher: ReferenceMatcher,
+    reference: Reference,
+    guides: list[ReferenceGuide],
+    frames: list[WorkingFrame],
 ) -> ShotGuide:
-    """A guide of one reference; those that it makes are appended to ``guides``."""
+    """A guide of one reference; those that it makes are appended to ``guides``. frames: the film's,
+    which it looks through.
+    """
 
     def new_guide() -> ReferenceGuide:
         guides.append(matcher.guide([reference]))
@@ -78,7 +91,17 @@ def shot_guide(
     def unused(*_: object, **__: object) -> NDArray[np.float32]:
         raise AssertionError("the film's own network guesses")
 
-    return ShotGuide(unused, lambda _: new_guide, lambda _: NO_SHIFT)
+    return ShotGuide(
+        unused, lambda _: new_guide, lambda _: NO_SHIFT, lambda first: iter(frames[first:])
+    )
+
+
+def working_frames(path: Path, card: ModelCard, limit: int) -> list[WorkingFrame]:
+    """The first frames of a film, known by their numbers."""
+    info = replace(probe(path), bits=8)
+    converter = Converter(info, card, "auto")
+    true = islice(planes_420(info, DamageLog()), limit)
+    return [converter.working_frame(Frame(i, planes.luma, 0)) for i, planes in enumerate(true)]
 
 
 def last_frame(path: Path, limit: int) -> tuple[NDArray[np.uint8], int]:

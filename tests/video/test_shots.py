@@ -27,10 +27,11 @@ from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmHint, FilmSettings, Shot
 from photochrom.video.session import open_session
-from photochrom.video.shot_guide import MATCH_EVERY, SEARCH_EVERY, ShotGuide
+from photochrom.video.shot_guide import MATCH_EVERY, ShotGuide
 from photochrom.video.shot_spans import shot_span
 from photochrom.video.shots_file import read_shots
 from photochrom.video.stills import read_keyframes, write_stills
+from photochrom.video.temporal.smoothing import WorkingFrame
 from photochrom.video.user_colors import all_hints
 
 pytestmark = pytest.mark.slow
@@ -82,15 +83,20 @@ def test_references_are_asked_where_a_shot_begins_and_now_and_then() -> None:
     L = np.random.default_rng(1).uniform(45, 85, (24, 32)).astype(np.float32)
     warm = WhiteBalance(temperature=5)
     guide = ShotGuide(guess, lambda pts: (lambda: _Guide(0.5)) if pts else None, lambda _: warm)
-    colors = [guide.frame_colors(pts, L, pts in (0, 30)) for pts in range(60)]
+    colors = [guide.frame_colors(pts, L, pts in (0, 30)) for pts in range(45)]
     asked = [pts for pts, found in enumerate(colors) if found is not None]
-    assert asked == [SEARCH_EVERY, 30, 30 + MATCH_EVERY]
+    assert asked == [8, 16, 24, 30, 38]
+    assert MATCH_EVERY == 8
     found = colors[30]
     assert found is not None
     assert found.mask.mean() == 0.5
     np.testing.assert_allclose(found.ab[0, 0], (60, 45), err_msg="the tone is of references, too")
-    assert found.propagated, "what was carried counts more"
     assert guide.notes() == ("shots of it have colours of red.png (50% of a frame)",)
+    later = iter([0.0, 0.0, 0.5, 0.5])
+    read = (WorkingFrame(pts, L) for pts in range(40))
+    late = ShotGuide(guess, lambda _: lambda: _Guide(next(later)), lambda _: warm, lambda _: read)
+    found_at = [pts for pts in range(30) if late.frame_colors(pts, L, pts == 0) is not None]
+    assert found_at == [4, 16, 24], "what matches later is brought back"
     other = ShotGuide(guess, lambda _: lambda: _Guide(0.02), lambda _: warm)
     assert other.frame_colors(0, L, True) is None
     assert other.notes() == (

@@ -277,9 +277,7 @@ class _Job:
                 self._report()
                 if frames == count or buffer.peek() is None:
                     break
-        guide = self._session.guide
-        given = user_colors.keys() | (guide.given if guide is not None else set())
-        in_shot = any(shot_start <= given_pts <= pts for given_pts in given)
+        in_shot = any(shot_start <= user_pts <= pts for user_pts in user_colors)
         self._end_colors = ab if in_shot else None
         damage = self._session.damage.frames_within(before, pts)
         segment = Segment(

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import dropwhile
 from pathlib import Path
 
 from photochrom.engine import Network, load, local_model
@@ -19,6 +20,7 @@ from photochrom.video.options import FilmSettings, Shot
 from photochrom.video.shot_guide import NewGuide, ShotGuide
 from photochrom.video.shot_spans import ShotSpan, shot_span
 from photochrom.video.temporal.propagation import Guess, KnownColors
+from photochrom.video.temporal.smoothing import WorkingFrame
 
 _log = logging.getLogger(__name__)
 
@@ -112,7 +114,13 @@ def _shot_guide(session: FilmSession) -> ShotGuide | None:
         found = [shot.white_balance for span, shot in spans if span.holds(pts)]
         return next((b for b in reversed(found) if b is not None), settings.white_balance)
 
-    return ShotGuide(session.guess, references, white_balance)
+    def read_from(pts: int) -> Iterator[WorkingFrame]:
+        before_s = session.info.seconds(pts) - 0.5 / float(session.info.nominal_rate)
+        frames = (prepared.working for prepared in session.frames(before_s, settings.end_s))
+        return dropwhile(lambda frame: frame.pts < pts, frames)
+
+    look_ahead = read_from if settings.steady > 0.0 else None
+    return ShotGuide(session.guess, references, white_balance, look_ahead)
 
 
 def _span(session: FilmSession, shot: Shot) -> ShotSpan:

@@ -1,13 +1,14 @@
 """What is known of a film's shots as a whole: references that show the same, and tone.
 
-A reference is compared with the first frame of a shot, and again every so many frames, for what has
-come into view since; what it gives is carried along the motion (`temporal.propagation`). Tone is
+A reference is compared with the first frame of a shot, and again every so many frames; in between,
+what it gave is carried along the motion (`temporal.propagation`), and gives way to what is found
+anew, so that what was mistaken or has moved on is forgotten. Tone is
 one shift for a shot, whose cast is estimated over its frames, so that it is steady.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -18,18 +19,25 @@ from photochrom.color.fit import shrink
 from photochrom.color.white_balance import cast_evidence, color_cast, shift_by_lightness
 from photochrom.guided.reference import ReferenceGuide, ReferenceScore
 from photochrom.pipeline import NO_SHIFT, Guide, WhiteBalance
+from photochrom.video.temporal.backward import ShotFrame, propagate_backward
+from photochrom.video.temporal.optical_flow import lightness_to_codes
 from photochrom.video.temporal.propagation import Guess, UserColors
+from photochrom.video.temporal.shots import with_shots
+from photochrom.video.temporal.smoothing import WorkingFrame
 from photochrom.video.temporal.title_cards import is_title_card
 
-MATCH_EVERY: Final = 24
+MATCH_EVERY: Final = 8
 """Frames from one comparison with the references to the next in a shot."""
-SEARCH_EVERY: Final = 8
-"""Likewise, as long as nothing in the shot has matched."""
+SEARCH_FRAMES: Final = 240
+"""Frames of a shot that are looked through ahead of all else for the first that matches: from there
+colours are carried back to the shot's beginning, so that they do not come in sight."""
 _CAST_GUESSES = 12.0
 """Guesses over which the cast of a shot is averaged; fewer than a segment warms up with."""
 
 NewGuide: TypeAlias = Callable[[], ReferenceGuide]
 """Makes the references' colours for one frame."""
+ReadFrom: TypeAlias = Callable[[int], Iterator[WorkingFrame]]
+"""A film's frames from one on, by its time."""
 
 
 def colors_inside_borders(
@@ -57,36 +65,67 @@ class ShotGuide:
         network_guess: Guess,
         references: Callable[[int], NewGuide | None],
         white_balance: Callable[[int], WhiteBalance],
+        read_from: ReadFrom | None = None,
     ) -> None:
-        """references: for the frame at a time, those of its shot. white_balance: likewise."""
+        """references: for the frame at a time, those of its shot. white_balance: likewise.
+
+        read_from: the frames from one on, to look ahead; None: each frame is by itself.
+        """
         self._network_guess = network_guess
         self._references, self._white_balance = references, white_balance
-        self._wait, self._next_wait = 0, SEARCH_EVERY
+        self._read_from = read_from
+        self._ahead: dict[int, UserColors] = {}
+        self._wait = 0
         self._balance = NO_SHIFT
         self._cast = np.zeros(2, np.float32)
         self._cast_weight = 0.0
         self._cast_due = False
-        self.given: set[int] = set()
-        """Times of the frames to which references gave colours."""
         self.best: dict[str, ReferenceScore] = {}
         """Of each reference, its best score so far."""
 
     def frame_colors(
         self, pts: int, L: NDArray[np.float32], begins_shot: bool
     ) -> UserColors | None:
-        """The references' colours for a frame, and from now on its shot's tone.
-
-        What was carried from earlier frames of the shot counts more than what is found later, so
-        that colours do not change in sight.
-        """
+        """The references' colours for a frame, and from now on its shot's tone."""
         if begins_shot:
-            self._wait, self._next_wait, self._cast_weight = 0, SEARCH_EVERY, 0.0
+            self._wait, self._cast_weight = 0, 0.0
             self._cast[:] = 0.0
+            self._ahead = {}
         self._balance, self._cast_due = self._white_balance(pts), True
         self._wait -= 1
+        if pts in self._ahead:
+            return self._ahead.pop(pts)
         if self._wait >= 0:
             return None
-        self._wait = self._next_wait - 1
+        found = self._match(pts, L)
+        searches = begins_shot and self._references(pts) is not None
+        if found is None and searches and self._read_from is not None:
+            self._look_ahead(self._read_from(pts))
+            found = self._ahead.pop(pts, None)
+        else:
+            self._wait = MATCH_EVERY - 1
+        return found
+
+    def _look_ahead(self, frames: Iterator[WorkingFrame]) -> None:
+        """Find the first frame of a shot that matches, and bring its colours back to the first."""
+        shot: list[ShotFrame] = []
+        for frame, begins in with_shots(frames, lambda frame: frame.L):
+            number = len(shot)
+            if (begins and number) or number == SEARCH_FRAMES:
+                break
+            shot.append(ShotFrame(frame.pts, lightness_to_codes(frame.L)))
+            if not number or number % MATCH_EVERY:
+                continue
+            found = self._match(frame.pts, frame.L)
+            if found is not None:
+                back = propagate_backward(found, shot, ())
+                self._ahead = {colors.pts: colors for colors in (found, *back)}
+                self._wait = number + MATCH_EVERY - 1
+                return
+        self._wait = len(shot) - 1
+
+    def _match(self, pts: int, L: NDArray[np.float32]) -> UserColors | None:
+        """What the references of its shot give for a frame."""
         new_guide = self._references(pts)
         if new_guide is None or is_title_card(L):
             return None
@@ -97,11 +136,9 @@ class ShotGuide:
                 self.best[score.name] = score
         if not mask.any():
             return None
-        self.given.add(pts)
-        self._wait, self._next_wait = MATCH_EVERY - 1, MATCH_EVERY
         known = np.array([self._balance.tint, self._balance.temperature], np.float32)
         ab += shift_by_lightness(L, known) * mask[..., None]
-        return UserColors(pts, ab, mask, propagated=True)
+        return UserColors(pts, ab, mask)
 
     def guess(
         self,

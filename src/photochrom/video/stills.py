@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from photochrom.color.compose import compose_upsampled
@@ -38,7 +39,8 @@ def write_stills(
     Raises InputError, OutputError (also for a still that is there, without overwriting),
     ModelError.
     """
-    session = open_session(probe(source), settings)
+    # Each frame is by itself, so nothing is looked for ahead.
+    session = open_session(probe(source), replace(settings, steady=0.0))
     colors = user_colors(session)
     others: list[Guide] = []
     if settings.alternatives > 1:

@@ -155,7 +155,7 @@ def steady_chroma(
     user_colors: colours that a person gave, by the times of their frames; they hold through the
         rest of the shot, and reach back fewer than `LOOKAHEAD` frames (`backward` brings them
         farther).
-    known_colors: see `KnownColors`; they are hints for the network through the rest of the shot.
+    known_colors: see `KnownColors`; they are hints for the network until there are newer ones.
     ask_every: frames after which the network is asked again at the latest; 1 asks for each. With
         steady 0 each is asked for.
     Holds at most `MAX_HELD_FRAMES` frames; the same frames give the same result. Above 0, frames
@@ -240,6 +240,7 @@ def _with_guesses(
     given in its shot, or that are known from elsewhere, as hints.
     """
     propagated: PropagatedColors | None = None
+    known_propagated: PropagatedColors | None = None
     interval = GuessInterval(ask_every)
     shape = (0, 0)
     borders = NO_BORDERS
@@ -252,29 +253,34 @@ def _with_guesses(
         known = None
         if known_colors is not None:
             known = known_colors(frame.pts, frame.L, motion is None)
-        given = override(own, known)
+        is_new = known is not None
         if motion is None:
-            propagated = None
+            propagated = known_propagated = None
             interval.begin_shot()
             warps: tuple[Warp | None, Warp | None] = (None, None)
             due = True
         else:
             forward, backward = motion.warps(shape)
             warps = (forward, backward)
-            due = interval.is_due(forward, sure) or given is not None
-            if propagated is not None:
-                propagated.advance(forward, frame.L)
+            due = interval.is_due(forward, sure) or own is not None or known is not None
+            for colors in (propagated, known_propagated):
+                if colors is not None:
+                    colors.advance(forward, frame.L)
         if not due:
             yield _Step(frame.pts, *warps, None)
             continue
-        hints = given if propagated is None else propagated.colors(frame.pts, given)
-        ab = guess_frame(guess, frame.L, hints, borders, frame.fine_L)
+        hints = own if propagated is None else propagated.colors(frame.pts, own)
+        if known is None and known_propagated is not None:
+            known = known_propagated.colors(frame.pts)
+        ab = guess_frame(guess, frame.L, override(hints, known), borders, frame.fine_L)
         shape = (ab.shape[0], ab.shape[1])
         weight = np.full(shape, interval.add(ab, sure), np.float32)
-        if hints is not None and given is not None:
-            plain = guess_frame(guess, frame.L, None, borders, frame.fine_L)
+        if own is not None and hints is not None:
+            plain = guess_frame(guess, frame.L, known, borders, frame.fine_L)
             weight = user_weight(plain, ab, hints)
             propagated = PropagatedColors(hints, frame.L, shape)
+        if known is not None and is_new:
+            known_propagated = PropagatedColors(known, frame.L, shape)
         yield _Step(frame.pts, *warps, Average(ab, weight))
 
 
