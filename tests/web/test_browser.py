@@ -374,7 +374,7 @@ def test_a_phone_can_install_the_studio(visit: Open) -> None:
 
 
 AXE = (Path(__file__).parents[1] / "fixtures" / "axe" / "axe.min.js").read_text(encoding="utf-8")
-STRANGERS = ("/", "/sign-up", "/log-in", "/reset", "/offline", "/no-such-page")
+STRANGERS = ("/", "/sign-up", "/try", "/log-in", "/reset", "/offline", "/no-such-page")
 
 RULES = {
     "light": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
@@ -432,11 +432,21 @@ def test_every_page_can_be_used_by_everybody(visit: Open, cat: Path) -> None:
     link = me.page.get_by_label("Link to the picture").input_value()
     me.page.get_by_role("heading", name="Other versions").click()
     me.page.get_by_role("radio").first.wait_for()
+    me.page.get_by_text("Another format or size").click()
     me.page.get_by_role("heading", name="Name and delete").click()
     me.press("Delete")
     found += problems(me, "all that can be done to a picture, and the question before deleting")
     me.go("/library")
     found += problems(me, "a library")
+    me.press("Choose several")
+    me.page.locator(".card").click()
+    found += problems(me, "a library in which pictures are chosen")
+    me.page.get_by_label("Name of an album").fill("Summer 1943")
+    me.press("Put into the album")
+    me.page.get_by_role("heading", name="Summer 1943").wait_for()
+    found += problems(me, "an album")
+    me.go("/account/second-factor")
+    found += problems(me, "a second factor")
     me.go("/account")
     me.fill({"What is it for?": "my own script"})
     me.press("Make a token")
