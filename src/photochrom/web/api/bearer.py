@@ -12,7 +12,6 @@ from photochrom.web.accounts.login import is_local_token, local_user
 from photochrom.web.accounts.tokens import find_token
 from photochrom.web.database import User
 from photochrom.web.errors import Forbidden, LoginRequired
-from photochrom.web.i18n import _
 from photochrom.web.security import visitor_key
 from photochrom.web.settings import current_settings
 
@@ -30,7 +29,7 @@ def this_caller() -> User:
     user = caller()
     if user is None:
         raise LoginRequired(
-            _("Send a token of yours: Authorization: Bearer TOKEN. Your account's page makes them.")
+            "Send a token of yours: Authorization: Bearer TOKEN. Your account's page makes them."
         )
     return user
 
@@ -39,7 +38,7 @@ def this_writer() -> User:
     """The same, where the token may change something. Raises LoginRequired, Forbidden."""
     user = this_caller()
     if g.get("token_scope", "write") != "write":
-        raise Forbidden(_("This token is for looking and downloading alone."))
+        raise Forbidden("This token is for looking and downloading alone.")
     return user
 
 

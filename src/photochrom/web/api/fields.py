@@ -12,7 +12,6 @@ from werkzeug.exceptions import BadRequest
 
 from photochrom.web.database import MAX_NAME
 from photochrom.web.errors import InvalidInput, StudioError
-from photochrom.web.i18n import _
 from photochrom.web.pictures.downloads import FORMS
 
 Reader: TypeAlias = Callable[[str], Any]
@@ -38,36 +37,34 @@ def query_fields(*names: str) -> dict[str, Any]:
 def form_fields(*names: str) -> dict[str, Any]:
     """The values of a multipart form, without its files. Raises InvalidInput."""
     if request.mimetype != "multipart/form-data":
-        raise UnreadableBody(_("Send a multipart form (multipart/form-data)."))
+        raise UnreadableBody("Send a multipart form (multipart/form-data).")
     return _fields(request.form, names, _FORM)
 
 
 def json_fields(*names: str) -> dict[str, Any]:
     """The values of a JSON object, as they are but for their names. Raises InvalidInput."""
     if not request.is_json:
-        raise UnreadableBody(_("Send JSON (application/json)."))
+        raise UnreadableBody("Send JSON (application/json).")
     try:
         body = request.get_json()
     except BadRequest:
-        raise InvalidInput(_("This is not valid JSON.")) from None
+        raise InvalidInput("This is not valid JSON.") from None
     if not isinstance(body, dict):
-        raise InvalidInput(_("Send a JSON object."))
+        raise InvalidInput("Send a JSON object.")
     _check_names(body, names)
     for name, value in body.items():
         if value is None and name not in _NULLABLE:
-            raise InvalidInput(_("“{name}” may be left out, but not null.").format(name=name))
+            raise InvalidInput(f"“{name}” may be left out, but not null.")
     _check_name(body.get("name", "-"))
     revision = body.get("revision", 1)
     if isinstance(revision, bool) or not isinstance(revision, int) or revision < 1:
-        raise InvalidInput(_("The revision must be a whole number from 1 on."))
+        raise InvalidInput("The revision must be a whole number from 1 on.")
     return body
 
 
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
-        raise InvalidInput(
-            _("The name must be 1 to {most} characters of text.").format(most=MAX_NAME)
-        )
+        raise InvalidInput(f"The name must be 1 to {MAX_NAME} characters of text.")
 
 
 def _fields(
@@ -77,7 +74,7 @@ def _fields(
     values: dict[str, Any] = {}
     for name, texts in fields.lists():
         if len(texts) != 1:
-            raise InvalidInput(_("“{name}” is there more than once.").format(name=name))
+            raise InvalidInput(f"“{name}” is there more than once.")
         try:
             values[name] = readers[name](texts[0])
         except ValueError as error:
@@ -89,21 +86,15 @@ def _check_names(fields: Iterable[str], names: Iterable[str]) -> None:
     choices = list(names)
     for name in fields:
         if name not in choices:
-            listing = ", ".join(choices) or _("none")
-            raise InvalidInput(
-                _("“{name}” is not known here; known are: {known}.").format(
-                    name=name[:40], known=listing
-                )
-            )
+            listing = ", ".join(choices) or "none"
+            raise InvalidInput(f"“{name[:40]}” is not known here; known are: {listing}.")
 
 
 def _whole_number(least: int, most: int) -> Reader:
     def read(text: str) -> int:
         plain = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
         if not plain or not least <= int(text) <= most:
-            raise ValueError(
-                _("must be a whole number from {least} to {most}").format(least=least, most=most)
-            )
+            raise ValueError(f"must be a whole number from {least} to {most}")
         return int(text)
 
     return read
@@ -115,20 +106,20 @@ def _number(text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(_("must be a number"))
+        raise ValueError("must be a number")
     return value
 
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 9):
-        raise ValueError(_("must be a whole number"))
+        raise ValueError("must be a whole number")
     return int(text)
 
 
 def _text(most: int) -> Reader:
     def read(text: str) -> str:
         if len(text) > most or "\0" in text:
-            raise ValueError(_("must be at most {most} characters of text").format(most=most))
+            raise ValueError(f"must be at most {most} characters of text")
         return text
 
     return read
@@ -137,7 +128,7 @@ def _text(most: int) -> Reader:
 def _choice(choices: tuple[str, ...]) -> Reader:
     def read(text: str) -> str:
         if text not in choices:
-            raise ValueError(_("must be one of: {names}").format(names=", ".join(choices)))
+            raise ValueError(f"must be one of: {', '.join(choices)}")
         return text
 
     return read

@@ -15,7 +15,6 @@ from photochrom.web.api.document import openapi
 from photochrom.web.api.fields import form_fields, json_fields, query_fields
 from photochrom.web.database import Picture
 from photochrom.web.errors import InvalidInput, LoginRequired
-from photochrom.web.i18n import _
 from photochrom.web.pictures.downloads import result_file
 from photochrom.web.pictures.edits import edit_picture
 from photochrom.web.pictures.library import (
@@ -159,7 +158,7 @@ def result(picture_id: str) -> Response:
 def _sent_file() -> FileStorage:
     files = request.files.getlist("file")
     if len(files) != 1 or set(request.files) != {"file"}:
-        raise InvalidInput(_("Send one file, as the part “file” of a multipart form."))
+        raise InvalidInput("Send one file, as the part “file” of a multipart form.")
     return files[0]
 
 
