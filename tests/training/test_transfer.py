@@ -39,7 +39,8 @@ from photochrom.training.transfer.metrics import (
 )
 from photochrom.training.transfer.recipe import TransferData, TransferRecipe
 from photochrom.training.transfer.run import TransferRun
-from photochrom.training.transfer.study import study_rows
+from photochrom.training.transfer.study import RowResult, study_rows, study_table
+from photochrom.training.transfer.tasks import TASKS
 
 NET = NetRecipe(name="unet", options={"levels": 4, "width": 4})
 
@@ -303,9 +304,7 @@ def test_the_command_compares_encoders_and_goes_on(
 
 
 @pytest.mark.slow
-def test_segmentation_learns_with_the_encoder_fixed_and_not(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_segmentation_learns_with_the_encoder_fixed_and_not(tmp_path: Path) -> None:
     folder = write_masks(tmp_path / "plain", 12)
     net = {"levels": 4, "width": 4}
     recipe = TransferRecipe(
@@ -322,16 +321,24 @@ def test_segmentation_learns_with_the_encoder_fixed_and_not(
     curves = list(csv.DictReader((tmp_path / "run" / "epochs.csv").read_text().splitlines()))
     # A white block is easy: better than to call everything ground, which has at most a half.
     assert float(curves[-1]["mean IoU"]) > 0.5
+    result = RowResult("mine", {"pixel accuracy": (0.75, 0.85), "mean IoU": (0.5, 0.5)}, ())
+    table = study_table([result], TASKS["segmentation"], run._data)
+    assert table.splitlines()[0] == "| encoder | pixel accuracy, % | mean IoU, % |"
+    assert table.splitlines()[2] == "| mine | 80.0 ± 63.5 | 50.0 ± 0.0 |"
+    assert "2 classes, a class for each pixel" in table
+
+
+@pytest.mark.long
+def test_the_command_segments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_masks(tmp_path / "plain", 12)
     arguments = [
         "transfer", str(folder), "--task", "segmentation", "-o", str(tmp_path / "out"), "--seeds",
         "1", "-e", "scratch", "--set", "size=32", "--set", "epochs=1", "--set", "batch=4",
         "--set", "fixed_epochs=0", "--threads", "1",
-        "--set", 'net.options={ width_16 = 8, width_8 = 8, width_4 = 8, attention = 0 }',
     ]  # fmt: skip
     assert main(arguments) == OK
-    table = capsys.readouterr().out
-    assert table.splitlines()[0] == "| encoder | pixel accuracy, % | mean IoU, % |"
-    assert "2 classes, a class for each pixel" in table
+    assert "| scratch | " in capsys.readouterr().out
+    assert (tmp_path / "out" / "transfer.png").stat().st_size > 5_000
 
 
 def test_a_segmenter_scores_every_pixel_by_features_of_three_strides() -> None:
