@@ -90,6 +90,9 @@ def test_a_language_is_chosen_on_any_page_and_stays(app: Flask) -> None:
     browser = app.test_client()
     answer = send(browser, "/language", {"language": "fr", "next": "/log-in?next=%2Flibrary"})
     assert (answer.status_code, answer.location) == (303, "/log-in?next=%2Flibrary")
+    [cookie] = [line for line in answer.headers.getlist("Set-Cookie") if "language" in line]
+    assert cookie.startswith("__Host-language=fr;")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
     page = browser.get("/log-in", headers={"Accept-Language": "de"}).text
     assert 'lang="fr" dir="ltr"' in page
     assert 'aria-current="true">Français<' in page

@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, TypeVar
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from markupsafe import Markup
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
@@ -119,12 +119,17 @@ def use_language(code: str | None) -> Iterator[None]:
         _words.reset(token)
 
 
-def keep_language(response: R, code: str, *, secure: bool) -> R:
+def keep_language(response: R, code: str) -> R:
     """Let this browser read ``code`` from now on."""
-    response.set_cookie(
-        COOKIE, code, max_age=_COOKIE_S, secure=secure, httponly=True, samesite="Lax"
-    )
+    secure: bool = current_app.config["SESSION_COOKIE_SECURE"]
+    name = _cookie_name()
+    response.set_cookie(name, code, max_age=_COOKIE_S, secure=secure, httponly=True, samesite="Lax")
     return response
+
+
+def _cookie_name() -> str:
+    # Under this prefix no other host can set it, and no page without HTTPS.
+    return f"__Host-{COOKIE}" if current_app.config["SESSION_COOKIE_SECURE"] else COOKIE
 
 
 def init_i18n(app: Flask) -> None:
@@ -166,7 +171,9 @@ def _choose_language() -> None:
         _words.set(_ENGLISH)
         return
     accepted = request.headers.get("Accept-Language", "")[:_MAX_HEADER]
-    _words.set(_load_words(negotiate(request.cookies.get(COOKIE, "")[:_MAX_HEADER], accepted)))
+    _words.set(
+        _load_words(negotiate(request.cookies.get(_cookie_name(), "")[:_MAX_HEADER], accepted))
+    )
 
 
 def _name_language(response: Response) -> Response:

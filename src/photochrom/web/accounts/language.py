@@ -12,7 +12,6 @@ from photochrom.web.errors import InvalidInput
 from photochrom.web.i18n import _, keep_language
 from photochrom.web.languages import LANGUAGES
 from photochrom.web.security import safe_next
-from photochrom.web.settings import current_settings
 
 blueprint = Blueprint("language", __name__)
 
@@ -27,4 +26,4 @@ def choose() -> Response:
         this_user().language = code
         db.session.commit()
     response = redirect(safe_next(request.form.get("next")), 303)
-    return keep_language(response, code, secure=current_settings().secure_cookies)
+    return keep_language(response, code)

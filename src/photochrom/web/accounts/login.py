@@ -82,7 +82,7 @@ def _speak_their_language(user: User) -> None:
 
     @after_this_request
     def keep(response: Response) -> Response:
-        return keep_language(response, code, secure=current_settings().secure_cookies)
+        return keep_language(response, code)
 
 
 def local_user() -> User | None:
