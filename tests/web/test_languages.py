@@ -82,6 +82,8 @@ def test_a_page_comes_in_its_language_and_says_so(app: Flask) -> None:
     manifest = browser.get("/manifest.webmanifest", headers={"Accept-Language": "ja"})
     assert json.loads(manifest.data)["lang"] == "ja"
     assert "Accept-Language" in manifest.vary
+    with browser.get("/static/icons/icon.svg") as icon:
+        assert "Accept-Language" not in icon.vary
     assert "Es gibt keine Verbindung" in browser.get("/offline?language=de").text
     assert "There is no connection" in browser.get("/offline?language=xx").text
 

@@ -30,6 +30,7 @@ TRANSLATIONS: Final = Path(__file__).with_name("translations")
 COOKIE: Final = "language"
 _COOKIE_S: Final = 365 * 86400
 _API: Final = "/api/"
+_WITH_WORDS: Final = ("text/html", "application/json", "application/manifest+json")
 _STORED: Final = (
     "The result could not be stored: {why}",
     "No film that the studio writes holds the sound or the subtitles of “{name}”.",
@@ -177,8 +178,8 @@ def _choose_language() -> None:
 
 
 def _name_language(response: Response) -> Response:
-    """Caches keep an answer apart for each language; files are the same in all."""
-    if request.endpoint == "static" or request.path.startswith(_API):
+    """Caches keep what has words apart for each language; files are the same in all."""
+    if response.mimetype not in _WITH_WORDS or request.path.startswith(_API):
         return response
     response.vary.update(("Accept-Language", "Cookie"))
     if response.mimetype == "text/html":
