@@ -36,11 +36,12 @@ from photochrom.evaluation.dataset import grey_to_rgb, open_pictures, to_grey
 from photochrom.evaluation.lpips import Lpips, load_lpips
 from photochrom.evaluation.metrics import ciede2000, colorfulness, to_lab
 from photochrom.pipeline import colorize
-from photochrom.restoration import KINDS, Kind, parse_kinds, restore_pixels
+from photochrom.restoration import KINDS, Kind, parse_kinds
 from photochrom.restoration.blur import measure_blur
 from photochrom.restoration.covers import fill
 from photochrom.restoration.grain import measure_grain
 from photochrom.restoration.halftone import find_screen
+from photochrom.restoration.repair import restore_pixels
 from photochrom.restoration.simulation import (
     add_damage,
     dust_and_mask,

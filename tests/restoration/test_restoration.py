@@ -19,10 +19,11 @@ from photochrom.cli import main
 from photochrom.color.space import linear_to_srgb, srgb_to_linear
 from photochrom.errors import InputError
 from photochrom.imageio import read
-from photochrom.restoration import KINDS, Kind, parse_kinds, restore_pixels
+from photochrom.restoration import KINDS, Kind, parse_kinds
 from photochrom.restoration.blocks import find_jpeg
 from photochrom.restoration.covers import fill
 from photochrom.restoration.halftone import find_screen
+from photochrom.restoration.repair import restore_pixels
 from photochrom.restoration.simulation import (
     add_damage,
     compress,
@@ -175,6 +176,7 @@ def test_the_door_of_python_gives_back_what_it_got(
 def test_a_folder_is_mended_and_what_is_clean_is_copied(
     halftone: NDArray[np.uint8], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    model = tiny_model(tmp_path / "tiny.onnx")
     album, out, mask = tmp_path / "album", tmp_path / "out", tmp_path / "mask.png"
     album.mkdir()
     Image.fromarray(halftone).save(album / "page.png")
@@ -190,6 +192,8 @@ def test_a_folder_is_mended_and_what_is_clean_is_copied(
     np.testing.assert_array_equal(mended, restore_pixels(halftone, ["halftone"]).pixels)
     changed = np.abs(mended.astype(int) - halftone) >= 1
     np.testing.assert_array_equal(read(mask).pixels == 255, changed)
+    folder = photochrom.folder(album, tmp_path / "colored", model=model, restore=["halftone"])
+    assert [len(o.findings) for o in sorted(folder, key=lambda o: o.job.source)] == [0, 1, 0]
     # What is a result already is none of the next call's pictures.
     assert main(["restore", str(album), "--json"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2

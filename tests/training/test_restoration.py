@@ -12,8 +12,8 @@ from fixtures.training import drawn_folder
 from photochrom.cli import main
 from photochrom.engine.find import read_model
 from photochrom.errors import InputError, ModelError, RecipeError
-from photochrom.restoration import restore_pixels
 from photochrom.restoration.network import load_network
+from photochrom.restoration.repair import restore_pixels
 from photochrom.training import checkpoint
 from photochrom.training.methods import find_method, read_method_recipe
 from photochrom.training.recipe.builtin import recipe_path

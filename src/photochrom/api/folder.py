@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from photochrom.api.progress import Progress, progress_reporter
@@ -13,6 +14,7 @@ from photochrom.engine import DEFAULT_MODEL
 from photochrom.errors import InputError
 from photochrom.imageio import DEFAULT_MAX_PIXELS
 from photochrom.pipeline import DEFAULT_VIVIDNESS, NO_SHIFT, Size, WhiteBalance
+from photochrom.restoration import parse_kinds
 
 
 def folder(
@@ -37,6 +39,7 @@ def folder(
     keep_time: bool = False,
     white_balance: WhiteBalance = NO_SHIFT,
     smooth: Smoothing = "none",
+    restore: bool | Sequence[str] = False,
 ) -> list[Outcome]:
     """Colour the pictures of a folder into another one, as `photochrom image` does.
 
@@ -64,6 +67,8 @@ def folder(
         all_pages: Colour every page of a TIFF or PDF, every picture of an MPO or HEIC.
         keep_time: Give each result the date and time of its photograph's file.
         white_balance: As for `colorize`.
+        restore: Mend damage before colouring, as `photochrom.restore` does; or the kinds of it that
+            are mended.
         smooth: As for `colorize`.
 
     Returns:
@@ -72,7 +77,7 @@ def folder(
         was left alone), `notes`, `seconds`.
 
     Raises:
-        InputError: There is no such folder, or no picture in it.
+        InputError: There is no such folder, or no picture in it, or no such kind of damage.
         ModelError: The model cannot be used.
         OutputError: What is finished was coloured by another model, and there is more to colour.
     """
@@ -98,6 +103,7 @@ def folder(
         keep_time=keep_time,
         white_balance=white_balance,
         smooth=smooth,
+        restore=restore if isinstance(restore, bool) else parse_kinds(restore),
     )
     outcomes: list[Outcome] = []
     with progress_reporter(progress, place.name) as report:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from photochrom.api.kinds import to_picture, unpack
 from photochrom.errors import PhotochromError
 from photochrom.imageio import Picture, Source
-from photochrom.restoration import parse_kinds, restore_pixels
+from photochrom.restoration import parse_kinds
+from photochrom.restoration.repair import restore_pixels
 
 if TYPE_CHECKING:
     from PIL import Image

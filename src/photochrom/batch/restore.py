@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -38,8 +38,10 @@ from photochrom.imageio import (
     write,
     writing_notes,
 )
-from photochrom.restoration import Kind, Restoration, restore_pixels
-from photochrom.restoration.network import load_network
+from photochrom.restoration import Kind
+
+if TYPE_CHECKING:
+    from photochrom.restoration.repair import Restoration
 
 _log = logging.getLogger(__name__)
 
@@ -147,6 +149,9 @@ def _mend(picture: Picture, options: RestoreOptions) -> tuple[Picture, Restorati
     """The mended picture, with its mask written where it is wanted."""
     if options.mask is not None:
         check_target(options.mask, overwrite=options.overwrite)
+    from photochrom.restoration.network import load_network
+    from photochrom.restoration.repair import restore_pixels
+
     network = None if options.network is None else load_network(options.network)
     done = restore_pixels(picture.pixels, options.kinds, network)
     mended = dataclasses.replace(picture, pixels=done.pixels)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from photochrom.atomic import check_target, remove_leftovers
 from photochrom.batch.plan import Job, is_folder
@@ -37,8 +37,11 @@ from photochrom.imageio import (
 )
 from photochrom.pipeline import NO_SHIFT, Guide, NetworkSettings, Spread, WhiteBalance
 from photochrom.processors import thread_count
-from photochrom.restoration import Finding, Kind, Restoration, restore_pixels
+from photochrom.restoration import Kind
 from photochrom.variants import CONFIDENCE, VARIANTS, Variant, colorize_variant, confidence_picture
+
+if TYPE_CHECKING:
+    from photochrom.restoration.repair import Finding, Restoration
 
 Status: TypeAlias = Literal[
     "coloured", "restored", "undamaged", "finished", "in colour", "left out", "failed"
@@ -236,6 +239,8 @@ def restore_picture(
     """A picture without damage of these kinds, and what was mended; None where nobody asks."""
     if kinds is False or kinds == ():
         return picture, None
+    from photochrom.restoration.repair import restore_pixels
+
     done = restore_pixels(picture.pixels, None if kinds is True else kinds)
     return dataclasses.replace(picture, pixels=done.pixels), done
 
