@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
+import skimage.data
 from fixtures.browser import PASSWORD, Visit, cat, chromium, portrait, studio, visit
 from fixtures.film import Film, make_film
 from PIL import Image
@@ -497,3 +498,90 @@ def test_every_page_fits_a_phone_in_every_language(code: str, visit: Open, cat: 
         found += problems(me, path)
     assert found == []
     assert me.complaints == []
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_colors_are_given_to_areas_and_taken_from_other_pictures(
+    screen: str, visit: Open, portrait: Path, cat: Path, tmp_path: Path
+) -> None:
+    me = visit(screen, reduced_motion="reduce")
+    page, found = me.page, []
+    status, spots = page.locator("#status"), page.locator("#hint-list li")
+    me.sign_up()
+    me.bring(cat)
+    me.go("/library")
+    me.bring(portrait)
+
+    me.press("Show where it would help most")
+    tips = page.locator(".tip-marker")
+    tips.first.wait_for()
+    assert "marked where a colour would help most" in status.inner_text()
+    tips.first.focus()
+    page.keyboard.press("Enter")
+    me.press("Sand")
+    assert spots.all_inner_texts() == ["Sand"]
+    me.press("Done")
+    me.press("Show where it would help most")
+    tips.first.wait_for(state="detached")
+
+    me.press("Choose an area")
+    me.touch(0.27, 0.62)
+    page.get_by_text("of the picture is chosen").wait_for()
+    outline = page.locator("#area path").first.get_attribute("d")
+    me.press("Choose more")
+    larger = page.locator("#area path").first
+    page.wait_for_timeout(50)
+    me.press("Blue")
+    assert spots.all_inner_texts() == ["Sand", "Blue"]
+    assert page.locator(".hint-marker.of-area").count() == 1
+    assert larger.get_attribute("d") != outline
+    found += problems(me, "an area")
+
+    me.press("Pipette: take a colour from a picture")
+    page.locator("#pipette-color:not(:empty)").wait_for(state="attached")
+    found += problems(me, "the pipette")
+    page.locator("#pipette-canvas").focus()
+    before = page.locator("#pipette-color").inner_text()
+    for _ in range(12):
+        page.keyboard.press("ArrowUp")
+    assert page.locator("#pipette-color").inner_text() != before
+    me.press("Use this colour")
+    color = spots.nth(1).inner_text()
+    assert color.startswith("#")
+
+    me.press("Save this colour for other pictures")
+    page.locator("#save-color-name").fill("Aunt Eileen's overall")
+    found += problems(me, "a name for a colour")
+    me.press("Save")
+    page.locator("#save-color[open]").wait_for(state="detached")
+    me.press("Done")
+    page.locator("#download:not([aria-disabled])").wait_for()
+
+    me.press("Choose a picture in colour")
+    page.get_by_role("button", name="Choose Chelsea").wait_for()
+    found += problems(me, "which picture")
+    same = tmp_path / "the same.jpg"
+    Image.fromarray(skimage.data.astronaut()[:440, 40:]).save(same)
+    page.locator("#chooser-file").set_input_files(same)
+    note = page.locator("#reference-note")
+    note.get_by_text("have its colours").wait_for()
+    found += problems(me, "a reference")
+    page.reload()
+    note.get_by_text("have its colours").wait_for()
+    me.press("Without it")
+    page.locator("#reference").wait_for(state="hidden")
+    me.press("Undo")
+    note.get_by_text("have its colours").wait_for()
+
+    place = page.locator("#found-title ~ .found-list .found")
+    for _ in range(40):  # the worker looks through the pictures, the last one first
+        me.go("/colors")
+        if place.count():
+            break
+        page.wait_for_timeout(250)
+    found += problems(me, "saved colours")
+    place.first.get_by_role("link").click()
+    me.press("Yes, this is: Aunt Eileen's overall")
+    assert spots.all_inner_texts() == [color]
+    assert me.complaints == []
+    assert found == []

@@ -676,7 +676,7 @@ def test_each_page_of_a_pdf_becomes_a_picture_and_the_pdf_is_not_kept(
         assert client.get(f"{picture['url']}/state").get_json()["state"] == "done"
     pages[0].save(document := io.BytesIO(), "PDF", save_all=True, append_images=pages * 10)
     answer = upload(client, (document.getvalue(), "book.pdf"))
-    assert "has 21 pages, more than the 20 that are taken" in answer.get_json()["error"]
+    assert "has too many pages: 21 instead of at most 20" in answer.get_json()["error"]
 
 
 def test_a_mistake_of_ours_fails_one_picture_only(
