@@ -44,14 +44,17 @@ NAME: Final = "Aunt Eileen, 1992"
 """Of the portrait that is shown."""
 SPOTS: Final = (
     (0.10, 0.42, "Red"),
-    (0.05, 0.12, "Navy blue"),
+    (0.05, 0.27, "Navy blue"),
+    (0.66, 0.28, "Grey"),
+    (0.92, 0.20, "Grey"),
     (0.17, 0.88, "Orange"),
     (0.12, 0.70, "Orange"),
     (0.60, 0.60, "Orange"),
     (0.42, 0.80, "Orange"),
-    (0.27, 0.62, "Orange"),
 )
 """Where the portrait is touched, in [0, 1] of its sides, and the colour chosen there."""
+AREA: Final = (0.27, 0.62)
+"""Where it is touched as an area."""
 PASSWORD: Final = "correct horse battery"
 QUALITY: Final = 88
 """Of the screenshots as JPEG; their colours stay as sharp as their lightness."""
@@ -140,11 +143,17 @@ def show_phone(browser: Browser, address: str, photo: Path) -> None:
 
 
 def show_desktop(browser: Browser, address: str, photo: Path) -> None:
-    """The picture page on a desktop in the dark, while a colour is being corrected."""
+    """The picture page on a desktop in the dark, while an area is given its colour."""
     context = browser.new_context(viewport={"width": 1180, "height": 780}, color_scheme="dark")
     page = sign_up(context.new_page(), address)
     bring(page, photo)
-    correct(page, leave_open=True)
+    correct(page)
+    page.get_by_role("button", name="Choose an area").click()
+    touch(page, *AREA)
+    page.get_by_text("of the picture is chosen").wait_for()
+    page.get_by_role("button", name="Choose more").click()
+    page.get_by_role("button", name="Orange", exact=True).first.click()
+    settle(page)
     keep(page, "studio-desktop.jpg")
     context.close()
 
@@ -167,17 +176,26 @@ def bring(page: Page, photo: Path) -> None:
     page.locator("#correct:not([disabled])").wait_for()
 
 
-def correct(page: Page, *, leave_open: bool = False) -> None:
-    """Say the colours of `SPOTS`. leave_open: with the palette of the last in view."""
+def correct(page: Page) -> None:
+    """Say the colours of `SPOTS`."""
     page.locator("#correct").click()
-    for number, (x, y, color) in enumerate(SPOTS):
-        box = page.locator("#stage").bounding_box()
-        if box is None:
-            raise SystemExit("the page shows no picture")
-        page.locator("#stage").click(position={"x": x * box["width"], "y": y * box["height"]})
+    for x, y, color in SPOTS:
+        touch(page, x, y)
         page.get_by_role("button", name=color, exact=True).first.click()
-        if not leave_open or number + 1 < len(SPOTS):
-            page.locator("#palette-done").click()
+        page.locator("#palette-done").click()
+    settle(page)
+
+
+def touch(page: Page, x: float, y: float) -> None:
+    """Touch a place of the picture, in [0, 1] of its sides."""
+    box = page.locator("#stage").bounding_box()
+    if box is None:
+        raise SystemExit("the page shows no picture")
+    page.locator("#stage").click(position={"x": x * box["width"], "y": y * box["height"]})
+
+
+def settle(page: Page) -> None:
+    """Wait until all is saved and shown."""
     page.get_by_text("All changes are saved.").wait_for()
     page.wait_for_timeout(500)
 

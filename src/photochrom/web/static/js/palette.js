@@ -80,6 +80,7 @@ export class Palette {
     this.allowRemoval(color !== null);
     if (!this.dialog.open) this.dialog.show();
     (this.swatches.find((swatch) => swatch.dataset.color === marked) ?? this.swatches[0])?.focus();
+    if (marked === null) this.dialog.scrollTop = 0; // where the likely colours will be
   }
 
   /** @param {boolean} allowed whether there is a spot that can be removed */

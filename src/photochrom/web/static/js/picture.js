@@ -32,6 +32,7 @@ import { Zoom } from "./zoom.js";
 
 const SAVE_AFTER_MS = 900;
 const AIM_STEP_PX = 8;
+const BUSY_PAUSE_MS = 1500;
 /** Here the palette is a sheet below the picture, see studio.css. */
 const narrow = matchMedia("(max-width: 60rem)");
 
@@ -349,9 +350,12 @@ async function suggestColors(place) {
     hasSuggestions = colors.length > 0; // otherwise the model has none for any place
     if (number === suggestionNumber) palette.suggest(colors);
   } catch (error) {
-    if (number === suggestionNumber) palette.suggest([]);
-    // A busy studio needs no words: the palette's own colours are there.
-    if (!(error instanceof RequestError && error.status === 429)) showStatus(errorText(error), true);
+    if (number !== suggestionNumber) return;
+    palette.suggest([]);
+    if (!(error instanceof RequestError && error.status === 429)) return showStatus(errorText(error), true);
+    // A busy studio needs no words: the palette's own colours are there, and likely ones come later.
+    await new Promise((done) => setTimeout(done, BUSY_PAUSE_MS));
+    if (number === suggestionNumber) suggestColors(place);
   }
 }
 
