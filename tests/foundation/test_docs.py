@@ -96,7 +96,8 @@ def test_a_page_written_by_hand_names_only_options_that_exist(page: str) -> None
         for path in commands
         for option in re.findall(r"--[a-z][a-z-]+", path.read_text(encoding="utf-8"))
     }
-    assert set(re.findall(r"--[a-z][a-z-]+", (ROOT / page).read_text(encoding="utf-8"))) <= known
+    text = re.sub(r"`docker [^`]*`", "", (ROOT / page).read_text(encoding="utf-8"))
+    assert set(re.findall(r"--[a-z][a-z-]+", text)) <= known
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
