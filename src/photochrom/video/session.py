@@ -114,12 +114,12 @@ def _shot_guide(session: FilmSession) -> ShotGuide | None:
         found = [shot.white_balance for span, shot in spans if span.holds(pts)]
         return next((b for b in reversed(found) if b is not None), settings.white_balance)
 
-    def read_from(pts: int) -> Iterator[WorkingFrame]:
+    def frames_since(pts: int) -> Iterator[WorkingFrame]:
         before_s = session.info.seconds(pts) - 0.5 / float(session.info.nominal_rate)
         frames = (prepared.working for prepared in session.frames(before_s, settings.end_s))
         return dropwhile(lambda frame: frame.pts < pts, frames)
 
-    look_ahead = read_from if settings.steady > 0.0 else None
+    look_ahead = frames_since if settings.steady > 0.0 else None
     return ShotGuide(session.guess, references, white_balance, look_ahead)
 
 
