@@ -285,7 +285,7 @@ def test_a_session_says_what_it_is(tiny: Path, color: Colorizer) -> None:
     assert (
         repr(color) == f"Colorizer({str(tiny)!r}, device='cpu', size='auto', vividness=1.0, "
         "keep_colors=True, "
-        "white_balance=WhiteBalance(temperature=0.0, tint=0.0, neutral=0.0))"
+        "white_balance=WhiteBalance(temperature=0.0, tint=0.0, neutral=0.0), smooth='none')"
     )
     with pytest.raises(ModelError, match="no model called 'photochrom-bse'; did you mean"):
         Colorizer("photochrom-bse")
