@@ -162,14 +162,15 @@ def test_another_studios_key_opens_nothing(
 # Forged requests
 
 
-def forms(app: Flask) -> list[str]:
-    """Every address that changes something and is not the API's."""
+def forms(app: Flask) -> list[tuple[str, str]]:
+    """Every address that changes something and is not the API's, with each method that does."""
     rules = []
     for rule in app.url_map.iter_rules():
         changes = {"POST", "PUT", "PATCH", "DELETE"} & (rule.methods or set())
         if changes and not rule.rule.startswith("/api/"):
             not_empty = re.sub(r"<int:\w+>", "1", rule.rule)
-            rules.append(re.sub(r"<[^>]+>", "a" * 16, not_empty))
+            address = re.sub(r"<[^>]+>", "a" * 16, not_empty)
+            rules += [(address, method) for method in changes]
     return rules
 
 
@@ -180,9 +181,9 @@ def test_no_form_is_taken_without_its_token(
     given = csrf_token(sign_up(app, "eve@example.org")) if token == "theirs" else token
     fields = {} if given is None else {"csrf_token": given}
     addresses = forms(app)
-    assert {"/sign-up", "/log-in", "/log-out", "/account/delete"} <= set(addresses)
-    for address in addresses:
-        answer = member.post(address, data={**fields, "confirm": PASSWORD})
+    assert {"/sign-up", "/log-in", "/log-out", "/account/delete"} <= {path for path, _ in addresses}
+    for address, method in addresses:
+        answer = member.open(address, method=method, data={**fields, "confirm": PASSWORD})
         assert answer.status_code == 400, address
         assert "The form had expired" in answer.get_data(as_text=True), address
     assert user_of(app) is not None
