@@ -26,13 +26,18 @@ from photochrom.training import checkpoint
 from photochrom.training.onnx_weights import StoredWeights, store_weights
 from photochrom.training.recipe.toml import RECIPE
 from photochrom.training.restoration.recipe import RestorationRecipe
+from photochrom.training.weights import WEIGHTS_SUFFIX
 
 _OPSET = 17
 _AGREEMENT, _STORED_AGREEMENT = 1e-3, 5e-2
 
 
 def is_restoration(path: Path) -> bool:
-    """Whether a file is the checkpoint of a restoration run. Raises InputError where it is none."""
+    """Whether a file is of a restoration run: weights alone are not. Raises InputError where it is
+    no checkpoint.
+    """
+    if path.suffix == WEIGHTS_SUFFIX:
+        return False
     return checkpoint.load(path)[1].get("method") == RestorationRecipe.method
 
 
