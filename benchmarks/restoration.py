@@ -1,6 +1,6 @@
 """How well is damage mended, by kind, and how often is a clean photograph touched?
 
-    python benchmarks/restoration.py --data PHOTOS [--pictures 50] [--kinds blur,dust]
+    python benchmarks/restoration.py --data PHOTOS [--pictures 50] [--kinds dust] [--network FILE]
     python benchmarks/restoration.py --data PHOTOS --clean
     python benchmarks/restoration.py --data PHOTOS --color
     python benchmarks/restoration.py --data PHOTOS --cost
@@ -41,6 +41,7 @@ from photochrom.restoration.blur import measure_blur
 from photochrom.restoration.covers import fill
 from photochrom.restoration.grain import measure_grain
 from photochrom.restoration.halftone import find_screen
+from photochrom.restoration.network import RestorationNetwork, load_network
 from photochrom.restoration.repair import restore_pixels
 from photochrom.restoration.simulation import (
     add_damage,
@@ -124,7 +125,9 @@ OTHERS: Mapping[Kind, Mapping[str, Method]] = {
 MASKED = {"scratches": scratches_and_mask, "dust": dust_and_mask}
 
 
-def damaged_and_mended(kind: Kind, truth: Plane, number: int) -> Iterator[tuple[str, Plane]]:
+def damaged_and_mended(
+    kind: Kind, truth: Plane, number: int, network: RestorationNetwork | None
+) -> Iterator[tuple[str, Plane]]:
     """The damaged picture, and what each method makes of it."""
     seed = (KINDS.index(kind), number)
     damaged = add_damage(truth, kind, np.random.default_rng(seed))
@@ -135,6 +138,8 @@ def damaged_and_mended(kind: Kind, truth: Plane, number: int) -> Iterator[tuple[
         _, cover = MASKED[kind](truth, np.random.default_rng(seed))
         mask = cv2.dilate((cover > 0.1).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
         yield "true mask", fill(damaged, mask)
+        if network is not None:
+            yield "network", restore_pixels(damaged, [kind], network).pixels
     for name, method in OTHERS[kind].items():
         yield name, method(damaged)
 
@@ -147,26 +152,32 @@ def score(truth: Plane, candidate: Plane, lpips: Lpips | None) -> tuple[float, f
     return -10 * np.log10(max(error, 1e-10)), float(distance)
 
 
-def table(data: Path, pictures: int, kinds: tuple[Kind, ...], lpips: Lpips | None) -> None:
+def table(
+    data: Path,
+    pictures: int,
+    kinds: tuple[Kind, ...],
+    lpips: Lpips | None,
+    network: RestorationNetwork | None,
+) -> None:
     """Print PSNR and LPIPS of every method, by kind."""
     planes = [to_grey(rgb) / np.float32(255) for rgb in read(data, pictures)]
     print("| kind | means | PSNR, dB | LPIPS |\n|---|---|---|---|")
     for kind in kinds:
         scores: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for number, truth in enumerate(planes):
-            for name, plane in damaged_and_mended(kind, truth, number):
+            for name, plane in damaged_and_mended(kind, truth, number, network):
                 scores[name].append(score(truth, plane, lpips))
         for name, values in scores.items():
             decibels, distance = np.mean(values, axis=0)
             print(f"| {kind} | {name} | {decibels:.2f} | {distance:.3f} |", flush=True)
 
 
-def count_touched(data: Path, pictures: int) -> None:
+def count_touched(data: Path, pictures: int, network: RestorationNetwork | None) -> None:
     """Print in how many clean photographs something is found, and what."""
     found: Counter[str] = Counter()
     total = touched = 0
     for rgb in read(data, pictures):
-        done = restore_pixels(to_grey(rgb))
+        done = restore_pixels(to_grey(rgb), network=network)
         found.update(finding.kind for finding in done.findings)
         total += 1
         touched += bool(done.findings)
@@ -229,19 +240,22 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=50)
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--lpips-weights", type=Path)
+    parser.add_argument("--network", type=Path)
     parser.add_argument("--clean", action="store_true")
     parser.add_argument("--color", action="store_true")
     parser.add_argument("--cost", action="store_true")
     arguments = parser.parse_args()
+    network = None if arguments.network is None else load_network(arguments.network)
     if arguments.clean:
-        count_touched(arguments.data, arguments.pictures)
+        count_touched(arguments.data, arguments.pictures, network)
     elif arguments.cost:
         print_cost(arguments.data)
     elif arguments.color:
         color_prints(arguments.data, arguments.pictures)
     else:
         kinds = parse_kinds(arguments.kinds.split(","))
-        table(arguments.data, arguments.pictures, kinds, load_lpips(arguments.lpips_weights))
+        lpips = load_lpips(arguments.lpips_weights)
+        table(arguments.data, arguments.pictures, kinds, lpips, network)
 
 
 if __name__ == "__main__":

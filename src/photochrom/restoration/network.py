@@ -28,6 +28,8 @@ CARD_KEY = "photochrom-restoration"
 INPUT, OUTPUTS = "damaged", ("whole", "covered")
 MULTIPLE = 8
 _TILE_PX, _MARGIN_PX = 512, 32
+_SURE_LOGIT = 2.0
+"""From which on a place counts as covered; filling what is whole costs more than a trace left."""
 _SHORT_PX = 11
 """What is covered over no more than this is dust; what is longer, a scratch."""
 
@@ -113,7 +115,8 @@ class RestorationNetwork:
 
     def scratches_and_dust(self, plane: Plane) -> tuple[Mask, Mask]:
         """(H, W) each: what scratches cover, and what dust does."""
-        mask = cv2.dilate((self.look(plane)[1] > 0).astype(np.uint8), np.ones((3, 3), np.uint8))
+        is_covered = self.look(plane)[1] > _SURE_LOGIT
+        mask = cv2.dilate(is_covered.astype(np.uint8), np.ones((3, 3), np.uint8))
         _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
         sides = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
         is_long = sides > _SHORT_PX
