@@ -62,6 +62,7 @@ def test_ctrl_c_stops_with_a_checkpoint_and_resume_goes_on(tmp_path: Path, photo
     assert read_losses(tmp_path / "run")[-1]["images"] == "24"
 
 
+@pytest.mark.long  # a run each
 def test_a_run_in_a_thread_leaves_signals_alone(tmp_path: Path, photos: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
         run = pool.submit(train, "smoke", photos, run=tmp_path / "run", settings=QUICK).result()
@@ -79,6 +80,7 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, photos: Path) -> None:
         train("smoke", tmp_path / "nothing", run=tmp_path / "run")
 
 
+@pytest.mark.long  # a run each
 def test_a_run_by_minutes_has_no_total_of_images(tmp_path: Path, photos: Path) -> None:
     totals: set[int | None] = set()
     train(

@@ -76,6 +76,7 @@ def test_a_grey_photo_has_no_colours_of_its_own_to_show(photo: Path, tmp_path: P
     assert main(arguments) == FAILED  # is there already
 
 
+@pytest.mark.long  # another run is trained for it
 def test_a_run_shows_its_own_bins_draws_of_its_dropout_and_what_its_layers_see(
     photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

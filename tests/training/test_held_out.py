@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.long
+@pytest.mark.long  # two runs, measured
 def test_a_run_is_measured_on_what_it_held_out_and_compared_on_what_no_run_learnt_from(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

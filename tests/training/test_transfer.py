@@ -304,6 +304,7 @@ def test_the_command_compares_encoders_and_goes_on(
 
 
 @pytest.mark.slow
+@pytest.mark.long  # it learns twice
 def test_segmentation_learns_with_the_encoder_fixed_and_not(tmp_path: Path) -> None:
     folder = write_masks(tmp_path / "plain", 12)
     net = {"levels": 4, "width": 4}
