@@ -13,7 +13,6 @@ import click
 
 from photochrom.atomic import check_target
 from photochrom.batch import (
-    DEFAULT_JOBS,
     PIPE,
     SMOOTHINGS,
     BatchOptions,
@@ -29,12 +28,14 @@ from photochrom.batch import (
 from photochrom.cli import FAILED, OK
 from photochrom.cli.messages import note
 from photochrom.cli.options import (
-    FiniteRange,
     damaged_option,
     device_option,
+    keep_time_option,
+    max_pixels_option,
     model_option,
     parse_kinds_option,
     parse_place,
+    photo_jobs_option,
     size_option,
     vividness_option,
     white_balance_options,
@@ -52,7 +53,6 @@ from photochrom.restoration import KINDS, Kind
 from photochrom.variants import CONFIDENCE, VARIANTS, Variant
 
 _DEFAULT = BatchOptions()
-_MEGA = 1_000_000
 _FORMAT_OF_FILES = "--format is of standard output; a file has the format of its name."
 _WRITABLE = [name.lower() for name, row in FORMATS.items() if row.encode is not None]
 
@@ -247,20 +247,8 @@ def _check_smoothing(_ctx: click.Context, _param: click.Parameter, value: Smooth
     help="In a photograph that is grey but for some places (a stamp, a red coat in snow, tinted "
     "cheeks) these keep their colours.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1, max=64),
-    default=DEFAULT_JOBS,
-    show_default=True,
-    help="Photographs in flight at the same time. More need more memory.",
-)
-@click.option(
-    "--max-megapixels",
-    type=FiniteRange(min=0.0, min_open=True),
-    default=_DEFAULT.max_pixels / _MEGA,
-    show_default=True,
-    help="Refuse larger photographs.",
-)
+@photo_jobs_option
+@max_pixels_option
 @damaged_option(
     "mend: what is broken around the pixels is mended, with a note; a photograph of which a part "
     "is missing fails. refuse: both fail. salvage: what is there is coloured, and a note says how "
@@ -276,9 +264,7 @@ def _check_smoothing(_ctx: click.Context, _param: click.Parameter, value: Smooth
     type=click.Choice(["all"]),
     help="Colour every page, as NAME.color.p1.EXT, NAME.color.p2.EXT and so on.",
 )
-@click.option(
-    "--keep-time", is_flag=True, help="Give results the date and time of their photographs' files."
-)
+@keep_time_option
 @click.option(
     "--fail-on-skipped",
     is_flag=True,
@@ -317,7 +303,7 @@ def image(
     force: bool,
     keep_colors: bool,
     jobs: int,
-    max_megapixels: float,
+    max_pixels: int,
     damage: DamagePolicy,
     page: int | None,
     pages: str | None,
@@ -345,7 +331,7 @@ def image(
         keep_finished=keep_finished,
         force=force,
         keep_colors=keep_colors,
-        max_pixels=round(max_megapixels * _MEGA),
+        max_pixels=max_pixels,
         damage=damage,
         page=page,
         keep_time=keep_time,

@@ -10,15 +10,18 @@ from typing import Any, TypeVar
 
 import click
 
+from photochrom.batch import DEFAULT_JOBS
 from photochrom.damage import DAMAGE_POLICIES, DEFAULT_DAMAGE_POLICY
 from photochrom.engine import DEFAULT_MODEL, DEVICE_NAMES, FILM_MODEL
 from photochrom.errors import InputError
 from photochrom.evaluation.options import EvaluationOptions
 from photochrom.hints import parse_color
+from photochrom.imageio import DEFAULT_MAX_PIXELS
 from photochrom.pipeline import DEFAULT_VIVIDNESS, MAX_SHIFT, NO_SHIFT
 from photochrom.restoration import Kind, parse_kinds
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 2048
+_MEGA = 1_000_000
 
 _NUMBER = r"(\d+(?:\.\d*)?)"
 _PLACE = re.compile(rf"{_NUMBER},{_NUMBER},([^,]+)(?:,{_NUMBER})?")
@@ -172,6 +175,28 @@ def damaged_option(description: str) -> Callable[[_Command], _Command]:
         help=description,
     )
 
+
+photo_jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(min=1, max=64),
+    default=DEFAULT_JOBS,
+    show_default=True,
+    help="Photographs in flight at the same time. More need more memory.",
+)
+
+max_pixels_option = click.option(
+    "--max-megapixels",
+    "max_pixels",
+    type=FiniteRange(min=0.0, min_open=True),
+    callback=lambda _ctx, _param, megapixels: round(megapixels * _MEGA),
+    default=DEFAULT_MAX_PIXELS / _MEGA,
+    show_default=True,
+    help="Refuse larger photographs.",
+)
+
+keep_time_option = click.option(
+    "--keep-time", is_flag=True, help="Give results the date and time of their photographs' files."
+)
 
 config_option = click.option(
     "--config",

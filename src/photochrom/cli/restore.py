@@ -10,7 +10,6 @@ from typing import IO
 import click
 
 from photochrom.batch import (
-    DEFAULT_JOBS,
     PIPE,
     RESTORED_MARK,
     RestoreOptions,
@@ -19,14 +18,17 @@ from photochrom.batch import (
     restore_stream,
 )
 from photochrom.cli import FAILED, OK
-from photochrom.cli.options import FiniteRange, damaged_option, parse_kinds_option
+from photochrom.cli.options import (
+    damaged_option,
+    keep_time_option,
+    max_pixels_option,
+    parse_kinds_option,
+    photo_jobs_option,
+)
 from photochrom.cli.progress import Reporter, outcome_record
 from photochrom.damage import DamagePolicy
 from photochrom.errors import InputError
 from photochrom.restoration import KINDS, Kind
-
-_DEFAULT = RestoreOptions()
-_MEGA = 1_000_000
 
 
 @click.command()
@@ -59,20 +61,8 @@ _MEGA = 1_000_000
 )
 @click.option("--recursive", "-r", is_flag=True, help="Look into subfolders, too.")
 @click.option("--overwrite", is_flag=True, help="Mend again what is finished already.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1, max=64),
-    default=DEFAULT_JOBS,
-    show_default=True,
-    help="Photographs in flight at the same time. More need more memory.",
-)
-@click.option(
-    "--max-megapixels",
-    type=FiniteRange(min=0.0, min_open=True),
-    default=_DEFAULT.max_pixels / _MEGA,
-    show_default=True,
-    help="Refuse larger photographs.",
-)
+@photo_jobs_option
+@max_pixels_option
 @damaged_option(
     "Of files, not of what they show. mend: what is broken around the pixels is mended, with a "
     "note; a photograph of which a part is missing fails. refuse: both fail. salvage: what is "
@@ -88,9 +78,7 @@ _MEGA = 1_000_000
     type=click.Choice(["all"]),
     help="Mend every page, as NAME.restored.p1.EXT, NAME.restored.p2.EXT and so on.",
 )
-@click.option(
-    "--keep-time", is_flag=True, help="Give results the date and time of their photographs' files."
-)
+@keep_time_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per result.")
 def restore(
     paths: tuple[str, ...],
@@ -101,7 +89,7 @@ def restore(
     recursive: bool,
     overwrite: bool,
     jobs: int,
-    max_megapixels: float,
+    max_pixels: int,
     damage: DamagePolicy,
     page: int | None,
     pages: str | None,
@@ -122,7 +110,7 @@ def restore(
         network=network,
         mask=mask,
         overwrite=overwrite,
-        max_pixels=round(max_megapixels * _MEGA),
+        max_pixels=max_pixels,
         damage=damage,
         page=page,
         keep_time=keep_time,
