@@ -19,10 +19,11 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from photochrom.web.i18n import DOMAIN, TRANSLATIONS
+from photochrom.web.i18n import DOMAIN
 from photochrom.web.languages import ENGLISH, LANGUAGES, Language
 
-WEB: Final = TRANSLATIONS.parent
+WEB: Final = Path(__file__).parents[1] / "src" / "photochrom" / "web"
+"""Of the checkout: what is installed has no .po files."""
 KEYWORDS: Final = {"_": None, "gettext_noop": None, "lazy_gettext": None, "ngettext": (1, 2),
                    "plural_forms": (1, 2)}  # fmt: skip
 METHODS: Final = [
@@ -47,7 +48,7 @@ def extract() -> Catalog:
 
 def catalog_path(language: Language, suffix: str = ".po") -> Path:
     """Where a catalogue lies, or the .mo that is made of it."""
-    return TRANSLATIONS / language.code / "LC_MESSAGES" / f"{DOMAIN}{suffix}"
+    return WEB / "translations" / language.code / "LC_MESSAGES" / f"{DOMAIN}{suffix}"
 
 
 def read_catalog(language: Language) -> Catalog:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from photochrom.web.i18n import TRANSLATIONS
+from photochrom.web.i18n import DOMAIN, TRANSLATIONS
 from photochrom.web.languages import ENGLISH, LANGUAGES, Language
 
 PROGRAM = Path(__file__).parents[2] / "tools" / "translations.py"
@@ -74,8 +74,8 @@ def test_every_word_is_in_every_catalogue(
         categories = language.plural_categories if is_plural else ("",)
         found += problems(original, program.forms(message), categories)
     assert found == [], MESSAGE
-    read = program.catalog_path(language, ".mo").read_bytes()
-    assert read == program.mo_bytes(catalog), MESSAGE
+    installed = TRANSLATIONS / language.code / "LC_MESSAGES" / f"{DOMAIN}.mo"
+    assert installed.read_bytes() == program.mo_bytes(catalog), MESSAGE
 
 
 @pytest.mark.parametrize(
