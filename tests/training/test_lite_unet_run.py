@@ -48,7 +48,6 @@ def train(made: Recipe, run: Path) -> Path:
 
 
 @pytest.mark.long
-@pytest.mark.long  # a network of the default model's size
 def test_it_trains_is_exported_folded_and_trains_on_from_there(
     photos: Path, tmp_path: Path
 ) -> None:
