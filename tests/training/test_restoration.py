@@ -15,6 +15,7 @@ from photochrom.errors import InputError, ModelError, RecipeError
 from photochrom.restoration.network import load_network
 from photochrom.restoration.repair import restore_pixels
 from photochrom.training import checkpoint
+from photochrom.training.export import export
 from photochrom.training.methods import find_method, read_method_recipe
 from photochrom.training.recipe.builtin import recipe_path
 from photochrom.training.restoration.export import export_restoration
@@ -48,8 +49,12 @@ def test_one_step_is_a_file_that_export_makes(photos: Path, tmp_path: Path) -> N
     recipe = small_recipe(photos, "images=4", "epoch_images=4", "kinds=['dust']")
     run = open_restoration_run(recipe, tmp_path / "run", print, resume=False, threads=1)
     run.run(lambda share, facts: None)
-    card = export_restoration(run.checkpoint_path, tmp_path / "net.onnx")
-    assert card == load_network(tmp_path / "net.onnx").card
+    report = export(run.checkpoint_path, tmp_path / "net.onnx")
+    assert report.size_bytes == (tmp_path / "net.onnx").stat().st_size
+    assert report.exact_difference <= report.stored_difference < 0.05
+    with pytest.raises(InputError, match="are of networks that colour"):
+        export(run.checkpoint_path, tmp_path / "sized.onnx", size=64)
+    card = load_network(tmp_path / "net.onnx").card
     assert card.recipe == "restoration, 4 samples"
 
 
@@ -77,7 +82,8 @@ def test_a_run_goes_on_where_it_stopped_and_becomes_a_file_that_mends(
         torch.testing.assert_close(values, states[1]["net"][name])
 
     file = tmp_path / "net.onnx"
-    assert main(["export", str(whole.checkpoint_path), str(file), "--size", "64"]) == 2
+    assert main(["export", str(whole.checkpoint_path), str(file), "--size", "64"]) == 1
+    assert not file.exists()
     assert main(["export", str(whole.checkpoint_path), str(file)]) == 0
     network = load_network(file)
     assert network.card.recipe == "restoration, 24 samples"

@@ -69,18 +69,7 @@ def export(
         from photochrom.training.export import export as write
         from photochrom.training.recipe.builtin import recipe_path
         from photochrom.training.recipe.toml import read_recipe
-        from photochrom.training.restoration.export import export_restoration, is_restoration
 
-    if recipe is None and is_restoration(checkpoint):
-        if metrics or size or chroma_gain or noise:
-            raise click.UsageError(
-                "--metrics, --size, --chroma-gain and --noise are of networks that colour; "
-                f"{checkpoint} is of one that mends."
-            )
-        stored = "fp32" if full_precision else weights
-        card = export_restoration(checkpoint, out, weights=stored, overwrite=overwrite)
-        note(f"{out}: {card.name}, {card.parameters / 1e6:.2f} M parameters")
-        return OK
     report = write(
         checkpoint,
         out,

@@ -27,7 +27,7 @@ from photochrom.tables import build as build_table
 from photochrom.training import checkpoint
 from photochrom.training.methods import METHODS
 from photochrom.training.network import build_network
-from photochrom.training.onnx_weights import StoredWeights, store_weights
+from photochrom.training.onnx_weights import ExportReport, StoredWeights, store_weights
 from photochrom.training.recipe.builtin import COLORIZATION
 from photochrom.training.recipe.recipe import Export, Recipe
 from photochrom.training.recipe.toml import RECIPE
@@ -37,19 +37,6 @@ from photochrom.training.weights import WEIGHTS_SUFFIX, load_average, load_weigh
 _OPSET = 17
 _AGREEMENT = 1e-3
 _STORED_AGREEMENT = 5e-2
-
-
-class ExportReport(NamedTuple):
-    """Largest difference between torch and the file, as a share of the outputs' scale.
-
-    The scale is AB_SCALE for ab and 1 for the confidence.
-
-    exact_difference: before the weights were rounded; stored_difference: of the file as written.
-    """
-
-    exact_difference: float
-    stored_difference: float
-    size_bytes: int
 
 
 class _ContractOutputs(nn.Module):
@@ -91,19 +78,29 @@ def export(
 ) -> ExportReport:
     """Write a checkpoint's averaged network as ONNX, and prove that it agrees with torch.
 
-    path: a run's checkpoint, or a .safetensors file of weights alone.
+    path: a run's checkpoint, or a .safetensors file of weights alone. That of a method with an
+        `export` of its own becomes the file that this makes.
     recipe: of the network in a file of weights; a checkpoint carries its own.
     weights: how large ones are stored; see `store_weights`.
     metrics, size, chroma_gain: for the card; size and gain default to the recipe's.
     noise: leave the network's dropout on, as pix2pix does, so that the model colours the same
         picture differently each time. What is compared with torch is the network without.
     overwrite: replace ``out`` if it exists.
-    Raises InputError for a bad checkpoint, or for noise of a network that has no dropout;
-    ModelError when the file disagrees with torch by more than 1e-3 of the outputs' scale (5e-2
-    after its weights were rounded), OutputError when it cannot be written; an earlier file is then
-    intact.
+    Raises InputError for a bad checkpoint, for noise of a network that has no dropout, or for
+    settings of the card where the network colours nothing; ModelError when the file disagrees with
+    torch by more than 1e-3 of the outputs' scale (5e-2 after its weights were rounded), OutputError
+    when it cannot be written; an earlier file is then intact.
     """
     check_target(out, overwrite=overwrite)
+    if recipe is None and path.suffix != WEIGHTS_SUFFIX:
+        method = METHODS.get(checkpoint.load(path)[1].get("method", COLORIZATION))
+        if method is not None and method.export is not None:
+            if metrics or size or chroma_gain or noise:
+                raise InputError(
+                    "figures, a size, a chroma gain and noise are of networks that colour, and "
+                    f"{path} holds none; leave them out"
+                )
+            return method.export(path, out, weights=weights, overwrite=overwrite)
     trained = _load(path, recipe)
     net = trained.net.fold_norms()
     multiple = net.multiple_of

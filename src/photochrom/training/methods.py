@@ -18,11 +18,13 @@ from photochrom.training.digits.recipe import DigitsRecipe
 from photochrom.training.digits.run import open_digits_run
 from photochrom.training.faces.recipe import FaceRecipe
 from photochrom.training.faces.run import FaceRun
+from photochrom.training.onnx_weights import ExportReport, StoredWeights
 from photochrom.training.patches.recipe import PatchesRecipe
 from photochrom.training.patches.run import load_patch_net, open_patches_run
 from photochrom.training.recipe.builtin import COLORIZATION, recipe_method
 from photochrom.training.recipe.head import RecipeHead
 from photochrom.training.recipe.toml import load_method_recipe, override
+from photochrom.training.restoration.export import export_restoration
 from photochrom.training.restoration.recipe import RestorationRecipe
 from photochrom.training.restoration.run import open_restoration_run
 from photochrom.training.transfer.recipe import TransferRecipe
@@ -70,6 +72,15 @@ class OpenRun(Protocol):
         """
 
 
+class ExportFile(Protocol):
+    """Writes a checkpoint's network as a file. Raises as `photochrom.training.export.export`."""
+
+    def __call__(
+        self, path: Path, out: Path, *, weights: StoredWeights, overwrite: bool
+    ) -> ExportReport:
+        """weights: how large ones are stored."""
+
+
 @dataclass(frozen=True)
 class Method:
     """One row of the table.
@@ -77,13 +88,14 @@ class Method:
     summary: in words. recipe: the dataclass of its keys; it has ``method``, and ``data`` with
     ``sources``. open_run: starts it. load_net:
     the network that colours, of a checkpoint's recipe and state; None for a method that colours
-    nothing.
+    nothing. export: writes what its checkpoint is for, where that is no network that colours.
     """
 
     summary: str
     recipe: type[RecipeHead]
     open_run: OpenRun
     load_net: Callable[[Any, Mapping[str, Any]], ColorNet] | None = None
+    export: ExportFile | None = None
 
 
 METHODS: Mapping[str, Method] = {
@@ -105,6 +117,7 @@ METHODS: Mapping[str, Method] = {
         "A small network mends simulated damage: docs/restoration.md",
         RestorationRecipe,
         open_restoration_run,
+        export=export_restoration,
     ),
     "transfer": Method(
         "A classifier on the encoder of a colorization network: docs/transfer.md",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import onnx
@@ -30,6 +30,19 @@ _FP16_SMALLEST, _INT8_SMALLEST = 512, 4096
 _INT8_TOP = 127
 _CLIPPINGS = np.linspace(0.6, 1.0, 21, dtype=np.float32)
 """Shares of a channel's largest weight that are tried as the largest one stored."""
+
+
+class ExportReport(NamedTuple):
+    """Largest difference between torch and the file, as a share of the outputs' scale.
+
+    The scale is AB_SCALE for ab and 1 for the confidence; of other outputs the largest, 1 at least.
+
+    exact_difference: before the weights were rounded; stored_difference: of the file as written.
+    """
+
+    exact_difference: float
+    stored_difference: float
+    size_bytes: int
 
 
 def store_weights(model: ModelProto, kind: StoredWeights) -> None:

@@ -23,27 +23,17 @@ from photochrom.restoration.network import (
 )
 from photochrom.tables import build
 from photochrom.training import checkpoint
-from photochrom.training.onnx_weights import StoredWeights, store_weights
+from photochrom.training.onnx_weights import ExportReport, StoredWeights, store_weights
 from photochrom.training.recipe.toml import RECIPE
 from photochrom.training.restoration.recipe import RestorationRecipe
-from photochrom.training.weights import WEIGHTS_SUFFIX
 
 _OPSET = 17
 _AGREEMENT, _STORED_AGREEMENT = 1e-3, 5e-2
 
 
-def is_restoration(path: Path) -> bool:
-    """Whether a file is of a restoration run: weights alone are not. Raises InputError where it is
-    no checkpoint.
-    """
-    if path.suffix == WEIGHTS_SUFFIX:
-        return False
-    return checkpoint.load(path)[1].get("method") == RestorationRecipe.method
-
-
 def export_restoration(
     path: Path, out: Path, *, weights: StoredWeights = "fp16", overwrite: bool = False
-) -> RestorationCard:
+) -> ExportReport:
     """Write a checkpoint's averaged network as ONNX, and prove that it agrees with torch.
 
     weights: how large ones are stored. Raises InputError for a bad checkpoint, ModelError when the
@@ -70,12 +60,12 @@ def export_restoration(
     picture = np.random.default_rng(0).random((5 * MULTIPLE, 7 * MULTIPLE), np.float32)
     with torch.no_grad():
         exact = [t[0, 0].numpy() for t in net(torch.from_numpy(picture)[None, None])]
-    _check_agreement(model, picture, exact, _AGREEMENT)
+    exact_difference = _check_agreement(model, picture, exact, _AGREEMENT)
     store_weights(model, weights)
-    _check_agreement(model, picture, exact, _STORED_AGREEMENT)
+    stored_difference = _check_agreement(model, picture, exact, _STORED_AGREEMENT)
     onnx.checker.check_model(model)
     write_atomically(out, model.SerializeToString(), overwrite=overwrite)
-    return card
+    return ExportReport(exact_difference, stored_difference, out.stat().st_size)
 
 
 def _trace(net: RestorationNet) -> onnx.ModelProto:
@@ -101,8 +91,12 @@ def _check_agreement(
     picture: NDArray[np.float32],
     expected: list[NDArray[np.float32]],
     allowed: float,
-) -> None:
-    """Raise ModelError where the file makes other numbers of a picture than torch did."""
+) -> float:
+    """How much the file differs from torch on a picture, as a share of the outputs' scale.
+
+    Raises ModelError where that is more than allowed.
+    """
+    largest = 0.0
     content = model.SerializeToString()
     found = RestorationNetwork(content, "the exported network").run(picture)
     for name, output, wanted in zip(OUTPUTS, found, expected, strict=True):
@@ -113,3 +107,5 @@ def _check_agreement(
                 f"the exported {name} differs from torch by {difference:.2e} of its scale; "
                 "export with --weights fp32, or is the run one that has diverged?"
             )
+        largest = max(largest, difference)
+    return largest
