@@ -233,6 +233,12 @@ def _check_body_length() -> Any:
     return None
 
 
+def forbid_caching(response: Response) -> Response:
+    """For `after_request` of a blueprint: nobody keeps its answers."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def _add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)

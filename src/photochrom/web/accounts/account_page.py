@@ -29,19 +29,14 @@ from photochrom.web.database import Token, db
 from photochrom.web.errors import InvalidInput
 from photochrom.web.i18n import _
 from photochrom.web.pictures.library import quota_mb, used_bytes
-from photochrom.web.security import limiter, login_rate, user_key
+from photochrom.web.security import forbid_caching, limiter, login_rate, user_key
 from photochrom.web.settings import current_settings
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
+blueprint.after_request(forbid_caching)
 Page = str | Response | tuple[str, int]
 _guesses = limiter.shared_limit(login_rate, scope="own password", key_func=user_key)
 """Who finds an open session cannot try passwords either."""
-
-
-@blueprint.after_request
-def _forbid_caching(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.get("")

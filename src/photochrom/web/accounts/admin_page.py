@@ -14,10 +14,11 @@ from photochrom.web.accounts.service import delete_user
 from photochrom.web.errors import Conflict, InvalidInput
 from photochrom.web.i18n import _
 from photochrom.web.overview import read_overview
-from photochrom.web.security import limiter, login_rate, user_key
+from photochrom.web.security import forbid_caching, limiter, login_rate, user_key
 from photochrom.web.settings import current_settings
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+blueprint.after_request(forbid_caching)
 Page = str | Response | tuple[str, int]
 PER_PAGE: Final = 50
 MAX_QUOTA_MB: Final = 1_000_000_000
@@ -30,12 +31,6 @@ def _require_admin() -> None:
     """To all others there is no such page."""
     if current_user.is_authenticated and not this_user().is_admin:
         abort(404)
-
-
-@blueprint.after_request
-def _forbid_caching(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.get("")

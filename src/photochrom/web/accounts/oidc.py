@@ -21,10 +21,11 @@ from photochrom.web.accounts.sessions import is_recent
 from photochrom.web.database import User, db
 from photochrom.web.errors import Conflict
 from photochrom.web.i18n import _
-from photochrom.web.security import limiter, login_rate
+from photochrom.web.security import forbid_caching, limiter, login_rate
 from photochrom.web.settings import WebSettings, current_settings
 
 blueprint = Blueprint("oidc", __name__, url_prefix="/log-in/oidc")
+blueprint.after_request(forbid_caching)
 _EXTENSION: Final = "photochrom-oidc"
 _TIMEOUT_S: Final = 10
 _log = logging.getLogger(__name__)
@@ -51,12 +52,6 @@ def init_oidc(app: Flask, settings: WebSettings) -> None:
         },
     )
     app.register_blueprint(blueprint)
-
-
-@blueprint.after_request
-def _forbid_caching(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.get("")

@@ -32,10 +32,11 @@ from photochrom.web.accounts.sessions import end_login
 from photochrom.web.errors import Conflict
 from photochrom.web.i18n import _, use_language
 from photochrom.web.mail import send_mail
-from photochrom.web.security import limiter, login_rate, safe_next
+from photochrom.web.security import forbid_caching, limiter, login_rate, safe_next
 from photochrom.web.settings import current_settings
 
 blueprint = Blueprint("accounts", __name__)
+blueprint.after_request(forbid_caching)
 Page = str | Response | tuple[str, int]
 BAD_REQUEST = 400
 
@@ -44,12 +45,6 @@ BAD_REQUEST = 400
 def _require_accounts() -> None:
     if current_settings().local:
         abort(404)
-
-
-@blueprint.after_request
-def _forbid_caching(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.get("/sign-up")

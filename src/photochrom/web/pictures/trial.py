@@ -18,11 +18,12 @@ from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.live_preview import current_previewer
 from photochrom.web.pictures.names import clean_file_name, picture_title
 from photochrom.web.pictures.upload_check import check_upload
-from photochrom.web.security import TRIAL_BYTES, TRIAL_PATH, limiter, trial_rate
+from photochrom.web.security import TRIAL_BYTES, TRIAL_PATH, forbid_caching, limiter, trial_rate
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import current_storage
 
 blueprint = Blueprint("trial", __name__)
+blueprint.after_request(forbid_caching)
 Page = str | Response | tuple[str, int]
 _QUALITY: Final = 85
 
@@ -33,12 +34,6 @@ def _require_trial() -> Response | None:
     if settings.local or not settings.trial_rate:
         abort(404)
     return redirect("/library") if current_user.is_authenticated else None
-
-
-@blueprint.after_request
-def _forbid_caching(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.get(TRIAL_PATH)
