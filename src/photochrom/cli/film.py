@@ -20,10 +20,12 @@ from photochrom.cli.film_progress import FilmReporter, closing_bars
 from photochrom.cli.messages import note
 from photochrom.cli.options import (
     FiniteRange,
+    color_file_option,
     damaged_option,
     device_option,
     every_frame_option,
     film_model_option,
+    reference_options,
     size_option,
     vividness_option,
     white_balance_options,
@@ -110,30 +112,11 @@ _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in CODECS.items
     help="Say of single shots their hints, strokes, areas, stills, references and tone, in a TOML "
     "file (docs/films.md). For one film; --hint and --keyframe count more.",
 )
-@click.option(
-    "--reference",
-    "references",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="REF",
-    help="A picture in colours of the same scene, people or things: shots that show it get its "
-    "colours. One that shows something else changes nothing. Repeatable.",
+@reference_options(
+    "shots that show it get",
+    "Find the reference of each shot in a folder of pictures in colours.",
 )
-@click.option(
-    "--reference-from",
-    "reference_folder",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Find the reference of each shot in a folder of pictures in colours.",
-)
-@click.option(
-    "--colors",
-    "color_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Saved colours and the places accepted for them (photochrom colors), as hints for the "
-    "shots that show them.",
-)
+@color_file_option("the shots that show them")
 @click.option(
     "--stills",
     type=click.Path(path_type=Path, file_okay=False),

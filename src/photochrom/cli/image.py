@@ -28,6 +28,7 @@ from photochrom.batch import (
 from photochrom.cli import FAILED, OK
 from photochrom.cli.messages import note
 from photochrom.cli.options import (
+    color_file_option,
     damaged_option,
     device_option,
     keep_time_option,
@@ -36,6 +37,7 @@ from photochrom.cli.options import (
     parse_kinds_option,
     parse_place,
     photo_jobs_option,
+    reference_options,
     size_option,
     vividness_option,
     white_balance_options,
@@ -145,31 +147,12 @@ def _check_smoothing(_ctx: click.Context, _param: click.Parameter, value: Smooth
     f"its lightness may differ (L*, {DEFAULT_TOLERANCE:g} unless given). For one photograph; "
     "repeatable; strokes and hints count more.",
 )
-@click.option(
-    "--reference",
-    "references",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="REF",
-    help="A picture in colours of the same scene, people or things: what it shows gets its "
-    "colours. One that shows something else changes nothing. Repeatable.",
-)
-@click.option(
-    "--reference-from",
-    "reference_folder",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Find the reference of each photograph in a folder, and tell how much of it each of the "
+@reference_options(
+    "what it shows gets",
+    "Find the reference of each photograph in a folder, and tell how much of it each of the "
     "best shows (--json has all of them).",
 )
-@click.option(
-    "--colors",
-    "color_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Saved colours and the places accepted for them (photochrom colors), as hints for each "
-    "photograph that shows them.",
-)
+@color_file_option("each photograph that shows them")
 @click.option(
     "--spread",
     type=click.Choice(SPREADS),

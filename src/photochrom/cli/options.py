@@ -198,6 +198,49 @@ keep_time_option = click.option(
     "--keep-time", is_flag=True, help="Give results the date and time of their photographs' files."
 )
 
+
+def reference_options(shows: str, search: str) -> Callable[[_Command], _Command]:
+    """``--reference`` and ``--reference-from``. shows: what gets a reference's colours. search:
+    help of the second.
+    """
+
+    def add(command: _Command) -> _Command:
+        for option in (
+            click.option(
+                "--reference-from",
+                "reference_folder",
+                type=click.Path(path_type=Path),
+                metavar="FOLDER",
+                help=search,
+            ),
+            click.option(
+                "--reference",
+                "references",
+                multiple=True,
+                type=click.Path(path_type=Path),
+                metavar="REF",
+                help=f"A picture in colours of the same scene, people or things: {shows} its "
+                "colours. One that shows something else changes nothing. Repeatable.",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
+def color_file_option(use: str) -> Callable[[_Command], _Command]:
+    """``--colors``. use: for what the places are hints."""
+    return click.option(
+        "--colors",
+        "color_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Saved colours and the places accepted for them (photochrom colors), as hints for "
+        f"{use}.",
+    )
+
+
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
