@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +19,8 @@ from waitress.adjustments import Adjustments
 from werkzeug import formparser
 
 from photochrom.web.http_server import BodyLimits, _Channel, _Parser, make_server
+from photochrom.web.lanes import LANES
+from photochrom.web.pictures.sending import send_kept_file
 from photochrom.web.settings import WebSettings
 
 pytestmark = pytest.mark.slow
@@ -144,6 +148,62 @@ def test_idle_connections_keep_nobody_out(address: Address) -> None:
             made.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert status(made) == 200
         assert time.monotonic() - begun < 5
+
+
+def ask(address: Address, path: str) -> int:
+    """The status of a GET, which may not take over two seconds."""
+    begun = time.monotonic()
+    with connection(address) as made:
+        made.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        answered = status(made)
+    assert time.monotonic() - begun < 2
+    return answered
+
+
+def test_pages_wait_for_nothing_that_takes_long(app: Flask, address: Address) -> None:
+    endpoints = {name for names in LANES.values() for name in names}
+    assert endpoints <= set(app.view_functions)
+    ended = threading.Event()
+
+    def wait(**_values: object) -> str:
+        ended.wait(10)
+        return ""
+
+    paths = {
+        "pictures.preview": "POST /pictures/x/preview",
+        "pictures.create": "POST /pictures",
+        "picture_files.download": "GET /pictures/x/download",
+        "pictures.stream_events": "GET /pictures/x/events",
+    }
+    app.config["WTF_CSRF_ENABLED"] = False
+    for endpoint in paths:
+        app.view_functions[endpoint] = wait
+    with contextlib.ExitStack() as stack:
+        for first in [*paths.values()] * 16:
+            made = stack.enter_context(connection(address))
+            made.sendall(f"{first} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert ask(address, "/healthz") == 200
+        ended.set()
+
+
+def test_whoever_reads_slowly_keeps_no_thread(app: Flask, address: Address, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"first")
+    os.truncate(film, 64 * MB)
+    app.add_url_rule("/film", view_func=lambda: send_kept_file(film, "video/mp4"))
+    with contextlib.ExitStack() as stack:
+        for _ in range(10):
+            made = stack.enter_context(connection(address))
+            made.sendall(b"GET /film HTTP/1.1\r\nHost: localhost\r\nRange: bytes=1-\r\n\r\n")
+        assert ask(address, "/healthz") == 200
+    with connection(address) as made:
+        made.sendall(b"GET /film HTTP/1.1\r\nHost: localhost\r\nRange: bytes=1-3\r\n\r\n")
+        answer = made.recv(4096)
+        while b"\r\n\r\nirs" not in answer:
+            answer += made.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 206")
+    assert b"Content-Length: 3\r\n" in answer
+    assert b"Content-Range: bytes 1-3/64000000\r\n" in answer
 
 
 @pytest.mark.parametrize("end", ["cancel", "handle_close"])

@@ -48,12 +48,18 @@ def test_every_icon_that_a_page_names_is_drawn() -> None:
 
 
 def test_the_service_worker_keeps_files_that_are_there(app: Flask) -> None:
-    kept = re.findall(r'"(/static/[^"]+)"', lines("sw.js"))
+    kept = re.findall(r'^  "([a-z]+/[^"]+)",$', lines("sw.js"), re.MULTILINE)
     assert len(kept) > 5
     client = app.test_client()
-    for path in kept:
-        with client.get(path) as answer:
-            assert answer.status_code == 200, path
+    with app.test_request_context():
+        version = re.findall(r"v=(\w+)", pwa.service_worker_url())[0]
+    for name in kept:
+        with client.get(f"/static/{version}/{name}") as answer:
+            assert answer.status_code == 200, name
+            assert "immutable" in answer.headers["Cache-Control"]
+        with client.get(f"/static/{'0' * 12}/{name}") as answer:  # of another release
+            assert answer.status_code == 200, name
+            assert answer.headers["Cache-Control"] == "no-cache"
 
 
 def test_another_release_has_another_service_worker(app: Flask) -> None:

@@ -349,6 +349,8 @@ def init_database(app: Flask, settings: WebSettings) -> None:
         "hide_parameters": True,
         # A server may have gone away meanwhile, a file has not.
         "pool_pre_ping": not settings.sql_url.startswith("sqlite"),
+        # No thread of the server waits for another's connection.
+        "max_overflow": 4 * settings.threads,
     }
     db.init_app(app)
     with app.app_context():

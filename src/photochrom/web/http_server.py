@@ -16,6 +16,7 @@ from waitress.server import create_server
 from waitress.utilities import Error
 from werkzeug.http import parse_cookie
 
+from photochrom.web.lanes import LaneDispatcher
 from photochrom.web.security import (
     FILE_PATHS,
     FORM_BYTES,
@@ -151,9 +152,9 @@ def make_server(app: Flask, settings: WebSettings, host: str, port: int) -> Any:
     server = create_server(
         app,
         map=sockets,
+        _dispatcher=LaneDispatcher(app, settings.threads),
         host=host,
         port=port,
-        threads=settings.threads,
         max_request_body_size=limits.largest,
         connection_limit=_CONNECTIONS,
         channel_timeout=_IDLE_S,

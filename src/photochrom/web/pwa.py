@@ -95,6 +95,18 @@ def service_worker() -> Response:
     return answer
 
 
+@blueprint.get("/static/<string(length=12):version>/<path:filename>")
+def versioned_file(version: str, filename: str) -> Response:
+    """Serve a static file, which browsers keep without asking again: another has another address.
+
+    version: of all static files; of an older release's page what there is now, for once.
+    """
+    answer = send_from_directory(STATIC, filename)
+    if version == _static_digest():
+        answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return answer
+
+
 @blueprint.get("/offline")
 def offline() -> str:
     """Show what the service worker answers with where there is no connection.
@@ -123,8 +135,11 @@ def is_local() -> bool:
 
 
 def asset(filename: str) -> str:
-    """Give the address of a static file, at a fraction of the time of url_for("static")."""
-    return f"{current_app.static_url_path}/{filename}"
+    """Give the address of a static file, which changes with every static file.
+
+    Scripts and styles name others beside them, whose addresses change with theirs.
+    """
+    return f"{current_app.static_url_path}/{_static_digest()}/{filename}"
 
 
 def icon(name: str) -> Markup:

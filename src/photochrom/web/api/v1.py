@@ -24,6 +24,7 @@ from photochrom.web.pictures.library import (
     rename_picture,
 )
 from photochrom.web.pictures.quick import colorize_at_once
+from photochrom.web.pictures.sending import send_kept_file
 from photochrom.web.pictures.uploads import create_picture
 from photochrom.web.security import COMPUTING, UPLOADS, compute_rate, csrf, limiter, upload_rate
 from photochrom.web.settings import current_settings
@@ -152,7 +153,7 @@ def result(picture_id: str) -> Response:
     """The coloured file, in the size and format of the original, or another form of it."""
     user = this_caller()
     path, name, media_type = result_file(user, picture_id, **query_fields("form"))
-    return send_file(path, mimetype=media_type, as_attachment=True, download_name=name)
+    return send_kept_file(path, media_type, name)
 
 
 def _sent_file() -> FileStorage:

@@ -19,6 +19,7 @@ from photochrom.web.pictures.live_preview import (
     preview_response,
     preview_variant,
 )
+from photochrom.web.pictures.sending import send_kept_file
 from photochrom.web.pictures.share_links import open_link
 from photochrom.web.security import computing
 from photochrom.web.storage import current_storage
@@ -118,7 +119,7 @@ def download(picture_id: str) -> AnyResponse:
     """The result, the pair, or the original, to keep."""
     form = request.args.get("form", "colour")
     path, name, media_type = result_file(this_user(), picture_id, form)
-    response = send_file(path, mimetype=media_type, as_attachment=True, download_name=name)
+    response = send_kept_file(path, media_type, name)
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 
@@ -171,7 +172,7 @@ def _number(name: str) -> int | None:
 def _file_response(path: Path, media_type: str, *, keep: bool = False) -> Response:
     """A file that a page shows. keep: its content never changes under its address."""
     try:
-        response = send_file(path, mimetype=media_type, conditional=True, max_age=None)
+        response = send_kept_file(path, media_type)
     except FileNotFoundError:
         raise NotFound(_("There is no such picture.")) from None
     response.headers["Cache-Control"] = (

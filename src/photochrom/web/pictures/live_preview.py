@@ -11,7 +11,7 @@ import contextlib
 import logging
 import math
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,6 +49,8 @@ PREVIEW_PIXELS: Final = 600_000
 _MAX_COPIES: Final = 16
 """Small copies that are kept in memory, 2 MB each."""
 _MAX_CONCURRENT: Final = 2
+_MAX_OF_ONE_USER: Final = 3
+"""Of what is computed or waits for it: a page asks for so much at once."""
 _TURN_TIMEOUT_S: Final = 5.0
 _EXTENSION: Final = "photochrom-previewer"
 _SUGGESTIONS: Final = 4
@@ -74,6 +76,7 @@ class Previewer:
         self._copies: OrderedDict[tuple[str, int], _Copy] = OrderedDict()
         self._lock = threading.Lock()
         self._turn = threading.Semaphore(_MAX_CONCURRENT)
+        self._inside: Counter[int] = Counter()
 
     def warm(self) -> None:
         """Load the network and run it once: the first run takes several times as long."""
@@ -90,21 +93,25 @@ class Previewer:
         hints = tuple(_scaled_hint(hint, copy.scale, h, w) for hint in edit.hints)
         reference = None if edit.reference is None else reference_file(picture, edit.reference)
         edit = replace(edit, hints=hints)
-        rgb, _signature = self.colorize_whole(copy.pixels, edit, reference)
+        rgb, _signature = self.colorize_whole(copy.pixels, edit, reference, picture.user_id)
         return np.asarray(rgb, np.uint8)
 
     def colorize_whole(
-        self, pixels: NDArray[Any], edit: Edit, reference: Path | None = None
+        self,
+        pixels: NDArray[Any],
+        edit: Edit,
+        reference: Path | None = None,
+        user_id: int | None = None,
     ) -> tuple[NDArray[Any], str]:
         """These pixels, (h, w) or (h, w, 3), in colours, and the signature of the model.
 
-        reference: the file that the edit's is in.
+        reference: the file that the edit's is in. user_id: who asks; None: nobody who is known.
 
-        Raises InvalidInput for a version that the model does not have, TooMany where others take
-        all the time.
+        Raises InvalidInput for a version that the model does not have, TooMany where others, or
+        this user, take all the time.
         """
         colorizer = self._load_colorizer()
-        with self._a_turn():
+        with self._a_turn(user_id):
             if VERSIONS[edit.variant].alternative is not None and not colorizer.has_alternatives:
                 raise InvalidInput(_("The model of this studio has no such version."))
             try:
@@ -131,7 +138,7 @@ class Previewer:
         h, w = copy.pixels.shape[:2]
         known = [_scaled_hint(hint, copy.scale, h, w) for hint in hints]
         place = _scaled_place(x, y, copy.scale, h, w)
-        with self._a_turn():
+        with self._a_turn(picture.user_id):
             try:
                 extractor = feature_extractor(self._load_colorizer().network)
                 return suggest_colors(
@@ -153,7 +160,7 @@ class Previewer:
         """
         copy = self._load_copy(picture, longest)
         place = _scaled_place(x, y, copy.scale, *copy.pixels.shape[:2])
-        with self._a_turn():
+        with self._a_turn(picture.user_id):
             area = Area(*place, (0, 0, 0), tolerance).on_picture(copy.pixels)
             rings = [(ring + 0.5) / copy.scale - 0.5 for ring in area.outlines]
             return rings, float(area.inside.mean())
@@ -170,7 +177,7 @@ class Previewer:
         h, w = copy.pixels.shape[:2]
         hints = [_scaled_hint(hint, copy.scale, h, w) for hint in edit.hints]
         network = self._load_colorizer().network
-        with self._a_turn():
+        with self._a_turn(picture.user_id):
             found = uncertain_places(copy.pixels, network, edit.size or "auto", hints)
         return [
             _scaled_place(x, y, 1 / copy.scale, picture.height, picture.width) for x, y in found
@@ -187,15 +194,33 @@ class Previewer:
             return colorizer.has_alternatives
 
     @contextlib.contextmanager
-    def _a_turn(self) -> Iterator[None]:
-        """The right to compute. Raises TooMany where others take all the time."""
-        # One person who asks for much at once must not take all threads of the server.
-        if not self._turn.acquire(timeout=_TURN_TIMEOUT_S):
-            raise TooMany(_("The studio is busy. Try again in a moment."), 2)
+    def _a_turn(self, user_id: int | None = None) -> Iterator[None]:
+        """The right to compute. Raises TooMany where others, or this user, take all the time."""
+        busy = TooMany(_("The studio is busy. Try again in a moment."), 2)
+        with self._count(user_id, busy):
+            if not self._turn.acquire(timeout=_TURN_TIMEOUT_S):
+                raise busy
+            try:
+                yield
+            finally:
+                self._turn.release()
+
+    @contextlib.contextmanager
+    def _count(self, user_id: int | None, busy: TooMany) -> Iterator[None]:
+        """One more request of a user, of which there are few at once."""
+        if user_id is None:
+            yield
+            return
+        with self._lock:
+            if self._inside[user_id] >= _MAX_OF_ONE_USER:
+                raise busy
+            self._inside[user_id] += 1
         try:
             yield
         finally:
-            self._turn.release()
+            with self._lock:
+                self._inside[user_id] -= 1
+                self._inside += Counter()  # which forgets those with none
 
     def _load_colorizer(self) -> EditColorizer:
         """The network and what is made of it, loaded when first needed."""

@@ -12,17 +12,17 @@ const CACHE = `frame-${ADDRESS.get("v")}-${ADDRESS.get("language")}`;
 const SHARED_CACHE = "shared-files";
 /** Without cookies, and so with the language of the page that started this. */
 const OFFLINE = `/offline?language=${ADDRESS.get("language")}`;
-const FRAME = [
-  OFFLINE,
-  "/static/css/studio.css",
-  "/static/js/app.js",
-  "/static/js/messages.js",
-  "/static/fonts/figtree-latin.woff2",
-  "/static/fonts/fraunces-latin.woff2",
-  "/static/icons/icon.svg",
-  "/static/icons/lines.svg",
-  "/static/icons/offline.svg",
+const FILES = [
+  "css/studio.css",
+  "js/app.js",
+  "js/messages.js",
+  "fonts/figtree-latin.woff2",
+  "fonts/fraunces-latin.woff2",
+  "icons/icon.svg",
+  "icons/lines.svg",
+  "icons/offline.svg",
 ];
+const FRAME = [OFFLINE, ...FILES.map((name) => `/static/${ADDRESS.get("v")}/${name}`)];
 
 studio.addEventListener("install", (event) => {
   event.waitUntil(keepFrame());
