@@ -22,7 +22,18 @@ SINCE = "029540bbefb929f0b00690477b87dfee6d5c4c14"
 LIMIT = 72
 ROOMS = (
     # src/photochrom, one name for each package or module there; src is several at once
-    *("api", "atomic", "batch", "cli", "color", "engine", "errors", "evaluation", "imageio"),
+    *(
+        "api",
+        "archive",
+        "atomic",
+        "batch",
+        "cli",
+        "color",
+        "engine",
+        "errors",
+        "evaluation",
+        "imageio",
+    ),
     *("damage", "downloads", "faces", "folders", "guided", "hints", "locks", "nets", "pipeline"),
     *("pretrained", "processors", "restoration", "src", "style_transfer", "tables", "training"),
     *("variants", "video", "web"),

@@ -11,16 +11,12 @@ from photochrom.batch.plan import Job
 from photochrom.batch.run import (
     BatchOptions,
     Outcome,
-    color_notes,
-    color_picture,
+    color_with_tools,
     copy_times,
     judge_tone,
-    load_references,
-    reference_notes,
-    restoration_notes,
-    restore_picture,
+    load_tools,
 )
-from photochrom.engine import load, local_model
+from photochrom.engine import local_model
 from photochrom.errors import OutputError
 from photochrom.imageio import Picture, read, read_content, write, writing_notes
 from photochrom.imageio.streams import stream_name, write_all
@@ -60,15 +56,10 @@ def color_stream(
         if not isinstance(target, Path):
             write_unchanged(picture, content.data, target, format_name)
         return Outcome(job, "in colour", f"{content.name} is in colour already; --force colours it")
-    picture, mended = restore_picture(picture, options.restore)
-    network = load(local_model(options.model), device=options.device, threads=options.threads)
-    references = load_references(network, options)
-    guide = None if references is None else references.guide()
-    colored = color_picture(picture, options, network, content.name, keep=judgement, guide=guide)
-    write(target, colored, format_name=format_name, overwrite=options.overwrite)
-    notes = picture.notes + restoration_notes(mended)
-    notes += color_notes(picture, judgement, options, network.card, guide)
-    notes += reference_notes(guide) + writing_notes(target, picture, format_name=format_name)
+    tools = load_tools(local_model(options.model), options)
+    done = color_with_tools(picture, judgement, options, tools, source=Path(content.name))
+    write(target, done.picture, format_name=format_name, overwrite=options.overwrite)
+    notes = done.notes + writing_notes(target, picture, format_name=format_name)
     if options.keep_time and isinstance(source, Path) and isinstance(target, Path):
         notes += copy_times(source, target)
     height, width = picture.pixels.shape[:2]
@@ -77,11 +68,11 @@ def color_stream(
         "coloured",
         notes=notes,
         size=(height, width),
-        model=network.card.title,
-        device=network.device,
+        model=tools.network.card.title,
+        device=tools.network.device,
         seconds=time.perf_counter() - start,
-        references=() if guide is None else guide.scores,
-        findings=() if mended is None else mended.findings,
+        references=done.references,
+        findings=done.findings,
     )
 
 

@@ -6,11 +6,11 @@ import dataclasses
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeVar
 
 from photochrom.atomic import check_target, remove_leftovers
 from photochrom.batch.plan import Job, is_folder
@@ -55,6 +55,8 @@ DEFAULT_JOBS = thread_count(2)
 for pictures of 1 MP, no difference at 12 MP (2 cores). Every step already uses all processors, so
 more only need more memory."""
 
+_Job = TypeVar("_Job")
+_Outcome = TypeVar("_Outcome")
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 0.5
 _KEPT_COLORS = (
@@ -256,7 +258,7 @@ def _color_in_threads(
     # A download belongs to this thread, where Ctrl-C can stop it.
     model = local_model(options.model)
     pool = ThreadPoolExecutor(in_flight + 1)
-    tools = pool.submit(_load_tools, model, options)
+    tools = pool.submit(load_tools, model, options)
 
     def check() -> None:
         if tools.done():
@@ -270,18 +272,20 @@ def _color_in_threads(
 
 def work_in_threads(
     pool: ThreadPoolExecutor,
-    jobs: Sequence[Job],
-    work: Callable[[Job], Outcome],
+    jobs: Iterable[_Job],
+    work: Callable[[_Job], _Outcome],
     in_flight: int,
     check: Callable[[], None] = lambda: None,
-) -> Iterator[Outcome]:
+) -> Iterator[_Outcome]:
     """The outcomes of jobs, as they are done, some of them at the same time; then the pool is over.
+
+    jobs: taken as there is room for them.
 
     check: called now and then; what it raises ends the work.
     """
     try:
         todo = iter(jobs)
-        running: set[Future[Outcome]] = set()
+        running: set[Future[_Outcome]] = set()
         while True:
             for job in todo:
                 running.add(pool.submit(work, job))
@@ -298,8 +302,8 @@ def work_in_threads(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-class _Tools(NamedTuple):
-    """What all pictures share."""
+class Tools(NamedTuple):
+    """What all pictures share; make them with `load_tools`."""
 
     network: Network
     references: ReferenceFiles | None
@@ -307,13 +311,17 @@ class _Tools(NamedTuple):
     colors: ColorFile | None
 
 
-def _load_tools(model: str | Path, options: BatchOptions) -> _Tools:
+def load_tools(model: str | Path, options: BatchOptions) -> Tools:
+    """The network, and what the options name beside it. model: as `local_model` returns it.
+
+    Raises ModelError, and InputError for references and saved colours that cannot be used.
+    """
     network = load(model, device=options.device, threads=options.threads)
     maker = None
     if options.alternatives > 1:
         maker = AlternativeMaker(network, threads=options.threads)
     colors = None if options.color_file is None else ColorFile(options.color_file)
-    return _Tools(network, load_references(network, options), maker, colors)
+    return Tools(network, load_references(network, options), maker, colors)
 
 
 def load_references(network: Network, options: BatchOptions) -> ReferenceFiles | None:
@@ -377,12 +385,12 @@ def guarded_outcome(job: Job, work: Callable[[], Outcome], goal: str) -> Outcome
         outcome = Outcome(job, "failed", str(error))
     except Exception as error:  # noqa: BLE001  # told, and a night's work goes on
         _log.debug("where the error of %s came from", job.source, exc_info=error)
-        outcome = Outcome(job, "failed", _failure_message(job, error, goal))
+        outcome = Outcome(job, "failed", failure_message(job, error, goal))
     return dataclasses.replace(outcome, seconds=time.perf_counter() - start)
 
 
-def _failure_message(job: Job, error: Exception, goal: str) -> str:
-    """What people can make of an error that is none of ours."""
+def failure_message(job: Job, error: Exception, goal: str) -> str:
+    """What people can make of an error that is none of ours. goal: as of `guarded_outcome`."""
     if isinstance(error, MemoryError) or "Insufficient memory" in str(error):  # OpenCV's own error
         return (
             f"{job.source} needs more memory than there is; close other programs, or try it with "
@@ -396,7 +404,7 @@ def _failure_message(job: Job, error: Exception, goal: str) -> str:
     )
 
 
-def _color(job: Job, options: BatchOptions, tools: Future[_Tools]) -> Outcome:
+def _color(job: Job, options: BatchOptions, tools: Future[Tools]) -> Outcome:
     check_place(job, overwrite=options.overwrite)
     _log.debug("reading %s", job.source)
     picture = read(
@@ -411,25 +419,16 @@ def _color(job: Job, options: BatchOptions, tools: Future[_Tools]) -> Outcome:
     if job.transparent_target is not None and is_transparent(picture):
         job = dataclasses.replace(job, target=job.transparent_target)
         check_place(job, overwrite=options.overwrite)
-    picture, mended = restore_picture(picture, options.restore)
-    ready, references, maker, colors = tools.result()
-    if colors is not None:
-        options = dataclasses.replace(options, hints=(*colors.hints(job.source), *options.hints))
-    matched = None if references is None else references.guide()
-    guide: Guide | None = matched
-    if maker is not None and job.variant.alternative is not None:
-        guide = maker.guide(
-            job.variant.alternative, options.alternatives, vividness=options.vividness
-        )
     height, width = picture.pixels.shape[:2]
     _log.debug("colouring %s, %d x %d px %s", job.source, width, height, picture.pixels.dtype)
-    colored = color_picture(picture, options, ready, str(job.source), job.variant, judgement, guide)
+    ready = tools.result()
+    done = color_with_tools(
+        picture, judgement, options, ready, source=job.source, variant=job.variant
+    )
     _log.debug("writing %s", job.target)
     make_folder(job.target.parent)
-    write(job.target, colored, overwrite=options.overwrite)
-    notes = picture.notes + restoration_notes(mended)
-    notes += color_notes(picture, judgement, options, ready.card, guide)
-    notes += reference_notes(matched) + writing_notes(job.target, picture)
+    write(job.target, done.picture, overwrite=options.overwrite)
+    notes = done.notes + writing_notes(job.target, picture)
     if options.keep_time:
         notes += copy_times(job.source, job.target)
     return Outcome(
@@ -437,10 +436,54 @@ def _color(job: Job, options: BatchOptions, tools: Future[_Tools]) -> Outcome:
         "coloured",
         notes=notes,
         size=(height, width),
-        model=ready.card.title,
-        device=ready.device,
-        references=() if matched is None else matched.scores,
-        findings=() if mended is None else mended.findings,
+        model=ready.network.card.title,
+        device=ready.network.device,
+        references=done.references,
+        findings=done.findings,
+    )
+
+
+class ColoredPicture(NamedTuple):
+    """One picture in colour, and what is to be said of it."""
+
+    picture: Picture
+    notes: tuple[str, ...]
+    """All but those on what its file cannot hold."""
+    references: tuple[ReferenceScore, ...]
+    findings: tuple[Finding, ...]
+
+
+def color_with_tools(
+    picture: Picture,
+    judgement: ToneJudgement | None,
+    options: BatchOptions,
+    tools: Tools,
+    *,
+    source: Path,
+    variant: Variant = VARIANTS[0],
+) -> ColoredPicture:
+    """Mend and colour one picture as the options say: what every way of colouring files does.
+
+    judgement: of `judge_tone`. source: what messages call it, and where saved colours know it.
+    Raises InputError, ModelError.
+    """
+    picture, mended = restore_picture(picture, options.restore)
+    network, references, maker, colors = tools
+    if colors is not None:
+        options = dataclasses.replace(options, hints=(*colors.hints(source), *options.hints))
+    matched = None if references is None else references.guide()
+    guide: Guide | None = matched
+    if maker is not None and variant.alternative is not None:
+        guide = maker.guide(variant.alternative, options.alternatives, vividness=options.vividness)
+    colored = color_picture(picture, options, network, str(source), variant, judgement, guide)
+    notes = picture.notes + restoration_notes(mended)
+    notes += color_notes(picture, judgement, options, network.card, guide)
+    notes += reference_notes(matched)
+    return ColoredPicture(
+        colored,
+        notes,
+        () if matched is None else matched.scores,
+        () if mended is None else mended.findings,
     )
 
 

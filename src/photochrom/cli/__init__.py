@@ -9,7 +9,7 @@ from collections.abc import Sequence
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: all well; some or all inputs failed; called wrongly; stopped by Ctrl-C."""
 
-_SMALL_MATRICES = ("image", "film", "bench", "serve", "worker")
+_SMALL_MATRICES = ("image", "archive", "film", "bench", "serve", "worker")
 """Commands whose products of matrices are all 3 × 3 to n, strip by strip, in threads of our own."""
 
 

@@ -34,6 +34,7 @@ class Row(NamedTuple):
 
 COMMANDS = {
     "image": Row("photochrom.cli.image", "Colour photographs: files or whole folders."),
+    "archive": Row("photochrom.cli.archive", "Colour an archive: a share or bucket of scans."),
     "restore": Row("photochrom.cli.restore", "Mend photographs: scratches, dots, grain, fading."),
     "film": Row("photochrom.cli.film", "Colour films, with their sound."),
     "style": Row("photochrom.cli.style", "Give a photograph the colours of another picture."),

@@ -1,0 +1,56 @@
+"""A hundred thousand scans, on one machine or a hundred: coloured once, provably, restartably."""
+
+from __future__ import annotations
+
+from photochrom.archive.decisions import apply_decisions
+from photochrom.archive.estimate import DEFAULT_SAMPLE, Estimate, estimate
+from photochrom.archive.local import LocalEngine
+from photochrom.archive.manifest import (
+    Counts,
+    Manifest,
+    Result,
+    State,
+    default_manifest,
+    open_manifests,
+)
+from photochrom.archive.provenance import SIGNING_ALGORITHMS, Provenance, SigningAlgorithm
+from photochrom.archive.rows import write_rows
+from photochrom.archive.run import (
+    Engine,
+    RunReport,
+    prepare_run,
+    run_archive,
+    verify_originals,
+)
+from photochrom.archive.scan import parse_shard
+from photochrom.archive.settings import ArchiveSettings
+from photochrom.archive.stores import Entry, Store, listed_entries, open_store
+
+__all__ = [
+    "DEFAULT_SAMPLE",
+    "SIGNING_ALGORITHMS",
+    "ArchiveSettings",
+    "Counts",
+    "Engine",
+    "Entry",
+    "Estimate",
+    "LocalEngine",
+    "Manifest",
+    "Provenance",
+    "Result",
+    "RunReport",
+    "SigningAlgorithm",
+    "State",
+    "Store",
+    "apply_decisions",
+    "default_manifest",
+    "estimate",
+    "listed_entries",
+    "open_manifests",
+    "open_store",
+    "parse_shard",
+    "prepare_run",
+    "run_archive",
+    "verify_originals",
+    "write_rows",
+]

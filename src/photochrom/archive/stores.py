@@ -1,0 +1,391 @@
+"""Where an archive's files are: a folder, or whatever fsspec reaches (s3, gs, sftp, http ...).
+
+A store has files by their keys, paths with ``/`` below its root. A file appears whole or not at
+all. What fails for a while (a throttled bucket, a lost connection) is tried again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+
+from photochrom.atomic import remove_leftovers, replacement_file, write_atomically
+from photochrom.errors import InputError, OutputError, PhotochromError, requires_extra
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+TRIES = 7
+"""How often a request is made before a file counts as failed."""
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 20.0
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)")
+_LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+"""Errors that trying again does not mend."""
+
+
+class Entry(NamedTuple):
+    """A file of a store."""
+
+    key: str
+    size: int
+    """Bytes; -1 where the store does not say."""
+    stamp: str
+    """What changes when the file is replaced: its time or, of an object store, its ETag."""
+
+
+@runtime_checkable
+class Store(Protocol):
+    """Files by their keys."""
+
+    name: str
+    """As a person gives it: a folder or an address."""
+    adds_beside: bool
+    """Whether a result never replaces an original, so that both may be in the same place."""
+
+    def exists(self) -> bool:
+        """Whether there is such a place. Raises InputError where that cannot be known."""
+
+    def entries(self) -> Iterator[Entry]:
+        """All files, in no certain order; hidden ones are left out. Raises InputError."""
+
+    def entry(self, key: str) -> Entry:
+        """One file. Raises InputError where it is not there."""
+
+    def read(self, key: str) -> bytes:
+        """The content of a file. Raises InputError."""
+
+    def write(self, key: str, data: bytes, *, file_mode: int | None = None) -> None:
+        """Make a file, or replace it: old or whole new content. Raises OutputError.
+
+        file_mode: permission bits of a new file, for stores that have them.
+        """
+
+    def download(self, key: str, path: Path) -> None:
+        """Copy a file, which may be larger than memory, to a disk. Raises InputError."""
+
+    def upload(self, path: Path, key: str) -> None:
+        """As `write`, of a file on a disk. Raises OutputError."""
+
+    def remove(self, key: str) -> None:
+        """Remove a file; nothing happens where there is none. Raises OutputError."""
+
+    def remove_leftovers(self) -> None:
+        """Remove what a killed process has left half written."""
+
+    def path(self, key: str) -> Path | None:
+        """Where a file is, or would be, on a disk of this machine; None: on none."""
+
+
+def open_store(place: str) -> Store:
+    """The store of a folder, or of an address such as ``s3://bucket/scans``.
+
+    Folders need no package. Raises MissingDependencyError where fsspec, or its package for the
+    scheme, is not installed, and InputError for addresses that nothing can open.
+    """
+    if is_address(place) and not place.startswith("file://"):
+        return RemoteStore(place)
+    return FolderStore(Path(place.removeprefix("file://")))
+
+
+def is_address(place: str) -> bool:
+    """Whether it names no folder of this machine: ``s3://...``, and not ``C:/...``."""
+    return _SCHEME.match(place) is not None
+
+
+class FolderStore:
+    """The files below a folder."""
+
+    adds_beside = False
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.name = str(root)
+
+    def exists(self) -> bool:
+        """As of `Store`."""
+        return self.root.is_dir()
+
+    def entries(self) -> Iterator[Entry]:
+        """As of `Store`; links to folders are not followed."""
+        if not self.root.is_dir():
+            raise InputError(f"there is no folder {self.root}; give one that exists, or an address")
+        yield from self._entries(self.root, "")
+
+    def _entries(self, folder: Path, prefix: str) -> Iterator[Entry]:
+        try:
+            with os.scandir(folder) as scan:
+                found = sorted(scan, key=lambda item: item.name)
+        except OSError as error:
+            raise InputError(f"the folder {folder} cannot be read: {error.strerror}") from error
+        for item in found:
+            if item.name.startswith("."):
+                continue
+            if item.is_dir(follow_symlinks=False):
+                yield from self._entries(folder / item.name, f"{prefix}{item.name}/")
+            elif item.is_file():
+                status = item.stat()
+                yield Entry(f"{prefix}{item.name}", status.st_size, str(status.st_mtime_ns))
+
+    def entry(self, key: str) -> Entry:
+        """As of `Store`."""
+        try:
+            status = self._path(key).stat()
+        except OSError as error:
+            raise InputError(f"cannot read {self._path(key)}: {error.strerror}") from error
+        return Entry(key, status.st_size, str(status.st_mtime_ns))
+
+    def read(self, key: str) -> bytes:
+        """As of `Store`."""
+        path = self._path(key)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+    def write(self, key: str, data: bytes, *, file_mode: int | None = None) -> None:
+        """As of `Store`; folders are made."""
+        path = self._path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {path.parent}: {error.strerror}") from error
+        write_atomically(path, data, overwrite=True, file_mode=file_mode)
+
+    def download(self, key: str, path: Path) -> None:
+        """As of `Store`."""
+        try:
+            shutil.copyfile(self._path(key), path)
+        except OSError as error:
+            raise InputError(f"cannot read {self._path(key)}: {error.strerror}") from error
+
+    def upload(self, path: Path, key: str) -> None:
+        """As of `Store`."""
+        target = self._path(key)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with replacement_file(target, overwrite=True) as temporary:
+                shutil.copyfile(path, temporary)
+        except OSError as error:
+            raise OutputError(f"cannot write {target}: {error.strerror}") from error
+
+    def remove(self, key: str) -> None:
+        """As of `Store`."""
+        path = self._path(key)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot remove {path}: {error.strerror}") from error
+
+    def remove_leftovers(self) -> None:
+        """As of `Store`."""
+        if self.root.is_dir():
+            for folder, _, _ in os.walk(self.root):
+                remove_leftovers(Path(folder))
+
+    def path(self, key: str) -> Path:
+        """As of `Store`."""
+        return self._path(key)
+
+    def _path(self, key: str) -> Path:
+        return self.root.joinpath(*PurePosixPath(key).parts)
+
+
+class RemoteStore:
+    """The files below an address, by fsspec."""
+
+    adds_beside = False
+
+    def __init__(self, address: str) -> None:
+        with requires_extra("archive", f"the address {address}"):
+            import fsspec
+
+            try:
+                self._files, root = fsspec.core.url_to_fs(address)
+            except ValueError as error:
+                raise InputError(f"{address} is no address that can be opened: {error}") from error
+        self._root = root.rstrip("/")
+        self.name = address.rstrip("/")
+
+    def exists(self) -> bool:
+        """As of `Store`."""
+        self._files.invalidate_cache()
+        try:
+            return bool(try_again(lambda: self._files.exists(self._root), self.name))
+        except OSError as error:
+            raise InputError(f"{self.name} cannot be reached: {_reason(error)}") from error
+
+    def entries(self) -> Iterator[Entry]:
+        """As of `Store`; a folder at a time, so that memory does not grow with the archive."""
+        self._files.invalidate_cache()
+        waiting = [self._root]
+        found_any = False
+        while waiting:
+            folder = waiting.pop()
+            for item in self._list(folder):
+                found_any = True
+                path = str(item["name"]).rstrip("/")
+                key = self._key(path)
+                if not key or PurePosixPath(path).name.startswith("."):
+                    continue
+                if item["type"] == "directory":
+                    waiting.append(path)
+                else:
+                    yield _entry(key, item)
+        if not found_any and not self.exists():
+            raise InputError(f"there is nothing at {self.name}; check the address and its rights")
+
+    def _list(self, folder: str) -> list[Mapping[str, Any]]:
+        try:
+            return list(try_again(lambda: self._files.ls(folder, detail=True), folder))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise InputError(f"{self.name} cannot be listed: {_reason(error)}") from error
+
+    def entry(self, key: str) -> Entry:
+        """As of `Store`."""
+        try:
+            return _entry(key, try_again(lambda: self._files.info(self._path(key)), key))
+        except OSError as error:
+            raise InputError(f"cannot read {self._url(key)}: {_reason(error)}") from error
+
+    def read(self, key: str) -> bytes:
+        """As of `Store`."""
+        try:
+            return bytes(try_again(lambda: self._files.cat_file(self._path(key)), key))
+        except OSError as error:
+            raise InputError(f"cannot read {self._url(key)}: {_reason(error)}") from error
+
+    def write(self, key: str, data: bytes, *, file_mode: int | None = None) -> None:
+        """As of `Store`. An object appears whole by itself; other stores get a temporary name."""
+        path = self._path(key)
+        try:
+            if self._is_object_store():
+                try_again(lambda: self._files.pipe_file(path, data), key)
+            else:
+                try_again(lambda: self._write_and_move(path, data), key)
+        except (OSError, NotImplementedError) as error:
+            raise OutputError(f"cannot write {self._url(key)}: {_reason(error)}") from error
+
+    def _write_and_move(self, path: str, data: bytes) -> None:
+        folder, _, name = path.rpartition("/")
+        temporary = f"{folder}/.photochrom-{name}.tmp"
+        self._files.makedirs(folder, exist_ok=True)
+        self._files.pipe_file(temporary, data)
+        with contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(path)
+        self._files.mv(temporary, path)
+
+    def download(self, key: str, path: Path) -> None:
+        """As of `Store`."""
+        try:
+            try_again(lambda: self._files.get_file(self._path(key), str(path)), key)
+        except OSError as error:
+            raise InputError(f"cannot read {self._url(key)}: {_reason(error)}") from error
+
+    def upload(self, path: Path, key: str) -> None:
+        """As of `Store`."""
+        target = self._path(key)
+        try:
+            if not self._is_object_store():
+                self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+            try_again(lambda: self._files.put_file(str(path), target), key)
+        except (OSError, NotImplementedError) as error:
+            raise OutputError(f"cannot write {self._url(key)}: {_reason(error)}") from error
+
+    def remove(self, key: str) -> None:
+        """As of `Store`."""
+        try:
+            try_again(lambda: self._files.rm_file(self._path(key)), key)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise OutputError(f"cannot remove {self._url(key)}: {_reason(error)}") from error
+
+    def remove_leftovers(self) -> None:
+        """As of `Store`; an object store keeps nothing half written."""
+        if self._is_object_store():
+            return
+        with contextlib.suppress(OSError):
+            for folder, _, names in self._files.walk(self._root):
+                for name in names:
+                    if name.startswith(".photochrom-") and name.endswith(".tmp"):
+                        self._files.rm_file(f"{folder}/{name}")
+
+    def path(self, key: str) -> None:
+        """As of `Store`: on no disk of this machine."""
+
+    def _is_object_store(self) -> bool:
+        protocol = self._files.protocol
+        names = {protocol} if isinstance(protocol, str) else set(protocol)
+        return bool(names & {"s3", "s3a", "gs", "gcs", "az", "abfs", "memory"})
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{key}"
+
+    def _url(self, key: str) -> str:
+        return f"{self.name}/{key}"
+
+    def _key(self, path: str) -> str:
+        return path.removeprefix(self._root).lstrip("/")
+
+
+def _entry(key: str, info: Mapping[str, Any]) -> Entry:
+    size = info.get("size")
+    for name in ("ETag", "etag", "md5Hash", "mtime", "LastModified", "created"):
+        if info.get(name) is not None:
+            return Entry(key, -1 if size is None else int(size), str(info[name]).strip('"'))
+    return Entry(key, -1 if size is None else int(size), "")
+
+
+def try_again(request: Callable[[], _T], name: str) -> _T:
+    """What a request gives; it is made again, after longer and longer, while it fails for a time.
+
+    name: of what is asked for, for the log. Raises the last error.
+    """
+    attempt = 1
+    while True:
+        try:
+            return request()
+        except Exception as error:
+            # Packages for fsspec raise their own errors, too, when a store is throttled.
+            if attempt == TRIES or not is_passing(error):
+                raise
+            wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (attempt - 1))
+            _log.info("%s: %s; try %d follows", name, _reason(error), attempt + 1)
+        attempt += 1
+        time.sleep(wait_s * random.uniform(0.5, 1.5))
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether the same request may succeed later."""
+    if isinstance(error, (PhotochromError, *_LASTING)):
+        return False
+    return isinstance(error, (OSError, TimeoutError)) or "timeout" in type(error).__name__.lower()
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__
+
+
+def listed_entries(store: Store, lines: Iterable[str]) -> Iterator[Entry]:
+    """The files that a list names, a line each: below the store's root, or with it in front.
+
+    What is not there has the size -1, and fails when it is read.
+    """
+    for line in lines:
+        key = line.rstrip("\r\n").removeprefix(f"{store.name}/").removeprefix("./")
+        if not key:
+            continue
+        try:
+            yield store.entry(key)
+        except InputError:
+            yield Entry(key, -1, "")

@@ -1,0 +1,302 @@
+"""Each input of an archive has one result or one reason, whatever stops a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixtures.model import tiny_model
+from numpy.typing import NDArray
+from PIL import Image
+
+from photochrom.archive import (
+    ArchiveSettings,
+    LocalEngine,
+    Manifest,
+    Provenance,
+    Result,
+    RunReport,
+    Store,
+    apply_decisions,
+    default_manifest,
+    estimate,
+    open_store,
+    parse_shard,
+    prepare_run,
+    run_archive,
+    verify_originals,
+)
+from photochrom.archive.manifest import Task
+from photochrom.archive.scan import in_shard
+from photochrom.batch import BatchOptions, color_files, plan
+from photochrom.cli import main
+from photochrom.errors import InputError, OutputError
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+@pytest.fixture
+def settings(tiny: Path) -> ArchiveSettings:
+    return ArchiveSettings(options=BatchOptions(model=tiny, device="cpu"))
+
+
+@pytest.fixture
+def scans(tmp_path: Path, grey_scene: NDArray[np.uint8], scene: NDArray[np.uint8]) -> Path:
+    """Five good pictures, one in colour, one broken, one text."""
+    folder = tmp_path / "scans"
+    (folder / "box 1").mkdir(parents=True)
+    for name in ("a.jpg", "b.png", "box 1/a.tif", "box 1/b.bmp", "box 1/c.webp"):
+        Image.fromarray(grey_scene).save(folder / name)
+    Image.fromarray(scene).save(folder / "vivid.png")
+    (folder / "broken.jpg").write_bytes((folder / "a.jpg").read_bytes()[:900])
+    (folder / "list.txt").write_text("a.jpg")
+    return folder
+
+
+RESULTS = {"a.jpg", "b.png", "box 1/a.tif", "box 1/b.bmp.png", "box 1/c.webp"}
+
+
+class Archive:
+    """The places of a test's archive, and runs over it."""
+
+    def __init__(self, scans: Path, target: Path, settings: ArchiveSettings) -> None:
+        self.source, self.target = open_store(str(scans)), open_store(str(target))
+        self.settings, self.folder = settings, target
+        self.manifest_path = target / ".photochrom-archive.sqlite"
+
+    def run(self, engine: LocalEngine | None = None, **changes: object) -> RunReport:
+        settings = dataclasses.replace(self.settings, **changes)  # type: ignore[arg-type]
+        engine = engine or LocalEngine(settings.options.model, settings)
+        with Manifest(self.manifest_path) as manifest:
+            return run_archive(manifest, self.source, self.target, settings, engine)
+
+    def files(self) -> dict[str, bytes]:
+        """What is in the target but hidden files."""
+        return {
+            path.relative_to(self.folder).as_posix(): path.read_bytes()
+            for path in self.folder.rglob("*")
+            if path.is_file() and not path.name.startswith(".photochrom-archive")
+        }
+
+    def states(self) -> dict[str, str]:
+        with Manifest(self.manifest_path) as manifest:
+            return {row["key"]: row["state"] for row in manifest.rows()}
+
+
+@pytest.fixture
+def archive(scans: Path, tmp_path: Path, settings: ArchiveSettings) -> Archive:
+    return Archive(scans, tmp_path / "colored", settings)
+
+
+def test_results_are_those_of_image_and_the_numbers_add_up(archive: Archive, scans: Path) -> None:
+    before = {path: path.read_bytes() for path in scans.rglob("*") if path.is_file()}
+    report = archive.run()
+    assert report.counts.states == {"coloured": 5, "in colour": 1, "failed": 1, "left out": 1}
+    assert report.counts.total == len(before) == 8
+    assert report.results == {"coloured": 5, "in colour": 1, "failed": 1}
+    assert report.verified == (7, ())
+    jobs = plan([scans], archive.folder.with_name("image"), recursive=True)
+    alone = {
+        outcome.job.target.relative_to(archive.folder.with_name("image")).as_posix(): (
+            outcome.job.target.read_bytes()
+        )
+        for outcome in color_files(jobs, archive.settings.options)
+        if outcome.status == "coloured"
+    }
+    assert set(alone) == RESULTS
+    assert archive.files() == alone
+    assert {path: path.read_bytes() for path in scans.rglob("*") if path.is_file()} == before
+    with Manifest(archive.manifest_path) as manifest:
+        (row,) = manifest.rows("key = 'a.jpg'")
+        assert manifest.reasons()[0][0].startswith("cannot read NAME: ")
+    assert (row["width"], row["height"], row["tone"]) == (120, 90, "grey")
+    assert row["model"].startswith("tiny 1.2.3 (photochrom ")
+    assert 0.0 < row["confidence"] < 1.0 < row["cast_ab"]
+
+
+def test_only_what_is_new_changed_or_gone_is_coloured_again(archive: Archive, scans: Path) -> None:
+    archive.run()
+    assert archive.run().results == {}
+    (archive.folder / "a.jpg").unlink()
+    (archive.folder / "b.png").write_bytes(b"")
+    Image.new("L", (40, 30), 90).save(scans / "new.png")
+    (scans / "box 1/c.webp").touch()
+    Image.new("L", (40, 30), 90).save(scans / "box 1/a.tif")
+    (scans / "box 1/b.bmp").unlink()
+    assert archive.run().results == {"coloured": 4, "unchanged": 1}
+    assert archive.states()["box 1/b.bmp"] == "missing"
+    assert set(archive.files()) == RESULTS | {"new.png"}
+    (scans / "new.png").write_bytes(b"")
+    assert archive.run().results == {"failed": 1}
+    assert set(archive.files()) == RESULTS, "the result of what is broken now is no result"
+
+
+class Interrupted(LocalEngine):
+    """Is killed after some results are written, before they are written down."""
+
+    def run(self, tasks: Iterable[Task], source: Store, target: Store) -> Iterator[Result]:
+        for number, result in enumerate(super().run(tasks, source, target)):
+            if number == 3:
+                raise KeyboardInterrupt
+            yield result
+
+
+def test_a_run_that_was_stopped_goes_on(archive: Archive, tmp_path: Path) -> None:
+    whole = Archive(Path(archive.source.name), tmp_path / "whole", archive.settings)
+    whole.run()
+    with pytest.raises(KeyboardInterrupt):
+        archive.run(Interrupted(archive.settings.options.model, archive.settings))
+    done = sum(state != "waiting" for state in archive.states().values())
+    assert done == 3 + 1, "and what is no picture"
+    leftover = archive.folder / ".photochrom-0123456789abcdef.tmp"
+    leftover.touch()
+    assert sum(archive.run().results.values()) == 7 - 3
+    assert not leftover.exists()
+    assert archive.files() == whole.files()
+    assert archive.states() == whole.states()
+
+
+def test_results_of_other_settings_are_no_accident(archive: Archive) -> None:
+    archive.run()
+    options = dataclasses.replace(archive.settings.options, vividness=0.5)
+    with pytest.raises(OutputError, match="with another vividness; --overwrite"):
+        archive.run(options=options)
+    assert archive.run(options=options, keep_finished=True).results == {}
+    assert archive.run(options=options, overwrite=True).results == {"coloured": 5}
+
+
+def test_shards_share_all_and_nothing_twice(archive: Archive) -> None:
+    keys = [f"box {i}/{i}.tif" for i in range(400)]
+    shares = [sum(in_shard(key, (k, 4)) for key in keys) for k in (1, 2, 3, 4)]
+    assert sum(shares) == 400
+    assert min(shares) > 70
+    for k in (1, 2):
+        archive.manifest_path = default_manifest(str(archive.folder), (k, 2)) or Path()
+        archive.run(shard=(k, 2))
+    assert set(archive.files()) == RESULTS
+    with pytest.raises(InputError, match="manifest of the shard 2/2, not of 1/2"):
+        archive.run(shard=(1, 2))
+    for text in ("0/2", "3/2", "1", "x/2", "-1/2"):
+        with pytest.raises(InputError, match="is no shard"):
+            parse_shard(text)
+
+
+def test_two_inputs_never_share_a_result(archive: Archive, scans: Path) -> None:
+    Image.new("L", (40, 30), 90).save(scans / "box 1/b.bmp.png")
+    report = archive.run()
+    assert report.counts.states["failed"] == 2
+    with Manifest(archive.manifest_path) as manifest:
+        (reason,) = (text for text, _ in manifest.reasons() if "rename" in text)
+    assert "b.bmp" in reason
+
+
+def test_decisions_flow_back(archive: Archive, tmp_path: Path) -> None:
+    archive.run()
+    before = archive.files()
+    decisions = tmp_path / "decisions.json"
+    hints = [{"x": 0.5, "y": 0.5, "color": "#c81e1e", "radius": 0.2}]
+    rows = [
+        {"key": "a.jpg", "decision": "reject"},
+        {"key": "b.png", "decision": "hint", "hints": hints},
+        {"key": "box 1/a.tif", "decision": "approve"},
+        {"key": "vivid.png", "decision": "color"},
+        {"key": "none.png", "decision": "reject"},
+    ]
+    decisions.write_text(json.dumps(rows))
+    with Manifest(archive.manifest_path) as manifest:
+        counts = apply_decisions(manifest, archive.target, decisions)
+    assert counts == {"reject": 1, "hint": 1, "approve": 1, "color": 1, "unknown": 1}
+    assert "a.jpg" not in archive.files()
+    assert archive.run().results == {"coloured": 2}
+    after = archive.files()
+    assert set(after) == (RESULTS | {"vivid.png"}) - {"a.jpg"}
+    assert after["b.png"] != before["b.png"]
+    assert after["box 1/a.tif"] == before["box 1/a.tif"]
+    for wrong, message in (
+        ("{}", "no list"),
+        ('[{"decision": "reject"}]', "without a key"),
+        ('[{"key": "a", "decision": "burn"}]', "choose of approve"),
+        ('[{"key": "a", "decision": "hint"}]', "without hints"),
+        ('[{"key": "a", "decision": "hint", "hints": [{"x": 7, "y": 0}]}]', "from 0 to 1"),
+        ('[{"key": "a", "decision": "reject", "why": ""}]', "unknown why"),
+    ):
+        decisions.write_text(wrong)
+        with (
+            Manifest(archive.manifest_path) as manifest,
+            pytest.raises(InputError, match=message),
+        ):
+            apply_decisions(manifest, archive.target, decisions)
+
+
+def test_an_altered_original_is_found(archive: Archive, scans: Path) -> None:
+    archive.run(provenance=Provenance(sidecar=True), find_damage=True)
+    assert set(archive.files()) == RESULTS | {f"{name}.xmp" for name in RESULTS}
+    sidecar = archive.files()["a.jpg.xmp"]
+    assert b"compositeWithTrainedAlgorithmicMedia" in sidecar
+    (scans / "a.jpg").write_bytes(b"touched")
+    with Manifest(archive.manifest_path) as manifest:
+        assert verify_originals(manifest, archive.source) == (7, ("a.jpg",))
+
+
+def test_an_estimate_touches_nothing(archive: Archive, settings: ArchiveSettings) -> None:
+    with Manifest(archive.manifest_path) as manifest:
+        prepare_run(manifest, archive.source, archive.target, settings)
+        found = estimate(manifest, archive.source, settings.options.model, settings, 3)
+    assert (found.pictures, found.sampled) == (7, 3)
+    assert found.seconds > 7 * found.picture_s > 0
+    assert archive.files() == {}
+
+
+def test_the_command_tells_and_retries(
+    archive: Archive, scans: Path, tiny: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    places = [str(scans), str(archive.folder)]
+    options = ["--model", str(tiny), "--device", "cpu"]
+    assert main(["archive", *places, "--dry-run", "--sample", "2", "--json", *options]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["inputs"] == 8 == sum(told["states"].values())
+    assert told["estimate"]["pictures"] == 7
+    names = tmp_path / "names.txt"
+    names.write_text(f"a.jpg\n{scans}/b.png\n")
+    assert main(["archive", *places, "--list", str(names), "--json", *options]) == 0
+    assert json.loads(capsys.readouterr().out)["this_run"] == {"coloured": 2}
+    assert main(["archive", *places, "-q", *options]) == 1
+    assert "broken.jpg" in capsys.readouterr().err
+    target = str(archive.folder)
+    (scans / "broken.jpg").write_bytes((scans / "a.jpg").read_bytes())
+    assert main(["archive", "retry", target, "--reason", "no such reason"]) == 0
+    assert "0 inputs wait again" in capsys.readouterr().err
+    assert main(["archive", "retry", target]) == 0
+    assert main(["archive", *places, "-q", *options]) == 0
+    capsys.readouterr()
+    rows = tmp_path / "rows.csv"
+    assert main(["archive", "report", target, "--json", "--rows", str(rows)]) == 0
+    assert json.loads(capsys.readouterr().out)["states"]["coloured"] == 6
+    assert len(rows.read_text().splitlines()) == 9
+    assert main(["archive", "verify", target]) == 0
+    assert "7 originals read, 0 not as they were" in capsys.readouterr().err
+    assert main(["archive", "report", str(tmp_path)]) == 1
+    assert "there is no manifest" in capsys.readouterr().err
+    assert main(["archive", str(scans), "s3://bucket/x", *options]) == 2
+    assert "--manifest FILE.sqlite" in capsys.readouterr().err
+    assert main(["archive", places[0], places[0], *options]) == 1
+    assert "is both source and target" in capsys.readouterr().err
+
+
+def test_a_foreign_file_is_no_manifest(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("Dear Sir or Madam,\n" * 99)
+    with pytest.raises(InputError, match="is no manifest"):
+        Manifest(tmp_path / "text")
+    with sqlite3.connect(tmp_path / "later") as base:
+        base.execute("PRAGMA user_version = 99")
+    base.close()
+    with pytest.raises(InputError, match="is of format 99"):
+        Manifest(tmp_path / "later")
