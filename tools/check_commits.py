@@ -38,8 +38,8 @@ ROOMS = (
     *("pretrained", "processors", "restoration", "src", "style_transfer", "tables", "training"),
     *("variants", "video", "web"),
     # everything else
-    *("benchmarks", "build", "changelog", "ci", "docs", "examples", "packaging", "readme"),
-    *("recipes", "tests", "tools"),
+    *("benchmarks", "build", "changelog", "ci", "docs", "examples", "integrations", "packaging"),
+    *("readme", "recipes", "tests", "tools"),
 )
 """What a subject may begin with. A room that is renamed keeps its old name here, too."""
 _SUBJECT = re.compile(r"(?P<rooms>[a-z_-]+(?:, [a-z_-]+)*): \S.*")
