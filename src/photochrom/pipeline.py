@@ -77,14 +77,16 @@ MAX_SHIFT = 50.0
 
 _Found: TypeAlias = "tuple[NDArray[np.float32], NDArray[np.float32] | None]"
 """ab, (h/k, w/k, 2), and the confidence, (h/k, w/k), if there is one."""
-_MIN_HINT_GAIN = 0.5
+MIN_HINT_GAIN = 0.5
+"""Hints are divided by the gain on the chroma, or by this where it is smaller."""
 _EXACT_PX = 256
 """Short side at which colours spread exactly: 0.15 s of one processor for 3:2."""
 _REACH_PX = 2
 """Of the working size, by which black bars that are found at it may be wrong."""
 _REACHED = 10.0
 """Change of a network's colours by hints, CIELAB units, from which a guide says nothing more."""
-_AB_LIMIT = 128.0
+AB_LIMIT = 128.0
+"""Of the hints that a network sees, CIELAB units, either way."""
 _ALL_BLACK = 0.99
 
 
@@ -541,7 +543,7 @@ def _prediction(
     # The network gets the asked colours divided by the gain, so that an object which it colours
     # after a hint comes out in the asked colour, not in a more vivid one. Far below 1 that would
     # ask for colours that do not exist.
-    scaled_hints = np.clip(hint_ab / max(gain, _MIN_HINT_GAIN), -_AB_LIMIT, _AB_LIMIT)
+    scaled_hints = np.clip(hint_ab / max(gain, MIN_HINT_GAIN), -AB_LIMIT, AB_LIMIT)
     planes = np.concatenate([L[:, None], scaled_hints.transpose(0, 3, 1, 2), mask[:, None]], axis=1)
     ab, confidence = network(np.ascontiguousarray(planes, dtype=np.float32))
     vivid = np.ascontiguousarray(gain * ab.transpose(0, 2, 3, 1), dtype=np.float32)

@@ -23,8 +23,9 @@ ABOVE = 1e-4
 """The same above 1; clipping moves L* by less than 0.005. Grey itself reaches 1.00004, because the
 rows of the sRGB matrix do not add up to the white point exactly."""
 
-_STEPS = 4
-_TINY = np.float32(1e-6)
+STEPS = 4
+"""Of `move_into_gamut`."""
+TINY = np.float32(1e-6)
 _LUMINANCE = RGB_TO_XYZ[1].astype(np.float32)
 _XYZ_TO_RGB = (XYZ_TO_RGB * WHITE_XYZ).astype(np.float32)
 _LINE_SLOPE = np.float32(3 * LAB_DELTA**2)
@@ -86,7 +87,7 @@ def move_into_gamut(f: Planes) -> Planes:
     scale, share = np.ones_like(y), _share_of_way(rgb, y)
     slope = share
     trial: Planes = 1 / slope
-    for step in range(_STEPS):
+    for step in range(STEPS):
         if step:
             newer_slope = share / trial
             scale, slope, trial = trial, newer_slope, _parabola(scale, slope, trial, newer_slope)
@@ -107,8 +108,8 @@ def _share_of_way(rgb: Planes, y: Planes) -> Planes:
     """
     lowest = np.minimum(np.minimum(rgb[0], rgb[1]), rgb[2])
     highest = np.maximum(np.maximum(rgb[0], rgb[1]), rgb[2])
-    down = (y - lowest) / np.maximum(y, _TINY)
-    up = (highest - y) / np.maximum(1 - y, _TINY)
+    down = (y - lowest) / np.maximum(y, TINY)
+    up = (highest - y) / np.maximum(1 - y, TINY)
     share: Planes = np.maximum(down, up)
     return share
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_CUBIC_A = -0.75
+CUBIC_A = -0.75
+"""Of cubic convolution; OpenCV and PyTorch have the same."""
 _COLUMNS_AT_ONCE = 256
 
 
@@ -33,8 +34,8 @@ def cubic_matrix(target: int, source: int) -> NDArray[np.float64]:
     matrix = np.zeros((target, source))
     for tap in range(4):
         distance = np.abs(center - (first + tap))
-        near = ((_CUBIC_A + 2) * distance - (_CUBIC_A + 3)) * distance**2 + 1
-        far = _CUBIC_A * (((distance - 5) * distance + 8) * distance - 4)
+        near = ((CUBIC_A + 2) * distance - (CUBIC_A + 3)) * distance**2 + 1
+        far = CUBIC_A * (((distance - 5) * distance + 8) * distance - 4)
         weight = np.where(distance <= 1, near, far)
         np.add.at(matrix, (np.arange(target), np.clip(first + tap, 0, source - 1)), weight)
     return matrix

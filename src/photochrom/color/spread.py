@@ -21,7 +21,7 @@ LIKE_L = 8.0
 REACH = 0.06
 """Distance at which it does, as a share of the picture's mean side."""
 
-_FULL_WEIGHT = 0.5
+FULL_WEIGHT = 0.5
 """From this weight on, a place takes over the correction in full."""
 
 
@@ -53,7 +53,7 @@ def spread_correction(
     sums = grid[rows, columns, below] * (1.0 - above_share)[..., None]
     sums += grid[rows, columns, below + 1] * above_share[..., None]
     weight = sums[..., 2:]
-    strength = np.minimum(weight / _FULL_WEIGHT, 1.0)
+    strength = np.minimum(weight / FULL_WEIGHT, 1.0)
     spread = sums[..., :2] / np.maximum(weight, 1e-6) * strength
     return np.where(known[..., None], correction, spread).astype(np.float32)
 

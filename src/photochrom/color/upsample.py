@@ -26,7 +26,8 @@ from photochrom.errors import InputError
 
 Upsampling: TypeAlias = Literal["bicubic", "guided"]
 
-_BACK_PROJECTIONS = 2
+BACK_PROJECTIONS = 2
+"""Steps by which chroma that was made large, averaged again, comes close to the network's."""
 _GUIDE_SCALE = 4
 _GUIDE_RADIUS_PX = 3
 _GUIDE_EPS = 25.0
@@ -100,7 +101,7 @@ def _back_project(ab: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np
         for small, full in zip(ab.shape[1:], shape, strict=True)
     )
     solved = ab.astype(np.float64)
-    for _ in range(_BACK_PROJECTIONS):
+    for _ in range(BACK_PROJECTIONS):
         solved = solved + ab - down @ solved @ across.T
     return solved.astype(np.float32)
 
@@ -128,7 +129,7 @@ def _guided_coefficients(
         mean = _box(plane)
         gain = (_box(L * plane) - mean_L * mean) / (variance + _GUIDE_EPS)
         slope[i], offset[i] = _box(gain), _box(mean - gain * mean_L)
-    for _ in range(_BACK_PROJECTIONS):
+    for _ in range(BACK_PROJECTIONS):
         result = np.moveaxis(slope * L + offset, 0, -1)
         missing = ab - np.moveaxis(shrink(result, (ab.shape[1], ab.shape[2])), -1, 0)
         offset += Surface(missing, (height, width)).rows(0, height)

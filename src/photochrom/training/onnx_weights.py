@@ -73,6 +73,24 @@ def store_weights(model: ModelProto, kind: StoredWeights) -> None:
         model.graph.node.insert(0, node)
 
 
+def widen_weights(model: ModelProto) -> None:
+    """Undo `store_weights` in place: every weight as fp32, without the nodes that widened it."""
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    behind = {node.input[0]: node for node in model.graph.node if node.op_type == "Mul"}
+    for cast in [node for node in model.graph.node if node.op_type == "Cast"]:
+        tensor = stored.get(cast.input[0])
+        if tensor is None or tensor.data_type not in (TensorProto.FLOAT16, TensorProto.INT8):
+            continue
+        weights, last = numpy_helper.to_array(tensor).astype(np.float32), cast
+        if tensor.data_type == TensorProto.INT8:
+            last = behind[cast.output[0]]
+            weights = weights * numpy_helper.to_array(stored[last.input[1]])
+            model.graph.initializer.remove(stored[last.input[1]])
+            model.graph.node.remove(last)
+        model.graph.node.remove(cast)
+        tensor.CopyFrom(numpy_helper.from_array(weights, last.output[0]))
+
+
 def read_onnx_weights(path: Path) -> dict[str, Tensor]:
     """The network's parameters by their names, float32, however they are stored.
 
