@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from photochrom.api.evaluate import evaluate
     from photochrom.api.film import film
     from photochrom.api.folder import folder
-    from photochrom.api.restore import restore
+    from photochrom.api.restore import restore, restore_film
     from photochrom.api.style import style
     from photochrom.api.train import train
     from photochrom.guided.areas import Area
@@ -45,6 +45,7 @@ __all__ = [
     "models",
     "read",
     "restore",
+    "restore_film",
     "style",
     "train",
     "write",
@@ -64,6 +65,7 @@ _HOMES = {
     "models": "photochrom.api.catalog",
     "read": "photochrom.imageio",
     "restore": "photochrom.api.restore",
+    "restore_film": "photochrom.api.restore",
     "style": "photochrom.api.style",
     "train": "photochrom.api.train",
     "write": "photochrom.imageio",

@@ -26,6 +26,7 @@ PUBLIC = [
     "models",
     "read",
     "restore",
+    "restore_film",
     "style",
     "train",
     "write",

@@ -16,6 +16,7 @@ from photochrom.engine import FILM_MODEL
 from photochrom.errors import InputError, requires_extra
 from photochrom.hints import ColorHint
 from photochrom.pipeline import DEFAULT_VIVIDNESS, NO_SHIFT, Size, WhiteBalance
+from photochrom.restoration import FILM_KINDS, FilmKind, parse_film_kinds
 
 if TYPE_CHECKING:
     from photochrom.video.options import FilmOutcome, FilmProgress
@@ -27,6 +28,13 @@ _NO_HINTS: Mapping[float, Sequence[ColorHint]] = {}
 _NO_STILLS: Mapping[float, str | os.PathLike[str]] = {}
 
 
+def film_kinds(restore: bool | Sequence[str]) -> tuple[FilmKind, ...]:
+    """The kinds of damage that ``restore`` means. Raises InputError for one that there is not."""
+    if isinstance(restore, bool):
+        return FILM_KINDS if restore else ()
+    return parse_film_kinds([restore] if isinstance(restore, str) else restore)
+
+
 # fmt: off
 @overload
 def film(
@@ -36,7 +44,7 @@ def film(
     stills: Mapping[float, str | os.PathLike[str]] = ...,
     shots: str | os.PathLike[str] | None = ...,
     reference: References | None = ..., colors: str | os.PathLike[str] | None = ...,
-    steady: float | None = ...,
+    restore: bool | Sequence[str] = ..., steady: float | None = ...,
     every_frame: bool = ...,
     model: str | os.PathLike[str] = ..., device: str = ..., threads: int | None = ...,
     size: Size = ..., vividness: float = ..., white_balance: WhiteBalance = ...,
@@ -49,7 +57,7 @@ def film(
     stills: Mapping[float, str | os.PathLike[str]] = ...,
     shots: str | os.PathLike[str] | None = ...,
     reference: References | None = ..., colors: str | os.PathLike[str] | None = ...,
-    steady: float | None = ...,
+    restore: bool | Sequence[str] = ..., steady: float | None = ...,
     every_frame: bool = ...,
     codec: str = ..., crf: int | None = ..., preset: str | None = ...,
     overwrite: bool = ..., resume: bool = ..., progress: bool | Progress = ...,
@@ -69,6 +77,7 @@ def film(
     shots: str | os.PathLike[str] | None = None,
     reference: References | None = None,
     colors: str | os.PathLike[str] | None = None,
+    restore: bool | Sequence[str] = False,
     steady: float | None = None,
     every_frame: bool = False,
     codec: str | None = None,
@@ -106,6 +115,9 @@ def film(
             as paths: shots that show it get its colours. One of something else changes nothing.
         colors: A file of saved colours (`photochrom.guided.color_file`), of which those accepted in
             this film are hints.
+        restore: True: mend damage to the pictures first, for which the film is looked through;
+            names: of these kinds alone ("flicker", "scratches", "dust", "fading"). A film without
+            any comes out as without this.
         steady: How far colours follow the motion, 0 (each frame by itself) to 1; None: the default
             of `photochrom film`.
         every_frame: Ask the network for each frame, and not only where there is news.
@@ -163,6 +175,7 @@ def film(
         references=tuple(Path(path) for path in named),
         color_file=None if colors is None else Path(colors),
         white_balance=white_balance,
+        restore=film_kinds(restore),
         overwrite=overwrite,
         resume=resume,
     )
@@ -189,6 +202,7 @@ def film(
     with progress_reporter(progress, Path(source).name) as report:
 
         def note(done: FilmProgress) -> None:
-            report(done.frames, done.total)
+            if not done.is_measuring:
+                report(done.frames, done.total)
 
         return color_film(Path(source), Path(target), settings, note)

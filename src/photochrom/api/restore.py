@@ -1,17 +1,20 @@
-"""Mending pictures of any kind."""
+"""Mending pictures of any kind, and films."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.api.film import film_kinds
 from photochrom.api.kinds import to_picture, unpack
-from photochrom.errors import PhotochromError
+from photochrom.api.progress import Progress, progress_reporter
+from photochrom.errors import PhotochromError, requires_extra
 from photochrom.imageio import Picture, Source
 from photochrom.restoration import parse_kinds
 from photochrom.restoration.repair import restore_pixels
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from photochrom.api.kinds import Tensor
+    from photochrom.video.options import FilmOutcome, FilmProgress
 
 _Code = TypeVar("_Code", bound=np.generic)
 _Tensor = TypeVar("_Tensor", bound="Tensor")
@@ -73,3 +77,67 @@ def restore(source: Any, *, only: Sequence[str] | None = None) -> Any:
         raise type(error)(f"cannot mend {os.fspath(source)}: {error}") from error
     notes = (f"mended: {done.description}",) if done.findings else ()
     return dataclasses.replace(picture, pixels=done.pixels, notes=picture.notes + notes)
+
+
+def restore_film(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    only: Sequence[str] | None = None,
+    codec: str | None = None,
+    crf: int | None = None,
+    deinterlace: bool = False,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: bool | Progress = False,
+) -> FilmOutcome:
+    """Mend a film's pictures: flicker, scratches, dust, fading. Nothing is coloured.
+
+    Needs `pip install 'photochrom[video]'`. The film is looked through first; one in which nothing
+    is found is copied bit for bit. Memory does not grow with the film's pictures.
+    `film(..., restore=True)` mends and colours.
+
+    Args:
+        source: The film.
+        target: The film to write (.mp4, .m4v, .mov, .mkv, .webm), with sound, subtitles, chapters
+            and times kept; it appears when it is complete.
+        only: The kinds of damage that are looked for: of "flicker", "scratches", "dust" and
+            "fading"; None: all.
+        codec: As for `film`.
+        crf: As for `film`.
+        deinterlace: As for `film`.
+        overwrite: As for `film`.
+        resume: As for `film`.
+        progress: As for `film`; counted are the frames that are mended.
+
+    Returns:
+        What became of the film: `frames`, `changes` (of each frame that was mended, what), `notes`.
+
+    Raises:
+        InputError: The film cannot be read or breaks off, or there is no such kind.
+        OutputError: The target exists or cannot be written; what was finished then stays.
+        MissingDependencyError: The extra `video` is not installed.
+
+    Examples:
+        >>> restore_film("old.mp4", "old.restored.mp4", only=["flicker", "dust"]).notes
+    """
+    with requires_extra("video", "a film"):
+        from photochrom.video.options import FilmSettings
+        from photochrom.video.restore import restore_film as mend_film
+    encoding: dict[str, Any] = {"crf": crf} | ({} if codec is None else {"codec": codec})
+    settings = FilmSettings(
+        restore=film_kinds(True if only is None else only),
+        deinterlace=deinterlace,
+        overwrite=overwrite,
+        resume=resume,
+    )
+    settings = dataclasses.replace(
+        settings, encoding=dataclasses.replace(settings.encoding, **encoding)
+    )
+    with progress_reporter(progress, Path(source).name) as report:
+
+        def note(done: FilmProgress) -> None:
+            if not done.is_measuring:
+                report(done.frames, done.total)
+
+        return mend_film(Path(source), Path(target), settings, note)

@@ -20,11 +20,13 @@ from photochrom.cli.film_progress import FilmReporter, closing_bars
 from photochrom.cli.messages import note
 from photochrom.cli.options import (
     FiniteRange,
+    codec_options,
     color_file_option,
     damaged_option,
     device_option,
     every_frame_option,
     film_model_option,
+    parse_film_kinds_option,
     reference_options,
     size_option,
     vividness_option,
@@ -34,8 +36,9 @@ from photochrom.damage import DamagePolicy
 from photochrom.errors import OutputError, PhotochromError
 from photochrom.guided.alternatives import MOST_ALTERNATIVES
 from photochrom.pipeline import WhiteBalance
+from photochrom.restoration import FILM_KINDS, FilmKind
 from photochrom.video.film import color_film
-from photochrom.video.io.codecs import CODECS, CONTAINERS, Encoding
+from photochrom.video.io.codecs import CONTAINERS, Encoding
 from photochrom.video.options import FilmHint, FilmOutcome, FilmSettings, KeyFrame, Progress, Shot
 from photochrom.video.parallel import Work, color_films
 from photochrom.video.preview import PREVIEW_CLIPS, preview_film
@@ -43,10 +46,6 @@ from photochrom.video.segments import remove_segments
 from photochrom.video.stills import read_keyframes, write_stills
 
 _DEFAULT = FilmSettings()
-_CRF = ", ".join(
-    f"{kind.crf} for {codec}" for codec, kind in CODECS.items() if kind.crf is not None
-)
-_PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in CODECS.items() if kind.preset)
 
 
 @click.command()
@@ -58,22 +57,7 @@ _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in CODECS.items
     help=f"The film to write ({', '.join(CONTAINERS)}), or a folder. Without it, beside the film "
     "as NAME.color.EXT.",
 )
-@click.option(
-    "--codec",
-    type=click.Choice(tuple(CODECS)),
-    default=_DEFAULT.encoding.codec,
-    show_default=True,
-    help="; ".join(f"{codec} {kind.summary}" for codec, kind in CODECS.items()) + ".",
-)
-@click.option(
-    "--crf",
-    type=click.IntRange(min=0, max=max(kind.crf_max for kind in CODECS.values())),
-    help=f"Constant quality, smaller is better. Unless given: {_CRF}.",
-)
-@click.option(
-    "--preset",
-    help=f"How much time the encoder takes. Unless given: {_PRESET}.",
-)
+@codec_options
 @click.option(
     "--steady",
     type=FiniteRange(min=0.0, max=1.0),
@@ -142,6 +126,18 @@ _PRESET = ", ".join(f"{kind.preset} for {codec}" for codec, kind in CODECS.items
     help="Give the shot at a time the colours of this still; repeatable.",
 )
 @click.option(
+    "--restore",
+    is_flag=True,
+    help="Mend damage to the pictures before colouring, as photochrom restore does: first the film "
+    "is looked through. One without any comes out as without this.",
+)
+@click.option(
+    "--restore-only",
+    callback=parse_film_kinds_option,
+    metavar="KIND,...",
+    help=f"Mend damage of these kinds alone: {', '.join(FILM_KINDS)}.",
+)
+@click.option(
     "--preview",
     type=FiniteRange(min=0.0, min_open=True),
     metavar="SECONDS",
@@ -197,6 +193,8 @@ def film(
     alternatives: int | None,
     keyframes: Path | None,
     keyframe: tuple[KeyFrame, ...],
+    restore: bool,
+    restore_only: tuple[FilmKind, ...],
     preview: float | None,
     damage: DamagePolicy,
     deinterlace: bool,
@@ -247,6 +245,7 @@ def film(
         reference_folder=reference_folder,
         color_file=color_file,
         alternatives=alternatives or 1,
+        restore=restore_only or (FILM_KINDS if restore else ()),
         overwrite=overwrite,
         resume=resume,
     )

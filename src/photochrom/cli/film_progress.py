@@ -17,19 +17,27 @@ class FilmReporter:
     def __init__(self, source: Path, target: Path) -> None:
         self._source, self._target = source, target
         self._bar: Bar | None = None
+        self._is_measuring = False
 
     def progress(self, done: FilmProgress) -> None:
         """How far the film is; may be called from any thread."""
+        if done.is_measuring != self._is_measuring:
+            self.close()
+            self._is_measuring = done.is_measuring
         if self._bar is None:
+            title = (
+                f"{self._source.name}, looked through" if done.is_measuring else self._source.name
+            )
             total = None if done.total is None else max(0, done.total - done.resumed_frames)
-            self._bar = Bar(self._source.name, total, "frames")
+            self._bar = Bar(title, total, "frames")
         self._bar.show(done.frames - done.resumed_frames)
 
     def report(self, outcome: FilmOutcome) -> None:
         """What became of it."""
         self.close()
         went_on = f", {outcome.resumed_frames} of them before" if outcome.resumed_frames else ""
-        note(f"{outcome.model} on {outcome.device}")
+        if outcome.model:
+            note(f"{outcome.model} on {outcome.device}")
         note(
             f"{outcome.source} -> {outcome.target} ({outcome.frames} frames{went_on}, "
             f"{outcome.seconds:.1f} s, {outcome.fps:.1f} fps)"

@@ -18,7 +18,8 @@ from photochrom.evaluation.options import EvaluationOptions
 from photochrom.hints import parse_color
 from photochrom.imageio import DEFAULT_MAX_PIXELS
 from photochrom.pipeline import DEFAULT_VIVIDNESS, MAX_SHIFT, NO_SHIFT
-from photochrom.restoration import Kind, parse_kinds
+from photochrom.restoration import FilmKind, Kind, parse_film_kinds, parse_kinds
+from photochrom.video.io.codecs import CODECS, Encoding
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 2048
 _MEGA = 1_000_000
@@ -61,6 +62,25 @@ def parse_kinds_option(
         return ()
     try:
         return parse_kinds(value.split(","))
+    except InputError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def parse_names_option(
+    _ctx: click.Context, _param: click.Parameter, value: str | None
+) -> tuple[str, ...]:
+    """``scratches,flicker`` as names; none where the option is not there."""
+    return () if value is None else tuple(value.split(","))
+
+
+def parse_film_kinds_option(
+    _ctx: click.Context, _param: click.Parameter, value: str | None
+) -> tuple[FilmKind, ...]:
+    """``flicker,dust`` as kinds of damage to films; none where the option is not there."""
+    if value is None:
+        return ()
+    try:
+        return parse_film_kinds(value.split(","))
     except InputError as error:
         raise click.BadParameter(str(error)) from None
 
@@ -314,3 +334,26 @@ thumbnail_option = click.option(
     metavar="PX",
     help="Longest side of the pictures in the gallery.",
 )
+
+
+def codec_options(command: _Command) -> _Command:
+    """How a film is written: ``codec``, ``crf`` and ``preset``."""
+    crf = ", ".join(f"{row.crf} for {name}" for name, row in CODECS.items() if row.crf is not None)
+    preset = ", ".join(f"{row.preset} for {name}" for name, row in CODECS.items() if row.preset)
+    for option in (
+        click.option("--preset", help=f"How much time the encoder takes. Unless given: {preset}."),
+        click.option(
+            "--crf",
+            type=click.IntRange(min=0, max=max(row.crf_max for row in CODECS.values())),
+            help=f"Constant quality, smaller is better. Unless given: {crf}.",
+        ),
+        click.option(
+            "--codec",
+            type=click.Choice(tuple(CODECS)),
+            default=Encoding().codec,
+            show_default=True,
+            help="; ".join(f"{name} {row.summary}" for name, row in CODECS.items()) + ".",
+        ),
+    ):
+        command = option(command)
+    return command

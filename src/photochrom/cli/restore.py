@@ -1,4 +1,4 @@
-"""``photochrom restore``: mend photographs without colouring them."""
+"""``photochrom restore``: mend photographs and films without colouring them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,26 @@ from photochrom.batch import (
 )
 from photochrom.cli import FAILED, OK
 from photochrom.cli.options import (
+    codec_options,
     damaged_option,
     keep_time_option,
     max_pixels_option,
-    parse_kinds_option,
+    parse_names_option,
     photo_jobs_option,
 )
 from photochrom.cli.progress import Reporter, outcome_record
 from photochrom.damage import DamagePolicy
-from photochrom.errors import InputError
-from photochrom.restoration import KINDS, Kind
+from photochrom.errors import InputError, OutputError, requires_extra
+from photochrom.restoration import (
+    FILM_KINDS,
+    KINDS,
+    FilmKind,
+    Kind,
+    parse_film_kinds,
+    parse_kinds,
+)
+from photochrom.video.io.codecs import Encoding
+from photochrom.video.names import is_film
 
 
 @click.command()
@@ -42,10 +52,10 @@ from photochrom.restoration import KINDS, Kind
 )
 @click.option(
     "--only",
-    callback=parse_kinds_option,
+    callback=parse_names_option,
     metavar="KIND,...",
-    help="Look for damage of these kinds alone. Of scratches and dust that are named, even one is "
-    f"mended.  [default: {','.join(KINDS)}]",
+    help="Look for damage of these kinds alone. Of scratches and dust of photographs that are "
+    f"named, even one is mended.  [default: {','.join(KINDS)}; of films {','.join(FILM_KINDS)}]",
 )
 @click.option(
     "--network",
@@ -59,8 +69,18 @@ from photochrom.restoration import KINDS, Kind
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write what was changed as a picture, white on black. For one photograph.",
 )
+@click.option(
+    "--changes",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.csv",
+    help="Write what was mended in each frame: its light, lines, specks, and the share that they "
+    "covered. For one film.",
+)
 @click.option("--recursive", "-r", is_flag=True, help="Look into subfolders, too.")
 @click.option("--overwrite", is_flag=True, help="Mend again what is finished already.")
+@click.option("--resume", is_flag=True, help="Go on with films that an interrupted run has begun.")
+@codec_options
+@click.option("--deinterlace", is_flag=True, help="Make whole frames of an interlaced film.")
 @photo_jobs_option
 @max_pixels_option
 @damaged_option(
@@ -83,11 +103,17 @@ from photochrom.restoration import KINDS, Kind
 def restore(
     paths: tuple[str, ...],
     out: str | None,
-    only: tuple[Kind, ...],
+    only: tuple[str, ...],
     network: Path | None,
     mask: Path | None,
+    changes: Path | None,
     recursive: bool,
     overwrite: bool,
+    resume: bool,
+    codec: str,
+    crf: int | None,
+    preset: str | None,
+    deinterlace: bool,
     jobs: int,
     max_pixels: int,
     damage: DamagePolicy,
@@ -96,17 +122,44 @@ def restore(
     keep_time: bool,
     as_json: bool,
 ) -> int:
-    """Mend photographs: files or whole folders.
+    """Mend photographs, files or whole folders, and films, each named as a file.
 
     Blocks of JPEG, halftone dots, scratches, dust, grain, blur and fading are measured, and mended
     as far as they are there. A photograph without any comes out as it was, bit for bit. Nothing is
     coloured; photochrom image --restore does both.
 
+    Of films, the light of frames that flicker is evened out, and scratches and what one frame alone
+    has are taken from around; a film without damage is copied.
+
     A PATH of - is standard input, from which the result goes to standard output, or to the file
     that -o names.
     """
+    films = [Path(path) for path in paths if path != PIPE and is_film(Path(path))]
+    photos = [path for path in paths if path == PIPE or not is_film(Path(path))]
+    kinds, film_kinds = _kinds(only, photos=bool(photos), films=bool(films))
+    if changes is not None and (len(films) != 1 or photos):
+        raise click.UsageError("--changes are of one film; give only one.")
+    if films and not photos and (mask is not None or network is not None):
+        raise click.UsageError("--mask and --network are of photographs; films have --changes.")
+    film_failed = False
+    if films:
+        with requires_extra("video", "a film"):
+            from photochrom.cli.restore_films import RestoreFilmOptions, restore_films
+        film_options = RestoreFilmOptions(
+            film_kinds,
+            _encoding(codec, crf, preset),
+            damage,
+            deinterlace,
+            overwrite,
+            resume,
+            changes,
+            as_json,
+        )
+        film_failed = not restore_films(films, None if out is None else Path(out), film_options)
+    if not photos:
+        return FAILED if film_failed else OK
     options = RestoreOptions(
-        kinds=only or None,
+        kinds=kinds,
         network=network,
         mask=mask,
         overwrite=overwrite,
@@ -117,13 +170,13 @@ def restore(
     )
     if page is not None and pages is not None:
         raise click.UsageError("--page is one page, --pages are all; give one of the two.")
-    if PIPE in paths or out == PIPE:
-        if len(paths) != 1 or pages is not None:
+    if PIPE in photos or out == PIPE:
+        if len(photos) != 1 or pages is not None:
             raise click.UsageError(f"{PIPE} is one photograph; give no other beside it.")
-        return _restore_stream(paths[0], out, options, as_json=as_json)
+        return _restore_stream(photos[0], out, options, as_json=as_json)
     try:
         batch_jobs = plan(
-            [Path(path) for path in paths],
+            [Path(path) for path in photos],
             None if out is None else Path(out),
             recursive=recursive,
             all_pages=pages is not None,
@@ -139,7 +192,28 @@ def restore(
             reporter.report(outcome)
             if as_json:
                 click.echo(json.dumps(outcome_record(outcome)))
-    return FAILED if reporter.counts["failed"] else OK
+    return FAILED if reporter.counts["failed"] or film_failed else OK
+
+
+def _kinds(
+    names: tuple[str, ...], *, photos: bool, films: bool
+) -> tuple[tuple[Kind, ...] | None, tuple[FilmKind, ...]]:
+    """What is looked for in photographs (None: all), and in films. Raises click.UsageError."""
+    try:
+        return (
+            parse_kinds(names) if names and photos else None,
+            parse_film_kinds(names) if names and films else FILM_KINDS,
+        )
+    except InputError as error:
+        raise click.UsageError(f"--only: {error}") from None
+
+
+def _encoding(codec: str, crf: int | None, preset: str | None) -> Encoding:
+    """How films are written. Raises click.UsageError."""
+    try:
+        return Encoding(codec, crf, preset)
+    except OutputError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _restore_stream(path: str, out: str | None, options: RestoreOptions, *, as_json: bool) -> int:

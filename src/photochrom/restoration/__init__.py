@@ -7,6 +7,13 @@ who colours without mending does not wait for the rest.
 
 from __future__ import annotations
 
-from photochrom.restoration.kinds import KINDS, Kind, parse_kinds
+from photochrom.restoration.kinds import (
+    FILM_KINDS,
+    KINDS,
+    FilmKind,
+    Kind,
+    parse_film_kinds,
+    parse_kinds,
+)
 
-__all__ = ["KINDS", "Kind", "parse_kinds"]
+__all__ = ["FILM_KINDS", "KINDS", "FilmKind", "Kind", "parse_film_kinds", "parse_kinds"]

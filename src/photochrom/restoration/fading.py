@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
 
-_ENDS = (0.5, 99.5)
+ENDS = (0.5, 99.5)
 """Percentiles of a picture that are its black and its white."""
 _LEAST_RANGE = 0.66
 """Between black and white, as a share of the codes: what has less may be faded."""
 _LEAST_BLACK, _MOST_WHITE = 0.15, 0.87
 """A picture with blacks is dark, one with whites is light: neither is faded."""
-_BLACK, _WHITE = 0.03, 0.97
+BLACK, WHITE = 0.03, 0.97
 """What they become."""
 _MEASURED_PX = 512
 _PARTS = 3
 _LOCAL_SHARE = 0.6
 """Of the difference between a part's ends and the whole's that is taken for fading."""
 _MOST_LOCAL = 0.12
-_MOST_GAIN = 3.0
+MOST_GAIN = 3.0
 
 
 class Fading(NamedTuple):
@@ -38,6 +38,11 @@ class Fading(NamedTuple):
     white: float
     blacks: NDArray[np.float32]
     whites: NDArray[np.float32]
+
+
+def is_faded_range(black: float, white: float) -> bool:
+    """Whether a picture, or a film, has neither black nor white. black, white: its `ENDS`."""
+    return black >= _LEAST_BLACK and white <= _MOST_WHITE and 0.02 < white - black < _LEAST_RANGE
 
 
 def find_fading(plane: Plane) -> Fading | None:
@@ -50,8 +55,8 @@ def find_fading(plane: Plane) -> Fading | None:
     inside = small[margin[0] : small.shape[0] - margin[0], margin[1] : small.shape[1] - margin[1]]
     if inside.size == 0:
         return None
-    black, white = (float(value) for value in np.percentile(inside, _ENDS))
-    if black < _LEAST_BLACK or white > _MOST_WHITE or not 0.02 < white - black < _LEAST_RANGE:
+    black, white = (float(value) for value in np.percentile(inside, ENDS))
+    if not is_faded_range(black, white):
         return None
     parts = _local_ends(np.asarray(inside, np.float32), black, white)
     return Fading(black, white, *parts)
@@ -62,8 +67,8 @@ def mend_fading(plane: Plane, fading: Fading) -> Plane:
     size = (plane.shape[1], plane.shape[0])
     black = cv2.resize(fading.blacks, size, interpolation=cv2.INTER_LINEAR)
     span = cv2.resize(fading.whites, size, interpolation=cv2.INTER_LINEAR) - black
-    np.maximum(span, (_WHITE - _BLACK) / _MOST_GAIN, out=span)
-    mended = (plane - black) / span * np.float32(_WHITE - _BLACK) + np.float32(_BLACK)
+    np.maximum(span, (WHITE - BLACK) / MOST_GAIN, out=span)
+    mended = (plane - black) / span * np.float32(WHITE - BLACK) + np.float32(BLACK)
     return np.asarray(np.clip(mended, 0.0, 1.0), np.float32)
 
 
@@ -77,7 +82,7 @@ def _local_ends(inside: Plane, black: float, white: float) -> tuple[Plane, Plane
             top, left = row * height // 4, column * width // 4
             part = inside[top : top + height // 2, left : left + width // 2]
             if part.size:
-                blacks[row, column], whites[row, column] = np.percentile(part, _ENDS)
+                blacks[row, column], whites[row, column] = np.percentile(part, ENDS)
     return _soften(blacks, black), _soften(whites, white)
 
 

@@ -13,7 +13,6 @@ import contextlib
 import dataclasses
 import hashlib
 import logging
-import math
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -47,7 +46,7 @@ from photochrom.video.segments import (
     remove_empty_segments,
     source_check,
 )
-from photochrom.video.session import FilmSession, open_session
+from photochrom.video.session import FilmSession, frames_expected, open_session
 from photochrom.video.temporal.propagation import UserColors
 from photochrom.video.temporal.smoothing import LOOKAHEAD, steady_chroma
 from photochrom.video.threads import BackgroundWorker, Prefetcher
@@ -94,7 +93,7 @@ def color_film(
     info = probe(source)
     notes = check_container(info, target, settings.encoding.codec)
     check_source = source_check(source)
-    session = open_session(info, settings)
+    session = open_session(info, settings, progress)
     network, user_colors = session.network, user_colors_by_shot(session)
     with contextlib.ExitStack() as stack:
         stack.enter_context(output_lock(target))
@@ -135,6 +134,7 @@ def color_film(
         device=network.device,
         notes=tuple(dict.fromkeys((*notes, *more_notes, *session.notes()))),
         damage=session.damage.spots(info),
+        changes=tuple(change for segment in store.segments for change in segment.changes),
     )
 
 
@@ -287,6 +287,7 @@ class _Job:
             restart_pts=buffer.earliest_pts,
             last_duration=frame.duration,
             damage=damage,
+            changes=self._session.source.changes_within(first_pts, pts),
         )
         background.submit(partial(file.finish, segment, self._end_colors))
         end_s = self._info.seconds(pts)
@@ -301,13 +302,3 @@ class _Job:
 
     def _write(self, file: SegmentFile, frame: Frame, ab: NDArray[np.float32]) -> None:
         file.write(frame, self._session.converter.chroma(frame, ab))
-
-
-def frames_expected(info: FilmInfo, settings: FilmSettings) -> int | None:
-    """Frames of the part that is coloured, as far as the file says."""
-    if settings.start_s is None and settings.end_s is None and info.frames is not None:
-        return info.frames
-    if info.rate is None or info.duration_s is None:
-        return None
-    end_s = min(info.duration_s, settings.end_s if settings.end_s is not None else math.inf)
-    return max(1, round((end_s - (settings.start_s or 0.0)) * float(info.rate)))

@@ -11,8 +11,10 @@ from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import FILM_MODEL
 from photochrom.hints import ColorHint
 from photochrom.pipeline import NO_SHIFT, NetworkSettings, WhiteBalance
+from photochrom.restoration.kinds import FilmKind
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.damage import DamagedSpot
+from photochrom.video.restoration.mend import FrameChange
 from photochrom.video.temporal.guess_interval import ASK_EVERY
 from photochrom.video.temporal.smoothing import DEFAULT_STEADY
 
@@ -87,6 +89,8 @@ class FilmSettings(NetworkSettings):
     """Versions of each still, 1 to `photochrom.guided.alternatives.MOST_ALTERNATIVES`."""
     white_balance: WhiteBalance = NO_SHIFT
     """Shift of all colours but those of hints and key frames; one cast for each shot."""
+    restore: tuple[FilmKind, ...] = ()
+    """Kinds of damage that are looked for and mended before the film is coloured."""
     overwrite: bool = False
     """Replace the output; begin anew where there is unfinished work."""
     resume: bool = False
@@ -105,6 +109,9 @@ class FilmProgress:
     total: int | None
     """Of the film, or of the part that is coloured, as far as the file says."""
     device: str
+    """That the network runs on; empty before, and where there is none."""
+    is_measuring: bool = False
+    """Whether the film is only looked through, for damage to its pictures; the work comes then."""
 
 
 Progress: TypeAlias = Callable[[FilmProgress], None]
@@ -122,11 +129,14 @@ class FilmOutcome:
     seconds: float
     """Of this run, with everything."""
     model: str
+    """Empty where nothing was coloured."""
     device: str
     notes: tuple[str, ...] = ()
     """What the source had that the result has not, and where it is damaged."""
     damage: tuple[DamagedSpot, ...] = ()
     """Where frames are damaged or lost."""
+    changes: tuple[FrameChange, ...] = ()
+    """Of the frames that were mended (`FilmSettings.restore`)."""
 
     @property
     def fps(self) -> float:

@@ -49,10 +49,10 @@ def preview_film(
     wide = dataclasses.replace(info, width=2 * (info.width // 2 * 2))
     if info.width < 2:
         raise InputError(f"{source} is {info.width} px wide; that is too narrow for a preview")
-    session = open_session(info, settings)
+    clips = preview_clips(info, settings, seconds)
+    session = open_session(info, settings, progress, clips)
     network, converter = session.network, session.converter
     user_colors = user_colors_by_shot(session)
-    clips = preview_clips(info, settings, seconds)
     done = 0
     with _scratch_folder() as folder:
         video = Path(folder) / "preview.nut"

@@ -31,6 +31,7 @@ from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.damage import DamagedFrame
 from photochrom.video.io.encoder import FilmWriter
 from photochrom.video.io.frame import FilmInfo, Frame
+from photochrom.video.restoration.mend import FrameChange
 
 MANIFEST = "manifest.json"
 _ENDS = 1 << 20
@@ -57,6 +58,8 @@ class Segment:
     """How long its last frame is shown, in the film's unit of time; 0: unknown."""
     damage: tuple[DamagedFrame, ...] = ()
     """Of its frames, those where the film is damaged."""
+    changes: tuple[FrameChange, ...] = ()
+    """Of its frames, those that were mended."""
 
 
 class SegmentStore:
@@ -133,7 +136,8 @@ class SegmentStore:
                 record["has_end_colors"] = record.pop("hands_on")
             try:
                 damage = tuple(DamagedFrame(*frame) for frame in record.pop("damage", ()))
-                self.segments.append(Segment(**record, damage=damage))
+                changes = tuple(FrameChange(*change) for change in record.pop("changes", ()))
+                self.segments.append(Segment(**record, damage=damage, changes=changes))
             except TypeError:
                 raise UnusableSegmentsError(
                     f"{self.folder} is damaged or of another version; pass --overwrite to begin "

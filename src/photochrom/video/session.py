@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import dropwhile
@@ -15,10 +16,11 @@ from photochrom.pipeline import WhiteBalance, guess_chroma
 from photochrom.video.converter import Converter, PreparedFrame, prepare_frames
 from photochrom.video.io.damage import DamageLog
 from photochrom.video.io.frame import FilmInfo
-from photochrom.video.io.reader import nearest_pts, read_frames
-from photochrom.video.options import FilmSettings, Shot
+from photochrom.video.io.reader import nearest_pts
+from photochrom.video.options import FilmProgress, FilmSettings, Progress, Shot
 from photochrom.video.shot_guide import NewGuide, ShotGuide
 from photochrom.video.shot_spans import ShotSpan, shot_span
+from photochrom.video.source import FilmSource, Part
 from photochrom.video.temporal.propagation import Guess, KnownColors
 from photochrom.video.temporal.smoothing import WorkingFrame
 
@@ -35,8 +37,7 @@ class FilmSession:
     guess: Guess
     """The network's, as vivid as the settings ask for, in the tone of the shot."""
     converter: Converter
-    damage: DamageLog
-    """What is found of damage while the film is read."""
+    source: FilmSource
     guide: ShotGuide | None = None
     """References and tone, where there are any."""
 
@@ -50,7 +51,12 @@ class FilmSession:
     def notes(self) -> tuple[str, ...]:
         """What is to be said of the references, and of damage, once the film is coloured."""
         of_references = () if self.guide is None else self.guide.notes()
-        return (*of_references, *self.damage.sentences(self.info))
+        return (*self.source.notes(), *of_references, *self.damage.sentences(self.info))
+
+    @property
+    def damage(self) -> DamageLog:
+        """What is found of damage to the file while the film is read."""
+        return self.source.damage
 
     def frames(
         self, start_s: float | None = None, end_s: float | None = None
@@ -59,14 +65,7 @@ class FilmSession:
 
         Raises InputError as `decoded_frames` does.
         """
-        frames = read_frames(
-            self.info,
-            start_s=start_s,
-            end_s=end_s,
-            deinterlace=self.settings.deinterlace,
-            damage=self.damage,
-        )
-        return prepare_frames(frames, self.converter)
+        return prepare_frames(self.source.frames(start_s, end_s), self.converter)
 
     def warn_of_damage(self) -> None:
         """Log what was found of damage, for those who get no `FilmOutcome`."""
@@ -74,9 +73,17 @@ class FilmSession:
             _log.warning("%s: %s", self.info.path, sentence)
 
 
-def open_session(info: FilmInfo, settings: FilmSettings) -> FilmSession:
-    """Load the network for a film that `probe` has found, and the references.
+def open_session(
+    info: FilmInfo,
+    settings: FilmSettings,
+    progress: Progress | None = None,
+    parts: Sequence[Part] | None = None,
+) -> FilmSession:
+    """Load the network for a film that `probe` has found, and the references; look the film through
+    for damage to its pictures, where that is to be mended.
 
+    progress: called after each frame of that. parts: of the film, that will be coloured; None:
+    what the settings say.
     Raises ModelError where the network cannot be used, InputError where the film is turned by no
     quarter turns, and where references or shots of the settings make no sense.
     """
@@ -84,9 +91,43 @@ def open_session(info: FilmInfo, settings: FilmSettings) -> FilmSession:
     network.card.check_photographs("films")
     guess = partial(guess_chroma, network, vividness=settings.vividness)
     converter = Converter(info, network.card, settings.size)
-    session = FilmSession(info, settings, network, guess, converter, DamageLog(settings.damage))
+    source = open_source(info, settings, progress, parts)
+    session = FilmSession(info, settings, network, guess, converter, source)
     guide = _shot_guide(session)
     return session if guide is None else replace(session, guess=guide.guess, guide=guide)
+
+
+def open_source(
+    info: FilmInfo,
+    settings: FilmSettings,
+    progress: Progress | None = None,
+    parts: Sequence[Part] | None = None,
+    *,
+    with_chroma: bool = False,
+) -> FilmSource:
+    """The film to read from; arguments as for `open_session`, with_chroma as of `FilmSource`."""
+    damage = DamageLog(settings.damage)
+    source = FilmSource(info, settings.deinterlace, damage, with_chroma=with_chroma)
+    if not settings.restore:
+        return source
+    total = frames_expected(info, settings) if parts is None else None
+
+    def report(frames: int) -> None:
+        if progress is not None:
+            progress(FilmProgress(frames, 0, total, "", is_measuring=True))
+
+    source.measure(settings.restore, parts or [(settings.start_s, settings.end_s)], report)
+    return source
+
+
+def frames_expected(info: FilmInfo, settings: FilmSettings) -> int | None:
+    """Frames of the part that is coloured, as far as the file says."""
+    if settings.start_s is None and settings.end_s is None and info.frames is not None:
+        return info.frames
+    if info.rate is None or info.duration_s is None:
+        return None
+    end_s = min(info.duration_s, settings.end_s if settings.end_s is not None else math.inf)
+    return max(1, round((end_s - (settings.start_s or 0.0)) * float(info.rate)))
 
 
 def _shot_guide(session: FilmSession) -> ShotGuide | None:

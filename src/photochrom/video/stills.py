@@ -40,7 +40,7 @@ def write_stills(
     ModelError.
     """
     # Each frame is by itself, so nothing is looked for ahead.
-    session = open_session(probe(source), replace(settings, steady=0.0))
+    session = open_session(probe(source), replace(settings, steady=0.0), progress)
     colors = user_colors(session)
     others: list[Guide] = []
     if settings.alternatives > 1:

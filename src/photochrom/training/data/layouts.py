@@ -26,9 +26,6 @@ _PART_OF_FOLDER = {
     **dict.fromkeys(("val", "valid", "validation"), VALIDATION),
     **dict.fromkeys(("test", "testing"), TEST),
 }
-_FILM_SUFFIXES = frozenset(
-    (".mp4", ".m4v", ".mkv", ".mov", ".avi", ".webm", ".mpg", ".mpeg", ".ogv", ".wmv", ".mts")
-)
 _ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _CELEBA_PARTS = {"0": TRAINING, "1": VALIDATION, "2": TEST}
 
@@ -66,11 +63,6 @@ class Source(NamedTuple):
     frames_per_s: float
     archives: ExitStack
     report: Callable[[str], None]
-
-
-def is_film(path: Path) -> bool:
-    """Whether a file is a film, by its name."""
-    return path.suffix.lower() in _FILM_SUFFIXES and path.is_file()
 
 
 def is_archive(path: Path) -> bool:

@@ -27,10 +27,10 @@ from photochrom.training.data.layouts import (
     Source,
     Stream,
     is_archive,
-    is_film,
     picture_files,
 )
 from photochrom.training.recipe.recipe import DataRecipe, SourceKind
+from photochrom.video.names import is_film
 
 Report = Callable[[str], None]
 """Called with what happens, a line at a time."""

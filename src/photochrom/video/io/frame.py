@@ -30,12 +30,14 @@ class Frame:
         the file's range (8 bits: 16 to 235, or 0 to 255 where `FilmInfo.full_range`).
     duration: in units of `FilmInfo.time_base`, 0 where the file does not say.
     captioned: the decoded frame, where closed captions (CEA-608, CEA-708) come with it.
+    chroma: where it was asked for, (ceil(H / 2), ceil(W / 2), 2) U and V codes of luma's dtype.
     """
 
     pts: int
     luma: NDArray[Any]
     duration: int
     captioned: VideoFrame | None = None
+    chroma: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -37,18 +37,21 @@ def read_frames(
     end_s: float | None = None,
     deinterlace: bool = False,
     damage: DamageLog | None = None,
+    with_chroma: bool = False,
 ) -> Iterator[Frame]:
     """The frames of a film with their luma; which ones, and what is raised: `decoded_frames`.
 
     Luma of YUV and grey films is the untouched Y plane; RGB ones are converted (swscale, the
-    range 16 to 235, `FilmInfo.matrix`).
+    range 16 to 235, `FilmInfo.matrix`). with_chroma: their U and V, too.
     """
     frames = decoded_frames(
         info, start_s=start_s, end_s=end_s, deinterlace=deinterlace, damage=damage
     )
     for pts, frame, *_ in frames:
         captioned = frame if has_captions(frame) else None
-        yield Frame(pts, luma_plane(frame, info), max(0, frame.duration or 0), captioned)
+        chroma = chroma_planes(frame, info) if with_chroma else None
+        luma = luma_plane(frame, info)
+        yield Frame(pts, luma, max(0, frame.duration or 0), captioned, chroma)
 
 
 def decoded_frames(
@@ -133,8 +136,8 @@ def _frame_range(
     info: FilmInfo, start_s: float | None, end_s: float | None, damage: DamageLog
 ) -> Iterator[DecodedFrame]:
     """Decoded frames from `start_s` up to, not including, `end_s`; whole ones."""
-    first = _to_pts(info, start_s)
-    last = inf if end_s is None else _to_pts(info, end_s)
+    first = time_to_pts(info, start_s)
+    last = inf if end_s is None else time_to_pts(info, end_s)
     # A deinterlacer looks at the frame before as well.
     earlier = round(_DEINTERLACE_S / info.time_base) if info.interlaced else 0
     with open_decoder(info, damage) as decoder:
@@ -161,6 +164,27 @@ def luma_plane(frame: VideoFrame, info: FilmInfo) -> NDArray[Any]:
     return codes.astype(np.uint8 if info.bits == 8 else np.uint16, order="C")
 
 
+def chroma_planes(frame: VideoFrame, info: FilmInfo) -> NDArray[Any]:
+    """U and V of a frame at half resolution, (ceil(H / 2), ceil(W / 2), 2), codes of the dtype of
+    its luma; of a grey film the code of no colour.
+    """
+    dtype = np.dtype(np.uint8 if info.bits == 8 else np.uint16)
+    if info.monochrome:
+        half = ((info.height + 1) // 2, (info.width + 1) // 2, 2)
+        return np.full(half, 1 << (info.bits - 1), dtype)
+    wanted = "yuv420p" if info.bits == 8 else "yuv420p10le"
+    if info.rgb:
+        frame = frame.reformat(
+            format=wanted, dst_colorspace=MATRIX_CODES[info.matrix], dst_color_range=1
+        )
+    else:
+        both = 2 if info.full_range else 1
+        frame = frame.reformat(format=wanted, src_color_range=both, dst_color_range=both)
+    stored = np.dtype(np.uint8 if info.bits == 8 else "<u2")
+    planes = [plane_codes(plane, stored) for plane in frame.planes[1:3]]
+    return np.stack(planes, axis=-1).astype(dtype)
+
+
 def _to_planar(frame: VideoFrame, info: FilmInfo) -> VideoFrame:
     """Of packed YUV the luma is only moved; of RGB it is computed."""
     wanted = "yuv444p" if info.bits == 8 else "yuv444p10le"
@@ -173,7 +197,8 @@ def _to_planar(frame: VideoFrame, info: FilmInfo) -> VideoFrame:
     return frame.reformat(format=wanted, src_color_range=both, dst_color_range=both)
 
 
-def _to_pts(info: FilmInfo, seconds: float | None) -> int:
+def time_to_pts(info: FilmInfo, seconds: float | None) -> int:
+    """The earliest time, as a `Frame.pts`, of a frame at a second of the film or behind it."""
     if seconds is None or seconds <= 0:
         return info.start_pts
     return info.start_pts + ceil(Fraction(seconds) / info.time_base - _SLIP)

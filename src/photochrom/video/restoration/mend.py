@@ -1,0 +1,171 @@
+"""A film's frames without their damage, one after the other; a few are held at a time.
+
+What becomes of a frame hangs on the plan and on the frames beside it alone, so it comes out the
+same wherever reading begins. One that nothing is mended in is handed on as it is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom.restoration.fading import BLACK, MOST_GAIN, WHITE
+from photochrom.video.io.frame import Frame
+from photochrom.video.restoration.dust import fill_specks, find_specks, steadiness
+from photochrom.video.restoration.flicker import NO_CHANGE, Exposure
+from photochrom.video.restoration.lines import fill_lines
+from photochrom.video.restoration.motion import FlowFinder, Flows, fetch, small_codes, small_shares
+from photochrom.video.restoration.plan import RestorationPlan, ShotPlan, ToneCurve
+from photochrom.video.restoration.scale import LumaScale
+
+Plane = NDArray[np.float32]
+
+
+class FrameChange(NamedTuple):
+    """What was mended in a frame. gain, offset: of its light, in shares of white. covered: share of
+    its pixels that lines and specks covered.
+    """
+
+    pts: int
+    gain: float
+    offset: float
+    lines: int
+    specks: int
+    covered: float
+
+
+@dataclass
+class _Item:
+    """A frame on its way."""
+
+    frame: Frame
+    shot: ShotPlan | None
+    shares: Plane
+    is_changed: bool = False
+    exposure: Exposure = NO_CHANGE
+    lines: int = 0
+    specks: int = 0
+    covered: int = 0
+    small: NDArray[np.uint8] | None = None
+    flows: Flows | None = field(default=None, repr=False)
+    """To the next frame, once it was asked for."""
+
+
+class FilmMender:
+    """Mends the frames of one film; see `frames`. Belongs to one thread at a time."""
+
+    def __init__(
+        self, plan: RestorationPlan, scale: LumaScale, changes: dict[int, FrameChange]
+    ) -> None:
+        """changes: where it is written down what was mended, by the times of the frames."""
+        self._plan, self._scale, self._changes = plan, scale, changes
+
+    def frames(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Frames that follow each other, mended. The first and last three come out right only where
+        they are the film's, or where their neighbours were not measured.
+        """
+        finder = FlowFinder()
+        for item in self._without_dust((self._by_itself(frame) for frame in frames), finder):
+            yield self._finish(item)
+
+    def _by_itself(self, frame: Frame) -> _Item:
+        """A frame in the light of its shot, and without its lines."""
+        shot = self._plan.shot(frame.pts)
+        item = _Item(frame, shot, self._scale.shares(frame.luma))
+        if shot is None:
+            return item
+        item.exposure = self._plan.exposure(frame.pts)
+        if item.exposure != NO_CHANGE:
+            gain, offset = item.exposure
+            item.shares = item.shares * np.float32(gain) + np.float32(offset)
+            item.is_changed = True
+        tracks = [t for t in shot.lines if t.first_pts <= frame.pts <= t.last_pts]
+        if tracks:
+            item.shares, mask, item.lines = fill_lines(item.shares, tracks)
+            item.covered += int(mask.sum())
+            item.is_changed |= item.lines > 0
+        return item
+
+    def _without_dust(self, items: Iterable[_Item], finder: FlowFinder) -> Iterator[_Item]:
+        for before, item, after in _with_neighbors(items):
+            if before is None or after is None or item.shot is None or not item.shot.has_dust:
+                yield item
+                continue
+            to_before = _flows(before, item, finder).back
+            to_after = _flows(item, after, finder).forth
+            earlier = fetch(before.shares, to_before)
+            later = fetch(after.shares, to_after)
+            steady = steadiness(to_before, to_after)
+            specks = find_specks(item.shares, earlier, later, steady)
+            if not specks.number:
+                yield item
+                continue
+            # A copy: the next frame is compared with what this one was before.
+            yield replace(
+                item,
+                shares=fill_specks(item.shares, earlier, later, specks.mask),
+                specks=specks.number,
+                covered=item.covered + int(specks.mask.sum()),
+                is_changed=True,
+            )
+
+    def _finish(self, item: _Item) -> Frame:
+        curve = None if item.shot is None else item.shot.tone_curve
+        if curve is not None:
+            item.shares, item.is_changed = _stretch(item.shares, curve), True
+        if not item.is_changed:
+            return item.frame
+        self._changes[item.frame.pts] = FrameChange(
+            item.frame.pts,
+            round(item.exposure.gain, 5),
+            round(item.exposure.offset, 5),
+            item.lines,
+            item.specks,
+            round(item.covered / item.shares.size, 6),
+        )
+        return replace(item.frame, luma=self._scale.codes(item.shares))
+
+
+def _with_neighbors(
+    items: Iterable[_Item],
+) -> Iterator[tuple[_Item | None, _Item, _Item | None]]:
+    """Each frame with those before and after it; None over a cut."""
+    held: deque[_Item] = deque(maxlen=3)
+    before: _Item | None = None
+    for item in items:
+        held.append(item)
+        if len(held) == 1:
+            continue
+        middle = held[-2]
+        yield _same_shot(before, middle), middle, _same_shot(item, middle)
+        before = middle
+    if held:
+        yield _same_shot(before, held[-1]), held[-1], None
+
+
+def _same_shot(other: _Item | None, item: _Item) -> _Item | None:
+    return other if other is not None and other.shot is item.shot else None
+
+
+def _flows(earlier: _Item, later: _Item, finder: FlowFinder) -> Flows:
+    if earlier.flows is None:
+        for item in (earlier, later):
+            if item.small is None:
+                item.small = small_codes(small_shares(item.shares))
+        assert earlier.small is not None
+        assert later.small is not None
+        earlier.flows = finder.find(earlier.small, later.small)
+    return earlier.flows
+
+
+def _stretch(shares: Plane, curve: ToneCurve) -> Plane:
+    """From the film's black to its white, as faded photographs are (`restoration.fading`)."""
+    span = max(curve.white - curve.black, (WHITE - BLACK) / MOST_GAIN)
+    gain = (WHITE - BLACK) / span
+    offset = BLACK - gain * curve.black
+    return np.asarray(np.clip(shares * np.float32(gain) + np.float32(offset), 0.0, 1.0), np.float32)

@@ -1,0 +1,169 @@
+"""Films are mended steadily: what one frame has alone, what stays for many, and the light."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from fixtures.film import Film, decoded, make_film, payloads
+from fixtures.model import tiny_model
+from numpy.typing import NDArray
+
+from photochrom.errors import InputError
+from photochrom.restoration import FILM_KINDS, FilmKind, parse_film_kinds
+from photochrom.video.film import color_film
+from photochrom.video.io.codecs import Encoding
+from photochrom.video.io.encoder import FilmWriter
+from photochrom.video.io.frame import FilmInfo, Frame
+from photochrom.video.io.mux import join_segments
+from photochrom.video.io.probe import probe
+from photochrom.video.options import FilmProgress, FilmSettings
+from photochrom.video.restoration.measure import measure_film
+from photochrom.video.restoration.mend import FilmMender, FrameChange
+from photochrom.video.restoration.scale import LumaScale
+from photochrom.video.restoration.simulation import film_damage
+from photochrom.video.restore import restore_film, write_changes
+
+SHAPE = (120, 160)
+SCALE = LumaScale(8, full_range=False)
+
+
+@cache
+def scene(number: int, cut_at: int = 1000) -> NDArray[np.float32]:
+    """A textured wall that the camera pans over; another one from `cut_at` on."""
+    random = np.random.default_rng(1 if number < cut_at else 2)
+    wall = random.random((10, 24), np.float32)
+    wide = np.asarray(cv2.resize(wall, (24 * 16, 10 * 16), interpolation=cv2.INTER_CUBIC))
+    part = np.clip(wide, 0, 1)[20 : 20 + SHAPE[0], 2 * number :][:, : SHAPE[1]]
+    return 0.05 + 0.9 * part
+
+
+def frames_of(
+    kinds: Sequence[FilmKind], count: int, cut_at: int = 1000
+) -> tuple[list[Frame], list[Frame]]:
+    """True frames, and the same damaged."""
+    damages = [film_damage(kind, 5) for kind in kinds]
+    true, damaged = [], []
+    for number in range(count):
+        shares = scene(number, cut_at)
+        true.append(Frame(number, SCALE.codes(shares), 1))
+        for damage in damages:
+            shares = damage(shares, number)
+        damaged.append(Frame(number, SCALE.codes(shares), 1))
+    return true, damaged
+
+
+def error(frames: Sequence[Frame], true: Sequence[Frame]) -> float:
+    """Root of the mean squared difference, in codes."""
+    pairs = zip(frames, true, strict=True)
+    return float(np.sqrt(np.mean([(a.luma.astype(float) - b.luma) ** 2 for a, b in pairs])))
+
+
+LEFT: dict[FilmKind, float] = {"flicker": 0.5, "scratches": 0.6, "dust": 0.7, "fading": 0.8}
+"""What is left of the error, at most."""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[] if kind == "dust" else pytest.mark.long) for kind in FILM_KINDS],
+)
+def test_each_kind_is_found_and_mended_up_to_the_cuts(kind: FilmKind) -> None:
+    # A scratch stays for some samples of a shot.
+    cut_at = 1000 if kind == "scratches" else 19
+    true, damaged = frames_of([kind], 40, cut_at)
+    plan = measure_film(damaged, SCALE)
+    assert kind in {found for shot in plan.shots for found in shot.kinds}
+    assert [shot.first_pts for shot in plan.shots] == [0, 19][: len(plan.shots)]
+    changes: dict[int, FrameChange] = {}
+    mended = list(FilmMender(plan, SCALE, changes).frames(damaged))
+    assert error(mended, true) < LEFT[kind] * error(damaged, true)
+    assert changes
+    # A frame is the same wherever reading begins.
+    part = list(FilmMender(plan, SCALE, {}).frames(islice(damaged, 20, None)))
+    assert all((a.luma == b.luma).all() for a, b in zip(part[3:], mended[23:], strict=True))
+
+
+def write_film(path: Path, frames: Sequence[Frame]) -> FilmInfo:
+    """A film of frames, without loss, with sound."""
+    template = make_film(
+        path.with_name("template.mkv"), Film(frames=len(frames), size=SHAPE, audio="flac")
+    )
+    info = probe(template)
+    times = [float(time_s) for time_s, _, _ in decoded(template)]
+    segment = path.with_name("segment.nut")
+    with FilmWriter(segment, info, Encoding("ffv1")) as writer:
+        for frame, time_s in zip(frames, times, strict=True):
+            pts = info.start_pts + round(Fraction(time_s) / info.time_base)
+            chroma = np.full((60, 80, 2), 140, np.uint8)
+            writer.write(replace(frame, pts=pts), chroma)
+    join_segments([segment], info, path)
+    return probe(path)
+
+
+class Killed(Exception):
+    """The run is over."""
+
+
+@pytest.mark.slow
+def test_a_film_is_mended_keeps_the_rest_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    _, damaged = frames_of(["dust", "flicker"], 22)
+    source = tmp_path / "in.mkv"
+    info = write_film(source, damaged)
+    settings = FilmSettings(restore=FILM_KINDS, encoding=Encoding("ffv1"), segment_frames=7)
+    whole = restore_film(source, tmp_path / "whole.mkv", settings)
+    assert whole.frames == 22
+    assert "mended: flicker, dust" in whole.notes
+    assert len(whole.changes) == 22
+    assert sum(change.specks for change in whole.changes) > 15
+
+    def stop(progress: FilmProgress) -> None:
+        if not progress.is_measuring and progress.frames > 18:
+            raise Killed
+
+    target = tmp_path / "resumed.mkv"
+    with pytest.raises(Killed):
+        restore_film(source, target, settings, stop)
+    resumed = restore_film(source, target, replace(settings, resume=True))
+    assert resumed.resumed_frames == 14
+    assert resumed.changes == whole.changes
+    one, other = (list(decoded(tmp_path / name)) for name in ("whole.mkv", "resumed.mkv"))
+    assert len(one) == 22
+    for (time_a, *planes_a), (time_b, *planes_b) in zip(one, other, strict=True):
+        assert time_a == time_b
+        assert all((a == b).all() for a, b in zip(planes_a, planes_b, strict=True))
+    assert payloads(tmp_path / "whole.mkv", "audio") == payloads(source, "audio")
+    table = tmp_path / "changes.csv"
+    write_changes(table, whole.changes, info)
+    lines = table.read_text().splitlines()
+    assert lines[0] == "seconds,gain,offset,lines,specks,covered"
+    assert len(lines) == 23
+
+
+@pytest.mark.slow
+def test_a_clean_film_is_copied_and_coloured_as_without(tmp_path: Path) -> None:
+    true, _ = frames_of([], 14)
+    source = tmp_path / "in.mkv"
+    write_film(source, true)
+    settings = FilmSettings(restore=FILM_KINDS, encoding=Encoding("ffv1"))
+    outcome = restore_film(source, tmp_path / "copy.mkv", settings)
+    assert outcome.notes[-1] == "no damage was found, so every frame is as it was"
+    assert (tmp_path / "copy.mkv").read_bytes() == source.read_bytes()
+    colored = replace(settings, model=tiny_model(tmp_path / "tiny.onnx"), size=32)
+    color_film(source, tmp_path / "with.mkv", colored)
+    color_film(source, tmp_path / "without.mkv", replace(colored, restore=()))
+    with_it, without = (list(decoded(tmp_path / f"{n}.mkv")) for n in ("with", "without"))
+    for (_, *planes_a), (_, *planes_b) in zip(with_it, without, strict=True):
+        assert all((a == b).all() for a, b in zip(planes_a, planes_b, strict=True))
+
+
+def test_kinds_of_films_have_their_own_names() -> None:
+    assert parse_film_kinds(["Dust", "flicker"]) == ("flicker", "dust")
+    with pytest.raises(InputError, match="no kind of damage called halftone; choose of flicker"):
+        parse_film_kinds(["halftone"])
