@@ -27,7 +27,7 @@ from photochrom.guided.reference import Reference, ReferenceMatcher
 from photochrom.guided.strokes import Strokes, read_strokes
 from photochrom.guided.suggestions import DEFAULT_COUNT, Suggestion, suggest_colors
 from photochrom.hints import ColorHint, check_hints
-from photochrom.imageio import Picture, Source, eight_bit_rgb
+from photochrom.imageio import Picture, Source, eight_bit_rgb, with_one_channel
 from photochrom.pipeline import (
     DEFAULT_VIVIDNESS,
     NO_SHIFT,
@@ -253,7 +253,7 @@ class Colorizer:
             for note in clip_notes(own.pictures[0], hints):
                 warnings.warn(note, stacklevel=2)
             return colored
-        picture = to_picture(source)
+        picture = with_one_channel(to_picture(source))
         with _name_in_errors(source):
             colored = color(picture.pixels)
             notes = picture.notes + clip_notes(picture.pixels, hints)

@@ -18,7 +18,14 @@ from photochrom.batch.run import (
 )
 from photochrom.engine import local_model
 from photochrom.errors import OutputError
-from photochrom.imageio import Picture, read, read_content, write, writing_notes
+from photochrom.imageio import (
+    Picture,
+    read,
+    read_content,
+    with_one_channel,
+    write,
+    writing_notes,
+)
 from photochrom.imageio.streams import stream_name, write_all
 
 PIPE = "-"
@@ -51,6 +58,7 @@ def color_stream(
         damage=options.damage,
         page=options.page,
     )
+    picture = with_one_channel(picture)
     judgement = judge_tone(picture, options)
     if judgement is not None and judgement.tone == "colour":
         if not isinstance(target, Path):

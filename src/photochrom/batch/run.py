@@ -32,6 +32,7 @@ from photochrom.imageio import (
     is_transparent,
     read,
     read_generator,
+    with_one_channel,
     write,
     writing_notes,
 )
@@ -413,6 +414,7 @@ def _color(job: Job, options: BatchOptions, tools: Future[Tools]) -> Outcome:
         damage=options.damage,
         page=options.page if job.page is None else job.page,
     )
+    picture = with_one_channel(picture)
     judgement = judge_tone(picture, options)
     if judgement is not None and judgement.tone == "colour":
         return Outcome(job, "in colour", f"{job.source} is in colour already; --force colours it")

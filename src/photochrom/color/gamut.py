@@ -25,53 +25,53 @@ rows of the sRGB matrix do not add up to the white point exactly."""
 
 STEPS = 4
 """Of `move_into_gamut`."""
+AS_ONE = 1e-4
+"""Share of a scale by which two trials have to differ to tell of a bend."""
 TINY = np.float32(1e-6)
 _LUMINANCE = RGB_TO_XYZ[1].astype(np.float32)
-_XYZ_TO_RGB = (XYZ_TO_RGB * WHITE_XYZ).astype(np.float32)
+XYZ_SHARES_TO_RGB = (XYZ_TO_RGB * WHITE_XYZ).astype(np.float32)
+"""(3, 3) float32: X/Xn, Y/Yn, Z/Zn to linear RGB."""
+_AT_ONCE = 8192
+"""Colours that are moved together: few enough for the cache, and for BLAS to start no threads."""
 _LINE_SLOPE = np.float32(3 * LAB_DELTA**2)
 
 
-def lab_to_f(L: Planes, ab: Planes, out: Planes) -> None:
-    """L: (...). ab: (2, ...). Writes out: (3, ...), f of X, Y, Z. All float32."""
-    np.multiply(L, np.float32(1 / 116), out=out[1])
-    out[1] += np.float32(16 / 116)
-    np.multiply(ab[0], np.float32(1 / 500), out=out[0])
-    np.multiply(ab[1], np.float32(-1 / 200), out=out[2])
-    out[0] += out[1]
-    out[2] += out[1]
-
-
-def f_to_linear(f: Planes, out: Planes, scratch: Planes) -> None:
-    """The formula of `space.lab_to_linear` in place: from f, (3, ...), to linear RGB in ``out``.
+def cubes(f: Planes, out: Planes, scratch: Planes) -> None:
+    """The inverse of the CIELAB curve: t of f(t).
 
     f, out, scratch: float32 of the same shape, contiguous.
     """
     if f.min() > LAB_DELTA:
-        np.multiply(f, f, out=scratch)
-        scratch *= f
-    else:
-        curved, cube = out, scratch
-        np.clip(f, LAB_DELTA, np.inf, out=curved)
-        np.multiply(curved, curved, out=cube)
-        cube *= curved
-        np.subtract(f, curved, out=curved)
-        curved *= _LINE_SLOPE
-        cube += curved
-    np.matmul(_XYZ_TO_RGB, scratch.reshape(3, -1), out=out.reshape(3, -1))
+        np.multiply(f, f, out=out)
+        out *= f
+        return
+    np.clip(f, LAB_DELTA, np.inf, out=scratch)
+    np.multiply(scratch, scratch, out=out)
+    out *= scratch
+    np.subtract(f, scratch, out=scratch)
+    scratch *= _LINE_SLOPE
+    out += scratch
 
 
-def outside_gamut(linear: Planes) -> NDArray[np.intp]:
-    """Positions (k,) of the colours outside sRGB. linear: (3, n) linear RGB."""
-    if linear.min() >= -BELOW and linear.max() <= 1 + ABOVE:
+def outside_gamut(linear: Planes, white: float) -> NDArray[np.intp]:
+    """Positions (k,) of the colours outside sRGB. linear: (n, 3) linear RGB, ``white`` at white."""
+    lowest, highest = np.float32(-BELOW * white), np.float32((1 + ABOVE) * white)
+    under, over = linear.min() < lowest, linear.max() > highest
+    if not (under or over):
         return np.empty(0, np.intp)
-    outside = (linear < -BELOW) | (linear > 1 + ABOVE)
-    return np.flatnonzero(outside[0] | outside[1] | outside[2])
+    if under and over:
+        outside = linear < lowest
+        outside |= linear > highest
+    else:
+        outside = linear < lowest if under else linear > highest
+    colors = np.flatnonzero(outside) // 3
+    return colors[np.flatnonzero(np.diff(colors, prepend=-1))]
 
 
 def move_into_gamut(f: Planes) -> Planes:
     """The most colourful colours inside sRGB that have the lightness and hue of those given.
 
-    f: (3, k) as from `lab_to_f`, colours outside sRGB. Returns (3, k) linear RGB in [0, 1].
+    f: (3, k), colours outside sRGB. Returns (3, k) linear RGB in [0, 1].
 
     How far a colour is from grey, as a share of the way to the border, is nearly proportional to
     the scale of its chroma; the scale at which the share is 1 is found by parabolas through 0. A
@@ -79,10 +79,18 @@ def move_into_gamut(f: Planes) -> Planes:
     Against bisection over all hues, lightnesses and chromas up to 130, 99 % of the colours come
     within 0.1 units of ab.
     """
+    moved = np.empty_like(f)
+    for start in range(0, f.shape[1], _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        moved[:, part] = _move(np.ascontiguousarray(f[:, part]))
+    return moved
+
+
+def _move(f: Planes) -> Planes:
     tried, rgb, scratch = f.copy(), np.empty_like(f), np.empty_like(f)
     neutral = f[1]
     chroma = f - neutral
-    f_to_linear(f, out=rgb, scratch=scratch)
+    _f_to_linear(f, out=rgb, scratch=scratch)
     y = _LUMINANCE[0] * rgb[0] + _LUMINANCE[1] * rgb[1] + _LUMINANCE[2] * rgb[2]
     scale, share = np.ones_like(y), _share_of_way(rgb, y)
     slope = share
@@ -93,12 +101,18 @@ def move_into_gamut(f: Planes) -> Planes:
             scale, slope, trial = trial, newer_slope, _parabola(scale, slope, trial, newer_slope)
         np.multiply(chroma, trial, out=tried)
         tried += neutral
-        f_to_linear(tried, out=rgb, scratch=scratch)
+        _f_to_linear(tried, out=rgb, scratch=scratch)
         share = _share_of_way(rgb, y)
     rgb -= y
     rgb /= np.maximum(share, 1)
     rgb += y
     return rgb
+
+
+def _f_to_linear(f: Planes, out: Planes, scratch: Planes) -> None:
+    """The formula of `space.lab_to_linear` in place: from f, (3, k), to linear RGB in ``out``."""
+    cubes(f, out=scratch, scratch=out)
+    np.matmul(XYZ_SHARES_TO_RGB, scratch, out=out)
 
 
 def _share_of_way(rgb: Planes, y: Planes) -> Planes:
@@ -125,7 +139,9 @@ def _parabola(
     older, newer: (k,) scales; their slopes: share / scale. Returns (k,) in (0, 1].
     """
     apart = newer - older
-    bend = (newer_slope - older_slope) / np.where(np.abs(apart) < 1e-6, np.float32(np.inf), apart)
+    # Trials that are as good as one differ by rounding alone, which must not make a bend.
+    apart = np.where(np.abs(apart) < np.float32(AS_ONE) * newer, np.float32(np.inf), apart)
+    bend = (newer_slope - older_slope) / apart
     start = newer_slope - bend * newer
     denominator = start + np.sqrt(np.maximum(start * start + 4 * bend, 0))
     scale: Planes = 2 / np.maximum(denominator, 2)

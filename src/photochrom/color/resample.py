@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 CUBIC_A = -0.75
 """Of cubic convolution; OpenCV and PyTorch have the same."""
 _COLUMNS_AT_ONCE = 256
+_BLAS_ALONE = 1 << 18
+"""Multiplications up to which BLAS starts no threads of its own inside ours; they would wait for
+each other in busy loops."""
 
 
 def resampling_matrix(target: int, source: int) -> NDArray[np.float32]:
@@ -69,11 +72,20 @@ class Surface:
             np.matmul(planes[:, :, source], weights.T, out=self._across[:, :, columns])
         self._down = _Bands(resampling_matrix(height, planes.shape[1]))
 
-    def rows(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Rows start..stop at full size: (P, stop - start, W) float32."""
+    def rows(
+        self, start: int, stop: int, out: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Rows start..stop at full size: (P, stop - start, W) float32, in ``out`` where given."""
         weights, source = self._down.part(slice(start, stop))
-        rows: NDArray[np.float32] = weights @ self._across[:, source]
-        return rows
+        across = self._across[:, source]
+        width = across.shape[2]
+        if out is None:
+            out = np.empty((len(across), stop - start, width), np.float32)
+        step = max(1, _BLAS_ALONE // weights.size)
+        for first in range(0, width, step):
+            columns = slice(first, first + step)
+            np.matmul(weights, across[:, :, columns], out=out[:, :, columns])
+        return out
 
 
 class _Bands:

@@ -17,11 +17,11 @@ from photochrom.processors import thread_count
 Strips: TypeAlias = Iterable[tuple[int, int]]
 """Runs of rows, each (start, stop)."""
 
-STRIP_PIXELS = 24_576
-"""Small enough for the cache, and for BLAS, which above 2**18 multiplications would start threads
-of its own inside ours (they wait for each other in busy loops)."""
-STRIP_ROWS = 32
-"""At most; keeps the same true of narrow pictures."""
+STRIP_PIXELS = 65_536
+"""Small enough for the cache, and large enough that threads seldom wait for the interpreter lock,
+which each call of NumPy or OpenCV hands over."""
+STRIP_ROWS = 64
+"""At most, in narrow pictures: the more rows, the more of the small chroma map they touch."""
 _MAX_THREADS = 8
 
 

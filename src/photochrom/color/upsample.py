@@ -68,8 +68,7 @@ class UpsampledChroma:
         lightness_at: gives the photograph's L, asked for at four times the map's size or the full
             size where that is smaller; it may answer with another size between the two.
         """
-        if ab_small.ndim != 3 or ab_small.shape[2] != 2 or ab_small.size == 0:
-            raise InputError(f"a chroma map must be (h, w, 2); this one is {ab_small.shape}")
+        check_chroma(ab_small)
         ab = np.ascontiguousarray(np.moveaxis(ab_small, -1, 0), dtype=np.float32)
         self._slope: Surface | None = None
         if method == "bicubic":
@@ -81,14 +80,35 @@ class UpsampledChroma:
         else:
             raise ValueError(f"unknown upsampling {method!r}; known are 'bicubic' and 'guided'")
 
-    def rows(self, start: int, stop: int, L: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Planes a and b of some rows, (2, n, W) float32; L: (n, W) float32 of the same rows."""
-        ab = self._offset.rows(start, stop)
+    @property
+    def needs_lightness(self) -> bool:
+        """Whether `rows` looks at the lightness."""
+        return self._slope is not None
+
+    def rows(
+        self,
+        start: int,
+        stop: int,
+        L: NDArray[np.float32] | None = None,
+        out: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
+        """Planes a and b of some rows, (2, n, W) float32, in ``out`` where given.
+
+        L: (n, W) float32 of the same rows, where it is needed.
+        """
+        ab = self._offset.rows(start, stop, out)
         if self._slope is not None:
+            assert L is not None
             slope = self._slope.rows(start, stop)
             slope *= L
             ab += slope
         return ab
+
+
+def check_chroma(ab_small: NDArray[np.float32]) -> None:
+    """Raise InputError unless the array is a small chroma map: (h, w, 2), not empty."""
+    if ab_small.ndim != 3 or ab_small.shape[2] != 2 or ab_small.size == 0:
+        raise InputError(f"a chroma map must be (h, w, 2); this one is {ab_small.shape}")
 
 
 def _back_project(ab: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -26,6 +26,7 @@ from photochrom.imageio.picture import (
     Picture,
     eight_bit_rgb,
     is_transparent,
+    with_one_channel,
 )
 from photochrom.imageio.reading import (
     Source,
@@ -63,6 +64,7 @@ __all__ = [
     "read_values",
     "recognize",
     "unread_format",
+    "with_one_channel",
     "write",
     "write_suffixes",
     "writing_notes",

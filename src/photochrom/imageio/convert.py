@@ -27,6 +27,7 @@ from photochrom.imageio.icc import (
 from photochrom.processors import thread_count
 
 _STRIP_PIXELS = 1 << 18
+_NEUTRAL_PIXELS = 1 << 15
 
 
 def to_srgb(pixels: NDArray[Any], profile: Profile) -> NDArray[Any]:
@@ -40,10 +41,11 @@ def to_srgb(pixels: NDArray[Any], profile: Profile) -> NDArray[Any]:
         return pixels
     if pixels.ndim == 2:
         return _convert_grey(pixels, profile)
-    if is_neutral(pixels) and keeps_neutral(profile):
+    grey = only_channel(pixels) if keeps_neutral(profile) else None
+    if grey is not None:
         if is_srgb_curve(profile.curves[0]):
             return pixels
-        return np.repeat(_convert_grey(pixels[..., 0], profile)[..., None], 3, axis=2)
+        return np.repeat(_convert_grey(grey, profile)[..., None], 3, axis=2)
     if profile.to_xyz is None:
         raise ValueError("a grey profile in a colour picture")
     return _convert(pixels, profile, srgb(), np.uint16)
@@ -69,9 +71,27 @@ def to_depth(samples: NDArray[Any], dtype: type[np.uint8] | type[np.uint16]) -> 
 
 
 def is_neutral(rgb: NDArray[Any]) -> bool:
-    """Whether (H, W, 3) samples are grey throughout."""
-    red = rgb[..., 0]
-    return bool((red == rgb[..., 1]).all() and (red == rgb[..., 2]).all())
+    """Whether (H, W, 3) samples, uint8 or uint16, are grey throughout."""
+    return only_channel(rgb) is not None
+
+
+def only_channel(rgb: NDArray[Any]) -> NDArray[Any] | None:
+    """The one channel (H, W) that a grey picture of three equal ones has; None for all others.
+
+    rgb: (H, W, 3) uint8 or uint16. The first row in colour ends the search.
+    """
+    height, width = rgb.shape[:2]
+    first = rgb[0]
+    if not ((first[:, 0] == first[:, 1]) & (first[:, 0] == first[:, 2])).all():
+        return None
+    grey = np.empty((height, width), rgb.dtype)
+    rows = max(1, _NEUTRAL_PIXELS // width)
+    for top in range(0, height, rows):
+        red, green, blue = cv2.split(rgb[top : top + rows])
+        if cv2.norm(red, green, cv2.NORM_INF) or cv2.norm(red, blue, cv2.NORM_INF):
+            return None
+        grey[top : top + rows] = red
+    return grey
 
 
 def _convert_grey(grey: NDArray[Any], profile: Profile) -> NDArray[Any]:

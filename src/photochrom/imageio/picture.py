@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from photochrom.imageio.convert import to_depth
+from photochrom.imageio.convert import only_channel, to_depth
 
 if TYPE_CHECKING:
     from photochrom.imageio.writing import Target
@@ -97,6 +97,14 @@ def eight_bit_rgb(picture: Picture) -> NDArray[np.uint8]:
     """The pixels as (H, W, 3) uint8, sRGB-encoded: rounded to 8 bits, grey in three channels."""
     pixels = to_depth(picture.pixels, np.uint8)
     return np.repeat(pixels[..., None], 3, axis=-1) if pixels.ndim == 2 else pixels
+
+
+def with_one_channel(picture: Picture) -> Picture:
+    """A grey picture that is stored as three equal channels, as most scans are, with one of them;
+    any other picture as it is.
+    """
+    grey = only_channel(picture.pixels) if picture.pixels.ndim == 3 else None
+    return picture if grey is None else replace(picture, pixels=grey)
 
 
 def is_transparent(picture: Picture) -> bool:

@@ -20,7 +20,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from photochrom import __version__
 from photochrom.atomic import check_target, write_atomically
 from photochrom.color.fit import LONGEST_PER_SHORT
-from photochrom.color.gamut import STEPS, TINY
+from photochrom.color.gamut import AS_ONE, STEPS, TINY
 from photochrom.color.resample import CUBIC_A
 from photochrom.color.space import LAB_DELTA, RGB_TO_XYZ, WHITE_XYZ, XYZ_TO_RGB
 from photochrom.color.spread import FULL_WEIGHT, LIKE_L, REACH
@@ -483,7 +483,7 @@ def _inside_gamut(g: GraphBuilder, f_y: Name, chroma: Name) -> Name:
 def _parabola(g: GraphBuilder, older: Name, older_slope: Name, newer: Name, slope: Name) -> Name:
     """As in `photochrom.color.gamut`: the scale in (0, 1] at which the share of the way is 1."""
     apart = g.call("Sub", newer, older)
-    same = g.call("Less", g.call("Abs", apart), 1e-6)
+    same = g.call("Less", g.call("Abs", apart), g.multiply(newer, AS_ONE))
     bend = g.call("Div", g.call("Sub", slope, older_slope), g.call("Where", same, np.inf, apart))
     start = g.call("Sub", slope, g.multiply(bend, newer))
     root = g.call(

@@ -24,6 +24,7 @@ from photochrom.imageio import (
     eight_bit_rgb,
     is_transparent,
     read_generator,
+    with_one_channel,
     write,
 )
 from photochrom.web.database import Picture
@@ -115,7 +116,9 @@ def _render_photo(
 ) -> RenderResult:
     original = storage.original(task.picture_id, task.media_type)
     max_pixels = settings.max_picture_mp * 1_000_000
-    picture = read_original(_read_bytes(original, task.name), task.name, max_pixels)
+    picture = with_one_channel(
+        read_original(_read_bytes(original, task.name), task.name, max_pixels)
+    )
     reference = task.edit.reference
     copy = None if reference is None else storage.reference(task.picture_id, reference)
     rgb, agreement = colorizer.colorize(picture.pixels, task.edit, copy)
