@@ -286,4 +286,3 @@ Work = Callable[[Task], Result]
 def picture_work(source: Store, colorer: Colorer, target: Store) -> Work:
     """The three steps in one, for a process that does all of them."""
     return lambda task: write_result(colorer(read_input(task, source)), target)
-

@@ -20,6 +20,7 @@ from photochrom.cli.film_progress import FilmReporter, closing_bars
 from photochrom.cli.messages import note
 from photochrom.cli.options import (
     FiniteRange,
+    blend_option,
     codec_options,
     color_file_option,
     damaged_option,
@@ -167,6 +168,7 @@ _DEFAULT = FilmSettings()
     help="Go on with what an interrupted run has finished; films that are finished are skipped.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a film that is there, and begin anew.")
+@blend_option
 def film(
     films: tuple[Path, ...],
     out: Path | None,

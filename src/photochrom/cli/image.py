@@ -28,6 +28,7 @@ from photochrom.batch import (
 from photochrom.cli import FAILED, OK
 from photochrom.cli.messages import note
 from photochrom.cli.options import (
+    blend_option,
     color_file_option,
     damaged_option,
     device_option,
@@ -255,6 +256,7 @@ def _check_smoothing(_ctx: click.Context, _param: click.Parameter, value: Smooth
     "folder that are left out, photographs in colour already.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per result.")
+@blend_option
 def image(
     paths: tuple[str, ...],
     out: str | None,

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from photochrom.batch import DEFAULT_JOBS
+from photochrom.cli.messages import note
 from photochrom.damage import DAMAGE_POLICIES, DEFAULT_DAMAGE_POLICY
 from photochrom.engine import DEFAULT_MODEL, DEVICE_NAMES, FILM_MODEL
-from photochrom.errors import InputError
+from photochrom.engine.find import ADDRESSES, BLEND, split_blend
+from photochrom.engine.guests import GUESTS, accept_licence, is_licence_accepted, split_guest
+from photochrom.errors import InputError, ModelError
 from photochrom.evaluation.options import EvaluationOptions
 from photochrom.hints import parse_color
 from photochrom.imageio import DEFAULT_MAX_PIXELS
@@ -108,14 +114,59 @@ def parse_place(
     return float(x), float(y), color(name), None if number is None else float(number)
 
 
+def _parse_model(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    return _with_licence(value)
+
+
+def _with_licence(value: str) -> str:
+    """The model; where it is to be downloaded from others, once their licence is accepted."""
+    try:
+        blend = split_blend(value)
+    except ModelError as error:
+        raise click.BadParameter(str(error)) from None
+    for model in blend[:2] if blend is not None else (value,):
+        guest = split_guest(model)
+        if guest is None or not guest[1].startswith(ADDRESSES) or is_licence_accepted(guest[0]):
+            continue
+        row = GUESTS[guest[0]]
+        if sys.stdin.isatty() and sys.stderr.isatty():
+            note(f"The weights of {row.title} are under {row.licence}, as its authors say.")
+            click.confirm("Do you accept that?", abort=True, err=True)
+            accept_licence(guest[0])
+    return value
+
+
+def blend_option(command: _Command) -> _Command:
+    """``--blend``, which takes the place of ``--model``."""
+
+    @click.option(
+        "--blend",
+        metavar="A:B:WEIGHT",
+        help="Mean of the colours of two models, each as for --model, in place of --model; WEIGHT "
+        "is that of the second, from 0 to 1.",
+    )
+    @functools.wraps(command)
+    def call_with_blend(*args: Any, blend: str | None, model: str, **options: Any) -> Any:
+        context = click.get_current_context()
+        if blend is not None:
+            if context.get_parameter_source("model") is ParameterSource.COMMANDLINE:
+                raise click.UsageError("--blend names both models; leave --model out.")
+            model = _with_licence(BLEND + blend)
+        return command(*args, model=model, **options)
+
+    return cast(_Command, call_with_blend)
+
+
 def _model_option(default: str) -> Callable[[_Command], _Command]:
     return click.option(
         "--model",
         default=default,
         show_default=True,
         metavar="NAME|FILE|ADDRESS",
+        callback=_parse_model,
         help="A shipped model, an .onnx file, or https://... or hf:owner/repo/file.onnx with "
-        "#sha256=... behind it.",
+        "#sha256=... behind it. Of others' networks with their name in front, as "
+        "ddcolor:FILE|ADDRESS (docs/guests.md).",
     )
 
 

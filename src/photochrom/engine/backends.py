@@ -5,11 +5,11 @@ Both are imported only when a model is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from importlib.metadata import version
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,20 @@ from photochrom.errors import ModelError
 
 Run: TypeAlias = Callable[[NDArray[np.float32]], dict[str, NDArray[Any]]]
 """(N, 4, H, W) float32 to outputs by name. May be called from several threads."""
+Feeds: TypeAlias = Mapping[str, NDArray[np.float32]]
+"""Inputs of a network by their names."""
+
+
+class Session(NamedTuple):
+    """A network of any inputs and outputs in an engine."""
+
+    inputs: Sequence[Tensor]
+    outputs: Sequence[Tensor]
+    run: Callable[[Feeds], list[NDArray[Any]]]
+    """Outputs in their order. May be called from several threads."""
+    where: str
+    """Where it runs, as people say it."""
+
 
 _ONE_AT_A_TIME = frozenset({"DmlExecutionProvider"})
 """Providers whose sessions may not run in two threads at once, nor plan their memory ahead
@@ -39,14 +53,25 @@ def start(
     inner: outputs of the file beside those of the contract, which are handed out, too.
     Returns the function that runs it, and where it runs as people say it. Raises ModelError.
     """
+    session = open_session(content, device, threads, source)
+    outputs = [tensor for tensor in session.outputs if tensor.name not in inner]
+    check_tensors(session.inputs, outputs, source)
+    names = [tensor.name for tensor in session.outputs]
+
+    def run(inputs: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        return dict(zip(names, session.run({INPUT: inputs}), strict=True))
+
+    return run, session.where
+
+
+def open_session(content: bytes, device: Device, threads: int | None, source: str) -> Session:
+    """An engine with a network of any inputs and outputs; as for `start`. Raises ModelError."""
     if device.provider is None:
-        return _start_openvino(content, threads, source, inner)
-    return _start_onnxruntime(content, device, threads, source, inner)
+        return _open_openvino(content, threads, source)
+    return _open_onnxruntime(content, device, threads, source)
 
 
-def _start_onnxruntime(
-    content: bytes, device: Device, threads: int | None, source: str, inner: Sequence[str]
-) -> tuple[Run, str]:
+def _open_onnxruntime(content: bytes, device: Device, threads: int | None, source: str) -> Session:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -68,31 +93,23 @@ def _start_onnxruntime(
             f"ONNX Runtime lists {device.name!r} but cannot start it (it would run on "
             f"{session.get_providers()[0]}); check its drivers and libraries, or use --device cpu"
         )
-    check_tensors(
-        [Tensor(t.name, t.type == "tensor(float)", t.shape) for t in session.get_inputs()],
-        [
-            Tensor(t.name, t.type == "tensor(float)", t.shape)
-            for t in session.get_outputs()
-            if t.name not in inner
-        ],
-        source,
+    inputs, outputs = (
+        [Tensor(t.name, t.type == "tensor(float)", t.shape) for t in tensors]
+        for tensors in (session.get_inputs(), session.get_outputs())
     )
-    names = [output.name for output in session.get_outputs()]
+    names = [output.name for output in outputs]
 
-    def run(inputs: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    def run(feeds: Feeds) -> list[NDArray[Any]]:
         try:
             with turn:
-                answer = session.run(names, {INPUT: inputs})
-            return dict(zip(names, answer, strict=True))
+                return list(session.run(names, dict(feeds)))
         except Exception as error:
-            raise ModelError(_run_failure(source, inputs, error)) from error
+            raise ModelError(_run_failure(source, feeds, error)) from error
 
-    return run, f"{device.title}, ONNX Runtime {ort.__version__}"
+    return Session(inputs, outputs, run, f"{device.title}, ONNX Runtime {ort.__version__}")
 
 
-def _start_openvino(
-    content: bytes, threads: int | None, source: str, inner: Sequence[str]
-) -> tuple[Run, str]:
+def _open_openvino(content: bytes, threads: int | None, source: str) -> Session:
     import openvino  # type: ignore[import-untyped]
 
     core = openvino.Core()
@@ -109,21 +126,19 @@ def _start_openvino(
         request = compiled.create_infer_request()
     except Exception as error:  # OpenVINO raises plain RuntimeErrors
         raise ModelError(_load_failure(source, "CPU", "OpenVINO", error)) from error
-    outputs = [tensor for tensor in _openvino_tensors(model.outputs) if tensor.name not in inner]
-    check_tensors(_openvino_tensors(model.inputs), outputs, source)
-    names = [output.get_any_name() for output in model.outputs]
+    inputs, outputs = _openvino_tensors(model.inputs), _openvino_tensors(model.outputs)
     one_at_a_time = Lock()
 
-    def run(inputs: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    def run(feeds: Feeds) -> list[NDArray[Any]]:
         with one_at_a_time:
             try:
-                answer = request.infer([np.ascontiguousarray(inputs)])
+                answer = request.infer([np.ascontiguousarray(feeds[t.name]) for t in inputs])
             except RuntimeError as error:
-                raise ModelError(_run_failure(source, inputs, error)) from error
-            return {name: np.array(answer[index]) for index, name in enumerate(names)}
+                raise ModelError(_run_failure(source, feeds, error)) from error
+            return [np.array(answer[index]) for index in range(len(outputs))]
 
     precision = "bfloat16" if has_bf16 else "float32"
-    return run, f"CPU, OpenVINO {version('openvino')}, {precision}"
+    return Session(inputs, outputs, run, f"CPU, OpenVINO {version('openvino')}, {precision}")
 
 
 def _openvino_tensors(ports: Any) -> list[Tensor]:
@@ -144,8 +159,8 @@ def _load_failure(source: str, device: str, engine: str, error: Exception) -> st
     )
 
 
-def _run_failure(source: str, inputs: NDArray[np.float32], error: Exception) -> str:
-    height, width = inputs.shape[2:]
+def _run_failure(source: str, feeds: Feeds, error: Exception) -> str:
+    height, width = next(iter(feeds.values())).shape[2:]
     return (
         f"{source} failed on a picture of {width} x {height}: {_first_line(error)}; "
         "try a smaller --size or another --device"

@@ -20,7 +20,8 @@ from photochrom.engine.backends import Run, start
 from photochrom.engine.card import read_card
 from photochrom.engine.contract import Prediction, check_inputs, check_prediction
 from photochrom.engine.devices import DEVICES, choose_device
-from photochrom.engine.find import DEFAULT_MODEL, read_model
+from photochrom.engine.find import DEFAULT_MODEL, read_model, split_blend
+from photochrom.engine.guests import split_guest
 from photochrom.engine.identity import ModelIdentity
 from photochrom.engine.network import Network, load
 from photochrom.engine.protobuf import bytes_field, fields, number_field
@@ -134,6 +135,8 @@ def load_with_features(
     elsewhere the features have a session from when they are first asked for. A network without
     features is as of `load`. Raises ModelError as `load` does.
     """
+    if split_guest(name_or_path) or split_blend(name_or_path):
+        return load(name_or_path, device=device, threads=threads)
     if choose_device(device) != DEVICES["cpu"]:
         network = load(name_or_path, device=device, threads=threads)
         return _FeatureNetwork(network, None, network.run)
@@ -151,6 +154,10 @@ def load_with_features(
 
 def _new_extractor(network: Network, threads: int | None) -> FeatureExtractor:
     """An extractor with a session of its own."""
+    if network.members:
+        raise ModelError(
+            f"{network.card.title} is a blend and hands out no features; name one model"
+        )
     try:
         content = Path(network.source).read_bytes()
     except OSError as error:

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from photochrom.engine.download import download
+from photochrom.engine.guests import GUESTS, check_licence, split_guest
 from photochrom.errors import ModelError
 from photochrom.folders import cache_dir
 
@@ -19,11 +20,15 @@ FILM_MODEL = "photochrom-film"
 for each frame, and on the clips that it was measured on the better colours (docs/films.md)."""
 
 SHIPPED_DIR = Path(__file__).parent / "models"
-_ADDRESSES = ("https://", "http://", "hf:")
+ADDRESSES = ("https://", "http://", "hf:")
 _TABLE = "SHA256SUMS"
 _HUB = "https://huggingface.co"
 _NAME_LENGTH = 80
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+BLEND = "blend:"
+"""What stands before two models and a weight, ``blend:A:B:WEIGHT``."""
+_ONE = rf"(?:(?:{'|'.join(GUESTS)}):)?(?:hf:[^:]+|https?://.+?|(?:[A-Za-z]:[\\/])?[^:]+)"
+_BLEND = re.compile(rf"(?P<first>{_ONE}):(?P<second>{_ONE}):(?P<weight>\d*\.?\d+)")
 
 
 def shipped_models(directory: Path = SHIPPED_DIR) -> tuple[str, ...]:
@@ -34,14 +39,22 @@ def shipped_models(directory: Path = SHIPPED_DIR) -> tuple[str, ...]:
 def read_model(model: str | Path, *, shipped_dir: Path = SHIPPED_DIR) -> tuple[Path, bytes]:
     """Find a model and read it; shipped and downloaded files are checked against their SHA-256.
 
-    model: a shipped name; a path; ``https://host/file.onnx#sha256=HEX``; or
-        ``hf:owner/repo/file.onnx#sha256=HEX`` (``hf:owner/repo@revision/...`` for a revision).
+    model: a shipped name; a path; ``https://host/file.onnx#sha256=HEX``;
+        ``hf:owner/repo/file.onnx#sha256=HEX`` (``hf:owner/repo@revision/...`` for a revision); or a
+        path or address behind a guest's name, ``ddcolor:ddcolor.onnx``.
     Returns the file's path and content.
     Raises ModelError when there is no such model, or when it cannot be fetched or is damaged.
     """
     text = str(model)
+    guest = split_guest(model)
+    if guest is not None:
+        name, text = guest
+        if text.startswith(ADDRESSES):
+            check_licence(name)
+            return _fetch(text)
+        return Path(text), _read(Path(text))
     if isinstance(model, str):
-        if text.startswith(_ADDRESSES):
+        if text.startswith(ADDRESSES):
             return _fetch(text)
         sums = _checksums(shipped_dir)
         if text in sums:
@@ -58,9 +71,33 @@ def local_model(model: str | Path) -> str | Path:
 
     Raises ModelError when it cannot be fetched.
     """
-    if isinstance(model, str) and model.startswith(_ADDRESSES):
+    blend = split_blend(model)
+    if blend is not None:
+        first, second = (local_model(one) for one in blend[:2])
+        return f"{BLEND}{first}:{second}:{blend[2]}"
+    guest = split_guest(model)
+    if guest is not None and guest[1].startswith(ADDRESSES):
+        return f"{guest[0]}:{read_model(model)[0]}"
+    if isinstance(model, str) and model.startswith(ADDRESSES):
         return _fetch(model)[0]
     return model
+
+
+def split_blend(model: str | Path) -> tuple[str, str, float] | None:
+    """Both models of ``blend:A:B:WEIGHT`` and the weight of the second; None for a single model.
+
+    Raises ModelError where that is no blend of two models.
+    """
+    text = str(model)
+    if not text.startswith(BLEND):
+        return None
+    match = _BLEND.fullmatch(text.removeprefix(BLEND))
+    if match is None or not 0.0 <= float(match["weight"]) <= 1.0:
+        raise ModelError(
+            f"{text.removeprefix(BLEND)!r} is no blend; write A:B:WEIGHT, two models and the "
+            "weight of the second from 0 to 1, such as photochrom-base:photochrom-film:0.5"
+        )
+    return match["first"], match["second"], float(match["weight"])
 
 
 def _fetch(address: str) -> tuple[Path, bytes]:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import math
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.engine.backends import Run, start
+from photochrom.engine.backends import Run, open_session, start
 from photochrom.engine.card import ModelCard, read_card
-from photochrom.engine.contract import Prediction, check_inputs, check_prediction
+from photochrom.engine.contract import AB, Prediction, check_inputs, check_prediction
 from photochrom.engine.devices import choose_device
-from photochrom.engine.find import DEFAULT_MODEL, read_model
+from photochrom.engine.find import DEFAULT_MODEL, read_model, split_blend
+from photochrom.engine.guests import (
+    GUESTS,
+    check_signature,
+    guest_run,
+    resize_planes,
+    split_guest,
+)
 from photochrom.engine.identity import ModelIdentity
 
 _log = logging.getLogger(__name__)
+_LEAST_GAIN = 0.5
+"""As `photochrom.pipeline` has it: below, hints would ask for colours that do not exist."""
 
 
 class Network:
@@ -33,6 +45,8 @@ class Network:
         """Path of its file."""
         self.run = run
         """What the engine does, unchecked."""
+        self.members: tuple[Network, ...] = ()
+        """The networks whose answers it blends, if it does."""
 
     def __call__(self, inputs: NDArray[np.float32]) -> Prediction:
         """Predict the chroma of some pictures.
@@ -54,16 +68,28 @@ def load(
 ) -> Network:
     """Find a model and make it ready to run.
 
-    name_or_path: a shipped name, a path, or an address with a checksum (see `read_model`).
+    name_or_path: a shipped name, a path, an address with a checksum, a guest (see `read_model`), or
+        ``blend:A:B:WEIGHT``: two of them, and the weight of the second.
     device: one of `DEVICE_NAMES`. threads: on the CPU; None lets the engine choose.
     Raises ModelError when the model is unknown, damaged or no colouring network, or when the
     device is not available.
     """
     start_s = time.perf_counter()
+    blend = split_blend(name_or_path)
+    if blend is not None:
+        first, second = (load(one, device=device, threads=threads) for one in blend[:2])
+        return _blend(first, second, blend[2])
     chosen = choose_device(device)
     path, content = read_model(name_or_path)
-    card = read_card(content, str(path))
-    run, where = start(content, chosen, threads, str(path))
+    card = _card(name_or_path, path, content)
+    guest = split_guest(name_or_path)
+    if guest is None:
+        run, where = start(content, chosen, threads, str(path))
+    else:
+        row, session = GUESTS[guest[0]], open_session(content, chosen, threads, str(path))
+        shape = check_signature(row, session.inputs, session.outputs, str(path))
+        run = guest_run(row, shape, [tensor.name for tensor in session.inputs], session.run)
+        where = session.where
     took_s = time.perf_counter() - start_s
     _log.info("%s from %s on %s, ready in %.2f s", card.title, path, where, took_s)
     return Network(card, ModelIdentity.from_file(card, content), where, str(path), run)
@@ -71,11 +97,85 @@ def load(
 
 def model_card(name_or_path: str | Path) -> ModelCard:
     """The card of a model, without loading the model into an engine. Raises ModelError."""
+    blend = split_blend(name_or_path)
+    if blend is not None:
+        return _blended_card(model_card(blend[0]), model_card(blend[1]), blend[2])
     path, content = read_model(name_or_path)
-    return read_card(content, str(path))
+    return _card(name_or_path, path, content)
 
 
 def model_identity(name_or_path: str | Path) -> ModelIdentity:
     """Which model it is, without loading it into an engine. Raises ModelError."""
+    blend = split_blend(name_or_path)
+    if blend is not None:
+        one, other = (model_identity(model) for model in blend[:2])
+        card = _blended_card(model_card(blend[0]), model_card(blend[1]), blend[2])
+        return _blended_identity(card, one, other)
     path, content = read_model(name_or_path)
-    return ModelIdentity.from_file(read_card(content, str(path)), content)
+    return ModelIdentity.from_file(_card(name_or_path, path, content), content)
+
+
+def _card(name_or_path: str | Path, path: Path, content: bytes) -> ModelCard:
+    """The file's own card, or what is known of a guest, whose version is its checksum."""
+    guest = split_guest(name_or_path)
+    if guest is None:
+        return read_card(content, str(path))
+    row = GUESTS[guest[0]]
+    return ModelCard(
+        name=guest[0],
+        version=hashlib.sha256(content).hexdigest()[:8],
+        size=row.size,
+        multiple=row.multiple,
+        licence=f"{row.licence}, as its authors say",
+        training_data=f"{row.training_data}, as its authors say",
+        recipe="",
+        commit="",
+        metrics={},
+        parameters=0,
+    )
+
+
+def _blend(first: Network, second: Network, weight: float) -> Network:
+    """A network whose chroma is the mean of two, at the finer of both sizes."""
+    card = _blended_card(first.card, second.card, weight)
+    # A prediction is multiplied by the blend's gain, which is 1.
+    parts = ((first, first.card.chroma_gain), (second, second.card.chroma_gain))
+
+    def run(planes: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        found = []
+        for network, gain in parts:
+            own = planes.copy()
+            own[:, 1:3] /= max(gain, _LEAST_GAIN)
+            found.append(gain * network(own).ab)
+        height, width = (max(ab.shape[axis] for ab in found) for axis in (2, 3))
+        one, other = (resize_planes(ab, (height, width)) for ab in found)
+        return {AB: np.asarray((1.0 - weight) * one + weight * other, np.float32)}
+
+    identity = _blended_identity(card, first.identity, second.identity)
+    network = Network(card, identity, first.device, first.source, run)
+    network.members = (first, second)
+    return network
+
+
+def _blended_card(first: ModelCard, second: ModelCard, weight: float) -> ModelCard:
+    """What is true of a blend. Raises ModelError where one of the models colours drawings."""
+    for card in (first, second):
+        card.check_photographs("blends")
+    share = f"{round(100 * weight)} %"
+    multiple = math.lcm(first.multiple, second.multiple)
+    return ModelCard(
+        name=f"{first.name}+{second.name}",
+        version=f"{first.version}+{second.version} at {share}",
+        size=max(first.size, second.size, multiple),
+        multiple=multiple,
+        licence=f"{first.licence}; {second.licence}",
+        training_data=f"{first.training_data}; {second.training_data}",
+        recipe="",
+        commit="",
+        metrics={},
+        parameters=first.parameters + second.parameters,
+    )
+
+
+def _blended_identity(card: ModelCard, one: ModelIdentity, other: ModelIdentity) -> ModelIdentity:
+    return ModelIdentity.from_file(card, f"{one.checksum}+{other.checksum}".encode())
