@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -25,11 +26,13 @@ from photochrom.archive import (
     apply_decisions,
     default_manifest,
     estimate,
+    find_doubts,
     open_store,
     parse_shard,
     prepare_run,
     run_archive,
     verify_originals,
+    write_gallery,
 )
 from photochrom.archive.manifest import Task
 from photochrom.archive.scan import in_shard
@@ -61,6 +64,7 @@ def scans(tmp_path: Path, grey_scene: NDArray[np.uint8], scene: NDArray[np.uint8
     return folder
 
 
+RESULT_KEYS = {"a.jpg", "b.png", "box 1/a.tif", "box 1/b.bmp", "box 1/c.webp"}
 RESULTS = {"a.jpg", "b.png", "box 1/a.tif", "box 1/b.bmp.png", "box 1/c.webp"}
 
 
@@ -234,6 +238,29 @@ def test_decisions_flow_back(archive: Archive, tmp_path: Path) -> None:
             pytest.raises(InputError, match=message),
         ):
             apply_decisions(manifest, archive.target, decisions)
+
+
+def test_the_gallery_shows_what_is_doubtful(archive: Archive, scans: Path, tmp_path: Path) -> None:
+    name = "<script><b>.png"
+    Image.new("L", (40, 30), 90).save(scans / name)
+    archive.run()
+    with Manifest(archive.manifest_path) as manifest:
+        manifest.decide("b.png", "approve")
+        doubts = find_doubts(manifest, share=1.0, limit=5)
+        done = write_gallery(tmp_path / "gallery", manifest, archive.source, archive.target, doubts)
+    assert {doubt.key for doubt in doubts} == {"vivid.png", name, *RESULT_KEYS} - {"b.png"}
+    assert done.shown == {"unsure": 5, "cast": 5, "in colour": 1, "damaged": 0}
+    assert [path.name for path in done.sheets] == [
+        "sheet-unsure-1.png", "sheet-cast-1.png", "sheet-in-colour-1.png"
+    ]  # fmt: skip
+    page = done.page.read_text()
+    (data,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', page)
+    cards = json.loads(data)["cards"]
+    assert {card["key"] for card in cards} == {doubt.key for doubt in doubts}
+    for card in cards:
+        for picture in (card["original"], card["result"]):
+            assert picture is None or (done.page.parent / picture).is_file()
+    assert [card["key"] for card in cards if card["result"] is None] == ["vivid.png"]
 
 
 def test_an_altered_original_is_found(archive: Archive, scans: Path) -> None:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from photochrom.archive.cluster import ClusterEngine, ClusterOptions
 from photochrom.archive.decisions import apply_decisions
 from photochrom.archive.estimate import DEFAULT_SAMPLE, Estimate, estimate
+from photochrom.archive.gallery import (
+    DEFAULT_LIMIT,
+    DEFAULT_SHARE,
+    REASONS,
+    find_doubts,
+    write_gallery,
+)
 from photochrom.archive.local import LocalEngine
 from photochrom.archive.manifest import (
     Counts,
@@ -27,9 +35,14 @@ from photochrom.archive.settings import ArchiveSettings
 from photochrom.archive.stores import Entry, Store, listed_entries, open_store
 
 __all__ = [
+    "DEFAULT_LIMIT",
     "DEFAULT_SAMPLE",
+    "DEFAULT_SHARE",
+    "REASONS",
     "SIGNING_ALGORITHMS",
     "ArchiveSettings",
+    "ClusterEngine",
+    "ClusterOptions",
     "Counts",
     "Engine",
     "Entry",
@@ -45,6 +58,7 @@ __all__ = [
     "apply_decisions",
     "default_manifest",
     "estimate",
+    "find_doubts",
     "listed_entries",
     "open_manifests",
     "open_store",
@@ -52,5 +66,6 @@ __all__ = [
     "prepare_run",
     "run_archive",
     "verify_originals",
+    "write_gallery",
     "write_rows",
 ]

@@ -287,6 +287,15 @@ class Manifest:
                 return
             after = found[-1]["key"]
 
+    def number(self, where: str) -> int:
+        """How many inputs there are of a condition in SQL."""
+        return int(self._base.execute(f"SELECT count(*) FROM inputs WHERE {where}").fetchone()[0])
+
+    def first_rows(self, where: str, order: str, limit: int) -> list[sqlite3.Row]:
+        """The first rows of a condition in SQL, by an order in SQL, then by their keys."""
+        sql = f"SELECT * FROM inputs WHERE {where} ORDER BY {order}, key LIMIT ?"
+        return self._base.execute(sql, (limit,)).fetchall()
+
     def finish(self, results: Sequence[Result], settings: int) -> list[str]:
         """Write down what became of inputs, all of it or nothing.
 

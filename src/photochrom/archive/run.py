@@ -91,7 +91,7 @@ def prepare_run(
     model = model_identity(local_model(settings.options.model))
     number = manifest.settings_id(settings.pixel_settings(model.signature))
     check_settings(manifest, number, model, settings)
-    manifest.mark_absent(target.entries() if target.exists() else ())
+    manifest.mark_absent(target.results() if target.exists() else ())
     remove_rejected(manifest, target)
     return number
 

@@ -56,6 +56,9 @@ class Store(Protocol):
     def entries(self) -> Iterator[Entry]:
         """All files, in no certain order; hidden ones are left out. Raises InputError."""
 
+    def results(self) -> Iterator[Entry]:
+        """Files that may be results: all, unless originals are in the same place."""
+
     def entry(self, key: str) -> Entry:
         """One file. Raises InputError where it is not there."""
 
@@ -90,6 +93,10 @@ def open_store(place: str) -> Store:
     Folders need no package. Raises MissingDependencyError where fsspec, or its package for the
     scheme, is not installed, and InputError for addresses that nothing can open.
     """
+    if place.startswith("immich+"):
+        from photochrom.archive.immich import ImmichStore
+
+        return ImmichStore(place)
     if is_address(place) and not place.startswith("file://"):
         return RemoteStore(place)
     return FolderStore(Path(place.removeprefix("file://")))
@@ -133,6 +140,10 @@ class FolderStore:
             elif item.is_file():
                 status = item.stat()
                 yield Entry(f"{prefix}{item.name}", status.st_size, str(status.st_mtime_ns))
+
+    def results(self) -> Iterator[Entry]:
+        """As of `Store`."""
+        return self.entries()
 
     def entry(self, key: str) -> Entry:
         """As of `Store`."""
@@ -249,6 +260,10 @@ class RemoteStore:
             return []
         except OSError as error:
             raise InputError(f"{self.name} cannot be listed: {_reason(error)}") from error
+
+    def results(self) -> Iterator[Entry]:
+        """As of `Store`."""
+        return self.entries()
 
     def entry(self, key: str) -> Entry:
         """As of `Store`."""

@@ -13,9 +13,14 @@ from typing import IO, Any, TypeVar
 import click
 
 from photochrom.archive import (
+    DEFAULT_LIMIT,
     DEFAULT_SAMPLE,
+    DEFAULT_SHARE,
+    REASONS,
     SIGNING_ALGORITHMS,
     ArchiveSettings,
+    ClusterEngine,
+    ClusterOptions,
     Counts,
     Engine,
     Entry,
@@ -31,6 +36,7 @@ from photochrom.archive import (
     apply_decisions,
     default_manifest,
     estimate,
+    find_doubts,
     listed_entries,
     open_manifests,
     open_store,
@@ -38,6 +44,7 @@ from photochrom.archive import (
     prepare_run,
     run_archive,
     verify_originals,
+    write_gallery,
     write_rows,
 )
 from photochrom.batch import BatchOptions
@@ -61,6 +68,7 @@ from photochrom.pipeline import WhiteBalance
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _DEFAULT = ArchiveSettings()
+_CLUSTER = ClusterOptions()
 _STATES: dict[State, str] = {
     "waiting": "waiting",
     "coloured": "coloured",
@@ -180,6 +188,23 @@ def _provenance_options(command: _Command) -> _Command:
     metavar="SECONDS",
     help="Look again after so many seconds, and so on until Ctrl-C.",
 )
+@click.option(
+    "--actors",
+    type=click.IntRange(min=1),
+    help="Colour by Ray, in so many processes with a network each (extra `archive`).  [default: "
+    "this process alone; with --gpus or --address one for each GPU or processor]",
+)
+@click.option(
+    "--gpus",
+    type=click.FloatRange(min=0.0),
+    default=_CLUSTER.gpus,
+    help="GPUs that the actors share.",
+)
+@click.option(
+    "--address",
+    metavar="RAY",
+    help="Use this running cluster (auto, ray://head:10001) in place of processes of this machine.",
+)
 @click.option("--films", is_flag=True, help="Colour films, too, after the photographs.")
 @model_option
 @click.option("--film-model", default=_DEFAULT.film_model, show_default=True, help="Of films.")
@@ -216,6 +241,11 @@ def _provenance_options(command: _Command) -> _Command:
 @_provenance_options
 @device_option
 @photo_jobs_option
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Of the network of each process.  [default: as it likes best; with actors 1]",
+)
 @max_pixels_option
 @damaged_option(
     "mend: what is broken around the pixels is mended, with a note; a photograph of which a part "
@@ -231,6 +261,9 @@ def run(
     dry_run: bool,
     sample: int,
     watch_s: float | None,
+    actors: int | None,
+    gpus: float,
+    address: str | None,
     films: bool,
     model: str,
     film_model: str,
@@ -252,6 +285,7 @@ def run(
     c2pa_algorithm: SigningAlgorithm,
     device: str,
     jobs: int,
+    threads: int | None,
     max_pixels: int,
     damage: DamagePolicy,
     as_json: bool,
@@ -266,6 +300,7 @@ def run(
         options=BatchOptions(
             model=model,
             device=device,
+            threads=threads,
             size="auto" if isinstance(size, str) else size,
             vividness=vividness,
             white_balance=WhiteBalance(temperature, tint, neutral),
@@ -295,8 +330,10 @@ def run(
         entries = None if list_file is None else list(listed_entries(places[0], list_file))
         if dry_run:
             return _dry_run(manifest, places, path, settings, entries, sample, as_json=as_json)
-        engine = LocalEngine(path, settings)
         while True:
+            engine: Engine = LocalEngine(path, settings)
+            if actors is not None or gpus or address is not None:
+                engine = ClusterEngine(path, settings, ClusterOptions(address, actors, gpus))
             report = _run(manifest, places, settings, engine, entries)
             if watch_s is None:
                 break
@@ -500,3 +537,39 @@ def decide(target: str, file: Path, manifest_path: Path | None) -> int:
         counts = apply_decisions(manifest, open_store(target), file)
     note(", ".join(f"{number} {name}" for name, number in sorted(counts.items())) or "none")
     return FAILED if counts["unknown"] else OK
+
+
+@archive.command()
+@click.argument("target", metavar="DST")
+@click.argument("folder", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path))
+@_manifest_option
+@click.option(
+    "--share",
+    type=click.FloatRange(min=0.0, max=1.0, min_open=True),
+    default=DEFAULT_SHARE,
+    show_default=True,
+    help="Of the results that count as doubtful by the network's confidence, and by their cast.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=DEFAULT_LIMIT,
+    show_default=True,
+    help="Show at most so many for each reason.",
+)
+def gallery(
+    target: str, folder: Path, manifest_path: Path | None, share: float, limit: int
+) -> None:
+    """Write what is doubtful into FOLDER: contact sheets, and a page to approve, reject or hint.
+
+    Doubtful is what the network is least sure of, what has the strongest cast, what was in colour
+    already, and what is damaged. The page saves decisions.json for `photochrom archive decide`.
+    """
+    with Manifest(_manifest_path(manifest_path, target), create=False) as manifest:
+        doubts = find_doubts(manifest, share=share, limit=limit)
+        source = open_store(manifest.fact("source") or "")
+        done = write_gallery(folder, manifest, source, open_store(target), doubts)
+    shown = ", ".join(f"{n} {REASONS[reason]}" for reason, n in done.shown.items() if n)
+    note(f"wrote {done.page} and {len(done.sheets)} contact sheets: {shown}")
+    for key in done.unreadable:
+        note(f"  {key} cannot be shown")
