@@ -1,8 +1,8 @@
 """For which frames of a shot the network is asked: those that have news.
 
 Guesses that agree along the motion are asked for seldom; where they change from one to the next,
-often, since the truth is then in the mean of many. What comes into view and was seen by no guess is
-asked for at once.
+for each frame, since the truth is then in the mean of many. What comes into view and was seen by no
+guess is asked for at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from photochrom.video.temporal.optical_flow import Warp
 
-ASK_EVERY = 2
+ASK_EVERY = 8
 """Frames after which the network is asked again at the latest."""
 
 _UNSEEN_TRUST, _UNSEEN_SHARE = 0.5, 0.25
@@ -20,10 +20,12 @@ _UNSEEN_TRUST, _UNSEEN_SHARE = 0.5, 0.25
 more than such a share of unseen places the network is asked."""
 _AGREEMENT_AB = 3.0
 """Distance of two guesses, CIELAB units, above which the network is asked the sooner again."""
+_CALMER = 0.8
+"""What is left of a distance by the next guess, where that agrees better."""
 _BRIGHTER = 1.5
 """The network is asked when a frame tells so much more than the last one of a guess, as in a fade
 from black."""
-_LONGER = 2.0
+_LONGER = 3.0
 """Times that an interval may be longer than the one before."""
 
 Planes = NDArray[np.float32]
@@ -40,10 +42,12 @@ class GuessInterval:
         self._ab: Planes | None = None
         self._trust = np.zeros((0, 0), np.float32)
         self._certainty = 0.0
+        self._change = 0.0
 
     def begin_shot(self) -> None:
         """Nothing is known of what comes; its first frame is to be asked for."""
         self._ab, self._interval, self._frames = None, 1.0, 0
+        self._change = 0.0
 
     def is_due(self, forward: Warp, certainty: float) -> bool:
         """Whether to ask for the next frame of the shot.
@@ -71,8 +75,9 @@ class GuessInterval:
         if self._ab is not None and self._trust.any():
             distance = np.linalg.norm(ab - self._ab, axis=-1)
             change = float(np.average(distance, weights=self._trust))
-            agreed = self._ask_every * min(1.0, _AGREEMENT_AB / max(change, 1e-6)) ** 2
-            self._interval = min(agreed, _LONGER * self._frames)
+            self._change = max(change, _CALMER * self._change)
+            agreement = min(1.0, _AGREEMENT_AB / max(self._change, 1e-6)) ** 4
+            self._interval = min(self._ask_every * agreement, _LONGER * self._frames)
         self._frames, self._certainty = 0, certainty
         self._ab, self._trust = ab, np.ones(ab.shape[:2], np.float32)
         return weight

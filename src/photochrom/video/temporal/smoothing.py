@@ -11,7 +11,7 @@ it. Nothing is carried over a cut.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
@@ -45,13 +45,13 @@ from photochrom.video.threads import Prefetcher
 
 DEFAULT_STEADY = 0.8
 """How long colours last: 0 colours every frame by itself, 1 remembers the longest."""
-LOOKAHEAD = 24
+LOOKAHEAD = 32
 """Frames after one that its colour depends on, at most."""
 _QUEUE_FRAMES = 2
 """Frames between two of the threads."""
 MAX_HELD_FRAMES = LOOKAHEAD + 2 * (_QUEUE_FRAMES + 2)
 """Most frames that are held before the first of them gets its colour."""
-LONGEST_MEMORY = 7.0
+LONGEST_MEMORY = 8.0
 """Frames whose guesses the running average weighs as much as all older ones, at steady 1."""
 
 _DETAIL_PX = 3.0
@@ -59,7 +59,10 @@ _DETAIL_PX = 3.0
 _DETAIL_PER_FRAME = 0.4
 """What the detail of a guess is worth one frame away from it."""
 _LEAST_WEIGHT = np.float32(1e-3)
-_AHEAD = LOOKAHEAD - DECISION_FRAMES
+_BLOCK = 8
+"""Frames for which guesses ahead are brought back in one go."""
+_AHEAD = LOOKAHEAD - DECISION_FRAMES - _BLOCK
+"""Frames after each whose guesses are brought back to it, at least."""
 _NO_USER_COLORS: Mapping[int, UserColors] = MappingProxyType({})
 
 Planes = NDArray[np.float32]
@@ -117,9 +120,10 @@ class Average(NamedTuple):
         most = np.maximum(np.maximum(self.weight, guess.weight), np.float32(memory))
         return Average(ab, np.minimum(total, most))
 
-    def at_distance(self, frames: int) -> Average:
-        """What its detail is worth so many frames away from where it was seen."""
-        return Average(self.ab, self.weight * np.float32(_DETAIL_PER_FRAME**frames))
+    def at_next_frame(self, warp: Warp) -> Average:
+        """As the neighbouring frame has it, and what its detail is worth there."""
+        warped = self.warp(warp)
+        return Average(warped.ab, warped.weight * np.float32(_DETAIL_PER_FRAME))
 
     def merge(self, other: Average) -> Planes:
         """The mean of both by weight; where neither is trusted, halfway."""
@@ -134,7 +138,7 @@ class Lookahead(NamedTuple):
     mean: Average
     """Many guesses."""
     nearest: Average
-    """The next one, `Average.at_distance`."""
+    """The next one, `Average.at_next_frame`."""
 
 
 def steady_chroma(
@@ -290,51 +294,47 @@ def _merge_steps(steps: Iterable[_Step], memory: float, heaviest: float) -> Iter
     window: deque[_Step] = deque()
     past: Average | None = None
     nearest: Average | None = None
-    distance = 0
     while True:
-        while len(window) <= _AHEAD and (step := next(source, None)) is not None:
-            window.append(step)
+        window.extend(islice(source, _BLOCK + _AHEAD - len(window)))
         if not window:
             return
-        ahead = _look_ahead(window, memory)
-        now = window.popleft()
-        if now.forward is not None and past is not None and nearest is not None:
-            past = past.warp(now.forward)
+        for ahead in _look_ahead(window, memory):
+            now = window.popleft()
+            if now.forward is None or past is None or nearest is None:
+                past = nearest = None
+            else:
+                past = past.warp(now.forward)
+                nearest = nearest.at_next_frame(now.forward)
             if now.fresh is not None:
-                past = past.add(now.fresh, memory)
-        else:
-            past = now.fresh
-        if now.fresh is not None:
-            nearest, distance = now.fresh, 0
-        elif nearest is not None and now.forward is not None:
-            nearest, distance = nearest.warp(now.forward), distance + 1
-        assert past is not None, "the network is asked where a shot begins"
-        assert nearest is not None
-        ab = _combine(past, nearest.at_distance(distance), ahead, memory, heaviest)
-        yield SteadyColors(now.pts, ab, begins_shot=now.forward is None)
+                past = now.fresh if past is None else past.add(now.fresh, memory)
+                nearest = now.fresh
+            assert past is not None, "the network is asked where a shot begins"
+            assert nearest is not None
+            ab = _combine(past, nearest, ahead, memory, heaviest)
+            yield SteadyColors(now.pts, ab, begins_shot=now.forward is None)
 
 
-def _look_ahead(window: deque[_Step], memory: float) -> Lookahead | None:
-    """What the guesses ahead say of the window's first; None where there is none in its shot."""
-    ahead: list[tuple[Average | None, Warp]] = []
-    for step in islice(window, 1, None):
-        if step.backward is None:
-            break
-        ahead.append((step.fresh, step.backward))
+def _look_ahead(window: Sequence[_Step], memory: float) -> list[Lookahead | None]:
+    """What the guesses ahead say of each of the next `_BLOCK` frames; None where its shot has none
+    ahead.
+    """
+    found: list[Lookahead | None] = []
     mean: Average | None = None
-    for fresh, backward in reversed(ahead):
-        if fresh is not None:
-            mean = fresh if mean is None else mean.add(fresh, memory)
-        if mean is not None:
-            mean = mean.warp(backward)
-    if mean is None:
-        return None
-    distance, nearest = next(
-        (index, fresh) for index, (fresh, _) in enumerate(ahead, 1) if fresh is not None
-    )
-    for _, backward in reversed(ahead[:distance]):
-        nearest = nearest.warp(backward)
-    return Lookahead(mean, nearest.at_distance(distance))
+    nearest: Average | None = None
+    for place in reversed(range(len(window))):
+        if place < _BLOCK:
+            found.append(None if mean is None or nearest is None else Lookahead(mean, nearest))
+        step = window[place]
+        if step.backward is None:
+            mean = nearest = None
+            continue
+        if step.fresh is not None:
+            mean = step.fresh if mean is None else mean.add(step.fresh, memory)
+            nearest = step.fresh
+        if mean is not None and nearest is not None:
+            mean = mean.warp(step.backward)
+            nearest = nearest.at_next_frame(step.backward)
+    return found[::-1]
 
 
 def _combine(
