@@ -228,16 +228,51 @@ def test_a_version_is_chosen_and_the_picture_shared(visit: Open, cat: Path) -> N
     versions.nth(3).click()
     assert versions.nth(3).get_attribute("aria-checked") == "true"
     me.wait_saved()
+    me.page.evaluate("window.isSame = true")
     me.press("Make a link")
-    assert me.page.url.endswith("#share-link")
     link = me.page.get_by_label("Link to the picture").input_value()
+    assert me.page.evaluate("document.activeElement.id") == "share-link"
     friend.page.goto(link)
-    picture = friend.page.get_by_role("img", name="Chelsea in colour")
-    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 451
+    for name in ("Chelsea in colour", "Chelsea in black and white"):
+        picture = friend.page.get_by_role("img", name=name)
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 451
+    friend.page.get_by_role("slider").focus()
+    friend.page.keyboard.press("Home")
+    assert friend.page.get_by_role("slider").get_attribute("aria-valuenow") == "0"
+    assert problems(friend, "a link") == []
     me.press("Stop sharing")
+    me.page.get_by_role("button", name="Make a link").wait_for()
+    assert me.page.evaluate("window.isSame")  # the page, with its undo, is still there
     me.page.get_by_role("button", name="Make a link").wait_for()
     friend.page.reload()
     assert "This link has ended" in friend.page.locator("main").inner_text()
+
+
+def test_undo_and_unsaved_changes_outlive_the_page_and_the_session(visit: Open, cat: Path) -> None:
+    me = visit("phone")
+    me.sign_up()
+    me.bring(cat)
+    slider = me.page.get_by_label("Strength of the colours")
+    slider.fill("0.5")
+    me.wait_saved()
+    me.page.reload()
+    me.press("Undo")
+    assert slider.input_value() == "1"
+    me.wait_saved()
+    address = me.page.url
+    me.page.context.clear_cookies()
+    slider.fill("1.5")
+    me.page.locator("#status").get_by_role("link", name="Log in").click()
+    me.fill({"Email address": me.email, "Password": PASSWORD})
+    me.page.locator("main").get_by_role("button", name="Log in").click()
+    me.page.wait_for_url(address)
+    me.wait_saved()
+    assert slider.input_value() == "1.5"
+    me.press("Larger")
+    for _ in range(3):
+        me.press("Larger")
+    me.page.locator("#close-color .part").wait_for(state="attached")
+    assert me.complaints == []
 
 
 def test_of_several_files_each_says_what_became_of_it(
@@ -254,7 +289,7 @@ def test_of_several_files_each_says_what_became_of_it(
     texts = "\n".join(lines.all_inner_texts())
     assert "letter.doc: This is no picture or film that the studio takes." in texts
     assert "Chelsea.png is here." in texts
-    assert "“fake.jpg” cannot be used: it is not a JPEG" in texts
+    assert "“fake.jpg” is not a picture or film" in texts
     assert lines.locator("img").count() == 1  # none for what cannot be shown
     me.page.get_by_role("link", name="Show the others").click()
     me.page.wait_for_url("**/library")

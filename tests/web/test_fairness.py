@@ -74,6 +74,21 @@ def test_users_take_turns_and_small_pictures_come_first(
     assert names_in_turn(app) == ["ada 50.png", "ben.png", "ada 60.png", "ada 70.png", "ada 90.png"]
 
 
+def test_who_waits_is_told_how_many_are_before(
+    app: Flask, ada: FlaskClient, ben: FlaskClient
+) -> None:
+    for width in (60, 90, 50):
+        upload(ada, width, f"{width}")
+    upload(ben, 900, "900")
+    with app.app_context():
+        rows = {row.name: row for row in db.session.scalars(db.select(Picture))}
+        ahead = {name: jobs.count_ahead(row) for name, row in rows.items()}
+        assert ahead == {"50": 1, "60": 2, "90": 3, "900": 1}
+        job = jobs.list_waiting("photo")[0]
+        assert jobs.claim(job.picture_id, job.revision, "worker") is not None  # what is in hand
+        assert jobs.count_ahead(rows["900"]) == 2
+
+
 def test_what_is_not_due_keeps_nobody_waiting(
     app: Flask, ada: FlaskClient, ben: FlaskClient
 ) -> None:

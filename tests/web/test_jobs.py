@@ -607,15 +607,21 @@ def test_what_is_deleted_is_not_counted(
 
 
 def test_a_problem_is_told_without_the_servers_paths(
-    app: Flask, settings: WebSettings, client: FlaskClient, photo: bytes
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    photo: bytes,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     url = upload_picture(client, photo, "Oma.jpg")
     Storage(settings.data_dir).original(url_id(url), "image/jpeg").write_bytes(photo[:200])
     color_all(app, settings)
     record = client.get(f"{url}/state").get_json()
     assert record["state"] == "failed"
-    assert "Oma.jpg" in record["problem"]
-    assert str(settings.data_dir) not in record["problem"]
+    assert record["problem"].startswith("The studio cannot read this file")
+    assert "data are damaged" in caplog.text  # which is for whoever runs the studio
+    assert "Oma.jpg" not in caplog.text
+    assert str(settings.data_dir) not in caplog.text
     assert ask(client, f"{url}/edit", {"vividness": 1.0}).status_code == 200  # can be tried again
 
 

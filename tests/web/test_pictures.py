@@ -289,6 +289,7 @@ ROUTES = [
     *(("GET", f"/download?form={form}") for form in ("colour", "side-by-side", "original")),
     ("GET", "/preview.mp4"),
     ("GET", "/export?format=JPEG"),
+    ("GET", "/part/1.jpg?left=0&top=0&width=9&height=9&longest=9"),
     ("GET", "/reference/0123456789abcdef.jpg"),
     *(("POST", f"/{verb}") for verb in VERBS),
 ]
@@ -453,7 +454,7 @@ def test_a_model_without_features_takes_no_references(
     color_all(app, settings)  # who asks for it all the same is told, and can take it back
     state = member.get(f"{picture_url}/state").get_json()
     assert state["state"] == "failed"
-    assert "hands out no features" in state["problem"]
+    assert "cannot colour it so" in state["problem"]
     ask(member, f"{picture_url}/edit", {"reference": None})
     color_all(app, settings)
     assert member.get(f"{picture_url}/state").get_json()["state"] == "done"
@@ -623,6 +624,9 @@ def test_a_link_shows_the_picture_and_nothing_else(
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert picture_url.rpartition("/")[2] not in page.get_data(as_text=True)
     assert decode_image(nobody.get(f"{link}/picture.jpg").data).ndim == 3
+    assert nobody.get(f"{link}/grey.jpg").mimetype == "image/jpeg"
+    address = f'content="http://localhost{link}/picture.jpg"'  # for what shows a preview of links
+    assert f'property="og:image" {address}' in page.get_data(as_text=True)
     assert nobody.get(f"{picture_url}/download").status_code == 302
     with app.app_context():
         (share,) = db.session.query(Share).all()
@@ -632,6 +636,24 @@ def test_a_link_shows_the_picture_and_nothing_else(
     ask(member, f"{picture_url}/unshare")
     assert nobody.get(link).status_code == 404
     assert nobody.get(f"{link}/picture.jpg").status_code == 404
+
+
+def test_whoever_looks_closer_sees_the_pictures_own_pixels(
+    member: FlaskClient, picture_url: str, settings: WebSettings, photo: bytes
+) -> None:
+    picture_id = picture_url.rpartition("/")[2]
+    result = Storage(settings.data_dir).result(picture_id, 1)
+    assert result is not None
+    for revision, whole in ((0, read(photo).pixels), (1, read(result).pixels)):
+        address = f"{picture_url}/part/{revision}.jpg?left=30&top=20&width=60&height=40"
+        part = decode_image(member.get(f"{address}&longest=2048").data)
+        assert part.shape == (40, 60, 3)
+        expected = whole[20:60, 30:90] if whole.ndim == 3 else whole[20:60, 30:90, None]
+        assert np.abs(part.astype(int) - expected).mean() < 3
+        assert decode_image(member.get(f"{address}&longest=30").data).shape == (20, 30, 3)
+        assert member.get(address).status_code == 400
+        assert member.get(f"{address}0&longest=30").status_code == 400  # height 400
+    assert member.get(f"{address}&longest=30".replace("part/1", "part/7")).status_code == 404
 
 
 def test_a_link_ends(

@@ -17,7 +17,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
 
+from photochrom.imageio.options import mended_note, page_note, salvage_note
 from photochrom.web.database import Picture, db
+from photochrom.web.errors import TooLarge
+from photochrom.web.i18n import is_own_sentence, use_language
+from photochrom.web.memory import film_limit_minutes
+from photochrom.web.pictures.reasons import translated_note
+from photochrom.web.pictures.space import check_film_length
 
 pytest_plugins = ["fixtures.web"]
 
@@ -173,9 +179,38 @@ def test_bombs_are_refused_before_they_are_decoded(
     assert "more than 2 megapixels" in refusal(member, bytes(large), "bomb.jpg", 413)
 
 
-def test_damaged_pictures_are_refused(member: FlaskClient, photo: bytes) -> None:
+def test_damaged_pictures_are_refused_in_words_of_ours(
+    member: FlaskClient, photo: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "photochrom.web.pictures.reasons")
     for cut in (3, 40, 300):
-        assert "“cut.jpg”" in refusal(member, photo[:cut], "cut.jpg")
+        assert "“cut.jpg” is damaged" in refusal(member, photo[:cut], "cut.jpg")
+    assert "“a.jpg” is not a picture" in refusal(member, b"no picture at all", "a.jpg")
+    assert "“a.mkv” is damaged" in refusal(member, b"\x1a\x45\xdf\xa3" + bytes(999), "a.mkv")
+    # What a decoder says is for whoever runs the studio, and names nobody's file.
+    assert all(words in caplog.text for words in ("data are damaged", "whatever its name says"))
+    assert not any(name in caplog.text for name in ("cut.jpg", "a.jpg", "a.mkv", "/incoming"))
+    answer = upload(member, (photo[:40], "cut.jpg"), **{"Accept-Language": "de"})
+    assert "„cut.jpg“ ist beschädigt" in answer.get_json()["error"]
+
+
+def test_notes_about_a_file_are_in_the_readers_language() -> None:
+    with use_language("de"):
+        assert "34 % des Bildes fehlen" in translated_note(salvage_note(0.34))
+        assert "ist beschädigt, das Bild aber nicht" in translated_note(mended_note(["a hole"])[0])
+        assert "Seiten in der Datei: 3;" in translated_note(page_note(None, 3)[0])
+        assert "nicht zu gebrauchen" in translated_note("a remark that nobody has translated")
+
+
+def test_a_film_may_be_so_long() -> None:
+    assert [film_limit_minutes(memory) for memory in (10**9, 4 * 10**9, 10**11, None)] == [
+        30, 120, 240, 120,
+    ]  # fmt: skip
+    check_film_length(None, 1)
+    check_film_length(60.0, 1)
+    with pytest.raises(TooLarge, match="longer than 1 minutes") as refused:
+        check_film_length(61.0, 1)
+    assert is_own_sentence(str(refused.value))
 
 
 def test_a_file_that_is_too_large_is_refused(member: FlaskClient) -> None:

@@ -33,6 +33,7 @@ _API: Final = "/api/"
 _WITH_WORDS: Final = ("text/html", "application/json", "application/manifest+json")
 _STORED: Final = (
     "The result could not be stored: {why}",
+    "The film is longer than {limit} minutes.",
     "No film that the studio writes holds the sound or the subtitles of “{name}”.",
 )
 """What the worker writes down with values in it."""
@@ -91,10 +92,24 @@ def plural_forms(singular: str, plural: str) -> dict[str, str]:
 def translate_stored(text: str) -> str:
     """A sentence that the worker wrote down in English, in the reader's language."""
     for template in _STORED:
-        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.*)", re.escape(template))
-        if match := re.fullmatch(pattern, text, re.DOTALL):
-            return _(template).format(**match.groupdict())
+        if (values := match_template(template, text)) is not None:
+            return _(template).format(**values)
     return _(text)
+
+
+def match_template(template: str, text: str) -> dict[str, str] | None:
+    """The values with which ``text`` was made of ``template``, by name; None: it was not."""
+    pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.*)", re.escape(template))
+    match = re.fullmatch(pattern, text, re.DOTALL)
+    return None if match is None else match.groupdict()
+
+
+def is_own_sentence(text: str) -> bool:
+    """Whether `translate_stored` has this text in other languages."""
+    foreign = _load_words(next(code for code in LANGUAGES if code != ENGLISH.code))
+    return foreign.catalog.gettext(text) != text or any(
+        match_template(template, text) is not None for template in _STORED
+    )
 
 
 def gettext_noop(text: str) -> str:

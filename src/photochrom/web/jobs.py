@@ -20,7 +20,7 @@ from huey import Huey, PriorityRedisHuey, SqliteHuey
 from huey.api import TaskWrapper
 from huey.registry import Message
 from huey.serializer import Serializer
-from sqlalchemy import CursorResult, Update, func, select, update
+from sqlalchemy import CursorResult, Update, func, select, tuple_, update
 
 from photochrom.web.database import Picture, db, now
 from photochrom.web.settings import WebSettings, current_settings
@@ -306,6 +306,25 @@ class Turns:
                 break
         db.session.rollback()
         return job
+
+
+def count_ahead(picture: Picture) -> int:
+    """How many pictures are coloured before one that waits, as the turns stand now.
+
+    Those that come later may be smaller, or another user's, and go first.
+    """
+    same = (Picture.state == "waiting", Picture.kind == picture.kind)
+    pixels = Picture.width * Picture.height
+    key = (picture.width * picture.height, picture.created_at)
+    mine = select(func.count()).where(
+        *same, Picture.user_id == picture.user_id, tuple_(pixels, Picture.created_at) < tuple_(*key)
+    )
+    before = db.session.scalar(mine) or 0
+    others = select(func.count()).where(*same, Picture.user_id != picture.user_id)
+    counts = db.session.scalars(others.group_by(Picture.user_id))
+    in_hand = select(func.count()).where(Picture.state == "working", Picture.kind == picture.kind)
+    turns = sum(min(count, before + 1) for count in counts)
+    return before + turns + (db.session.scalar(in_hand) or 0)
 
 
 def others_wait(picture_id: str, kind: str) -> bool:

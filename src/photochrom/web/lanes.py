@@ -43,6 +43,7 @@ LANES: Final[Mapping[str, frozenset[str]]] = {
         {
             "picture_files.download",
             "picture_files.export",
+            "picture_files.part_file",
             "selection.download",
             "api.result",
         }

@@ -35,3 +35,8 @@ def picture_limit_mp(memory: int | None) -> int:
     if memory is None:
         return _UNKNOWN_MP
     return min(_MOST_MP, max(_LEAST_MP, round(memory / 1e9 * _MP_PER_GB)))
+
+
+def film_limit_minutes(memory: int | None) -> int:
+    """The longest film that is taken, in minutes: of whole GB of memory; None: it is not known."""
+    return 120 if memory is None else max(30, min(240, 30 * (memory // 10**9)))

@@ -189,6 +189,8 @@ def script_messages() -> dict[str, str | dict[str, str]]:
         "hide_password": _("Hide"),
         "hint_help": _("Touch a spot in the picture, then choose its colour."),
         "hours_left": plural_forms("About {hours} hour left", "About {hours} hours left"),
+        "load_again": _("Load the page again"),
+        "log_in": _("Log in"),
         "minutes_left": plural_forms("About {minutes} minute left", "About {minutes} minutes left"),
         "no_tips": _("There is no such place: the colours that you gave are enough."),
         "no": _("No"),
@@ -226,6 +228,7 @@ def script_messages() -> dict[str, str | dict[str, str]]:
         "variant": _("Version {number}"),
         "yes": _("Yes"),
         "waiting": _("Waiting for its turn…"),
+        "waiting_behind": _("Waiting for its turn. Before it: {count}"),
     }
 
 

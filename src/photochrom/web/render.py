@@ -32,6 +32,7 @@ from photochrom.web.i18n import _
 from photochrom.web.pictures.decoding import read_original
 from photochrom.web.pictures.edit_colorizer import EditColorizer
 from photochrom.web.pictures.edits import Edit
+from photochrom.web.pictures.space import check_film_length
 from photochrom.web.pictures.thumbnails import SCREEN_PX, THUMBNAIL_PX, encode_jpeg, shrink
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage, save
@@ -158,6 +159,7 @@ def _render_film(
 
     source = storage.original(task.picture_id, task.media_type)
     info = probe(source)
+    check_film_length(info.duration_s, settings.max_film_minutes)
     options = FilmSettings(
         model=settings.used_film_model,
         device=settings.device,
@@ -167,7 +169,7 @@ def _render_film(
         resume=True,
     )
     target = _film_target(task, storage, info, options)
-    reporter = _ProgressReporter(on_progress, info)
+    reporter = _ProgressReporter(on_progress, info, settings.max_film_minutes)
     _film_preview(task, storage, info, options, reporter)
     try:
         return color_film(source, target, options, reporter.report).model
@@ -232,9 +234,10 @@ def _shrink_frame(frame: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
 class _ProgressReporter:
     """Passes a film's progress on, now and then, and stops the film on demand."""
 
-    def __init__(self, on_progress: ProgressCallback, info: FilmInfo) -> None:
-        self._on_progress = on_progress
+    def __init__(self, on_progress: ProgressCallback, info: FilmInfo, limit_minutes: int) -> None:
+        self._on_progress, self._limit_minutes = on_progress, limit_minutes
         seconds, rate = info.duration_s or 0.0, float(info.rate or 0)
+        self._rate = rate
         self._preview_frames = min(_FILM_PREVIEW_S, seconds) * rate
         """Of the work, as far as the film says; no more of them count than that."""
         self._film_frames = seconds * rate
@@ -242,7 +245,9 @@ class _ProgressReporter:
         self._share = 0.0
 
     def report(self, progress: FilmProgress) -> None:
-        """After each frame of the film."""
+        """After each frame of the film, which may be longer than it says. Raises TooLarge."""
+        if self._rate:
+            check_film_length(progress.frames / self._rate, self._limit_minutes)
         if progress.total:
             done = self._preview_frames + progress.frames
             self._share = min(1.0, done / (self._preview_frames + progress.total))

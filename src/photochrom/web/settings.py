@@ -15,7 +15,7 @@ from photochrom.engine import DEFAULT_MODEL, FILM_MODEL
 from photochrom.folders import studio_dir
 from photochrom.tables import Source, read_toml, read_values, table_keys
 from photochrom.web.errors import SettingsError
-from photochrom.web.memory import memory_bytes, picture_limit_mp
+from photochrom.web.memory import film_limit_minutes, memory_bytes, picture_limit_mp
 
 PREFIX = "PHOTOCHROM_WEB_"
 """Before the name of a setting in the environment."""
@@ -29,7 +29,8 @@ _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _MINIMA = {
     **dict.fromkeys(("max_upload_mb", "max_request_mb", "quota_mb"), 1),
     **dict.fromkeys(("share_days", "threads"), 1),
-    **dict.fromkeys(("keep_days", "trusted_proxies", "max_picture_mp", "total_quota_mb"), 0),
+    **dict.fromkeys(("keep_days", "trusted_proxies", "max_picture_mp", "max_film_minutes"), 0),
+    "total_quota_mb": 0,
 }
 
 
@@ -64,6 +65,8 @@ class WebSettings:
     max_picture_mp: int = 0
     """The largest picture, in megapixels; 0: 12 for each GB of memory that is found, from 20 to
     100."""
+    max_film_minutes: int = 0
+    """The longest film, in minutes; 0: 30 for each GB of memory that is found, from 30 to 240."""
     max_request_mb: int = 256
     """The largest request, which may bring several files, in MB."""
     sign_up: str = "open"
@@ -125,6 +128,8 @@ class WebSettings:
         _check(self)
         if not self.max_picture_mp:
             object.__setattr__(self, "max_picture_mp", picture_limit_mp(memory_bytes()))
+        if not self.max_film_minutes:
+            object.__setattr__(self, "max_film_minutes", film_limit_minutes(memory_bytes()))
 
     @property
     def sql_url(self) -> str:

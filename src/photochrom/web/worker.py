@@ -22,7 +22,13 @@ import numpy as np
 from flask import Flask
 
 from photochrom.engine import Network, load_with_features, local_model
-from photochrom.errors import InputError, MissingDependencyError, OutputError, PhotochromError
+from photochrom.errors import (
+    InputError,
+    MissingDependencyError,
+    ModelError,
+    OutputError,
+    PhotochromError,
+)
 from photochrom.locks import file_lock
 from photochrom.pipeline import colorize
 from photochrom.web import jobs
@@ -31,9 +37,10 @@ from photochrom.web.cleanup import sweep
 from photochrom.web.colors.search import ColorSearch
 from photochrom.web.database import db, is_outage, new_id, upgrade_database
 from photochrom.web.errors import SettingsError
-from photochrom.web.i18n import _
+from photochrom.web.i18n import _, is_own_sentence
 from photochrom.web.logs import start_logs
 from photochrom.web.pictures.edit_colorizer import EditColorizer
+from photochrom.web.pictures.reasons import decoder_words
 from photochrom.web.render import CancelledError, RenderTask, render
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage, make_private, mark_alive
@@ -119,7 +126,7 @@ class Worker:
         picture = jobs.claim(picture_id, revision, self._name)
         if picture is None:
             return
-        kind, attempts = picture.kind, picture.attempts
+        kind, attempts, name = picture.kind, picture.attempts, picture.name
         try:
             if attempts > jobs.MAX_ATTEMPTS:
                 raise InputError(_("The studio broke down each time it tried this picture."))
@@ -136,7 +143,7 @@ class Worker:
                 self._retry_at[picture_id, revision] = time.monotonic() + wait_s
                 jobs.release(picture_id, revision, self._name, count_attempt=True)
             else:
-                self._fail(picture_id, revision, self._owner_message(error, picture_id))
+                self._fail(picture_id, revision, self._owner_message(error, picture_id, name))
         except Exception as error:
             if is_outage(error):
                 raise  # neither the picture nor the studio is to blame
@@ -176,7 +183,7 @@ class Worker:
             # It was corrected or deleted meanwhile; a later revision makes its own result.
             self._storage.forget_revisions(task.picture_id, before=task.revision + 1)
 
-    def _owner_message(self, error: PhotochromError, picture_id: str) -> str:
+    def _owner_message(self, error: PhotochromError, picture_id: str, name: str) -> str:
         """An error for the picture's owner, who must not read where files lie here."""
         if isinstance(error, OutputError):
             # The place stands before the reason, and behind it advice for the command line.
@@ -185,8 +192,14 @@ class Worker:
             return _("The result could not be stored: {why}").format(why=why)
         if isinstance(error, MissingDependencyError):
             return _("This studio cannot read this kind of file any more.")
-        folder = self._storage.folder(picture_id)
-        return str(error).replace(f"{folder}{os.sep}", "")
+        if is_own_sentence(str(error)):
+            return str(error)
+        # Of a decoder or a model: it may name the file, and is English for good.
+        folder = f"{self._storage.folder(picture_id)}{os.sep}"
+        _log.warning("picture %s: %s", picture_id, decoder_words(error, folder, name))
+        if isinstance(error, ModelError):
+            return _("The model of this studio cannot colour it so.")
+        return _("The studio cannot read this file: it is damaged, or of a kind it does not know.")
 
     def _run_queue(self, kind: str) -> None:
         """The loop of one thread."""

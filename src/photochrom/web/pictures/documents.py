@@ -17,6 +17,7 @@ from photochrom.imageio import FORMATS, page_count
 from photochrom.web.errors import InvalidInput, TooLarge
 from photochrom.web.i18n import _
 from photochrom.web.pictures.decoding import decode_picture
+from photochrom.web.pictures.reasons import refusal
 
 MAX_PAGES: Final = 20
 """Of a document that is taken in at once."""
@@ -66,7 +67,4 @@ def document_pages(stream: IO[bytes], name: str, limit: int) -> Iterator[tuple[s
                 title = _("{name}, page {number}").format(name=title, number=number)
             yield f"{title}.png", page
     except InputError as error:
-        text = str(error).removeprefix(f"cannot read {name}: ")
-        raise InvalidInput(
-            _("“{name}” cannot be used: {why}.").format(name=name, why=text)
-        ) from None
+        raise InvalidInput(refusal(error, name)) from None

@@ -17,10 +17,10 @@ from photochrom.imageio import Picture as Pixels
 from photochrom.web.database import Picture, User
 from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _
-from photochrom.web.pictures.decoding import current_decoding_space
-from photochrom.web.pictures.library import get_picture
+from photochrom.web.pictures.decoding import current_decoding_space, decode_picture
+from photochrom.web.pictures.library import get_photo, get_picture
 from photochrom.web.pictures.names import picture_title
-from photochrom.web.pictures.thumbnails import resize, shrink
+from photochrom.web.pictures.thumbnails import encode_jpeg, resize, shrink
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import Storage, current_storage, kept_type
 
@@ -130,6 +130,38 @@ def playable_film(picture: Picture) -> Path | None:
     result = current_storage().result(picture.id, picture.done_revision)
     playable = result is not None and result.suffix == ".mp4"
     return film_pair(picture) or (result if playable else None)
+
+
+MAX_PART_PX: Final = 2048
+"""Of the longer side of a part that is shown."""
+
+
+def picture_part(
+    user: User, picture_id: str, revision: int, box: tuple[int, int, int, int], longest_px: int
+) -> bytes:
+    """A part of a photograph in its own pixels, as a JPEG; where it is larger, made smaller.
+
+    revision: 0: of the original, else of the result, which is of this revision. box: left, top,
+    width and height in px of the upright original. longest_px: of the part's longer side as it is
+    sent, 1 to `MAX_PART_PX`.
+    Raises NotFound, InvalidInput for a film or a box that is not in the picture, and TooMany.
+    """
+    picture, files = get_photo(user, picture_id), current_storage()
+    left, top, width, height = box
+    fits = left + width <= picture.width and top + height <= picture.height
+    if not (width and height and fits and 1 <= longest_px <= MAX_PART_PX):
+        raise InvalidInput(_("There is no such part of the picture."))
+    path: Path | None = files.original(picture.id, picture.media_type)
+    if revision:
+        path = files.result(picture.id, revision)
+    if path is None or revision not in (0, picture.done_revision):
+        raise NotFound(_("It is not finished yet."))
+    try:
+        with decode_picture(path.read_bytes(), picture.name) as whole:
+            pixels = np.ascontiguousarray(whole.pixels[top : top + height, left : left + width])
+            return encode_jpeg(eight_bit_rgb(Pixels(shrink(pixels, longest_px))))
+    except (FileNotFoundError, InputError, MissingDependencyError):
+        raise NotFound(_("The picture cannot be read any more.")) from None
 
 
 def shared_film(picture: Picture) -> Path | None:

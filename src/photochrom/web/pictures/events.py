@@ -17,6 +17,7 @@ from flask import Response, current_app, stream_with_context
 from photochrom.web.database import Picture, User, db
 from photochrom.web.errors import NotFound, TooMany
 from photochrom.web.i18n import _, current_language, translate_stored, use_language
+from photochrom.web.jobs import count_ahead
 from photochrom.web.pictures.library import get_picture
 from photochrom.web.pictures.references import reference_note
 from photochrom.web.settings import current_settings
@@ -35,6 +36,7 @@ def picture_state(picture: Picture) -> dict[str, object]:
     return {
         "state": picture.state,
         "progress": round(picture.progress, 3),
+        "ahead": count_ahead(picture) if picture.state == "waiting" else 0,
         "revision": picture.revision,
         "done_revision": picture.done_revision,
         "problem": picture.problem and translate_stored(picture.problem),

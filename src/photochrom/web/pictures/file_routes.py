@@ -11,7 +11,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _, gettext_noop
-from photochrom.web.pictures.downloads import export_result, playable_film, result_file, shared_film
+from photochrom.web.pictures.downloads import (
+    export_result,
+    picture_part,
+    playable_film,
+    result_file,
+    shared_film,
+)
 from photochrom.web.pictures.edits import VERSIONS
 from photochrom.web.pictures.library import get_picture
 from photochrom.web.pictures.live_preview import (
@@ -92,6 +98,20 @@ def reference_copy(picture_id: str, reference_id: str) -> AnyResponse:
     return _file_response(current_storage().reference(picture.id, reference_id), "image/jpeg")
 
 
+@blueprint.get("/pictures/<picture_id>/part/<int:revision>.jpg")
+@login_required
+@computing
+def part_file(picture_id: str, revision: int) -> AnyResponse:
+    """A part of a photograph in its own pixels, for whoever looks closer; revision 0: as it was."""
+    names = ("left", "top", "width", "height", "longest")
+    values = [_number(name) for name in names]
+    left, top, width, height, longest = (0 if value is None else value for value in values)
+    data = picture_part(this_user(), picture_id, revision, (left, top, width, height), longest)
+    response = Response(data, mimetype="image/jpeg")
+    response.headers["Cache-Control"] = f"private, max-age={_DAY_S}, immutable"
+    return response
+
+
 @blueprint.get("/pictures/<picture_id>/thumb.jpg")
 @login_required
 def thumbnail_file(picture_id: str) -> AnyResponse:
@@ -147,6 +167,13 @@ def shared_file(token: str) -> AnyResponse:
     picture, _link = open_link(token)
     path = current_storage().preview(picture.id, picture.done_revision)
     return _file_response(path, "image/jpeg")
+
+
+@blueprint.get("/s/<token>/grey.jpg")
+def shared_original(token: str) -> AnyResponse:
+    """The picture of a link before it was coloured, at the size of a screen."""
+    picture, _link = open_link(token)
+    return _file_response(current_storage().grey(picture.id), "image/jpeg")
 
 
 @blueprint.get("/s/<token>/film.mp4")

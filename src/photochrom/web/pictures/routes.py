@@ -57,6 +57,7 @@ from photochrom.web.pictures.live_preview import (
     suggest_for_place,
 )
 from photochrom.web.pictures.names import picture_title
+from photochrom.web.pictures.reasons import translated_note
 from photochrom.web.pictures.references import reference_note
 from photochrom.web.pictures.share_links import create_link, find_link, open_link, revoke_links
 from photochrom.web.pictures.uploads import create_pictures
@@ -209,6 +210,7 @@ def show(picture_id: str) -> Answer:
         max_shift=int(MAX_SHIFT),
         area_tolerance=DEFAULT_TOLERANCE,
         reference_note=reference_note(picture),
+        notes=[translated_note(note) for note in picture.notes or []],
         size_auto=card.size,
         size_min=max(MIN_SIZE_PX, card.size % _SIZE_STEP_PX + _SIZE_STEP_PX),
         size_max=card.size * _MAX_SIZE_FACTOR,
@@ -362,6 +364,7 @@ def shared_page(token: str) -> Answer:
         "pictures/shared.html",
         picture=picture,
         token=token,
+        share_url=_link_address(token),
         share_until=link.expires_at,
         has_preview=has_preview(picture),
         has_film=picture.kind == "film" and shared_film(picture) is not None,

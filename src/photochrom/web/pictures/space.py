@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import func, select
 
 from photochrom.web.database import Picture, User, db
-from photochrom.web.errors import DiskFull, QuotaExceeded
+from photochrom.web.errors import DiskFull, QuotaExceeded, TooLarge
 from photochrom.web.i18n import _
 from photochrom.web.pictures.library import quota_mb, used_bytes
 from photochrom.web.settings import current_settings
@@ -67,3 +67,9 @@ def require_quota(user_id: int, limit_mb: int, total_bytes: int) -> None:
             raise DiskFull(
                 _("The storage of all is used up. Whoever runs the studio can make more.")
             )
+
+
+def check_film_length(seconds: float | None, limit_minutes: int) -> None:
+    """Refuse a film that is too long. seconds: None: it does not say. Raises TooLarge."""
+    if seconds is not None and seconds > 60 * limit_minutes:
+        raise TooLarge(_("The film is longer than {limit} minutes.").format(limit=limit_minutes))

@@ -27,6 +27,7 @@ from photochrom.web.pictures.decoding import (
     decode_picture,
     is_too_large,
 )
+from photochrom.web.pictures.reasons import refusal
 from photochrom.web.pictures.thumbnails import SCREEN_PX, shrink
 
 _FOREIGN: Final = (
@@ -120,16 +121,13 @@ def _check_photo(path: Path, name: str) -> UploadInfo:
             _("“{name}” is of a kind that this studio cannot read.").format(name=name)
         ) from None
     except InputError as error:
-        text = str(error).removeprefix(f"cannot read {name}: ")
         if is_too_large(error):
             raise TooLarge(
                 _("“{name}” has more than {limit} megapixels.").format(
                     name=name, limit=current_decoding_space().total_mp
                 )
             ) from None
-        raise InvalidInput(
-            _("“{name}” cannot be used: {why}.").format(name=name, why=text)
-        ) from None
+        raise InvalidInput(refusal(error, name)) from None
     if taken_at is not None:
         taken_at = taken_at.replace(tzinfo=timezone.utc)
     return UploadInfo("photo", media_type, width, height, screen, colors, notes, taken_at)
@@ -144,8 +142,7 @@ def _check_film(path: Path, name: str, media_type: str, max_pixels: int) -> Uplo
         with current_decoding_space().take(FILM_MP):
             height, width, screen = inspect_film(path, max_pixels)
     except InputError as error:
-        text = str(error).replace(str(path), f"“{name}”")
-        raise InvalidInput(text[:1].upper() + text[1:]) from None
+        raise InvalidInput(refusal(error, name, path)) from None
     return UploadInfo("film", media_type, width, height, screen)
 
 

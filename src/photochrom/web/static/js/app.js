@@ -81,28 +81,61 @@ function fieldOf(button, attribute) {
   return field instanceof HTMLInputElement ? field : null;
 }
 
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.addEventListener("click", async () => {
-    const field = fieldOf(button, "data-copy");
-    if (!field) return;
-    field.select();
-    try {
-      await navigator.clipboard.writeText(field.value);
-      note(message("copied"));
-    } catch (error) {
-      note(message("copy_by_hand"));
-    }
-  });
+/** @param {HTMLInputElement} field */
+async function copy(field) {
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+    note(message("copied"));
+  } catch (error) {
+    note(message("copy_by_hand"));
+  }
 }
 
-for (const button of document.querySelectorAll("[data-send]")) {
-  const field = fieldOf(button, "data-send");
-  if (!field || !(button instanceof HTMLElement) || !("share" in navigator)) continue;
-  button.hidden = false;
-  button.addEventListener("click", () => {
-    navigator.share({ url: field.value, title: document.title }).catch(() => field.select());
-  });
+/** @param {ParentNode} part of the page whose buttons copy and send links */
+function wireLinks(part) {
+  for (const button of part.querySelectorAll("[data-copy]")) {
+    const field = fieldOf(button, "data-copy");
+    if (field) button.addEventListener("click", () => copy(field));
+  }
+  for (const button of part.querySelectorAll("[data-send]")) {
+    const field = fieldOf(button, "data-send");
+    if (!field || !(button instanceof HTMLElement) || !("share" in navigator)) continue;
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      navigator.share({ url: field.value, title: document.title }).catch(() => field.select());
+    });
+  }
 }
+wireLinks(document);
+
+/**
+ * Make or end a link where one stands, as nothing else of the page changes.
+ * @param {HTMLFormElement} form of the share box
+ */
+async function shareInPlace(form) {
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), credentials: "same-origin" });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const box = page.getElementById("share");
+    if (!answer.ok || !box) throw new Error(String(answer.status));
+    document.getElementById("share")?.replaceWith(box);
+    wireLinks(box);
+    const field = document.getElementById("share-link");
+    if (field instanceof HTMLInputElement) {
+      field.focus();
+      await copy(field);
+    } else box.querySelector("button")?.focus();
+  } catch (error) {
+    form.submit(); // the page that comes says what is wrong
+  }
+}
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement) || !form.closest("#share")) return;
+  event.preventDefault();
+  shareInPlace(form);
+});
 
 for (const link of document.querySelectorAll("a[data-takes-email]")) {
   link.addEventListener("click", () => {

@@ -1,5 +1,5 @@
 /** A film's page: how far it is; when it is done the page shows it. @module */
-import { follow } from "./live.js";
+import { follow, waitingText } from "./live.js";
 import { countMessage, message, need } from "./messages.js";
 
 const film = need("film");
@@ -34,11 +34,15 @@ function showProgress(progress) {
   bar.value = progress.progress;
   need("percent").textContent = message("percent", { percent });
   if (progress.state === "working") need("time-left").textContent = timeLeft(progress.progress);
+  if (progress.state === "waiting") {
+    if (status.textContent !== waitingText(progress)) status.textContent = waitingText(progress);
+    return;
+  }
   // Screen readers hear every tenth, not every change.
   const tenth = Math.floor(percent / 10);
   if (tenth === spokenTenth) return;
   spokenTenth = tenth;
-  status.textContent = progress.state === "waiting" ? message("waiting") : message("percent_done", { percent });
+  status.textContent = message("percent_done", { percent });
 }
 
 if (film.dataset.state === "waiting" || film.dataset.state === "working") {

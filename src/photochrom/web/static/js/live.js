@@ -1,10 +1,12 @@
 /** How a job goes on: pushed by the studio, asked for where that does not get through. @module */
+import { message } from "./messages.js";
 import { getJson, RequestError } from "./net.js";
 
 /**
  * @typedef {object} Progress
  * @property {"waiting" | "working" | "done" | "failed"} state
  * @property {number} progress 0 to 1
+ * @property {number} ahead how many pictures are coloured before it
  * @property {number} revision
  * @property {string | null} problem
  * @property {string} reference what became of the colours of another picture; empty: nothing to tell
@@ -12,6 +14,11 @@ import { getJson, RequestError } from "./net.js";
 
 const POLL_MS = 1000;
 const PATIENCE_MS = 4000;
+
+/** @param {Progress} progress of what waits @returns {string} for how many others */
+export function waitingText({ ahead }) {
+  return ahead ? message("waiting_behind", { count: ahead }) : message("waiting");
+}
 
 /**
  * Follow a picture until it is done or failed.

@@ -1,9 +1,10 @@
 /** The picture page: look, compare, correct, choose; every change is seen at once and saved. @module */
 import { AreaOutline, resized } from "./areas.js";
 import { PictureChooser } from "./chooser.js";
+import { Closer } from "./closer.js";
 import { Compare } from "./compare.js";
 import { History } from "./history.js";
-import { follow } from "./live.js";
+import { follow, waitingText } from "./live.js";
 import { getJson, post, RequestError } from "./net.js";
 import { Palette } from "./palette.js";
 import { Pipette } from "./pipette.js";
@@ -35,6 +36,8 @@ const AIM_STEP_PX = 8;
 const BUSY_PAUSE_MS = 1500;
 /** Here the palette is a sheet below the picture, see studio.css. */
 const narrow = matchMedia("(max-width: 60rem)");
+
+const MAX_KEPT_STEPS = 30;
 
 const workbench = need("workbench");
 const data = workbench.dataset;
@@ -92,6 +95,9 @@ let isSaving = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let saveTimer;
 let stopFollowing = () => {};
+
+const KEPT = `steps:${base}`;
+restoreSteps();
 
 stage.style.setProperty("--ratio", String(width / height));
 
@@ -153,11 +159,13 @@ const markers = new HintMarkers(need("hint-markers"), need("hint-list"), {
   position: ({ x, y }) => inStage(x, y),
   colorName: (name) => palette.colorName(name),
 });
+const closer = new Closer(base, stage, { grey: need("close-grey"), color: need("close-color") }, width, height, () => zoom);
 const zoom = new Zoom(stage, {
   onChange() {
     if (!isCorrecting) compare.set(compare.percent);
     markers.place();
     tips.place();
+    closer.moved();
     need("zoom-fit").hidden = zoom.scale <= 1;
     showAim();
   },
@@ -181,12 +189,47 @@ const preview = new Preview(`${base}/preview`, showColor, (error) => showStatus(
 
 /* Showing */
 
-/** @param {string} text @param {boolean} [bad] */
-function showStatus(text, bad = false) {
+/** @param {string} text @param {boolean} [bad] @param {{href: string, text: string} | null} [way] out of it */
+function showStatus(text, bad = false, way = null) {
   const line = document.createElement("span");
   line.className = bad ? "bad" : "";
   line.textContent = text;
   status.replaceChildren(line);
+  if (!way) return;
+  const link = document.createElement("a");
+  link.href = way.href;
+  link.textContent = way.text;
+  status.append(" ", link);
+}
+
+/** @param {unknown} error @returns {{href: string, text: string} | null} where somebody goes on after it */
+function wayOut(error) {
+  if (!(error instanceof RequestError)) return null;
+  if (error.status === 401) return { href: `/log-in?next=${encodeURIComponent(base)}`, text: message("log_in") };
+  return [400, 409].includes(error.status) ? { href: base, text: message("load_again") } : null;
+}
+
+/** Undo goes on after the page was loaded again, and what could not be saved is there after logging in. */
+function keepSteps() {
+  const { past, present, future } = history;
+  const steps = { revision, unsaved: hasChanges, present, past: past.slice(-MAX_KEPT_STEPS), future: future.slice(-MAX_KEPT_STEPS) };
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(steps));
+  } catch (error) {
+    sessionStorage.removeItem(KEPT); // very many strokes; they are saved, and can be undone until the page is left
+  }
+}
+
+function restoreSteps() {
+  const text = sessionStorage.getItem(KEPT);
+  if (!text) return;
+  const steps = JSON.parse(text);
+  const isSame = JSON.stringify(steps.present) === JSON.stringify(first);
+  if (steps.revision !== revision || !(isSame || steps.unsaved)) return sessionStorage.removeItem(KEPT);
+  history.past = steps.past;
+  history.future = steps.future;
+  history.present = steps.present;
+  hasChanges = !isSame;
 }
 
 /** @param {unknown} error @returns {string} */
@@ -197,6 +240,7 @@ function errorText(error) {
 /** @param {string} address */
 function showColor(address) {
   colorImage.src = address;
+  closer.show(address.startsWith("blob:") ? 0 : shownRevision);
   if (!colorImage.hidden) return;
   colorImage.hidden = false;
   refresh();
@@ -266,6 +310,7 @@ function applyChange() {
   preview.ask(history.present);
   tips.changed(history.present);
   hasChanges = true;
+  keepSteps();
   showStatus(message("saving"));
   clearTimeout(saveTimer);
   saveTimer = setTimeout(save, SAVE_AFTER_MS);
@@ -280,11 +325,13 @@ async function save() {
   try {
     const answer = await post(`${base}/edit`, { ...history.present, revision });
     revision = (await answer.json()).revision;
+    keepSteps();
     if (hasChanges) saveTimer = setTimeout(save, SAVE_AFTER_MS);
     watch();
   } catch (error) {
-    hasChanges = true;
-    showStatus(message("not_saved", { problem: errorText(error) }), true);
+    hasChanges = !(error instanceof RequestError && error.status === 409);
+    keepSteps();
+    showStatus(message("not_saved", { problem: errorText(error) }), true, wayOut(error));
     if (error instanceof TypeError) saveTimer = setTimeout(save, 4 * SAVE_AFTER_MS);
   }
   isSaving = false;
@@ -300,11 +347,12 @@ function watch() {
 function showProgress(progress) {
   const busy = progress.state === "waiting" || progress.state === "working";
   need("veil").hidden = !busy || !colorImage.hidden;
-  need("veil-text").textContent = message(progress.state === "waiting" ? "waiting" : "coloring");
+  need("veil-text").textContent = progress.state === "waiting" ? waitingText(progress) : message("coloring");
   if (progress.state === "failed") showStatus(progress.problem ?? message("failed"), true);
   if (progress.state !== "done") return;
   const firstTime = colorImage.hidden;
   shownRevision = revision = progress.revision;
+  keepSteps();
   if (hasChanges || isSaving) return; // that was for what is already changed again
   preview.drop();
   showColor(`${base}/preview/${shownRevision}.jpg`);
@@ -651,5 +699,7 @@ document.addEventListener("visibilitychange", () => {
 });
 
 refresh();
+closer.show(shownRevision);
 reference.tell(data.referenceNote ?? "");
 if (data.state === "waiting" || data.state === "working") watch();
+if (hasChanges) applyChange(); // which could not be saved before this page was loaded
