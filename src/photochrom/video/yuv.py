@@ -77,6 +77,8 @@ class FilmPlanes:
                 )
             )
         codes = shrink(small, shape)
+        if luma.dtype == np.uint8:
+            return np.asarray(cv2.LUT(codes.astype(np.uint8), self._lightness), np.float32)
         np.clip(codes, 0, self._top, out=codes)
         return np.take(self._lightness, np.rint(codes).astype(np.intp))
 

@@ -21,6 +21,7 @@ from photochrom.pipeline import with_hints
 from photochrom.video.converter import PreparedFrame
 from photochrom.video.frame_buffer import FrameBuffer
 from photochrom.video.io.frame import Frame
+from photochrom.video.temporal.guess_interval import ASK_EVERY
 from photochrom.video.temporal.propagation import UserColors
 from photochrom.video.temporal.smoothing import (
     DEFAULT_STEADY,
@@ -70,8 +71,13 @@ def colored(
     guess: Guesser,
     steady: float = DEFAULT_STEADY,
     user_colors: dict[int, UserColors] | None = None,
+    ask_every: int = ASK_EVERY,
 ) -> list[Planes]:
-    results = list(steady_chroma(frames, guess, steady=steady, user_colors=user_colors or {}))
+    results = list(
+        steady_chroma(
+            frames, guess, steady=steady, user_colors=user_colors or {}, ask_every=ask_every
+        )
+    )
     assert [frame.pts for frame in results] == [frame.pts for frame in frames]
     assert all(frame.ab.shape == (H // 4, W // 4, 2) for frame in results)
     assert all(frame.ab.dtype == np.float32 for frame in results)
@@ -91,8 +97,8 @@ def test_flicker_goes_and_detail_stays() -> None:
     assert error < 0.2 * np.abs(plain[0][inner]).mean()
 
 
-# At frames 0, 1, then every third; at 0, 1, 4, then every eighth.
-@pytest.mark.parametrize(("ask_every", "asked"), [(1, 41), (3, 15), (8, 7)])
+# At frames 0, 1, 3, then every third; at 0, 1, 3, 7, then every eighth.
+@pytest.mark.parametrize(("ask_every", "asked"), [(1, 41), (3, 15), (8, 8)])
 def test_the_network_is_asked_for_some_frames_and_the_colours_stay(
     ask_every: int, asked: int
 ) -> None:
@@ -103,6 +109,12 @@ def test_the_network_is_asked_for_some_frames_and_the_colours_stay(
     assert len(frames) == 41
     for frame in frames:
         np.testing.assert_allclose(frame.ab, frames[0].ab, atol=1e-3)
+
+
+def test_the_network_is_asked_for_every_second_frame_where_its_guesses_disagree() -> None:
+    guess = Guesser()
+    list(steady_chroma([WorkingFrame(i, texture(7)) for i in range(21)], guess))
+    assert len(guess.hints) == 11  # at 0, 1, 3, 5 and so on
 
 
 def test_the_network_is_asked_at_once_for_what_comes_into_view() -> None:
@@ -121,7 +133,7 @@ def test_the_network_is_asked_at_once_for_what_comes_into_view() -> None:
         return WorkingFrame(i, L)
 
     list(steady_chroma([drawn(i) for i in range(40)], guess, ask_every=8))
-    assert asked[:5] == [0, 1, 4, 12, 18]
+    assert asked[:6] == [0, 1, 3, 7, 15, 18]
 
 
 def test_a_frame_that_comes_out_of_the_dark_is_asked_for() -> None:
@@ -240,7 +252,7 @@ def test_a_hint_is_heard_where_the_motion_has_brought_it() -> None:
     mask[30, 80] = 1.0
     point = UserColors(0, np.stack([40 * mask, 0 * mask], axis=-1), mask)
     guess = Guesser()
-    colored(pan(21), guess, user_colors={0: point})
+    colored(pan(21), guess, user_colors={0: point}, ask_every=1)
     _, seen = guess.hints[-1]  # of frame 20: 40 px of pan
     rows, columns = np.nonzero(seen)
     assert len(rows) > 0
@@ -280,7 +292,8 @@ def test_steadiness_grows_from_nothing() -> None:
     frames = pan(60)
 
     def jumps(steady: float) -> float:
-        casts = [float(ab[..., 1].mean()) for ab in colored(frames, Guesser(), steady=steady)]
+        colors = colored(frames, Guesser(), steady=steady, ask_every=1)
+        casts = [float(ab[..., 1].mean()) for ab in colors]
         return float(np.mean([abs(b - a) for a, b in itertools.pairwise(casts)]))
 
     none, least, little, more = (jumps(steady) for steady in (0.0, 0.01, 0.1, 0.5))

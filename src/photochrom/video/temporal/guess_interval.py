@@ -1,8 +1,8 @@
 """For which frames of a shot the network is asked: those that have news.
 
 Guesses that agree along the motion are asked for seldom; where they change from one to the next,
-for each frame, since the truth is then in the mean of many. What comes into view and was seen by no
-guess is asked for at once.
+for every second frame, since the truth is then in the mean of many. What comes into view and was
+seen by no guess is asked for at once.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ ASK_EVERY = 8
 _UNSEEN_TRUST, _UNSEEN_SHARE = 0.5, 0.25
 """Below such a trust, as it has come along the motion, a place was not seen by the last guess; with
 more than such a share of unseen places the network is asked."""
-_AGREEMENT_AB = 3.0
+_AGREEMENT_AB = 2.5
 """Distance of two guesses, CIELAB units, above which the network is asked the sooner again."""
+_LEAST_INTERVAL = 2.0
+"""Frames; the guesses for two neighbouring ones err alike."""
 _CALMER = 0.8
 """What is left of a distance by the next guess, where that agrees better."""
 _BRIGHTER = 1.5
 """The network is asked when a frame tells so much more than the last one of a guess, as in a fade
 from black."""
-_LONGER = 3.0
+_LONGER = 2.0
 """Times that an interval may be longer than the one before."""
 
 Planes = NDArray[np.float32]
@@ -77,7 +79,8 @@ class GuessInterval:
             change = float(np.average(distance, weights=self._trust))
             self._change = max(change, _CALMER * self._change)
             agreement = min(1.0, _AGREEMENT_AB / max(self._change, 1e-6)) ** 4
-            self._interval = min(self._ask_every * agreement, _LONGER * self._frames)
+            calm = min(self._ask_every * agreement, _LONGER * self._frames)
+            self._interval = min(max(calm, _LEAST_INTERVAL), self._ask_every)
         self._frames, self._certainty = 0, certainty
         self._ab, self._trust = ab, np.ones(ab.shape[:2], np.float32)
         return weight
