@@ -52,6 +52,11 @@ _LINE_EVERY_S = 60.0
 )  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on from the run's checkpoint.")
 @click.option(
+    "--mirror", metavar="ADDRESS",
+    help="Keep the run's folder a second time, at an address such as s3://bucket/runs/base; with "
+    "--resume, a machine that has no checkpoint fetches it from there (extra `archive`).",
+)  # fmt: skip
+@click.option(
     "--threads", type=click.IntRange(min=1), help="Processor threads.  [default: all cores]"
 )
 @click.option(
@@ -71,6 +76,7 @@ def train(
     minutes: float | None,
     epochs: float | None,
     resume: bool,
+    mirror: str | None,
     threads: int | None,
     show_list: bool,
     prior: Path | None,
@@ -93,6 +99,7 @@ def train(
         raise click.UsageError("which RECIPE? --list shows those that come with photochrom")
     with requires_extra("train", "training"):
         from photochrom.training.methods import find_method
+        from photochrom.training.mirror import mirrored_run
         from photochrom.training.recipe.toml import load_recipe, with_budget, with_sources
     if minutes is not None and epochs is not None:
         raise click.UsageError("Give --minutes or --epochs: a run has one length.")
@@ -101,12 +108,14 @@ def train(
         given = {"--minutes": minutes, "--epochs": epochs, "--prior": prior}
         if option := next((name for name, value in given.items() if value is not None), None):
             raise click.UsageError(f"{option} is for recipes of a colorization network.")
-        return _train_method(method, path, overrides, data, run, resume, threads)
+        return _train_method(method, path, overrides, data, run, resume, mirror, threads)
     changes = with_budget(with_sources(overrides, data), minutes=minutes, epochs=epochs)
     loaded = load_recipe(path, changes)
     if prior is not None:
         return _count_bins(loaded, prior)
-    return _train(loaded, run or Path("runs") / loaded.name, resume, threads)
+    folder = run or Path("runs") / loaded.name
+    with mirrored_run(mirror, folder, resume=resume):
+        return _train(loaded, folder, resume, threads)
 
 
 def _count_bins(recipe: Recipe, out: Path) -> int:
@@ -145,21 +154,24 @@ def _train_method(
     data: tuple[Path, ...],
     folder: Path | None,
     resume: bool,
+    mirror: str | None,
     threads: int | None,
 ) -> int:
     with requires_extra("train", "training"):
         from photochrom.training.interrupts import TrainingStopped
         from photochrom.training.methods import read_method_recipe
+        from photochrom.training.mirror import mirrored_run
     recipe = read_method_recipe(method, path, overrides, data)
     folder = folder or Path("runs") / recipe.name
-    run = method.open_run(recipe, folder, _say, resume=resume, threads=threads)
-    _say(f"{recipe.name}: {run.description}, in {folder}")
-    try:
-        with TrainingProgress(sys.stderr.isatty()) as progress:
-            run.run(progress.show_share)
-    except TrainingStopped as stopped:
-        _say(str(stopped))
-        return stop_code(stopped.signal)
+    with mirrored_run(mirror, folder, resume=resume):
+        run = method.open_run(recipe, folder, _say, resume=resume, threads=threads)
+        _say(f"{recipe.name}: {run.description}, in {folder}")
+        try:
+            with TrainingProgress(sys.stderr.isatty()) as progress:
+                run.run(progress.show_share)
+        except TrainingStopped as stopped:
+            _say(str(stopped))
+            return stop_code(stopped.signal)
     _say(f"done: {run.next_step}")
     return OK
 

@@ -1,0 +1,131 @@
+"""A run's folder kept a second time where machines that end cannot take it along: by fsspec.
+
+Checkpoints, kept weights and tables are written atomically, so a file can be copied at any moment:
+a thread looks every few seconds for what has changed. A machine that begins anew fetches the copy
+before it resumes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from photochrom.atomic import replacement_file
+from photochrom.errors import InputError, OutputError, requires_extra
+from photochrom.locks import file_lock
+from photochrom.training.checkpoint import NAME
+
+_LOOK_EVERY_S = 5.0
+_FETCH_S = 3600.0
+_log = logging.getLogger(__name__)
+
+
+class Mirror:
+    """The copy of a run's folder below an address, such as ``s3://bucket/runs/base``."""
+
+    def __init__(self, address: str, folder: Path) -> None:
+        """Raises MissingDependencyError without fsspec or its package for the address, InputError
+        where the address cannot be opened.
+        """
+        with requires_extra("archive", f"a copy at {address}"):
+            import fsspec
+
+            try:
+                self._files, root = fsspec.core.url_to_fs(address)
+            except ValueError as error:
+                raise InputError(f"{address} is no address that can be opened: {error}") from error
+        self._address, self._root, self._folder = address, root.rstrip("/"), folder
+        self._copied: dict[str, tuple[int, int]] = {}
+
+    def fetch(self) -> None:
+        """Bring the copy into the folder, unless there is a checkpoint already.
+
+        May be called by several processes of a machine at once. Raises InputError where there is
+        nothing at the address, or where it cannot be read.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with file_lock(self._folder / ".mirror-lock", _FETCH_S):
+            if (self._folder / NAME).exists():
+                return
+            try:
+                self._files.invalidate_cache()
+                found = [path for path in self._files.find(self._root) if self._name(path)]
+                # The checkpoint last: with it the folder is whole.
+                for path in sorted(found, key=lambda path: self._name(path) == NAME):
+                    target = self._folder / self._name(path)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    with replacement_file(target, overwrite=True) as temporary:
+                        self._files.get_file(path, str(temporary))
+            except OSError as error:
+                raise InputError(f"cannot read the run at {self._address}: {error}") from error
+        if not (self._folder / NAME).exists():
+            raise InputError(f"{self._address} holds no checkpoint; leave out --resume to begin")
+
+    def copy(self) -> None:
+        """Bring what has changed to the address, the checkpoint last. Raises OutputError."""
+        for path in sorted(self._changed_files(), key=lambda path: path.name == NAME):
+            name = path.relative_to(self._folder).as_posix()
+            status = path.stat()
+            try:
+                self._files.makedirs(f"{self._root}/{name}".rpartition("/")[0], exist_ok=True)
+                self._files.put_file(str(path), f"{self._root}/{name}")
+            except OSError as error:
+                raise OutputError(f"cannot copy {path} to {self._address}: {error}") from error
+            self._copied[name] = (status.st_mtime_ns, status.st_size)
+
+    def try_copy(self) -> None:
+        """As `copy`; what cannot be copied is told in the log."""
+        try:
+            self.copy()
+        except (OutputError, OSError) as error:
+            _log.warning("%s; it is tried again", error)
+
+    def _changed_files(self) -> Iterator[Path]:
+        for path in self._folder.rglob("*"):
+            if path.name.startswith(".") or not path.is_file():
+                continue
+            status = path.stat()
+            name = path.relative_to(self._folder).as_posix()
+            if self._copied.get(name) != (status.st_mtime_ns, status.st_size):
+                yield path
+
+    def _name(self, path: Any) -> str:
+        return str(path).removeprefix(self._root).lstrip("/")
+
+
+@contextmanager
+def mirrored_run(address: str | None, folder: Path, *, resume: bool) -> Iterator[None]:
+    """While a run goes on, keep its folder a second time; with `resume`, fetch it first.
+
+    address: None does nothing. Of several processes (torchrun) the first one copies. What cannot
+    be copied while training goes on is told in the log and tried again; at the end it is an error.
+    Raises as `Mirror` does.
+    """
+    if address is None:
+        yield
+        return
+    mirror = Mirror(address, folder)
+    if resume:
+        mirror.fetch()
+    if os.environ.get("RANK", "0") != "0":
+        yield
+        return
+    over = threading.Event()
+
+    def keep() -> None:
+        while not over.wait(_LOOK_EVERY_S):
+            mirror.try_copy()
+
+    thread = threading.Thread(target=keep, name="mirror", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        mirror.copy()
