@@ -33,6 +33,7 @@ from photochrom.batch.run import (
     failure_message,
     judge_tone,
     load_tools,
+    read_picture,
 )
 from photochrom.color.space import rgb_to_lab
 from photochrom.engine import Network
@@ -41,7 +42,6 @@ from photochrom.imageio import (
     Picture,
     eight_bit_rgb,
     is_transparent,
-    read,
     write,
     writing_notes,
 )
@@ -145,9 +145,7 @@ class Colorer:
 
     def _color(self, loaded: InputContent) -> ResultContent:
         task, options = loaded.task, self._options
-        picture = read(
-            loaded.data, name=task.key, max_pixels=options.max_pixels, damage=options.damage
-        )
+        picture = read_picture(loaded.data, options, name=task.key)
         options = dataclasses.replace(options, force=options.force or task.force)
         judgement = judge_tone(picture, options)
         height, width = picture.pixels.shape[:2]

@@ -15,14 +15,13 @@ from photochrom.batch.run import (
     copy_times,
     judge_tone,
     load_tools,
+    read_picture,
 )
 from photochrom.engine import local_model
 from photochrom.errors import OutputError
 from photochrom.imageio import (
     Picture,
-    read,
     read_content,
-    with_one_channel,
     write,
     writing_notes,
 )
@@ -51,14 +50,7 @@ def color_stream(
     if isinstance(target, Path):
         check_target(target, overwrite=options.overwrite)
     content = read_content(source, max_pixels=options.max_pixels)
-    picture = read(
-        content.data,
-        name=content.name,
-        max_pixels=options.max_pixels,
-        damage=options.damage,
-        page=options.page,
-    )
-    picture = with_one_channel(picture)
+    picture = read_picture(content.data, options, name=content.name)
     judgement = judge_tone(picture, options)
     if judgement is not None and judgement.tone == "colour":
         if not isinstance(target, Path):

@@ -29,6 +29,7 @@ from photochrom.hints import ColorHint
 from photochrom.imageio import (
     DEFAULT_MAX_PIXELS,
     Picture,
+    Source,
     is_transparent,
     read,
     read_generator,
@@ -174,6 +175,22 @@ def _maker(path: Path) -> ModelIdentity | None:
     """The model that coloured a file, by the file's mark; None where it has none of ours."""
     generator = read_generator(path)
     return None if generator is None else ModelIdentity.parse(generator)
+
+
+def read_picture(
+    source: Source, options: BatchOptions, *, name: str = "", page: int | None = None
+) -> Picture:
+    """A picture as it is coloured. source, name: as for `photochrom.imageio.read`. page: in place
+    of the options' own. Raises InputError, MissingDependencyError.
+    """
+    picture = read(
+        source,
+        name=name,
+        max_pixels=options.max_pixels,
+        damage=options.damage,
+        page=options.page if page is None else page,
+    )
+    return with_one_channel(picture)
 
 
 def judge_tone(picture: Picture, options: BatchOptions) -> ToneJudgement | None:
@@ -408,13 +425,7 @@ def failure_message(job: Job, error: Exception, goal: str) -> str:
 def _color(job: Job, options: BatchOptions, tools: Future[Tools]) -> Outcome:
     check_place(job, overwrite=options.overwrite)
     _log.debug("reading %s", job.source)
-    picture = read(
-        job.source,
-        max_pixels=options.max_pixels,
-        damage=options.damage,
-        page=options.page if job.page is None else job.page,
-    )
-    picture = with_one_channel(picture)
+    picture = read_picture(job.source, options, page=job.page)
     judgement = judge_tone(picture, options)
     if judgement is not None and judgement.tone == "colour":
         return Outcome(job, "in colour", f"{job.source} is in colour already; --force colours it")
