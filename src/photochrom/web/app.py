@@ -24,6 +24,7 @@ from photochrom.web.pictures.routes import blueprint as pictures
 from photochrom.web.pictures.selection_routes import blueprint as selection
 from photochrom.web.pictures.trial import blueprint as trial
 from photochrom.web.pictures.upload_routes import blueprint as uploads
+from photochrom.web.private.routes import init_private
 from photochrom.web.pwa import init_pwa
 from photochrom.web.secret import secret_key
 from photochrom.web.security import init_security
@@ -49,6 +50,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
         "local": settings.local,
         "can_sign_up": settings.sign_up == "open",
         "can_try": bool(settings.trial_rate),
+        "private_mode": bool(settings.private_dir),
         "oidc_name": settings.oidc_name if settings.oidc_issuer else "",
     }
     app.context_processor(lambda: common)
@@ -65,6 +67,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     app.register_blueprint(api, url_prefix="/api/v1")
     init_oidc(app, settings)
+    init_private(app, settings)
     return app
 
 

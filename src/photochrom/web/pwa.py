@@ -144,7 +144,7 @@ def asset(filename: str) -> str:
 
 def icon(name: str) -> Markup:
     """Draw one of our line icons, hidden from screen readers: the words beside it say it."""
-    return _icon_markup(asset("icons/lines.svg"), name)
+    return icon_markup(asset("icons/lines.svg"), name)
 
 
 @cache
@@ -155,7 +155,8 @@ def _script_messages_json(_language: str) -> Markup:
 
 
 @cache
-def _icon_markup(sheet: str, name: str) -> Markup:
+def icon_markup(sheet: str, name: str) -> Markup:
+    """One of our line icons, from the sheet at an address."""
     kind = "icon directed" if name in _DIRECTED else "icon"
     return Markup(
         '<svg class="{}" aria-hidden="true" focusable="false" width="24" height="24">'

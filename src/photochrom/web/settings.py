@@ -115,6 +115,9 @@ class WebSettings:
     trial_rate: str = ""
     """How often people without an account, by their address, have one picture coloured, of which
     nothing is kept, such as "3 per hour"; empty: they cannot."""
+    private_dir: str = ""
+    """The folder of the page that colours on the visitor's own device, as tools/browser_site.py
+    makes it: then /private/ offers it as private mode; empty: it is not offered."""
     metrics_token: str = ""
     """Bearer token for /metrics; empty: only this machine may read them."""
     threads: int = 8

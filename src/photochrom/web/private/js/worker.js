@@ -1,0 +1,115 @@
+/** Everything that takes time, beside the page: decoding, network, colours, files. @module */
+import { compose, hintPlanes, networkInput, pinColors, withHints, workingLightness, workingShape } from "./color.js";
+import { markedFile, readMetadata } from "./metadata.js";
+
+/** @typedef {import("./color.js").Spot} Spot */
+
+const ADDRESS = new URL(self.location.href).searchParams;
+const MODEL = { size: Number(ADDRESS.get("size")), multiple: Number(ADDRESS.get("multiple")), gain: Number(ADDRESS.get("gain")), generator: ADDRESS.get("generator") ?? "" };
+const RUNTIME = new URL("../runtime/", import.meta.url).href;
+
+/** @type {Promise<{session: any, Tensor: any, where: string}> | null} */
+let engine = null;
+/** @type {{rgba: Uint8ClampedArray, full: {height: number, width: number}, working: {height: number, width: number}, L: Float32Array, file: Blob, guess: Float32Array[] | null, small: {height: number, width: number}} | null} */
+let picture = null;
+/** @type {OffscreenCanvas | null} the result, at full size */
+let result = null;
+
+const jobs = { start, open, color, save };
+let queue = Promise.resolve();
+
+self.addEventListener("message", ({ data }) => {
+  queue = queue.then(async () => {
+    try {
+      const answer = await jobs[/** @type {keyof typeof jobs} */ (data.job)](data);
+      self.postMessage({ id: data.id, ...answer.values }, { transfer: answer.transfer ?? [] });
+    } catch (error) {
+      self.postMessage({ id: data.id, problem: error instanceof Error ? error.message : String(error) });
+    }
+  });
+});
+
+/** Fetch runtime and model, once. */
+async function start() {
+  engine ??= load();
+  const { where } = await engine;
+  return { values: { where } };
+}
+
+async function load() {
+  const onGpu = await hasWebGpu();
+  const build = onGpu ? "jspi" : "wasm";
+  const ort = await import(`${RUNTIME}ort.${build}.bundle.min.mjs`);
+  ort.env.logLevel = "error";
+  ort.env.wasm.wasmPaths = { wasm: `${RUNTIME}ort-wasm-simd-threaded${onGpu ? ".jspi" : ""}.wasm` };
+  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, 4) : 1;
+  const answer = await fetch(new URL("../model/model.onnx", import.meta.url));
+  if (!answer.ok) throw new Error(`model.onnx: ${answer.status}`);
+  const content = new Uint8Array(await answer.arrayBuffer());
+  const providers = onGpu ? ["webgpu", "wasm"] : ["wasm"];
+  const session = await ort.InferenceSession.create(content, { executionProviders: providers });
+  const threads = ort.env.wasm.numThreads;
+  return { session, Tensor: ort.Tensor, where: onGpu ? "WebGPU" : `wasm, ${threads}` };
+}
+
+/** Whether there is a GPU for the network, and what its runtime needs of the browser. */
+async function hasWebGpu() {
+  const gpu = /** @type {any} */ (navigator).gpu;
+  if (!gpu || !("Suspending" in WebAssembly) || ADDRESS.get("engine") === "wasm") return false;
+  return (await gpu.requestAdapter().catch(() => null)) !== null;
+}
+
+/** @param {{file: Blob}} message */
+async function open({ file }) {
+  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+  const full = { height: bitmap.height, width: bitmap.width };
+  const canvas = new OffscreenCanvas(full.width, full.height);
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
+  context.drawImage(bitmap, 0, 0);
+  const rgba = context.getImageData(0, 0, full.width, full.height).data;
+  const working = workingShape(full, MODEL.size, MODEL.multiple);
+  picture = { rgba, full, working, L: workingLightness(rgba, full, working), file, guess: null, small: working };
+  result = null;
+  return { values: { ...full, bitmap }, transfer: [bitmap] };
+}
+
+/** @param {{spots: Spot[], vividness: number}} message */
+async function color({ spots, vividness }) {
+  if (!picture) throw new Error("no picture is open");
+  const { rgba, full, working, L } = picture;
+  const gain = MODEL.gain * vividness;
+  const hints = hintPlanes(spots, full, working);
+  const guess = spots.length ? await ask(networkInput(L, hints, gain)) : (picture.guess ??= await ask(networkInput(L, hints, gain)));
+  const small = picture.small;
+  const vivid = guess.map((plane) => plane.map((value) => value * gain));
+  const colored = compose(rgba, full, withHints(vivid, small, L, hints, working), small);
+  pinColors(colored, rgba, full, spots, small);
+  result ??= new OffscreenCanvas(full.width, full.height);
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (result.getContext("2d"));
+  context.putImageData(new ImageData(/** @type {any} */ (colored), full.width, full.height), 0, 0);
+  const bitmap = await createImageBitmap(result);
+  return { values: { bitmap }, transfer: [bitmap] };
+}
+
+/** @param {Float32Array} input @returns {Promise<Float32Array[]>} ab, two planes */
+async function ask(input) {
+  if (!picture) throw new Error("no picture is open");
+  const { session, Tensor } = await (engine ??= load());
+  const { height, width } = picture.working;
+  const { ab } = await session.run({ input: new Tensor("float32", input, [1, 4, height, width]) }, ["ab"]);
+  const [, , h, w] = ab.dims;
+  picture.small = { height: h, width: w };
+  const data = ab.data;
+  return [data.slice(0, h * w), data.slice(h * w, 2 * h * w)];
+}
+
+/** The result as a file like the one that was opened, with its metadata and the mark. */
+async function save() {
+  if (!picture || !result) throw new Error("no picture is coloured");
+  const head = new Uint8Array(await picture.file.arrayBuffer());
+  const metadata = readMetadata(head);
+  const type = metadata.type === "image/jpeg" ? "image/jpeg" : "image/png";
+  const blob = await result.convertToBlob({ type, quality: 0.95 });
+  const file = markedFile(new Uint8Array(await blob.arrayBuffer()), metadata, MODEL.generator);
+  return { values: { file: new Blob([/** @type {any} */ (file)], { type }) } };
+}

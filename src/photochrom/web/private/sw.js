@@ -1,0 +1,53 @@
+/// <reference no-default-lib="true" />
+/// <reference lib="webworker" />
+/** The service worker of the page that colours on the device: it keeps the whole page, so that it
+ * works without a connection, and gives it the headers that threads need, which static hosts do not.
+ *
+ * VERSION and FILES are written here when the site is assembled. Runtime and model are kept when they
+ * are first asked for: of the runtimes a device needs one.
+ */
+const page = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
+const VERSION = "assembled-version";
+/** @type {string[]} */
+const FILES = [];
+const CACHE = `private-${VERSION}`;
+const HEADERS = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+  "Cross-Origin-Resource-Policy": "same-origin",
+};
+
+page.addEventListener("install", (event) => event.waitUntil(keepPage()));
+page.addEventListener("activate", (event) => event.waitUntil(takeOver()));
+page.addEventListener("fetch", (event) => {
+  const url = new URL(event.request.url);
+  const scope = page.registration.scope;
+  if (event.request.method === "GET" && url.href.startsWith(scope)) event.respondWith(answer(event.request));
+});
+
+async function keepPage() {
+  const cache = await caches.open(CACHE);
+  await cache.addAll(FILES.map((file) => new Request(file, { cache: "no-cache" })));
+  await page.skipWaiting();
+}
+
+async function takeOver() {
+  const names = await caches.keys();
+  await Promise.all(names.filter((name) => name.startsWith("private-") && name !== CACHE).map((name) => caches.delete(name)));
+  await page.clients.claim();
+}
+
+/** @param {Request} request @returns {Promise<Response>} */
+async function answer(request) {
+  const cache = await caches.open(CACHE);
+  const url = new URL(request.url);
+  const address = url.pathname.endsWith("/") ? new URL("index.html", url).href : url.origin + url.pathname;
+  let response = await cache.match(address);
+  if (!response) {
+    response = await fetch(address, { cache: "no-cache" });
+    if (response.ok && response.type === "basic") await cache.put(address, response.clone());
+  }
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}
