@@ -333,7 +333,7 @@ def run(
         while True:
             engine: Engine = LocalEngine(path, settings)
             if actors is not None or gpus or address is not None:
-                engine = ClusterEngine(path, settings, ClusterOptions(address, actors, gpus))
+                engine = ClusterEngine(model, settings, ClusterOptions(address, actors, gpus))
             report = _run(manifest, places, settings, engine, entries)
             if watch_s is None:
                 break
