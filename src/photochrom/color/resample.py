@@ -7,6 +7,8 @@ size. Pixel centres lie at half-integers (``align_corners=False``); borders repe
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,6 +57,32 @@ def area_matrix(target: int, source: int) -> NDArray[np.float64]:
     return matrix
 
 
+def area_of_cubic(small: int, full: int) -> NDArray[np.float64]:
+    """``area_matrix(small, full) @ cubic_matrix(full, small)``, of the bands alone."""
+    area, cubic = _Bands(area_matrix(small, full)), cubic_matrix(full, small)
+    matrix = np.empty((small, small))
+    for row in range(small):
+        weights, source = area.part(slice(row, row + 1))
+        matrix[row] = (weights @ cubic[source])[0]
+    return matrix
+
+
+def product(
+    left: NDArray[np.floating[Any]],
+    right: NDArray[np.floating[Any]],
+    out: NDArray[np.floating[Any]],
+) -> NDArray[Any]:
+    """``left @ right`` in the calling thread alone, also where other threads do the same.
+
+    left: (m, k). right: (..., k, n). Returns out: (..., m, n).
+    """
+    step = max(1, _BLAS_ALONE // left.size)
+    for first in range(0, right.shape[-1], step):
+        columns = slice(first, first + step)
+        np.matmul(left, right[..., columns], out=out[..., columns])
+    return out
+
+
 class Surface:
     """Small planes that can be read at full size, any run of rows at a time.
 
@@ -78,26 +106,21 @@ class Surface:
         """Rows start..stop at full size: (P, stop - start, W) float32, in ``out`` where given."""
         weights, source = self._down.part(slice(start, stop))
         across = self._across[:, source]
-        width = across.shape[2]
         if out is None:
-            out = np.empty((len(across), stop - start, width), np.float32)
-        step = max(1, _BLAS_ALONE // weights.size)
-        for first in range(0, width, step):
-            columns = slice(first, first + step)
-            np.matmul(weights, across[:, :, columns], out=out[:, :, columns])
-        return out
+            out = np.empty((len(across), stop - start, across.shape[2]), np.float32)
+        return product(weights, across, out)
 
 
 class _Bands:
     """A resampling matrix whose rows use only a few neighbouring columns each."""
 
-    def __init__(self, matrix: NDArray[np.float32]) -> None:
+    def __init__(self, matrix: NDArray[np.floating[Any]]) -> None:
         used = matrix != 0
         self._matrix = matrix
         self._first = used.argmax(axis=1)
         self._stop = used.shape[1] - used[:, ::-1].argmax(axis=1)
 
-    def part(self, rows: slice) -> tuple[NDArray[np.float32], slice]:
+    def part(self, rows: slice) -> tuple[NDArray[np.floating[Any]], slice]:
         """The rows without their empty columns, and which columns those are."""
         columns = slice(int(self._first[rows].min()), int(self._stop[rows].max()))
         return self._matrix[rows, columns], columns

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.fit import shrink
-from photochrom.color.resample import Surface, area_matrix, resampling_matrix
+from photochrom.color.resample import Surface, area_of_cubic, product
 from photochrom.color.strips import Strips, over_strips
 from photochrom.errors import InputError
 
@@ -117,7 +117,7 @@ def _back_project(ab: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np
     ab: (2, h, w). Sides that do not grow are left alone.
     """
     down, across = (
-        area_matrix(small, full) @ resampling_matrix(full, small) if full > small else np.eye(small)
+        area_of_cubic(small, full) if full > small else np.eye(small)
         for small, full in zip(ab.shape[1:], shape, strict=True)
     )
     solved = ab.astype(np.float64)
