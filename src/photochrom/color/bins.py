@@ -12,10 +12,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from array_api_compat import device
 from numpy.typing import NDArray
 
-from photochrom.color.space import array_namespace, lab_to_rgb
+from photochrom.color.space import array_device, array_namespace, lab_to_rgb
 
 ANNEALED_MEAN_TEMPERATURE = 0.38
 
@@ -99,7 +98,7 @@ class ColorBins:
 
     def _neighbors_beside(self, values: Any) -> tuple[Any, Any]:
         """The neighbours in the same namespace and on the same device as some values."""
-        xp, at = array_namespace(values), device(values)
+        xp, at = array_namespace(values), array_device(values)
         if (xp, at) not in self._copies:
             index, weight = self._neighbors
             self._copies[xp, at] = xp.asarray(index, device=at), xp.asarray(weight, device=at)
@@ -118,5 +117,5 @@ class ColorBins:
         scaled = logits / temperature
         weight = xp.exp(scaled - xp.max(scaled, axis=axis, keepdims=True))
         weight = xp.moveaxis(weight / xp.sum(weight, axis=axis, keepdims=True), axis, -1)
-        centres = xp.asarray(self.centres, dtype=logits.dtype, device=device(logits))
+        centres = xp.asarray(self.centres, dtype=logits.dtype, device=array_device(logits))
         return xp.moveaxis(weight @ centres, -1, axis)

@@ -40,6 +40,13 @@ def array_namespace(values: Any) -> Any:
     return array_api_compat.array_namespace(values)
 
 
+def array_device(values: Any) -> Any:
+    """Where an array or tensor is, as the functions of its namespace take it."""
+    import array_api_compat
+
+    return array_api_compat.device(values)
+
+
 def srgb_to_linear(rgb: ArrayT) -> ArrayT:
     """Undo the sRGB transfer curve. Any shape, [0, 1] in and out."""
     xp: Any = array_namespace(rgb)

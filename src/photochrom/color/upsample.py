@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.fit import shrink
-from photochrom.color.resample import Surface, area_of_cubic, product
+from photochrom.color.resample import Surface, area_of_cubic
 from photochrom.color.strips import Strips, over_strips
 from photochrom.errors import InputError
 

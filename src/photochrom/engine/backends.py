@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from importlib.metadata import version
 from threading import Lock
 from typing import Any, NamedTuple, TypeAlias
 
@@ -110,6 +109,8 @@ def _open_onnxruntime(content: bytes, device: Device, threads: int | None, sourc
 
 
 def _open_openvino(content: bytes, threads: int | None, source: str) -> Session:
+    from importlib.metadata import version  # it brings email along, which takes long
+
     import openvino  # type: ignore[import-untyped]
 
     core = openvino.Core()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import re
@@ -172,6 +171,8 @@ def _alternatives(name: str, directory: Path) -> str:
     names = shipped_models(directory)
     if not names:
         return "this copy of photochrom ships none: give a path or an address of a .onnx file"
+    import difflib  # for a mistake alone
+
     close = difflib.get_close_matches(name, names, n=1)
     guess = f"did you mean {close[0]!r}? " if close else ""
     return f"{guess}shipped are {', '.join(names)}; a path or an address of a .onnx file works too"

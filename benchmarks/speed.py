@@ -1,0 +1,311 @@
+"""How fast photographs are coloured, beside the least that must be done: decoding and encoding.
+
+    python benchmarks/speed.py                                all tables, 15 minutes on 2 cores
+    python benchmarks/speed.py --tables cold warm             some of them
+    python benchmarks/speed.py --against /tmp/older           beside another checkout, in turn
+    python benchmarks/speed.py --rounds 7 --json speed.json   for docs/performance.md
+
+Every figure is of a process of its own, and what is compared is run in turn, round by round, so
+that a machine which other programs slow down does so to all of them; figures are medians over the
+rounds, ratios are of one round each and then their median. The load of the machine is printed with
+every table. The pictures are drawn (`photochrom.evaluation.bench.synthetic_picture`) and stored as
+JPEG with three equal channels, as most scans are.
+
+Tables:
+
+* cold: `photochrom image` for one picture, from the start of the process to its end;
+* warm: one picture more in a process that has coloured one before, from file to file;
+* folder: a folder of pictures of 2 megapixels, as many at the same time as by default;
+* growth: warm cost against megapixels, and a folder's against its files, with fitted exponents.
+
+One function makes each table; a row of TABLES names it. This program imports nothing of
+photochrom itself, so that any checkout can be measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+CPU = ("--device", "cpu")
+COLD_MEGAPIXELS = 0.5
+WARM_MEGAPIXELS = (2.0, 12.0, 100.0)
+FOLDER_MEGAPIXELS, FOLDER_FILES = 2.0, 200
+GROWTH_MEGAPIXELS = (1.0, 3.0, 12.0, 48.0)
+GROWTH_FILES = (20, 60, 200)
+MOST_PIXELS = 120_000_000
+
+DRAW = """
+import sys
+from photochrom.evaluation.bench import synthetic_picture
+from photochrom.imageio import Picture, write
+write(sys.argv[1], Picture(synthetic_picture(float(sys.argv[2])), format="JPEG"))
+"""
+# One picture more than is counted: with the first, everything is loaded.
+WORK = """
+import json, os, resource, sys, tempfile, time
+from pathlib import Path
+what, source, count, in_flight = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+def floor(targets):
+    from photochrom.imageio import read, write
+    for target in targets:
+        write(target, read(source, max_pixels=MOST_PIXELS))
+        yield
+def color(targets):
+    from photochrom.batch.plan import Job
+    from photochrom.batch.run import DEFAULT_JOBS, BatchOptions, color_files
+    options = BatchOptions(device="cpu", max_pixels=MOST_PIXELS)
+    jobs = [Job(source, target) for target in targets]
+    for outcome in color_files(jobs, options, in_flight=in_flight or DEFAULT_JOBS):
+        assert outcome.status == "coloured", outcome.message
+        yield
+def processor_s():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+with tempfile.TemporaryDirectory() as folder:
+    work = {"floor": floor, "color": color}[what]([Path(folder, f"{i}.jpg") for i in range(count)])
+    next(work)
+    start, used = time.perf_counter(), processor_s()
+    done = sum(1 for _ in work)
+    seconds, used = time.perf_counter() - start, processor_s() - used
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+peak *= 1 if sys.platform == "darwin" else 1024
+print(json.dumps([seconds / done, used / done, peak / 1e6]))
+""".replace("MOST_PIXELS", str(MOST_PIXELS))
+
+
+class Cost(NamedTuple):
+    """Of one picture."""
+
+    seconds: float
+    cpu_s: float
+    """Processor time of all threads."""
+    peak_mb: float
+    """Peak memory of the process, 10^6 bytes."""
+
+
+class Measured(NamedTuple):
+    """One thing that was measured, round by round."""
+
+    name: str
+    rounds: list[Cost]
+
+    def median(self, field: str) -> float:
+        """Of a field of `Cost`."""
+        return float(statistics.median(getattr(cost, field) for cost in self.rounds))
+
+    def ratio(self, other: Measured, field: str) -> float:
+        """The median of the rounds' ratios to another's."""
+        pairs = zip(self.rounds, other.rounds, strict=True)
+        return float(statistics.median(getattr(a, field) / getattr(b, field) for a, b in pairs))
+
+
+Run = Callable[[], Cost]
+Table = dict[str, object]
+
+
+class Bench(NamedTuple):
+    """What the tables need: the checkouts to measure, this one first, and where pictures are."""
+
+    sources: tuple[tuple[str, Path], ...]
+    rounds: int
+    folder: Path
+
+    def picture(self, megapixels: float) -> Path:
+        """A picture of this size, drawn once."""
+        path = self.folder / f"{megapixels:g}.jpg"
+        if not path.exists():
+            _python(self.sources[0][1], "-c", DRAW, str(path), str(megapixels))
+        return path
+
+    def color(self, source: Path, megapixels: float, count: int, in_flight: int = 1) -> Run:
+        """Colouring of so many pictures in one process; in_flight: 0 is the default."""
+        return self._work("color", source, megapixels, count, in_flight)
+
+    def floor(self, megapixels: float, count: int) -> Run:
+        """Decoding and encoding of so many pictures, one after the other."""
+        return self._work("floor", self.sources[0][1], megapixels, count, 1)
+
+    def _work(self, what: str, source: Path, megapixels: float, count: int, in_flight: int) -> Run:
+        picture = self.picture(megapixels)
+        arguments = ("-c", WORK, what, str(picture), str(count + 1), str(in_flight))
+        return lambda: Cost(*json.loads(_python(source, *arguments)))
+
+    def in_turn(self, runs: dict[str, Run]) -> list[Measured]:
+        """Each of them once a round."""
+        measured = [Measured(name, []) for name in runs]
+        for _ in range(self.rounds):
+            for each, run in zip(measured, runs.values(), strict=True):
+                each.rounds.append(run())
+        return measured
+
+
+def cold_table(bench: Bench) -> Iterator[Table]:
+    """One picture in a fresh process."""
+    picture = bench.picture(COLD_MEGAPIXELS)
+    target = bench.folder / "cold.jpg"
+
+    def run(source: Path) -> Run:
+        command = ("-m", "photochrom", "image", str(picture), "-o", str(target), "--overwrite")
+        return lambda: _process_cost(source, *command, *CPU)
+
+    for each in bench.in_turn({name: run(source) for name, source in bench.sources}):
+        yield _row(f"{COLD_MEGAPIXELS:g} MP, cold", each, None)
+
+
+def warm_table(bench: Bench) -> Iterator[Table]:
+    """One picture more, beside the floor."""
+    for megapixels in WARM_MEGAPIXELS:
+        count = max(1, round(24 / megapixels))
+        runs = {"floor": bench.floor(megapixels, count)}
+        for name, source in bench.sources:
+            runs[name] = bench.color(source, megapixels, count)
+        floor, *others = bench.in_turn(runs)
+        for each in (floor, *others):
+            yield _row(f"{megapixels:g} MP, warm", each, floor)
+
+
+def folder_table(bench: Bench) -> Iterator[Table]:
+    """A folder, beside the floor."""
+    runs = {"floor": bench.floor(FOLDER_MEGAPIXELS, FOLDER_FILES)}
+    for name, source in bench.sources:
+        runs[name] = bench.color(source, FOLDER_MEGAPIXELS, FOLDER_FILES, 0)
+    floor, *others = bench.in_turn(runs)
+    for each in (floor, *others):
+        row = _row(f"{FOLDER_FILES} x {FOLDER_MEGAPIXELS:g} MP", each, floor)
+        yield {**row, "pictures a second": round(1 / each.median("seconds"), 1)}
+
+
+def growth_table(bench: Bench) -> Iterator[Table]:
+    """Cost against size and number; the last row of each has the exponent."""
+    name, source = bench.sources[0]
+    by_size: dict[float, Measured] = {}
+    for megapixels in GROWTH_MEGAPIXELS:
+        run = bench.color(source, megapixels, max(1, round(12 / megapixels)))
+        (by_size[megapixels],) = bench.in_turn({name: run})
+        yield _row(f"{megapixels:g} MP", by_size[megapixels], None)
+    yield _exponents("s ~ MP^k", name, by_size, 1)
+    by_number: dict[int, Measured] = {}
+    for files in GROWTH_FILES:
+        run = bench.color(source, FOLDER_MEGAPIXELS, files, 0)
+        (by_number[files],) = bench.in_turn({name: run})
+        yield _row(f"{files} files, each", by_number[files], None)
+    yield _exponents("s of all ~ files^k", name, by_number, 0)
+
+
+# Films: a function of the same form, Bench in and rows out, and its name here.
+TABLES: dict[str, Callable[[Bench], Iterator[Table]]] = {
+    "cold": cold_table,
+    "warm": warm_table,
+    "folder": folder_table,
+    "growth": growth_table,
+}
+
+
+def _row(what: str, measured: Measured, floor: Measured | None) -> Table:
+    row: Table = {
+        "what": what,
+        "who": measured.name,
+        "seconds": round(measured.median("seconds"), 3),
+        "processor s": round(measured.median("cpu_s"), 3),
+        "peak MB": round(measured.median("peak_mb")),
+    }
+    if floor is not None:
+        row["x floor"] = round(measured.ratio(floor, "seconds"), 2)
+        row["processor x floor"] = round(measured.ratio(floor, "cpu_s"), 2)
+    return row
+
+
+def _exponents(
+    what: str, name: str, by: Mapping[int, Measured] | Mapping[float, Measured], base: int
+) -> Table:
+    """Fitted to medians. base: 1 where the costs are of all, 0 where they are of one each."""
+    row: Table = {"what": what, "who": name}
+    for column, field in (("seconds", "seconds"), ("processor s", "cpu_s"), ("peak MB", "peak_mb")):
+        points = [(math.log(x), math.log(measured.median(field))) for x, measured in by.items()]
+        whole = 0 if base or field == "peak_mb" else 1
+        row[column] = round(statistics.linear_regression(*zip(*points)).slope + whole, 2)
+    return row
+
+
+def _environment(source: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(source / "src")}
+
+
+def _python(source: Path, *arguments: str) -> str:
+    command = [sys.executable, *arguments]
+    result = subprocess.run(
+        command, env=_environment(source), capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        raise SystemExit(f"{source}: ended with {result.returncode}\n{result.stderr}")
+    return result.stdout
+
+
+def _process_cost(source: Path, *arguments: str) -> Cost:
+    """The whole of a fresh process."""
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        env=_environment(source),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{source}: {' '.join(arguments)} ended with {process.returncode}")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
+
+
+def _markdown(rows: Sequence[Table]) -> str:
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    lines = [columns, ["---"] * len(columns)]
+    lines += [[str(row.get(column, "")) for column in columns] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
+    parser.add_argument("--against", type=Path, help="another checkout, measured in turn")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="write all rows to this file, too")
+    arguments = parser.parse_args()
+    sources = [("photochrom", ROOT)]
+    if arguments.against is not None:
+        sources.append((arguments.against.name, arguments.against.resolve()))
+    found: dict[str, list[Table]] = {}
+    print(f"{os.cpu_count()} processors, {arguments.rounds} rounds")
+    with tempfile.TemporaryDirectory(prefix="photochrom-speed-") as folder:
+        bench = Bench(tuple(sources), arguments.rounds, Path(folder))
+        for name in arguments.tables:
+            before = os.getloadavg()[0]
+            rows = list(TABLES[name](bench))
+            after = os.getloadavg()[0]
+            found[name] = rows
+            print(f"\n{name}; load {before:.1f} before, {after:.1f} after\n\n{_markdown(rows)}")
+            sys.stdout.flush()
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""What a photograph costs beside decoding and encoding it: ratios, never seconds."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from photochrom.color.compose import compose_upsampled
+from photochrom.evaluation.bench import synthetic_picture
+from photochrom.imageio import Picture, read, with_one_channel, write
+
+PROGRAM = Path(__file__).parents[2] / "benchmarks" / "speed.py"
+
+
+def processor_s(call: Callable[[], object]) -> float:
+    """The least of three runs."""
+    spent = []
+    for _ in range(3):
+        start = time.process_time()
+        call()
+        spent.append(time.process_time() - start)
+    return min(spent)
+
+
+def test_composing_a_grey_photograph_costs_no_more_than_twice_decoding_and_encoding_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.jpg"
+    write(path, Picture(synthetic_picture(2), format="JPEG"))
+    ab = np.random.default_rng(0).normal(0, 10, (56, 75, 2)).astype(np.float32)
+
+    def floor() -> None:
+        write(path, read(path), overwrite=True)
+
+    pixels = with_one_channel(read(path)).pixels
+    compose_upsampled(pixels, ab)  # makes the tables
+    assert processor_s(lambda: compose_upsampled(pixels, ab)) <= 2 * processor_s(floor)
+
+
+@pytest.fixture(scope="module")
+def speed() -> ModuleType:
+    if not PROGRAM.is_file():
+        pytest.skip("benchmarks/ is only in the repository")
+    spec = importlib.util.spec_from_file_location("speed", PROGRAM)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["speed"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_ratios_are_of_one_round_each_and_exponents_of_the_medians(speed: ModuleType) -> None:
+    ours = speed.Measured("a", [speed.Cost(2.0, 3.0, 10), speed.Cost(8.0, 9.0, 10)])
+    floor = speed.Measured("floor", [speed.Cost(1.0, 1.0, 5), speed.Cost(4.0, 3.0, 5)])
+    assert ours.ratio(floor, "seconds") == 2.0
+    assert ours.ratio(floor, "cpu_s") == 3.0
+    by = {x: speed.Measured("a", [speed.Cost(x**2, 3 * x, 7)]) for x in (1.0, 2.0, 8.0)}
+    assert speed._exponents("s", "a", by, 1) == {
+        "what": "s",
+        "who": "a",
+        "seconds": 2.0,
+        "processor s": 1.0,
+        "peak MB": 0.0,
+    }
+    assert speed._exponents("s", "a", by, 0)["seconds"] == 3.0
+
+
+def test_colouring_files_imports_nothing_that_it_does_not_need() -> None:
+    code = "import sys, photochrom.batch.pipe; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    unneeded = {"array_api_compat", "importlib.metadata", "email", "difflib", "numpy.f2py"}
+    assert not unneeded & {*done.stdout.split()}
