@@ -33,7 +33,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,6 +120,8 @@ class Bench(NamedTuple):
 
     sources: tuple[tuple[str, Path], ...]
     rounds: int
+    files: int
+    """Of the folder."""
     folder: Path
 
     def picture(self, megapixels: float) -> Path:
@@ -178,12 +180,12 @@ def warm_table(bench: Bench) -> Iterator[Table]:
 
 def folder_table(bench: Bench) -> Iterator[Table]:
     """A folder, beside the floor."""
-    runs = {"floor": bench.floor(FOLDER_MEGAPIXELS, FOLDER_FILES)}
+    runs = {"floor": bench.floor(FOLDER_MEGAPIXELS, bench.files)}
     for name, source in bench.sources:
-        runs[name] = bench.color(source, FOLDER_MEGAPIXELS, FOLDER_FILES, 0)
+        runs[name] = bench.color(source, FOLDER_MEGAPIXELS, bench.files, 0)
     floor, *others = bench.in_turn(runs)
     for each in (floor, *others):
-        row = _row(f"{FOLDER_FILES} x {FOLDER_MEGAPIXELS:g} MP", each, floor)
+        row = _row(f"{bench.files} x {FOLDER_MEGAPIXELS:g} MP", each, floor)
         yield {**row, "pictures a second": round(1 / each.median("seconds"), 1)}
 
 
@@ -196,7 +198,7 @@ def growth_table(bench: Bench) -> Iterator[Table]:
         (by_size[megapixels],) = bench.in_turn({name: run})
         yield _row(f"{megapixels:g} MP", by_size[megapixels], None)
     yield _exponents("s ~ MP^k", name, by_size, 1)
-    by_number: dict[int, Measured] = {}
+    by_number: dict[float, Measured] = {}
     for files in GROWTH_FILES:
         run = bench.color(source, FOLDER_MEGAPIXELS, files, 0)
         (by_number[files],) = bench.in_turn({name: run})
@@ -227,9 +229,7 @@ def _row(what: str, measured: Measured, floor: Measured | None) -> Table:
     return row
 
 
-def _exponents(
-    what: str, name: str, by: Mapping[int, Measured] | Mapping[float, Measured], base: int
-) -> Table:
+def _exponents(what: str, name: str, by: dict[float, Measured], base: int) -> Table:
     """Fitted to medians. base: 1 where the costs are of all, 0 where they are of one each."""
     row: Table = {"what": what, "who": name}
     for column, field in (("seconds", "seconds"), ("processor s", "cpu_s"), ("peak MB", "peak_mb")):
@@ -286,6 +286,7 @@ def main() -> int:
     parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
     parser.add_argument("--against", type=Path, help="another checkout, measured in turn")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--files", type=int, default=FOLDER_FILES, help="of the folder")
     parser.add_argument("--json", type=Path, help="write all rows to this file, too")
     arguments = parser.parse_args()
     sources = [("photochrom", ROOT)]
@@ -294,7 +295,7 @@ def main() -> int:
     found: dict[str, list[Table]] = {}
     print(f"{os.cpu_count()} processors, {arguments.rounds} rounds")
     with tempfile.TemporaryDirectory(prefix="photochrom-speed-") as folder:
-        bench = Bench(tuple(sources), arguments.rounds, Path(folder))
+        bench = Bench(tuple(sources), arguments.rounds, arguments.files, Path(folder))
         for name in arguments.tables:
             before = os.getloadavg()[0]
             rows = list(TABLES[name](bench))
