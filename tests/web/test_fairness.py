@@ -22,6 +22,7 @@ from photochrom.web.database import Picture, db
 from photochrom.web.errors import TooMany
 from photochrom.web.memory import memory_bytes, picture_limit_mp
 from photochrom.web.pictures.decoding import DecodingSpace, current_decoding_space
+from photochrom.web.pictures.live_preview import Previewer
 from photochrom.web.render import RenderResult, RenderTask
 from photochrom.web.settings import WebSettings
 from photochrom.web.worker import Worker
@@ -187,6 +188,21 @@ def test_the_largest_picture_follows_from_the_memory() -> None:
     assert sizes == [20, 48, 100, 50]
     assert WebSettings(max_picture_mp=7).max_picture_mp == 7
     assert WebSettings().max_picture_mp == picture_limit_mp(memory_bytes())
+
+
+def test_nobody_takes_all_previews() -> None:
+    previewer = Previewer()
+    with ExitStack() as stack:
+        for user in (1, 2):
+            stack.enter_context(previewer._count(user, TooMany("busy")))
+        for _ in range(2):
+            stack.enter_context(previewer._count(1, TooMany("busy")))
+        with pytest.raises(TooMany, match="busy"), previewer._count(1, TooMany("busy")):
+            pass
+        with previewer._count(2, TooMany("busy")), previewer._count(None, TooMany("busy")):
+            pass
+    with previewer._count(1, TooMany("busy")):
+        assert previewer._inside == {1: 1}
 
 
 def test_an_upload_that_finds_no_place_is_told_when_to_come_back(

@@ -114,6 +114,9 @@ def test_a_picture_is_coloured_in_its_own_size_and_format(
     assert decode_image(member.get(f"{picture_url}/preview/1.jpg").data).shape == rgb.shape
     assert member.get(f"{picture_url}/thumb.jpg").mimetype == "image/jpeg"
     assert member.get(f"{picture_url}/preview/2.jpg").status_code == 404
+    before = member.get(f"{picture_url}/preview/0.jpg")  # of a page that came before the result
+    assert before.status_code == 200
+    assert "immutable" not in before.headers["Cache-Control"]
 
 
 def test_a_result_keeps_which_model_made_it_and_a_change_says_what_comes(

@@ -77,9 +77,12 @@ def variant_file(picture_id: str, number: int) -> AnyResponse:
 def preview_file(picture_id: str, revision: int) -> AnyResponse:
     """The colours at the size of a screen."""
     picture = get_picture(this_user(), picture_id)
-    if revision != picture.done_revision:
+    if revision > picture.done_revision:
         raise NotFound(_("It is not finished yet."))
-    return _file_response(current_storage().preview(picture.id, revision), "image/jpeg", keep=True)
+    # Of a page that was asked for before the next one was done, that one.
+    is_current = revision == picture.done_revision
+    path = current_storage().preview(picture.id, picture.done_revision)
+    return _file_response(path, "image/jpeg", keep=is_current)
 
 
 @blueprint.get("/pictures/<picture_id>/grey.jpg")
