@@ -60,6 +60,7 @@ def film(
     restore: bool | Sequence[str] = ..., steady: float | None = ...,
     every_frame: bool = ...,
     codec: str = ..., crf: int | None = ..., preset: str | None = ...,
+    hardware: str | None = ...,
     overwrite: bool = ..., resume: bool = ..., progress: bool | Progress = ...,
     model: str | os.PathLike[str] = ..., device: str = ..., threads: int | None = ...,
     size: Size = ..., vividness: float = ..., white_balance: WhiteBalance = ...,
@@ -83,6 +84,7 @@ def film(
     codec: str | None = None,
     crf: int | None = None,
     preset: str | None = None,
+    hardware: str | None = None,
     overwrite: bool = False,
     resume: bool = False,
     progress: bool | Progress = False,
@@ -125,6 +127,8 @@ def film(
             everywhere.
         crf: Constant quality of the target, smaller is better; None: the codec's own.
         preset: How much time the encoder takes; None: the codec's own.
+        hardware: Encode by the machine's own: "nvenc", "videotoolbox", "qsv" or "vaapi", or by the
+            first that passes a trial, "auto"; None: the processor encodes.
         overwrite: Replace the target, and begin anew where there is unfinished work.
         resume: Go on where an earlier call for this target was stopped.
         progress: With a target: called with the numbers of frames that are done and of all (None
@@ -188,6 +192,7 @@ def film(
             "codec": codec,
             "crf": crf,
             "preset": preset,
+            "hardware": hardware,
             "overwrite": overwrite or None,
             "resume": resume or None,
             "progress": progress or None,
@@ -196,7 +201,7 @@ def film(
         if given:
             raise InputError(f"without a target there is nothing for {', '.join(given)} to do")
         return color_frames(Path(source), settings)
-    encoding: dict[str, Any] = {"crf": crf, "preset": preset}
+    encoding: dict[str, Any] = {"crf": crf, "preset": preset, "hardware": hardware}
     encoding |= {} if codec is None else {"codec": codec}
     settings = replace(settings, encoding=replace(settings.encoding, **encoding))
     with progress_reporter(progress, Path(source).name) as report:

@@ -175,6 +175,7 @@ def film(
     codec: str,
     crf: int | None,
     preset: str | None,
+    hardware: str | None,
     steady: float,
     every_frame: bool,
     model: str,
@@ -223,7 +224,7 @@ def film(
     if (stills is not None or preview is not None) and resume:
         raise click.UsageError("--resume goes on with a whole film, not with stills or a preview.")
     try:
-        encoding = Encoding(codec, crf, preset)
+        encoding = Encoding(codec, crf, preset, hardware=hardware)
     except OutputError as error:
         raise click.UsageError(str(error)) from None
     settings = FilmSettings(

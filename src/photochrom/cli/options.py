@@ -25,7 +25,7 @@ from photochrom.hints import parse_color
 from photochrom.imageio import DEFAULT_MAX_PIXELS
 from photochrom.pipeline import DEFAULT_VIVIDNESS, MAX_SHIFT, NO_SHIFT
 from photochrom.restoration import FilmKind, Kind, parse_film_kinds, parse_kinds
-from photochrom.video.io.codecs import CODECS, Encoding
+from photochrom.video.io.codecs import ANY_HARDWARE, CODECS, HARDWARE, Encoding
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 2048
 _MEGA = 1_000_000
@@ -388,10 +388,16 @@ thumbnail_option = click.option(
 
 
 def codec_options(command: _Command) -> _Command:
-    """How a film is written: ``codec``, ``crf`` and ``preset``."""
+    """How a film is written: ``codec``, ``crf``, ``preset`` and ``hardware``."""
     crf = ", ".join(f"{row.crf} for {name}" for name, row in CODECS.items() if row.crf is not None)
     preset = ", ".join(f"{row.preset} for {name}" for name, row in CODECS.items() if row.preset)
     for option in (
+        click.option(
+            "--hardware",
+            type=click.Choice((ANY_HARDWARE, *HARDWARE)),
+            help="Encode h264, hevc or av1 by the machine's own hardware, if it passes a trial; "
+            f"{ANY_HARDWARE}: by the first that does.",
+        ),
         click.option("--preset", help=f"How much time the encoder takes. Unless given: {preset}."),
         click.option(
             "--crf",

@@ -113,6 +113,7 @@ def restore(
     codec: str,
     crf: int | None,
     preset: str | None,
+    hardware: str | None,
     deinterlace: bool,
     jobs: int,
     max_pixels: int,
@@ -147,7 +148,7 @@ def restore(
             from photochrom.cli.restore_films import RestoreFilmOptions, restore_films
         film_options = RestoreFilmOptions(
             film_kinds,
-            _encoding(codec, crf, preset),
+            _encoding(codec, crf, preset, hardware),
             damage,
             deinterlace,
             overwrite,
@@ -208,10 +209,10 @@ def _kinds(
         raise click.UsageError(f"--only: {error}") from None
 
 
-def _encoding(codec: str, crf: int | None, preset: str | None) -> Encoding:
+def _encoding(codec: str, crf: int | None, preset: str | None, hardware: str | None) -> Encoding:
     """How films are written. Raises click.UsageError."""
     try:
-        return Encoding(codec, crf, preset)
+        return Encoding(codec, crf, preset, hardware=hardware)
     except OutputError as error:
         raise click.UsageError(str(error)) from None
 

@@ -32,6 +32,7 @@ from photochrom.video.frame_buffer import FrameBuffer
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.container import AV_VERSION
 from photochrom.video.io.frame import FilmInfo, Frame
+from photochrom.video.io.hardware import start_hardware
 from photochrom.video.io.mux import check_container, join_segments
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
@@ -92,6 +93,7 @@ def color_film(
     check_output(source, target, overwrite=settings.overwrite)
     info = probe(source)
     notes = check_container(info, target, settings.encoding.codec)
+    settings = dataclasses.replace(settings, encoding=start_hardware(settings.encoding, info))
     check_source = source_check(source)
     session = open_session(info, settings, progress)
     network, user_colors = session.network, user_colors_by_shot(session)

@@ -17,6 +17,7 @@ from photochrom.errors import InputError, OutputError
 from photochrom.video.frames import steady_frames
 from photochrom.video.io.encoder import FilmWriter
 from photochrom.video.io.frame import FilmInfo, Frame
+from photochrom.video.io.hardware import start_hardware
 from photochrom.video.io.mux import check_container, join_segments
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
@@ -49,6 +50,7 @@ def preview_film(
     wide = dataclasses.replace(info, width=2 * (info.width // 2 * 2))
     if info.width < 2:
         raise InputError(f"{source} is {info.width} px wide; that is too narrow for a preview")
+    settings = dataclasses.replace(settings, encoding=start_hardware(settings.encoding, wide))
     clips = preview_clips(info, settings, seconds)
     session = open_session(info, settings, progress, clips)
     network, converter = session.network, session.converter

@@ -18,6 +18,7 @@ from photochrom.locks import output_lock
 from photochrom.video.film import resolve_encoding
 from photochrom.video.io.container import AV_VERSION
 from photochrom.video.io.frame import FilmInfo, Frame
+from photochrom.video.io.hardware import start_hardware
 from photochrom.video.io.mux import check_container, join_segments
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
@@ -59,6 +60,7 @@ def restore_film(
     check_output(source, target, overwrite=settings.overwrite)
     info = probe(source)
     notes = check_container(info, target, settings.encoding.codec)
+    settings = dataclasses.replace(settings, encoding=start_hardware(settings.encoding, info))
     check_source = source_check(source)
     film = open_source(info, settings, progress, with_chroma=True)
     with contextlib.ExitStack() as stack:

@@ -148,6 +148,70 @@ CODECS: dict[str, Codec] = {
 
 
 @dataclass(frozen=True)
+class Hardware:
+    """Encoders of a graphics card or processor; they are fast, and their files larger."""
+
+    title: str
+    encoders: Mapping[str, str]
+    """By the names of `CODECS`: libav's."""
+    options: Callable[[int], Options]
+    """crf to libav's options of the encoder."""
+    formats: tuple[str, str]
+    """libav's names of the pixels that it takes, for 8 and for 10 bits."""
+    device: str | None = None
+    """libav's name of the device that frames have to be brought to; None: it takes them so."""
+
+
+def _nvenc(crf: int) -> Options:
+    return {"preset": "p4", "rc": "vbr", "cq": str(crf), "b": "0"}
+
+
+def _quick_sync(crf: int) -> Options:
+    return {"preset": "medium", "global_quality": str(max(crf, 1))}
+
+
+def _vaapi(crf: int) -> Options:
+    return {"rc_mode": "CQP", "global_quality": str(max(crf, 1))}
+
+
+def _videotoolbox(crf: int) -> Options:
+    # Its scale goes from 1 to 100, best last, in libav's units of 118.
+    return {"flags": "+qscale", "global_quality": str(118 * max(1, 100 - 2 * crf))}
+
+
+HARDWARE = {
+    "nvenc": Hardware(
+        "NVENC (NVIDIA)",
+        {"h264": "h264_nvenc", "hevc": "hevc_nvenc", "av1": "av1_nvenc"},
+        _nvenc,
+        ("yuv420p", "p010le"),
+    ),
+    "videotoolbox": Hardware(
+        "VideoToolbox (Apple)",
+        {"h264": "h264_videotoolbox", "hevc": "hevc_videotoolbox"},
+        _videotoolbox,
+        ("yuv420p", "p010le"),
+    ),
+    "qsv": Hardware(
+        "Quick Sync (Intel)",
+        {"h264": "h264_qsv", "hevc": "hevc_qsv", "av1": "av1_qsv"},
+        _quick_sync,
+        ("nv12", "p010le"),
+    ),
+    "vaapi": Hardware(
+        "VA-API (Linux)",
+        {"h264": "h264_vaapi", "hevc": "hevc_vaapi", "av1": "av1_vaapi"},
+        _vaapi,
+        ("nv12", "p010le"),
+        device="vaapi",
+    ),
+}
+"""By the names that `--hardware` has, in the order in which they are tried."""
+ANY_HARDWARE = "auto"
+"""In place of such a name: the first that starts."""
+
+
+@dataclass(frozen=True)
 class Encoding:
     """How a film is encoded.
 
@@ -156,6 +220,8 @@ class Encoding:
         own. prores and ffv1 have none.
     preset: "ultrafast" to "placebo", av1 "0" (slow) to "13"; None: the codec's own.
     threads: of the encoder, 0: as many as it likes. Another number can change a lossy result.
+    hardware: one of `HARDWARE` or `ANY_HARDWARE` (`hardware.start_hardware` tells which that is);
+        None: the processor encodes. It has no presets, and nothing without loss.
     Raises OutputError for values that the codec does not have.
     """
 
@@ -163,6 +229,7 @@ class Encoding:
     crf: int | None = None
     preset: str | None = None
     threads: int = 0
+    hardware: str | None = None
 
     def __post_init__(self) -> None:
         codec = CODECS.get(self.codec)
@@ -177,8 +244,40 @@ class Encoding:
                 f"--preset {self.preset} does not go with {self.codec}; it takes {takes}"
             )
 
+        if self.hardware is not None:
+            self._check_hardware(self.hardware)
+
+    def _check_hardware(self, hardware: str) -> None:
+        able = [name for name, row in HARDWARE.items() if self.codec in row.encoders]
+        if hardware != ANY_HARDWARE and hardware not in HARDWARE:
+            names = ", ".join((ANY_HARDWARE, *HARDWARE))
+            raise OutputError(f"hardware {hardware!r} is unknown; use one of {names}")
+        if not able or (hardware in HARDWARE and hardware not in able):
+            codecs = ", ".join(dict.fromkeys(c for row in HARDWARE.values() for c in row.encoders))
+            raise OutputError(
+                f"--hardware {hardware} does not go with {self.codec}; it is for {codecs}"
+            )
+        if self.preset is not None:
+            raise OutputError(
+                f"--preset {self.preset} does not go with --hardware, which has none; leave it out"
+            )
+        if self.crf == 0:
+            raise OutputError(
+                "--crf 0 (no loss) does not go with --hardware; take another quality, or the "
+                "processor"
+            )
+
+    @property
+    def encoder(self) -> str:
+        """libav's name of the encoder. Not for `ANY_HARDWARE`, which may be several."""
+        if self.hardware is None:
+            return CODECS[self.codec].encoder
+        return HARDWARE[self.hardware].encoders[self.codec]
+
     def options(self) -> Options:
         """libav's options of the encoder."""
         codec = CODECS[self.codec]
         crf = codec.crf if self.crf is None else self.crf
+        if self.hardware is not None and crf is not None:
+            return HARDWARE[self.hardware].options(crf)
         return codec.options(crf, self.preset or codec.preset, self.threads)

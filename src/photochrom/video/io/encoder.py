@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from av.codec.hwaccel import HWAccel
 from av.video.frame import PictureType, VideoFrame
 from numpy.typing import NDArray
 
 from photochrom.errors import OutputError
-from photochrom.video.io.codecs import CODECS, Encoding
+from photochrom.video.io.codecs import CODECS, HARDWARE, Encoding
 from photochrom.video.io.container import VideoStream, av, error_text, plane_codes
 from photochrom.video.io.frame import UNSPECIFIED, FilmInfo, Frame
 from photochrom.video.io.probe import MATRIX_CODES
@@ -44,7 +45,13 @@ class FilmWriter:
         self._rows_doubled = codec.sampling == "yuv422p"
         self._height = info.height + (info.height % 2 if codec.even_sizes else 0)
         self._width = info.width + (info.width % 2 if codec.even_sizes else 0)
-        self._format = codec.sampling + ("10le" if self._deep else "")
+        self._format = self._encoded_format = codec.sampling + ("10le" if self._deep else "")
+        hardware = HARDWARE[self.encoding.hardware] if self.encoding.hardware else None
+        on_device = {}
+        if hardware is not None:
+            self._encoded_format = hardware.formats[self._deep]
+            if hardware.device is not None:
+                on_device["hwaccel"] = HWAccel(hardware.device, allow_software_fallback=False)
         try:
             self._container = av.open(
                 f"file:{self.path}",
@@ -53,15 +60,16 @@ class FilmWriter:
                 container_options=container_options(codec.segment_format, info),
             )
             stream = self._container.add_stream(
-                codec.encoder,
+                self.encoding.encoder,
                 rate=info.nominal_rate,
                 options=self.encoding.options(),
                 time_base=info.time_base,
                 width=self._width,
                 height=self._height,
-                pix_fmt=self._format,
+                pix_fmt=self._encoded_format,
+                **on_device,
             )
-        except (av.FFmpegError, ValueError) as error:
+        except (av.FFmpegError, ValueError, NotImplementedError) as error:
             raise self._write_error(error) from error
         assert isinstance(stream, VideoStream)
         self._stream = stream
@@ -101,9 +109,23 @@ class FilmWriter:
         for name, code in self._tags.items():
             setattr(picture, name, code)
         try:
+            if self._encoded_format != self._format:
+                picture = self._to_encoded_format(picture)
             self._mux(picture)
         except (av.FFmpegError, ValueError) as error:
             raise self._write_error(error) from error
+
+    def _to_encoded_format(self, picture: VideoFrame) -> VideoFrame:
+        """The same codes as the encoder takes them, such as U and V interleaved."""
+        moved = picture.reformat(format=self._encoded_format)
+        moved.pts, moved.time_base, moved.duration = (
+            picture.pts,
+            self.info.time_base,
+            picture.duration,
+        )
+        for name, code in self._tags.items():
+            setattr(moved, name, code)
+        return moved
 
     def _picture(self, captioned: VideoFrame | None) -> VideoFrame:
         """What the planes are written into: a frame with the captions that are to be kept."""
