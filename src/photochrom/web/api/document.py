@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, TypeAlias
 
 from photochrom import __version__
+from photochrom.engine import shipped_models
 from photochrom.guided.reference import SAME_SCENE
 from photochrom.imageio import FORMATS
 from photochrom.pipeline import MAX_SHIFT
@@ -239,13 +240,27 @@ _SCHEMAS: Final[Json] = {
         "properties": {
             "error": {"type": "string", "description": "What was wrong, for people."},
             "status": {"type": "integer"},
+            "fields": {
+                "type": "object",
+                "additionalProperties": {"type": "string"},
+                "description": "Of a form: what is wrong with each of its fields.",
+            },
+        },
+    },
+    "Token": {
+        "type": "object",
+        "required": ["token", "name", "expires_at"],
+        "properties": {
+            "token": {"type": "string", "description": "Told this once, and never kept."},
+            "name": {"type": "string", "description": "The user's."},
+            "expires_at": {"type": "string", "format": "date-time"},
         },
     },
 }
 _ERRORS: Final = {
     "400": "It cannot be used; the message names what.",
     "401": "No token, or one that is not valid (any more).",
-    "403": "The token is for reading alone.",
+    "403": "The token is for reading alone; or accounts are not made so here.",
     "404": "There is no such picture or result (yet), or it is somebody else's.",
     "409": "The picture has changed since.",
     "413": "Too large: the request, the picture, or your storage is full.",
@@ -269,6 +284,8 @@ def openapi() -> Json:
         "security": [{"token": []}],
         "paths": {
             "/openapi.json": {"get": _description()},
+            "/accounts": {"post": _sign_up()},
+            "/tokens": {"post": _log_in()},
             "/colorize": {"post": _colorize()},
             "/pictures": {"get": _listing(), "post": _create()},
             "/pictures/{picture_id}": {
@@ -281,7 +298,7 @@ def openapi() -> Json:
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {**_SCHEMAS, "Upload": _upload()},
+            "schemas": {**_SCHEMAS, "Upload": _upload(), "QuickUpload": _quick_upload()},
         },
     }
 
@@ -302,6 +319,16 @@ def _upload() -> Json:
         },
         "additionalProperties": False,
     }
+
+
+def _quick_upload() -> Json:
+    upload = _upload()
+    model = {
+        "type": "string",
+        "enum": list(shipped_models()),
+        "description": "A shipped model; left out: the studio's own.",
+    }
+    return {**upload, "properties": {**upload["properties"], "model": model}}
 
 
 _PICTURE_ID: Final[Json] = {
@@ -325,6 +352,61 @@ def _description() -> Json:
             **_errors("400", "429"),
         },
     }
+
+
+def _sign_up() -> Json:
+    fields = {
+        "name": "What the studio calls you.",
+        "email": "By which you log in.",
+        "password": "At least 10 characters that are no usual password.",
+        "again": "The same again.",
+    }
+    return {
+        "operationId": "sign_up",
+        "summary": "Make an account, and a token of it",
+        "description": "Where everybody may make one (sign_up = open) without proving an address; "
+        "else 403. What is wrong is in `fields`, for each of them.",
+        "security": [],
+        "requestBody": _texts(fields, {"program": _PROGRAM}),
+        "responses": {
+            "201": _json("It is made", "Token"),
+            **_errors("400", "403", "404", "413", "415", "429"),
+        },
+    }
+
+
+def _log_in() -> Json:
+    return {
+        "operationId": "log_in",
+        "summary": "A token for email and password",
+        "security": [],
+        "requestBody": _texts(
+            {"email": "Of the account.", "password": "Of the account."},
+            {"code": "Of the phone, where the account asks for a second factor.",
+             "program": _PROGRAM},
+        ),
+        "responses": {
+            "201": _json("The token", "Token"),
+            **_errors("400", "404", "413", "415", "429"),
+        },
+    }  # fmt: skip
+
+
+_PROGRAM: Final = "What the token is for, as the account's page shows it."
+
+
+def _texts(required: dict[str, str], others: dict[str, str]) -> Json:
+    """A body of texts, by name and description."""
+    schema = {
+        "type": "object",
+        "required": list(required),
+        "properties": {
+            name: {"type": "string", "minLength": int(name in required), "description": text}
+            for name, text in {**required, **others}.items()
+        },
+        "additionalProperties": False,
+    }
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
 def _listing() -> Json:
@@ -372,7 +454,9 @@ def _colorize() -> Json:
         "larger, and films, are sent to /pictures.",
         "requestBody": {
             "required": True,
-            "content": {"multipart/form-data": {"schema": {"$ref": "#/components/schemas/Upload"}}},
+            "content": {
+                "multipart/form-data": {"schema": {"$ref": "#/components/schemas/QuickUpload"}}
+            },
         },
         "responses": {
             "200": {

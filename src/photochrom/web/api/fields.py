@@ -10,6 +10,7 @@ from flask import request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
+from photochrom.engine import shipped_models
 from photochrom.web.database import MAX_NAME
 from photochrom.web.errors import InvalidInput, StudioError
 from photochrom.web.pictures.downloads import FORMS
@@ -43,6 +44,24 @@ def form_fields(*names: str) -> dict[str, Any]:
 
 def json_fields(*names: str) -> dict[str, Any]:
     """The values of a JSON object, as they are but for their names. Raises InvalidInput."""
+    body = _json_body(names)
+    _check_name(body.get("name", "-"))
+    revision = body.get("revision", 1)
+    if isinstance(revision, bool) or not isinstance(revision, int) or revision < 1:
+        raise InvalidInput("The revision must be a whole number from 1 on.")
+    return body
+
+
+def json_texts(*names: str) -> dict[str, str]:
+    """The texts of a JSON object, "" for one that is not there. Raises InvalidInput."""
+    body = _json_body(names)
+    for name, value in body.items():
+        if not isinstance(value, str) or "\0" in value:
+            raise InvalidInput(f"“{name}” must be text.")
+    return {name: body.get(name, "") for name in names}
+
+
+def _json_body(names: Iterable[str]) -> dict[str, Any]:
     if not request.is_json:
         raise UnreadableBody("Send JSON (application/json).")
     try:
@@ -55,10 +74,6 @@ def json_fields(*names: str) -> dict[str, Any]:
     for name, value in body.items():
         if value is None and name not in _NULLABLE:
             raise InvalidInput(f"“{name}” may be left out, but not null.")
-    _check_name(body.get("name", "-"))
-    revision = body.get("revision", 1)
-    if isinstance(revision, bool) or not isinstance(revision, int) or revision < 1:
-        raise InvalidInput("The revision must be a whole number from 1 on.")
     return body
 
 
@@ -140,4 +155,8 @@ _QUERY: Final[dict[str, Reader]] = {
     "per_page": _whole_number(1, MAX_PER_PAGE),
     "form": _choice(FORMS),
 }
-_FORM: Final[dict[str, Reader]] = {"size": _count, "vividness": _number}
+_FORM: Final[dict[str, Reader]] = {
+    "size": _count,
+    "vividness": _number,
+    "model": _choice(shipped_models()),
+}

@@ -10,6 +10,7 @@ import io
 from flask import Blueprint, Response, jsonify, request, send_file, url_for
 from werkzeug.datastructures import FileStorage
 
+from photochrom.web.api.accounts import add_routes
 from photochrom.web.api.bearer import rate_key, this_caller, this_writer
 from photochrom.web.api.document import openapi
 from photochrom.web.api.fields import form_fields, json_fields, query_fields
@@ -38,6 +39,7 @@ def _api_rate() -> str:
 
 
 limiter.limit(_api_rate, key_func=rate_key)(blueprint)
+add_routes(blueprint)
 
 
 @blueprint.errorhandler(LoginRequired)
@@ -85,7 +87,7 @@ def colorize() -> Response:
     """Colour a photograph and answer with it; nothing is kept."""
     this_writer()
     query_fields()
-    values = form_fields("size", "vividness")
+    values = form_fields("size", "vividness", "model")
     file = _sent_file()
     data, name, media_type = colorize_at_once(file.filename or "", file.stream, **values)
     answer = send_file(

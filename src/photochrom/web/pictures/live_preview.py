@@ -72,6 +72,7 @@ class Previewer:
 
     def __init__(self) -> None:
         self._colorizer: EditColorizer | None = None
+        self._other: tuple[str, EditColorizer] | None = None
         self._suggests = True
         self._copies: OrderedDict[tuple[str, int], _Copy] = OrderedDict()
         self._lock = threading.Lock()
@@ -102,15 +103,17 @@ class Previewer:
         edit: Edit,
         reference: Path | None = None,
         user_id: int | None = None,
+        model: str | None = None,
     ) -> tuple[NDArray[Any], str]:
         """These pixels, (h, w) or (h, w, 3), in colours, and the signature of the model.
 
         reference: the file that the edit's is in. user_id: who asks; None: nobody who is known.
+        model: a shipped one, in place of the studio's.
 
         Raises InvalidInput for a version that the model does not have, TooMany where others, or
         this user, take all the time.
         """
-        colorizer = self._load_colorizer()
+        colorizer = self._load_colorizer() if model is None else self._load_other(model)
         with self._a_turn(user_id):
             if VERSIONS[edit.variant].alternative is not None and not colorizer.has_alternatives:
                 raise InvalidInput(_("The model of this studio has no such version."))
@@ -230,6 +233,16 @@ class Previewer:
                 model = local_model(settings.model)
                 self._colorizer = EditColorizer(load_with_features(model, device=settings.device))
             return self._colorizer
+
+    def _load_other(self, model: str) -> EditColorizer:
+        """A shipped model beside the studio's; the last of them is kept, and no more."""
+        if model == current_settings().model:
+            return self._load_colorizer()
+        with self._lock:
+            if self._other is None or self._other[0] != model:
+                network = load_with_features(model, device=current_settings().device)
+                self._other = (model, EditColorizer(network))
+            return self._other[1]
 
     def _load_copy(self, picture: Picture, longest: int) -> _Copy:
         """A small copy of a picture."""

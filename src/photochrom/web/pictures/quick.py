@@ -31,11 +31,17 @@ class QuickResult(NamedTuple):
 
 
 def colorize_at_once(
-    filename: str, stream: IO[bytes], *, size: int | None = None, vividness: float = 1.0
+    filename: str,
+    stream: IO[bytes],
+    *,
+    size: int | None = None,
+    vividness: float = 1.0,
+    model: str | None = None,
 ) -> QuickResult:
     """Colour a photograph.
 
-    filename: for messages and the result's name. stream: the file. Raises InvalidInput for what is
+    filename: for messages and the result's name. stream: the file. model: a shipped one, in place
+    of the studio's. Raises InvalidInput for what is
     no photograph, TooLarge, and TooMany where others take all the time.
     """
     name, settings = clean_file_name(filename), current_settings()
@@ -54,7 +60,7 @@ def colorize_at_once(
     if upload.own_colors == "places":  # of a picture in colour, whoever sends it wants others
         edit = dataclasses.replace(edit, own_colors=upload.own_colors)
     with decode_picture(content, name) as picture:
-        rgb, signature = current_previewer().colorize_whole(picture.pixels, edit)
+        rgb, signature = current_previewer().colorize_whole(picture.pixels, edit, model=model)
         result = dataclasses.replace(picture, pixels=rgb)
         target = FORMATS[picture.format].result_format(transparent=is_transparent(picture))
         data = io.BytesIO()
