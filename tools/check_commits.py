@@ -38,7 +38,17 @@ ROOMS = (
     *("pretrained", "processors", "restoration", "src", "style_transfer", "tables", "training"),
     *("variants", "video", "web"),
     # everything else
-    *("benchmarks", "build", "changelog", "ci", "docs", "examples", "integrations", "packaging"),
+    *(
+        "android",
+        "benchmarks",
+        "build",
+        "changelog",
+        "ci",
+        "docs",
+        "examples",
+        "integrations",
+        "packaging",
+    ),
     *("readme", "recipes", "tests", "tools"),
 )
 """What a subject may begin with. A room that is renamed keeps its old name here, too."""

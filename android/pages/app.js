@@ -1,0 +1,44 @@
+// What every page of the app gets: pictures that other apps share, and downloads into the gallery.
+const app = window.PhotochromApp;
+
+export async function takeShared() {
+  if (!app?.hasShared()) return null;
+  const answer = await fetch("/shared");
+  if (!answer.ok) return null;
+  const content = await answer.blob();
+  app.clearShared();
+  const ending = content.type.split("/")[1]?.replace("jpeg", "jpg") ?? "jpg";
+  return new File([content], `shared.${ending}`, { type: content.type });
+}
+
+export async function save(name, content) {
+  const bytes = new Uint8Array(await content.arrayBuffer());
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 0x8000) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  }
+  return app.save(name, content.type || "image/jpeg", btoa(text));
+}
+
+// A web view has no downloads: a link to a blob goes into the gallery.
+if (app) {
+  document.addEventListener("click", async (event) => {
+    const link = event.target.closest?.("a[download]");
+    if (!link || !/^(blob|data):/.test(link.href)) return;
+    event.preventDefault();
+    const saved = await save(link.download || "photograph.jpg", await (await fetch(link.href)).blob());
+    link.dispatchEvent(new CustomEvent("saved", { bubbles: true, detail: saved }));
+  }, true);
+}
+
+// Where the page has an input for pictures of its own, what was shared goes there.
+const input = document.querySelector("input[type=file]");
+if (input && location.pathname !== "/home.html") {
+  const file = await takeShared();
+  if (file) {
+    const files = new DataTransfer();
+    files.items.add(file);
+    input.files = files.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+}
