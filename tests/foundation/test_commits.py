@@ -70,7 +70,7 @@ def repository(tmp_path: Path) -> Path:
         ("video:one decode loop", "is not `room: what changed`"),
         ("video: ", "is not `room: what changed`"),
         ("Video: one decode loop", "is not `room: what changed`"),
-        ("cellar: one decode loop", "names no room: cellar; there are api, archive, atomic"),
+        ("cellar: one decode loop", "names no room: cellar; there are android, api, archive"),
         ("video: one decode loop.", "ends with a full stop"),
     ],
 )

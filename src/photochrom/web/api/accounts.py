@@ -40,13 +40,13 @@ def add_routes(blueprint: Blueprint) -> None:
     """Give the API's blueprint what this module answers."""
     limit = limiter.shared_limit(login_rate, scope="api log-ins", override_defaults=False)
     limit_account = limiter.limit(login_rate, key_func=_account_key, override_defaults=False)
-    blueprint.post("/accounts", endpoint="sign_up")(limit(sign_up))
-    blueprint.post("/tokens", endpoint="log_in")(limit(limit_account(log_in)))
+    blueprint.post("/accounts", endpoint="create_account")(limit(create_account))
+    blueprint.post("/tokens", endpoint="request_token")(limit(limit_account(request_token)))
     blueprint.register_error_handler(InvalidFields, _refuse_fields)
     blueprint.after_request(_admit_app)
 
 
-def sign_up() -> tuple[Response, int]:
+def create_account() -> tuple[Response, int]:
     """Make an account, and a token of it; or say what is wrong with each field."""
     query_fields()
     values = json_texts("name", "email", "password", "again", "program")
@@ -68,7 +68,7 @@ def sign_up() -> tuple[Response, int]:
     raise InvalidFields(_errors(form))
 
 
-def log_in() -> tuple[Response, int]:
+def request_token() -> tuple[Response, int]:
     """A token for who knows email and password, and the code where one is asked for."""
     query_fields()
     values = json_texts("email", "password", "code", "program")

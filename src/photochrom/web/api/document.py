@@ -284,8 +284,8 @@ def openapi() -> Json:
         "security": [{"token": []}],
         "paths": {
             "/openapi.json": {"get": _description()},
-            "/accounts": {"post": _sign_up()},
-            "/tokens": {"post": _log_in()},
+            "/accounts": {"post": _create_account()},
+            "/tokens": {"post": _request_token()},
             "/colorize": {"post": _colorize()},
             "/pictures": {"get": _listing(), "post": _create()},
             "/pictures/{picture_id}": {
@@ -354,7 +354,7 @@ def _description() -> Json:
     }
 
 
-def _sign_up() -> Json:
+def _create_account() -> Json:
     fields = {
         "name": "What the studio calls you.",
         "email": "By which you log in.",
@@ -362,7 +362,7 @@ def _sign_up() -> Json:
         "again": "The same again.",
     }
     return {
-        "operationId": "sign_up",
+        "operationId": "create_account",
         "summary": "Make an account, and a token of it",
         "description": "Where everybody may make one (sign_up = open) without proving an address; "
         "else 403. What is wrong is in `fields`, for each of them.",
@@ -375,9 +375,9 @@ def _sign_up() -> Json:
     }
 
 
-def _log_in() -> Json:
+def _request_token() -> Json:
     return {
-        "operationId": "log_in",
+        "operationId": "request_token",
         "summary": "A token for email and password",
         "security": [],
         "requestBody": _texts(
