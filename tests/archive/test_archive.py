@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.film import Film, decoded, make_film
 from fixtures.model import tiny_model
 from numpy.typing import NDArray
 from PIL import Image
@@ -316,6 +317,39 @@ def test_the_command_tells_and_retries(
     assert "--manifest FILE.sqlite" in capsys.readouterr().err
     assert main(["archive", places[0], places[0], *options]) == 1
     assert "is both source and target" in capsys.readouterr().err
+
+
+def test_films_are_coloured_and_new_files_watched_for(
+    archive: Archive,
+    scans: Path,
+    tiny: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make_film(scans / "box 1" / "reel.mp4", Film(encoder="libx264", format="mp4", frames=6))
+    rounds = []
+
+    def look_later(seconds: float) -> None:
+        rounds.append(seconds)
+        if len(rounds) == 1:
+            Image.new("L", (40, 30), 90).save(scans / "new.png")
+        elif len(rounds) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("photochrom.cli.archive.time.sleep", look_later)
+    options = ["--model", str(tiny), "--film-model", str(tiny), "--size", "32", "--device", "cpu"]
+    places = [str(scans), str(archive.folder)]
+    assert main(["archive", *places, "--films", "--watch", "7", *options]) == 130
+    assert rounds == [7.0] * 3
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("This run: ")]
+    assert [line.partition(" (")[0] for line in told] == [
+        "This run: 6 coloured, 1 failed, 1 in colour", "This run: 1 coloured"
+    ]  # fmt: skip
+    assert len(decoded(archive.folder / "box 1" / "reel.mp4")) == 6
+    with Manifest(archive.manifest_path) as manifest:
+        (row,) = manifest.rows("kind = 'film'")
+    assert (row["state"], row["result"]) == ("coloured", "box 1/reel.mp4")
+    assert set(archive.files()) == RESULTS | {"new.png", "box 1/reel.mp4"}
 
 
 def test_a_foreign_file_is_no_manifest(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from photochrom.archive.films import color_one_film
 from photochrom.archive.manifest import Result, Task
 from photochrom.archive.settings import ArchiveSettings
 from photochrom.archive.stores import Store, open_store
@@ -151,10 +152,33 @@ class ClusterEngine:
             for row in dataset.iter_rows():
                 yield _result(row["result"])
         except ray.exceptions.RayError as error:
-            raise OutputError(
-                f"the cluster has ended the run: {type(error).__name__}; the same call goes on "
-                "with what is not done"
-            ) from error
+            raise _end_error(error) from error
+
+    def run_films(
+        self, tasks: Iterable[Task], source: Store, target: Store, work: Path
+    ) -> Iterator[Result]:
+        """What became of films, each of which one worker colours. work: for unfinished ones, in the
+        same place of each machine.
+
+        Raises OutputError where the cluster ends.
+        """
+        ray = self._ray
+        color = ray.remote(_color_film).options(num_cpus=1)
+        running: set[Any] = set()
+        waiting = iter(tasks)
+        try:
+            while True:
+                for task in islice(waiting, self._actors - len(running)):
+                    facts = json.dumps(task), source.name, target.name, self._settings, str(work)
+                    running.add(color.remote(*facts))
+                if not running:
+                    return
+                done, left = ray.wait(list(running))
+                running = set(left)
+                for text in ray.get(done):
+                    yield _result(text)
+        except ray.exceptions.RayError as error:
+            raise _end_error(error) from error
 
     def close(self) -> None:
         """Leave the cluster; one of this machine alone ends."""
@@ -198,6 +222,19 @@ def _write(row: Row, place: str) -> Row:
     mode = None if row["file_mode"] < 0 else int(row["file_mode"])
     content = ResultContent(_result(row["result"]), row["data"], row["sidecar"], mode)
     return {"result": json.dumps(dataclasses.asdict(write_result(content, _store(place))))}
+
+
+def _color_film(task: str, source: str, target: str, settings: ArchiveSettings, work: str) -> str:
+    """One film, in a process of its own."""
+    result = color_one_film(_task(task), _store(source), _store(target), settings, Path(work))
+    return json.dumps(dataclasses.asdict(result))
+
+
+def _end_error(error: Exception) -> OutputError:
+    return OutputError(
+        f"the cluster has ended the run: {type(error).__name__}; the same call goes on with what "
+        "is not done"
+    )
 
 
 def _task(text: str) -> Task:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from photochrom.archive.films import color_one_film
 from photochrom.archive.manifest import Result, Task
 from photochrom.archive.settings import ArchiveSettings
 from photochrom.archive.stores import Store
@@ -39,6 +40,13 @@ class LocalEngine:
         work = picture_work(source, self.colorer, target)
         pool = ThreadPoolExecutor(self._settings.in_flight)
         yield from work_in_threads(pool, tasks, work, self._settings.in_flight)
+
+    def run_films(
+        self, tasks: Iterable[Task], source: Store, target: Store, work: Path
+    ) -> Iterator[Result]:
+        """What became of films, one after the other. work: a folder for unfinished ones."""
+        for task in tasks:
+            yield color_one_film(task, source, target, self._settings, work)
 
     def close(self) -> None:
         """Nothing is left behind."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from photochrom.archive.decisions import remove_rejected, remove_result
-from photochrom.archive.films import color_one_film, hash_file
+from photochrom.archive.films import hash_file
 from photochrom.archive.manifest import Counts, Manifest, Result, Task, timestamp
 from photochrom.archive.scan import scan
 from photochrom.archive.settings import ArchiveSettings
@@ -37,6 +37,11 @@ class Engine(Protocol):
 
     def run(self, tasks: Iterable[Task], source: Store, target: Store) -> Iterator[Result]:
         """What became of pictures, as they are done."""
+
+    def run_films(
+        self, tasks: Iterable[Task], source: Store, target: Store, work: Path
+    ) -> Iterator[Result]:
+        """What became of films, as they are done. work: a folder for unfinished ones."""
 
     def close(self) -> None:
         """Give back what is held."""
@@ -121,11 +126,8 @@ def run_archive(
         try:
             log.take(engine.run(manifest.tasks("picture"), source, target))
             if settings.films:
-                work = film_work_folder(manifest)
-                log.take(
-                    color_one_film(task, source, target, settings, work)
-                    for task in manifest.tasks("film")
-                )
+                work = manifest.path.with_name(f"{manifest.path.name}.films")
+                log.take(engine.run_films(manifest.tasks("film"), source, target, work))
         finally:
             engine.close()
         checked = (
@@ -267,8 +269,3 @@ def _hash(source: Store, key: str, kind: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         source.download(key, Path(folder) / "film")
         return hash_file(Path(folder) / "film")
-
-
-def film_work_folder(manifest: Manifest) -> Path:
-    """Where films are that are not finished."""
-    return manifest.path.with_name(f"{manifest.path.name}.films")

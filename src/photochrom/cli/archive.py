@@ -334,7 +334,7 @@ def run(
             engine: Engine = LocalEngine(path, settings)
             if actors is not None or gpus or address is not None:
                 engine = ClusterEngine(model, settings, ClusterOptions(address, actors, gpus))
-            report = _run(manifest, places, settings, engine, entries)
+            report = _run(manifest, places, settings, engine, entries, quiet=watch_s is not None)
             if watch_s is None:
                 break
             time.sleep(watch_s)
@@ -359,8 +359,10 @@ def _run(
     settings: ArchiveSettings,
     engine: Engine,
     entries: Iterable[Entry] | None,
+    *,
+    quiet: bool,
 ) -> RunReport:
-    """One run, told to people on stderr."""
+    """One run, told to people on stderr; quiet: unless there was nothing to do."""
     with Bar("archive", total=None) as bar:
 
         def report_result(result: Result) -> None:
@@ -371,6 +373,8 @@ def _run(
         report = run_archive(
             manifest, *places, settings, engine, entries=entries, progress=report_result
         )
+    if quiet and not report.results:
+        return report
     done = [f"{number} {state}" for state, number in sorted(report.results.items())]
     if done:
         note(f"This run: {', '.join(done)} ({report.seconds:.1f} s).")
