@@ -29,7 +29,7 @@ from photochrom.video.options import FilmHint, FilmSettings, Shot
 from photochrom.video.session import open_session
 from photochrom.video.shot_guide import MATCH_EVERY, ShotGuide
 from photochrom.video.shot_spans import shot_span
-from photochrom.video.shots_file import read_shots
+from photochrom.video.shots_file import read_shots, write_shots
 from photochrom.video.stills import read_keyframes, write_stills
 from photochrom.video.temporal.smoothing import WorkingFrame
 from photochrom.video.user_colors import all_hints
@@ -261,3 +261,34 @@ def test_a_reference_colors_the_shot_that_it_shows_and_no_other(
     assert error(colored[7]) < 0.6 * error(plain[7])
     for number in range(8, 16):
         np.testing.assert_array_equal(colored[number], plain[number])
+
+
+def test_only_shots_of_which_something_else_is_said_are_colored_again(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "two.mkv", Film(frames=36, grain=2, cut_at=18))
+    said = (Shot(1.2, hints=(Hint(40, 30, "red"), Area(60, 20, "navy"), Stroke([(5, 6)], "lime"))),)
+    file = tmp_path / "shots.toml"
+    write_shots(file, said)
+    assert read_shots(file)[0].hints == (said[0].hints[1], said[0].hints[2], said[0].hints[0])
+    settings = FilmSettings(
+        model=tiny_model(tmp_path / "tiny.onnx"),
+        size=32,
+        encoding=Encoding("ffv1"),
+        shot_folder=tmp_path / "kept",
+        segment_frames=12,
+    )
+    films, calls = [], []
+    for number, shots in enumerate(((), read_shots(file), read_shots(file), ())):
+        counts: list[int] = []
+        target = tmp_path / f"{number}.mkv"
+        chosen = replace(settings, shots=shots)
+        color_film(film, target, chosen, lambda done, counts=counts: counts.append(done.frames))
+        assert counts[-1] == 36
+        films.append([u for _, _, u in decoded(target)])
+        calls.append(len(counts))
+    # Frames that are coloured are reported one by one, kept segments (12 and 6 frames) at once.
+    assert calls == [36, 2 + 18, 4, 2 + 18]
+    plain, red, same, back = (np.stack(film) for film in films)
+    assert (plain[:18] == red[:18]).all()
+    assert (plain[18:] != red[18:]).any()
+    assert (same == red).all()
+    assert (back == plain).all()

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.atomic import write_atomically
 from photochrom.color.places import ColoredPlace, Window, range_slice, raster_axes, raster_cell
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError
@@ -313,6 +314,19 @@ def read_strokes(strokes: Strokes) -> tuple[ColorHint, ...]:
     half = np.iinfo(picture.alpha.dtype).max / 2
     rgb = pixels if pixels.dtype == np.uint8 else np.rint(pixels / 257.0).astype(np.uint8)
     return (PaintedLayer(np.ascontiguousarray(rgb), picture.alpha > half, str(path)),)
+
+
+def write_strokes(path: Path, strokes: Sequence[Stroke]) -> None:
+    """Write a JSON file that `read_strokes` reads as these strokes. Raises OutputError."""
+    rows = [
+        {
+            "color": "#{:02x}{:02x}{:02x}".format(*stroke.rgb),
+            "width": stroke.width,
+            "points": [list(point) for point in stroke.points],
+        }
+        for stroke in strokes
+    ]
+    write_atomically(path, json.dumps({"strokes": rows}).encode(), overwrite=True)
 
 
 def _parse_json(path: Path) -> list[ColorHint]:

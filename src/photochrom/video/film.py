@@ -35,6 +35,7 @@ from photochrom.video.io.frame import FilmInfo, Frame
 from photochrom.video.io.hardware import start_hardware
 from photochrom.video.io.mux import check_container, join_segments
 from photochrom.video.io.probe import probe
+from photochrom.video.kept_shots import KeptShots, read_kept_shots
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
 from photochrom.video.segments import (
     Segment,
@@ -66,7 +67,7 @@ _QUEUE_FRAMES = 8
 """Frames between two threads."""
 _NOT_AS_THEY_ARE = (
     "overwrite", "resume", "model", "device", "damage", "keyframes", "hints", "shots", "color_file",
-    "alternatives",
+    "alternatives", "shot_folder",
 )  # fmt: skip
 """Settings that change no pixel, or of which the manifest says in other words what they do."""
 _log = logging.getLogger(__name__)
@@ -107,7 +108,10 @@ def color_film(
             resume=settings.resume,
             overwrite=settings.overwrite,
         )
-        job = _Job(session, user_colors, store, progress)
+        kept = None
+        if settings.shot_folder is not None:
+            kept = read_kept_shots(settings.shot_folder, manifest(info, network, settings), info)
+        job = _Job(session, user_colors, store, progress, kept)
         resumed_frames = job.frames_done
         session.damage.frames.clear()  # of the shots that the user's colours were followed through
         for segment in store.segments:
@@ -125,7 +129,10 @@ def color_film(
             comment=f"In colours by {network.identity.signature}",
             check_source=check_source,
         )
-        store.remove()
+        if settings.shot_folder is None:
+            store.remove()
+        else:
+            store.keep_as(settings.shot_folder)
     return FilmOutcome(
         source,
         target,
@@ -207,7 +214,12 @@ class _Job:
         user_colors: Mapping[int, UserColors],
         store: SegmentStore,
         progress: Progress | None,
+        kept: KeptShots | None,
     ) -> None:
+        self._kept, self._is_kept = kept, False
+        self._next_pts: int | None = None
+        """The frame with which a kept segment begins, where this run has come to it."""
+        self._last_segment = store.segments[-1] if store.segments else None
         self._session, self._user_colors, self._store = session, user_colors, store
         self._info, self._settings, self._progress = session.info, session.settings, progress
         self.frames_done = sum(segment.frames for segment in store.segments)
@@ -221,17 +233,52 @@ class _Job:
 
     def run(self) -> None:
         """Colour what is not finished yet."""
+        with self._files, BackgroundWorker(_QUEUE_FRAMES) as background:
+            while not self._take_kept_shots(background):
+                if self._color_stretch(background):
+                    break
+
+    def _take_kept_shots(self, background: BackgroundWorker) -> bool:
+        """Take over what an earlier run has of the next shots; True where the film ends there."""
+        if self._kept is None:
+            return False
+        last = self._last_segment
+        if last is None:
+            first = self._kept.segment(self._info.start_pts)
+        else:
+            first = self._kept.following(last) if self._is_kept else None
+            first = first or self._kept.segment(self._next_pts)
+        while first is not None:
+            background.submit(partial(self._store.adopt, self._kept.store, first))
+            self._is_kept, self._last_segment = True, first
+            self._session.damage.frames.update((frame.pts, frame) for frame in first.damage)
+            self._end_colors, self._next_pts = None, None
+            self.frames_done += first.frames
+            self._number += 1
+            self._report()
+            if self._kept.is_last(first):
+                return True
+            first = self._kept.following(first)
+        return False
+
+    def _color_stretch(self, background: BackgroundWorker) -> bool:
+        """Colour segments up to the next that is kept; True where the film ends."""
         start_s = self._settings.start_s
-        last_segment = self._store.segments[-1] if self._store.segments else None
+        last_segment = self._last_segment
         if last_segment is not None:
             start_s = self._info.seconds(last_segment.restart_pts)
-        ahead = Prefetcher(self._session.frames(start_s, self._settings.end_s), _QUEUE_FRAMES)
-        with self._files, ahead as items, BackgroundWorker(_QUEUE_FRAMES) as background:
+        with Prefetcher(
+            self._session.frames(start_s, self._settings.end_s), _QUEUE_FRAMES
+        ) as items:
             buffer = FrameBuffer(items, WARM_UP, WARM_UP + _DEINTERLACER_FRAMES)
             if last_segment is not None:
                 self._skip_finished(buffer, last_segment)
             while (first := buffer.peek()) is not None:
+                if self._kept is not None and self._kept.segment(first.frame.pts) is not None:
+                    self._next_pts = first.frame.pts
+                    return False
                 self._color_segment(buffer, first.frame.pts, background)
+        return True
 
     def _skip_finished(self, buffer: FrameBuffer, last: Segment) -> None:
         """Take the frames that were finished before; the next segment warms up with them."""
@@ -265,34 +312,41 @@ class _Job:
         file = SegmentFile(self._store, self._info, resolve_encoding(self._settings))
         self._files.callback(file.abandon)
         frames = 0
+        in_shots = self._settings.shot_folder is not None and self._settings.steady > 0.0
         with contextlib.closing(colors):
             for pts, ab, begins_shot in colors:
+                if begins_shot and in_shots and frames:
+                    break
                 if begins_shot:
                     shot_start = pts
                     _log.debug("a shot begins at %.3f s", self._info.seconds(pts))
                 if pts < first_pts:
                     continue
-                frame = buffer.pop().frame
+                frame, last_ab = buffer.pop().frame, ab
                 background.submit(partial(self._write, file, frame, ab))
                 frames += 1
                 self.frames_done += 1
                 self._report()
                 if frames == count or buffer.peek() is None:
                     break
-        in_shot = any(shot_start <= user_pts <= pts for user_pts in user_colors)
-        self._end_colors = ab if in_shot else None
-        damage = self._session.damage.frames_within(before, pts)
+        last_pts = frame.pts
+        in_shot = any(shot_start <= user_pts <= last_pts for user_pts in user_colors)
+        self._end_colors = last_ab if in_shot else None
+        damage = self._session.damage.frames_within(before, last_pts)
         segment = Segment(
             self._number,
             frames,
-            last_pts=pts,
+            last_pts=last_pts,
             restart_pts=buffer.earliest_pts,
             last_duration=frame.duration,
             damage=damage,
-            changes=self._session.source.changes_within(first_pts, pts),
+            changes=self._session.source.changes_within(first_pts, last_pts),
+            first_pts=first_pts,
+            begins_shot=shot_start == first_pts,
         )
         background.submit(partial(file.finish, segment, self._end_colors))
-        end_s = self._info.seconds(pts)
+        self._last_segment, self._is_kept = segment, False
+        end_s = self._info.seconds(last_pts)
         _log.info("segment %d: %d frames, to %.3f s", self._number, frames, end_s)
         self._number += 1
 

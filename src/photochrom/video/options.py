@@ -96,6 +96,10 @@ class FilmSettings(NetworkSettings):
     resume: bool = False
     """Go on where unfinished work ended."""
     segment_frames: int = SEGMENT_FRAMES
+    shot_folder: Path | None = None
+    """Where the segments of the finished film are kept, each within one shot. A later run with the
+    same folder colours only those shots of which hints, stills or other things are said than
+    before; None: nothing is kept."""
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,10 @@ class Segment:
     """Of its frames, those where the film is damaged."""
     changes: tuple[FrameChange, ...] = ()
     """Of its frames, those that were mended."""
+    first_pts: int | None = None
+    """Time of its first frame; None: of a version that did not write it down."""
+    begins_shot: bool = False
+    """Whether that frame is the first of a shot."""
 
 
 class SegmentStore:
@@ -105,7 +109,11 @@ class SegmentStore:
         """The colours that the last finished segment hands on, if any. Raises OutputError."""
         if not self.segments or not self.segments[-1].has_end_colors:
             return None
-        path = self._colors(self.segments[-1].number)
+        return self.segment_colors(self.segments[-1].number)
+
+    def segment_colors(self, number: int) -> NDArray[np.float32]:
+        """The colours that were kept with a segment. Raises UnusableSegmentsError."""
+        path = self._colors(number)
         try:
             return np.asarray(np.load(path, allow_pickle=False), np.float32)
         except (OSError, ValueError):
@@ -120,6 +128,33 @@ class SegmentStore:
         for path in self.folder.glob(".photochrom-*.tmp"):
             with contextlib.suppress(OSError):
                 path.unlink()
+
+    def adopt(self, other: SegmentStore, segment: Segment) -> None:
+        """Take over a finished segment of another store on the same disk, which keeps it. Raises
+        OutputError.
+        """
+        number = len(self.segments)
+        colors = None
+        if segment.has_end_colors:
+            colors = other.segment_colors(segment.number)
+        copy = self.temporary_path()
+        try:
+            os.link(other.path(segment.number), copy)
+        except OSError:  # a file system without links
+            try:
+                shutil.copyfile(other.path(segment.number), copy)
+            except OSError as error:
+                raise OutputError(f"cannot keep {copy}: {error.strerror}") from None
+        self.finish(copy, dataclasses.replace(segment, number=number), colors)
+
+    def keep_as(self, folder: Path) -> None:
+        """The film is finished, and its segments are kept there, in place of earlier ones."""
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            self.folder.replace(folder)
+        except OSError as error:
+            raise OutputError(f"cannot keep {folder}: {error.strerror}") from None
+        self.folder = folder
 
     def remove(self) -> None:
         """The film is finished: nothing of this is needed any more."""
@@ -311,3 +346,8 @@ def _read_json(path: Path) -> dict[str, Any]:
             f"{path} is damaged; pass --overwrite without --resume to begin anew"
         )
     return values
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What the segments in a folder were made by. Raises UnusableSegmentsError."""
+    return _read_json(folder / MANIFEST)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from photochrom.atomic import write_atomically
 from photochrom.errors import InputError
 from photochrom.guided.areas import DEFAULT_TOLERANCE, Area
-from photochrom.guided.strokes import read_strokes
+from photochrom.guided.strokes import Stroke, read_strokes, write_strokes
 from photochrom.hints import Hint
 from photochrom.pipeline import WhiteBalance
 from photochrom.tables import Source, build, read_toml
@@ -94,3 +99,48 @@ def _checked_shot(row: _ShotTable, folder: Path) -> Shot:
         references=tuple(folder / reference for reference in row.references),
         white_balance=WhiteBalance(**given) if given else None,
     )
+
+
+def write_shots(path: Path, shots: Sequence[Shot]) -> None:
+    """Write a file that `read_shots` reads as these shots. Strokes go into files of their own,
+    beside it. Raises OutputError.
+    """
+    tables = [_shot_table(path, number, shot) for number, shot in enumerate(shots, 1)]
+    write_atomically(path, "\n".join(tables).encode(), overwrite=True)
+
+
+def _shot_table(path: Path, number: int, shot: Shot) -> str:
+    """One ``[[shot]]``."""
+    lines = ["[[shot]]", f"time = {_text(f'{shot.time_s:.4f}')}"]
+    points = [hint for hint in shot.hints if isinstance(hint, Hint)]
+    areas = [hint for hint in shot.hints if isinstance(hint, Area)]
+    strokes = [hint for hint in shot.hints if isinstance(hint, Stroke)]
+    if areas:
+        rows = [f"{_place(area)}, tolerance = {area.tolerance:g}}}" for area in areas]
+        lines.append(f"areas = [{', '.join(rows)}]")
+    if strokes:
+        file = path.with_name(f"{path.stem}.{number}.json")
+        write_strokes(file, strokes)
+        lines.append(f"strokes = {_text(file.name)}")
+    if points:
+        rows = [f"{_place(point)}, radius = {point.radius:g}}}" for point in points]
+        lines.append(f"hints = [{', '.join(rows)}]")
+    if shot.still is not None:
+        lines.append(f"still = {_text(os.path.relpath(shot.still, path.parent))}")
+    if shot.references:
+        names = [_text(os.path.relpath(reference, path.parent)) for reference in shot.references]
+        lines.append(f"references = [{', '.join(names)}]")
+    if shot.white_balance is not None:
+        tone = dataclasses.asdict(shot.white_balance)
+        lines += [f"{name} = {tone[name]:g}" for name in ("temperature", "tint", "neutral")]
+    return "\n".join(lines) + "\n"
+
+
+def _place(hint: Hint | Area) -> str:
+    color = "#{:02x}{:02x}{:02x}".format(*hint.rgb)
+    return f"{{x = {hint.x:g}, y = {hint.y:g}, color = {_text(color)}"
+
+
+def _text(value: str) -> str:
+    """A string as TOML has it, which is how JSON has it."""
+    return json.dumps(value, ensure_ascii=False)
