@@ -146,7 +146,7 @@ def test_a_film_is_mended_keeps_the_rest_and_goes_on_where_it_was(tmp_path: Path
     assert len(lines) == 23
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_clean_film_is_copied_and_coloured_as_without(tmp_path: Path) -> None:
     true, _ = frames_of([], 14)
     source = tmp_path / "in.mkv"

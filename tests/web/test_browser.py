@@ -10,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import av
 import numpy as np
 import pytest
 import skimage.data
+from av.video.frame import VideoFrame
 from fixtures.browser import PASSWORD, Visit, cat, chromium, portrait, studio, visit
 from fixtures.film import Film, make_film
 from PIL import Image
@@ -407,6 +409,55 @@ def test_a_phone_can_install_the_studio(visit: Open) -> None:
         file = me.page.request.get(me.studio + icon["src"])
         width, height = Image.open(io.BytesIO(file.body())).size
         assert f"{width}x{height}" == icon["sizes"]
+
+
+def film_of_two(path: Path) -> Path:
+    """A film of two shots, a portrait and a cat, over which the camera moves."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=12, width=256, height=192, pix_fmt="yuv420p")
+        for number in range(32):
+            photo = skimage.data.astronaut() if number < 16 else skimage.data.chelsea()
+            part = photo[10 : 10 + 288, number : number + 384]
+            grey = Image.fromarray(part).convert("L").resize((256, 192)).convert("RGB")
+            for packet in stream.encode(VideoFrame.from_image(grey)):
+                container.mux(packet)
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_film_is_corrected_shot_by_shot(screen: str, visit: Open, tmp_path: Path) -> None:
+    me = visit(screen, reduced_motion="reduce")
+    page = me.page
+    me.sign_up()
+    page.get_by_label("Choose pictures").set_input_files(film_of_two(tmp_path / "film.mp4"))
+    page.wait_for_url("**/pictures/*")
+    film_address = page.url
+    second = page.get_by_role("button", name="Shot 2 0:01")
+    second.wait_for(timeout=60_000)
+    assert problems(me, "a film") == []
+    second.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda address: address != film_address)
+    me.wait_colored()
+    assert page.get_by_role("heading", name="A shot of a film").is_visible()
+    assert page.get_by_role("heading", name="film, shot 2").is_visible()
+    me.press("Correct a colour")
+    me.touch(0.5, 0.6)
+    page.get_by_role("dialog").get_by_role("button", name="Red", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Done").click()
+    me.wait_saved()
+    page.reload()
+    me.wait_colored()
+    assert page.locator("#hint-list li").count() == 1
+    page.get_by_role("main").get_by_role("link", name="Back to the film").last.click()
+    page.get_by_role("button", name="Shot 2 0:01 corrected").wait_for()
+    assert problems(me, "a film") == []
+    me.press("Colour the film with the corrected shots")
+    page.get_by_role("button", name="Shot 2 0:01 corrected").wait_for(timeout=60_000)
+    me.go("/library")
+    assert page.locator(".card").count() == 1
+    assert me.complaints == []
 
 
 AXE = (Path(__file__).parents[1] / "fixtures" / "axe" / "axe.min.js").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.reader import nearest_pts
 from photochrom.video.segments import Segment, SegmentStore, read_manifest
 
-_SAID = ("keyframes", "hints", "shots")
+_OF_SHOTS = ("keyframes", "hints", "shots")
 """What the manifest has of single shots: lists of which each entry begins with, or has, a time."""
 
 
@@ -50,9 +50,9 @@ def read_kept_shots(
     try:
         before, now = read_manifest(folder), json.loads(json.dumps(manifest))
         store.read_segments()
-        if any(before.get(key) != now.get(key) for key in {*before, *now} - set(_SAID)):
+        if any(before.get(key) != now.get(key) for key in {*before, *now} - set(_OF_SHOTS)):
             return None
-        times_s = {time_s for key in _SAID for time_s in _changed_times(before[key], now[key])}
+        times_s = {time_s for key in _OF_SHOTS for time_s in _changed_times(before[key], now[key])}
         changed = [nearest_pts(info, time_s) for time_s in times_s]
     except (OutputError, InputError, KeyError, TypeError):
         return None  # damaged, or of another version: the film is coloured anew

@@ -44,6 +44,12 @@ def sweep(settings: WebSettings, storage: Storage) -> None:
             db.session.commit()
             storage.delete(picture_id)
             _log.info("swept a picture of more than %d days", settings.keep_days)
+    films = select(Picture.id).where(Picture.kind == "film")
+    lost = Picture.film_id.is_not(None) & Picture.film_id.not_in(films)
+    for picture_id in list(db.session.scalars(select(Picture.id).where(lost))):
+        db.session.execute(delete(Picture).where(Picture.id == picture_id))
+        db.session.commit()
+        storage.delete(picture_id)
     for picture_id in storage.strays(STRAY_S):
         row_id = db.session.scalar(select(Picture.id).where(Picture.id == picture_id))
         db.session.rollback()

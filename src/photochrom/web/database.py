@@ -189,6 +189,10 @@ class Picture(Model):
     """What the person calls it; shown and searched, never part of a path."""
     kind: Mapped[str] = mapped_column(String(8), default="photo")
     """photo or film."""
+    film_id: Mapped[str | None] = mapped_column(String(16), index=True)
+    """Of a still of a film's shot: that film. It is not in the library, and goes with the film."""
+    film_time_s: Mapped[float | None] = mapped_column(Double)
+    """Of such a still: its time in the film, seconds from the first frame."""
     media_type: Mapped[str] = mapped_column(String(64))
     bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     """Disk space of all its files."""

@@ -27,7 +27,7 @@ from markupsafe import Markup
 
 from photochrom.web.database import MAX_NAME
 from photochrom.web.i18n import _, current_language, plural_forms, use_language
-from photochrom.web.pictures.names import file_endings, picture_title
+from photochrom.web.pictures.names import file_endings, film_time, picture_title
 from photochrom.web.settings import current_settings
 from photochrom.web.storage import kept_suffixes
 
@@ -51,6 +51,7 @@ def init_pwa(app: Flask) -> None:
         script_messages_json=lambda: _script_messages_json(current_language().code),
         service_worker_url=service_worker_url,
         picture_title=picture_title,
+        film_time=film_time,
         max_name=MAX_NAME,
         accepted_types=",".join((*kept_suffixes(), *file_endings())),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from photochrom.web.i18n import _
 from photochrom.web.pictures.decoding import read_original
 from photochrom.web.pictures.edit_colorizer import EditColorizer
 from photochrom.web.pictures.edits import Edit
+from photochrom.web.pictures.shots import StillEdit, shot_times, still_edits, to_shots
 from photochrom.web.pictures.space import check_film_length
 from photochrom.web.pictures.thumbnails import SCREEN_PX, THUMBNAIL_PX, encode_jpeg, shrink
 from photochrom.web.settings import WebSettings
@@ -67,6 +69,8 @@ class RenderTask:
     name: str
     media_type: str
     edit: Edit
+    stills: tuple[StillEdit, ...] = ()
+    """Of a film: what is said of its shots."""
 
     @classmethod
     def from_picture(cls, picture: Picture) -> RenderTask:
@@ -78,6 +82,7 @@ class RenderTask:
             picture.name,
             picture.media_type,
             Edit.from_picture(picture),
+            still_edits(picture) if picture.kind == "film" else (),
         )
 
 
@@ -156,6 +161,7 @@ def _render_film(
     from photochrom.video.io.probe import probe
     from photochrom.video.options import FilmSettings
     from photochrom.video.segments import UnusableSegmentsError, remove_segments
+    from photochrom.video.shots_file import read_shots, write_shots
 
     source = storage.original(task.picture_id, task.media_type)
     info = probe(source)
@@ -167,9 +173,15 @@ def _render_film(
         vividness=task.edit.vividness,
         deinterlace=info.interlaced,
         resume=True,
+        shot_folder=storage.shot_segments(task.picture_id),
     )
+    if task.stills:
+        shot_file = storage.shot_file(task.picture_id)
+        write_shots(shot_file, to_shots(task.stills, storage))
+        options = dataclasses.replace(options, shots=read_shots(shot_file))
     target = _film_target(task, storage, info, options)
     reporter = _ProgressReporter(on_progress, info, settings.max_film_minutes)
+    _find_shots(task.picture_id, source, storage, on_progress)
     _film_preview(task, storage, info, options, reporter)
     try:
         return color_film(source, target, options, reporter.report).model
@@ -177,6 +189,26 @@ def _render_film(
         # Begun by another version of photochrom or of the model.
         remove_segments(target)
         return color_film(source, target, options, reporter.report).model
+
+
+def _find_shots(
+    picture_id: str, source: Path, storage: Storage, on_progress: ProgressCallback
+) -> None:
+    """A small still of each shot of a film, and when they are, unless that is known."""
+    from photochrom.web.pictures.film_info import shot_frames
+
+    if shot_times(storage, picture_id):
+        return
+    times_s = []
+    for number, still in enumerate(shot_frames(source), 1):
+        save(
+            storage.shot_thumbnail(picture_id, number),
+            encode_jpeg(_shrink_frame(np.dstack([still.pixels] * 3), THUMBNAIL_PX)),
+        )
+        times_s.append(still.time_s)
+        if not on_progress(0.0):
+            raise CancelledError
+    save(storage.shots(picture_id), json.dumps(times_s).encode())
 
 
 def _film_target(task: RenderTask, storage: Storage, info: FilmInfo, options: FilmSettings) -> Path:

@@ -152,10 +152,29 @@ class Storage:
         """A minute or less of a film, before and after."""
         return self.folder(picture_id) / "preview.mp4"
 
+    def shots(self, picture_id: str) -> Path:
+        """When each shot of a film has its still, as a list in JSON."""
+        return self.folder(picture_id) / "shots.json"
+
+    def shot_thumbnail(self, picture_id: str, number: int) -> Path:
+        """A frame of a film's shot, small; shots count from 1."""
+        return self.folder(picture_id) / f"shot-{number:05}.jpg"
+
+    def shot_file(self, picture_id: str) -> Path:
+        """What is said of a film's shots (`photochrom.video.shots_file`)."""
+        return self.folder(picture_id) / "shots.toml"
+
+    def shot_segments(self, picture_id: str) -> Path:
+        """The finished segments of a film, by which single shots of it are coloured again."""
+        return self.folder(picture_id) / "segments"
+
     def size(self, picture_id: str) -> int:
-        """Bytes of all files of a picture but those that are being written, and films' parts."""
+        """Bytes of all files of a picture but those that are being written, and the parts of a film
+        that is not finished.
+        """
         total = 0
-        for path in self.folder(picture_id).glob("[!.]*"):
+        segments = self.shot_segments(picture_id).glob("[!.]*")
+        for path in (*self.folder(picture_id).glob("[!.]*"), *segments):
             with contextlib.suppress(FileNotFoundError):  # it may go meanwhile
                 total += path.stat().st_size if path.is_file() else 0
         return total

@@ -181,6 +181,16 @@ _PICTURE: Final[Json] = {
         "description": "Share of the picture that the reference of the result surely shows; below "
         f"{SAME_SCENE} it gives no colours. Null: there is none, or it is not known yet.",
     },
+    "film": {
+        "type": ["string", "null"],
+        "pattern": "^[A-Za-z0-9_-]{16}$",
+        "description": "Of the still of a film's shot: that film.",
+    },
+    "film_time_s": {
+        "type": ["number", "null"],
+        "minimum": 0,
+        "description": "Of such a still: its time in the film, in seconds.",
+    },
     "notes": {
         "type": "array",
         "items": {"type": "string"},
@@ -212,6 +222,31 @@ _SCHEMAS: Final[Json] = {
             "page": {"type": "integer"},
             "pages": {"type": "integer"},
             "total": {"type": "integer"},
+        },
+        "additionalProperties": False,
+    },
+    "Shots": {
+        "type": "object",
+        "required": ["shots"],
+        "properties": {
+            "shots": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["number", "time_s", "still", "corrected"],
+                    "properties": {
+                        "number": {"type": "integer", "minimum": 1},
+                        "time_s": {"type": "number", "minimum": 0},
+                        "still": {
+                            "type": ["string", "null"],
+                            "description": "The picture by which it is corrected, once it was "
+                            "opened.",
+                        },
+                        "corrected": {"type": "boolean"},
+                    },
+                    "additionalProperties": False,
+                },
+            },
         },
         "additionalProperties": False,
     },
@@ -295,6 +330,15 @@ def openapi() -> Json:
                 "delete": _delete(),
             },
             "/pictures/{picture_id}/result": {"parameters": [_PICTURE_ID], "get": _result()},
+            "/pictures/{picture_id}/shots": {
+                "parameters": [_PICTURE_ID],
+                "get": _shots(),
+                "post": _color_shots(),
+            },
+            "/pictures/{picture_id}/shots/{number}": {
+                "parameters": [_PICTURE_ID, _SHOT_NUMBER],
+                "post": _open_shot(),
+            },
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -337,6 +381,44 @@ _PICTURE_ID: Final[Json] = {
     "required": True,
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16}$"},
 }
+
+
+_SHOT_NUMBER: Final[Json] = {
+    "name": "number",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "integer", "minimum": 1, "maximum": 10**6},
+}
+
+
+def _shots() -> Json:
+    return {
+        "operationId": "shots",
+        "summary": "The shots of a film; none before they are known",
+        "responses": {"200": _json("They", "Shots"), **_errors("400", "401", "404", "429")},
+    }
+
+
+def _open_shot() -> Json:
+    return {
+        "operationId": "open_shot",
+        "summary": "The still of a shot, to be corrected as a picture; made where there is none",
+        "responses": {
+            "200": _json("It", "Picture"),
+            **_errors("400", "401", "403", "404", "413", "429", "507"),
+        },
+    }
+
+
+def _color_shots() -> Json:
+    return {
+        "operationId": "color_shots",
+        "summary": "Colour a film again, as the stills of its shots are corrected",
+        "responses": {
+            "200": _json("The film as it is now", "Picture"),
+            **_errors("400", "401", "403", "404", "409", "413", "429", "507"),
+        },
+    }
 
 
 def _description() -> Json:

@@ -26,6 +26,7 @@ from photochrom.web.pictures.library import (
 )
 from photochrom.web.pictures.quick import colorize_at_once
 from photochrom.web.pictures.sending import send_kept_file
+from photochrom.web.pictures.shots import color_shots, get_film, list_shots, open_shot
 from photochrom.web.pictures.uploads import create_picture
 from photochrom.web.security import COMPUTING, UPLOADS, compute_rate, csrf, limiter, upload_rate
 from photochrom.web.settings import current_settings
@@ -158,6 +159,41 @@ def result(picture_id: str) -> Response:
     return send_kept_file(path, media_type, name)
 
 
+@blueprint.get("/pictures/<picture_id>/shots")
+def shots(picture_id: str) -> Response:
+    """The shots of a film."""
+    user = this_caller()
+    query_fields()
+    found = [
+        {
+            "number": shot.number,
+            "time_s": shot.time_s,
+            "still": None if shot.still is None else shot.still.id,
+            "corrected": shot.is_corrected,
+        }
+        for shot in list_shots(get_film(user, picture_id))
+    ]
+    return jsonify({"shots": found})
+
+
+@blueprint.post("/pictures/<picture_id>/shots/<int:number>")
+@limiter.shared_limit(compute_rate, scope=COMPUTING, key_func=rate_key, override_defaults=False)
+def open_still(picture_id: str, number: int) -> Response:
+    """The still of a shot."""
+    user = this_writer()
+    query_fields()
+    return jsonify(_picture_json(open_shot(user, picture_id, number)))
+
+
+@blueprint.post("/pictures/<picture_id>/shots")
+@limiter.shared_limit(compute_rate, scope=COMPUTING, key_func=rate_key, override_defaults=False)
+def color_film_shots(picture_id: str) -> Response:
+    """Colour a film again by its shots."""
+    user = this_writer()
+    query_fields()
+    return jsonify(_picture_json(color_shots(user, picture_id)))
+
+
 def _sent_file() -> FileStorage:
     files = request.files.getlist("file")
     if len(files) != 1 or set(request.files) != {"file"}:
@@ -196,6 +232,8 @@ def _picture_json(picture: Picture) -> dict[str, object]:
         "neutral": picture.neutral,
         "reference": picture.reference,
         "reference_agreement": picture.reference_agreement,
+        "film": picture.film_id,
+        "film_time_s": picture.film_time_s,
         "notes": picture.notes or [],
         "revision": picture.revision,
         "done_revision": picture.done_revision,

@@ -124,6 +124,15 @@ def thumbnail_file(picture_id: str) -> AnyResponse:
     return _file_response(current_storage().thumbnail(picture.id), "image/jpeg", keep=keep)
 
 
+@blueprint.get("/pictures/<picture_id>/shots/<int:number>.jpg")
+@login_required
+def shot_file(picture_id: str, number: int) -> AnyResponse:
+    """A frame of a film's shot, small and grey."""
+    picture = get_picture(this_user(), picture_id)
+    path = current_storage().shot_thumbnail(picture.id, number)
+    return _file_response(path, "image/jpeg", keep=True)
+
+
 @blueprint.get("/pictures/<picture_id>/preview.mp4")
 @login_required
 def film_preview_file(picture_id: str) -> AnyResponse:

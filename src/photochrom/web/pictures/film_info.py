@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.engine import FILM_MODEL, model_card
+from photochrom.guided.color_file import FilmFrame
+from photochrom.video.film_frames import FilmFrames
 from photochrom.video.io.decoder import check_complete
 from photochrom.video.io.orientation import orientation
 from photochrom.video.io.pictures import rgb_frames
@@ -67,3 +71,13 @@ def colored_frame(preview: Path) -> NDArray[np.uint8]:
     way = orientation(preview, info.rotation, info.mirrored)
     coded = way.to_coded(rgb)
     return np.asarray(way.to_upright(coded[:, coded.shape[1] // 2 :]), np.uint8)
+
+
+def film_frame(path: Path, time_s: float) -> NDArray[np.uint8]:
+    """The frame nearest to a second of a film, (H, W) grey and upright. Raises InputError."""
+    return FilmFrames(model_card(FILM_MODEL)).frame(path, time_s)
+
+
+def shot_frames(path: Path) -> Iterator[FilmFrame]:
+    """A frame of each shot of a film. Raises InputError."""
+    return FilmFrames(model_card(FILM_MODEL)).of_shots(path)

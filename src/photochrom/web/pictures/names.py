@@ -50,3 +50,10 @@ def picture_title(name: str) -> str:
     """A picture's name without the ending that only its file needs."""
     ending = next((ending for ending in file_endings() if name.lower().endswith(ending)), "")
     return name[: len(name) - len(ending)] or name
+
+
+def film_time(seconds: float) -> str:
+    """A time of a film as players show it: 1:05, or 1:02:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -60,6 +60,7 @@ from photochrom.web.pictures.names import picture_title
 from photochrom.web.pictures.reasons import translated_note
 from photochrom.web.pictures.references import reference_note
 from photochrom.web.pictures.share_links import create_link, find_link, open_link, revoke_links
+from photochrom.web.pictures.shots import color_shots, list_shots, open_shot
 from photochrom.web.pictures.uploads import create_pictures
 from photochrom.web.security import UPLOADS, computing, limiter, upload_rate, user_key
 from photochrom.web.settings import current_settings
@@ -199,6 +200,7 @@ def show(picture_id: str) -> Answer:
             **sharing,
             is_playable=playable_film(picture) is not None,
             has_pair=film_pair(picture) is not None,
+            shots=list_shots(picture) if picture.state == "done" else [],
         )
     card = _model_card(current_settings().model)
     return render_template(
@@ -211,6 +213,7 @@ def show(picture_id: str) -> Answer:
         area_tolerance=DEFAULT_TOLERANCE,
         reference_note=reference_note(picture),
         notes=[translated_note(note) for note in picture.notes or []],
+        film=None if picture.film_id is None else get_picture(this_user(), picture.film_id),
         size_auto=card.size,
         size_min=max(MIN_SIZE_PX, card.size % _SIZE_STEP_PX + _SIZE_STEP_PX),
         size_max=card.size * _MAX_SIZE_FACTOR,
@@ -289,6 +292,24 @@ def uncertain(picture_id: str) -> Answer:
     changes = _json(*_EDIT_FIELDS, "revision")
     changes.pop("revision", None)
     return jsonify({"places": find_uncertain_places(this_user(), picture_id, changes)})
+
+
+@blueprint.post("/pictures/<picture_id>/shots/<int:number>")
+@login_required
+@computing
+def show_shot(picture_id: str, number: int) -> Answer:
+    """The page on which a shot of a film is corrected."""
+    still = open_shot(this_user(), picture_id, number)
+    return redirect(url_for("pictures.show", picture_id=still.id), 303)
+
+
+@blueprint.post("/pictures/<picture_id>/shots")
+@login_required
+@computing
+def apply_shots(picture_id: str) -> Answer:
+    """Colour a film again, as its shots are corrected."""
+    color_shots(this_user(), picture_id)
+    return redirect(url_for("pictures.show", picture_id=picture_id), 303)
 
 
 @blueprint.post("/pictures/<picture_id>/delete")

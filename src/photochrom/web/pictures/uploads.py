@@ -42,10 +42,13 @@ def create_picture(
     *,
     size: int | None = None,
     vividness: float = 1.0,
+    film_id: str | None = None,
+    film_time_s: float | None = None,
 ) -> Picture:
     """Take in a photo or film and have it coloured.
 
-    filename: shown to its owner and never used as a path. stream: the file.
+    filename: shown to its owner and never used as a path. stream: the file. film_id, film_time_s:
+    as of `Picture`, of a still.
     Returns the row, committed, in state "waiting".
     Raises InvalidInput for what is no picture or film, TooLarge, QuotaExceeded,
     TooMany, DiskFull.
@@ -78,6 +81,8 @@ def create_picture(
                 revision=1,
                 own_colors=upload.own_colors,
                 notes=list(upload.notes) or None,
+                film_id=film_id,
+                film_time_s=film_time_s,
                 **edit.columns(),
             )
             _add_row(picture, limit_mb)
