@@ -31,6 +31,8 @@ from photochrom.video.yuv_table import (
 )
 
 _BACK_PROJECTIONS = 2
+_STRIP_SAMPLES = 1 << 15
+"""Chroma samples that are looked up at a time: what is in between then stays in the cache."""
 _NO_MATRIX = np.empty((0, 0), np.float32)
 
 
@@ -103,10 +105,15 @@ class FilmPlanes:
         a, b = (
             np.asarray(cv2.resize(plane, (w, h), interpolation=cv2.INTER_CUBIC)) for plane in nodes
         )
-        # Beyond the table there is no colour; and b may not run into the next level's rows.
-        np.clip(a, -REACH, REACH, out=a)
-        np.clip(b, -REACH, REACH, out=b)
-        return self._table.read(half, a, b)
+        codes = np.empty((h, w, 2), self._dtype)
+        step = max(1, _STRIP_SAMPLES // w)
+        for start in range(0, h, step):
+            rows = slice(start, start + step)
+            # Beyond the table there is no colour; and b may not run into the next level's rows.
+            np.clip(a[rows], -REACH, REACH, out=a[rows])
+            np.clip(b[rows], -REACH, REACH, out=b[rows])
+            codes[rows] = self._table.read(half[rows], a[rows], b[rows])
+        return codes
 
     def _check(self, luma: NDArray[Any]) -> None:
         if luma.shape != self.shape or luma.dtype != self._dtype:
