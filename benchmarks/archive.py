@@ -321,6 +321,8 @@ def estimate(folder: Path, work: Path) -> Iterator[dict[str, Any]]:
         "pictures": told["pictures"], "sampled": told["sampled"],
         "estimate_s": round(told["seconds"], 1), "took_s": round(took_s, 1),
         "off_by": f"{told['seconds'] / took_s - 1:+.1%}",
+        "processor_estimate_s": round(told["pictures"] * told["processor_s"], 1),
+        "processor_s": round(run.processor_s, 1),
     }  # fmt: skip
 
 

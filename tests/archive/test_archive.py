@@ -175,6 +175,7 @@ def test_results_of_other_settings_are_no_accident(archive: Archive) -> None:
     with pytest.raises(OutputError, match="with another vividness; --overwrite"):
         archive.run(options=options)
     assert archive.run(options=options, keep_finished=True).results == {}
+    (Path(archive.source.name) / "a.jpg").touch()
     assert archive.run(options=options, overwrite=True).results == {"coloured": 5}
 
 

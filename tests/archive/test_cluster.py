@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fixtures.film import Film, make_film
 from fixtures.model import tiny_model
 from PIL import Image
 
@@ -42,7 +43,8 @@ def scans(tmp_path: Path) -> Path:
 
 def settings(tmp_path: Path) -> ArchiveSettings:
     model = tiny_model(tmp_path / "tiny.onnx")
-    return ArchiveSettings(options=BatchOptions(model=model, device="cpu"))
+    options = BatchOptions(model=model, device="cpu")
+    return ArchiveSettings(options=options, films=True, film_model=model)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -79,6 +81,7 @@ def _ray() -> Iterator[None]:
 @pytest.mark.usefixtures("_ray")
 @pytest.mark.filterwarnings("ignore")
 def test_ray_colours_the_same_files_also_when_processes_die(tmp_path: Path, scans: Path) -> None:
+    make_film(scans / "reel.mp4", Film(encoder="libx264", format="mp4", frames=6))
     chosen = settings(tmp_path)
     alone, together = tmp_path / "alone", tmp_path / "together"
     first = run_by(LocalEngine(chosen.options.model, chosen), scans, alone, chosen)
@@ -99,7 +102,7 @@ def test_ray_colours_the_same_files_also_when_processes_die(tmp_path: Path, scan
     assert killer.wait(timeout=120) == 0
     assert contents(together) == contents(alone)
     assert second.counts == first.counts
-    assert second.counts.states == {"coloured": 59, "failed": 1}
+    assert second.counts.states == {"coloured": 60, "failed": 1}
 
 
 @pytest.mark.hosts

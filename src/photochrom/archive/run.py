@@ -208,7 +208,7 @@ def check_settings(
     if not others:
         return
     if settings.overwrite:
-        manifest.requeue("state = 'coloured' AND settings <> ?", (number,))
+        manifest.requeue("state IN ('coloured', 'waiting') AND settings <> ?", (number,))
     elif not settings.keep_finished:
         now = settings.pixel_settings(model.signature)
         first = next(iter(others.values()))
