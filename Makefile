@@ -27,7 +27,7 @@ PART_nets = tests/nets tests/evaluation
 PART_rest = $(foreach part,$(filter-out rest,$(PARTS)),$(PART_$(part):%=--ignore=%))
 FAST_REST = tests/training tests/web tests/api tests/foundation
 
-.PHONY: setup check test $(PARTS:%=test-%) test-fast test-fast-one test-fast-other test-long test-hosts docs translations docs-site pictures
+.PHONY: setup check test $(PARTS:%=test-%) test-fast test-fast-one test-fast-other test-long test-hosts docs translations docs-site browser-site pictures
 
 # Bytecode comes with the first import: of all 17,000 modules it would take a minute and a half.
 setup:  ## An environment with every extra, and the wheels that the packaging test installs from.
@@ -69,6 +69,9 @@ docs:  ## Rewrite the pages that repeat what the code says.
 
 translations:  ## Bring the studio's catalogues up to date with its words; exit code 1 where some are untranslated.
 	$(BIN)/python tools/translations.py
+
+browser-site:  ## The page that colours in the browser, in build/browser; docs-site then has it as its live demo.
+	$(BIN)/python tools/browser_site.py build/browser
 
 docs-site:  ## The documentation as a site in site/, with a page for each public name; warnings are errors.
 	$(BIN)/python docs/assemble.py

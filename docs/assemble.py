@@ -1,7 +1,8 @@
 """Gather the pages of the documentation's site in build/docs: ``make docs-site`` makes it of them.
 
 The pages of this folder, README.md as the start page, a page for each public name of photochrom
-that is made from its docstring, and the files of the repository that pages link to.
+that is made from its docstring, and the files of the repository that pages link to. The page that
+colours in the browser is the site's live demo, where tools/browser_site.py has made it in DEMO.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ import photochrom
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 GATHERED = ROOT / "build" / "docs"
+DEMO = ROOT / "build" / "browser"
+_DEMO_LINK = """
+[Open the page](demo/index.html){ .md-button }: it colours on your device, and sends no picture.
+"""
 _LINK = re.compile(r"""(?<=\]\()[^)"#\s:]+(?=[)#])|(?<=src=")[^"#\s:]+(?=")""")
 
 
@@ -37,10 +42,21 @@ def main() -> None:
             target.write_text(relinked(text, path), encoding="utf-8")
         else:
             shutil.copyfile(path, target)
+    if (DEMO / "index.html").is_file():
+        add_demo()
     for name in photochrom.__all__:
         page = GATHERED / "python" / f"{name}.md"
         page.parent.mkdir(exist_ok=True)
         page.write_text(f"::: photochrom.{name}\n", encoding="utf-8")
+
+
+def add_demo() -> None:
+    """Put the page that colours in the browser among the pages, and links to it."""
+    shutil.copytree(DEMO, GATHERED / "demo")
+    for name in ("browser.md", "index.md"):
+        page = GATHERED / name
+        title, _, rest = page.read_text(encoding="utf-8").partition("\n\n")
+        page.write_text(f"{title}\n{_DEMO_LINK}\n{rest}", encoding="utf-8")
 
 
 def gathered(path: Path) -> Path:
