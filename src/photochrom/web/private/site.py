@@ -71,7 +71,7 @@ _OWN: Final = Path(__file__).parent
 _SHARED_SCRIPTS: Final = ("compare.js", "hints.js", "history.js", "messages.js", "palette.js")
 _ICONS: Final = ("icon-180.png", "icon-192.png", "icon-512.png", "icon.svg", "lines.svg",
                  "maskable-512.png")  # fmt: skip
-_LATE: Final = ("runtime/", "model/", "img/", "fonts/figtree-latin-ext", "fonts/fraunces-latin-ext")
+_LATE: Final = ("runtime/", "model/", "fonts/figtree-latin-ext", "fonts/fraunces-latin-ext")
 """What the service worker keeps when it is first asked for, and not before."""
 _VERSION, _FILES = 'const VERSION = "assembled-version";', "const FILES = [];"
 
