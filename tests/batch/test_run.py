@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from PIL import Image
 
 from photochrom import batch
 from photochrom.atomic import replacement_file
-from photochrom.batch import BatchOptions, Job, Outcome, color_files, plan
+from photochrom.batch import BatchOptions, Job, Outcome, color_files, plan, run
 from photochrom.errors import InputError, ModelError, OutputError
 from photochrom.imageio import read, write
 from photochrom.variants import colorize_variant
@@ -280,3 +283,24 @@ def test_stopping_early_leaves_whole_files(album: Path, tiny: Path, tmp_path: Pa
     some.close()
     for path in (tmp_path / "out").iterdir():
         assert read(path).pixels.shape == (90, 120, 3)
+
+
+def test_no_more_are_in_flight_than_asked_for_also_where_each_takes_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run, "_PATIENCE_S", 0.001)
+    lock, now, most = threading.Lock(), 0, 0
+
+    def work(job: int) -> int:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.01)
+        with lock:
+            now -= 1
+        return job
+
+    done = list(run.work_in_threads(ThreadPoolExecutor(4), range(6), work, 2))
+    assert sorted(done) == [*range(6)]
+    assert most == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 import os
 import time
@@ -305,10 +306,8 @@ def work_in_threads(
         todo = iter(jobs)
         running: set[Future[_Outcome]] = set()
         while True:
-            for job in todo:
+            for job in itertools.islice(todo, in_flight - len(running)):
                 running.add(pool.submit(work, job))
-                if len(running) == in_flight:
-                    break
             if not running:
                 return
             # On Windows, Ctrl-C is not seen while waiting: wait a little at a time.

@@ -25,7 +25,7 @@ from photochrom.color.compose import compose_upsampled
 from photochrom.color.tone import tone
 from photochrom.engine import DEFAULT_MODEL, Network, available_devices, load
 from photochrom.errors import PhotochromError
-from photochrom.imageio import Picture, read, write
+from photochrom.imageio import Picture, read, with_one_channel, write
 from photochrom.pipeline import guess_chroma, hint_planes, working_lightness
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ T = TypeVar("T")
 DEFAULT_MEGAPIXELS = (1.0, 12.0, 48.0)
 DEFAULT_REPEATS = 3
 STAGES = ("decode", "tone", "fit", "network", "compose", "encode")
-"""Reading the file; grey or in colour?; lightness at working size; the network; chroma to full
+"""Reading the file, and whether its channels are equal; grey or in colour?; lightness at working size; the network; chroma to full
 size and together with lightness; writing the file."""
 
 # A process inherits the peak memory of the one that starts it. This one is small; we are not.
@@ -138,7 +138,7 @@ def _stages(source: Path, network: Network) -> dict[str, float]:
         seconds[stage] = time.perf_counter() - start
         return result
 
-    picture = time_stage("decode", lambda: read(source))
+    picture = time_stage("decode", lambda: with_one_channel(read(source)))
     pixels = picture.pixels
     time_stage("tone", lambda: tone(pixels))
     L = time_stage("fit", lambda: working_lightness(pixels, "auto", network.card))
