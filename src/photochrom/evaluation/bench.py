@@ -33,8 +33,8 @@ T = TypeVar("T")
 DEFAULT_MEGAPIXELS = (1.0, 12.0, 48.0)
 DEFAULT_REPEATS = 3
 STAGES = ("decode", "tone", "fit", "network", "compose", "encode")
-"""Reading the file, and whether its channels are equal; grey or in colour?; lightness at working size; the network; chroma to full
-size and together with lightness; writing the file."""
+"""Reading the file, and whether its channels are equal; grey or in colour?; lightness at working
+size; the network; chroma to full size and together with lightness; writing the file."""
 
 # A process inherits the peak memory of the one that starts it. This one is small; we are not.
 _LAUNCHER = """
