@@ -29,6 +29,6 @@ def test_equal_channels_become_one_and_nothing_else_changes(dtype: Any) -> None:
 @pytest.mark.parametrize("channel", [0, 1, 2])
 def test_one_pixel_in_colour_keeps_three(place: tuple[int, int], channel: int) -> None:
     pixels = np.dstack([grey(np.uint8)] * 3)
-    pixels[(*place, channel)] ^= 1
+    pixels[place][channel] ^= 1
     picture = Picture(pixels)
     assert with_one_channel(picture) is picture
