@@ -222,7 +222,7 @@ def test_colours_are_corrected_without_a_mouse(visit: Open, cat: Path) -> None:
 
 
 def test_a_version_is_chosen_and_the_picture_shared(visit: Open, cat: Path) -> None:
-    me, friend = visit("phone"), visit("desktop")
+    me, friend = visit("phone"), visit("desktop", reduced_motion="reduce")
     me.sign_up()
     me.bring(cat)
     me.page.get_by_role("heading", name="Other versions").click()
@@ -334,6 +334,23 @@ def test_a_film_page_says_when_the_connection_is_back(visit: Open, tmp_path: Pat
     me.press("Delete")
     me.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     me.page.get_by_text("The picture is deleted.").wait_for()
+
+
+def test_a_film_is_coloured_again_with_other_strength(visit: Open, tmp_path: Path) -> None:
+    me = visit("phone", reduced_motion="reduce")
+    me.sign_up()
+    film = make_film(tmp_path / "film.mkv", Film(frames=6))
+    me.page.get_by_label("Choose pictures").set_input_files(film)
+    me.page.wait_for_url("**/pictures/*")
+    slider = me.page.get_by_label("Strength of the colours")
+    slider.wait_for(timeout=120_000)  # it is done
+    assert me.page.get_by_role("button", name="Colour again").is_disabled()
+    slider.fill("0.5")
+    assert problems(me, "a film") == []
+    me.press("Colour again")
+    me.page.locator("#film[data-done-revision='2']").wait_for(timeout=120_000)
+    assert slider.input_value() == "0.5"
+    assert me.complaints == []
 
 
 def test_what_the_studio_does_not_take_is_not_even_sent(visit: Open, tmp_path: Path) -> None:

@@ -159,6 +159,11 @@ def test_decoding_is_counted_in_megapixels_and_few_wait_for_it() -> None:
     assert entered.is_set()
     with space.take(1000):  # more than there is: then alone
         assert space.inside == 1
+    large = DecodingSpace(40)
+    with large.take(1, 7), large.take(1, 7):
+        with pytest.raises(TooMany), large.take(1, 7):  # there is space, and not for them alone
+            pass
+        assert large.inside == 2
 
 
 def test_a_small_file_of_many_pixels_is_counted_by_its_pixels(
@@ -170,9 +175,11 @@ def test_a_small_file_of_many_pixels_is_counted_by_its_pixels(
     assert buffer.tell() < 10_000
     take = DecodingSpace.take
 
-    def record(space: DecodingSpace, megapixels: int) -> AbstractContextManager[None]:
+    def record(
+        space: DecodingSpace, megapixels: int, user_id: int | None
+    ) -> AbstractContextManager[None]:
         taken.append(megapixels)
-        return take(space, megapixels)
+        return take(space, megapixels, user_id)
 
     monkeypatch.setattr(DecodingSpace, "take", record)
     files = {"file": (io.BytesIO(buffer.getvalue()), "bomb.png")}

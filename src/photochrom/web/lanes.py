@@ -20,6 +20,7 @@ LANES: Final[Mapping[str, frozenset[str]]] = {
     "uploads": frozenset(
         {
             "pictures.create",
+            "pictures.show_shot",
             "pictures.share_target",
             "uploads.append",
             "trial.color",

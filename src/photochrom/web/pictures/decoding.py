@@ -35,6 +35,7 @@ class DecodingSpace:
         self.total_mp = total_mp
         self._at_once, self._most = at_once, at_once + waiting
         self._used_mp = self._busy = self._inside = 0
+        self._users: list[int | None] = []
         self._changed = threading.Condition()
 
     @property
@@ -43,17 +44,20 @@ class DecodingSpace:
         return self._inside
 
     @contextlib.contextmanager
-    def take(self, megapixels: int) -> Iterator[None]:
+    def take(self, megapixels: int, user_id: int | None = None) -> Iterator[None]:
         """Space for one picture of up to so many megapixels; waits for it.
 
+        user_id: whose it is, of whom half of all places are taken at most; None: nobody's known.
         Raises TooMany where too many wait already.
         """
         megapixels = min(megapixels, self.total_mp)
         with self._changed:
-            if self._inside >= self._most:
+            is_greedy = user_id is not None and self._users.count(user_id) >= self._most // 2
+            if self._inside >= self._most or is_greedy:
                 text = _("Many large pictures are coming in. Try again in a moment.")
                 raise TooMany(text, _RETRY_S)
             self._inside += 1
+            self._users.append(user_id)
             self._changed.wait_for(lambda: self._has_space(megapixels))
             self._used_mp += megapixels
             self._busy += 1
@@ -64,6 +68,7 @@ class DecodingSpace:
                 self._used_mp -= megapixels
                 self._busy -= 1
                 self._inside -= 1
+                self._users.remove(user_id)
                 self._changed.notify_all()
 
     def _has_space(self, megapixels: int) -> bool:
@@ -85,7 +90,9 @@ def read_original(content: bytes, name: str, max_pixels: int, page: int | None =
 
 
 @contextlib.contextmanager
-def decode_picture(content: bytes, name: str, page: int | None = None) -> Iterator[Pixels]:
+def decode_picture(
+    content: bytes, name: str, page: int | None = None, *, user_id: int | None = None
+) -> Iterator[Pixels]:
     """A picture, read in the space that it takes, for as long as the block lasts.
 
     Raises InputError and MissingDependencyError as `read` does, and TooMany.
@@ -93,7 +100,7 @@ def decode_picture(content: bytes, name: str, page: int | None = None) -> Iterat
     space = current_decoding_space()
     sizes = [size for size in _SIZES_MP if size < space.total_mp]
     for megapixels in (*sizes, space.total_mp):
-        with space.take(megapixels):
+        with space.take(megapixels, user_id):
             try:
                 picture = read_original(content, name, megapixels * 1_000_000, page)
             except InputError as error:  # of what is too large, the head alone has been read

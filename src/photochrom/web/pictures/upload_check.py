@@ -73,11 +73,14 @@ class UploadInfo:
     """As of `Picture`."""
 
 
-def check_upload(path: Path, name: str, max_pixels: int) -> UploadInfo:
+def check_upload(
+    path: Path, name: str, max_pixels: int, *, user_id: int | None = None
+) -> UploadInfo:
     """Find out what a file is, by reading it.
 
     name: what the person called it, for messages. max_pixels: of a frame of a film; of pictures
-    the app's setting counts. Raises InvalidInput or TooLarge, with the reason, and TooMany.
+    the app's setting counts. user_id: who sends it; None: nobody who is known.
+    Raises InvalidInput or TooLarge, with the reason, and TooMany.
     """
     with path.open("rb") as file:
         head = file.read(4096)
@@ -97,11 +100,11 @@ def check_upload(path: Path, name: str, max_pixels: int) -> UploadInfo:
         )
     film_type = _film_type(head) if recognize(head) is None else None
     if film_type is not None:
-        return _check_film(path, name, film_type, max_pixels)
-    return _check_photo(path, name)
+        return _check_film(path, name, film_type, max_pixels, user_id)
+    return _check_photo(path, name, user_id)
 
 
-def _check_photo(path: Path, name: str) -> UploadInfo:
+def _check_photo(path: Path, name: str, user_id: int | None) -> UploadInfo:
     content = path.read_bytes()
     if content.startswith(_JPEG_START) and (scans := content.count(_JPEG_SCAN)) > _MAX_JPEG_SCANS:
         raise InvalidInput(
@@ -110,7 +113,7 @@ def _check_photo(path: Path, name: str) -> UploadInfo:
             )
         )
     try:
-        with decode_picture(content, name) as picture:
+        with decode_picture(content, name, user_id=user_id) as picture:
             height, width = picture.pixels.shape[:2]
             screen = np.asarray(shrink(eight_bit_rgb(picture), SCREEN_PX), np.uint8)
             media_type = FORMATS[picture.format].media_type
@@ -133,13 +136,15 @@ def _check_photo(path: Path, name: str) -> UploadInfo:
     return UploadInfo("photo", media_type, width, height, screen, colors, notes, taken_at)
 
 
-def _check_film(path: Path, name: str, media_type: str, max_pixels: int) -> UploadInfo:
+def _check_film(
+    path: Path, name: str, media_type: str, max_pixels: int, user_id: int | None
+) -> UploadInfo:
     try:
         from photochrom.web.pictures.film_info import inspect_film
     except MissingDependencyError:
         raise InvalidInput(_("This studio colours no films.")) from None
     try:
-        with current_decoding_space().take(FILM_MP):
+        with current_decoding_space().take(FILM_MP, user_id):
             height, width, screen = inspect_film(path, max_pixels)
     except InputError as error:
         raise InvalidInput(refusal(error, name, path)) from None

@@ -60,7 +60,7 @@ def create_picture(
         user_id, limit_mb = user.id, quota_mb(user)
         require_space(user, path.stat().st_size)
         db.session.rollback()
-        upload = check_upload(path, name, settings.max_picture_mp * _MEGA)
+        upload = check_upload(path, name, settings.max_picture_mp * _MEGA, user_id=user_id)
         picture_id = new_id()
         reserved_bytes = estimate_result_bytes(upload.kind, upload.media_type, path.stat().st_size)
         try:

@@ -1,6 +1,7 @@
 /** A film's page: how far it is; when it is done the page shows it. @module */
 import { follow, waitingText } from "./live.js";
 import { countMessage, message, need } from "./messages.js";
+import { post, RequestError } from "./net.js";
 
 const film = need("film");
 const status = need("status");
@@ -44,6 +45,26 @@ function showProgress(progress) {
   spokenTenth = tenth;
   status.textContent = message("percent_done", { percent });
 }
+
+/** All of a film is coloured anew, so that it is asked for by a button. @param {HTMLInputElement} slider */
+function offerStrength(slider) {
+  /** @type {HTMLButtonElement} */
+  const button = need("color-again");
+  slider.addEventListener("input", () => (button.disabled = slider.value === slider.defaultValue));
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await post(`${film.dataset.base}/edit`, { vividness: Number(slider.value), revision: Number(film.dataset.revision) });
+      location.reload();
+    } catch (error) {
+      button.disabled = false;
+      const problem = error instanceof RequestError ? error.message : message("connection_lost");
+      status.textContent = message("not_saved", { problem });
+    }
+  });
+}
+const strength = document.getElementById("vividness");
+if (strength instanceof HTMLInputElement) offerStrength(strength);
 
 if (film.dataset.state === "waiting" || film.dataset.state === "working") {
   follow(film.dataset.base ?? "", showProgress, (isLost) => {
