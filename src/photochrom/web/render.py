@@ -181,8 +181,8 @@ def _render_film(
         options = dataclasses.replace(options, shots=read_shots(shot_file))
     target = _film_target(task, storage, info, options)
     reporter = _ProgressReporter(on_progress, info, settings.max_film_minutes)
-    _find_shots(task.picture_id, source, storage, on_progress)
     _film_preview(task, storage, info, options, reporter)
+    _find_shots(task.picture_id, source, storage, reporter)
     try:
         return color_film(source, target, options, reporter.report).model
     except UnusableSegmentsError:
@@ -192,7 +192,7 @@ def _render_film(
 
 
 def _find_shots(
-    picture_id: str, source: Path, storage: Storage, on_progress: ProgressCallback
+    picture_id: str, source: Path, storage: Storage, reporter: _ProgressReporter
 ) -> None:
     """A small still of each shot of a film, and when they are, unless that is known."""
     from photochrom.web.pictures.film_info import shot_frames
@@ -206,8 +206,7 @@ def _find_shots(
             encode_jpeg(_shrink_frame(np.dstack([still.pixels] * 3), THUMBNAIL_PX)),
         )
         times_s.append(still.time_s)
-        if not on_progress(0.0):
-            raise CancelledError
+        reporter.update()
     save(storage.shots(picture_id), json.dumps(times_s).encode())
 
 
@@ -283,16 +282,17 @@ class _ProgressReporter:
         if progress.total:
             done = self._preview_frames + progress.frames
             self._share = min(1.0, done / (self._preview_frames + progress.total))
-        self._update()
+        self.update()
 
     def check(self, progress: FilmProgress) -> None:
         """After each frame of the preview, which is work, too."""
         if self._film_frames:
             done = min(progress.frames, self._preview_frames)
             self._share = done / (self._preview_frames + self._film_frames)
-        self._update()
+        self.update()
 
-    def _update(self) -> None:
+    def update(self) -> None:
+        """Say how far it is, now and then. Raises CancelledError where nobody wants it any more."""
         if time.monotonic() - self._report_s < _REPORT_INTERVAL_S:
             return
         self._report_s = time.monotonic()
