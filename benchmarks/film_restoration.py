@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +95,7 @@ def main() -> None:
         scale = LumaScale(info.bits, info.full_range)
         true = list(islice(read_frames(info), arguments.frames))
         truth = greys(true, scale)
-        motion = [Correspondence(a, b) for a, b in zip(truth, truth[1:], strict=False)]
+        motion = [Correspondence(a, b) for a, b in pairwise(truth)]
         _, found, changed, took_ms = mend(true, scale)
         warp = warp_error(truth, motion)
         print(
