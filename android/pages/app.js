@@ -20,15 +20,36 @@ export async function save(name, content) {
   return app.save(name, content.type || "image/jpeg", btoa(text));
 }
 
-// A web view has no downloads: a link to a blob goes into the gallery.
+// A web view has no downloads: a link to a blob goes into the gallery. Blobs are remembered, since a
+// page's policy may forbid to fetch them; a link that is clicked by a script may be in no document.
 if (app) {
-  document.addEventListener("click", async (event) => {
-    const link = event.target.closest?.("a[download]");
-    if (!link || !/^(blob|data):/.test(link.href)) return;
-    event.preventDefault();
-    const saved = await save(link.download || "photograph.jpg", await (await fetch(link.href)).blob());
+  const blobs = new Map();
+  const { createObjectURL } = URL;
+  URL.createObjectURL = (object) => {
+    const address = createObjectURL.call(URL, object);
+    if (object instanceof Blob) {
+      blobs.clear();
+      blobs.set(address, object);
+    }
+    return address;
+  };
+  const keep = async (link) => {
+    const content = blobs.get(link.href) ?? await (await fetch(link.href)).blob();
+    const saved = await save(link.download || "photograph.jpg", content);
     link.dispatchEvent(new CustomEvent("saved", { bubbles: true, detail: saved }));
+  };
+  const isDownload = (link) => link?.hasAttribute("download") && link.href.startsWith("blob:");
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[download]");
+    if (!isDownload(link)) return;
+    event.preventDefault();
+    keep(link);
   }, true);
+  const { click } = HTMLAnchorElement.prototype;
+  HTMLAnchorElement.prototype.click = function () {
+    if (isDownload(this) && !this.isConnected) keep(this);
+    else click.call(this);
+  };
 }
 
 // Where the page has an input for pictures of its own, what was shared goes there.

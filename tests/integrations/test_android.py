@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import base64
+import http.server
 import importlib.util
 import os
 import re
 import shutil
 import subprocess
+import sys
+import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from fixtures.integrations import EXAMPLES
+
+from photochrom import Colorizer, read
 
 ROOT = Path(__file__).parents[2]
 ANDROID = ROOT / "android"
 ORIGIN = "https://app.photochrom.invalid"
 LIMIT_MB = 25
+MEDIA_TYPES = {
+    ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript",
+    ".css": "text/css", ".wasm": "application/wasm", ".svg": "image/svg+xml",
+    ".jpg": "image/jpeg", ".webp": "image/webp", ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2", ".json": "application/json", ".png": "image/png", ".txt": "text/plain",
+}  # fmt: skip
 CAT = EXAMPLES / "cat.jpg"
 
 
@@ -36,6 +50,8 @@ def build_apk() -> ModuleType:
 
 def test_pages_and_code_agree_on_what_the_phone_offers() -> None:
     code = "".join(path.read_text() for path in ANDROID.rglob("*.smali"))
+    for ending, kind in MEDIA_TYPES.items():
+        assert f";{ending[1:]}={kind};" in code
     script = (ANDROID / "pages" / "app.js").read_text()
     offered = set(
         re.findall(r"\.method public (\w+)\(.*\n.*\n\s+\.annotation runtime .*Javascript", code)
@@ -137,7 +153,7 @@ window.kept = { shared: %s, saved: [] };
 window.PhotochromApp = {
   hasShared: () => window.kept.shared,
   clearShared: () => { window.kept.shared = false; },
-  save: (name, type, data) => { window.kept.saved.push([name, type, data.length]); return true; },
+  save: (name, type, data) => { window.kept.saved.push([name, type, data]); return true; },
 };
 """
 
@@ -192,9 +208,9 @@ def test_a_phone_signs_up_uploads_converts_and_downloads(page: Any, tmp_path: Pa
         page.screenshot(path=tmp_path / "convert.png", full_page=True)
         page.get_by_role("link", name="Download").click()
         page.get_by_text("Saved in the gallery.").wait_for()
-        ((name, kind, length),) = page.evaluate("window.kept.saved")
+        ((name, kind, data),) = page.evaluate("window.kept.saved")
         assert (name, kind) == ("cat.color.jpg", "image/jpeg")
-        assert length > 10_000
+        assert len(data) > 10_000
 
         page.get_by_role("button", name="Log out").click()
         page.locator("#log-in").get_by_label("Email address").fill("ada@example.org")
@@ -227,3 +243,62 @@ def test_a_shared_picture_arrives_where_it_can_be_converted(page: Any) -> None:
     assert not page.evaluate("window.kept.shared")
     page.get_by_role("button", name="Convert").click()
     page.get_by_text("The connection broke off; try again.").wait_for()
+
+
+class Assets(http.server.BaseHTTPRequestHandler):
+    """Answers as Assets.smali does, which workers' requests reach, too."""
+
+    site: Path
+
+    def do_GET(self) -> None:
+        name = self.path[1:].partition("?")[0]
+        inside = name.startswith("page/")
+        file = self.site / name.removeprefix("page/") if inside else ANDROID / "pages" / name
+        file = CAT if name == "shared" else file
+        if not file.is_file():
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        self.send_header("Content-Type", MEDIA_TYPES.get(file.suffix, "application/octet-stream"))
+        self.end_headers()
+        self.wfile.write(file.read_bytes())
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing is logged."""
+
+
+@pytest.mark.hosts
+def test_the_page_inside_colours_and_its_download_goes_to_the_gallery(
+    build_apk: ModuleType, page: Any, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    tool = [sys.executable, str(ROOT / "tools" / "browser_site.py"), str(site)]
+    result = subprocess.run(tool, capture_output=True, text=True)
+    if result.returncode:
+        pytest.skip(f"the page cannot be made here: {result.stderr.strip()[-200:]}")
+    if not build_apk.missing_tools():
+        build_apk.build(tmp_path / "photochrom.apk", site, None)
+        assert (tmp_path / "photochrom.apk").stat().st_size < LIMIT_MB * 1e6
+    handler = type("OfSite", (Assets,), {"site": site})
+    host = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=host.serve_forever, daemon=True).start()
+    page.add_init_script(STAND_IN % "true")
+    page.goto(f"http://127.0.0.1:{host.server_port}/home.html")
+    page.get_by_role("link", name="On this phone").click()
+    page.wait_for_selector("#choose", state="attached", timeout=120_000)
+    page.evaluate("import('/app.js')")  # as the app does
+    page.click("#download:enabled", timeout=240_000)
+    until = time.monotonic() + 120
+    while not page.evaluate("window.kept.saved.length"):  # the page's policy forbids waiting there
+        assert time.monotonic() < until
+        page.wait_for_timeout(200)
+    ((name, kind, data),) = page.evaluate("window.kept.saved")
+    host.shutdown()
+    host.server_close()
+    assert (name, kind) == ("shared.color.jpg", "image/jpeg")
+    target = tmp_path / name
+    target.write_bytes(base64.b64decode(data))
+    apart = read(target).pixels.astype(int) - np.asarray(Colorizer()(CAT).pixels)
+    assert np.abs(apart).mean() < 2.0
