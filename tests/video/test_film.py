@@ -328,8 +328,9 @@ def test_a_hint_holds_through_the_shot_and_over_segments(
     plain, cut = strength(settings, "plain.mkv"), strength(blue, "cut.mkv")
     whole = strength(replace(blue, segment_frames=80), "whole.mkv")
     assert whole[4] > plain[4] + 10
+    # A segment begins with a guess of its own, so other frames are asked for than in the whole.
     for index in (4, 11, 12, 20, 40, 50, 60):
-        assert cut[index] > whole[index] - 2, index
+        assert cut[index] > whole[index] - 4, index
 
 
 def blue_still(path: Path, film: Film, index: int) -> Path:
