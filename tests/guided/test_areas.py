@@ -9,11 +9,14 @@ import pytest
 from fixtures.model import tiny_model
 from numpy.typing import NDArray
 
+from photochrom.color.pin import pin_colors
 from photochrom.color.places import Window, paint_places
 from photochrom.color.space import rgb_to_lab
 from photochrom.engine import load
 from photochrom.errors import InputError
+from photochrom.guided import areas
 from photochrom.guided.areas import Area, select_area
+from photochrom.hints import Hint
 from photochrom.pipeline import colorize
 
 BLUE = (80, 100, 150)
@@ -69,6 +72,35 @@ def test_the_colour_of_an_area_ends_at_its_edge(
     outside = np.ones((240, 320), bool)
     outside[54:186, 184:306] = False
     np.testing.assert_array_equal(colored[outside], plain[outside])
+
+
+def test_several_areas_of_a_picture_look_for_its_edges_once(
+    two_things: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    map_edges = areas._map_edges
+    monkeypatch.setattr(areas, "_map_edges", lambda L: calls.append(1) or map_edges(L))
+    picture = two_things[::-1].copy()
+    first = [Area(x, 120, BLUE).on_picture(picture).inside for x in (90, 240, 90)]
+    assert len(calls) == 1
+    np.testing.assert_array_equal(first[0], first[2])
+    picture[:] = 128  # the same array, and another picture
+    assert Area(90, 120, BLUE).on_picture(picture).inside.all()
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("cell_px", [8.0, 60.0])
+def test_what_was_missing_fades_beyond_an_edge_without_a_step(cell_px: float) -> None:
+    grey = np.full((300, 700), 128, np.uint8)
+    colored = np.repeat(grey[..., None], 3, axis=-1)
+    pin_colors(colored, grey, [Hint(200, 150, BLUE, 80)], cell_px)
+    blue = rgb_to_lab(np.array(BLUE) / 255.0)[2]
+    b = rgb_to_lab(colored[150] / 255.0)[:, 2]
+    np.testing.assert_allclose(b[125:276], blue, atol=0.8)
+    reach = round(0.4 * cell_px * 2.8)
+    assert b[281] < 0.85 * blue, "the first pixel beyond has nearly all"
+    assert (np.diff(b[281 : 281 + reach]) > -1.5).all(), "and it fades steadily"
+    np.testing.assert_array_equal(colored[:, 282 + reach :], 128)
 
 
 def test_an_area_without_sense_is_refused(two_things: NDArray[np.uint8]) -> None:

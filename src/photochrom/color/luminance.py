@@ -68,7 +68,7 @@ def strip_lightness(rows: NDArray[Any]) -> NDArray[np.float32]:
     grey = _grey_codes(rows)
     if grey is not None:
         return apply_table(grey, _lightness_of_code(grey.dtype.name))
-    return curve_to_lightness(_curve(_luminance(rows)))
+    return curve_to_lightness(light_to_curve(_luminance(rows)))
 
 
 def strip_luminance(rows: NDArray[Any]) -> Luminance:
@@ -80,7 +80,7 @@ def strip_luminance(rows: NDArray[Any]) -> Luminance:
             apply_table(grey, _curve_of_code(name)), apply_table(grey, _y_of_code(name))
         )
     y = _luminance(rows)
-    return Luminance(_curve(y), y)
+    return Luminance(light_to_curve(y), y)
 
 
 def curve_to_lightness(f: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -114,28 +114,36 @@ def _only_channel(rows: NDArray[Any]) -> NDArray[Any] | None:
     return np.asarray(red) if alike else None
 
 
+def linear_light(rgb: NDArray[Any]) -> NDArray[np.float32]:
+    """Undo the sRGB transfer curve of a picture's pixels.
+
+    rgb: sRGB-encoded, of any shape; uint8, uint16, or floating in [0, 1]. Returns the same shape.
+    """
+    if rgb.dtype.kind == "u":
+        return apply_table(rgb, _linear_of_code(rgb.dtype.name))
+    return srgb_to_linear(rgb.astype(np.float32, copy=False))
+
+
+def light_to_curve(light: NDArray[np.float32]) -> NDArray[np.float32]:
+    """f of X, Y or Z, 1 at white, as in `photochrom.color.space`; any shape of two dimensions.
+
+    OpenCV's power is within 2e-7 of the exact one and takes a quarter of NumPy's time.
+    """
+    curved = np.maximum(light, np.float32(_CURVED_FROM))
+    f = np.asarray(cv2.pow(curved, 1.0 / 3.0), np.float32).reshape(light.shape)
+    np.subtract(light, curved, out=curved)
+    curved *= np.float32(_LINE_SLOPE)
+    f += curved
+    return f
+
+
 def _luminance(rows: NDArray[Any]) -> NDArray[np.float32]:
     """Y, (n, W) float32, of grey or coloured rows."""
-    if rows.dtype.kind == "u":
-        linear = apply_table(rows, _linear_of_code(rows.dtype.name))
-    else:
-        linear = srgb_to_linear(rows.astype(np.float32, copy=False))
+    linear = linear_light(rows)
     if rows.ndim == 2:
         return linear
     y = cv2.transform(linear, RGB_TO_XYZ[1:2].astype(np.float32))
     return np.asarray(y, np.float32).reshape(rows.shape[:2])
-
-
-def _curve(y: NDArray[np.float32]) -> NDArray[np.float32]:
-    """f(Y), as in `photochrom.color.space`; OpenCV's power is within 2e-7 of the exact one and
-    takes a quarter of NumPy's time.
-    """
-    curved = np.maximum(y, np.float32(_CURVED_FROM))
-    f = np.asarray(cv2.pow(curved, 1.0 / 3.0), np.float32).reshape(y.shape)
-    np.subtract(y, curved, out=curved)
-    curved *= np.float32(_LINE_SLOPE)
-    f += curved
-    return f
 
 
 @cache

@@ -9,16 +9,19 @@ Filtering for Gray and Color Images* (ICCV 1998).
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
+from threading import Lock
+from typing import Any, Final, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.fit import shrink_lightness
-from photochrom.color.places import ColoredPlace, Window, raster_axes
+from photochrom.color.places import ColoredPlace, Window, range_slice, raster_axes
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError
 from photochrom.hints import Color, Hint, check_inside, parse_color
@@ -37,6 +40,11 @@ _OUTLINE_PX = 1.0
 """By how much a drawn outline may differ, half px of the size at which areas are found."""
 _GAP_PX = 2
 """Of gaps that are closed in the area, and of necks through which it does not go on."""
+_KEPT_MAPS: Final = 8
+"""Maps of edges of the latest pictures, 1 MB each: several areas of a picture have one map."""
+_KEPT_AREAS: Final = 64
+"""The latest areas, 0.2 MB each: of several, a person changes one at a time."""
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True)
@@ -75,10 +83,9 @@ class Area:
         height, width = picture.shape[:2]
         scale = min(1.0, _SIDE_PX / min(height, width))
         shape = (max(1, round(height * scale)), max(1, round(width * scale)))
-        L = shrink_lightness(picture, shape)
         row, column = int((self.y + 0.5) * scale), int((self.x + 0.5) * scale)
         point = (min(row, shape[0] - 1), min(column, shape[1] - 1))
-        inside = select_area(L, point, self.tolerance)
+        inside = _latest_maps.area(picture, shape, point, self.tolerance)
         return AreaPlace(inside, (height, width), self.rgb, (self.x, self.y))
 
 
@@ -132,20 +139,96 @@ class AreaPlace(ColoredPlace):
 
     def paint(self, ab: NDArray[np.float32], mask: NDArray[np.float32], window: Window) -> None:
         """As `photochrom.color.places.ColoredPlace` says."""
+        seen = self.window.overlap(window)
+        if seen.is_empty:
+            return
         rows, columns = raster_axes(window, (mask.shape[0], mask.shape[1]))
+        top, left = seen.top - window.top, seen.left - window.left
+        near = (
+            range_slice(rows[:, 0], top - 1, top + seen.height),
+            range_slice(columns[0], left - 1, left + seen.width),
+        )
+        y, x = rows[near[0], 0], columns[0, near[1]]
+        if not (y.size and x.size):
+            return
         down, across = (small / full for small, full in zip(self.inside.shape, self.shape))
-        y = (rows + window.top + 0.5) * down - 0.5
-        x = (columns + window.left + 0.5) * across - 0.5
         inside = self.inside
         coarse = window.height * down / mask.shape[0], window.width * across / mask.shape[1]
         if max(coarse) > 1:  # its pixels are averaged over those of the planes
             size = (_odd(coarse[1]), _odd(coarse[0]))
             inside = np.asarray(cv2.blur(inside, size), np.float32)
-        grid_x, grid_y = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
-        share = cv2.remap(inside, grid_x, grid_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        steps = np.array(
+            [
+                [coarse[1], 0.0, (x[0] + window.left + 0.5) * across - 0.5],
+                [0.0, coarse[0], (y[0] + window.top + 0.5) * down - 0.5],
+            ]
+        )
+        share = cv2.warpAffine(
+            inside,
+            steps,
+            (x.size, y.size),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
         place = share >= 0.5
-        mask[place] = 1.0
-        ab[place] = rgb_to_lab(np.asarray(self.rgb) / 255.0)[1:]
+        np.copyto(mask[near], np.float32(1.0), where=place)
+        for i, value in enumerate(rgb_to_lab(np.asarray(self.rgb) / 255.0)[1:]):
+            np.copyto(ab[near][..., i], np.float32(value), where=place)
+
+
+class _EdgeMap(NamedTuple):
+    """What areas of a picture are found by."""
+
+    smooth: NDArray[np.float32]
+    """(h, w), L without what is fine."""
+    edges: NDArray[np.uint8]
+    """(h, w), 0 where there is no edge."""
+
+
+class _LatestMaps:
+    """The maps of the latest pictures, known by their pixels, and the latest areas. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._maps: OrderedDict[tuple[object, ...], _EdgeMap] = OrderedDict()
+        self._areas: OrderedDict[tuple[object, ...], NDArray[np.bool_]] = OrderedDict()
+        self._lock = Lock()
+
+    def area(
+        self,
+        picture: NDArray[Any],
+        shape: tuple[int, int],
+        point: tuple[int, int],
+        tolerance: float,
+    ) -> NDArray[np.float32]:
+        """As `select_area`, of a picture, (H, W) or (H, W, 3), at the shape (h, w)."""
+        content = hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest()
+        picture_key = (content, picture.shape, picture.dtype.str, shape)
+        area_key = (*picture_key, point, tolerance)
+        with self._lock:
+            found, inside = self._maps.get(picture_key), self._areas.get(area_key)
+        if inside is None:
+            if found is None:
+                found = _map_edges(shrink_lightness(picture, shape))
+                self._keep(self._maps, picture_key, found, _KEPT_MAPS)
+            inside = np.asarray(_flood(found, point, tolerance) > 0)
+        self._keep(self._areas, area_key, inside, _KEPT_AREAS)
+        return inside.astype(np.float32)
+
+    def _keep(
+        self,
+        kept: OrderedDict[tuple[object, ...], _Kept],
+        key: tuple[object, ...],
+        value: _Kept,
+        most: int,
+    ) -> None:
+        with self._lock:
+            kept[key] = value
+            kept.move_to_end(key)
+            while len(kept) > most:
+                kept.popitem(last=False)
+
+
+_latest_maps: Final = _LatestMaps()
 
 
 def select_area(
@@ -156,10 +239,20 @@ def select_area(
     L: (h, w) float32, [0, 100]. point: row and column. tolerance: in L.
     Returns (h, w) float32, 1 in the area, which holds the point, and 0 elsewhere.
     """
-    h, w = L.shape
+    return _flood(_map_edges(L), point, tolerance)
+
+
+def _map_edges(L: NDArray[np.float32]) -> _EdgeMap:
     smooth = cv2.bilateralFilter(L, _SMOOTH_PX, _SMOOTH_L, _SMOOTH_REACH_PX)
     codes = np.rint(smooth * 2.55).astype(np.uint8)
     edges = cv2.Canny(codes, _EDGE_LOW, _EDGE_HIGH, L2gradient=True)
+    return _EdgeMap(np.asarray(smooth, np.float32), np.asarray(edges, np.uint8))
+
+
+def _flood(found: _EdgeMap, point: tuple[int, int], tolerance: float) -> NDArray[np.float32]:
+    """As `select_area`."""
+    smooth, edges = found.smooth, found.edges.copy()
+    h, w = smooth.shape
     row, column = point
     near = (
         slice(max(0, row - _POINT_PX), row + _POINT_PX + 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from collections import OrderedDict
@@ -11,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.engine import Network
+from photochrom.engine import Network, Prediction
 from photochrom.errors import InputError, ModelError
 from photochrom.guided.alternatives import AlternativeMaker
 from photochrom.guided.reference import Reference, ReferenceGuide, ReferenceMatcher
@@ -22,6 +23,8 @@ from photochrom.web.pictures.thumbnails import decode_jpeg
 
 _KEPT_REFERENCES: Final = 8
 """References that are ready for further pictures, 2 MB each."""
+_KEPT_PREDICTIONS: Final = 16
+"""The network's latest answers, 0.1 MB each: of most changes it is asked what it was before."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +35,7 @@ class EditColorizer:
     def __init__(self, network: Network) -> None:
         """network: as of `load_with_features`, so that it has one session for all that it does."""
         self.network = network
+        self._remembering = _RememberingNetwork(network)
         self._alternatives: AlternativeMaker | None = None
         self._has_alternatives: bool | None = None
         self._matcher: ReferenceMatcher | None = None
@@ -63,7 +67,7 @@ class EditColorizer:
         """
         matched = None if reference is None else self._reference_guide(reference)
         guide = _both(matched, self._alternative_guide(edit))
-        colored = edit.colorize(rgb, self.network, guide)
+        colored = edit.colorize(rgb, self._remembering, guide)
         scores = () if matched is None else matched.scores
         return colored, scores[0].agreement if scores else None
 
@@ -98,6 +102,32 @@ class EditColorizer:
             if self._alternatives is None:
                 self._alternatives = AlternativeMaker(self.network)
             return self._alternatives
+
+
+class _RememberingNetwork(Network):
+    """A network that knows its latest answers: areas, strength and tone ask it nothing new."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(
+            network.card, network.identity, network.device, network.source, network.run
+        )
+        self._answers: OrderedDict[tuple[object, ...], Prediction] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, inputs: NDArray[np.float32]) -> Prediction:
+        """As of the network itself; the arrays are not to be written to."""
+        content = hashlib.blake2b(np.ascontiguousarray(inputs).data, digest_size=16).digest()
+        key = (content, inputs.shape)
+        with self._lock:
+            answer = self._answers.get(key)
+        if answer is None:
+            answer = super().__call__(inputs)
+        with self._lock:
+            self._answers[key] = answer
+            self._answers.move_to_end(key)
+            while len(self._answers) > _KEPT_PREDICTIONS:
+                self._answers.popitem(last=False)
+        return answer
 
 
 def _both(first: Guide | None, second: Guide | None) -> Guide | None:
