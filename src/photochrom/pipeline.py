@@ -31,6 +31,7 @@ from photochrom.color.borders import (
 from photochrom.color.compose import compose_upsampled
 from photochrom.color.drawings import is_line_drawing
 from photochrom.color.fit import shrink, shrink_lightness, working_shape
+from photochrom.color.look import Look, Match, find_look, match_chroma
 from photochrom.color.luminance import check_picture, lightness
 from photochrom.color.optimization import ColorSpreader
 from photochrom.color.own_colors import (
@@ -147,6 +148,7 @@ def colorize(
     white_balance: WhiteBalance = NO_SHIFT,
     spread: Spread = "auto",
     smooth: Smoothing = "none",
+    match: Match | None = None,
     device: str = "auto",
 ) -> NDArray[Any]:
     """Colour a black-and-white picture.
@@ -163,8 +165,9 @@ def colorize(
     guide: colours from elsewhere, for the places of which neither hints nor ``keep`` say any, and
         to which the network does not carry hints.
     white_balance: shift of all colours but those of hints and ``keep``.
+    match: a look that these colours are brought to, before they are shifted.
     spread: how the colours of hints spread. Exactly, they are all the colours that there are:
-        vividness, white balance and smoothing then change nothing.
+        vividness, match, white balance and smoothing then change nothing.
     smooth: how the network's colours are made calmer where the lightness is.
     upsampling: how chroma is brought to full size. device: see `load`; not used with a Network.
     Returns (H, W, 3) sRGB-encoded, of the same dtype (float32 for floating).
@@ -179,6 +182,8 @@ def colorize(
     else:
         guess = _predict(rgb, network, size, vividness, places, keep, guide)
         ab = smooth_chroma(guess.ab, guess.L, smooth)
+        if match is not None:
+            ab = match_chroma(ab, guess.L, match)
         if white_balance:
             ab = balance_chroma(ab, guess.L, **dataclasses.asdict(white_balance))
     canvas = _canvas(rgb, ab, network.card)
@@ -187,6 +192,18 @@ def colorize(
     if exact:
         pin_colors(colored, canvas, exact, max(np.divide(rgb.shape[:2], ab.shape[:2])))
     return colored if keep is None else with_own_colors(colored, rgb, keep)
+
+
+def guessed_look(
+    rgb: NDArray[Any],
+    network: Network,
+    *,
+    size: Size = "auto",
+    vividness: float = DEFAULT_VIVIDNESS,
+) -> Look | None:
+    """The look that a picture would get, everything as for `colorize`; None where it has none."""
+    guess = predict(rgb, network, size=size, vividness=vividness)
+    return find_look(guess.ab, guess.L)
 
 
 def chosen_spread(

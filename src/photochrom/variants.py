@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.color.look import Match
 from photochrom.color.places import Window, paint_places
 from photochrom.color.smoothing import Smoothing
 from photochrom.color.tone import ToneJudgement
@@ -90,6 +91,7 @@ def colorize_variant(
     guide: Guide | None = None,
     spread: Spread = "auto",
     smooth: Smoothing = "none",
+    match: Match | None = None,
 ) -> NDArray[Any]:
     """Colour a picture as a variant has it; everything else as for `colorize`.
 
@@ -114,6 +116,7 @@ def colorize_variant(
         guide=guide,
         spread=spread,
         smooth=smooth,
+        match=match,
     )
 
 

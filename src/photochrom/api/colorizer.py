@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from photochrom import pipeline
 from photochrom.api.kinds import to_picture, unpack
+from photochrom.color.look import DEFAULT_STRENGTH, Match
 from photochrom.color.smoothing import Smoothing, check_smoothing
 from photochrom.color.tone import ToneJudgement
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
 from photochrom.errors import InputError, PhotochromError
 from photochrom.guided.alternatives import AlternativeMaker
+from photochrom.guided.look_files import album_look
 from photochrom.guided.notes import clip_notes, spread_notes
 from photochrom.guided.reference import Reference, ReferenceMatcher
 from photochrom.guided.strokes import Strokes, read_strokes
@@ -53,6 +55,8 @@ References: TypeAlias = "_AnyPicture | list[_AnyPicture]"
 """Pictures in colours, which give theirs to what shows the same."""
 _AnyPicture: TypeAlias = "Source | Picture | Image.Image | NDArray[Any] | Tensor"
 
+_State: TypeAlias = "tuple[NetworkSettings, bool, WhiteBalance, Smoothing, Match | None]"
+
 
 class Colorizer:
     """A model that is ready to colour: a session for many pictures.
@@ -75,6 +79,8 @@ class Colorizer:
         keep_colors: bool = True,
         white_balance: WhiteBalance = NO_SHIFT,
         smooth: Smoothing = "none",
+        match: Sequence[str | os.PathLike[str]] = (),
+        match_strength: float = DEFAULT_STRENGTH,
     ) -> None:
         """Load a model.
 
@@ -89,10 +95,13 @@ class Colorizer:
             keep_colors: Coloured places of otherwise grey pictures keep their colours.
             white_balance: Shift of all colours: warmer, cooler, without a cast.
             smooth: As for `colorize`.
+            match: Pictures in colours, or folders of them, whose common cast and vividness all
+                pictures get that are coloured.
+            match_strength: Which share of the way to that look, from 0 to 1.
 
         Raises:
             ModelError: The model is unknown or damaged, or the device is not available.
-            InputError: There is no such way to smooth.
+            InputError: There is no such way to smooth; what is to be matched has no colours.
             MissingDependencyError: The extra of that way is not installed.
         """
         place = model if isinstance(model, str) else Path(model)
@@ -101,6 +110,8 @@ class Colorizer:
         self._white_balance = white_balance
         check_smoothing(smooth)
         self._smooth = smooth
+        paths = [Path(path) for path in match]
+        self._match = Match(album_look(paths), match_strength) if paths else None
         self._lock = Lock()
         # By process: a fork has its parent's network, but not the threads that run it. It keeps it
         # all the same, since a network that is given up waits for its threads.
@@ -243,6 +254,7 @@ class Colorizer:
                 white_balance=shift,
                 spread=spread,
                 smooth=smooth,
+                match=self._match,
                 guide=None if new_guide is None else new_guide(),
             )
 
@@ -379,11 +391,11 @@ class Colorizer:
         with _name_in_errors(source):
             return suggest_colors(pictures[0], x, y, extractor, count=count, hints=known)
 
-    def __getstate__(self) -> tuple[NetworkSettings, bool, WhiteBalance, Smoothing]:
-        return self._settings, self._keep_colors, self._white_balance, self._smooth
+    def __getstate__(self) -> _State:
+        return self._settings, self._keep_colors, self._white_balance, self._smooth, self._match
 
-    def __setstate__(self, state: tuple[NetworkSettings, bool, WhiteBalance, Smoothing]) -> None:
-        self._settings, self._keep_colors, self._white_balance, self._smooth = state
+    def __setstate__(self, state: _State) -> None:
+        self._settings, self._keep_colors, self._white_balance, self._smooth, self._match = state
         self._lock = Lock()
         self._networks = {}
         self._matchers = {}
@@ -393,7 +405,9 @@ class Colorizer:
         return (
             f"Colorizer({str(chosen.model)!r}, device={chosen.device!r}, size={chosen.size!r}, "
             f"vividness={chosen.vividness!r}, keep_colors={self._keep_colors!r}, "
-            f"white_balance={self._white_balance!r}, smooth={self._smooth!r})"
+            f"white_balance={self._white_balance!r}, smooth={self._smooth!r}"
+            + ("" if self._match is None else f", match={self._match!r}")
+            + ")"
         )
 
     def _call_settings(self, size: Size | None, vividness: float | None) -> NetworkSettings:

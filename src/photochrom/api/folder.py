@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from photochrom.api.progress import Progress, progress_reporter
 from photochrom.batch import DEFAULT_JOBS, BatchOptions, Outcome, color_files, plan
+from photochrom.color.look import DEFAULT_STRENGTH
 from photochrom.color.smoothing import Smoothing
 from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import DEFAULT_MODEL
@@ -39,6 +41,8 @@ def folder(
     keep_time: bool = False,
     white_balance: WhiteBalance = NO_SHIFT,
     smooth: Smoothing = "none",
+    match: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+    match_strength: float = DEFAULT_STRENGTH,
     restore: bool | Sequence[str] = False,
 ) -> list[Outcome]:
     """Colour the pictures of a folder into another one, as `photochrom image` does.
@@ -70,6 +74,9 @@ def folder(
         restore: Mend damage before colouring, as `photochrom.restore` does; or the kinds of it that
             are mended.
         smooth: As for `colorize`.
+        match: Pictures in colours, or folders of them, whose common cast and vividness the results
+            get; or "series" for the median of the pictures themselves.
+        match_strength: Which share of the way to that look, from 0 to 1.
 
     Returns:
         What became of each file: `job.source`, `job.target`, `status` ("coloured", "finished"
@@ -77,7 +84,8 @@ def folder(
         was left alone), `notes`, `seconds`.
 
     Raises:
-        InputError: There is no such folder, or no picture in it, or no such kind of damage.
+        InputError: There is no such folder, or no picture in it, or no such kind of damage; what is
+            to be matched has no colours.
         ModelError: The model cannot be used.
         OutputError: What is finished was coloured by another model, and there is more to colour.
     """
@@ -103,6 +111,8 @@ def folder(
         keep_time=keep_time,
         white_balance=white_balance,
         smooth=smooth,
+        match=_match(match),
+        match_strength=match_strength,
         restore=restore if isinstance(restore, bool) else parse_kinds(restore),
     )
     outcomes: list[Outcome] = []
@@ -112,3 +122,12 @@ def folder(
             outcomes.append(outcome)
             report(len(outcomes), len(jobs))
     return outcomes
+
+
+def _match(
+    match: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+) -> tuple[Path, ...] | Literal["series"]:
+    """As `BatchOptions` has it."""
+    if match == "series":
+        return "series"
+    return (Path(match),) if isinstance(match, (str, os.PathLike)) else tuple(map(Path, match))

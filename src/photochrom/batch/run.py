@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeVar
 
 from photochrom.atomic import check_target, remove_leftovers
 from photochrom.batch.plan import Job, is_folder
+from photochrom.color.look import DEFAULT_STRENGTH, Look, Match, common_look
 from photochrom.color.own_colors import keeps_places
 from photochrom.color.smoothing import Smoothing
 from photochrom.color.tone import ToneJudgement, judge
 from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import ModelCard, ModelIdentity, Network, load, local_model, model_identity
-from photochrom.errors import OutputError, PhotochromError
+from photochrom.errors import InputError, OutputError, PhotochromError
 from photochrom.guided.alternatives import AlternativeMaker
 from photochrom.guided.color_file import ColorFile
+from photochrom.guided.look_files import album_look
 from photochrom.guided.notes import clip_notes, spread_notes
 from photochrom.guided.reference import ReferenceGuide, ReferenceScore
 from photochrom.guided.reference_files import ReferenceFiles
@@ -38,7 +40,14 @@ from photochrom.imageio import (
     write,
     writing_notes,
 )
-from photochrom.pipeline import NO_SHIFT, Guide, NetworkSettings, Spread, WhiteBalance
+from photochrom.pipeline import (
+    NO_SHIFT,
+    Guide,
+    NetworkSettings,
+    Spread,
+    WhiteBalance,
+    guessed_look,
+)
 from photochrom.processors import thread_count
 from photochrom.restoration import Kind
 from photochrom.variants import CONFIDENCE, VARIANTS, Variant, colorize_variant, confidence_picture
@@ -98,6 +107,11 @@ class BatchOptions(NetworkSettings):
     """Saved colours and their accepted places, which are hints before `hints`."""
     alternatives: int = 1
     """Versions of each picture, with the network's own answer."""
+    match: tuple[Path, ...] | Literal["series"] = ()
+    """Pictures in colours, and folders of them, whose common look all get; or that of all that are
+    coloured now or were before, as the network has them."""
+    match_strength: float = DEFAULT_STRENGTH
+    """Which share of the way to that look, [0, 1]."""
     restore: bool | tuple[Kind, ...] = False
     """Whether damage is mended before a picture is coloured, or which kinds of it."""
 
@@ -154,7 +168,7 @@ def color_files(
         _check_makers(makers, options)
     yield from known
     if waiting:
-        yield from _color_in_threads(waiting, options, in_flight)
+        yield from _color_in_threads(waiting, jobs, options, in_flight)
 
 
 def _check_makers(makers: Mapping[Path, ModelIdentity], options: BatchOptions) -> None:
@@ -227,10 +241,11 @@ def color_picture(
     variant: Variant = VARIANTS[0],
     keep: ToneJudgement | None = None,
     guide: Guide | None = None,
+    match: Match | None = None,
 ) -> Picture:
     """The picture in colour, signed by the model. name: what messages call it. keep: its tone.
 
-    guide: as for `photochrom.pipeline.colorize`.
+    guide, match: as for `photochrom.pipeline.colorize`.
     """
     try:
         if variant == CONFIDENCE:
@@ -248,6 +263,7 @@ def color_picture(
             spread=options.spread,
             smooth=options.smooth,
             guide=guide,
+            match=match,
         )
     except PhotochromError as error:
         raise type(error)(f"cannot colour {name}: {error}") from error
@@ -272,12 +288,13 @@ def restoration_notes(done: Restoration | None) -> tuple[str, ...]:
 
 
 def _color_in_threads(
-    jobs: Sequence[Job], options: BatchOptions, in_flight: int
+    jobs: Sequence[Job], series: Sequence[Job], options: BatchOptions, in_flight: int
 ) -> Iterator[Outcome]:
+    """series: the jobs with those that are finished, which have a look in common."""
     # A download belongs to this thread, where Ctrl-C can stop it.
     model = local_model(options.model)
     pool = ThreadPoolExecutor(in_flight + 1)
-    tools = pool.submit(load_tools, model, options)
+    tools = pool.submit(load_tools, model, options, series)
 
     def check() -> None:
         if tools.done():
@@ -326,19 +343,57 @@ class Tools(NamedTuple):
     references: ReferenceFiles | None
     alternatives: AlternativeMaker | None
     colors: ColorFile | None
+    match: Match | None
 
 
-def load_tools(model: str | Path, options: BatchOptions) -> Tools:
+def load_tools(model: str | Path, options: BatchOptions, series: Sequence[Job] = ()) -> Tools:
     """The network, and what the options name beside it. model: as `local_model` returns it.
 
-    Raises ModelError, and InputError for references and saved colours that cannot be used.
+    series: jobs that have a look in common, where the options match that.
+    Raises ModelError, and InputError for references, albums and saved colours that cannot be used.
     """
     network = load(model, device=options.device, threads=options.threads)
     maker = None
     if options.alternatives > 1:
         maker = AlternativeMaker(network, threads=options.threads)
     colors = None if options.color_file is None else ColorFile(options.color_file)
-    return Tools(network, load_references(network, options), maker, colors)
+    references = load_references(network, options)
+    return Tools(network, references, maker, colors, load_match(network, options, series))
+
+
+def load_match(network: Network, options: BatchOptions, series: Sequence[Job]) -> Match | None:
+    """The look that the options name; None where they name none.
+
+    Raises InputError as `album_look`, and where no picture of the series can be coloured.
+    """
+    if options.match == ():
+        return None
+    if options.match != "series":
+        return Match(album_look(options.match), options.match_strength)
+    pages = {(job.source, job.page): job for job in series if not job.skip_reason}
+    looks = [_series_look(job, network, options) for job in pages.values()]
+    known = [look for look in looks if look is not None]
+    if not known:
+        raise InputError("no picture of the series can be coloured, so it has no look in common")
+    return Match(common_look(known), options.match_strength)
+
+
+def _series_look(job: Job, network: Network, options: BatchOptions) -> Look | None:
+    """The look that a picture of a series would get by itself; None where it is left alone.
+
+    What is wrong with its file is told when it is coloured.
+    """
+    page = options.page if job.page is None else job.page
+    try:
+        picture = read(job.source, max_pixels=options.max_pixels, damage=options.damage, page=page)
+        judgement = judge_tone(picture, options)
+        if judgement is not None and judgement.tone == "colour":
+            return None
+        picture, _ = restore_picture(picture, options.restore)
+        return guessed_look(picture.pixels, network, size=options.size, vividness=options.vividness)
+    except PhotochromError as error:
+        _log.info("no part of the series: %s", error)
+        return None
 
 
 def load_references(network: Network, options: BatchOptions) -> ReferenceFiles | None:
@@ -480,14 +535,16 @@ def color_with_tools(
     Raises InputError, ModelError.
     """
     picture, mended = restore_picture(picture, options.restore)
-    network, references, maker, colors = tools
+    network, references, maker, colors, match = tools
     if colors is not None:
         options = dataclasses.replace(options, hints=(*colors.hints(source), *options.hints))
     matched = None if references is None else references.guide()
     guide: Guide | None = matched
     if maker is not None and variant.alternative is not None:
         guide = maker.guide(variant.alternative, options.alternatives, vividness=options.vividness)
-    colored = color_picture(picture, options, network, str(source), variant, judgement, guide)
+    colored = color_picture(
+        picture, options, network, str(source), variant, judgement, guide, match
+    )
     notes = picture.notes + restoration_notes(mended)
     notes += color_notes(picture, judgement, options, network.card, guide)
     notes += reference_notes(matched)

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import click
 
@@ -28,6 +28,7 @@ from photochrom.batch import (
 from photochrom.cli import FAILED, OK
 from photochrom.cli.messages import note
 from photochrom.cli.options import (
+    FiniteRange,
     blend_option,
     color_file_option,
     damaged_option,
@@ -173,6 +174,22 @@ def _check_smoothing(_ctx: click.Context, _param: click.Parameter, value: Smooth
     "picture's figures is in docs/guided.md.",
 )
 @click.option(
+    "--match",
+    "album",
+    multiple=True,
+    metavar="FOLDER|FILE|series",
+    help="One look over all photographs: their cast and vividness are brought nearer to those of "
+    "colour pictures, a folder of them or some files (repeatable); or, with series, to the median "
+    "of the photographs themselves, each of which is then read twice.",
+)
+@click.option(
+    "--match-strength",
+    type=FiniteRange(min=0.0, max=1.0),
+    default=_DEFAULT.match_strength,
+    show_default=True,
+    help="Which share of the way to that look.",
+)
+@click.option(
     "--variants",
     is_flag=True,
     help="Write several plausible versions: as the model has it; NAME.color.detailed.EXT, seen in "
@@ -275,6 +292,8 @@ def image(
     references: tuple[Path, ...],
     reference_folder: Path | None,
     color_file: Path | None,
+    album: tuple[str, ...],
+    match_strength: float,
     variants: bool,
     alternatives: int | None,
     confidence: bool,
@@ -323,6 +342,8 @@ def image(
         references=references,
         reference_folder=reference_folder,
         color_file=color_file,
+        match=_album(album),
+        match_strength=match_strength,
         alternatives=alternatives or 1,
         restore=restore_only or restore,
     )
@@ -343,6 +364,8 @@ def image(
             raise click.UsageError(f"--pages are several results, {PIPE} is one.")
         if color_file is not None:
             raise click.UsageError(f"--colors knows photographs by their files, {PIPE} is none.")
+        if options.match == "series":
+            raise click.UsageError(f"--match series is of several photographs, {PIPE} is one.")
         return _color_stream(paths, out, format_name, options, as_json=as_json)
     if format_name is not None:
         raise click.UsageError(_FORMAT_OF_FILES)
@@ -363,6 +386,17 @@ def image(
     counts = _color(batch_jobs, options, jobs, sheet, as_json=as_json)
     skipped = counts["left out"] + counts["in colour"]
     return FAILED if counts["failed"] or (fail_on_skipped and skipped) else OK
+
+
+def _album(names: Sequence[str]) -> tuple[Path, ...] | Literal["series"]:
+    """What `BatchOptions` matches."""
+    if "series" not in names:
+        return tuple(map(Path, names))
+    if len(names) > 1:
+        raise click.UsageError(
+            "--match series is the look of the photographs themselves; give no album beside it."
+        )
+    return "series"
 
 
 def _versions(variants: bool, alternatives: int | None, confidence: bool) -> tuple[Variant, ...]:

@@ -51,7 +51,7 @@ def color_cast(ab: NDArray[np.float32], L: NDArray[np.float32]) -> NDArray[np.fl
     The median of the least colourful tenth of the pixels that are neither black nor white; 0 where
     all are. ab: (h, w, 2). L: (h, w), [0, 100].
     """
-    visible = ab[_shows_cast(L)]
+    visible = ab[shows_cast(L)]
     if not visible.size:
         return np.zeros(2, np.float32)
     chroma = np.hypot(visible[:, 0], visible[:, 1])
@@ -61,8 +61,9 @@ def color_cast(ab: NDArray[np.float32], L: NDArray[np.float32]) -> NDArray[np.fl
 
 def cast_evidence(L: NDArray[np.float32]) -> float:
     """Share of a picture's pixels that can show a cast, [0, 1]. L: (h, w), [0, 100]."""
-    return float(_shows_cast(L).mean())
+    return float(shows_cast(L).mean())
 
 
-def _shows_cast(L: NDArray[np.float32]) -> NDArray[np.bool_]:
+def shows_cast(L: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(h, w), where a cast would be seen: neither black nor white. L: (h, w), [0, 100]."""
     return np.asarray((L > _DARKEST_L) & (L < _LIGHTEST_L), np.bool_)
