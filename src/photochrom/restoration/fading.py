@@ -2,7 +2,9 @@
 
 A print that has faded has neither black nor white, and often less of them towards one side. The
 lightness of the darkest and of the lightest places is measured in overlapping parts; where the
-range of the whole is too small for a photograph, each place is stretched by its own ends.
+range of the whole is too small for a photograph, each place is stretched by its own ends: in full
+where that is for certain, and in part where the photograph may just be soft, or it would come out
+hard.
 """
 
 from __future__ import annotations
@@ -25,7 +27,11 @@ BLACK, WHITE = 0.03, 0.97
 """What they become."""
 _MEASURED_PX = 512
 _PARTS = 3
-_LOCAL_SHARE = 0.6
+_SURE_RANGE = 0.56
+"""What has no more than this has faded for certain, and is set right in full."""
+_LEAST_SHARE = 0.4
+"""Of the way to black and white for what may just be soft: more, the less range there is."""
+_LOCAL_SHARE = 0.3
 """Of the difference between a part's ends and the whole's that is taken for fading."""
 _MOST_LOCAL = 0.12
 MOST_GAIN = 3.0
@@ -69,6 +75,9 @@ def mend_fading(plane: Plane, fading: Fading) -> Plane:
     span = cv2.resize(fading.whites, size, interpolation=cv2.INTER_LINEAR) - black
     np.maximum(span, (WHITE - BLACK) / MOST_GAIN, out=span)
     mended = (plane - black) / span * np.float32(WHITE - BLACK) + np.float32(BLACK)
+    sure = (_LEAST_RANGE - (fading.white - fading.black)) / (_LEAST_RANGE - _SURE_RANGE)
+    share = _LEAST_SHARE + (1.0 - _LEAST_SHARE) * min(max(sure, 0.0), 1.0)
+    mended = plane + np.float32(share) * (mended - plane)
     return np.asarray(np.clip(mended, 0.0, 1.0), np.float32)
 
 
