@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.api import Program
 from fixtures.studio import Browser, ask, color_all, jpeg, make_worker, model_in, upload_picture
-from fixtures.web import MakeApp, send, sign_up
+from fixtures.web import EMAIL, MakeApp, send, sign_up
 from flask import Flask
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
@@ -67,6 +68,18 @@ def test_a_color_is_found_in_another_picture_and_used_when_it_is_right(
     for file in (found["cutout"], "/colors/1.jpg"):
         assert member.get(file).mimetype == "image/jpeg"
 
+    program = Program(app, EMAIL)
+    (color,) = program.call("GET", "/colors").get_json()["colors"]
+    assert (color["name"], color["picture"], color["place"]) == ("Anna's coat", here, [60, 52])
+    (proposal,) = program.call("GET", "/colors/proposals").get_json()["proposals"]
+    assert (proposal["picture"], proposal["hint"]) == (there, found["hint"])
+    path = f"/colors/proposals/{proposal['id']}"
+    assert program.call("GET", f"{path}/cutout").mimetype == "image/jpeg"
+    assert program.call("POST", path, json={"accepted": "yes"}).status_code == 400
+    again = {"picture": here, "name": "Anna's coat", "place": [60, 52], "color": "#2040d0"}
+    assert program.call("POST", "/colors", json=again).status_code == 409
+    assert program.call("POST", "/colors", json={"picture": here}).status_code == 400
+
     stranger = sign_up(app, "eve@example.org", "Eve")
     assert stranger.get(f"/colors/of/{there}").get_json() == {"proposals": []}
     for path in (found["cutout"], "/colors/1.jpg"):
@@ -81,6 +94,11 @@ def test_a_color_is_found_in_another_picture_and_used_when_it_is_right(
         assert picture.hints == [found["hint"]]
         assert picture.state == "waiting"
     assert ask(member, f"/colors/places/{found['id']}", {"accepted": False}).status_code == 404
+    assert program.call("POST", path, json={"accepted": True}).status_code == 404
+    saved = program.call("POST", "/colors", json={**again, "name": "a sleeve"})
+    assert saved.status_code == 201, saved.get_data(as_text=True)
+    deleted = program.call("DELETE", f"/colors/{saved.get_json()['id']}")
+    assert deleted.status_code == 204
     color_all(app, settings)
 
     ask(member, f"/pictures/{here}/delete")  # the colour stays, and what it is found by

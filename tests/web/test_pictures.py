@@ -397,6 +397,40 @@ def test_versions_are_the_alternatives_of_a_model_that_has_them(
         assert (house[..., 2] > house[..., 0]).mean() > 0.5
 
 
+def test_damage_is_mended_on_demand_shown_and_taken_back(
+    app: Flask, member: FlaskClient, settings: WebSettings, grey_scene: NDArray[np.uint8]
+) -> None:
+    clean = np.rint(np.clip((grey_scene - 60.0) * 2.2, 0, 255)).astype(np.uint8)
+    faded = (100 + 0.3 * clean).astype(np.uint8)
+    url = upload_picture(member, jpeg(faded), "faded.jpg")
+    color_all(app, settings)
+    alone = decode_image(member.get(f"{url}/download").data)
+    assert member.get(f"{url}/changes.png").status_code == 404
+    preview = decode_image(ask(member, f"{url}/preview", {"restore": True}).data)
+    assert np.ptp(preview) > 1.5 * np.ptp(alone)
+    ask(member, f"{url}/edit", {"restore": True})
+    assert member.get(f"{url}/state").get_json()["restored"] == ""
+    color_all(app, settings)
+    state = member.get(f"{url}/state").get_json()
+    assert (state["restored"], state["has_changes"]) == ("Found and mended: fading.", True)
+    assert np.ptp(decode_image(member.get(f"{url}/download").data)) > 1.5 * np.ptp(alone)
+    assert "Found and mended: fading." in member.get(url).get_data(as_text=True)
+    overlay = np.asarray(Image.open(io.BytesIO(member.get(f"{url}/changes.png").data)))
+    assert overlay.shape == (*faded.shape, 4)
+    assert overlay[..., 3].any()
+    ask(member, f"{url}/edit", {"restore": False})
+    color_all(app, settings)
+    np.testing.assert_array_equal(decode_image(member.get(f"{url}/download").data), alone)
+    assert member.get(f"{url}/changes.png").status_code == 404
+    assert ask(member, f"{url}/edit", {"restore": 1}).status_code == 400
+
+    url = upload_picture(member, jpeg(clean), "clean.jpg")
+    ask(member, f"{url}/edit", {"restore": True})
+    color_all(app, settings)
+    state = member.get(f"{url}/state").get_json()
+    assert (state["restored"][:9], state["has_changes"]) == ("No damage", False)
+
+
 @pytest.mark.long  # 4 s: a model with features, and three workers
 def test_a_picture_takes_the_colors_of_another_and_keeps_them(
     make_app: MakeApp,

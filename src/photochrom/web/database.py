@@ -225,6 +225,10 @@ class Picture(Model):
     reference_agreement: Mapped[float | None] = mapped_column(Double)
     """Share of the picture that the reference of the result surely shows, [0, 1]; None: there is
     none, or it is not known yet."""
+    restore: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether damage is mended before it is coloured."""
+    restored: Mapped[list[str] | None] = mapped_column(JSON)
+    """Kinds of damage that were mended in the result; None: nobody asked, or it is not known."""
     own_colors: Mapped[str | None] = mapped_column(String(8))
     """Colours of the original: "all" over it, or "places" of it; None: it has none, or it is not
     known."""

@@ -177,11 +177,12 @@ def finish(
     size: int,
     model: str | None,
     agreement: float | None = None,
+    restored: list[str] | None = None,
 ) -> bool:
     """The result file is there, and counts; False where the picture was changed or deleted.
 
     size: bytes of all its files. model: which made the result; None: it is not known. agreement:
-    with its reference, as `Picture.reference_agreement`.
+    with its reference, as `Picture.reference_agreement`. restored: as `Picture.restored`.
     """
     return _update_row(
         _own_row(picture_id, revision, worker).values(
@@ -194,6 +195,7 @@ def finish(
             reserved_bytes=0,
             model=None if model is None else model[:200],
             reference_agreement=agreement,
+            restored=restored,
         )
     )
 

@@ -33,9 +33,16 @@ from photochrom.web.i18n import _
 from photochrom.web.pictures.decoding import read_original
 from photochrom.web.pictures.edit_colorizer import EditColorizer
 from photochrom.web.pictures.edits import Edit
+from photochrom.web.pictures.mending import change_overlay, mend
 from photochrom.web.pictures.shots import StillEdit, shot_times, still_edits, to_shots
 from photochrom.web.pictures.space import check_film_length
-from photochrom.web.pictures.thumbnails import SCREEN_PX, THUMBNAIL_PX, encode_jpeg, shrink
+from photochrom.web.pictures.thumbnails import (
+    SCREEN_PX,
+    THUMBNAIL_PX,
+    encode_jpeg,
+    encode_png,
+    shrink,
+)
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage, save
 
@@ -94,6 +101,8 @@ class RenderResult(NamedTuple):
     colours are left alone."""
     agreement: float | None = None
     """As `Picture.reference_agreement`."""
+    restored: list[str] | None = None
+    """As `Picture.restored`."""
 
 
 def render(
@@ -125,6 +134,17 @@ def _render_photo(
     picture = with_one_channel(
         read_original(_read_bytes(original, task.name), task.name, max_pixels)
     )
+    mended = None
+    if task.edit.restore:
+        mended = mend(picture.pixels)
+        picture = dataclasses.replace(picture, pixels=mended.pixels)
+        screen = eight_bit_rgb(
+            dataclasses.replace(picture, pixels=shrink(mended.pixels, SCREEN_PX), alpha=None)
+        )
+        overlay = change_overlay(mended.mask, screen.shape[:2])
+        save(storage.mended_copy(task.picture_id), encode_jpeg(screen))
+        save(storage.change_overlay(task.picture_id), encode_png(overlay))
+    restored = None if mended is None else mended.kinds
     reference = task.edit.reference
     copy = None if reference is None else storage.reference(task.picture_id, reference)
     rgb, agreement = colorizer.colorize(picture.pixels, task.edit, copy)
@@ -139,10 +159,10 @@ def _render_photo(
     path = storage.new_result(task.picture_id, task.revision, suffix)
     if task.edit.leaves_colors:
         write(path, result, overwrite=True)
-        return RenderResult()
+        return RenderResult(restored=restored)
     network = colorizer.network
     write(path, result, overwrite=True, generator=network.identity.signature)
-    return RenderResult(network.card.title, agreement)
+    return RenderResult(network.card.title, agreement, restored)
 
 
 def _read_bytes(path: Path, name: str) -> bytes:

@@ -126,6 +126,14 @@ class Storage:
         """The original at the size of a screen."""
         return self.folder(picture_id) / "preview-grey.jpg"
 
+    def mended_copy(self, picture_id: str) -> Path:
+        """The original without its damage, at the size of a screen."""
+        return self.folder(picture_id) / "preview-mended.jpg"
+
+    def change_overlay(self, picture_id: str) -> Path:
+        """Where that was changed, to lay over it."""
+        return self.folder(picture_id) / "changes.png"
+
     def thumbnail(self, picture_id: str) -> Path:
         """The small picture of the library."""
         return self.folder(picture_id) / "thumb.jpg"

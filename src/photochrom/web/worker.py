@@ -169,8 +169,7 @@ class Worker:
 
         result = render(task, self._storage, self._colorizer, self._settings, on_progress)
         size = self._storage.size(task.picture_id)
-        model, agreement = result.model, result.agreement
-        if jobs.finish(task.picture_id, task.revision, self._name, size, model, agreement):
+        if jobs.finish(task.picture_id, task.revision, self._name, size, *result):
             self._storage.forget_revisions(task.picture_id, before=task.revision)
             self._storage.forget_references(
                 task.picture_id, task.edit.reference, older_s=_REFERENCE_KEPT_S

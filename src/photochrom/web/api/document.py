@@ -13,8 +13,10 @@ from photochrom.engine import shipped_models
 from photochrom.guided.reference import SAME_SCENE
 from photochrom.imageio import FORMATS
 from photochrom.pipeline import MAX_SHIFT
+from photochrom.restoration import KINDS
 from photochrom.variants import MAX_SIZE_PX
 from photochrom.web.api.fields import MAX_PAGE, MAX_PER_PAGE, MAX_SEARCH
+from photochrom.web.colors.album import MAX_NAME as MAX_COLOR_NAME
 from photochrom.web.database import MAX_NAME
 from photochrom.web.pictures.downloads import FORMS
 from photochrom.web.pictures.edits import (
@@ -191,6 +193,16 @@ _PICTURE: Final[Json] = {
         "minimum": 0,
         "description": "Of such a still: its time in the film, in seconds.",
     },
+    "restore": {
+        "type": "boolean",
+        "description": "Whether damage is mended before it is coloured; of photographs alone.",
+    },
+    "restored": {
+        "type": ["array", "null"],
+        "items": {"type": "string", "enum": list(KINDS)},
+        "description": "Kinds of damage that were found and mended in the result. Null: nobody "
+        "asked, or it is not known (yet).",
+    },
     "notes": {
         "type": "array",
         "items": {"type": "string"},
@@ -207,6 +219,35 @@ _PICTURE: Final[Json] = {
         "or it is not known.",
     },
 }
+_PLACE: Final[Json] = {
+    "type": "array",
+    "minItems": 2,
+    "maxItems": 2,
+    "items": _COORDINATE,
+    "description": "x and y, in pixels of the upright original.",
+}
+_SAVED_COLOR: Final[Json] = {
+    "id": {"type": "integer"},
+    "name": {"type": "string"},
+    "color": _COLOR,
+    "picture": {
+        "type": ["string", "null"],
+        "description": "Where it was saved; null: that picture is deleted.",
+    },
+    "place": _PLACE,
+}
+
+
+def _object(properties: Json) -> Json:
+    """A schema of an object that has all of these, and no others."""
+    return {
+        "type": "object",
+        "required": list(properties),
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
 _SCHEMAS: Final[Json] = {
     "Picture": {
         "type": "object",
@@ -260,6 +301,7 @@ _SCHEMAS: Final[Json] = {
             "keep_colors": _KEEP_COLORS,
             **_WHITE_BALANCE,
             "reference": _REFERENCE,
+            "restore": _PICTURE["restore"],
             "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
             "revision": {
                 **_REVISION,
@@ -269,6 +311,41 @@ _SCHEMAS: Final[Json] = {
         },
         "additionalProperties": False,
     },
+    "SavedColor": _object(_SAVED_COLOR),
+    "SavedColors": _object(
+        {
+            "colors": {"type": "array", "items": {"$ref": "#/components/schemas/SavedColor"}},
+            "pictures_left": {
+                "type": "integer",
+                "description": "Photographs in which they are still looked for.",
+            },
+        }
+    ),
+    "NewColor": _object(
+        {
+            "picture": _PICTURE["id"],
+            "name": {"type": "string", "minLength": 1, "maxLength": MAX_COLOR_NAME},
+            "place": _PLACE,
+            "color": _COLOR,
+        }
+    ),
+    "Proposals": _object(
+        {"proposals": {"type": "array", "items": {"$ref": "#/components/schemas/Proposal"}}}
+    ),
+    "Proposal": _object(
+        {
+            "id": {"type": "integer"},
+            "color_id": {"type": "integer"},
+            "name": {"type": "string"},
+            "color": _COLOR,
+            "picture": _PICTURE["id"],
+            "place": _PLACE,
+            "score": {"type": "number", "maximum": 1, "description": "Correlation."},
+            "hint": _STROKE,
+        }
+    ),
+    "Answer": _object({"accepted": {"type": "boolean"}}),
+    "Settled": _object({"id": {"type": "integer"}, "accepted": {"type": "boolean"}}),
     "Error": {
         "type": "object",
         "required": ["error", "status"],
@@ -296,8 +373,8 @@ _ERRORS: Final = {
     "400": "It cannot be used; the message names what.",
     "401": "No token, or one that is not valid (any more).",
     "403": "The token is for reading alone; or accounts are not made so here.",
-    "404": "There is no such picture or result (yet), or it is somebody else's.",
-    "409": "The picture has changed since.",
+    "404": "There is no such thing (yet), or it is somebody else's.",
+    "409": "The picture has changed since, or there is one of that name.",
     "413": "Too large: the request, the picture, or your storage is full.",
     "415": "The body is of another kind than described.",
     "429": "Too many requests; Retry-After tells the seconds to wait.",
@@ -338,6 +415,20 @@ def openapi() -> Json:
             "/pictures/{picture_id}/shots/{number}": {
                 "parameters": [_PICTURE_ID, _SHOT_NUMBER],
                 "post": _open_shot(),
+            },
+            "/colors": {"get": _list_colors(), "post": _save_color()},
+            "/colors/{color_id}": {
+                "parameters": [_number_in_path("color_id")],
+                "delete": _forget(),
+            },
+            "/colors/proposals": {"get": _list_proposals()},
+            "/colors/proposals/{place_id}": {
+                "parameters": [_number_in_path("place_id")],
+                "post": _settle(),
+            },
+            "/colors/proposals/{place_id}/cutout": {
+                "parameters": [_number_in_path("place_id")],
+                "get": _cutout(),
             },
         },
         "components": {
@@ -604,6 +695,78 @@ def _result() -> Json:
             **_errors("400", "401", "404", "416", "429"),
         },
     }
+
+
+def _list_colors() -> Json:
+    return {
+        "operationId": "list_colors",
+        "summary": "Your saved colours, the oldest first",
+        "responses": {"200": _json("They", "SavedColors"), **_errors("400", "401", "429")},
+    }
+
+
+def _save_color() -> Json:
+    return {
+        "operationId": "save_color",
+        "summary": "Name the colour of a place of a photograph; it is looked for in the others",
+        "requestBody": _body("NewColor"),
+        "responses": {
+            "201": _json("It is saved", "SavedColor"),
+            **_errors("400", "401", "403", "404", "409", "413", "415", "429"),
+        },
+    }
+
+
+def _forget() -> Json:
+    return {
+        "operationId": "delete_color",
+        "summary": "Forget a saved colour; pictures that have it keep it",
+        "responses": {
+            "204": {"description": "It is gone"},
+            **_errors("400", "401", "403", "404", "429"),
+        },
+    }
+
+
+def _list_proposals() -> Json:
+    return {
+        "operationId": "list_proposals",
+        "summary": "Where saved colours were found and you have not answered, the surest first",
+        "responses": {"200": _json("They", "Proposals"), **_errors("400", "401", "429")},
+    }
+
+
+def _settle() -> Json:
+    return {
+        "operationId": "settle_proposal",
+        "summary": "Yes, which makes it a hint of its picture at once, or no",
+        "requestBody": _body("Answer"),
+        "responses": {
+            "200": _json("It is settled", "Settled"),
+            **_errors("400", "401", "403", "404", "409", "413", "415", "429", "507"),
+        },
+    }
+
+
+def _cutout() -> Json:
+    return {
+        "operationId": "proposal_cutout",
+        "summary": "What is around a proposed place, which a ring marks",
+        "responses": {
+            "200": {"description": "A JPEG", "content": {"image/jpeg": {"schema": {}}}},
+            **_errors("400", "401", "404", "429"),
+        },
+    }
+
+
+def _number_in_path(name: str) -> Json:
+    schema = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _body(schema: str) -> Json:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"required": True, "content": content}
 
 
 def _query(name: str, schema: Json, description: str) -> Json:

@@ -42,9 +42,14 @@ def form_fields(*names: str) -> dict[str, Any]:
     return _fields(request.form, names, _FORM)
 
 
-def json_fields(*names: str) -> dict[str, Any]:
-    """The values of a JSON object, as they are but for their names. Raises InvalidInput."""
+def json_fields(*names: str, required: bool = False) -> dict[str, Any]:
+    """The values of a JSON object, as they are but for their names. Raises InvalidInput.
+
+    required: all of them have to be there.
+    """
     body = _json_body(names)
+    if required and (missing := [name for name in names if name not in body]):
+        raise InvalidInput(f"Send {', '.join(f'“{name}”' for name in missing)}, too.")
     _check_name(body.get("name", "-"))
     revision = body.get("revision", 1)
     if isinstance(revision, bool) or not isinstance(revision, int) or revision < 1:

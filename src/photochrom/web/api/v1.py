@@ -14,7 +14,8 @@ from photochrom.web.api.accounts import add_routes
 from photochrom.web.api.bearer import rate_key, this_caller, this_writer
 from photochrom.web.api.document import openapi
 from photochrom.web.api.fields import form_fields, json_fields, query_fields
-from photochrom.web.database import Picture
+from photochrom.web.colors import album
+from photochrom.web.database import Picture, SavedColor
 from photochrom.web.errors import InvalidInput, LoginRequired
 from photochrom.web.pictures.downloads import result_file
 from photochrom.web.pictures.edits import edit_picture
@@ -130,7 +131,7 @@ def edit(picture_id: str) -> Response:
     picture = get_picture(user, picture_id)
     changes = json_fields(
         "hints", "size", "vividness", "variant", "keep_colors", "temperature", "tint", "neutral",
-        "reference", "name", "revision",
+        "reference", "restore", "name", "revision",
     )  # fmt: skip
     name = changes.pop("name", None)
     revision = changes.pop("revision", picture.revision)
@@ -194,6 +195,91 @@ def color_film_shots(picture_id: str) -> Response:
     return jsonify(_picture_json(color_shots(user, picture_id)))
 
 
+@blueprint.get("/colors")
+def list_colors() -> Response:
+    """The user's saved colours, and in how many photographs they are still looked for."""
+    user = this_caller()
+    query_fields()
+    colors = [_color_json(color) for color in album.list_colors(user)]
+    return jsonify({"colors": colors, "pictures_left": album.pictures_left(user)})
+
+
+@blueprint.post("/colors")
+@limiter.shared_limit(compute_rate, scope=COMPUTING, key_func=rate_key, override_defaults=False)
+def save_color() -> tuple[Response, int]:
+    """Name the colour of a place of a photograph, and have it looked for in the others."""
+    user = this_writer()
+    query_fields()
+    fields = json_fields("picture", "name", "place", "color", required=True)
+    picture = str(fields["picture"])
+    color = album.save_color(user, picture, fields["name"], fields["place"], fields["color"])
+    return jsonify(_color_json(color)), 201
+
+
+@blueprint.delete("/colors/<int:color_id>")
+def delete_color(color_id: int) -> tuple[str, int]:
+    """Forget a colour; pictures that have it keep it."""
+    user = this_writer()
+    query_fields()
+    album.delete_color(user, color_id)
+    return "", 204
+
+
+@blueprint.get("/colors/proposals")
+def list_proposals() -> Response:
+    """Where saved colours were found, and nobody has said whether that is right."""
+    user = this_caller()
+    query_fields()
+    return jsonify({"proposals": [_proposal_json(found) for found in album.list_proposals(user)]})
+
+
+@blueprint.post("/colors/proposals/<int:place_id>")
+@limiter.shared_limit(compute_rate, scope=COMPUTING, key_func=rate_key, override_defaults=False)
+def settle_proposal(place_id: int) -> Response:
+    """Yes, which makes it a hint of its picture at once, or no."""
+    user = this_writer()
+    query_fields()
+    accepted = json_fields("accepted", required=True)["accepted"]
+    if not isinstance(accepted, bool):
+        raise InvalidInput("“accepted” is true or false.")
+    album.settle(user, place_id, accepted=accepted, apply=True)
+    return jsonify({"id": place_id, "accepted": accepted})
+
+
+@blueprint.get("/colors/proposals/<int:place_id>/cutout")
+@limiter.shared_limit(compute_rate, scope=COMPUTING, key_func=rate_key, override_defaults=False)
+def proposal_cutout(place_id: int) -> Response:
+    """What is around the place, which a ring in the saved colour marks."""
+    user = this_caller()
+    query_fields()
+    return Response(album.place_cutout(user, place_id), mimetype="image/jpeg")
+
+
+def _color_json(color: SavedColor) -> dict[str, object]:
+    """What a program is told of a saved colour."""
+    return {
+        "id": color.id,
+        "name": color.name,
+        "color": color.color,
+        "picture": color.picture_id,
+        "place": [color.x, color.y],
+    }
+
+
+def _proposal_json(found: album.Proposal) -> dict[str, object]:
+    """What a program is told of a place that was found."""
+    return {
+        "id": found.place.id,
+        "color_id": found.color.id,
+        "name": found.color.name,
+        "color": found.color.color,
+        "picture": found.picture.id,
+        "place": [found.place.x, found.place.y],
+        "score": found.place.score,
+        "hint": found.hint,
+    }
+
+
 def _sent_file() -> FileStorage:
     files = request.files.getlist("file")
     if len(files) != 1 or set(request.files) != {"file"}:
@@ -234,6 +320,8 @@ def _picture_json(picture: Picture) -> dict[str, object]:
         "reference_agreement": picture.reference_agreement,
         "film": picture.film_id,
         "film_time_s": picture.film_time_s,
+        "restore": picture.restore,
+        "restored": picture.restored,
         "notes": picture.notes or [],
         "revision": picture.revision,
         "done_revision": picture.done_revision,

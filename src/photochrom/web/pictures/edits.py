@@ -81,11 +81,13 @@ class Edit:
     white_balance: WhiteBalance = NO_SHIFT
     reference: str | None = None
     """Identifier of the picture that gives colours."""
+    restore: bool = False
+    """Whether damage is mended before (`photochrom.web.pictures.mending`)."""
 
     @property
     def leaves_colors(self) -> bool:
         """Whether nothing is coloured: of a picture in colour, no others have been asked for."""
-        plain = replace(self, own_colors=None) == Edit()
+        plain = replace(self, own_colors=None, restore=False) == Edit()
         return self.own_colors == "all" and plain
 
     @classmethod
@@ -103,6 +105,7 @@ class Edit:
         tint: object = 0.0,
         neutral: object = 0.0,
         reference: object = None,
+        restore: object = False,
         own_colors: str | None = None,
     ) -> Edit:
         """The edit that a browser or program sends for a picture of this size.
@@ -114,6 +117,8 @@ class Edit:
         """
         if not isinstance(keep_colors, bool):
             raise InvalidInput(_("Whether colours are kept is true or false."))
+        if not isinstance(restore, bool):
+            raise InvalidInput(_("Whether damage is mended is true or false."))
         return cls(
             _parse_size(size),
             _parse_vividness(vividness),
@@ -127,6 +132,7 @@ class Edit:
                 _parse_neutral(neutral),
             ),
             _parse_reference(reference),
+            restore,
         )
 
     @classmethod
@@ -145,6 +151,7 @@ class Edit:
             "tint": picture.tint,
             "neutral": picture.neutral,
             "reference": picture.reference,
+            "restore": picture.restore,
             **changes,
         }
         return cls.parse(picture.height, picture.width, own_colors=picture.own_colors, **values)
@@ -161,6 +168,7 @@ class Edit:
             "tint": self.white_balance.tint,
             "neutral": self.white_balance.neutral,
             "reference": self.reference,
+            "restore": self.restore,
         }
 
     def colorize(
@@ -210,6 +218,8 @@ def edit_picture(
         raise InvalidInput(_("Films take neither temperature nor tint nor neutral."))
     if picture.kind == "film" and edit.reference is not None:
         raise InvalidInput(_("Films take no colours from pictures."))
+    if picture.kind == "film" and edit.restore:
+        raise InvalidInput(_("In the studio, photographs alone are mended."))
     reference = None if edit.reference is None else reference_file(picture, edit.reference)
     revision, files = picture.revision, current_storage()
     reserved_bytes = estimate_edit_bytes(
@@ -231,6 +241,7 @@ def edit_picture(
             **edit.columns(),
             revision=revision + 1,
             reference_agreement=None,
+            restored=None,
             reserved_bytes=reserved_bytes,
             state="waiting",
             problem=None,

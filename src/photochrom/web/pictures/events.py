@@ -19,6 +19,7 @@ from photochrom.web.errors import NotFound, TooMany
 from photochrom.web.i18n import _, current_language, translate_stored, use_language
 from photochrom.web.jobs import count_ahead
 from photochrom.web.pictures.library import get_picture
+from photochrom.web.pictures.mending import mending_note
 from photochrom.web.pictures.references import reference_note
 from photochrom.web.settings import current_settings
 
@@ -41,6 +42,8 @@ def picture_state(picture: Picture) -> dict[str, object]:
         "done_revision": picture.done_revision,
         "problem": picture.problem and translate_stored(picture.problem),
         "reference": reference_note(picture),
+        "restored": mending_note(picture),
+        "has_changes": bool(picture.restored),
     }
 
 

@@ -115,6 +115,16 @@ def part_file(picture_id: str, revision: int) -> AnyResponse:
     return response
 
 
+@blueprint.get("/pictures/<picture_id>/changes.png")
+@login_required
+def changes_file(picture_id: str) -> AnyResponse:
+    """Where it was mended, to lay over it."""
+    picture = get_picture(this_user(), picture_id)
+    if not picture.restored:
+        raise NotFound(_("Nothing of it was mended."))
+    return _file_response(current_storage().change_overlay(picture.id), "image/png")
+
+
 @blueprint.get("/pictures/<picture_id>/thumb.jpg")
 @login_required
 def thumbnail_file(picture_id: str) -> AnyResponse:

@@ -39,6 +39,7 @@ from photochrom.web.pictures.edits import (
     parse_tolerance,
 )
 from photochrom.web.pictures.library import get_photo
+from photochrom.web.pictures.mending import mend
 from photochrom.web.pictures.references import reference_file
 from photochrom.web.pictures.thumbnails import THUMBNAIL_PX, decode_jpeg, encode_jpeg, shrink
 from photochrom.web.settings import current_settings
@@ -74,7 +75,7 @@ class Previewer:
         self._colorizer: EditColorizer | None = None
         self._other: tuple[str, EditColorizer] | None = None
         self._suggests = True
-        self._copies: OrderedDict[tuple[str, int], _Copy] = OrderedDict()
+        self._copies: OrderedDict[tuple[str, int, bool], _Copy] = OrderedDict()
         self._lock = threading.Lock()
         self._turn = threading.Semaphore(_MAX_CONCURRENT)
         self._inside: Counter[int] = Counter()
@@ -89,7 +90,7 @@ class Previewer:
         Raises NotFound where it has gone meanwhile, InvalidInput as `reference_file` and for what
         the model cannot do, TooMany where others take all the time.
         """
-        copy = self._load_copy(picture, longest)
+        copy = self._load_copy(picture, longest, mended=edit.restore)
         h, w = copy.pixels.shape[:2]
         hints = tuple(_scaled_hint(hint, copy.scale, h, w) for hint in edit.hints)
         reference = None if edit.reference is None else reference_file(picture, edit.reference)
@@ -137,7 +138,7 @@ class Previewer:
         """
         if not self._suggests:
             return []
-        copy = self._load_copy(picture, longest)
+        copy = self._load_copy(picture, longest, mended=picture.restore)
         h, w = copy.pixels.shape[:2]
         known = [_scaled_hint(hint, copy.scale, h, w) for hint in hints]
         place = _scaled_place(x, y, copy.scale, h, w)
@@ -161,7 +162,7 @@ class Previewer:
         Raises NotFound where the picture has gone meanwhile, TooMany where others take all the
         time.
         """
-        copy = self._load_copy(picture, longest)
+        copy = self._load_copy(picture, longest, mended=picture.restore)
         place = _scaled_place(x, y, copy.scale, *copy.pixels.shape[:2])
         with self._a_turn(picture.user_id):
             area = Area(*place, (0, 0, 0), tolerance).on_picture(copy.pixels)
@@ -176,7 +177,7 @@ class Previewer:
         Raises NotFound where the picture has gone meanwhile, TooMany where others take all the
         time.
         """
-        copy = self._load_copy(picture, longest)
+        copy = self._load_copy(picture, longest, mended=edit.restore)
         h, w = copy.pixels.shape[:2]
         hints = [_scaled_hint(hint, copy.scale, h, w) for hint in edit.hints]
         network = self._load_colorizer().network
@@ -244,15 +245,15 @@ class Previewer:
                 self._other = (model, EditColorizer(network))
             return self._other[1]
 
-    def _load_copy(self, picture: Picture, longest: int) -> _Copy:
-        """A small copy of a picture."""
-        key = (picture.id, longest)
+    def _load_copy(self, picture: Picture, longest: int, *, mended: bool) -> _Copy:
+        """A small copy of a picture, or of what is left of it without its damage."""
+        key = (picture.id, longest, mended)
         with self._lock:
             if key in self._copies:
                 self._copies.move_to_end(key)
                 return self._copies[key]
         try:
-            screen = decode_jpeg(current_storage().grey(picture.id).read_bytes())
+            screen = _screen_copy(picture.id, mended=mended)
         except FileNotFoundError:
             raise NotFound(_("There is no such picture.")) from None
         pixels = np.asarray(shrink(screen, longest), np.uint8)
@@ -264,6 +265,17 @@ class Previewer:
             while len(self._copies) > _MAX_COPIES:
                 self._copies.popitem(last=False)
         return copy
+
+
+def _screen_copy(picture_id: str, *, mended: bool) -> NDArray[np.uint8]:
+    """The original at the size of a screen: mended at its own size, once the worker has done so,
+    and else at this one. Raises FileNotFoundError.
+    """
+    storage = current_storage()
+    if mended and (path := storage.mended_copy(picture_id)).is_file():
+        return decode_jpeg(path.read_bytes())
+    screen = decode_jpeg(storage.grey(picture_id).read_bytes())
+    return np.asarray(mend(screen).pixels, np.uint8) if mended else screen
 
 
 def current_previewer() -> Previewer:

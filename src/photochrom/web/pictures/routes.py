@@ -56,6 +56,7 @@ from photochrom.web.pictures.live_preview import (
     preview_response,
     suggest_for_place,
 )
+from photochrom.web.pictures.mending import mending_note
 from photochrom.web.pictures.names import picture_title
 from photochrom.web.pictures.reasons import translated_note
 from photochrom.web.pictures.references import reference_note
@@ -70,7 +71,7 @@ Answer: TypeAlias = "str | AnyResponse | tuple[AnyResponse, int]"
 
 _EDIT_FIELDS = (
     "hints", "size", "vividness", "variant", "keep_colors", "temperature", "tint", "neutral",
-    "reference",
+    "reference", "restore",
 )  # fmt: skip
 _SIZE_STEP_PX, _MAX_SIZE_FACTOR = 32, 4
 """The slider goes from one step to so many times the model's own size."""
@@ -212,6 +213,7 @@ def show(picture_id: str) -> Answer:
         max_shift=int(MAX_SHIFT),
         area_tolerance=DEFAULT_TOLERANCE,
         reference_note=reference_note(picture),
+        mending_note=mending_note(picture),
         notes=[translated_note(note) for note in picture.notes or []],
         film=None if picture.film_id is None else get_picture(this_user(), picture.film_id),
         size_auto=card.size,

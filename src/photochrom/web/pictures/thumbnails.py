@@ -50,7 +50,7 @@ def encode_jpeg(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """A PNG file of (H, W) or (H, W, 3) uint8."""
+    """A PNG file of (H, W), (H, W, 3) or, with opacity, (H, W, 4) uint8."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()

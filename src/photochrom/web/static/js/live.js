@@ -9,6 +9,8 @@ import { getJson, RequestError } from "./net.js";
  * @property {number} ahead how many pictures are coloured before it
  * @property {number} revision
  * @property {string | null} problem
+ * @property {string} restored what was mended; empty: nothing to tell
+ * @property {boolean} has_changes whether something was mended
  * @property {string} reference what became of the colours of another picture; empty: nothing to tell
  */
 

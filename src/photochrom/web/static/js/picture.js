@@ -11,6 +11,7 @@ import { Pipette } from "./pipette.js";
 import { Preview } from "./preview.js";
 import { colorOf, HintMarkers, movedTo, placeOf, withColor } from "./hints.js";
 import { countMessage, message, need } from "./messages.js";
+import { MendingBox } from "./mending.js";
 import { ReferenceBox } from "./reference.js";
 import { SavedColors } from "./saved.js";
 import { Brush, StrokeLayer } from "./strokes.js";
@@ -28,6 +29,7 @@ import { Zoom } from "./zoom.js";
  * @property {number} temperature added to b*, CIELAB units
  * @property {number} tint added to a*, CIELAB units
  * @property {number} neutral how much of its cast is taken away, [0, 1]
+ * @property {boolean} restore whether its damage is mended first
  * @property {string | null} reference identifier of the picture that gives colours
  */
 
@@ -75,9 +77,10 @@ const first = {
   tint: Number(data.tint ?? 0),
   neutral: Number(data.neutral ?? 0),
   reference: data.reference || null,
+  restore: data.restore === "true",
 };
 /** @type {Edit} what nobody has changed */
-const plain = { hints: [], size: null, vividness: 1, variant: 0, keep_colors: true, temperature: 0, tint: 0, neutral: 0, reference: null };
+const plain = { hints: [], size: null, vividness: 1, variant: 0, keep_colors: true, temperature: 0, tint: 0, neutral: 0, reference: null, restore: false };
 const hasOwnColors = Boolean(data.ownColors);
 /** @type {History<Edit>} */
 const history = new History(first);
@@ -137,6 +140,7 @@ const saved = new SavedColors(`/colors/of/${base.split("/").at(-1)}`, {
   onAccept: (hint) => withHints((hints) => [...hints, hint]),
   onStatus: showStatus,
 });
+const mending = new MendingBox(base, { onChange: (on) => edit({ restore: on }) });
 const strokes = new StrokeLayer(need("strokes"), width, height);
 const brush = new Brush(strokes, Math.max(width, height));
 const outline = new AreaOutline(`${base}/area`, need("area"), width, height);
@@ -272,6 +276,7 @@ function refresh() {
     need("color-anew").setAttribute("aria-pressed", String(!keepsColors(history.present)));
   }
   reference.show(history.present.reference);
+  mending.show(history.present.restore);
   markers.show(hints, selection);
   strokes.show(hints, selection);
   need("strokes").classList.toggle("quiet-markers", !isCorrecting);
@@ -358,6 +363,7 @@ function showProgress(progress) {
   showColor(`${base}/preview/${shownRevision}.jpg`);
   offerDownloads(true);
   reference.tell(progress.reference);
+  mending.tell(progress.restored, progress.has_changes, shownRevision);
   showStatus(message(firstTime ? "done" : "all_saved"));
 }
 
@@ -654,7 +660,7 @@ SHIFTS.forEach((name, index) => {
 for (const slider of [vividness, size, ...shiftSliders]) slider.addEventListener("change", () => history.close());
 need("reset").addEventListener("click", () => edit(plain));
 if (hasOwnColors) {
-  need("keep-colors").addEventListener("click", () => edit(data.ownColors === "all" ? plain : { keep_colors: true }));
+  need("keep-colors").addEventListener("click", () => edit(data.ownColors === "all" ? { ...plain, restore: history.present.restore } : { keep_colors: true }));
   need("color-anew").addEventListener("click", () => edit({ keep_colors: false }));
 }
 need("brush").addEventListener("click", () => setTool(brush.isOn ? "spot" : "brush"));
