@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -77,16 +78,15 @@ def test_the_colour_of_an_area_ends_at_its_edge(
 def test_several_areas_of_a_picture_look_for_its_edges_once(
     two_things: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = []
-    map_edges = areas._map_edges
-    monkeypatch.setattr(areas, "_map_edges", lambda L: calls.append(1) or map_edges(L))
+    map_edges = Mock(wraps=areas._map_edges)
+    monkeypatch.setattr(areas, "_map_edges", map_edges)
     picture = two_things[::-1].copy()
     first = [Area(x, 120, BLUE).on_picture(picture).inside for x in (90, 240, 90)]
-    assert len(calls) == 1
+    assert map_edges.call_count == 1
     np.testing.assert_array_equal(first[0], first[2])
     picture[:] = 128  # the same array, and another picture
     assert Area(90, 120, BLUE).on_picture(picture).inside.all()
-    assert len(calls) == 2
+    assert map_edges.call_count == 2
 
 
 @pytest.mark.parametrize("cell_px", [8.0, 60.0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from photochrom.video.film import color_film, manifest
 from photochrom.video.film_frames import FilmFrames
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.probe import probe
-from photochrom.video.options import FilmHint, FilmSettings, Shot
+from photochrom.video.options import FilmHint, FilmProgress, FilmSettings, Shot
 from photochrom.video.session import open_session
 from photochrom.video.shot_guide import MATCH_EVERY, ShotGuide
 from photochrom.video.shot_spans import shot_span
@@ -263,6 +264,10 @@ def test_a_reference_colors_the_shot_that_it_shows_and_no_other(
         np.testing.assert_array_equal(colored[number], plain[number])
 
 
+def _note_frames(counts: list[int], done: FilmProgress) -> None:
+    counts.append(done.frames)
+
+
 def test_only_shots_of_which_something_else_is_said_are_colored_again(tmp_path: Path) -> None:
     film = make_film(tmp_path / "two.mkv", Film(frames=36, grain=2, cut_at=18))
     said = (Shot(1.2, hints=(Hint(40, 30, "red"), Area(60, 20, "navy"), Stroke([(5, 6)], "lime"))),)
@@ -281,7 +286,7 @@ def test_only_shots_of_which_something_else_is_said_are_colored_again(tmp_path: 
         counts: list[int] = []
         target = tmp_path / f"{number}.mkv"
         chosen = replace(settings, shots=shots)
-        color_film(film, target, chosen, lambda done, counts=counts: counts.append(done.frames))
+        color_film(film, target, chosen, partial(_note_frames, counts))
         assert counts[-1] == 36
         films.append([u for _, _, u in decoded(target)])
         calls.append(len(counts))
