@@ -61,7 +61,7 @@ def bench(path: Path, _model: Path) -> None:
 
 
 def studio(path: Path, _model: Path) -> None:
-    inspect_film(path, 10**6)
+    inspect_film(path, 10**6, 60)
 
 
 Door = Callable[[Path, Path], None]
@@ -107,7 +107,7 @@ def test_an_interlaced_film_is_refused_with_what_to_do(
 
 
 def test_the_studio_makes_whole_frames_of_an_interlaced_film(tmp_path: Path) -> None:
-    _, _, screen = inspect_film(make_film(tmp_path / "in.mkv", INTERLACED), 10**6)
+    _, _, screen = inspect_film(make_film(tmp_path / "in.mkv", INTERLACED), 10**6, 60)
     apart = screen[..., 0] / 255 * 219 + 16 - luma(INTERLACED, 0).astype(float)
     assert np.abs(apart).mean() < 6  # the noise between the lines, not a comb
 

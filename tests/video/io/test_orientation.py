@@ -56,7 +56,7 @@ def test_the_network_and_the_studio_see_the_same_upright_picture(
     wanted = as_shown(luma(FILM, 0), turned, mirrored)
     info = probe(path)
     grey = Converter(info, CARD, "auto").grey(next(read_frames(info)))
-    height, width, screen = inspect_film(path, 10**6)
+    height, width, screen = inspect_film(path, 10**6, 60)
     assert (height, width) == wanted.shape
     np.testing.assert_array_equal(screen[..., 0], grey)
     assert apart(grey, wanted) < 0.05

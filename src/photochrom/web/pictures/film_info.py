@@ -23,7 +23,6 @@ from photochrom.web.errors import TooLarge
 from photochrom.web.i18n import _
 from photochrom.web.pictures.space import check_film_length
 from photochrom.web.pictures.thumbnails import SCREEN_PX, shrink
-from photochrom.web.settings import current_settings
 
 _SKIP_S = 1.0
 """Films begin black: the picture is from a little later."""
@@ -31,16 +30,18 @@ _SKIP_FRAMES = 12
 """Of a preview, likewise."""
 
 
-def inspect_film(path: Path, max_pixels: int) -> tuple[int, int, NDArray[np.uint8]]:
+def inspect_film(
+    path: Path, max_pixels: int, max_minutes: int
+) -> tuple[int, int, NDArray[np.uint8]]:
     """Height and width (px, as shown) of a film, and a grey frame (h, w, 3) uint8 for the screen.
 
-    max_pixels: of a frame; larger ones are not decoded.
+    max_pixels: of a frame; larger ones are not decoded. max_minutes: of the film.
     Raises TooLarge, and InputError for what is no film that can be coloured, also for one that is
     cut off; its message names ``path``.
     """
     _check_frame_size(path, max_pixels)
     info = probe(path)
-    check_film_length(info.duration_s, current_settings().max_film_minutes)
+    check_film_length(info.duration_s, max_minutes)
     check_complete(info)
     display = orientation(path, info.rotation, info.mirrored)
     skip_s = _SKIP_S if (info.duration_s or 0.0) > 2 * _SKIP_S else None

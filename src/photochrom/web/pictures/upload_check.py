@@ -29,6 +29,7 @@ from photochrom.web.pictures.decoding import (
 )
 from photochrom.web.pictures.reasons import refusal
 from photochrom.web.pictures.thumbnails import SCREEN_PX, shrink
+from photochrom.web.settings import current_settings
 
 _FOREIGN: Final = (
     b"<script",
@@ -145,7 +146,9 @@ def _check_film(
         raise InvalidInput(_("This studio colours no films.")) from None
     try:
         with current_decoding_space().take(FILM_MP, user_id):
-            height, width, screen = inspect_film(path, max_pixels)
+            height, width, screen = inspect_film(
+                path, max_pixels, current_settings().max_film_minutes
+            )
     except InputError as error:
         raise InvalidInput(refusal(error, name, path)) from None
     return UploadInfo("film", media_type, width, height, screen)
