@@ -20,9 +20,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fixtures.chromium import SCREENS, launch_chromium
 from fixtures.integrations import EXAMPLES
 
 from photochrom import Colorizer, read
+
+pytest_plugins = ["fixtures.chromium"]
 
 ROOT = Path(__file__).parents[2]
 ANDROID = ROOT / "android"
@@ -121,16 +124,11 @@ def test_the_app_is_built_signed_and_small(build_apk: ModuleType, tmp_path: Path
 
 
 @pytest.fixture
-def page() -> Iterator[Any]:
+def page(playwright_driver: Any) -> Iterator[Any]:
     """The app's pages at their own origin, in Chromium of a phone's size."""
-    from fixtures.browser import CHROMIUM, SCREENS, sync_api
-
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed here")
-    with sync_api.sync_playwright() as playwright:
-        # The app's web view has no such checks between networks.
-        quiet = "--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests"
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", quiet])
+    # The app's web view has no such checks between networks.
+    quiet = "--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests"
+    with launch_chromium(playwright_driver, quiet) as browser:
         context = browser.new_context(**SCREENS["phone"])
         opened = context.new_page()
         opened.set_default_timeout(30_000)
@@ -145,7 +143,6 @@ def page() -> Iterator[Any]:
 
         opened.route(f"{ORIGIN}/**", answer)
         yield opened
-        browser.close()
 
 
 STAND_IN = """

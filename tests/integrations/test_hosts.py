@@ -21,6 +21,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # of these programs' own packages
 ]
 
+pytest_plugins = ["fixtures.chromium"]
+
 CAT = EXAMPLES / "cat.jpg"
 PHOTOCHROM = (sys.executable, "-m", "photochrom")
 
@@ -258,20 +260,17 @@ def test_gradio_s_demo_answers_its_client() -> None:
         module.demo.close()
 
 
-def test_the_widget_for_notebooks_colours_where_it_is_touched(tmp_path: Path) -> None:
+def test_the_widget_for_notebooks_colours_where_it_is_touched(
+    chromium: Any, tmp_path: Path
+) -> None:
     pytest.importorskip("anywidget")
-    from fixtures.browser import CHROMIUM, sync_api
-
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed here")
     module = load_integration("jupyter/photochrom_widget.py")
     widget = module.ColorWidget(CAT)
     state = {name: getattr(widget, name) for name in ("shown", "problem", "hints", "size")}
     before = widget.result.pixels.copy()
     (tmp_path / "widget.js").write_text(module.SCRIPT, encoding="utf-8")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
+    with chromium.new_context() as context:
+        page = context.new_page()
         page.set_content("<main></main>")
         page.evaluate(
             """async ([script, state]) => {
@@ -297,7 +296,6 @@ def test_the_widget_for_notebooks_colours_where_it_is_touched(tmp_path: Path) ->
         hints = page.evaluate("window.state.hints")
         page.get_by_role("button", name="Undo").click()
         assert page.evaluate("window.state.hints") == []
-        browser.close()
     width, height = widget.size
     assert hints[0][2] == "#b01c2e"
     assert abs(hints[0][0] - width / 2) <= 2

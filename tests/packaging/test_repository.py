@@ -73,7 +73,9 @@ def test_a_workflow_calls_only_what_exists(workflow: Path) -> None:
             asked = [word for word in words.split() if "=" not in word]
             assert set(asked) <= targets(), line
             called += len(asked)
-        for script in re.findall(r"(?:^|[ \"])((?:\.ci|tools|docs|benchmarks|packaging)/[\w./-]+)", line):
+        for script in re.findall(
+            r"(?:^|[ \"])((?:\.ci|tools|docs|benchmarks|packaging)/[\w./-]+)", line
+        ):
             assert (ROOT / script).is_file(), line
             called += 1
     assert called, "it runs nothing of ours, or this test does not see it"

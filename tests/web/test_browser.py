@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import skimage.data
 from av.video.frame import VideoFrame
-from fixtures.browser import PASSWORD, Visit, cat, chromium, portrait, studio, visit
+from fixtures.browser import PASSWORD, Visit, cat, portrait, studio, visit
 from fixtures.film import Film, make_film
 from PIL import Image
 
@@ -23,7 +23,8 @@ from photochrom.web.languages import LANGUAGES
 
 pytestmark = pytest.mark.hosts
 
-__all__ = ["cat", "chromium", "portrait", "studio", "visit"]
+__all__ = ["cat", "portrait", "studio", "visit"]
+pytest_plugins = ["fixtures.chromium"]
 
 Open: TypeAlias = "Callable[..., Visit]"
 SCREENS = ("phone", "desktop")

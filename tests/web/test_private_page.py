@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fixtures.chromium import SCREENS
 from fixtures.model import CARD, tiny_model
 from fixtures.web import app, empty_database, make_app
 from numpy.typing import NDArray
@@ -37,6 +38,7 @@ from photochrom.web.languages import LANGUAGES
 from photochrom.web.private.site import POLICY, RUNTIME_FILES, assemble, first_visit
 
 __all__ = ["app", "empty_database", "make_app"]
+pytest_plugins = ["fixtures.chromium"]
 
 ROOT = Path(__file__).parents[2]
 NAMESPACES = ("http://www.w3.org/", "http://ns.adobe.com/", "http://cv.iptc.org/",
@@ -235,21 +237,15 @@ class StaticHost(http.server.SimpleHTTPRequestHandler):
 @pytest.mark.hosts
 @pytest.mark.parametrize("screen", ["phone", "desktop"])
 def test_pictures_are_coloured_hinted_and_kept_without_a_network(
-    screen: str, whole_site: Path, tmp_path: Path
+    screen: str, chromium: Any, whole_site: Path, tmp_path: Path
 ) -> None:
-    from fixtures.browser import CHROMIUM, SCREENS, sync_api
-
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium")
     host = http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(StaticHost, directory=str(whole_site))
     )
     threading.Thread(target=host.serve_forever, daemon=True).start()
     source = ROOT / "examples" / "coffee.jpg"
     problems: list[str] = []
-    with sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = browser.new_context(accept_downloads=True, **SCREENS[screen])
+    with chromium.new_context(accept_downloads=True, **SCREENS[screen]) as context:
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(f"http://127.0.0.1:{host.server_port}/some/path/")
@@ -289,5 +285,4 @@ def test_pictures_are_coloured_hinted_and_kept_without_a_network(
         page.click("#palette-remove")
         grey = download()
         assert np.ptp(grey.astype(int), axis=2).max() <= 2
-        browser.close()
     assert problems == []
