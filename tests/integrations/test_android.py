@@ -25,8 +25,6 @@ from fixtures.integrations import EXAMPLES
 
 from photochrom import Colorizer, read
 
-pytest_plugins = ["fixtures.chromium"]
-
 ROOT = Path(__file__).parents[2]
 ANDROID = ROOT / "android"
 ORIGIN = "https://app.photochrom.invalid"

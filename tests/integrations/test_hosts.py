@@ -21,7 +21,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # of these programs' own packages
 ]
 
-pytest_plugins = ["fixtures.chromium"]
 
 CAT = EXAMPLES / "cat.jpg"
 PHOTOCHROM = (sys.executable, "-m", "photochrom")

@@ -24,7 +24,6 @@ from photochrom.web.languages import LANGUAGES
 pytestmark = pytest.mark.hosts
 
 __all__ = ["cat", "portrait", "studio", "visit"]
-pytest_plugins = ["fixtures.chromium"]
 
 Open: TypeAlias = "Callable[..., Visit]"
 SCREENS = ("phone", "desktop")

@@ -38,7 +38,6 @@ from photochrom.web.languages import LANGUAGES
 from photochrom.web.private.site import POLICY, RUNTIME_FILES, assemble, first_visit
 
 __all__ = ["app", "empty_database", "make_app"]
-pytest_plugins = ["fixtures.chromium"]
 
 ROOT = Path(__file__).parents[2]
 NAMESPACES = ("http://www.w3.org/", "http://ns.adobe.com/", "http://cv.iptc.org/",
