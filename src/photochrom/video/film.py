@@ -14,7 +14,7 @@ import dataclasses
 import hashlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -117,18 +117,8 @@ def color_film(
         for segment in store.segments:
             session.damage.frames.update((frame.pts, frame) for frame in segment.damage)
         job.run()
-        check_source()
-        more_notes = join_segments(
-            [store.path(segment.number) for segment in store.segments],
-            info,
-            target,
-            start_s=settings.start_s,
-            end_s=settings.end_s,
-            last_duration=store.segments[-1].last_duration or None,
-            overwrite=settings.overwrite,
-            comment=f"In colours by {network.identity.signature}",
-            check_source=check_source,
-        )
+        comment = f"In colours by {network.identity.signature}"
+        more_notes = join_finished(store, info, target, settings, comment, check_source)
         if settings.shot_folder is None:
             store.remove()
         else:
@@ -193,6 +183,32 @@ def _in_words(hint: ColorHint) -> str:
         return repr(hint)
     layer = np.concatenate([hint.rgb, hint.painted[..., None]], axis=-1)
     return f"layer {layer.shape} {hashlib.sha256(layer.tobytes()).hexdigest()}"
+
+
+def join_finished(
+    store: SegmentStore,
+    info: FilmInfo,
+    target: Path,
+    settings: FilmSettings,
+    comment: str,
+    check_source: Callable[[], None],
+) -> tuple[str, ...]:
+    """The film of a store whose segments are all finished: see `join_segments` for the rest.
+
+    check_source: called before the joining, and again when all is written.
+    """
+    check_source()
+    return join_segments(
+        [store.path(segment.number) for segment in store.segments],
+        info,
+        target,
+        start_s=settings.start_s,
+        end_s=settings.end_s,
+        last_duration=store.segments[-1].last_duration or None,
+        overwrite=settings.overwrite,
+        comment=comment,
+        check_source=check_source,
+    )
 
 
 def resolve_encoding(settings: FilmSettings) -> Encoding:

@@ -15,11 +15,11 @@ from photochrom import __version__
 from photochrom.atomic import remove_leftovers, replacement_file, write_atomically
 from photochrom.errors import OutputError
 from photochrom.locks import output_lock
-from photochrom.video.film import resolve_encoding
+from photochrom.video.film import join_finished, resolve_encoding
 from photochrom.video.io.container import AV_VERSION
 from photochrom.video.io.frame import FilmInfo, Frame
 from photochrom.video.io.hardware import start_hardware
-from photochrom.video.io.mux import check_container, join_segments
+from photochrom.video.io.mux import check_container
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
 from photochrom.video.restoration.mend import FrameChange
@@ -81,18 +81,8 @@ def restore_film(
             resumed = sum(segment.frames for segment in store.segments)
             film.damage.frames.update((f.pts, f) for s in store.segments for f in s.damage)
             frames = _mend_segments(film, store, settings, progress)
-            check_source()
-            more_notes = join_segments(
-                [store.path(segment.number) for segment in store.segments],
-                info,
-                target,
-                start_s=settings.start_s,
-                end_s=settings.end_s,
-                last_duration=store.segments[-1].last_duration or None,
-                overwrite=settings.overwrite,
-                comment="Mended by photochrom",
-                check_source=check_source,
-            )
+            comment = "Mended by photochrom"
+            more_notes = join_finished(store, info, target, settings, comment, check_source)
             changes = tuple(change for segment in store.segments for change in segment.changes)
             store.remove()
     return FilmOutcome(
