@@ -5,20 +5,23 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures.studio import Browser, color_all, encode_image, jpeg, model_in, upload_picture
+from fixtures.studio import Browser, ask, color_all, encode_image, jpeg, model_in, upload_picture
 from fixtures.web import MakeApp, send, sign_up
 from flask import Flask
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
 from PIL import Image
 
-from photochrom.web.database import Picture, db
+from photochrom.web.cleanup import sweep
+from photochrom.web.database import AlbumShare, Picture, db, now
 from photochrom.web.pictures.albums import list_albums
 from photochrom.web.settings import WebSettings
+from photochrom.web.storage import Storage
 
 pytestmark = pytest.mark.slow
 
@@ -127,6 +130,61 @@ def test_albums_hold_pictures_and_let_them_go(
     assert send(member, f"{path}/delete", {}).location == "/library"
     assert names(member) == ["c", "a"]
     assert member.get(f"/library?album={10**30}").status_code == 404
+
+
+def test_a_link_shows_the_album_as_it_is_and_nothing_else(
+    app: Flask, member: FlaskClient, settings: WebSettings, photo: bytes
+) -> None:
+    urls = [upload_picture(member, photo, name) for name in ("a.jpg", "b.jpg", "c.jpg")]
+    here = send(member, "/library/album", {**ids(*urls[:2]), "album_name": "Oma"}).location
+    album = f"/library/album/{here.rpartition('=')[2]}"
+    assert ask(member, f"{album}/share").status_code == 404  # nothing is finished
+    color_all(app, settings)
+    stranger = sign_up(app, "eve@example.org")
+    assert ask(stranger, f"{album}/share").status_code == 404
+    assert ask(stranger, f"{album}/unshare").status_code == 404
+
+    answer = send(member, f"{album}/share", {})  # as the page's script sends it
+    assert answer.location == f"{here}#share-link"
+    shown = re.search(r'value="http://localhost(/s/[^"]+)"', member.get(here).text)
+    assert shown is not None
+    link, nobody = shown[1], app.test_client()
+    page = nobody.get(link)
+    assert (page.status_code, page.headers["Referrer-Policy"]) == (200, "no-referrer")
+    assert page.headers["X-Robots-Tag"] == "noindex"
+    assert [urls[n].rpartition("/")[2] in page.text for n in range(3)] == [True, True, False]
+    assert page.text.count("data-demo") == 2
+    first = urls[1].rpartition("/")[2]  # the newest
+    assert f'og:image" content="http://localhost{link}/{first}/picture.jpg"' in page.text
+    for file in ("picture.jpg", "grey.jpg"):
+        assert nobody.get(f"{link}/{first}/{file}").mimetype == "image/jpeg"
+        other = urls[2].rpartition("/")[2]
+        assert nobody.get(f"{link}/{other}/{file}").status_code == 404
+        assert nobody.get(f"{link}/{file}").status_code == 404
+    assert nobody.get(f"{link}/{first}/film.mp4").status_code == 404
+    assert nobody.get(f"{urls[1]}/download").status_code == 302
+
+    of_picture = ask(member, f"{urls[0]}/share").get_json()["url"].removeprefix("http://localhost")
+    assert nobody.get(f"{of_picture}/{first}/picture.jpg").status_code == 404
+    send(member, f"{album}/remove", ids(urls[1]))
+    assert nobody.get(f"{link}/{first}/picture.jpg").status_code == 404
+    ask(member, f"{album}/share")
+    assert nobody.get(link).status_code == 404  # a new link ends the one before
+    again = ask(member, f"{album}/share").get_json()["url"].removeprefix("http://localhost")
+    ask(member, f"{album}/unshare")
+    assert nobody.get(again).status_code == 404
+    last = ask(member, f"{album}/share").get_json()["url"].removeprefix("http://localhost")
+    with app.app_context():
+        db.session.query(AlbumShare).update({"expires_at": now() - timedelta(seconds=1)})
+        db.session.commit()
+    assert nobody.get(last).status_code == 404
+    with app.app_context():
+        sweep(settings, Storage(settings.data_dir))
+        assert db.session.query(AlbumShare).count() == 0
+    ask(member, f"{album}/share")
+    send(member, f"{album}/delete", {})
+    with app.app_context():
+        assert db.session.query(AlbumShare).count() == 0
 
 
 @pytest.mark.long

@@ -22,6 +22,7 @@ from photochrom.web.people.routes import blueprint as people
 from photochrom.web.pictures.file_routes import blueprint as picture_files
 from photochrom.web.pictures.routes import blueprint as pictures
 from photochrom.web.pictures.selection_routes import blueprint as selection
+from photochrom.web.pictures.share_routes import blueprint as shares
 from photochrom.web.pictures.trial import blueprint as trial
 from photochrom.web.pictures.upload_routes import blueprint as uploads
 from photochrom.web.private.routes import init_private
@@ -62,7 +63,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     init_health(app)
     init_pwa(app)
     of_accounts = (language, sessions, account, admin)
-    of_pictures = (pictures, picture_files, uploads, selection, trial)
+    of_pictures = (pictures, picture_files, uploads, selection, shares, trial)
     for blueprint in (*of_accounts, *of_pictures, people, colors):
         app.register_blueprint(blueprint)
     app.register_blueprint(api, url_prefix="/api/v1")

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import delete, select
 
-from photochrom.web.database import Invitation, Login, Picture, Share, Token, db, now
+from photochrom.web.database import AlbumShare, Invitation, Login, Picture, Share, Token, db, now
 from photochrom.web.pictures.resumable import sweep_uploads
 from photochrom.web.security import SESSION_DAYS
 from photochrom.web.settings import WebSettings
@@ -29,7 +29,7 @@ def sweep(settings: WebSettings, storage: Storage) -> None:
     """
     db.session.rollback()
     drop_ballast(settings.data_dir)
-    for table in (Share, Token, Invitation):
+    for table in (Share, AlbumShare, Token, Invitation):
         db.session.execute(delete(table).where(table.expires_at < now()))
     since = now() - timedelta(days=SESSION_DAYS)
     db.session.execute(delete(Login).where(Login.created_at < since))

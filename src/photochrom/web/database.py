@@ -334,6 +334,17 @@ class Share(Model):
     picture: Mapped[Picture] = relationship(back_populates="shares")
 
 
+class AlbumShare(Model):
+    """A link with which anybody can look at the pictures of one album until it expires."""
+
+    __tablename__ = "album_shares"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    album_id: Mapped[int] = mapped_column(ForeignKey("albums.id", ondelete="CASCADE"), index=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    album: Mapped[Album] = relationship()
+
+
 def is_outage(error: Exception) -> bool:
     """Whether the database is away, busy or full, and not what was asked of it to blame."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, request, send_file, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -16,7 +15,6 @@ from photochrom.web.pictures.downloads import (
     picture_part,
     playable_film,
     result_file,
-    shared_film,
 )
 from photochrom.web.pictures.edits import VERSIONS
 from photochrom.web.pictures.library import get_picture
@@ -25,14 +23,12 @@ from photochrom.web.pictures.live_preview import (
     preview_response,
     preview_variant,
 )
-from photochrom.web.pictures.sending import send_kept_file
-from photochrom.web.pictures.share_links import open_link
+from photochrom.web.pictures.sending import DAY_S, file_response, send_kept_file
 from photochrom.web.security import computing
 from photochrom.web.storage import current_storage
 
 blueprint = Blueprint("picture_files", __name__)
 
-_DAY_S = 86_400
 _VARIANT_TITLES = {
     "likely": gettext_noop("As it looks most likely"),
     "detailed": gettext_noop("More small things"),
@@ -82,7 +78,7 @@ def preview_file(picture_id: str, revision: int) -> AnyResponse:
     # Of a page that was asked for before the next one was done, that one.
     is_current = revision == picture.done_revision
     path = current_storage().preview(picture.id, picture.done_revision)
-    return _file_response(path, "image/jpeg", keep=is_current)
+    return file_response(path, "image/jpeg", keep=is_current)
 
 
 @blueprint.get("/pictures/<picture_id>/grey.jpg")
@@ -90,7 +86,7 @@ def preview_file(picture_id: str, revision: int) -> AnyResponse:
 def grey_file(picture_id: str) -> AnyResponse:
     """The original at the size of a screen."""
     picture = get_picture(this_user(), picture_id)
-    return _file_response(current_storage().grey(picture.id), "image/jpeg", keep=True)
+    return file_response(current_storage().grey(picture.id), "image/jpeg", keep=True)
 
 
 @blueprint.get("/pictures/<picture_id>/reference/<reference_id>.jpg")
@@ -98,7 +94,7 @@ def grey_file(picture_id: str) -> AnyResponse:
 def reference_copy(picture_id: str, reference_id: str) -> AnyResponse:
     """The copy of a picture whose colours this one takes."""
     picture = get_picture(this_user(), picture_id)
-    return _file_response(current_storage().reference(picture.id, reference_id), "image/jpeg")
+    return file_response(current_storage().reference(picture.id, reference_id), "image/jpeg")
 
 
 @blueprint.get("/pictures/<picture_id>/part/<int:revision>.jpg")
@@ -111,7 +107,7 @@ def part_file(picture_id: str, revision: int) -> AnyResponse:
     left, top, width, height, longest = (0 if value is None else value for value in values)
     data = picture_part(this_user(), picture_id, revision, (left, top, width, height), longest)
     response = Response(data, mimetype="image/jpeg")
-    response.headers["Cache-Control"] = f"private, max-age={_DAY_S}, immutable"
+    response.headers["Cache-Control"] = f"private, max-age={DAY_S}, immutable"
     return response
 
 
@@ -122,7 +118,7 @@ def changes_file(picture_id: str) -> AnyResponse:
     picture = get_picture(this_user(), picture_id)
     if not picture.restored:
         raise NotFound(_("Nothing of it was mended."))
-    return _file_response(current_storage().change_overlay(picture.id), "image/png")
+    return file_response(current_storage().change_overlay(picture.id), "image/png")
 
 
 @blueprint.get("/pictures/<picture_id>/thumb.jpg")
@@ -131,7 +127,7 @@ def thumbnail_file(picture_id: str) -> AnyResponse:
     """The small picture of the library: grey until it is coloured; v: the revision it shows."""
     picture = get_picture(this_user(), picture_id)
     keep = picture.state == "done" and request.args.get("v") == str(picture.done_revision)
-    return _file_response(current_storage().thumbnail(picture.id), "image/jpeg", keep=keep)
+    return file_response(current_storage().thumbnail(picture.id), "image/jpeg", keep=keep)
 
 
 @blueprint.get("/pictures/<picture_id>/shots/<int:number>.jpg")
@@ -140,7 +136,7 @@ def shot_file(picture_id: str, number: int) -> AnyResponse:
     """A frame of a film's shot, small and grey."""
     picture = get_picture(this_user(), picture_id)
     path = current_storage().shot_thumbnail(picture.id, number)
-    return _file_response(path, "image/jpeg", keep=True)
+    return file_response(path, "image/jpeg", keep=True)
 
 
 @blueprint.get("/pictures/<picture_id>/preview.mp4")
@@ -151,7 +147,7 @@ def film_preview_file(picture_id: str) -> AnyResponse:
     path = playable_film(picture)
     if path is None:
         raise NotFound(_("There is no preview."))
-    return _file_response(path, "video/mp4")
+    return file_response(path, "video/mp4")
 
 
 @blueprint.get("/pictures/<picture_id>/download")
@@ -183,31 +179,6 @@ def export(picture_id: str) -> AnyResponse:
     return response
 
 
-@blueprint.get("/s/<token>/picture.jpg")
-def shared_file(token: str) -> AnyResponse:
-    """The picture of a link, at the size of a screen."""
-    picture, _link = open_link(token)
-    path = current_storage().preview(picture.id, picture.done_revision)
-    return _file_response(path, "image/jpeg")
-
-
-@blueprint.get("/s/<token>/grey.jpg")
-def shared_original(token: str) -> AnyResponse:
-    """The picture of a link before it was coloured, at the size of a screen."""
-    picture, _link = open_link(token)
-    return _file_response(current_storage().grey(picture.id), "image/jpeg")
-
-
-@blueprint.get("/s/<token>/film.mp4")
-def shared_film_file(token: str) -> AnyResponse:
-    """The film of a link."""
-    picture, _link = open_link(token)
-    path = shared_film(picture) if picture.kind == "film" else None
-    if path is None:
-        raise NotFound(_("There is no film to play."))
-    return _file_response(path, "video/mp4")
-
-
 def _number(name: str) -> int | None:
     """A whole number of the query; None where it is empty. Raises InvalidInput."""
     text = request.args.get(name, "").strip()
@@ -216,15 +187,3 @@ def _number(name: str) -> int | None:
     if not (text.isascii() and text.isdecimal() and len(text) < 7):
         raise InvalidInput(_("Quality and size are whole numbers."))
     return int(text)
-
-
-def _file_response(path: Path, media_type: str, *, keep: bool = False) -> Response:
-    """A file that a page shows. keep: its content never changes under its address."""
-    try:
-        response = send_kept_file(path, media_type)
-    except FileNotFoundError:
-        raise NotFound(_("There is no such picture.")) from None
-    response.headers["Cache-Control"] = (
-        f"private, max-age={_DAY_S}, immutable" if keep else "private, no-cache"
-    )
-    return response

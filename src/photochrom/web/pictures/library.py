@@ -110,6 +110,18 @@ def list_finished_photos(user: User, page: int = 1, per_page: int = PER_PAGE) ->
     return _page(newest, count, {"user_id": user.id}, page, per_page)
 
 
+def list_finished(album: int, page: int = 1, per_page: int = PER_PAGE) -> Page:
+    """A page of the pictures of an album, by its number, that have a result."""
+    members = select(AlbumPicture.picture_id).where(AlbumPicture.album_id == album)
+    condition = (
+        Picture.id.in_(members),
+        Picture.film_id.is_(None),
+        Picture.done_revision > 0,
+    )
+    newest = select(Picture).where(*condition).order_by(Picture.created_at.desc(), Picture.id)
+    return _page(newest, select(func.count(Picture.id)).where(*condition), {}, page, per_page)
+
+
 def _page(
     newest: Select[Picture],
     count: Select[int],

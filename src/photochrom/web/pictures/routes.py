@@ -1,4 +1,4 @@
-"""The pages of pictures: the library, one picture, a film, and what others see of a link."""
+"""The pages of pictures: the library, one picture, a film."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 
 from flask import (
     Blueprint,
-    Response,
     current_app,
     flash,
     jsonify,
@@ -31,9 +30,7 @@ from photochrom.web.pictures.albums import get_album, list_albums
 from photochrom.web.pictures.downloads import (
     EXPORT_FORMATS,
     film_pair,
-    has_preview,
     playable_film,
-    shared_film,
 )
 from photochrom.web.pictures.edits import MIN_SIZE_PX, edit_picture
 from photochrom.web.pictures.events import event_stream, picture_state
@@ -60,7 +57,13 @@ from photochrom.web.pictures.mending import mending_note
 from photochrom.web.pictures.names import picture_title
 from photochrom.web.pictures.reasons import translated_note
 from photochrom.web.pictures.references import reference_note
-from photochrom.web.pictures.share_links import create_link, find_link, open_link, revoke_links
+from photochrom.web.pictures.share_links import (
+    create_link,
+    find_album_link,
+    find_link,
+    revoke_links,
+)
+from photochrom.web.pictures.share_routes import link_address, share_box
 from photochrom.web.pictures.shots import color_shots, list_shots, open_shot
 from photochrom.web.pictures.uploads import create_pictures
 from photochrom.web.security import UPLOADS, computing, limiter, upload_rate, user_key
@@ -98,6 +101,7 @@ def library() -> Answer:
     order = order if order in ORDERS else ORDERS[0]
     number_of_album = request.args.get("album", type=int)
     album = None if number_of_album is None else get_album(user, number_of_album)
+    link = None if album is None else find_album_link(album)
     page = list_pictures(
         user, search, min(max(1, number), 1_000_000), order=order, album=number_of_album
     )
@@ -109,6 +113,7 @@ def library() -> Answer:
         order=order,
         album=album,
         albums=list_albums(user),
+        **share_box(link),
         query={name: value for name, value in query.items() if value and value != ORDERS[0]},
         max_bytes=settings.max_upload_mb * 1_000_000,
         free_bytes=max(0, quota_mb(user) * 1_000_000 - used_bytes(user.id)),
@@ -188,12 +193,7 @@ def share_target() -> Answer:
 def show(picture_id: str) -> Answer:
     """One picture or film, with all that can be done to it."""
     picture = get_picture(this_user(), picture_id)
-    link = find_link(picture)
-    sharing: dict[str, Any] = {
-        "share_url": "" if link is None else _link_address(link.token),
-        "share_until": None if link is None else link.expires_at,
-        "share_days": current_settings().share_days,
-    }
+    sharing = share_box(find_link(picture))
     if picture.kind == "film":
         return render_template(
             "pictures/film.html",
@@ -364,7 +364,7 @@ def share(picture_id: str) -> Answer:
     link = create_link(this_user(), picture_id)
     if wants_json():
         until = link.expires_at.isoformat()
-        return jsonify({"url": _link_address(link.token), "expires_at": until})
+        return jsonify({"url": link_address(link.token), "expires_at": until})
     # The link stands far down on a telephone, where nobody would look for it.
     return redirect(url_for("pictures.show", picture_id=picture_id, _anchor="share-link"), 303)
 
@@ -379,37 +379,10 @@ def unshare(picture_id: str) -> Answer:
     return redirect(url_for("pictures.show", picture_id=picture_id), 303)
 
 
-@blueprint.get("/s/<token>")
-def shared_page(token: str) -> Answer:
-    """What anybody with a link sees: the picture, and nothing else of its owner's."""
-    picture, link = open_link(token)
-    page = render_template(
-        "pictures/shared.html",
-        picture=picture,
-        token=token,
-        share_url=_link_address(token),
-        share_until=link.expires_at,
-        has_preview=has_preview(picture),
-        has_film=picture.kind == "film" and shared_film(picture) is not None,
-    )
-    answer = Response(page, mimetype="text/html")
-    # The address is the secret: it goes nowhere, and nobody lists it.
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    answer.headers["X-Robots-Tag"] = "noindex"
-    answer.headers["Cache-Control"] = "private, no-store"
-    return answer
-
-
 @cache
 def _model_card(model: str) -> ModelCard:
     """The card of a model. Finding it reads the whole file, which no page can wait for."""
     return model_card(model)
-
-
-def _link_address(token: str) -> str:
-    # Whoever asks is the owner, so the name by which they reach the studio is good for the link.
-    here = current_settings().public_url or request.host_url
-    return here.rstrip("/") + url_for("pictures.shared_page", token=token)
 
 
 def _json(*names: str) -> dict[str, Any]:

@@ -7,16 +7,19 @@ import zipfile
 from collections.abc import Iterator
 from typing import Final
 
-from flask import Blueprint, Response, flash, redirect, request, stream_with_context
+from flask import Blueprint, Response, flash, jsonify, redirect, request, stream_with_context
 from werkzeug.wrappers import Response as AnyResponse
 
 from photochrom.web.accounts.login import login_required, this_user
+from photochrom.web.error_pages import wants_json
 from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _
 from photochrom.web.pictures import albums
 from photochrom.web.pictures.downloads import Download, result_file
 from photochrom.web.pictures.edits import edit_picture
 from photochrom.web.pictures.library import delete_picture, get_picture, resume_picture
+from photochrom.web.pictures.share_links import create_album_link, revoke_album_links
+from photochrom.web.pictures.share_routes import link_address
 from photochrom.web.security import computing
 
 blueprint = Blueprint("selection", __name__, url_prefix="/library")
@@ -100,6 +103,28 @@ def delete_album(number: int) -> AnyResponse:
     albums.delete_album(this_user(), number)
     flash(_("The album is gone; its pictures are still here."))
     return redirect("/library", 303)
+
+
+@blueprint.post("/album/<int:number>/share")
+@login_required
+@computing
+def share_album(number: int) -> AnyResponse:
+    """Make a link to an album for others."""
+    link = create_album_link(this_user(), number)
+    if wants_json():
+        until = link.expires_at.isoformat()
+        return jsonify({"url": link_address(link.token), "expires_at": until})
+    return redirect(f"/library?album={number}#share-link", 303)
+
+
+@blueprint.post("/album/<int:number>/unshare")
+@login_required
+def unshare_album(number: int) -> AnyResponse:
+    """End the link to an album."""
+    revoke_album_links(this_user(), number)
+    if wants_json():
+        return jsonify({"url": None})
+    return redirect(f"/library?album={number}", 303)
 
 
 def zip_files(files: list[Download]) -> Iterator[bytes]:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from flask import Response, request, send_file
 from werkzeug.wsgi import wrap_file
+
+from photochrom.web.errors import NotFound
+from photochrom.web.i18n import _
+
+DAY_S: Final = 86_400
 
 
 def send_kept_file(path: Path, media_type: str, name: str | None = None) -> Response:
@@ -29,4 +35,19 @@ def send_kept_file(path: Path, media_type: str, name: str | None = None) -> Resp
         file.seek(response.content_range.start or 0)
         response.response = wrap_file(request.environ, file)
         response.direct_passthrough = True
+    return response
+
+
+def file_response(path: Path, media_type: str, *, keep: bool = False) -> Response:
+    """A file that a page shows. keep: its content never changes under its address.
+
+    Raises NotFound.
+    """
+    try:
+        response = send_kept_file(path, media_type)
+    except FileNotFoundError:
+        raise NotFound(_("There is no such picture.")) from None
+    response.headers["Cache-Control"] = (
+        f"private, max-age={DAY_S}, immutable" if keep else "private, no-cache"
+    )
     return response
