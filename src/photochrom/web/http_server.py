@@ -16,6 +16,7 @@ from waitress.server import create_server
 from waitress.utilities import Error
 from werkzeug.http import parse_cookie
 
+from photochrom.web.connections import Connections
 from photochrom.web.lanes import LaneDispatcher
 from photochrom.web.security import (
     FILE_PATHS,
@@ -33,6 +34,7 @@ _LARGE_BODIES: Final = 4
 """So many of the largest bodies may be held in memory and temporary files at once,"""
 _TRIAL_BODIES: Final = 4
 """and so many of people without an account."""
+_HAS_EPOLL: Final = hasattr(select, "epoll")
 _HAS_POLL: Final = hasattr(select, "poll")
 _CONNECTIONS: Final = 2000 if _HAS_POLL else 400
 """select(), all that Windows has, watches 512 sockets."""
@@ -148,7 +150,7 @@ def make_server(app: Flask, settings: WebSettings, host: str, port: int) -> Any:
     limits = BodyLimits(app, settings)
     parser = type("Parser", (_Parser,), {"limits": limits})
     channel = type("Channel", (_Channel,), {"parser_class": parser})
-    sockets: dict[int, Any] = {}
+    sockets: dict[int, Any] = Connections() if _HAS_EPOLL else {}
     server = create_server(
         app,
         map=sockets,
@@ -167,6 +169,8 @@ def make_server(app: Flask, settings: WebSettings, host: str, port: int) -> Any:
     for listener in sockets.values():
         if hasattr(listener, "channel_class"):
             listener.channel_class = channel
+    if isinstance(sockets, Connections):
+        server.asyncore = sockets  # whose loop it is
     return server
 
 
