@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
 import subprocess
@@ -60,6 +61,28 @@ def test_the_service_worker_keeps_files_that_are_there(app: Flask) -> None:
         with client.get(f"/static/{'0' * 12}/{name}") as answer:  # of another release
             assert answer.status_code == 200, name
             assert answer.headers["Cache-Control"] == "no-cache"
+
+
+def test_static_files_come_small_and_once(app: Flask) -> None:
+    client, (style, icon) = app.test_client(), ("css/studio.css", "icons/icon-192.png")
+    with app.test_request_context():
+        style, icon = pwa.asset(style), pwa.asset(icon)
+    whole = client.get(style)
+    small = client.get(style, headers={"Accept-Encoding": "br, gzip"})
+    assert "Content-Encoding" not in whole.headers
+    assert small.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(small.data) == whole.data
+    assert len(small.data) < len(whole.data) / 3
+    assert small.headers["ETag"] != whole.headers["ETag"]
+    assert small.headers["Vary"] == "Accept-Encoding"
+    assert small.headers["X-Content-Type-Options"] == "nosniff"
+    again = {"If-None-Match": small.headers["ETag"], "Accept-Encoding": "gzip"}
+    kept = client.get(style, headers=again)
+    assert (kept.status_code, kept.data) == (304, b"")
+    picture = client.get(icon, headers={"Accept-Encoding": "gzip;q=0, *;q=0"})
+    assert "Content-Encoding" not in picture.headers
+    assert picture.mimetype == "image/png"
+    assert client.get(f"{style}/../../../settings.py").status_code == 404
 
 
 def test_another_release_has_another_service_worker(app: Flask) -> None:

@@ -28,7 +28,7 @@ from photochrom.web.pictures.upload_routes import blueprint as uploads
 from photochrom.web.private.routes import init_private
 from photochrom.web.pwa import init_pwa
 from photochrom.web.secret import secret_key
-from photochrom.web.security import init_security
+from photochrom.web.security import init_security, trust_proxies
 from photochrom.web.settings import WebSettings, keep_settings, load_settings
 
 
@@ -69,6 +69,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     app.register_blueprint(api, url_prefix="/api/v1")
     init_oidc(app, settings)
     init_private(app, settings)
+    trust_proxies(app, settings.trusted_proxies)
     return app
 
 

@@ -29,6 +29,7 @@ from photochrom.web.database import MAX_NAME
 from photochrom.web.i18n import _, current_language, plural_forms, use_language
 from photochrom.web.pictures.names import file_endings, film_time, picture_title
 from photochrom.web.settings import current_settings
+from photochrom.web.static_files import KEPT_FOR_EVER, StaticFiles
 from photochrom.web.storage import kept_suffixes
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -44,6 +45,10 @@ blueprint = Blueprint("pwa", __name__)
 def init_pwa(app: Flask) -> None:
     """Add the app's frame to a Flask app: its routes, and what its templates call."""
     app.register_blueprint(blueprint)
+    prefix = f"{app.static_url_path}/{_static_digest()}/"
+    secure: bool = app.config["SESSION_COOKIE_SECURE"]
+    files = StaticFiles(app.wsgi_app, STATIC, prefix, _static_digest(), secure=secure)
+    app.wsgi_app = files  # type: ignore[method-assign]
     app.jinja_env.globals.update(
         asset=asset,
         icon=icon,
@@ -104,7 +109,7 @@ def versioned_file(version: str, filename: str) -> Response:
     """
     answer = send_from_directory(STATIC, filename)
     if version == _static_digest():
-        answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        answer.headers["Cache-Control"] = KEPT_FOR_EVER
     return answer
 
 

@@ -74,6 +74,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 """On every answer. The camera is a file input's, which asks for no permission."""
+STRICT_TRANSPORT = "max-age=31536000"
+"""How long browsers come by HTTPS alone, once they did; of the header of this name."""
 
 
 class _Request(Request):
@@ -119,10 +121,6 @@ def init_security(app: Flask, settings: WebSettings) -> None:
     )
     app.json = _ShallowJson(app)
     app.request_class = _Request
-    if settings.trusted_proxies:
-        depth = settings.trusted_proxies
-        proxy = ProxyFix(app.wsgi_app, x_for=depth, x_proto=depth, x_host=depth)
-        app.wsgi_app = proxy  # type: ignore[method-assign]
     app.before_request(_check_host)
     app.before_request(_check_machine)
     app.before_request(_refuse_zero_bytes)
@@ -130,6 +128,13 @@ def init_security(app: Flask, settings: WebSettings) -> None:
     csrf.init_app(app)
     limiter.init_app(app)
     app.after_request(_add_headers)
+
+
+def trust_proxies(app: Flask, number: int) -> None:
+    """Believe what so many servers in front of this one say; after all else that wraps ``app``."""
+    if number:
+        proxy = ProxyFix(app.wsgi_app, x_for=number, x_proto=number, x_host=number)
+        app.wsgi_app = proxy  # type: ignore[method-assign]
 
 
 def safe_next(target: str | None, default: str = "/") -> str:
@@ -243,7 +248,7 @@ def _add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if current_settings().secure_cookies and request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        response.headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
     if response.mimetype == "text/html":
         # A page of somebody's own is not shown by the back button after they have logged out.
         own = "_user_id" in session or "owner" in session
