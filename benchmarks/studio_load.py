@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gzip
 import io
 import json
 import os
@@ -136,6 +137,8 @@ class Connection:
             if name.lower() == "set-cookie":
                 cookies.append(value.strip())
         data = b"" if status in (204, 304) else await self._body(reader, headers)
+        if headers.get("content-encoding") == "gzip":
+            data = gzip.decompress(data)
         if headers.get("connection", "").lower() == "close":
             self.close()
         return Answer(status, headers, cookies, data)
@@ -187,7 +190,7 @@ class Person:
 
     def head(self, method: str, path: str, headers: dict[str, str], length: int) -> bytes:
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        lines = {"Host": f"{self.host}:{self.port}", **headers}
+        lines = {"Host": f"{self.host}:{self.port}", "Accept-Encoding": "gzip", **headers}
         if cookies:
             lines["Cookie"] = cookies
         if method == "POST":
@@ -246,6 +249,7 @@ class Person:
         page = await self.ask("page", "GET", self.random.choice(paths))
         self.tally.took(PAGE, due_s)
         parts = {path.decode().replace("&amp;", "&") for path in PART.findall(page.data)}
+        parts = {path.partition("#")[0] for path in parts}  # one drawing has many icons
         known: set[str] = set()
         while parts:
             known |= parts
@@ -315,7 +319,8 @@ class Person:
     async def hint(self, path: str, due_s: float) -> None:
         """Try a hint on a picture, and now and then keep it."""
         kind = {"Content-Type": "application/json", "X-CSRFToken": self.csrf}
-        hints = {"hints": [[self.random.randrange(100), 50, "#c1272d"]]}
+        place, color = [self.random.randrange(1400) for _ in "xy"], self.random.randrange(1 << 24)
+        hints = {"hints": [[*place, f"#{color:06x}"]]}
         body = json.dumps(hints).encode()
         while (await self.ask(HINT, "POST", f"{path}/preview", body, kind)).status == 429:
             await asyncio.sleep(RETRY_S)
