@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,11 +18,14 @@ import pytest
 from fixtures.web import MakeApp, sign_up
 from flask import Flask
 from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
 from werkzeug import formparser
 
+from photochrom.web import connections
 from photochrom.web.http_server import BodyLimits, _Channel, _Parser, make_server
 from photochrom.web.lanes import LANES
 from photochrom.web.pictures.sending import send_kept_file
+from photochrom.web.priority import UPLOAD_NICENESS, lower_thread
 from photochrom.web.settings import WebSettings
 
 pytestmark = pytest.mark.slow
@@ -75,6 +80,44 @@ def head(path: str, length: int, *headers: bytes) -> bytes:
 
 def status(made: socket.socket) -> int:
     return int(made.recv(4096).split(b" ", 2)[1])
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="Linux has epoll")
+def test_silent_connections_are_not_asked(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    def readable(channel: HTTPChannel) -> bool:
+        nonlocal asked
+        asked += 1
+        return bool(HTTPChannel.readable(channel))
+
+    monkeypatch.setattr(_Channel, "readable", readable)
+    monkeypatch.setattr(connections, "_LOOK_S", 3600)
+    with contextlib.ExitStack() as stack:
+        for _ in range(50):
+            stack.enter_context(connection(address))
+        made = stack.enter_context(connection(address))
+        for _ in range(3):
+            made.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert status(made) == 200
+    assert 50 < asked < 100  # once each, and the one that speaks at each of its steps
+
+
+def test_threads_give_way_and_never_push_ahead() -> None:
+    found = []
+
+    def lower() -> None:
+        for niceness in (UPLOAD_NICENESS, 0):
+            lower_thread(niceness)
+            found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    if sys.platform == "linux":
+        thread = threading.Thread(target=lower)
+        thread.start()
+        thread.join()
+        assert found[0] == found[1] >= UPLOAD_NICENESS
 
 
 @pytest.mark.parametrize("path", ["/log-in", "/sign-up", "/pictures", "/share-target", "/nowhere"])

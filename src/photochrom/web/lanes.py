@@ -14,6 +14,8 @@ from flask import Flask
 from waitress.task import ThreadedTaskDispatcher
 from werkzeug.exceptions import HTTPException
 
+from photochrom.web.priority import UPLOAD_NICENESS, lower_thread
+
 PAGES: Final = "pages"
 """The lane of all that is in none of the others."""
 LANES: Final[Mapping[str, frozenset[str]]] = {
@@ -52,6 +54,8 @@ LANES: Final[Mapping[str, frozenset[str]]] = {
     "events": frozenset({"pictures.stream_events"}),
 }
 """The endpoints of each lane."""
+_NICENESS: Final[Mapping[str, int]] = {"uploads": UPLOAD_NICENESS, "downloads": UPLOAD_NICENESS}
+"""Of the threads of a lane; others have that of the process."""
 
 
 def lane_threads(threads: int) -> dict[str, int]:
@@ -60,7 +64,27 @@ def lane_threads(threads: int) -> dict[str, int]:
     Events have one more than there are places for streams, which refuses all others at once.
     """
     half = max(2, threads // 2)
-    return {PAGES: threads, **dict.fromkeys(LANES, half), "events": half + 1}
+    events = {"events": stream_count(threads) + 1}
+    return {PAGES: threads, **dict.fromkeys(LANES, half), **events}
+
+
+def stream_count(threads: int) -> int:
+    """How many streams of events there are at once: their threads sleep most of the time."""
+    return 2 * threads
+
+
+class _Lane(ThreadedTaskDispatcher):  # type: ignore[misc]
+    """A queue and its threads."""
+
+    def __init__(self, niceness: int | None) -> None:
+        super().__init__()
+        self._niceness = niceness
+
+    def handler_thread(self, thread_no: int) -> None:
+        """Answer requests until the lane is shut down."""
+        if self._niceness is not None:
+            lower_thread(self._niceness)
+        super().handler_thread(thread_no)
 
 
 class LaneDispatcher:
@@ -71,7 +95,7 @@ class LaneDispatcher:
         self._lane_of = {name: lane for lane, names in LANES.items() for name in names}
         self._lanes: dict[str, Any] = {}
         for lane, count in lane_threads(threads).items():
-            self._lanes[lane] = ThreadedTaskDispatcher()
+            self._lanes[lane] = _Lane(_NICENESS.get(lane))
             self._lanes[lane].set_thread_count(count)
 
     def add_task(self, channel: Any) -> None:

@@ -33,6 +33,9 @@ _STOP_TIMEOUT_S: Final = 8.0
 _RESTART_DELAYS_S: Final = (0.2, 1.0, 5.0, 20.0)
 """A worker that dies again and again is started ever more slowly."""
 _STABLE_S: Final = 60.0
+_SWITCH_S: Final = 0.001
+"""A thread that computes in Python lets others go on after so long. Of 5 ms, as Python has it, a
+page would wait for some at each of its queries."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +64,7 @@ def serve(
     start_logs(logging.WARNING if settings.local else logging.INFO)
     for model in (settings.model, settings.used_film_model):
         model_card(model)  # a wrong name is told now, not at the first picture
+    sys.setswitchinterval(_SWITCH_S)
     make_private(settings.data_dir)
     app = create_app(settings)
     migrate(app, settings)

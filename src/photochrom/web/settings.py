@@ -121,8 +121,8 @@ class WebSettings:
     metrics_token: str = ""
     """Bearer token for /metrics; empty: only this machine may read them."""
     threads: int = 8
-    """Pages that are answered at once; uploads, previews, downloads and streams have half as many
-    threads each."""
+    """Pages that are answered at once; uploads, previews and downloads have half as many threads
+    each, streams of progress twice as many."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data_dir", self.data_dir.expanduser().resolve())

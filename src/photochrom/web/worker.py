@@ -41,6 +41,7 @@ from photochrom.web.i18n import _, is_own_sentence
 from photochrom.web.logs import start_logs
 from photochrom.web.pictures.edit_colorizer import EditColorizer
 from photochrom.web.pictures.reasons import decoder_words
+from photochrom.web.priority import FILM_NICENESS, PHOTO_NICENESS, lower_process, lower_thread
 from photochrom.web.render import CancelledError, RenderTask, render
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage, make_private, mark_alive
@@ -53,7 +54,6 @@ _QUERY_INTERVAL_S: Final = 10.0
 _SWEEP_INTERVAL_S: Final = 3600.0
 _LOCK_TIMEOUT_S: Final = 20.0
 _STOP_TIMEOUT_S: Final = 5.0
-_FILM_NICENESS: Final = 10
 _FILM_TURN_S: Final = 300.0
 """A film that has been at work for so long lets another user's go first; it goes on later."""
 _REFERENCE_KEPT_S: Final = 3600.0
@@ -203,7 +203,7 @@ class Worker:
     def _run_queue(self, kind: str) -> None:
         """The loop of one thread."""
         if kind == "film":
-            _lower_priority()
+            lower_thread(FILM_NICENESS)
         queue = jobs.make_queue(self._settings, kind)
         task = jobs.color_task(queue, self.work)
         with _log_errors("start of the queue"):
@@ -262,6 +262,7 @@ def run_worker(settings: WebSettings, *, with_parent: bool = False) -> None:
     Raises SettingsError where another worker has this data folder, and ModelError.
     """
     start_logs(logging.WARNING if settings.local else logging.INFO)
+    lower_process(PHOTO_NICENESS)
     make_private(settings.data_dir)
     app = create_app(settings)
     parent = _Parent(sys.stdin) if with_parent else None
@@ -338,12 +339,6 @@ def migrate(app: Flask, settings: WebSettings) -> None:
 def _warm_network(network: Network) -> None:
     """The first run of a network takes several times as long as the second."""
     colorize(np.zeros((64, 64), np.uint8), model=network)
-
-
-def _lower_priority() -> None:
-    """Films take a lower priority than photos and pages; their threads inherit it."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _FILM_NICENESS)
 
 
 def _internal_problem(error: Exception) -> str:
