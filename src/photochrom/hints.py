@@ -13,7 +13,6 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageColor
 
 from photochrom.color.places import ColoredPlace, Window, range_slice, raster_axes, raster_cell
 from photochrom.color.space import rgb_to_lab
@@ -139,6 +138,8 @@ def parse_color(color: Color) -> tuple[int, int, int]:
         if _HEX_COLOR.fullmatch(name):
             red, green, blue = bytes.fromhex(name.removeprefix("#"))
             return red, green, blue
+        from PIL import ImageColor  # the names of CSS
+
         if name in ImageColor.colormap:
             red, green, blue = ImageColor.getrgb(name)[:3]
             return red, green, blue

@@ -77,6 +77,16 @@ VARIANTS: Final = (
 """As the model has it; seen in more detail; with a warm and with a cool colour where it is least
 sure. The studio stores their positions here: add new ones at the end."""
 
+MOST_ALTERNATIVES: Final = 6
+"""Versions of a picture by `photochrom.guided.alternatives`, with the network's own answer, the
+first."""
+
+ALTERNATIVES: Final = (
+    VARIANTS[0],
+    *(Variant(f"alternative{n}", alternative=n) for n in range(2, MOST_ALTERNATIVES + 1)),
+)
+"""These versions, as jobs name them."""
+
 
 def colorize_variant(
     rgb: NDArray[Any],

@@ -97,7 +97,9 @@ def test_ctrl_c_leaves_only_whole_pictures(
     time.sleep(delay_s)  # half a second is somewhere among imports and loading the model
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=TIMEOUT_S)
-    assert process.returncode == 130, err
+    # Python ends by the signal itself where it interrupts an exec(), as dataclasses use it; a shell
+    # shows both as 130.
+    assert process.returncode in (130, -signal.SIGINT), err
     assert err.endswith("Interrupted.\n")
     assert "Traceback" not in err
     results = visible(out)

@@ -15,7 +15,7 @@ import pytest
 from fixtures.model import CARD, STRIDE, WEIGHTS, card_with, tiny_model
 from numpy.typing import NDArray
 
-from photochrom.engine import Network, available_devices, devices, load, model_card
+from photochrom.engine import Network, available_devices, devices, load, load_ahead, model_card
 from photochrom.engine.devices import DEVICES, choose_device, cpu_has_bf16
 from photochrom.errors import InputError, ModelError
 
@@ -200,3 +200,13 @@ def test_a_network_says_what_it_is(tiny: Path) -> None:
     network = load(tiny, device="cpu")
     assert isinstance(network, Network)
     assert repr(network).startswith("<Network tiny 1.2.3 on CPU, ONNX Runtime")
+
+
+def test_a_network_that_was_begun_ahead_is_handed_out_once(tiny: Path) -> None:
+    load_ahead(tiny, device="cpu")
+    first, second = load(tiny, device="cpu"), load(tiny, device="cpu")
+    assert first is not second
+    assert first.card == second.card == CARD
+    load_ahead("nonesuch")
+    with pytest.raises(ModelError, match="there is no model called 'nonesuch'"):
+        load("nonesuch")

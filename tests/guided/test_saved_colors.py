@@ -13,7 +13,8 @@ from PIL import Image
 
 from photochrom.cli import main
 from photochrom.evaluation.dataset import to_grey
-from photochrom.guided.color_file import COLOR_FILE_NAME, ColorFile
+from photochrom.guided.color_file import ColorFile
+from photochrom.guided.names import COLOR_FILE_NAME
 
 pytestmark = pytest.mark.slow  # a shipped model is loaded
 

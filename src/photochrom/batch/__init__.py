@@ -6,7 +6,6 @@ from photochrom.batch.pipe import PIPE, color_stream
 from photochrom.batch.plan import MARK, RESTORED_MARK, Job, plan
 from photochrom.batch.restore import RestoreOptions, restore_files, restore_stream
 from photochrom.batch.run import DEFAULT_JOBS, BatchOptions, Outcome, Status, color_files
-from photochrom.batch.version_sheet import write_version_sheet
 from photochrom.color.smoothing import SMOOTHINGS, Smoothing, check_smoothing
 
 __all__ = [
@@ -27,5 +26,4 @@ __all__ = [
     "plan",
     "restore_files",
     "restore_stream",
-    "write_version_sheet",
 ]

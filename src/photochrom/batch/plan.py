@@ -12,8 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from photochrom.errors import InputError, PhotochromError
-from photochrom.guided.alternatives import ALTERNATIVES
-from photochrom.guided.color_file import COLOR_FILE_NAME, SHEET_NAME
+from photochrom.guided.names import COLOR_FILE_NAME, SHEET_NAME
 from photochrom.imageio import (
     format_of_name,
     is_picture_name,
@@ -22,7 +21,7 @@ from photochrom.imageio import (
     unread_format,
     write_suffixes,
 )
-from photochrom.variants import CONFIDENCE, VARIANTS, Variant
+from photochrom.variants import ALTERNATIVES, CONFIDENCE, VARIANTS, Variant
 
 MARK = ".color"
 """What a coloured picture has before its suffix: ``NAME.color.jpg``."""

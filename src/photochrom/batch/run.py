@@ -22,12 +22,7 @@ from photochrom.color.tone import ToneJudgement, judge
 from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.engine import ModelCard, ModelIdentity, Network, load, local_model, model_identity
 from photochrom.errors import InputError, OutputError, PhotochromError
-from photochrom.guided.alternatives import AlternativeMaker
-from photochrom.guided.color_file import ColorFile
-from photochrom.guided.look_files import album_look
 from photochrom.guided.notes import clip_notes, spread_notes
-from photochrom.guided.reference import ReferenceGuide, ReferenceScore
-from photochrom.guided.reference_files import ReferenceFiles
 from photochrom.hints import ColorHint
 from photochrom.imageio import (
     DEFAULT_MAX_PIXELS,
@@ -53,6 +48,10 @@ from photochrom.restoration import Kind
 from photochrom.variants import CONFIDENCE, VARIANTS, Variant, colorize_variant, confidence_picture
 
 if TYPE_CHECKING:
+    from photochrom.guided.alternatives import AlternativeMaker
+    from photochrom.guided.color_file import ColorFile
+    from photochrom.guided.reference import ReferenceGuide, ReferenceScore
+    from photochrom.guided.reference_files import ReferenceFiles
     from photochrom.restoration.repair import Finding, Restoration
 
 Status: TypeAlias = Literal[
@@ -353,10 +352,15 @@ def load_tools(model: str | Path, options: BatchOptions, series: Sequence[Job] =
     Raises ModelError, and InputError for references, albums and saved colours that cannot be used.
     """
     network = load(model, device=options.device, threads=options.threads)
-    maker = None
+    maker = colors = None
     if options.alternatives > 1:
+        from photochrom.guided.alternatives import AlternativeMaker
+
         maker = AlternativeMaker(network, threads=options.threads)
-    colors = None if options.color_file is None else ColorFile(options.color_file)
+    if options.color_file is not None:
+        from photochrom.guided.color_file import ColorFile
+
+        colors = ColorFile(options.color_file)
     references = load_references(network, options)
     return Tools(network, references, maker, colors, load_match(network, options, series))
 
@@ -369,6 +373,8 @@ def load_match(network: Network, options: BatchOptions, series: Sequence[Job]) -
     if options.match == ():
         return None
     if options.match != "series":
+        from photochrom.guided.look_files import album_look
+
         return Match(album_look(options.match), options.match_strength)
     pages = {(job.source, job.page): job for job in series if not job.skip_reason}
     looks = [_series_look(job, network, options) for job in pages.values()]
@@ -403,6 +409,8 @@ def load_references(network: Network, options: BatchOptions) -> ReferenceFiles |
     """
     if not options.references and options.reference_folder is None:
         return None
+    from photochrom.guided.reference_files import ReferenceFiles
+
     return ReferenceFiles(
         network, options.references, options.reference_folder, threads=options.threads
     )

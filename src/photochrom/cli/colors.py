@@ -17,13 +17,8 @@ from photochrom.cli.options import FiniteRange, device_option, model_option, par
 from photochrom.cli.table import align_columns
 from photochrom.engine import Network, load, local_model
 from photochrom.errors import requires_extra
-from photochrom.guided.color_file import (
-    COLOR_FILE_NAME,
-    SHEET_NAME,
-    AlbumPlace,
-    ColorFile,
-    FilmFrame,
-)
+from photochrom.guided.color_file import AlbumPlace, ColorFile, FilmFrame
+from photochrom.guided.names import COLOR_FILE_NAME, SHEET_NAME
 from photochrom.guided.saved_colors import LEAST_SCORE
 from photochrom.hints import Hint
 from photochrom.imageio import is_picture_name

@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from photochrom.cli import FAILED, OK
+from photochrom.cli.evaluation_options import (
+    crop_option,
+    limit_option,
+    lpips_option,
+    seed_option,
+    thumbnail_option,
+)
 from photochrom.cli.evaluation_progress import load_meter, open_selection, run_evaluation
 from photochrom.cli.messages import note
 from photochrom.cli.options import (
     FiniteRange,
-    crop_option,
     data_option,
     device_option,
     every_frame_option,
-    limit_option,
-    lpips_option,
     overwrite_option,
-    seed_option,
     selection_options,
     size_option,
-    thumbnail_option,
     vividness_option,
 )
 from photochrom.cli.table import align_columns

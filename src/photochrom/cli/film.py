@@ -35,9 +35,9 @@ from photochrom.cli.options import (
 )
 from photochrom.damage import DamagePolicy
 from photochrom.errors import OutputError, PhotochromError
-from photochrom.guided.alternatives import MOST_ALTERNATIVES
 from photochrom.pipeline import WhiteBalance
 from photochrom.restoration import FILM_KINDS, FilmKind
+from photochrom.variants import MOST_ALTERNATIVES
 from photochrom.video.film import color_film
 from photochrom.video.io.codecs import CONTAINERS, Encoding
 from photochrom.video.options import FilmHint, FilmOutcome, FilmSettings, KeyFrame, Progress, Shot

@@ -23,7 +23,6 @@ from photochrom.batch import (
     color_files,
     color_stream,
     plan,
-    write_version_sheet,
 )
 from photochrom.cli import FAILED, OK
 from photochrom.cli.messages import note
@@ -47,14 +46,12 @@ from photochrom.cli.options import (
 from photochrom.cli.progress import Reporter, outcome_record
 from photochrom.damage import DamagePolicy
 from photochrom.errors import InputError
-from photochrom.guided.alternatives import ALTERNATIVES, MOST_ALTERNATIVES
 from photochrom.guided.areas import DEFAULT_TOLERANCE, Area
-from photochrom.guided.strokes import read_strokes
 from photochrom.hints import ColorHint, Hint
 from photochrom.imageio import FORMATS
 from photochrom.pipeline import SPREADS, Spread, WhiteBalance
 from photochrom.restoration import KINDS, Kind
-from photochrom.variants import CONFIDENCE, VARIANTS, Variant
+from photochrom.variants import ALTERNATIVES, CONFIDENCE, MOST_ALTERNATIVES, VARIANTS, Variant
 
 _DEFAULT = BatchOptions()
 _FORMAT_OF_FILES = "--format is of standard output; a file has the format of its name."
@@ -89,6 +86,8 @@ def _parse_strokes(
     """The strokes of a file as hints."""
     if value is None:
         return ()
+    from photochrom.guided.strokes import read_strokes
+
     try:
         return read_strokes(value)
     except InputError as error:
@@ -472,6 +471,8 @@ def _color(
             if sheet is not None:
                 outcomes.append(outcome)
     if sheet is not None:
+        from photochrom.batch.version_sheet import write_version_sheet  # it draws text
+
         write_version_sheet(sheet, batch_jobs, outcomes, options, overwrite=options.overwrite)
         note(f"wrote {sheet}")
     return reporter.counts

@@ -20,19 +20,16 @@ from photochrom.engine import DEFAULT_MODEL, DEVICE_NAMES, FILM_MODEL
 from photochrom.engine.find import ADDRESSES, BLEND, split_blend
 from photochrom.engine.guests import GUESTS, accept_licence, is_licence_accepted, split_guest
 from photochrom.errors import InputError, ModelError
-from photochrom.evaluation.options import EvaluationOptions
 from photochrom.hints import parse_color
 from photochrom.imageio import DEFAULT_MAX_PIXELS
 from photochrom.pipeline import DEFAULT_VIVIDNESS, MAX_SHIFT, NO_SHIFT
 from photochrom.restoration import FilmKind, Kind, parse_film_kinds, parse_kinds
-from photochrom.video.io.codecs import ANY_HARDWARE, CODECS, HARDWARE, Encoding
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 2048
 _MEGA = 1_000_000
 
 _NUMBER = r"(\d+(?:\.\d*)?)"
 _PLACE = re.compile(rf"{_NUMBER},{_NUMBER},([^,]+)(?:,{_NUMBER})?")
-_EVALUATION = EvaluationOptions()
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -349,46 +346,10 @@ def selection_options(command: _Command) -> _Command:
     return table(where(command))
 
 
-limit_option = click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    default=_EVALUATION.limit,
-    help="Take this many pictures, drawn at random by --seed; all unless given.",
-)
-seed_option = click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=_EVALUATION.seed,
-    show_default=True,
-    help="Of the draw of pictures and of the bootstrap intervals.",
-)
-crop_option = click.option(
-    "--crop",
-    type=click.IntRange(min=32),
-    default=_EVALUATION.crop,
-    metavar="PX",
-    help="First bring the short side to this many px and take the centre square (published "
-    "figures: 256).",
-)
-lpips_option = click.option(
-    "--lpips-weights",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="LPIPS (squeeze) as safetensors; else the file that PHOTOCHROM_LPIPS names, else "
-    "lpips-squeeze.safetensors in the cache. Without any, LPIPS is not measured.",
-)
-thumbnail_option = click.option(
-    "--thumbnail",
-    "thumbnail_px",
-    type=click.IntRange(min=16),
-    default=_EVALUATION.thumbnail_px,
-    show_default=True,
-    metavar="PX",
-    help="Longest side of the pictures in the gallery.",
-)
-
-
 def codec_options(command: _Command) -> _Command:
     """How a film is written: ``codec``, ``crf``, ``preset`` and ``hardware``."""
+    from photochrom.video.io.codecs import ANY_HARDWARE, CODECS, HARDWARE, Encoding
+
     crf = ", ".join(f"{row.crf} for {name}" for name, row in CODECS.items() if row.crf is not None)
     preset = ", ".join(f"{row.preset} for {name}" for name, row in CODECS.items() if row.preset)
     for option in (

@@ -8,17 +8,10 @@ from typing import Any
 import click
 
 from photochrom.cli import OK
+from photochrom.cli.evaluation_options import crop_option, lpips_option, seed_option
 from photochrom.cli.evaluation_progress import load_meter
 from photochrom.cli.messages import Bar, note
-from photochrom.cli.options import (
-    crop_option,
-    data_option,
-    device_option,
-    lpips_option,
-    overwrite_option,
-    seed_option,
-    size_option,
-)
+from photochrom.cli.options import data_option, device_option, overwrite_option, size_option
 from photochrom.cli.table import align_columns
 from photochrom.errors import requires_extra
 from photochrom.evaluation.options import EvaluationOptions

@@ -13,7 +13,7 @@ from photochrom.engine.features import (
 )
 from photochrom.engine.find import DEFAULT_MODEL, FILM_MODEL, local_model, shipped_models
 from photochrom.engine.identity import ModelIdentity
-from photochrom.engine.network import Network, load, model_card, model_identity
+from photochrom.engine.network import Network, load, load_ahead, model_card, model_identity
 
 __all__ = [
     "CARD_KEY",
@@ -31,6 +31,7 @@ __all__ = [
     "choose_device",
     "feature_extractor",
     "load",
+    "load_ahead",
     "load_with_features",
     "local_model",
     "model_card",

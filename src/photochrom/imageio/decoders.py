@@ -10,23 +10,19 @@ import io
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    WebPImagePlugin,
-)
 
 from photochrom.errors import InputError
 from photochrom.imageio import convert, icc
 from photochrom.imageio.icc import Profile
 from photochrom.imageio.options import ReadOptions, check_page, check_size
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageFile
 
 EXIF_DAMAGED = "its EXIF data are damaged and were left out"
 """The note for a picture that is sound itself."""
@@ -171,16 +167,22 @@ def stored_still(image: ImageFile.ImageFile) -> StoredPicture:
 
 def decode_webp(data: bytes, options: ReadOptions) -> StoredPicture:
     """WebP, lossy or lossless; an animated one is refused."""
+    from PIL import WebPImagePlugin
+
     return decode_still(WebPImagePlugin.WebPImageFile(io.BytesIO(data)), "WebP", options)
 
 
 def decode_gif(data: bytes, options: ReadOptions) -> StoredPicture:
     """GIF with one frame."""
+    from PIL import GifImagePlugin
+
     return decode_still(GifImagePlugin.GifImageFile(io.BytesIO(data)), "GIF", options)
 
 
 def decode_bmp(data: bytes, options: ReadOptions) -> StoredPicture:
     """Windows bitmap."""
+    from PIL import BmpImagePlugin
+
     try:
         image = BmpImagePlugin.BmpImageFile(io.BytesIO(data))
     except OSError as error:

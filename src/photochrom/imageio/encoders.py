@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image
 
 from photochrom.imageio import containers, exif, icc, tiff
 
@@ -169,6 +168,8 @@ def encode_avif(picture: Encodable, quality: int) -> bytes:
 
 
 def _encode_with_pillow(picture: Encodable, name: str, **options: Any) -> bytes:
+    from PIL import Image  # for these formats alone
+
     samples = picture.channels
     if samples.shape[2] < 3:  # neither format has a grey form with a profile or with alpha
         samples = samples[..., [0, 0, 0, 1][: samples.shape[2] + 2]]

@@ -9,31 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from photochrom.imageio import (
-    containers,
-    decoders,
-    dicom_decoder,
-    encoders,
-    fits_decoder,
-    heif_decoders,
-    jpeg2000_decoder,
-    jpeg_decoder,
-    jpegxl_decoder,
-    pdf_decoder,
-    png_decoder,
-    pnm_decoder,
-    psd_decoder,
-    raw_decoder,
-    salvage,
-    tiff_decoder,
-)
-from photochrom.imageio.decoders import Decoder, StoredValues
+from photochrom.imageio import containers, encoders, jpeg_decoder
 from photochrom.imageio.encoders import Encoder
 from photochrom.imageio.options import ReadOptions
-from photochrom.imageio.salvage import Salvager
+
+if TYPE_CHECKING:
+    from photochrom.imageio.decoders import Decoder, StoredValues
+    from photochrom.imageio.salvage import Salvager
 
 HEAD_BYTES = 256
 """How much of a file `recognize` looks at."""
@@ -100,6 +86,20 @@ class Format:
         return FORMATS[name]
 
 
+def _late(name: str) -> Callable[..., Any]:
+    """A function of a module of this package, which is imported when it is called: a picture is of
+    one format, and the libraries of the others take as long to import as to colour it.
+
+    name: ``module.function``.
+    """
+    module, function = name.split(".")
+
+    def call(*arguments: Any) -> Any:
+        return getattr(import_module(f"photochrom.imageio.{module}"), function)(*arguments)
+
+    return call
+
+
 FORMATS: dict[str, Format] = {
     row.name: row
     for row in (
@@ -126,7 +126,7 @@ FORMATS: dict[str, Format] = {
             "PNG",
             "image/png",
             (".png",),
-            png_decoder.decode_png,
+            _late("png_decoder.decode_png"),
             magic=rb"\x89PNG\r\n\x1a\n",
             encode=encoders.encode_png,
             iptc=True,
@@ -143,7 +143,7 @@ FORMATS: dict[str, Format] = {
                 *(".orf", ".rw2", ".rwl", ".pef", ".srw", ".x3f", ".mrw", ".3fr", ".fff", ".iiq"),
                 *(".erf", ".kdc", ".dcr", ".mef", ".mos"),
             ),
-            raw_decoder.decode_raw,
+            _late("raw_decoder.decode_raw"),
             "its library, LibRaw, gives no part of a picture",
             extra="formats-all",
             # DNG and those of Nikon, Sony and Pentax begin like TIFF, which passes them on.
@@ -155,8 +155,8 @@ FORMATS: dict[str, Format] = {
             "TIFF",
             "image/tiff",
             (".tif", ".tiff"),
-            tiff_decoder.decode_tiff,
-            page_count=tiff_decoder.page_count,
+            _late("tiff_decoder.decode_tiff"),
+            page_count=_late("tiff_decoder.page_count"),
             magic=rb"II[*+]\x00|MM\x00[*+]",
             encode=encoders.encode_tiff,
             iptc=True,
@@ -167,8 +167,8 @@ FORMATS: dict[str, Format] = {
             "WebP",
             "image/webp",
             (".webp",),
-            decoders.decode_webp,
-            salvage.salvage_webp,
+            _late("decoders.decode_webp"),
+            _late("salvage.salvage_webp"),
             magic=rb"RIFF....WEBP",
             encode=encoders.encode_webp,
             alpha=True,
@@ -177,8 +177,8 @@ FORMATS: dict[str, Format] = {
             "AVIF",
             "image/avif",
             (".avif",),
-            heif_decoders.decode_avif,
-            salvage.salvage_avif,
+            _late("heif_decoders.decode_avif"),
+            _late("salvage.salvage_avif"),
             brands=frozenset({b"avif", b"avis"}),
             encode=encoders.encode_avif,
             alpha=True,
@@ -190,10 +190,10 @@ FORMATS: dict[str, Format] = {
             "HEIC",
             "image/heic",
             (".heic", ".heif"),
-            heif_decoders.decode_heic,
-            salvage.salvage_heic,
+            _late("heif_decoders.decode_heic"),
+            _late("salvage.salvage_heic"),
             extra="formats",
-            page_count=heif_decoders.picture_count,
+            page_count=_late("heif_decoders.picture_count"),
             # Those of containers in general come last: an AVIF file may have them, too.
             brands=frozenset(
                 {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif"}
@@ -205,8 +205,8 @@ FORMATS: dict[str, Format] = {
             "GIF",
             "image/gif",
             (".gif",),
-            decoders.decode_gif,
-            salvage.salvage_gif,
+            _late("decoders.decode_gif"),
+            _late("salvage.salvage_gif"),
             magic=rb"GIF8[79]a",
             result="PNG",
         ),
@@ -214,8 +214,8 @@ FORMATS: dict[str, Format] = {
             "BMP",
             "image/bmp",
             (".bmp",),
-            decoders.decode_bmp,
-            salvage.salvage_bmp,
+            _late("decoders.decode_bmp"),
+            _late("salvage.salvage_bmp"),
             magic=rb"BM",
             result="PNG",
         ),
@@ -223,7 +223,7 @@ FORMATS: dict[str, Format] = {
             "JPEG 2000",
             "image/jp2",
             (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
-            jpeg2000_decoder.decode_jpeg2000,
+            _late("jpeg2000_decoder.decode_jpeg2000"),
             "its library, OpenJPEG, gives no part of a picture",
             extra="formats",
             magic=rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
@@ -233,7 +233,7 @@ FORMATS: dict[str, Format] = {
             "JPEG XL",
             "image/jxl",
             (".jxl",),
-            jpegxl_decoder.decode_jpegxl,
+            _late("jpegxl_decoder.decode_jpegxl"),
             "its library, libjxl, gives no part of a picture",
             extra="formats",
             magic=rb"\x00\x00\x00\x0cJXL \r\n\x87\n|\xff\x0a",
@@ -243,7 +243,7 @@ FORMATS: dict[str, Format] = {
             "PNM",
             "image/x-portable-anymap",
             (".pnm", ".pgm", ".ppm", ".pbm", ".pam", ".pfm"),
-            pnm_decoder.decode_pnm,
+            _late("pnm_decoder.decode_pnm"),
             magic=rb"P[1-6Ff]\s|P7\n",
             result="PNG",
         ),
@@ -251,8 +251,8 @@ FORMATS: dict[str, Format] = {
             "Photoshop",
             "image/vnd.adobe.photoshop",
             (".psd", ".psb"),
-            psd_decoder.decode_psd,
-            psd_decoder.salvage_psd,
+            _late("psd_decoder.decode_psd"),
+            _late("psd_decoder.salvage_psd"),
             extra="formats",
             magic=rb"8BPS\x00[\x01\x02]",
             result="TIFF",
@@ -261,11 +261,11 @@ FORMATS: dict[str, Format] = {
             "PDF",
             "application/pdf",
             (".pdf",),
-            pdf_decoder.decode_pdf,
+            _late("pdf_decoder.decode_pdf"),
             "its library, PDFium, finds no page in it",
             extra="formats-all",
             is_document=True,
-            page_count=pdf_decoder.page_count,
+            page_count=_late("pdf_decoder.page_count"),
             magic=rb"%PDF-",
             result="PNG",
         ),
@@ -273,11 +273,11 @@ FORMATS: dict[str, Format] = {
             "FITS",
             "image/fits",
             (".fits", ".fit", ".fts"),
-            fits_decoder.decode_fits,
+            _late("fits_decoder.decode_fits"),
             "its library, astropy, gives no part of a picture",
             extra="science",
-            page_count=fits_decoder.plane_count,
-            decode_values=fits_decoder.fits_values,
+            page_count=_late("fits_decoder.plane_count"),
+            decode_values=_late("fits_decoder.fits_values"),
             magic=rb"SIMPLE  =",
             result="PNG",
         ),
@@ -285,11 +285,11 @@ FORMATS: dict[str, Format] = {
             "DICOM",
             "application/dicom",
             (".dcm", ".dicom"),
-            dicom_decoder.decode_dicom,
+            _late("dicom_decoder.decode_dicom"),
             "its library, pydicom, gives no part of a picture",
             extra="science",
-            page_count=dicom_decoder.frame_count,
-            decode_values=dicom_decoder.dicom_values,
+            page_count=_late("dicom_decoder.frame_count"),
+            decode_values=_late("dicom_decoder.dicom_values"),
             magic=rb".{128}DICM",
             result="PNG",
         ),

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import JpegImagePlugin
 
 from photochrom.errors import InputError
 from photochrom.imageio import containers, exif, mending, xmp
@@ -58,6 +57,8 @@ def decode_jpeg(data: bytes, options: ReadOptions) -> StoredPicture:
         packet = xmp.merge(packet, b"".join(p for _, p in sorted(header.xmp_parts.items())))
     profile, alpha = header.icc, None
     if header.components == 4:
+        from PIL import JpegImagePlugin  # of rare files alone
+
         image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
         samples, alpha, profile, remarks = from_pillow(image, profile)
     elif header.components in (1, 3):
@@ -147,6 +148,8 @@ def _decode(data: bytes, space: str, *, strict: bool = True) -> NDArray[Any]:
 
 def _decode_rare_sampling(data: bytes, space: str, *, strict: bool) -> NDArray[Any]:
     """(H, W, C) uint8 of a JPEG whose sampling factors TurboJPEG does not know."""
+    from PIL import JpegImagePlugin
+
     try:
         image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
         samples = np.asarray(image.convert("L" if space == "GRAY" else "RGB"))

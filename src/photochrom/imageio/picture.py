@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from photochrom.imageio.convert import only_channel, to_depth
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from photochrom.imageio.writing import Target
 
 
@@ -87,6 +88,8 @@ class Picture:
 
     def to_pil(self) -> Image.Image:
         """The pixels as an image of Pillow: 8 bits, sRGB; L, LA, RGB or RGBA."""
+        from PIL import Image  # late: JPEG and PNG need none of it
+
         planes = to_depth(self.pixels, np.uint8)
         if self.alpha is not None:
             planes = np.dstack([planes, to_depth(self.alpha, np.uint8)])

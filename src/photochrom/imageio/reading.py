@@ -8,12 +8,11 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.errors import InputError, PhotochromError
@@ -36,6 +35,9 @@ from photochrom.imageio.options import (
 )
 from photochrom.imageio.picture import Metadata, Picture
 from photochrom.imageio.streams import read_all, stream_mode, stream_name
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _MARK_BYTES = 1 << 17
 """Of the beginning and the end of a file, where the mark of colours stands; before it there may be
@@ -206,9 +208,11 @@ def _decode(content: Content, options: ReadOptions) -> Picture:
     with _named_errors(name, found.name):
         try:
             stored = found.decode(data, options)
-        except (PhotochromError, MemoryError, Image.DecompressionBombError):
+        except (PhotochromError, MemoryError):
             raise
         except Exception as error:
+            if _has_too_many_pixels(error):
+                raise
             if options.damage == "refuse" or found.salvage == "":
                 raise
             stored = _salvage(found, data, options, error)
@@ -246,6 +250,13 @@ def _reason(error: Exception) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
+def _has_too_many_pixels(error: Exception) -> bool:
+    """Whether Pillow refuses to open what would fill the memory."""
+    from PIL import Image
+
+    return isinstance(error, Image.DecompressionBombError)
+
+
 @contextmanager
 def _named_errors(name: str, format_name: str) -> Iterator[None]:
     """Whatever decoders raise, as errors of ours that name the file."""
@@ -255,9 +266,9 @@ def _named_errors(name: str, format_name: str) -> Iterator[None]:
         raise type(error)(f"cannot read {name}: {error}") from error
     except MemoryError as error:
         raise InputError(f"cannot read {name}: not enough memory for its pixels") from error
-    except Image.DecompressionBombError as error:
-        raise InputError(f"cannot read {name}: its frame has too many pixels") from error
     except Exception as error:  # what decoders raise on damaged data is unbounded
+        if _has_too_many_pixels(error):
+            raise InputError(f"cannot read {name}: its frame has too many pixels") from error
         raise InputError(
             f"cannot read {name}: the {format_name} data are damaged ({_reason(error)})"
         ) from error

@@ -86,7 +86,7 @@ class FilmSettings(NetworkSettings):
     color_file: Path | None = None
     """Saved colours (`photochrom.guided.color_file`), of which those accepted are hints."""
     alternatives: int = 1
-    """Versions of each still, 1 to `photochrom.guided.alternatives.MOST_ALTERNATIVES`."""
+    """Versions of each still, 1 to `photochrom.variants.MOST_ALTERNATIVES`."""
     white_balance: WhiteBalance = NO_SHIFT
     """Shift of all colours but those of hints and key frames; one cast for each shot."""
     restore: tuple[FilmKind, ...] = ()

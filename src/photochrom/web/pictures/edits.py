@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from sqlalchemy import update
 
 from photochrom.engine import Network
-from photochrom.guided.alternatives import ALTERNATIVES
 from photochrom.guided.areas import Area
 from photochrom.guided.strokes import Stroke
 from photochrom.hints import Hint
@@ -25,7 +24,7 @@ from photochrom.pipeline import (
     WhiteBalance,
     kept_places,
 )
-from photochrom.variants import MAX_SIZE_PX, VARIANTS, colorize_variant
+from photochrom.variants import ALTERNATIVES, MAX_SIZE_PX, VARIANTS, colorize_variant
 from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db
 from photochrom.web.errors import Conflict, InvalidInput
