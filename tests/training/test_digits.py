@@ -6,6 +6,7 @@ import gzip
 import struct
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,7 @@ from torch import nn
 from photochrom.cli import FAILED, OK
 from photochrom.cli.app import run as main
 from photochrom.errors import InputError, RecipeError
-from photochrom.nets.digits import DIGITS, Side, digit_gan, latent_walk
+from photochrom.nets.digits import DIGITS, Side, digit_gan, latent_walk, with_digit
 from photochrom.training import checkpoint
 from photochrom.training.digits import figures
 from photochrom.training.digits.classifier import Recognition, accuracy, recognize, train_classifier
@@ -126,12 +127,20 @@ def test_a_walk_begins_and_ends_at_its_stations_and_keeps_their_length() -> None
 
 @pytest.mark.parametrize("side", [8, 16, 32])
 def test_generator_and_critic_fit_each_other(side: Side) -> None:
+    label = torch.tensor([0, 9, 4])
     for kind, norm in (("naive", "batch"), ("dcgan", "batch"), ("dcgan", "spectral")):
-        generator, critic = digit_gan(kind, 5, 2, norm, side)  # type: ignore[arg-type]
-        picture = generator(torch.randn(3, 5))
-        assert picture.shape == (3, 1, side, side)
-        assert picture.abs().max() <= 1
-        assert critic(picture).shape == (3, 1, 1, 1)
+        for conditional in (True, False):
+            generator, critic = digit_gan(kind, 5, 2, norm, side, conditional=conditional)  # type: ignore[arg-type]
+            picture = generator(torch.randn(3, 15 if conditional else 5))
+            assert picture.shape == (3, 1, side, side)
+            assert picture.abs().max() <= 1
+            seen = with_digit(picture, label) if conditional else picture
+            assert critic(seen).shape == (3, 1, 1, 1)
+        assert with_digit(picture, label)[:, 1:].amax(dim=(2, 3)).argmax(dim=1).tolist() == [
+            0,
+            9,
+            4,
+        ]
     for _ in range(30):
         critic(picture)  # one power step each towards the largest singular value
     convolutions = [layer for layer in critic.modules() if isinstance(layer, nn.Conv2d)]
@@ -187,6 +196,27 @@ def test_a_recipe_trains_and_samples_with_its_averaged_weights(
     state = checkpoint.load(tmp_path / "run" / checkpoint.NAME)[2]
     pairs = [(state["average"][key], value) for key, value in state["generator"].items()]
     assert any(not torch.equal(average, last) for average, last in pairs)
+
+
+def test_a_conditional_run_asks_for_each_digit_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("write_epochs", "write_classes"):
+        monkeypatch.setattr(figures, name, lambda *_: None)
+    folder = write_mnist(tmp_path / "mnist")
+    for conditional, columns in ((True, 10), (False, 8)):
+        changes = ("images=20", f"conditional={str(conditional).lower()}", "noise=3")
+        recipe = read_small("digits-wgan-gp", folder, *changes)
+        path = tmp_path / str(conditional)
+        run = open_digits_run(recipe, path, print, resume=False, threads=None)
+        given = run._noise(0, 12)
+        assert given[:, 3:].nonzero()[:, 1].tolist() == ([*range(10), 0, 1] if conditional else [])
+        run.run(lambda *_: None)
+        grid = cv2.imread(str(path / "grids" / "epoch-0001.png"))
+        assert grid is not None
+        assert grid.shape == (8 * 34 + 2, columns * 34 + 2, 3)
+        table = (path / "epochs.csv").read_text(encoding="utf-8")
+        assert ("conditional_accuracy" in table) == conditional
 
 
 @pytest.mark.long

@@ -11,6 +11,7 @@ import itertools
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photochrom.nets.layers import Norm, norm_layer, start_normal, with_spectral
@@ -27,6 +28,17 @@ _HIDDEN = 128
 
 DigitGan = Literal["naive", "dcgan"]
 """The pairs of generator and critic."""
+
+
+def with_digit(picture: Tensor, label: Tensor) -> Tensor:
+    """What a conditional critic sees: the picture, and which digit it is to be.
+
+    picture: (N, 1, S, S). label: (N,) int64, 0 to 9. Returns (N, 11, S, S): ten planes more, of
+    which the digit's is 1. Source: Mirza and Osindero, *Conditional Generative Adversarial Nets*
+    (2014), with planes as Isola et al. have them, since the critic is convolutional.
+    """
+    planes = F.one_hot(label, DIGITS).to(picture.dtype)[..., None, None]
+    return torch.cat([picture, planes.expand(-1, -1, *picture.shape[2:])], dim=1)
 
 
 class NaiveGenerator(nn.Module):
@@ -50,14 +62,18 @@ class NaiveGenerator(nn.Module):
 class NaiveCritic(nn.Module):
     """Its counterpart: two dense layers over all pixels. Scores as of `DcganCritic`."""
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: Side, channels: int = 1) -> None:
+        """channels: of the pictures; 11 as `with_digit` makes them."""
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Flatten(), nn.Linear(side * side, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, 1)
+            nn.Flatten(),
+            nn.Linear(channels * side * side, _HIDDEN),
+            nn.ReLU(),
+            nn.Linear(_HIDDEN, 1),
         )
 
     def forward(self, picture: Tensor) -> Tensor:
-        """picture: (N, 1, S, S)."""
+        """picture: (N, channels, S, S)."""
         scores: Tensor = self.layers(picture)
         return scores[..., None, None]
 
@@ -93,24 +109,25 @@ class DcganGenerator(nn.Module):
 class DcganCritic(nn.Module):
     """Strided convolutions and leaky ReLU, with a norm between but not at the first; N(0, 0.02)."""
 
-    def __init__(self, width: int, side: Side, norm: Norm = "batch") -> None:
+    def __init__(self, width: int, side: Side, norm: Norm = "batch", channels: int = 1) -> None:
         """width: channels at half the side. norm: none that mixes pictures under a gradient
-        penalty.
+        penalty. channels: of the pictures; 11 as `with_digit` makes them.
         """
         super().__init__()
-        channels = _channels(width, side)
-        layers: list[nn.Module] = [nn.Conv2d(1, width, 4, stride=2, padding=1), nn.LeakyReLU(_LEAK)]
-        for ins, outs in itertools.pairwise(channels):
+        widths = _channels(width, side)
+        first = nn.Conv2d(channels, width, 4, stride=2, padding=1)
+        layers: list[nn.Module] = [first, nn.LeakyReLU(_LEAK)]
+        for ins, outs in itertools.pairwise(widths):
             layers += [nn.Conv2d(ins, outs, 4, stride=2, padding=1, bias=norm != "batch")]
             layers += [norm_layer(norm, outs), nn.LeakyReLU(_LEAK)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, _coarsest(side)))
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, _coarsest(side)))
         start_normal(self, "normal")
         for layer in self.layers:
             if isinstance(layer, nn.Conv2d):
                 with_spectral(layer, norm)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """picture: (N, 1, S, S). Returns (N, 1, 1, 1) scores, higher where it looks more real."""
+        """picture: (N, channels, S, S). Returns (N, 1, 1, 1) scores, higher where more real."""
         scores: Tensor = self.layers(picture)
         return scores
 
@@ -145,12 +162,17 @@ def _channels(width: int, side: Side) -> tuple[int, ...]:
 
 
 def digit_gan(
-    kind: DigitGan, noise: int, width: int, norm: Norm, side: Side
+    kind: DigitGan, noise: int, width: int, norm: Norm, side: Side, *, conditional: bool = False
 ) -> tuple[nn.Module, nn.Module]:
-    """Generator and critic. width, norm: of "dcgan"; "naive" has neither."""
+    """Generator and critic. width, norm: of "dcgan"; "naive" has neither.
+
+    conditional: the generator's noise ends in ten numbers more, a digit's own of which is 1, and
+    the critic sees what `with_digit` makes.
+    """
+    numbers, channels = (noise + DIGITS, 1 + DIGITS) if conditional else (noise, 1)
     if kind == "naive":
-        return NaiveGenerator(noise, side), NaiveCritic(side)
-    return DcganGenerator(noise, width, side), DcganCritic(width, side, norm)
+        return NaiveGenerator(numbers, side), NaiveCritic(side, channels)
+    return DcganGenerator(numbers, width, side), DcganCritic(width, side, norm, channels)
 
 
 def latent_walk(stations: Tensor, steps: int) -> Tensor:

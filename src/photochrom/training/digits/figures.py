@@ -22,7 +22,7 @@ NAMES = (f"{GRIDS}/", EPOCHS, WALK, CLASSES)
 """What a run draws: the folder of grids, and figures."""
 
 _SEPARATION_PX = 2
-_SHOWN_EPOCHS, _SHOWN_SAMPLES = 8, 16
+_SHOWN_EPOCHS, _SHOWN_ROWS = 8, 2
 _DPI = 110
 _BLUE, _ORANGE = "#2864b4", "#d9822b"
 
@@ -54,15 +54,13 @@ def write_epochs(folder: Path) -> None:
     cell = 32 + _SEPARATION_PX
     figure = Figure(figsize=(7.5, 0.45 * len(chosen) + 2.4), layout="constrained")
     grid = figure.add_gridspec(len(chosen) + 1, 3, height_ratios=[*(1 for _ in chosen), 5])
-    for row, at in enumerate(chosen):
+    for place, at in enumerate(chosen):
         picture = cv2.imread(str(files[at]), cv2.IMREAD_GRAYSCALE)
         if picture is None:
             raise OutputError(f"{files[at]} has vanished while the run went on")
-        strip = np.concatenate(
-            [picture[r * cell : (r + 1) * cell, : 8 * cell] for r in range(_SHOWN_SAMPLES // 8)],
-            axis=1,
-        )
-        axes = figure.add_subplot(grid[row, :])
+        rows = [picture[r * cell : (r + 1) * cell] for r in range(_SHOWN_ROWS)]
+        strip = np.concatenate(rows, axis=1)
+        axes = figure.add_subplot(grid[place, :])
         axes.imshow(strip, cmap="gray", vmin=0, vmax=255)
         axes.set_axis_off()
         axes.text(-8, cell / 2, f"epoch {int(files[at].stem[6:])}", ha="right", va="center", size=7)

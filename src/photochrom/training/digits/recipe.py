@@ -50,6 +50,9 @@ class DigitsRecipe(RecipeHead):
     """Numbers that a picture is made from, each N(0, 1)."""
     width: Annotated[int, Range(1, 512)] = 32
     """Channels of DCGAN's networks at half the side of the pictures."""
+    conditional: bool = False
+    """Generator and critic are given the digit that a picture is to show, beside noise and
+    picture: samples can be asked for by digit, and none lies between two."""
     side: Literal[0, 8, 16, 32] = 32
     """Side of the pictures that are made, px; 0: the least of these that the digits do not exceed,
     8 for scikit-learn's and 32 for MNIST's. The classifier sees all pictures at 32 px: smaller ones

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photochrom.errors import InputError, OutputError
-from photochrom.nets.digits import DigitClassifier, digit_gan, latent_walk
+from photochrom.nets.digits import DIGITS, DigitClassifier, digit_gan, latent_walk, with_digit
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
 from photochrom.training.digits import figures
@@ -25,7 +25,7 @@ from photochrom.training.digits.classifier import (
     recognize,
     train_classifier,
 )
-from photochrom.training.digits.data import enlarge, load_digits
+from photochrom.training.digits.data import Digits, enlarge, load_digits
 from photochrom.training.digits.recipe import DigitLoss, DigitsRecipe
 from photochrom.training.interrupts import StopRequest, TrainingStopped
 from photochrom.training.losses.gan import GAN_LOSSES, GanLoss
@@ -35,7 +35,7 @@ from photochrom.training.reports.run_log import ScalarLog
 
 _STAGE = "gan"
 _LOG = "epochs"
-_GRID = 8
+_GRID_ROWS, _GRID_COLUMNS = 8, 8
 _WALK_STATIONS, _WALK_STEPS = 9, 8
 _CHECKPOINT_S = 120.0
 
@@ -69,8 +69,9 @@ class DigitsRun:
             raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
         torch.manual_seed(recipe.seed)
         self._generator, self._critic = digit_gan(
-            recipe.gan, recipe.noise, recipe.width, recipe.norm, self._digits.side
-        )
+            recipe.gan, recipe.noise, recipe.width, recipe.norm, self._digits.side,
+            conditional=recipe.conditional,
+        )  # fmt: skip
         self._average = copy.deepcopy(self._generator).requires_grad_(False).eval()
         self._optimizers = {
             name: torch.optim.Adam(net.parameters(), recipe.lr, recipe.betas, fused=True)
@@ -121,7 +122,7 @@ class DigitsRun:
         with StopRequest() as request:
             classifier = self._classifier or self._train_classifier()
             self._classifier = classifier
-            noise = self._noise(0, _GRID * _GRID)
+            noise = self._noise(0, _GRID_ROWS * self._grid_columns)
             if not self.position.step:
                 self._save()
                 self._draw_grid(noise, 0)
@@ -154,9 +155,25 @@ class DigitsRun:
         return self._recipe.batch * self._recipe.critic_steps
 
     def _noise(self, step: int, count: int) -> Tensor:
-        """Noise that belongs to a step; step 0 is that of the grids."""
+        """Noise that belongs to a step, a digit after the other; step 0 is that of the grids."""
         random = torch.Generator().manual_seed(self._recipe.seed * 1_000_003 + step)
-        return torch.randn(count, self._recipe.noise, generator=random)
+        return self._draw(count, random, _in_turn(count))[0]
+
+    def _draw(
+        self, count: int, random: torch.Generator, labels: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """What the generator is given, and the digits that it is asked for.
+
+        labels: (count,) int64; None: drawn, where the run is conditional. Returns (count, noise),
+        with ten numbers more where it is conditional, and the labels, which mean nothing where it
+        is not.
+        """
+        noise = torch.randn(count, self._recipe.noise, generator=random)
+        if not self._recipe.conditional:
+            return noise, _in_turn(count)
+        if labels is None:
+            labels = torch.randint(DIGITS, (count,), generator=random)
+        return torch.cat([noise, F.one_hot(labels, DIGITS).float()], dim=1), labels
 
     def _train_classifier(self) -> DigitClassifier:
         classifier = train_classifier(
@@ -185,8 +202,12 @@ class DigitsRun:
         for _ in range(recipe.critic_steps):
             index = torch.randint(len(self._digits), (recipe.batch,), generator=random)
             real = self._digits.pictures[index]
+            # The true digits' own labels, so that a penalty's mixtures are of one digit each.
+            labels = self._digits.labels[index]
             with torch.no_grad():
-                fake = self._generator(torch.randn(recipe.batch, recipe.noise, generator=random))
+                fake = self._generator(self._draw(recipe.batch, random, labels)[0])
+            if recipe.conditional:
+                real, fake = with_digit(real, labels), with_digit(fake, labels)
             # Not in one batch: its statistics would give away which half is which.
             scores_real, scores_fake = self._critic(real), self._critic(fake)
             loss_D = loss.discriminator_weight * (loss.real(scores_real) + loss.fake(scores_fake))
@@ -198,9 +219,12 @@ class DigitsRun:
                 "D_x": float(loss.log_score(scores_real.detach())),
                 "D_Gz": float(loss.log_score(scores_fake.detach())),
             }
-        noise = torch.randn(recipe.batch, recipe.noise, generator=random)
+        noise, labels = self._draw(recipe.batch, random)
         self._critic.requires_grad_(False)
-        loss_G = loss.generator(self._critic(self._generator(noise)))
+        sample = self._generator(noise)
+        if recipe.conditional:
+            sample = with_digit(sample, labels)
+        loss_G = loss.generator(self._critic(sample))
         self._update("generator", loss_G)
         self._critic.requires_grad_(True)
         decay = min(recipe.ema, (1 + number) / (10 + number))
@@ -241,6 +265,11 @@ class DigitsRun:
         pictures = self._sample(self._noise(-1, self._recipe.samples))
         return recognize(classifier, pictures, self._recipe.sure)
 
+    def _conditional_accuracy(self, classifier: nn.Module) -> float:
+        """Share of the samples that the classifier takes for the digit that was asked for."""
+        pictures = self._sample(self._noise(-1, self._recipe.samples))
+        return accuracy(classifier, Digits(pictures, _in_turn(len(pictures))))
+
     def _end_epoch(
         self,
         epoch: int,
@@ -258,21 +287,38 @@ class DigitsRun:
             "classes": float(found.classes),
             "balance": found.balance,
         }
+        conditional = ""
+        if self._recipe.conditional:
+            row["conditional_accuracy"] = self._conditional_accuracy(classifier)
+            conditional = f" ({row['conditional_accuracy']:.1%} as the digit asked for)"
         log.add(self.position.step, row, _STAGE)
         self._draw_grid(noise, epoch)
         self._save()
         self._report(
-            f"epoch {epoch}: {found.recognized:.1%} recognised, {found.classes} of 10 digits, "
+            f"epoch {epoch}: {found.recognized:.1%} recognised{conditional}, "
+            f"{found.classes} of 10 digits, "
             f"balance {found.balance:.2f}, loss_D {values['loss_D']:.3f}, "
             f"loss_G {values['loss_G']:.3f}"
         )
 
     def _draw_grid(self, noise: Tensor, epoch: int) -> None:
-        figures.write_grid(self._folder, epoch, self._sample(noise), _GRID)
+        figures.write_grid(self._folder, epoch, self._sample(noise), self._grid_columns)
+
+    @property
+    def _grid_columns(self) -> int:
+        """One for each digit, where they are asked for."""
+        return DIGITS if self._recipe.conditional else _GRID_COLUMNS
+
+    def _walk(self) -> Tensor:
+        """Noise of the walk; from 0 to 1, to 2, ..., where digits are asked for."""
+        stations = self._noise(-2, _WALK_STATIONS)
+        normal, labels = stations[:, : self._recipe.noise], stations[:, self._recipe.noise :]
+        shares = torch.linspace(0, 1, _WALK_STEPS)[None, :, None]
+        between = torch.lerp(labels[:-1, None], labels[1:, None], shares).flatten(0, 1)
+        return torch.cat([latent_walk(normal, _WALK_STEPS), between], dim=1)
 
     def _finish(self, classifier: nn.Module) -> None:
-        stations = self._noise(-2, _WALK_STATIONS)
-        figures.write_walk(self._folder, self._sample(latent_walk(stations, _WALK_STEPS)))
+        figures.write_walk(self._folder, self._sample(self._walk()))
         held_out = recognize(classifier, self._held_out.pictures, self._recipe.sure)
         figures.write_classes(self._folder, self._recognize(classifier), held_out)
         figures.write_epochs(self._folder)
@@ -305,13 +351,19 @@ def open_digits_run(
     return run
 
 
+def _in_turn(count: int) -> Tensor:
+    """(count,) int64: 0, 1, ..., 9, 0, ..."""
+    return torch.arange(count) % DIGITS
+
+
 def _gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     """Mean of (‖gradient of the score‖₂ − 1)², between real and generated digits.
 
-    real, fake: (N, 1, S, S) in [-1, 1]. Source: Gulrajani et al. (NeurIPS 2017).
+    real, fake: (N, C, S, S), as the critic sees them. Source: Gulrajani et al. (NeurIPS 2017).
     """
     share = torch.rand(len(real), 1, 1, 1)
     mixed = (share * real + (1 - share) * fake).requires_grad_(True)
     (slope,) = torch.autograd.grad(critic(mixed).sum(), mixed, create_graph=True)
-    length = (slope.square().sum(dim=(1, 2, 3)) + 1e-12).sqrt()
+    # Of the picture, not of the planes that say which digit it is to be.
+    length = (slope[:, :1].square().sum(dim=(1, 2, 3)) + 1e-12).sqrt()
     return (length - 1.0).square().mean()
