@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from photochrom.errors import InputError
 from photochrom.restoration import FILM_KINDS, FilmKind, parse_film_kinds
+from photochrom.restoration.grain import measure_grain
 from photochrom.video.film import color_film
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.encoder import FilmWriter
@@ -25,8 +26,10 @@ from photochrom.video.io.frame import FilmInfo, Frame
 from photochrom.video.io.mux import join_segments
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmProgress, FilmSettings
+from photochrom.video.restoration.blocks import block_quality, lack_on_grid
 from photochrom.video.restoration.measure import measure_film
 from photochrom.video.restoration.mend import FilmMender, FrameChange
+from photochrom.video.restoration.noise import mean_over_time, renewed_grain, shot_grain
 from photochrom.video.restoration.scale import LumaScale
 from photochrom.video.restoration.simulation import film_damage
 from photochrom.video.restore import restore_film, write_changes
@@ -66,7 +69,9 @@ def error(frames: Sequence[Frame], true: Sequence[Frame]) -> float:
     return float(np.sqrt(np.mean([(a.luma.astype(float) - b.luma) ** 2 for a, b in pairs])))
 
 
-LEFT: dict[FilmKind, float] = {"flicker": 0.5, "scratches": 0.6, "dust": 0.7, "fading": 0.8}
+LEFT: dict[FilmKind, float] = {
+    "blocks": 0.9, "flicker": 0.5, "scratches": 0.6, "dust": 0.7, "grain": 0.4, "fading": 0.8,
+}  # fmt: skip
 """What is left of the error, at most."""
 
 
@@ -88,6 +93,37 @@ def test_each_kind_is_found_and_mended_up_to_the_cuts(kind: FilmKind) -> None:
     # A frame is the same wherever reading begins.
     part = list(FilmMender(plan, SCALE, {}).frames(islice(damaged, 20, None)))
     assert all((a.luma == b.luma).all() for a, b in zip(part[3:], mended[23:], strict=True))
+
+
+def test_blocks_of_a_codec_show_on_its_grid_alone() -> None:
+    true, damaged = (frames[0].luma for frames in frames_of(["blocks"], 1))
+    assert lack_on_grid(true, SCALE) < 0.2
+    lack = lack_on_grid(damaged, SCALE)
+    assert 12 <= (block_quality(lack) or 100) <= 40
+    assert block_quality(lack_on_grid(damaged[3:, 2:], SCALE)) is None
+    assert lack_on_grid(damaged[:12], SCALE) == 0.0
+
+
+def test_neighbors_count_where_they_show_the_same() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.05, (3, 32, 32)).astype(np.float32)
+    frame, there, apart = noise + np.float32(0.5)
+    calm = np.full_like(frame, 0.5)
+    mean, share = mean_over_time(frame, calm, [(there, calm), (apart, calm + 0.3)], 0.05**2)
+    assert share == pytest.approx(0.5, abs=0.01)
+    assert mean == pytest.approx((frame + there) / 2, abs=0.01)
+
+
+def test_what_stays_in_its_place_is_no_grain() -> None:
+    texture = np.random.default_rng(0).normal(0.5, 0.05, (2, 128, 128)).astype(np.float32)
+    measured = measure_grain(texture[0])
+    stays = renewed_grain(texture[0], texture[0], measured)
+    changes = renewed_grain(texture[0], texture[1], measured)
+    assert stays is not None
+    assert changes is not None
+    assert stays.sigma == 0.0
+    assert changes.sigma == pytest.approx(0.05, rel=0.1)
+    assert shot_grain([stays, changes, stays, None], None) is None
+    assert shot_grain([None], changes) is changes
 
 
 def write_film(path: Path, frames: Sequence[Frame]) -> FilmInfo:
@@ -142,7 +178,7 @@ def test_a_film_is_mended_keeps_the_rest_and_goes_on_where_it_was(tmp_path: Path
     table = tmp_path / "changes.csv"
     write_changes(table, whole.changes, info)
     lines = table.read_text().splitlines()
-    assert lines[0] == "seconds,gain,offset,lines,specks,covered"
+    assert lines[0] == "seconds,gain,offset,lines,specks,covered,noise"
     assert len(lines) == 23
 
 
@@ -165,5 +201,5 @@ def test_a_clean_film_is_copied_and_coloured_as_without(tmp_path: Path) -> None:
 
 def test_kinds_of_films_have_their_own_names() -> None:
     assert parse_film_kinds(["Dust", "flicker"]) == ("flicker", "dust")
-    with pytest.raises(InputError, match="no kind of damage called halftone; choose of flicker"):
+    with pytest.raises(InputError, match="no kind of damage called halftone; choose of blocks"):
         parse_film_kinds(["halftone"])

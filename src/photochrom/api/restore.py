@@ -91,7 +91,7 @@ def restore_film(
     resume: bool = False,
     progress: bool | Progress = False,
 ) -> FilmOutcome:
-    """Mend a film's pictures: flicker, scratches, dust, fading. Nothing is coloured.
+    """Mend a film's pictures: blocks, flicker, scratches, dust, grain, fading. Nothing is coloured.
 
     Needs `pip install 'photochrom[video]'`. The film is looked through first; one in which nothing
     is found is copied bit for bit. Memory does not grow with the film's pictures.
@@ -101,8 +101,8 @@ def restore_film(
         source: The film.
         target: The film to write (.mp4, .m4v, .mov, .mkv, .webm), with sound, subtitles, chapters
             and times kept; it appears when it is complete.
-        only: The kinds of damage that are looked for: of "flicker", "scratches", "dust" and
-            "fading"; None: all.
+        only: The kinds of damage that are looked for: of "blocks", "flicker",
+            "scratches", "dust", "grain" and "fading"; None: all.
         codec: As for `film`.
         crf: As for `film`.
         deinterlace: As for `film`.

@@ -73,8 +73,8 @@ from photochrom.video.names import is_film
     "--changes",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE.csv",
-    help="Write what was mended in each frame: its light, lines, specks, and the share that they "
-    "covered. For one film.",
+    help="Write what was mended in each frame: its light, lines, specks, the share that they "
+    "covered, and the strength of blocks and grain. For one film.",
 )
 @click.option("--recursive", "-r", is_flag=True, help="Look into subfolders, too.")
 @click.option("--overwrite", is_flag=True, help="Mend again what is finished already.")
@@ -129,8 +129,9 @@ def restore(
     as far as they are there. A photograph without any comes out as it was, bit for bit. Nothing is
     coloured; photochrom image --restore does both.
 
-    Of films, the light of frames that flicker is evened out, and scratches and what one frame alone
-    has are taken from around; a film without damage is copied.
+    Of films, the light of frames that flicker is evened out, scratches and what one frame alone has
+    are taken from around, and blocks and grain are averaged along the motion; a film without damage
+    is copied.
 
     A PATH of - is standard input, from which the result goes to standard output, or to the file
     that -o names.

@@ -66,22 +66,32 @@ def find_jpeg(plane: Plane) -> JpegTrace | None:
 
 def mend_blocks(plane: Plane, trace: JpegTrace) -> Plane:
     """The picture without blocks, (H, W) in [0, 1]."""
-    height, width = plane.shape
     quality = max(1, round(_STRONGER * trace.quality))
+    smooth = average_grids(plane, quality, trace.top, trace.left)
+    _limit(smooth, plane * np.float32(255.0), trace)
+    mended: Plane = np.clip(smooth / np.float32(255.0), 0.0, 1.0)
+    return mended
+
+
+def average_grids(plane: Plane, quality: int, top: int = 0, left: int = 0) -> Plane:
+    """The mean of a picture that is compressed again on several grids, (H, W) in [0, 255].
+
+    plane: (H, W), where black is 0 and white 1. quality: of that compression. top, left: a corner
+    of a block of the grid from which the others are shifted.
+    """
+    height, width = plane.shape
     codes = np.clip(np.rint(plane * 255.0), 0, 255).astype(np.uint8)
     pad = BLOCK_PX
     wide = cv2.copyMakeBorder(codes, pad, 2 * pad, pad, 2 * pad, cv2.BORDER_REPLICATE)
     total = np.zeros((height, width), np.float32)
     for down, right in _SHIFTS:
-        top, left = (trace.top + down) % BLOCK_PX, (trace.left + right) % BLOCK_PX
-        part = wide[top:, left:]
+        y, x = (top + down) % BLOCK_PX, (left + right) % BLOCK_PX
+        part = wide[y:, x:]
         _, data = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, quality])
         again = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.float32)
-        total += again[pad - top :, pad - left :][:height, :width]
-    smooth = total / np.float32(len(_SHIFTS))
-    _limit(smooth, plane * np.float32(255.0), trace)
-    mended: Plane = np.clip(smooth / np.float32(255.0), 0.0, 1.0)
-    return mended
+        total += again[pad - y :, pad - x :][:height, :width]
+    total /= np.float32(len(_SHIFTS))
+    return total
 
 
 def _limit(smooth: Plane, codes: Plane, trace: JpegTrace) -> None:

@@ -19,7 +19,7 @@ from photochrom.restoration.jpeg import BLOCK_PX, DCT
 
 Plane = NDArray[np.float32]
 
-_LEAST_SIGMA = 0.017
+LEAST_SIGMA = 0.017
 """Of the grain, as a share of white: what has less is clean."""
 _SAMPLED_BLOCKS = 12_000
 _FLAT_SHARE = 0.1
@@ -79,22 +79,47 @@ def measure_grain(plane: Plane) -> Grain | None:
 
 def is_grainy(grain: Grain) -> bool:
     """Whether it is more than a clean picture has."""
-    return grain.sigma >= _LEAST_SIGMA and grain.spread <= _MOST_SPREAD
+    return grain.sigma >= LEAST_SIGMA and grain.spread <= _MOST_SPREAD
 
 
 def mend_grain(plane: Plane, grain: Grain) -> Plane:
     """The picture without its grain, (H, W) in [0, 1]."""
+    mended = filter_grain(plane, grain.variances)
+    return np.clip(mended, 0.0, 1.0, out=mended)
+
+
+def filter_grain(
+    plane: Plane,
+    variances: NDArray[np.float32],
+    share: Plane | None = None,
+    *,
+    step_px: int = _STEP_PX,
+    passes: int = 2,
+) -> Plane:
+    """A plane (H, W) of any range without grain of such variances, of which each place has a share.
+
+    variances: (8, 8) of the coefficients. share: (H, W) in (0, 1]; None: all of it. step_px: from
+    one block to the next that overlaps it, a divisor of 8. passes: 1: the threshold alone; 2:
+    Wiener's weights after it.
+    """
     height, width = plane.shape
     out = np.empty_like(plane)
     pad = 2 * BLOCK_PX
     wide = cv2.copyMakeBorder(plane, pad, pad, pad, pad, cv2.BORDER_REFLECT_101)
+    shares = None
+    if share is not None:
+        shares = cv2.copyMakeBorder(share, pad, pad, pad, pad, cv2.BORDER_REFLECT_101)
     for top in range(0, height, _STRIP_PX):
         bottom = min(height, top + _STRIP_PX)
-        part = np.ascontiguousarray(wide[top : bottom + 2 * pad], np.float32)
-        first = _filter(part, grain.variances, None)
-        second = _filter(part, grain.variances, first)
-        out[top:bottom] = second[pad : pad + bottom - top, pad : pad + width]
-    return np.clip(out, 0.0, 1.0, out=out)
+        rows = slice(top, bottom + 2 * pad)
+        part = np.ascontiguousarray(wide[rows], np.float32)
+        own = None if shares is None else np.ascontiguousarray(shares[rows], np.float32)
+        mended = None
+        for _ in range(passes):
+            mended = _filter(part, variances, mended, own, step_px)
+        assert mended is not None
+        out[top:bottom] = mended[pad : pad + bottom - top, pad : pad + width]
+    return out
 
 
 def _sampled_blocks(plane: Plane) -> NDArray[np.float32]:
@@ -105,14 +130,19 @@ def _sampled_blocks(plane: Plane) -> NDArray[np.float32]:
     return np.ascontiguousarray(windows[::step, ::step].reshape(-1, BLOCK_PX, BLOCK_PX))
 
 
-def _filter(plane: Plane, variances: NDArray[np.float32], pilot: Plane | None) -> Plane:
+def _filter(
+    plane: Plane,
+    variances: NDArray[np.float32],
+    pilot: Plane | None,
+    share: Plane | None,
+    step_px: int,
+) -> Plane:
     """One pass over overlapping blocks: a threshold, or Wiener's weights by a pilot picture."""
     total, weight = np.zeros_like(plane), np.zeros_like(plane)
     dct = DCT.astype(np.float32)
-    least = (_THRESHOLD**2) * variances
-    least[0, 0] = 0.0
-    for down in range(0, BLOCK_PX, _STEP_PX):
-        for right in range(0, BLOCK_PX, _STEP_PX):
+    own = variances
+    for down in range(0, BLOCK_PX, step_px):
+        for right in range(0, BLOCK_PX, step_px):
             rows = (plane.shape[0] - down) // BLOCK_PX
             columns = (plane.shape[1] - right) // BLOCK_PX
             place = (
@@ -120,11 +150,14 @@ def _filter(plane: Plane, variances: NDArray[np.float32], pilot: Plane | None) -
                 slice(right, right + columns * BLOCK_PX),
             )
             found = dct @ _cut(plane[place], rows, columns) @ dct.T
+            if share is not None:
+                of_block = _cut(share[place], rows, columns).mean(axis=(2, 3), keepdims=True)
+                own = variances * of_block
             if pilot is None:
-                gain = (np.square(found) > least).astype(np.float32)
+                gain = (np.square(found) > np.float32(_THRESHOLD**2) * own).astype(np.float32)
             else:
                 power = np.square(dct @ _cut(pilot[place], rows, columns) @ dct.T)
-                gain = power / (power + variances)
+                gain = power / (power + own)
             gain[..., 0, 0] = 1.0
             # Blocks in which little is left know best what is there.
             trust = 1.0 / np.square(gain).sum(axis=(2, 3), keepdims=True)

@@ -14,9 +14,10 @@ or scanner. ``fading``: blacks that are grey, whites that are dull."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-FilmKind: TypeAlias = Literal["flicker", "scratches", "dust", "fading"]
-"""Of films. ``flicker``: another exposure in every frame. ``scratches``: vertical lines that stay.
-``dust``: what one frame has and its neighbours have not. ``fading``: by one curve for each shot."""
+FilmKind: TypeAlias = Literal["blocks", "flicker", "scratches", "dust", "grain", "fading"]
+"""Of films. ``blocks``: of a codec. ``flicker``: another exposure in every frame. ``scratches``:
+vertical lines that stay. ``dust``: what one frame has and its neighbours have not. ``grain``: noise
+that is another in every frame. ``fading``: by one curve for each shot."""
 
 FILM_KINDS: tuple[FilmKind, ...] = get_args(FilmKind)
 

@@ -1,7 +1,7 @@
 """What of a film is damaged: one pass through its frames, of which a few are looked at closely.
 
-All neighbouring frames tell flicker; every eighth is looked at, with those beside it, for dust,
-scratches and fading. Memory grows by some bytes a frame.
+All neighbouring frames tell flicker, each one a codec's blocks; every eighth is looked at, with
+those beside it, for dust, scratches, grain and fading. Memory grows by some bytes a frame.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.restoration.fading import ENDS, is_faded_range
+from photochrom.restoration.grain import Grain, measure_grain
 from photochrom.restoration.kinds import FILM_KINDS, FilmKind
 from photochrom.video.io.frame import Frame
+from photochrom.video.restoration.blocks import block_quality, lack_on_grid
 from photochrom.video.restoration.dust import find_specks, steadiness
 from photochrom.video.restoration.flicker import (
     LEAST_FLICKER,
@@ -30,6 +32,7 @@ from photochrom.video.restoration.flicker import (
 )
 from photochrom.video.restoration.lines import Line, LineTrack, fill_lines, find_lines, track_lines
 from photochrom.video.restoration.motion import FlowFinder, Flows, fetch, small_shape
+from photochrom.video.restoration.noise import renewed_grain, shot_grain
 from photochrom.video.restoration.plan import RestorationPlan, ShotPlan, ToneCurve
 from photochrom.video.restoration.scale import LumaScale
 from photochrom.video.temporal.shots import ShotFinder
@@ -48,6 +51,7 @@ class _Inspection(NamedTuple):
     number: int
     lines: list[Line]
     specks: int | None
+    grain: Grain | None
     levels: NDArray[np.int64]
     """(256,): how many of its small pixels have which share of white."""
 
@@ -59,6 +63,7 @@ class _Survey:
     times: list[int] = field(default_factory=list)
     lights: list[FrameLight] = field(default_factory=list)
     begins: list[bool] = field(default_factory=list)
+    lacks: list[float] = field(default_factory=list)
     samples: list[_Inspection] = field(default_factory=list)
 
 
@@ -91,6 +96,7 @@ def measure_film(
             change, flows = exposure_change(recent[-1].small, small, finder)
         survey.times.append(frame.pts)
         survey.lights.append(FrameLight(change if recent else None, float(small.mean())))
+        survey.lacks.append(lack_on_grid(luma, scale) if "blocks" in kinds else 0.0)
         survey.begins += shot_finder.feed(np.clip(small, 0.0, 1.0) * np.float32(100.0))
         recent.append(_Recent(_later(scale, luma), small, change, flows))
         if len(recent) == 3 and (index - 1) % SAMPLED_EVERY == 2:
@@ -115,21 +121,26 @@ def _inspect(index: int, recent: Sequence[_Recent], kinds: Sequence[FilmKind]) -
     """The middle one of three frames."""
     before, frame, after = recent
     plane = frame.shares()
-    specks = None
+    specks = grain = None
     lines: list[Line] = []
     if "scratches" in kinds:
         lines = find_lines(plane)
-    if "dust" in kinds and frame.flows is not None and after.flows is not None:
-        there = before.shares() * np.float32(frame.change.gain) + np.float32(frame.change.offset)
-        back = inverse(after.change)
-        then = after.shares() * np.float32(back.gain) + np.float32(back.offset)
+    if frame.flows is not None and after.flows is not None and {"dust", "grain"} & set(kinds):
         cleared, _, _ = fill_lines(plane, [LineTrack(x, light, 0, 0) for x, light in lines])
-        steady = steadiness(frame.flows.back, after.flows.forth)
-        earlier, later = fetch(there, frame.flows.back), fetch(then, after.flows.forth)
-        specks = find_specks(cleared, earlier, later, steady).number
+        earlier = fetch(_in_light(before.shares(), frame.change), frame.flows.back)
+        if "dust" in kinds:
+            later = fetch(_in_light(after.shares(), inverse(after.change)), after.flows.forth)
+            steady = steadiness(frame.flows.back, after.flows.forth)
+            specks = find_specks(cleared, earlier, later, steady).number
+        if "grain" in kinds:
+            grain = renewed_grain(cleared, earlier, measure_grain(cleared))
     codes = np.clip(np.rint(frame.small * 255.0), 0, 255).astype(np.intp)
     levels = np.bincount(codes.ravel(), minlength=256)
-    return _Inspection(index, lines, specks, levels)
+    return _Inspection(index, lines, specks, grain, levels)
+
+
+def _in_light(shares: Plane, change: Exposure) -> Plane:
+    return np.asarray(shares * np.float32(change.gain) + np.float32(change.offset), np.float32)
 
 
 def _plan(survey: _Survey, width: int, kinds: Sequence[FilmKind]) -> RestorationPlan:
@@ -138,9 +149,11 @@ def _plan(survey: _Survey, width: int, kinds: Sequence[FilmKind]) -> Restoration
     film_specks = [sample.specks for sample in survey.samples if sample.specks is not None]
     film_ends = _tone_ends(survey.samples)
     is_faded = "fading" in kinds and is_faded_range(*film_ends)
+    grain = shot_grain((sample.grain for sample in survey.samples), None)
+    qualities = _block_qualities(survey.lacks, starts, ends)
     exposures: list[Exposure] = []
     shots = []
-    for start, end in zip(starts, ends, strict=True):
+    for start, end, quality in zip(starts, ends, qualities, strict=True):
         lights = [survey.lights[start]._replace(change=None), *survey.lights[start + 1 : end]]
         changes, flicker = even_out(lights)
         is_flickering = "flicker" in kinds and flicker >= LEAST_FLICKER
@@ -151,9 +164,32 @@ def _plan(survey: _Survey, width: int, kinds: Sequence[FilmKind]) -> Restoration
         has_dust = bool(own) and float(np.median(own)) >= LEAST_SPECKS
         curve = _tone_curve(samples, film_ends) if is_faded else None
         lines = _tracks(samples, survey.times, start, end, width)
-        first_pts, last_pts = survey.times[start], survey.times[end - 1]
-        shots.append(ShotPlan(first_pts, last_pts, is_flickering, lines, has_dust, curve))
+        shot = ShotPlan(
+            survey.times[start],
+            survey.times[end - 1],
+            is_flickering,
+            lines,
+            has_dust,
+            curve,
+            quality,
+            shot_grain((sample.grain for sample in samples), grain),
+        )
+        shots.append(shot)
     return RestorationPlan(tuple(shots), survey.times, exposures)
+
+
+def _block_qualities(
+    lacks: Sequence[float], starts: Sequence[int], ends: Sequence[int]
+) -> list[int | None]:
+    """Of each shot (`ShotPlan.block_quality`). Where most shots have blocks all of them have: one
+    may have no frame that is stored by itself.
+    """
+    own = [block_quality(max(lacks[start:end])) for start, end in zip(starts, ends, strict=True)]
+    found = [quality for quality in own if quality is not None]
+    if 2 * len(found) <= len(own):
+        return own
+    usual = round(float(np.median(found)))
+    return [usual if quality is None else quality for quality in own]
 
 
 def _tracks(

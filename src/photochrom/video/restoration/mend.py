@@ -7,7 +7,7 @@ same wherever reading begins. One that nothing is mended in is handed on as it i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -16,10 +16,19 @@ from numpy.typing import NDArray
 
 from photochrom.restoration.fading import BLACK, MOST_GAIN, WHITE
 from photochrom.video.io.frame import Frame
+from photochrom.video.restoration.blocks import without_blocks
 from photochrom.video.restoration.dust import fill_specks, find_specks, steadiness
 from photochrom.video.restoration.flicker import NO_CHANGE, Exposure
 from photochrom.video.restoration.lines import fill_lines
-from photochrom.video.restoration.motion import FlowFinder, Flows, fetch, small_codes, small_shares
+from photochrom.video.restoration.motion import (
+    FlowFinder,
+    Flows,
+    compose_flows,
+    fetch,
+    small_codes,
+    small_shares,
+)
+from photochrom.video.restoration.noise import REACH, mean_over_time, pilot_of, take_grain
 from photochrom.video.restoration.plan import RestorationPlan, ShotPlan, ToneCurve
 from photochrom.video.restoration.scale import LumaScale
 
@@ -28,7 +37,8 @@ Plane = NDArray[np.float32]
 
 class FrameChange(NamedTuple):
     """What was mended in a frame. gain, offset: of its light, in shares of white. covered: share of
-    its pixels that lines and specks covered.
+    its pixels that lines and specks covered. noise: root mean square, in shares of white, of what
+    was taken as blocks and grain.
     """
 
     pts: int
@@ -37,6 +47,7 @@ class FrameChange(NamedTuple):
     lines: int
     specks: int
     covered: float
+    noise: float = 0.0
 
 
 @dataclass
@@ -51,6 +62,9 @@ class _Item:
     lines: int = 0
     specks: int = 0
     covered: int = 0
+    noise: float = 0.0
+    """Mean square of what was taken as blocks and grain."""
+    pilot: Plane | None = field(default=None, repr=False)
     small: NDArray[np.uint8] | None = None
     flows: Flows | None = field(default=None, repr=False)
     """To the next frame, once it was asked for."""
@@ -70,15 +84,21 @@ class FilmMender:
         they are the film's, or where their neighbours were not measured.
         """
         finder = FlowFinder()
-        for item in self._without_dust((self._by_itself(frame) for frame in frames), finder):
+        items = (self._by_itself(frame) for frame in frames)
+        for item in _without_noise(self._without_dust(items, finder), finder):
             yield self._finish(item)
 
     def _by_itself(self, frame: Frame) -> _Item:
-        """A frame in the light of its shot, and without its lines."""
+        """A frame without its blocks, in the light of its shot, and without its lines."""
         shot = self._plan.shot(frame.pts)
         item = _Item(frame, shot, self._scale.shares(frame.luma))
         if shot is None:
             return item
+        if shot.block_quality is not None:
+            before = item.shares
+            item.shares = without_blocks(before, shot.block_quality)
+            item.noise = float(np.mean(np.square(item.shares - before)))
+            item.is_changed = True
         item.exposure = self._plan.exposure(frame.pts)
         if item.exposure != NO_CHANGE:
             gain, offset = item.exposure
@@ -127,6 +147,7 @@ class FilmMender:
             item.lines,
             item.specks,
             round(item.covered / item.shares.size, 6),
+            round(item.noise**0.5, 5),
         )
         return replace(item.frame, luma=self._scale.codes(item.shares))
 
@@ -146,6 +167,61 @@ def _with_neighbors(
         before = middle
     if held:
         yield _same_shot(before, held[-1]), held[-1], None
+
+
+def _without_noise(items: Iterable[_Item], finder: FlowFinder) -> Iterator[_Item]:
+    """Frames averaged with those around them, and without their grain, where there is any."""
+    held: deque[_Item] = deque(maxlen=2 * REACH + 1)
+    ahead = 0
+    for item in items:
+        held.append(item)
+        ahead += 1
+        if ahead > REACH:
+            yield _calmed(held, len(held) - 1 - REACH, finder)
+            ahead -= 1
+    for place in range(len(held) - ahead, len(held)):
+        yield _calmed(held, place, finder)
+
+
+def _calmed(held: Sequence[_Item], place: int, finder: FlowFinder) -> _Item:
+    """One of the frames that are held, without its noise."""
+    item = held[place]
+    shot = item.shot
+    if shot is None or (shot.grain is None and shot.block_quality is None):
+        return item
+    variances, variance = None, item.noise
+    if shot.grain is not None:
+        variances = shot.grain.variances * np.float32(item.exposure.gain**2)
+        variance = float(variances.mean())
+    neighbors = []
+    for step in (-1, 1):
+        flow = None
+        for distance in range(1, REACH + 1):
+            number = place + step * distance
+            if not 0 <= number < len(held) or held[number].shot is not shot:
+                break
+            pair = sorted((number, number - step))
+            between = _flows(held[pair[0]], held[pair[1]], finder)
+            onward = between.forth if step > 0 else between.back
+            flow = onward if flow is None else compose_flows(flow, onward)
+            other = held[number]
+            there = fetch(other.shares, flow)
+            neighbors.append((there, there if shot.grain is None else fetch(_pilot(other), flow)))
+    mean, share = mean_over_time(item.shares, _pilot(item), neighbors, max(variance, 1e-8))
+    mended = mean if variances is None else take_grain(mean, variances, share)
+    noise = item.noise + float(np.mean(np.square(mended - item.shares)))
+    return replace(item, shares=mended, noise=noise, is_changed=True)
+
+
+def _pilot(item: _Item) -> Plane:
+    """A frame to compare by, roughly without grain."""
+    assert item.shot is not None
+    if item.shot.grain is None:
+        return item.shares
+    if item.pilot is None:
+        variances = item.shot.grain.variances * np.float32(item.exposure.gain**2)
+        item.pilot = pilot_of(item.shares, variances)
+    return item.pilot
 
 
 def _same_shot(other: _Item | None, item: _Item) -> _Item | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from photochrom.restoration.grain import Grain
 from photochrom.restoration.kinds import FILM_KINDS, FilmKind
 from photochrom.video.restoration.flicker import NO_CHANGE, Exposure
 from photochrom.video.restoration.lines import LineTrack
@@ -33,14 +34,19 @@ class ShotPlan:
     lines: tuple[LineTrack, ...] = ()
     has_dust: bool = False
     tone_curve: ToneCurve | None = None
+    block_quality: int | None = None
+    """Of a JPEG with as strong blocks as the codec's; None: it has none."""
+    grain: Grain | None = None
 
     @property
     def kinds(self) -> tuple[FilmKind, ...]:
         """What is found in it, in the order in which it is mended."""
         found: dict[FilmKind, bool] = {
+            "blocks": self.block_quality is not None,
             "flicker": self.is_flickering,
             "scratches": bool(self.lines),
             "dust": self.has_dust,
+            "grain": self.grain is not None,
             "fading": self.tone_curve is not None,
         }
         return tuple(kind for kind in FILM_KINDS if found[kind])

@@ -1,4 +1,4 @@
-"""Damage of each kind done to a film, to measure by: dust, scratches, flicker, fading.
+"""Damage of each kind done to a film, to measure by.
 
 A frame is (H, W) float32, shares of white, and so is what comes of it. What is random is drawn from
 the seed, the same for each frame in whatever order they come.
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.restoration.kinds import FilmKind
+from photochrom.restoration.simulation import CLUMP_PX, CLUMPED_GAIN, compress
 
 Plane = NDArray[np.float32]
 
@@ -109,6 +110,31 @@ def _fading(seed: int) -> Callable[[Plane, int], Plane]:
     return damage
 
 
+def _grain(seed: int) -> Callable[[Plane, int], Plane]:
+    """Gaussian noise, σ 3 to 7 % of white, new in every frame; in half of all films in clumps."""
+    random = np.random.default_rng((seed, 5))
+    sigma, is_clumped = random.uniform(0.03, 0.07), random.random() < 0.5
+
+    def damage(frame: Plane, number: int) -> Plane:
+        noise = np.random.default_rng((seed, 6, number)).standard_normal(frame.shape, np.float32)
+        if is_clumped:
+            noise = CLUMPED_GAIN * np.asarray(cv2.GaussianBlur(noise, (0, 0), CLUMP_PX), np.float32)
+        return np.asarray(np.clip(frame + np.float32(sigma) * noise, 0, 1), np.float32)
+
+    return damage
+
+
+def _blocks(seed: int) -> Callable[[Plane, int], Plane]:
+    """Each frame a JPEG, as Motion JPEG and DV have them, of one quality from 8 to 18."""
+    quality = int(np.random.default_rng((seed, 7)).integers(8, 19))
+
+    def damage(frame: Plane, number: int) -> Plane:
+        inside = np.asarray(np.clip(frame, 0, 1), np.float32)
+        return compress(inside, np.random.default_rng(number), quality)
+
+    return damage
+
+
 def _lay(
     out: Plane, outline: NDArray[np.float64], random: np.random.Generator, *, is_light: bool
 ) -> None:
@@ -128,8 +154,10 @@ def _lay(
 
 
 _DAMAGES: Mapping[FilmKind, Callable[[int], Callable[[Plane, int], Plane]]] = {
+    "blocks": _blocks,
     "flicker": _flicker,
     "scratches": _scratches,
     "dust": _dust,
+    "grain": _grain,
     "fading": _fading,
 }
