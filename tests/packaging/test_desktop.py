@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import yaml
+from fixtures.programs import PACKAGING, load_program
 
 import photochrom
 
@@ -19,18 +18,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[2]
-PACKAGING = ROOT / "packaging"
 OTHER_NAMES = {"opencv-python-headless": "py-opencv"}
-
-
-def load(name: str) -> ModuleType:
-    """A program of packaging/ as a module."""
-    spec = importlib.util.spec_from_file_location(name, PACKAGING / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_conda_s_recipe_asks_for_what_the_package_asks_for() -> None:
@@ -44,7 +32,7 @@ def test_conda_s_recipe_asks_for_what_the_package_asks_for() -> None:
 
 
 def test_the_window_finds_the_studio_by_what_it_prints() -> None:
-    window = load("photochrom_window")
+    window = load_program("photochrom_window")
     said = "The studio is at http://localhost:43210/?token=abc-DEF_1."
     assert window.find_address(said) == "http://localhost:43210/?token=abc-DEF_1"
     assert window.find_address("Loading") is None
@@ -52,7 +40,7 @@ def test_the_window_finds_the_studio_by_what_it_prints() -> None:
 
 
 def test_the_window_is_the_command_line_too(capsys: pytest.CaptureFixture[str]) -> None:
-    window = load("photochrom_window")
+    window = load_program("photochrom_window")
     for way in (["--photochrom"], ["-m", "photochrom"]):
         with pytest.raises(SystemExit) as ended:
             sys.exit(window.main([*way, "--version"]))

@@ -16,10 +16,15 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from fixtures.programs import load_program
+
+import photochrom
 
 ROOT = Path(__file__).parents[2]
 WHEELHOUSE = Path(sys.prefix) / "wheelhouse"
 WHEEL_LIMIT_MB = 60
+CORE_LIMIT_MB = 20
+"""Of the core that packaging/build_wheels.py makes."""
 INSTALL_LIMIT_MB = 385 if sys.version_info >= (3, 11) else 480
 """Of everything that a plain install brings, with its compiled bytecode. ONNX Runtime 1.23, the
 last one for Python 3.10, needs SymPy, which has 81 MB."""
@@ -84,6 +89,35 @@ def test_the_wheel_carries_types_and_models_and_stays_small(wheel: Path) -> None
     pretrained = {Path(name) for name in names if name.startswith("photochrom/pretrained/")}
     assert {path.suffix for path in pretrained} == {".py", ".md", ".onnx", ".safetensors", ".txt"}
     assert not any(name.startswith(("tests", "examples")) for name in names)
+
+
+def test_the_wheel_divides_into_a_core_and_models_and_nothing_is_lost(
+    wheel: Path, tmp_path: Path
+) -> None:
+    build_wheels = load_program("build_wheels")
+    parts = build_wheels.divide(wheel, tmp_path, zipfile.ZIP_STORED)
+    files = []
+    for path in (wheel, *parts):
+        with zipfile.ZipFile(path) as archive:
+            files.append({entry.filename: entry for entry in archive.infolist()})
+            metadata = [name for name in files[-1] if name.endswith(".dist-info/METADATA")]
+            information = {name.split("-")[0]: archive.read(name).decode() for name in metadata}
+        if path == parts[0]:
+            core_says = information["photochrom"]
+    whole, core, models = files
+    extra = {name for name in whole if build_wheels.is_extra(name)}
+    assert set(core) == set(whole) - extra
+    moved = {name: name.replace("photochrom/", "photochrom_models/", 1) for name in extra}
+    weights_and_pages = {name for name in models if ".dist-info/" not in name}
+    assert weights_and_pages == {*moved.values(), "photochrom_models/__init__.py"}
+    assert all(whole[name].CRC == models[moved[name]].CRC for name in extra)
+    changed = {name for name in core if whole[name].CRC != core[name].CRC}
+    assert {Path(name).name for name in changed} == {"METADATA", "RECORD"}
+    version = photochrom.__version__
+    assert f"Requires-Dist: photochrom-models=={version}; extra == 'models'" in core_says
+    networks = {Path(name).stem for name in core if name.endswith(".onnx")}
+    assert networks == {"photochrom-base", "photochrom-film", "yunet_n_640_640"}
+    assert sum(whole[name].compress_size for name in core) < CORE_LIMIT_MB * 1e6
 
 
 def test_a_plain_install_is_small(plain: Path) -> None:

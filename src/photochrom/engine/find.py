@@ -11,6 +11,7 @@ from photochrom.engine.download import download
 from photochrom.engine.guests import GUESTS, check_licence, split_guest
 from photochrom.errors import ModelError
 from photochrom.folders import cache_dir
+from photochrom.models_package import DISTRIBUTION, MODULE, locate
 
 DEFAULT_MODEL = "photochrom-base"
 """The model that colours photographs when none is named."""
@@ -31,8 +32,11 @@ _BLEND = re.compile(rf"(?P<first>{_ONE}):(?P<second>{_ONE}):(?P<weight>\d*\.?\d+
 
 
 def shipped_models(directory: Path = SHIPPED_DIR) -> tuple[str, ...]:
-    """Names of the models that came with the package, in the order of their table."""
-    return tuple(_checksums(directory))
+    """Names of the models that came with the package, in the order of their table.
+
+    Where photochrom-models is not installed, those of photochrom alone.
+    """
+    return tuple(name for name in _checksums(directory) if _is_here(name, directory))
 
 
 def read_model(model: str | Path, *, shipped_dir: Path = SHIPPED_DIR) -> tuple[Path, bytes]:
@@ -57,7 +61,7 @@ def read_model(model: str | Path, *, shipped_dir: Path = SHIPPED_DIR) -> tuple[P
             return _fetch(text)
         sums = _checksums(shipped_dir)
         if text in sums:
-            path = shipped_dir / f"{text}.onnx"
+            path = _shipped_path(text, shipped_dir)
             return path, _verify(_read(path), sums[text], path)
     path = Path(model)
     if path.suffix == ".onnx" or len(path.parts) > 1 or _is_file(path):
@@ -142,6 +146,21 @@ def _checksums(directory: Path) -> dict[str, str]:
     return {Path(row[1].lstrip("*")).stem: row[0] for row in rows if row}
 
 
+def _shipped_path(name: str, directory: Path) -> Path:
+    """A shipped model's file. Raises ModelError where its package is not installed."""
+    file = directory / f"{name}.onnx"
+    if directory != SHIPPED_DIR or file.is_file():
+        return file
+    return locate(f"engine/models/{name}.onnx")
+
+
+def _is_here(name: str, directory: Path) -> bool:
+    try:
+        return _is_file(_shipped_path(name, directory))
+    except ModelError:
+        return False
+
+
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
@@ -162,9 +181,14 @@ def _verify(content: bytes, checksum: str, path: Path) -> bytes:
     if hashlib.sha256(content).hexdigest() != checksum:
         raise ModelError(
             f"{path} is not the file that was shipped (its SHA-256 differs from {_TABLE}); "
-            "install photochrom again: pip install --force-reinstall photochrom"
+            f"install it again: pip install --force-reinstall {_owner(path)}"
         )
     return content
+
+
+def _owner(path: Path) -> str:
+    """The distribution that a shipped file came with."""
+    return DISTRIBUTION if MODULE in path.parts else "photochrom"
 
 
 def _alternatives(name: str, directory: Path) -> str:

