@@ -15,7 +15,6 @@ from flask import (
     Blueprint,
     Flask,
     Response,
-    current_app,
     json,
     jsonify,
     render_template,
@@ -32,6 +31,8 @@ from photochrom.web.settings import current_settings
 from photochrom.web.static_files import KEPT_FOR_EVER, StaticFiles
 from photochrom.web.storage import kept_suffixes
 
+_STATIC_PATH: Final = "/static"
+"""Of addresses, as Flask has it, too."""
 STATIC: Final = Path(__file__).parent / "static"
 ICON_SIZES: Final = (192, 512)
 _DIRECTED: Final = ("back", "forward", "undo", "redo")
@@ -45,7 +46,7 @@ blueprint = Blueprint("pwa", __name__)
 def init_pwa(app: Flask) -> None:
     """Add the app's frame to a Flask app: its routes, and what its templates call."""
     app.register_blueprint(blueprint)
-    prefix = f"{app.static_url_path}/{_static_digest()}/"
+    prefix = asset("")
     secure: bool = app.config["SESSION_COOKIE_SECURE"]
     files = StaticFiles(app.wsgi_app, STATIC, prefix, _static_digest(), secure=secure)
     app.wsgi_app = files  # type: ignore[method-assign]
@@ -145,7 +146,7 @@ def asset(filename: str) -> str:
 
     Scripts and styles name others beside them, whose addresses change with theirs.
     """
-    return f"{current_app.static_url_path}/{_static_digest()}/{filename}"
+    return f"{_STATIC_PATH}/{_static_digest()}/{filename}"
 
 
 def icon(name: str) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from photochrom.web.accounts.tokens import MAX_ROW_ID
@@ -19,6 +19,17 @@ MAX_ALBUMS: Final = 200
 """Of one user."""
 
 
+# Asked by each library page: put together once, of the tables themselves.
+_ALBUMS, _MEMBERS = Album.__table__, AlbumPicture.__table__
+_SUMMARIES = (
+    select(_ALBUMS.c.id, _ALBUMS.c.name, func.count(_MEMBERS.c.picture_id))
+    .select_from(_ALBUMS.outerjoin(_MEMBERS))
+    .where(_ALBUMS.c.user_id == bindparam("user_id"))
+    .group_by(_ALBUMS.c.id, _ALBUMS.c.name)
+    .order_by(func.lower(_ALBUMS.c.name), _ALBUMS.c.id)
+)
+
+
 class AlbumSummary(NamedTuple):
     """What is shown of an album."""
 
@@ -29,14 +40,7 @@ class AlbumSummary(NamedTuple):
 
 def list_albums(user: User) -> list[AlbumSummary]:
     """A user's albums, by name."""
-    rows = (
-        select(Album.id, Album.name, func.count(AlbumPicture.picture_id))
-        .outerjoin(AlbumPicture)
-        .where(Album.user_id == user.id)
-        .group_by(Album.id, Album.name)
-        .order_by(func.lower(Album.name), Album.id)
-    )
-    return [AlbumSummary(*row) for row in db.session.execute(rows)]
+    return [AlbumSummary(*row) for row in db.session.execute(_SUMMARIES, {"user_id": user.id})]
 
 
 def get_album(user: User, number: int) -> Album:

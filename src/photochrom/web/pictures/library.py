@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Select, bindparam, delete, func, select
+from sqlalchemy import Integer, Select, bindparam, delete, func, select
 
 from photochrom.web import jobs
 from photochrom.web.database import MAX_NAME, AlbumPicture, Picture, User, db
@@ -23,11 +23,13 @@ PER_PAGE: Final = 24
 _OWN = select(Picture).where(Picture.user_id == bindparam("user_id"))
 _ONE = _OWN.where(Picture.id == bindparam("picture_id"))
 _LISTED = _OWN.where(Picture.film_id.is_(None))
+_PART = {name: bindparam(name, type_=Integer) for name in ("limit", "offset")}
 _ORDERS = {
-    "added": _LISTED.order_by(Picture.created_at.desc(), Picture.id),
-    "taken": _LISTED.order_by(
-        func.coalesce(Picture.taken_at, Picture.created_at).desc(), Picture.id
-    ),
+    name: _LISTED.order_by(moment.desc(), Picture.id).limit(_PART["limit"]).offset(_PART["offset"])
+    for name, moment in (
+        ("added", Picture.created_at),
+        ("taken", func.coalesce(Picture.taken_at, Picture.created_at)),
+    )
 }
 ORDERS: Final = tuple(_ORDERS)
 """By when a picture came, or by when it was taken, as far as its file tells; the newest first."""
@@ -35,6 +37,13 @@ _COUNT = (
     select(func.count())
     .select_from(Picture)
     .where(Picture.user_id == bindparam("user_id"), Picture.film_id.is_(None))
+)
+
+
+# Of the table itself, which SQLAlchemy asks in half the time that its mapped classes take.
+_TABLE = Picture.__table__.c
+_USED = select(func.sum(_TABLE.bytes + _TABLE.reserved_bytes)).where(
+    _TABLE.user_id == bindparam("user_id")
 )
 
 
@@ -119,6 +128,7 @@ def list_finished(album: int, page: int = 1, per_page: int = PER_PAGE) -> Page:
         Picture.done_revision > 0,
     )
     newest = select(Picture).where(*condition).order_by(Picture.created_at.desc(), Picture.id)
+    newest = newest.limit(_PART["limit"]).offset(_PART["offset"])
     return _page(newest, select(func.count(Picture.id)).where(*condition), {}, page, per_page)
 
 
@@ -129,12 +139,19 @@ def _page(
     page: int,
     per_page: int,
 ) -> Page:
-    """One page of what a statement finds; the nearest one where there is none of this number."""
+    """One page of what a statement finds; the nearest one where there is none of this number.
+
+    newest: with `_PART` as its limit and offset.
+    """
+    first = {**parameters, "limit": per_page, "offset": 0}
+    if page <= 1:
+        items = db.session.scalars(newest, first).all()
+        if len(items) < per_page:  # it is all that there is
+            return Page(items, 1, 1, len(items), per_page)
     total = db.session.scalar(count, parameters) or 0
     pages = max(1, -(-total // per_page))
     page = min(max(1, page), pages)
-    some = newest.offset((page - 1) * per_page).limit(per_page)
-    items = db.session.scalars(some, parameters).all()
+    items = db.session.scalars(newest, {**first, "offset": (page - 1) * per_page}).all()
     return Page(items, page, pages, total, per_page)
 
 
@@ -183,8 +200,7 @@ def delete_picture(user: User, picture_id: str) -> None:
 
 def used_bytes(user_id: int) -> int:
     """What all files of a user take, and those that their pictures are about to have."""
-    total = select(func.sum(Picture.bytes + Picture.reserved_bytes)).filter_by(user_id=user_id)
-    return int(db.session.scalar(total) or 0)
+    return int(db.session.scalar(_USED, {"user_id": user_id}) or 0)
 
 
 def quota_mb(user: User) -> int:
