@@ -141,7 +141,7 @@ def test_what_is_no_picture_is_refused_and_gone(app: Flask, member: FlaskClient)
 def test_a_studio_that_is_busy_keeps_what_it_has(
     app: Flask, member: FlaskClient, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_arguments: object) -> None:
+    def refuse(*_arguments: object, **_more: object) -> None:
         raise TooMany("busy", 3)
 
     path = begin(member, len(photo))

@@ -20,6 +20,7 @@ from photochrom.web.i18n import init_i18n
 from photochrom.web.logs import init_logs, start_logs
 from photochrom.web.people.routes import blueprint as people
 from photochrom.web.pictures.file_routes import blueprint as picture_files
+from photochrom.web.pictures.models import init_models
 from photochrom.web.pictures.routes import blueprint as pictures
 from photochrom.web.pictures.selection_routes import blueprint as selection
 from photochrom.web.pictures.share_routes import blueprint as shares
@@ -57,6 +58,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     app.context_processor(lambda: common)
     init_logs(app)
     init_security(app, settings)
+    init_models(app, settings)
     init_database(app, settings)
     init_login(app)
     init_error_pages(app)

@@ -113,6 +113,8 @@ class User(Model):
     """SHA-256 of how another service knows them, by which they log in; None: it does not."""
     language: Mapped[str | None] = mapped_column(String(8))
     """Its code, of mails and of each browser that they log in with; None: nobody has asked yet."""
+    chosen_model: Mapped[str | None] = mapped_column(String(100))
+    """The model that they chose last for what they sent; None: the studio's choice."""
     logins: Mapped[list[Login]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
     tokens: Mapped[list[Token]] = relationship(
         back_populates="user", cascade="all, delete-orphan", passive_deletes=True
@@ -240,6 +242,8 @@ class Picture(Model):
     """Raised at every edit."""
     done_revision: Mapped[int] = mapped_column(default=0)
     """The revision that the result file shows; 0: there is none yet."""
+    chosen_model: Mapped[str | None] = mapped_column(String(100))
+    """The name of the model that colours it; None: the one that the studio chooses."""
     model: Mapped[str | None] = mapped_column(String(200))
     """Which made the result: name and version; None: there is none yet, or it is not known."""
     progress: Mapped[float] = mapped_column(Double, default=0.0)

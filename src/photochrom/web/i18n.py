@@ -34,6 +34,7 @@ _WITH_WORDS: Final = ("text/html", "application/json", "application/manifest+jso
 _STORED: Final = (
     "The result could not be stored: {why}",
     "The film is longer than {limit} minutes.",
+    "There is no model “{name}” here. Choose another one.",
     "No film that the studio writes holds the sound or the subtitles of “{name}”.",
 )
 """What the worker writes down with values in it."""

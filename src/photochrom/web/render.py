@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.engine import ModelIdentity
+from photochrom.engine import ModelIdentity, local_model
 from photochrom.errors import InputError, OutputError
 from photochrom.imageio import (
     FORMATS,
@@ -34,6 +34,7 @@ from photochrom.web.pictures.decoding import read_original
 from photochrom.web.pictures.edit_colorizer import EditColorizer
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.mending import change_overlay, mend
+from photochrom.web.pictures.models import find_model
 from photochrom.web.pictures.shots import StillEdit, shot_times, still_edits, to_shots
 from photochrom.web.pictures.space import check_film_length
 from photochrom.web.pictures.thumbnails import (
@@ -52,6 +53,9 @@ if TYPE_CHECKING:
 
 ProgressCallback: TypeAlias = Callable[[float], bool]
 """Is told how far it is, in [0, 1], and answers whether to go on."""
+
+ColorizerLoader: TypeAlias = Callable[[str | None], EditColorizer]
+"""The colorizer of a model; None: of the studio's own. Raises ModelError."""
 
 _FILM_PREVIEW_S: Final = 12.0
 _FILM_SUFFIXES: Final = (".mkv", ".mov")
@@ -78,10 +82,13 @@ class RenderTask:
     edit: Edit
     stills: tuple[StillEdit, ...] = ()
     """Of a film: what is said of its shots."""
+    model: str | None = None
+    """The model that was chosen, as `photochrom.engine.load` takes it; None: the studio's."""
 
     @classmethod
     def from_picture(cls, picture: Picture) -> RenderTask:
-        """What a row asks for."""
+        """What a row asks for. Raises InvalidInput where the model that it names is gone."""
+        chosen = picture.chosen_model
         return cls(
             picture.id,
             picture.revision,
@@ -90,6 +97,7 @@ class RenderTask:
             picture.media_type,
             Edit.from_picture(picture),
             still_edits(picture) if picture.kind == "film" else (),
+            None if chosen is None else find_model(chosen),
         )
 
 
@@ -108,12 +116,13 @@ class RenderResult(NamedTuple):
 def render(
     task: RenderTask,
     storage: Storage,
-    colorizer: EditColorizer,
+    load_colorizer: ColorizerLoader,
     settings: WebSettings,
     on_progress: ProgressCallback,
 ) -> RenderResult:
     """Make the result file of an order, unless it is there.
 
+    load_colorizer: is asked for photographs, by the task's model.
     Raises CancelledError, and PhotochromError where it cannot be coloured or written.
     """
     result = storage.result(task.picture_id, task.revision)
@@ -123,7 +132,7 @@ def render(
         return RenderResult(None if maker is None else maker.title)
     if task.kind == "film":
         return RenderResult(_render_film(task, storage, settings, on_progress))
-    return _render_photo(task, storage, colorizer, settings)
+    return _render_photo(task, storage, load_colorizer(task.model), settings)
 
 
 def _render_photo(
@@ -187,7 +196,7 @@ def _render_film(
     info = probe(source)
     check_film_length(info.duration_s, settings.max_film_minutes)
     options = FilmSettings(
-        model=settings.used_film_model,
+        model=local_model(task.model or settings.used_film_model),
         device=settings.device,
         size="auto" if task.edit.size is None else task.edit.size,
         vividness=task.edit.vividness,

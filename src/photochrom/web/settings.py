@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Flask, current_app
 
-from photochrom.engine import DEFAULT_MODEL, FILM_MODEL
+from photochrom.engine import DEFAULT_MODEL, FILM_MODEL, shipped_models
 from photochrom.folders import studio_dir
 from photochrom.tables import Source, read_toml, read_values, table_keys
 from photochrom.web.errors import SettingsError
@@ -97,6 +97,10 @@ class WebSettings:
     """The model that colours photographs."""
     film_model: str = ""
     """The model that colours films; empty: photochrom-film, or `model` where that is set."""
+    models: tuple[str, ...] = field(default_factory=shipped_models)
+    """Which models people may choose for a picture instead, comma-separated in the environment:
+    shipped names, or files and addresses of your own, which are called as their cards call them.
+    Unless it is set: all that are shipped; [] (empty in the environment): none."""
     device: str = "auto"
     """What the model runs on, as for `photochrom image`."""
     mail_url: str = ""

@@ -39,7 +39,7 @@ from photochrom.web.database import db, is_outage, new_id, upgrade_database
 from photochrom.web.errors import SettingsError
 from photochrom.web.i18n import _, is_own_sentence
 from photochrom.web.logs import start_logs
-from photochrom.web.pictures.edit_colorizer import EditColorizer
+from photochrom.web.pictures.edit_colorizer import ColorizerCache, EditColorizer
 from photochrom.web.pictures.reasons import decoder_words
 from photochrom.web.priority import FILM_NICENESS, PHOTO_NICENESS, lower_process, lower_thread
 from photochrom.web.render import CancelledError, RenderTask, render
@@ -70,6 +70,7 @@ class Worker:
 
     def __init__(self, app: Flask, settings: WebSettings, network: Network) -> None:
         self._app, self._settings, self._colorizer = app, settings, EditColorizer(network)
+        self._others = ColorizerCache(settings.device)
         self._storage = Storage(settings.data_dir)
         self._name = new_id()
         self._stop = threading.Event()
@@ -167,7 +168,7 @@ class Worker:
                 is_wanted = is_wanted and not jobs.others_wait(task.picture_id, "film")
             return is_wanted and not self._stop.is_set()
 
-        result = render(task, self._storage, self._colorizer, self._settings, on_progress)
+        result = render(task, self._storage, self._load_colorizer, self._settings, on_progress)
         size = self._storage.size(task.picture_id)
         if jobs.finish(task.picture_id, task.revision, self._name, size, *result):
             self._storage.forget_revisions(task.picture_id, before=task.revision)
@@ -181,6 +182,11 @@ class Worker:
         else:
             # It was corrected or deleted meanwhile; a later revision makes its own result.
             self._storage.forget_revisions(task.picture_id, before=task.revision + 1)
+
+    def _load_colorizer(self, model: str | None) -> EditColorizer:
+        if model is None or model == self._settings.model:
+            return self._colorizer
+        return self._others.get(model)
 
     def _owner_message(self, error: PhotochromError, picture_id: str, name: str) -> str:
         """An error for the picture's owner, who must not read where files lie here."""

@@ -22,6 +22,7 @@ from photochrom.web.pictures.downloads import FORMS
 from photochrom.web.pictures.edits import (
     MAX_AREAS,
     MAX_HINTS,
+    MAX_MODEL_NAME,
     MAX_STROKE_LENGTH,
     MAX_STROKE_POINTS,
     MAX_TOLERANCE,
@@ -143,6 +144,13 @@ _REFERENCE: Final[Json] = {
     "description": "Another of your photographs, in colour, which gives its colours to what both "
     "show. A copy of it is kept. Null: none.",
 }
+_CHOSEN_MODEL: Final[Json] = {
+    "type": ["string", "null"],
+    "minLength": 1,
+    "maxLength": MAX_MODEL_NAME,
+    "description": "The model that colours it, of those that the studio offers (shipped are "
+    f"{', '.join(shipped_models())}). Null: the one that the studio chooses.",
+}
 _REVISION: Final[Json] = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 _MOMENT: Final[Json] = {"type": "string", "format": "date-time"}
 
@@ -213,6 +221,7 @@ _PICTURE: Final[Json] = {
         "type": "integer",
         "description": "The revision that the result shows; 0: there is none yet.",
     },
+    "chosen_model": _CHOSEN_MODEL,
     "model": {
         "type": ["string", "null"],
         "description": "Which model made the result, name and version; null: there is none yet, "
@@ -302,6 +311,7 @@ _SCHEMAS: Final[Json] = {
             **_WHITE_BALANCE,
             "reference": _REFERENCE,
             "restore": _PICTURE["restore"],
+            "chosen_model": _CHOSEN_MODEL,
             "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
             "revision": {
                 **_REVISION,
@@ -451,6 +461,7 @@ def _upload() -> Json:
             },
             "size": {**_SIZE, "type": "integer"},
             "vividness": _VIVIDNESS,
+            "chosen_model": {**_CHOSEN_MODEL, "type": "string"},
         },
         "additionalProperties": False,
     }
@@ -458,11 +469,7 @@ def _upload() -> Json:
 
 def _quick_upload() -> Json:
     upload = _upload()
-    model = {
-        "type": "string",
-        "enum": list(shipped_models()),
-        "description": "A shipped model; left out: the studio's own.",
-    }
+    model = upload["properties"].pop("chosen_model")
     return {**upload, "properties": {**upload["properties"], "model": model}}
 
 

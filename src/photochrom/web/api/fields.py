@@ -10,10 +10,10 @@ from flask import request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
-from photochrom.engine import shipped_models
 from photochrom.web.database import MAX_NAME
 from photochrom.web.errors import InvalidInput, StudioError
 from photochrom.web.pictures.downloads import FORMS
+from photochrom.web.pictures.edits import MAX_MODEL_NAME
 
 Reader: TypeAlias = Callable[[str], Any]
 """Turns the text of a field into its value. Raises ValueError."""
@@ -21,7 +21,7 @@ Reader: TypeAlias = Callable[[str], Any]
 MAX_PAGE: Final = 1_000_000
 MAX_PER_PAGE: Final = 100
 MAX_SEARCH: Final = 200
-_NULLABLE: Final = ("size", "reference")
+_NULLABLE: Final = ("size", "reference", "chosen_model")
 
 
 class UnreadableBody(StudioError):
@@ -163,5 +163,6 @@ _QUERY: Final[dict[str, Reader]] = {
 _FORM: Final[dict[str, Reader]] = {
     "size": _count,
     "vividness": _number,
-    "model": _choice(shipped_models()),
+    "model": _text(MAX_MODEL_NAME),
+    "chosen_model": _text(MAX_MODEL_NAME),
 }

@@ -76,7 +76,7 @@ def create() -> tuple[Response, int, dict[str, str]]:
     """Take a picture or film; it is coloured as soon as it is its turn."""
     user = this_writer()
     query_fields()
-    values = form_fields("size", "vividness")
+    values = form_fields("size", "vividness", "chosen_model")
     file = _sent_file()
     picture = create_picture(user, file.filename or "", file.stream, **values)
     return jsonify(_picture_json(picture)), 201, {"Location": _address(picture)}
@@ -131,7 +131,7 @@ def edit(picture_id: str) -> Response:
     picture = get_picture(user, picture_id)
     changes = json_fields(
         "hints", "size", "vividness", "variant", "keep_colors", "temperature", "tint", "neutral",
-        "reference", "restore", "name", "revision",
+        "reference", "restore", "chosen_model", "name", "revision",
     )  # fmt: skip
     name = changes.pop("name", None)
     revision = changes.pop("revision", picture.revision)
@@ -325,5 +325,6 @@ def _picture_json(picture: Picture) -> dict[str, object]:
         "notes": picture.notes or [],
         "revision": picture.revision,
         "done_revision": picture.done_revision,
+        "chosen_model": picture.chosen_model,
         "model": picture.model,
     }

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.engine import Network, Prediction
+from photochrom.engine import Network, Prediction, load_with_features, local_model
 from photochrom.errors import InputError, ModelError
 from photochrom.guided.alternatives import AlternativeMaker
 from photochrom.guided.reference import Reference, ReferenceGuide, ReferenceMatcher
@@ -102,6 +102,26 @@ class EditColorizer:
             if self._alternatives is None:
                 self._alternatives = AlternativeMaker(self.network)
             return self._alternatives
+
+
+class ColorizerCache:
+    """The colorizer of the model that was chosen last beside the studio's. Thread-safe.
+
+    It keeps one alone: each takes 100 MB and more.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._last: tuple[str, EditColorizer] | None = None
+        self._lock = threading.Lock()
+
+    def get(self, model: str) -> EditColorizer:
+        """That of a model, as `photochrom.engine.load` takes it. Raises ModelError."""
+        with self._lock:
+            if self._last is None or self._last[0] != model:
+                network = load_with_features(local_model(model), device=self._device)
+                self._last = (model, EditColorizer(network))
+            return self._last[1]
 
 
 class _RememberingNetwork(Network):

@@ -30,6 +30,7 @@ from photochrom.web.database import Picture, User, db
 from photochrom.web.errors import Conflict, InvalidInput
 from photochrom.web.i18n import _
 from photochrom.web.pictures.library import get_picture
+from photochrom.web.pictures.models import check_choice
 from photochrom.web.pictures.references import keep_reference, reference_file
 from photochrom.web.pictures.space import EDIT_RESERVE_MB, estimate_edit_bytes, require_space
 from photochrom.web.storage import PICTURE_ID, current_storage
@@ -52,6 +53,8 @@ MAX_STROKE_LENGTH: Final = 60
 """Of all strokes of a picture together, in longer sides of it: painting them takes as long as they
 are."""
 
+MAX_MODEL_NAME: Final = 100
+"""Of the model that is chosen, characters."""
 ALTERNATIVE_COUNT: Final = 5
 """Versions of a picture by the model's own distribution, the first of them its own answer."""
 VERSIONS: Final = (*VARIANTS, *ALTERNATIVES[1:ALTERNATIVE_COUNT])
@@ -82,11 +85,13 @@ class Edit:
     """Identifier of the picture that gives colours."""
     restore: bool = False
     """Whether damage is mended before (`photochrom.web.pictures.mending`)."""
+    chosen_model: str | None = None
+    """The name of the model; None: the one that the studio chooses."""
 
     @property
     def leaves_colors(self) -> bool:
         """Whether nothing is coloured: of a picture in colour, no others have been asked for."""
-        plain = replace(self, own_colors=None, restore=False) == Edit()
+        plain = replace(self, own_colors=None, restore=False, chosen_model=None) == Edit()
         return self.own_colors == "all" and plain
 
     @classmethod
@@ -105,6 +110,7 @@ class Edit:
         neutral: object = 0.0,
         reference: object = None,
         restore: object = False,
+        chosen_model: object = None,
         own_colors: str | None = None,
     ) -> Edit:
         """The edit that a browser or program sends for a picture of this size.
@@ -132,6 +138,7 @@ class Edit:
             ),
             _parse_reference(reference),
             restore,
+            _parse_model(chosen_model),
         )
 
     @classmethod
@@ -151,6 +158,7 @@ class Edit:
             "neutral": picture.neutral,
             "reference": picture.reference,
             "restore": picture.restore,
+            "chosen_model": picture.chosen_model,
             **changes,
         }
         return cls.parse(picture.height, picture.width, own_colors=picture.own_colors, **values)
@@ -168,6 +176,7 @@ class Edit:
             "neutral": self.white_balance.neutral,
             "reference": self.reference,
             "restore": self.restore,
+            "chosen_model": self.chosen_model,
         }
 
     def colorize(
@@ -219,6 +228,8 @@ def edit_picture(
         raise InvalidInput(_("Films take no colours from pictures."))
     if picture.kind == "film" and edit.restore:
         raise InvalidInput(_("In the studio, photographs alone are mended."))
+    if "chosen_model" in changes:
+        check_choice(edit.chosen_model, picture.kind)
     reference = None if edit.reference is None else reference_file(picture, edit.reference)
     revision, files = picture.revision, current_storage()
     reserved_bytes = estimate_edit_bytes(
@@ -297,6 +308,12 @@ def _parse_neutral(value: object) -> float:
 def _parse_reference(value: object) -> str | None:
     if value is not None and not (isinstance(value, str) and PICTURE_ID.fullmatch(value)):
         raise InvalidInput(_("A reference is the identifier of a picture, or none."))
+    return value
+
+
+def _parse_model(value: object) -> str | None:
+    if value is not None and not (isinstance(value, str) and 0 < len(value) <= MAX_MODEL_NAME):
+        raise InvalidInput(_("A model is chosen by its name, or none is."))
     return value
 
 

@@ -30,7 +30,7 @@ from photochrom.variants import VARIANTS, uncertain_places
 from photochrom.web.database import Picture, User
 from photochrom.web.errors import InvalidInput, NotFound, TooMany
 from photochrom.web.i18n import _
-from photochrom.web.pictures.edit_colorizer import EditColorizer
+from photochrom.web.pictures.edit_colorizer import ColorizerCache, EditColorizer
 from photochrom.web.pictures.edits import (
     VERSIONS,
     Edit,
@@ -40,6 +40,7 @@ from photochrom.web.pictures.edits import (
 )
 from photochrom.web.pictures.library import get_photo
 from photochrom.web.pictures.mending import mend
+from photochrom.web.pictures.models import find_model
 from photochrom.web.pictures.references import reference_file
 from photochrom.web.pictures.thumbnails import THUMBNAIL_PX, decode_jpeg, encode_jpeg, shrink
 from photochrom.web.settings import current_settings
@@ -73,8 +74,9 @@ class Previewer:
 
     def __init__(self) -> None:
         self._colorizer: EditColorizer | None = None
-        self._other: tuple[str, EditColorizer] | None = None
-        self._suggests = True
+        self._others = ColorizerCache(current_settings().device)
+        self._silent: set[str | None] = set()
+        """The models, as they are chosen, that suggest no colours."""
         self._copies: OrderedDict[tuple[str, int, bool], _Copy] = OrderedDict()
         self._lock = threading.Lock()
         self._turn = threading.Semaphore(_MAX_CONCURRENT)
@@ -104,17 +106,15 @@ class Previewer:
         edit: Edit,
         reference: Path | None = None,
         user_id: int | None = None,
-        model: str | None = None,
     ) -> tuple[NDArray[Any], str]:
         """These pixels, (h, w) or (h, w, 3), in colours, and the signature of the model.
 
         reference: the file that the edit's is in. user_id: who asks; None: nobody who is known.
-        model: a shipped one, in place of the studio's.
 
-        Raises InvalidInput for a version that the model does not have, TooMany where others, or
-        this user, take all the time.
+        Raises InvalidInput for a model that is not offered and a version that it does not have,
+        TooMany where others, or this user, take all the time.
         """
-        colorizer = self._load_colorizer() if model is None else self._load_other(model)
+        colorizer = self._load_colorizer(edit.chosen_model)
         with self._a_turn(user_id):
             if VERSIONS[edit.variant].alternative is not None and not colorizer.has_alternatives:
                 raise InvalidInput(_("The model of this studio has no such version."))
@@ -136,7 +136,7 @@ class Previewer:
         Raises NotFound where the picture has gone meanwhile, TooMany where others take all the
         time.
         """
-        if not self._suggests:
+        if picture.chosen_model in self._silent:
             return []
         copy = self._load_copy(picture, longest, mended=picture.restore)
         h, w = copy.pixels.shape[:2]
@@ -144,13 +144,13 @@ class Previewer:
         place = _scaled_place(x, y, copy.scale, h, w)
         with self._a_turn(picture.user_id):
             try:
-                extractor = feature_extractor(self._load_colorizer().network)
+                extractor = feature_extractor(self._load_colorizer(picture.chosen_model).network)
                 return suggest_colors(
                     copy.pixels, *place, extractor, count=_SUGGESTIONS, hints=known
                 )
             except ModelError as error:
                 _log.warning("no colours are suggested: %s", error)
-                self._suggests = False
+                self._silent.add(picture.chosen_model)
                 return []
 
     def outlines(
@@ -180,7 +180,7 @@ class Previewer:
         copy = self._load_copy(picture, longest, mended=edit.restore)
         h, w = copy.pixels.shape[:2]
         hints = [_scaled_hint(hint, copy.scale, h, w) for hint in edit.hints]
-        network = self._load_colorizer().network
+        network = self._load_colorizer(edit.chosen_model).network
         with self._a_turn(picture.user_id):
             found = uncertain_places(copy.pixels, network, edit.size or "auto", hints)
         return [
@@ -191,9 +191,9 @@ class Previewer:
         """The model, with its features."""
         return self._load_colorizer().network
 
-    def has_alternatives(self) -> bool:
-        """Whether the model tells what else a picture may be."""
-        colorizer = self._load_colorizer()
+    def has_alternatives(self, chosen_model: str | None) -> bool:
+        """Whether the model of a picture tells what else that may be."""
+        colorizer = self._load_colorizer(chosen_model)
         with self._a_turn():
             return colorizer.has_alternatives
 
@@ -226,24 +226,20 @@ class Previewer:
                 self._inside[user_id] -= 1
                 self._inside += Counter()  # which forgets those with none
 
-    def _load_colorizer(self) -> EditColorizer:
-        """The network and what is made of it, loaded when first needed."""
+    def _load_colorizer(self, chosen_model: str | None = None) -> EditColorizer:
+        """The network and what is made of it, loaded when first needed.
+
+        chosen_model: as of `Picture`. Raises InvalidInput for one that is not offered.
+        """
         settings = current_settings()
+        model = settings.model if chosen_model is None else find_model(chosen_model)
+        if model != settings.model:
+            return self._others.get(model)
         with self._lock:
             if self._colorizer is None:
-                model = local_model(settings.model)
-                self._colorizer = EditColorizer(load_with_features(model, device=settings.device))
+                network = load_with_features(local_model(model), device=settings.device)
+                self._colorizer = EditColorizer(network)
             return self._colorizer
-
-    def _load_other(self, model: str) -> EditColorizer:
-        """A shipped model beside the studio's; the last of them is kept, and no more."""
-        if model == current_settings().model:
-            return self._load_colorizer()
-        with self._lock:
-            if self._other is None or self._other[0] != model:
-                network = load_with_features(model, device=current_settings().device)
-                self._other = (model, EditColorizer(network))
-            return self._other[1]
 
     def _load_copy(self, picture: Picture, longest: int, *, mended: bool) -> _Copy:
         """A small copy of a picture, or of what is left of it without its damage."""
@@ -344,7 +340,7 @@ def offered_versions(user: User, picture_id: str) -> tuple[Picture, list[int]]:
     """
     picture = get_photo(user, picture_id)
     offered = list(range(len(VARIANTS)))
-    if current_previewer().has_alternatives():
+    if current_previewer().has_alternatives(picture.chosen_model):
         offered = [0, *range(len(VARIANTS), len(VERSIONS))]
     return picture, offered if picture.variant in offered else [*offered, picture.variant]
 

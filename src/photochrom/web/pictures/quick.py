@@ -12,6 +12,7 @@ from photochrom.web.errors import InvalidInput, TooLarge
 from photochrom.web.pictures.decoding import decode_picture
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.live_preview import current_previewer
+from photochrom.web.pictures.models import check_choice
 from photochrom.web.pictures.names import clean_file_name, picture_title
 from photochrom.web.pictures.upload_check import check_upload
 from photochrom.web.settings import current_settings
@@ -40,12 +41,13 @@ def colorize_at_once(
 ) -> QuickResult:
     """Colour a photograph.
 
-    filename: for messages and the result's name. stream: the file. model: a shipped one, in place
-    of the studio's. Raises InvalidInput for what is
-    no photograph, TooLarge, and TooMany where others take all the time.
+    filename: for messages and the result's name. stream: the file. model: the name of one that is
+    offered, in place of the studio's. Raises InvalidInput for another one and for what is no
+    photograph, TooLarge, and TooMany where others take all the time.
     """
     name, settings = clean_file_name(filename), current_settings()
-    edit = Edit.parse(1, 1, size=size, vividness=vividness)
+    edit = Edit.parse(1, 1, size=size, vividness=vividness, chosen_model=model)
+    check_choice(model, "photo")
     limit = min(QUICK_MB, settings.max_upload_mb) * 1_000_000
     with current_storage().receive(stream, limit) as path:
         upload = check_upload(path, name, settings.max_picture_mp * 1_000_000)
@@ -60,7 +62,7 @@ def colorize_at_once(
     if upload.own_colors == "places":  # of a picture in colour, whoever sends it wants others
         edit = dataclasses.replace(edit, own_colors=upload.own_colors)
     with decode_picture(content, name) as picture:
-        rgb, signature = current_previewer().colorize_whole(picture.pixels, edit, model=model)
+        rgb, signature = current_previewer().colorize_whole(picture.pixels, edit)
         result = dataclasses.replace(picture, pixels=rgb)
         target = FORMATS[picture.format].result_format(transparent=is_transparent(picture))
         data = io.BytesIO()

@@ -28,6 +28,7 @@ from photochrom.web.errors import (
     TooMany,
 )
 from photochrom.web.i18n import _
+from photochrom.web.pictures.models import check_choice
 from photochrom.web.pictures.names import clean_file_name
 from photochrom.web.pictures.space import require_space
 from photochrom.web.pictures.uploads import create_pictures
@@ -57,14 +58,17 @@ class _Info(NamedTuple):
     length: int
     name: str
     picture_ids: tuple[str, ...] = ()
+    chosen_model: str | None = None
 
 
-def create_upload(user: User, length: int, name: str) -> str:
+def create_upload(user: User, length: int, name: str, chosen_model: str | None = None) -> str:
     """Make room for a file that comes in parts; returns its identifier.
 
-    length: bytes, at least 1. name: as for `create_pictures`.
-    Raises TooLarge, TooMany, QuotaExceeded and DiskFull, before anything is sent.
+    length: bytes, at least 1. name, chosen_model: as for `create_pictures`.
+    Raises InvalidInput for a model that is not offered, TooLarge, TooMany, QuotaExceeded and
+    DiskFull, before anything is sent.
     """
+    check_choice(chosen_model, "photo")
     limit_mb = current_settings().max_upload_mb
     if length > limit_mb * 1_000_000:
         raise TooLarge(_("The file is larger than {megabytes} MB.").format(megabytes=limit_mb))
@@ -76,7 +80,7 @@ def create_upload(user: User, length: int, name: str) -> str:
     folder = _root(user.id) / upload_id
     folder.mkdir(mode=0o700, parents=True)
     (folder / "data").touch(mode=0o600)
-    _write_info(folder, _Info(length, clean_file_name(name)))
+    _write_info(folder, _Info(length, clean_file_name(name), (), chosen_model))
     return upload_id
 
 
@@ -140,7 +144,7 @@ def _finish(user: User, folder: Path) -> None:
     info = _read_info(folder)
     try:
         with _data(folder).open("rb") as file:
-            pictures = create_pictures(user, info.name, file)
+            pictures = create_pictures(user, info.name, file, chosen_model=info.chosen_model)
     except (TooMany, DiskFull):
         raise
     except StudioError:
@@ -177,7 +181,7 @@ def _write_info(folder: Path, info: _Info) -> None:
 
 def _read_info(folder: Path) -> _Info:
     try:
-        length, name, picture_ids = json.loads((folder / "info").read_bytes())
+        length, name, picture_ids, *chosen = json.loads((folder / "info").read_bytes())
     except FileNotFoundError:
         raise NotFound(_("There is no such upload (any more).")) from None
-    return _Info(length, name, tuple(picture_ids))
+    return _Info(length, name, tuple(picture_ids), *chosen)  # none of one that began before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, TypeAlias
 
 from flask import (
@@ -18,7 +17,6 @@ from flask import (
 from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from photochrom.engine import ModelCard, model_card
 from photochrom.guided.areas import DEFAULT_TOLERANCE
 from photochrom.pipeline import MAX_SHIFT
 from photochrom.web.accounts.login import login_required, this_user
@@ -54,6 +52,12 @@ from photochrom.web.pictures.live_preview import (
     suggest_for_place,
 )
 from photochrom.web.pictures.mending import mending_note
+from photochrom.web.pictures.models import (
+    check_choice,
+    list_models,
+    remember_choice,
+    used_card,
+)
 from photochrom.web.pictures.names import picture_title
 from photochrom.web.pictures.reasons import translated_note
 from photochrom.web.pictures.references import reference_note
@@ -74,7 +78,7 @@ Answer: TypeAlias = "str | AnyResponse | tuple[AnyResponse, int]"
 
 _EDIT_FIELDS = (
     "hints", "size", "vividness", "variant", "keep_colors", "temperature", "tint", "neutral",
-    "reference", "restore",
+    "reference", "restore", "chosen_model",
 )  # fmt: skip
 _SIZE_STEP_PX, _MAX_SIZE_FACTOR = 32, 4
 """The slider goes from one step to so many times the model's own size."""
@@ -115,6 +119,8 @@ def library() -> Answer:
         albums=list_albums(user),
         **share_box(link),
         query={name: value for name, value in query.items() if value and value != ORDERS[0]},
+        models=list_models(),
+        chosen_model=user.chosen_model,  # where it is not offered any more, no option is
         max_bytes=settings.max_upload_mb * 1_000_000,
         free_bytes=max(0, quota_mb(user) * 1_000_000 - used_bytes(user.id)),
     )
@@ -153,11 +159,17 @@ def create() -> Answer:
     if not files:
         raise InvalidInput(_("Choose a picture first."))
     user = this_user()
+    choice = request.form.get("chosen_model")
+    if choice is not None:
+        check_choice(choice or None, "photo")
+        remember_choice(user, choice or None)
     pictures: list[Picture] = []
     problems: list[StudioError] = []
     for file in files:
         try:
-            pictures += create_pictures(user, file.filename or "", file.stream)
+            pictures += create_pictures(
+                user, file.filename or "", file.stream, chosen_model=choice or None
+            )
         except StudioError as error:  # noqa: PERF203  # of a few files, each has its own reason
             problems.append(error)
     if not pictures:
@@ -202,13 +214,15 @@ def show(picture_id: str) -> Answer:
             is_playable=playable_film(picture) is not None,
             has_pair=film_pair(picture) is not None,
             shots=list_shots(picture) if picture.state == "done" else [],
+            models=list_models(picture.kind),
         )
-    card = _model_card(current_settings().model)
+    card = used_card(picture)
     return render_template(
         "pictures/picture.html",
         picture=picture,
         **sharing,
         model_title=card.title,
+        models=list_models(picture.kind),
         export_formats=EXPORT_FORMATS,
         max_shift=int(MAX_SHIFT),
         area_tolerance=DEFAULT_TOLERANCE,
@@ -377,12 +391,6 @@ def unshare(picture_id: str) -> Answer:
     if wants_json():
         return jsonify({"url": None})
     return redirect(url_for("pictures.show", picture_id=picture_id), 303)
-
-
-@cache
-def _model_card(model: str) -> ModelCard:
-    """The card of a model. Finding it reads the whole file, which no page can wait for."""
-    return model_card(model)
 
 
 def _json(*names: str) -> dict[str, Any]:

@@ -129,15 +129,16 @@ def still_edits(film: Picture) -> tuple[StillEdit, ...]:
 def to_shots(edits: Sequence[StillEdit], storage: Storage) -> tuple[Shot, ...]:
     """What is said of a film's shots, as `photochrom.video` takes it.
 
-    Of a still that is another version, or whose colours have another strength or detail, the
-    picture itself counts. Raises InputError where it is not coloured.
+    Of a still that is another version, or whose colours have another strength, detail or model,
+    the picture itself counts. Raises InputError where it is not coloured.
     """
     from photochrom.video.options import Shot
 
     shots = []
     for still_edit in edits:
         edit = still_edit.edit
-        if edit.variant or edit.size is not None or edit.vividness != Edit().vividness:
+        plain = edit.vividness == Edit().vividness and edit.chosen_model is None
+        if edit.variant or edit.size is not None or not plain:
             still = storage.result(still_edit.still_id, still_edit.revision)
             if still is None:
                 raise InputError(_("A shot is still being coloured. Try again in a moment."))

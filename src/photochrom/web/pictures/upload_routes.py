@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.errors import InvalidInput
 from photochrom.web.i18n import _
+from photochrom.web.pictures.models import check_choice, remember_choice
 from photochrom.web.pictures.resumable import (
     UploadState,
     append_part,
@@ -56,7 +57,13 @@ def describe(upload_id: str = "") -> Response:  # noqa: ARG001  # the same for e
 @limiter.shared_limit(upload_rate, scope=UPLOADS, key_func=user_key)
 def create() -> Response:
     """Begin an upload."""
-    upload_id = create_upload(this_user(), _number("Upload-Length", least=1), _file_name())
+    user, chosen_model = this_user(), None
+    if (choice := _metadata("model")) is not None:
+        chosen_model = choice or None
+        check_choice(chosen_model, "photo")
+        remember_choice(user, chosen_model)
+    length, name = _number("Upload-Length", least=1), _metadata("filename") or ""
+    upload_id = create_upload(user, length, name, chosen_model)
     return _response(201, {"Location": f"/uploads/{upload_id}"})
 
 
@@ -105,13 +112,18 @@ def _number(header: str, *, least: int) -> int:
     return int(text)
 
 
-def _file_name() -> str:
-    """The name of the file, of Upload-Metadata: pairs of a key and a value in base64."""
+def _metadata(key: str) -> str | None:
+    """A value of Upload-Metadata, pairs of a key and a value in base64; None: it is not there.
+
+    Raises InvalidInput.
+    """
     for pair in request.headers.get("Upload-Metadata", "").split(","):
-        key, _space, value = pair.strip().partition(" ")
-        if key == "filename":
+        name, _space, value = pair.strip().partition(" ")
+        if name == key:
             try:
                 return base64.b64decode(value, validate=True).decode()
             except (binascii.Error, UnicodeDecodeError):
-                raise InvalidInput(_("The name in Upload-Metadata is not base64.")) from None
-    return ""
+                raise InvalidInput(
+                    _("What is sent as {key} in Upload-Metadata is not base64.").format(key=key)
+                ) from None
+    return None

@@ -13,6 +13,7 @@ from photochrom.web.database import Picture, User, db, new_id, now
 from photochrom.web.pictures.documents import document_pages, is_document
 from photochrom.web.pictures.edits import Edit
 from photochrom.web.pictures.library import quota_mb, used_bytes
+from photochrom.web.pictures.models import check_choice
 from photochrom.web.pictures.names import clean_file_name
 from photochrom.web.pictures.space import estimate_result_bytes, require_quota, require_space
 from photochrom.web.pictures.thumbnails import THUMBNAIL_PX, encode_jpeg, shrink
@@ -23,16 +24,18 @@ from photochrom.web.storage import Storage, current_storage, save
 _MEGA: Final = 1_000_000
 
 
-def create_pictures(user: User, filename: str, stream: IO[bytes]) -> list[Picture]:
+def create_pictures(
+    user: User, filename: str, stream: IO[bytes], *, chosen_model: str | None = None
+) -> list[Picture]:
     """Take in a file of one picture or film, or a document, of which each page is a picture.
 
     stream: can be read again from its beginning. All else as for `create_picture`.
     """
     if not is_document(stream):
-        return [create_picture(user, filename, stream)]
+        return [create_picture(user, filename, stream, chosen_model=chosen_model)]
     limit = current_settings().max_upload_mb * _MEGA
     pages = document_pages(stream, clean_file_name(filename), limit)
-    return [create_picture(user, name, page) for name, page in pages]
+    return [create_picture(user, name, page, chosen_model=chosen_model) for name, page in pages]
 
 
 def create_picture(
@@ -42,25 +45,28 @@ def create_picture(
     *,
     size: int | None = None,
     vividness: float = 1.0,
+    chosen_model: str | None = None,
     film_id: str | None = None,
     film_time_s: float | None = None,
 ) -> Picture:
     """Take in a photo or film and have it coloured.
 
-    filename: shown to its owner and never used as a path. stream: the file. film_id, film_time_s:
-    as of `Picture`, of a still.
+    filename: shown to its owner and never used as a path. stream: the file. chosen_model: as of
+    `Picture`. film_id, film_time_s: as of `Picture`, of a still.
     Returns the row, committed, in state "waiting".
     Raises InvalidInput for what is no picture or film, TooLarge, QuotaExceeded,
     TooMany, DiskFull.
     """
     settings, files = current_settings(), current_storage()
     name = clean_file_name(filename)
-    edit = Edit.parse(1, 1, size=size, vividness=vividness)
+    edit = Edit.parse(1, 1, size=size, vividness=vividness, chosen_model=chosen_model)
+    check_choice(chosen_model, "photo")  # what cannot be is refused before the file is read
     with files.receive(stream, settings.max_upload_mb * _MEGA) as path:
         user_id, limit_mb = user.id, quota_mb(user)
         require_space(user, path.stat().st_size)
         db.session.rollback()
         upload = check_upload(path, name, settings.max_picture_mp * _MEGA, user_id=user_id)
+        check_choice(chosen_model, upload.kind)
         picture_id = new_id()
         reserved_bytes = estimate_result_bytes(upload.kind, upload.media_type, path.stat().st_size)
         try:

@@ -47,14 +47,23 @@ function showProgress(progress) {
 }
 
 /** All of a film is coloured anew, so that it is asked for by a button. @param {HTMLInputElement} slider */
-function offerStrength(slider) {
+function offerChanges(slider) {
   /** @type {HTMLButtonElement} */
   const button = need("color-again");
-  slider.addEventListener("input", () => (button.disabled = slider.value === slider.defaultValue));
+  const model = document.getElementById("chosen-model");
+  const select = model instanceof HTMLSelectElement ? model : null;
+  const firstModel = select?.value;
+  const changed = () => {
+    button.disabled = slider.value === slider.defaultValue && select?.value === firstModel;
+  };
+  slider.addEventListener("input", changed);
+  select?.addEventListener("change", changed);
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      await post(`${film.dataset.base}/edit`, { vividness: Number(slider.value), revision: Number(film.dataset.revision) });
+      const choice = select && select.value !== firstModel ? { chosen_model: select.value || null } : {};
+      const asked = { vividness: Number(slider.value), revision: Number(film.dataset.revision), ...choice };
+      await post(`${film.dataset.base}/edit`, asked);
       location.reload();
     } catch (error) {
       button.disabled = false;
@@ -64,7 +73,7 @@ function offerStrength(slider) {
   });
 }
 const strength = document.getElementById("vividness");
-if (strength instanceof HTMLInputElement) offerStrength(strength);
+if (strength instanceof HTMLInputElement) offerChanges(strength);
 
 if (film.dataset.state === "waiting" || film.dataset.state === "working") {
   follow(film.dataset.base ?? "", showProgress, (isLost) => {

@@ -9,6 +9,7 @@ const SHARED_CACHE = "shared-files"; // the service worker's, see sw.js
 /** @type {HTMLFormElement} */
 const form = need("add");
 const veil = need("drop-veil");
+const model = document.getElementById("chosen-model");
 let isSending = false;
 
 /** @param {Iterable<File>} files */
@@ -26,6 +27,7 @@ async function add(files) {
     url: form.dataset.upload ?? form.action,
     maxBytes: Number(form.dataset.maxBytes || Infinity),
     freeBytes: Number(form.dataset.freeBytes || Infinity),
+    model: model instanceof HTMLSelectElement ? model.value : undefined,
   };
   const { pictures, failures } = await sendAll(uploads, studio, list);
   isSending = false;

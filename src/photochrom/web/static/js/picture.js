@@ -31,6 +31,7 @@ import { Zoom } from "./zoom.js";
  * @property {number} neutral how much of its cast is taken away, [0, 1]
  * @property {boolean} restore whether its damage is mended first
  * @property {string | null} reference identifier of the picture that gives colours
+ * @property {string | null} chosen_model name of the model, null: the studio chooses
  */
 
 const SAVE_AFTER_MS = 900;
@@ -60,6 +61,8 @@ const correct = need("correct");
 const undo = need("undo");
 /** @type {HTMLButtonElement} */
 const redo = need("redo");
+const modelSelect = document.getElementById("chosen-model");
+const model = modelSelect instanceof HTMLSelectElement ? modelSelect : null;
 const aim = need("aim");
 /** @type {("temperature" | "tint" | "neutral")[]} */
 const SHIFTS = ["temperature", "tint", "neutral"];
@@ -78,9 +81,10 @@ const first = {
   neutral: Number(data.neutral ?? 0),
   reference: data.reference || null,
   restore: data.restore === "true",
+  chosen_model: data.chosenModel || null,
 };
 /** @type {Edit} what nobody has changed */
-const plain = { hints: [], size: null, vividness: 1, variant: 0, keep_colors: true, temperature: 0, tint: 0, neutral: 0, reference: null, restore: false };
+const plain = { hints: [], size: null, vividness: 1, variant: 0, keep_colors: true, temperature: 0, tint: 0, neutral: 0, reference: null, restore: false, chosen_model: null };
 const hasOwnColors = Boolean(data.ownColors);
 /** @type {History<Edit>} */
 const history = new History(first);
@@ -236,6 +240,11 @@ function restoreSteps() {
   hasChanges = !isSame;
 }
 
+/** Nothing is asked but of the same model. @param {Partial<Edit>} [more] @returns {Edit} */
+function plainEdit(more = {}) {
+  return { ...plain, chosen_model: history.present.chosen_model, ...more };
+}
+
 /** @param {unknown} error @returns {string} */
 function errorText(error) {
   return error instanceof RequestError ? error.message : message("connection_lost");
@@ -275,6 +284,7 @@ function refresh() {
     need("keep-colors").setAttribute("aria-pressed", String(keepsColors(history.present)));
     need("color-anew").setAttribute("aria-pressed", String(!keepsColors(history.present)));
   }
+  if (model) model.value = history.present.chosen_model ?? "";
   reference.show(history.present.reference);
   mending.show(history.present.restore);
   markers.show(hints, selection);
@@ -359,6 +369,8 @@ function showProgress(progress) {
   shownRevision = revision = progress.revision;
   keepSteps();
   if (hasChanges || isSaving) return; // that was for what is already changed again
+  // Sizes, versions and likely colours are other ones now.
+  if ((history.present.chosen_model ?? "") !== data.chosenModel) return location.reload();
   preview.drop();
   showColor(`${base}/preview/${shownRevision}.jpg`);
   offerDownloads(true);
@@ -657,10 +669,11 @@ SHIFTS.forEach((name, index) => {
   const slider = shiftSliders[index];
   slider?.addEventListener("input", () => edit({ [name]: Number(slider.value) }, name));
 });
+model?.addEventListener("change", () => edit({ chosen_model: model.value || null }));
 for (const slider of [vividness, size, ...shiftSliders]) slider.addEventListener("change", () => history.close());
-need("reset").addEventListener("click", () => edit(plain));
+need("reset").addEventListener("click", () => edit(plainEdit()));
 if (hasOwnColors) {
-  need("keep-colors").addEventListener("click", () => edit(data.ownColors === "all" ? { ...plain, restore: history.present.restore } : { keep_colors: true }));
+  need("keep-colors").addEventListener("click", () => edit(data.ownColors === "all" ? plainEdit({ restore: history.present.restore }) : { keep_colors: true }));
   need("color-anew").addEventListener("click", () => edit({ keep_colors: false }));
 }
 need("brush").addEventListener("click", () => setTool(brush.isOn ? "spot" : "brush"));

@@ -29,17 +29,18 @@ class OffsetError extends Error {}
 
 /**
  * @param {File} file
+ * @param {string | undefined} model that was chosen for it; "": the studio chooses
  * @param {(part: number) => void} onProgress 0 to 1
  * @param {(lost: boolean) => void} onLost whether there is no connection
  * @param {AbortSignal} signal gives the upload up
  * @returns {Promise<UploadedPicture[]>}
  */
-export async function sendInParts(file, onProgress, onLost, signal) {
-  const key = `upload:${file.name}:${file.size}:${file.lastModified}`;
+export async function sendInParts(file, model, onProgress, onLost, signal) {
+  const key = `upload:${file.name}:${file.size}:${file.lastModified}:${model ?? ""}`;
   let failures = 0;
   for (;;) {
     try {
-      const progress = await sendRest(file, key, onProgress, () => { failures = 0; onLost(false); }, signal);
+      const progress = await sendRest(file, model, key, onProgress, () => { failures = 0; onLost(false); }, signal);
       localStorage.removeItem(key);
       return progress.pictures.split(",").map((id) => ({ id, url: `/pictures/${id}` }));
     } catch (error) {
@@ -62,14 +63,14 @@ export async function sendInParts(file, onProgress, onLost, signal) {
 
 /**
  * From where it is to the end.
- * @param {File} file @param {string} key @param {(part: number) => void} onProgress
+ * @param {File} file @param {string | undefined} model @param {string} key @param {(part: number) => void} onProgress
  * @param {() => void} onSuccess after each part @param {AbortSignal} signal
  * @returns {Promise<Progress>}
  */
-async function sendRest(file, key, onProgress, onSuccess, signal) {
+async function sendRest(file, model, key, onProgress, onSuccess, signal) {
   const known = localStorage.getItem(key);
   let progress = known ? await ask("HEAD", known, {}, signal) : undefined;
-  const url = progress && known ? known : await create(file, key, signal);
+  const url = progress && known ? known : await create(file, model, key, signal);
   progress ??= { offset: 0, pictures: "" };
   while (!progress.pictures) {
     const start = progress.offset;
@@ -80,10 +81,19 @@ async function sendRest(file, key, onProgress, onSuccess, signal) {
   return progress;
 }
 
-/** @param {File} file @param {string} key @param {AbortSignal} signal @returns {Promise<string>} its address */
-async function create(file, key, signal) {
-  const name = btoa(String.fromCharCode(...new TextEncoder().encode(file.name)));
-  const headers = { "Upload-Length": String(file.size), "Upload-Metadata": `filename ${name}` };
+/** @param {string} text @returns {string} */
+function base64(text) {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+}
+
+/**
+ * @param {File} file @param {string | undefined} model @param {string} key @param {AbortSignal} signal
+ * @returns {Promise<string>} its address
+ */
+async function create(file, model, key, signal) {
+  const metadata = [`filename ${base64(file.name)}`];
+  if (model !== undefined) metadata.push(`model ${base64(model)}`);
+  const headers = { "Upload-Length": String(file.size), "Upload-Metadata": metadata.join(",") };
   const answer = await request("POST", "/uploads", headers, signal);
   const url = answer.headers.get("Location");
   if (!answer.ok || !url) throw refusal(answer.status, answer.headers.get("Retry-After"), await answer.text());

@@ -7,6 +7,7 @@ const AT_ONCE = 3;
 const LARGE_BYTES = 8_000_000;
 
 /** @typedef {{id: string, url: string}} UploadedPicture */
+/** @typedef {{url: string, model?: string}} Place where a file goes, and the model that was chosen for it */
 /** @typedef {{item: HTMLElement, bar: HTMLProgressElement, label: HTMLElement}} Line */
 
 /**
@@ -24,8 +25,8 @@ export function filterFiles(files, accept) {
 
 /**
  * @param {File[]} files
- * @param {{url: string, maxBytes: number, freeBytes: number}} studio where to, the largest file, and
- *   the space that is left
+ * @param {Place & {maxBytes: number, freeBytes: number}} studio where to, the largest file, and the
+ *   space that is left
  * @param {HTMLElement} list where the lines go
  * @returns {Promise<{pictures: UploadedPicture[], failures: number}>}
  */
@@ -45,7 +46,7 @@ export async function sendAll(files, studio, list) {
         continue;
       }
       freeBytes -= file.size;
-      const sent = await sendWithLine(file, studio.url, shown);
+      const sent = await sendWithLine(file, studio, shown);
       if (sent) pictures.push(...sent);
       else {
         failures += 1;
@@ -71,11 +72,11 @@ function problemOf(file, maxBytes, freeBytes) {
 /**
  * Send a file, and offer to stop it; after a failure, to try again.
  * @param {File} file
- * @param {string} url
+ * @param {Place} place
  * @param {Line} shown
  * @returns {Promise<UploadedPicture[] | undefined>} nothing where it failed or was stopped
  */
-async function sendWithLine(file, url, shown) {
+async function sendWithLine(file, place, shown) {
   const stopper = new AbortController();
   const button = smallButton(message("stop_upload", { name: file.name }), "×");
   button.addEventListener("click", () => stopper.abort());
@@ -87,29 +88,29 @@ async function sendWithLine(file, url, shown) {
     };
     const sent =
       file.size > LARGE_BYTES
-        ? await sendInParts(file, onProgress, onLost, stopper.signal)
-        : await sendPatiently(file, url, onProgress, stopper.signal);
+        ? await sendInParts(file, place.model, onProgress, onLost, stopper.signal)
+        : await sendPatiently(file, place, onProgress, stopper.signal);
     shown.label.textContent = message("upload_done", { name: file.name });
     shown.bar.value = 1;
     return sent;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     fail(shown, file.name, error.message);
-    if (error instanceof BrokenError) offerRetry(file, url, shown);
+    if (error instanceof BrokenError) offerRetry(file, place, shown);
     return undefined;
   } finally {
     button.remove();
   }
 }
 
-/** @param {File} file @param {string} url @param {Line} shown */
-function offerRetry(file, url, shown) {
+/** @param {File} file @param {Place} place @param {Line} shown */
+function offerRetry(file, place, shown) {
   const button = smallButton(message("try_again"), message("try_again"));
   button.addEventListener("click", async () => {
     const list = /** @type {HTMLElement} */ (shown.item.parentElement);
     const again = line(file, list);
     shown.item.replaceWith(again.item);
-    const sent = await sendWithLine(file, url, again);
+    const sent = await sendWithLine(file, place, again);
     if (sent?.length) again.label.append(" ", linkTo(sent[0].url, file.name));
   });
   shown.item.append(button);
@@ -182,15 +183,15 @@ const LONGEST_WAIT_MS = 15_000;
 /**
  * Sends a file, again and again while the studio has too much in hand to look at it.
  * @param {File} file
- * @param {string} url
+ * @param {Place} place
  * @param {(part: number) => void} onProgress 0 to 1
  * @param {AbortSignal} signal stops it
  * @returns {Promise<UploadedPicture[]>}
  */
-async function sendPatiently(file, url, onProgress, signal) {
+async function sendPatiently(file, place, onProgress, signal) {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await sendOne(file, url, onProgress, signal);
+      return await sendOne(file, place, onProgress, signal);
     } catch (error) {
       if (!(error instanceof BusyError) || attempt === TRIES) throw error;
       if (error.waitMs > LONGEST_WAIT_MS) throw error;
@@ -203,17 +204,18 @@ async function sendPatiently(file, url, onProgress, signal) {
 /**
  * XMLHttpRequest, because fetch does not tell how far an upload is.
  * @param {File} file
- * @param {string} url
+ * @param {Place} place
  * @param {(part: number) => void} onProgress 0 to 1
  * @param {AbortSignal} signal
  * @returns {Promise<UploadedPicture[]>}
  */
-function sendOne(file, url, onProgress, signal) {
+function sendOne(file, place, onProgress, signal) {
   const form = new FormData();
+  if (place.model !== undefined) form.append("chosen_model", place.model);
   form.append("file", file, file.name);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", url);
+    request.open("POST", place.url);
     request.setRequestHeader("Accept", "application/json");
     request.setRequestHeader("X-CSRFToken", csrfToken());
     request.upload.onprogress = (event) => {
