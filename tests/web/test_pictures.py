@@ -6,6 +6,7 @@ import io
 import itertools
 import math
 import os
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -45,9 +46,9 @@ from photochrom.imageio import read, write
 from photochrom.pipeline import WhiteBalance
 from photochrom.variants import VARIANTS
 from photochrom.web.cleanup import STRAY_S, sweep
-from photochrom.web.database import MAX_NAME, Picture, Share, db, now
+from photochrom.web.database import MAX_NAME, PastResult, Picture, Share, db, now
 from photochrom.web.lanes import stream_count
-from photochrom.web.pictures import live_preview
+from photochrom.web.pictures import history, live_preview
 from photochrom.web.pictures.decoding import current_decoding_space
 from photochrom.web.pictures.edit_colorizer import EditColorizer
 from photochrom.web.pictures.edits import VERSIONS, Edit
@@ -296,6 +297,8 @@ ROUTES = [
     ("GET", "/part/1.jpg?left=0&top=0&width=9&height=9&longest=9"),
     ("GET", "/reference/0123456789abcdef.jpg"),
     ("GET", "/changes.png"),
+    ("GET", "/past/1.jpg"),
+    ("POST", "/past/1"),
     ("POST", "/shots"),
     ("GET", "/shots/0.jpg"),
     ("POST", "/shots/0"),
@@ -529,6 +532,42 @@ def test_a_change_that_somebody_else_made_first_is_told(
     again = ask(member, f"{picture_url}/edit", {"vividness": 2.0, "revision": 1})
     assert again.status_code == 409
     assert "changed elsewhere" in again.get_json()["error"]
+
+
+def test_earlier_results_are_kept_as_settings_and_come_back(
+    app: Flask, member: FlaskClient, picture_url: str, settings: WebSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(history, "MAX_PAST", 2)
+    first = member.get(f"{picture_url}/download").data
+    page = member.get(picture_url).text
+    assert "How it was before" not in page
+    for hints in ([[9, 9, "#ff0000"]], [[9, 9, "#ff0000"], [20, 20, "#0000ff"]]):
+        assert ask(member, f"{picture_url}/edit", {"hints": hints}).status_code == 200
+        # Not coloured yet, so that it is no result to go back to.
+        assert ask(member, f"{picture_url}/edit", {"hints": hints, "vividness": 0.5}).status_code
+        color_all(app, settings)
+    page = member.get(picture_url).text
+    assert re.findall(rf"action=\"{picture_url}/past/(\d+)", page) == ["3", "1"]
+    assert "· 1 correction" in page
+    assert decode_image(member.get(f"{picture_url}/past/1.jpg").data).ndim == 3
+    answer = send(member, f"{picture_url}/past/1", {})
+    assert (answer.status_code, answer.location) == (303, picture_url)
+    color_all(app, settings)
+    assert member.get(f"{picture_url}/download").data == first
+    page = member.get(picture_url).text
+    assert re.findall(rf"action=\"{picture_url}/past/(\d+)", page) == ["5", "3"]  # two at most
+    folder = Storage(settings.data_dir).folder(picture_url.rpartition("/")[2])
+    assert {path.name for path in folder.glob("past-*")} == {"past-5.jpg", "past-3.jpg"}
+    assert member.get(f"{picture_url}/past/1.jpg").status_code == 404
+    assert send(member, f"{picture_url}/past/1", {}).status_code == 404
+    send(member, f"{picture_url}/past/5", {})  # and back: each of the same settings once
+    color_all(app, settings)
+    page = member.get(picture_url).text
+    assert re.findall(rf"action=\"{picture_url}/past/(\d+)", page) == ["6"]
+    ask(member, f"{picture_url}/delete")
+    with app.app_context():
+        assert db.session.query(PastResult).count() == 0
 
 
 def test_likely_colours_of_a_place_are_suggested(

@@ -259,6 +259,21 @@ class Picture(Model):
     )
 
 
+class PastResult(Model):
+    """What an earlier result of a picture was made by, to go back to it."""
+
+    __tablename__ = "past_results"
+    __table_args__ = (UniqueConstraint("picture_id", "revision"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    picture_id: Mapped[str] = mapped_column(ForeignKey("pictures.id", ondelete="CASCADE"))
+    revision: Mapped[int]
+    edit: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """The columns of the picture, by their names."""
+    model: Mapped[str | None] = mapped_column(String(200))
+    """As of `Picture`."""
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class Album(Model):
     """A name under which a user finds some of their pictures."""
 

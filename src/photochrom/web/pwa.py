@@ -26,6 +26,7 @@ from markupsafe import Markup
 
 from photochrom.web.database import MAX_NAME
 from photochrom.web.i18n import _, current_language, plural_forms, use_language
+from photochrom.web.pictures.history import MAX_PAST
 from photochrom.web.pictures.names import file_endings, film_time, picture_title
 from photochrom.web.settings import current_settings
 from photochrom.web.static_files import KEPT_FOR_EVER, StaticFiles
@@ -59,6 +60,7 @@ def init_pwa(app: Flask) -> None:
         picture_title=picture_title,
         film_time=film_time,
         max_name=MAX_NAME,
+        max_past=MAX_PAST,
         accepted_types=",".join((*kept_suffixes(), *file_endings())),
     )
 

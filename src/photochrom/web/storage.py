@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO, Final
 
@@ -144,13 +144,26 @@ class Storage:
             raise NotFound(_("There is no such picture."))
         return self.folder(picture_id) / f"reference-{reference_id}.jpg"
 
-    def forget_references(self, picture_id: str, keep: str | None, older_s: float) -> None:
-        """Remove copies of references but one that were not chosen for so long."""
-        limit = time.time() - older_s
+    def forget_references(
+        self, picture_id: str, keep: Collection[str | None], older_s: float
+    ) -> None:
+        """Remove copies of references that were not chosen for so long, but for some."""
+        limit, names = time.time() - older_s, {f"reference-{one}.jpg" for one in keep}
         for path in self.folder(picture_id).glob("reference-*.jpg"):
             with contextlib.suppress(FileNotFoundError):
-                if path.name != f"reference-{keep}.jpg" and path.stat().st_mtime < limit:
+                if path.name not in names and path.stat().st_mtime < limit:
                     path.unlink()
+
+    def past_thumbnail(self, picture_id: str, revision: int) -> Path:
+        """The small picture of an earlier result."""
+        return self.folder(picture_id) / f"past-{revision}.jpg"
+
+    def forget_past(self, picture_id: str, keep: Collection[int]) -> None:
+        """Remove the small pictures of earlier results, but for those of some revisions."""
+        names = {f"past-{revision}.jpg" for revision in keep}
+        for path in self.folder(picture_id).glob("past-*.jpg"):
+            if path.name not in names:
+                path.unlink(missing_ok=True)
 
     def faces(self, picture_id: str) -> Path:
         """The faces that were found in it."""

@@ -40,6 +40,7 @@ from photochrom.web.errors import SettingsError
 from photochrom.web.i18n import _, is_own_sentence
 from photochrom.web.logs import start_logs
 from photochrom.web.pictures.edit_colorizer import ColorizerCache, EditColorizer
+from photochrom.web.pictures.history import past_references
 from photochrom.web.pictures.reasons import decoder_words
 from photochrom.web.priority import FILM_NICENESS, PHOTO_NICENESS, lower_process, lower_thread
 from photochrom.web.render import CancelledError, RenderTask, render
@@ -70,7 +71,7 @@ class Worker:
 
     def __init__(self, app: Flask, settings: WebSettings, network: Network) -> None:
         self._app, self._settings, self._colorizer = app, settings, EditColorizer(network)
-        self._others = ColorizerCache(settings.device)
+        self._others = ColorizerCache()
         self._storage = Storage(settings.data_dir)
         self._name = new_id()
         self._stop = threading.Event()
@@ -172,9 +173,9 @@ class Worker:
         size = self._storage.size(task.picture_id)
         if jobs.finish(task.picture_id, task.revision, self._name, size, *result):
             self._storage.forget_revisions(task.picture_id, before=task.revision)
-            self._storage.forget_references(
-                task.picture_id, task.edit.reference, older_s=_REFERENCE_KEPT_S
-            )
+            wanted = {task.edit.reference, *past_references(task.picture_id)}
+            db.session.rollback()
+            self._storage.forget_references(task.picture_id, wanted, older_s=_REFERENCE_KEPT_S)
             if (remaining := self._storage.size(task.picture_id)) != size:
                 jobs.update_size(task.picture_id, remaining)
             took_s = time.perf_counter() - start_s
@@ -186,7 +187,7 @@ class Worker:
     def _load_colorizer(self, model: str | None) -> EditColorizer:
         if model is None or model == self._settings.model:
             return self._colorizer
-        return self._others.get(model)
+        return self._others.get(model, self._settings.device)
 
     def _owner_message(self, error: PhotochromError, picture_id: str, name: str) -> str:
         """An error for the picture's owner, who must not read where files lie here."""

@@ -30,6 +30,7 @@ from photochrom.web.pictures.edits import (
     MIN_SIZE_PX,
     VERSIONS,
 )
+from photochrom.web.pictures.history import MAX_PAST
 from photochrom.web.pictures.quick import QUICK_MB, QUICK_MP
 
 Json: TypeAlias = "dict[str, Any]"
@@ -321,6 +322,38 @@ _SCHEMAS: Final[Json] = {
         },
         "additionalProperties": False,
     },
+    "History": _object(
+        {
+            "results": {
+                "type": "array",
+                "items": _object(
+                    {
+                        "revision": _REVISION,
+                        "finished_at": _PICTURE["finished_at"],
+                        "model": _PICTURE["model"],
+                        "edit": _object(
+                            {
+                                name: _PICTURE[name]
+                                for name in (
+                                    "hints",
+                                    "size",
+                                    "vividness",
+                                    "variant",
+                                    "keep_colors",
+                                    "temperature",
+                                    "tint",
+                                    "neutral",
+                                    "reference",
+                                    "restore",
+                                    "chosen_model",
+                                )
+                            }
+                        ),
+                    }
+                ),
+            }
+        }
+    ),
     "SavedColor": _object(_SAVED_COLOR),
     "SavedColors": _object(
         {
@@ -417,6 +450,14 @@ def openapi() -> Json:
                 "delete": _delete(),
             },
             "/pictures/{picture_id}/result": {"parameters": [_PICTURE_ID], "get": _result()},
+            "/pictures/{picture_id}/history": {
+                "parameters": [_PICTURE_ID],
+                "get": _history(),
+            },
+            "/pictures/{picture_id}/history/{revision}": {
+                "parameters": [_PICTURE_ID, {**_SHOT_NUMBER, "name": "revision"}],
+                "post": _go_back(),
+            },
             "/pictures/{picture_id}/shots": {
                 "parameters": [_PICTURE_ID],
                 "get": _shots(),
@@ -487,6 +528,25 @@ _SHOT_NUMBER: Final[Json] = {
     "required": True,
     "schema": {"type": "integer", "minimum": 1, "maximum": 10**6},
 }
+
+
+def _history() -> Json:
+    return {
+        "operationId": "history",
+        "summary": f"What its latest results were made by, the newest first, {MAX_PAST} at most",
+        "responses": {"200": _json("They", "History"), **_errors("400", "401", "404", "429")},
+    }
+
+
+def _go_back() -> Json:
+    return {
+        "operationId": "go_back",
+        "summary": "Colour it again as an earlier result was; what it is now is kept too",
+        "responses": {
+            "200": _json("As it is now", "Picture"),
+            **_errors("400", "401", "403", "404", "409", "413", "429", "507"),
+        },
+    }
 
 
 def _shots() -> Json:

@@ -18,7 +18,8 @@ from photochrom.web.colors import album
 from photochrom.web.database import Picture, SavedColor
 from photochrom.web.errors import InvalidInput, LoginRequired
 from photochrom.web.pictures.downloads import result_file
-from photochrom.web.pictures.edits import edit_picture
+from photochrom.web.pictures.edits import Edit, edit_picture
+from photochrom.web.pictures.history import list_past, past_edit
 from photochrom.web.pictures.library import (
     delete_picture,
     get_picture,
@@ -158,6 +159,34 @@ def result(picture_id: str) -> Response:
     user = this_caller()
     path, name, media_type = result_file(user, picture_id, **query_fields("form"))
     return send_kept_file(path, media_type, name)
+
+
+@blueprint.get("/pictures/<picture_id>/history")
+def history(picture_id: str) -> Response:
+    """The earlier results of a picture."""
+    user = this_caller()
+    query_fields()
+    picture = get_picture(user, picture_id)
+    results = [
+        {
+            "revision": past.revision,
+            "finished_at": None if past.finished_at is None else past.finished_at.isoformat(),
+            "model": past.model,
+            "edit": past.edit,
+        }
+        for past in list_past(picture, Edit.from_picture(picture).columns())
+    ]
+    return jsonify({"results": results})
+
+
+@blueprint.post("/pictures/<picture_id>/history/<int:revision>")
+@limiter.shared_limit(compute_rate, scope=COMPUTING, key_func=rate_key, override_defaults=False)
+def go_back(picture_id: str, revision: int) -> Response:
+    """Colour a picture as it was coloured before."""
+    user = this_writer()
+    query_fields()
+    changes = past_edit(get_picture(user, picture_id), revision)
+    return jsonify(_picture_json(edit_picture(user, picture_id, changes)))
 
 
 @blueprint.get("/pictures/<picture_id>/shots")

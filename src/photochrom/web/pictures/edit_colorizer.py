@@ -110,16 +110,15 @@ class ColorizerCache:
     It keeps one alone: each takes 100 MB and more.
     """
 
-    def __init__(self, device: str) -> None:
-        self._device = device
+    def __init__(self) -> None:
         self._last: tuple[str, EditColorizer] | None = None
         self._lock = threading.Lock()
 
-    def get(self, model: str) -> EditColorizer:
-        """That of a model, as `photochrom.engine.load` takes it. Raises ModelError."""
+    def get(self, model: str, device: str) -> EditColorizer:
+        """That of a model, both as `photochrom.engine.load` takes them. Raises ModelError."""
         with self._lock:
             if self._last is None or self._last[0] != model:
-                network = load_with_features(local_model(model), device=self._device)
+                network = load_with_features(local_model(model), device=device)
                 self._last = (model, EditColorizer(network))
             return self._last[1]
 

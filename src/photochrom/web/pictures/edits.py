@@ -29,6 +29,7 @@ from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db
 from photochrom.web.errors import Conflict, InvalidInput
 from photochrom.web.i18n import _
+from photochrom.web.pictures.history import finished_result, keep_result
 from photochrom.web.pictures.library import get_picture
 from photochrom.web.pictures.models import check_choice
 from photochrom.web.pictures.references import keep_reference, reference_file
@@ -211,6 +212,8 @@ def edit_picture(
 ) -> Picture:
     """Ask for other colours; the picture is coloured anew as its next revision.
 
+    The result that it has is kept as one to go back to.
+
     changes: as for `Edit.from_picture`; what is not named stays as it is.
     expected_revision: the revision that the person saw; None: whatever it is.
     Raises NotFound, InvalidInput, Conflict where the picture has changed since it was seen, and as
@@ -231,6 +234,7 @@ def edit_picture(
     if "chosen_model" in changes:
         check_choice(edit.chosen_model, picture.kind)
     reference = None if edit.reference is None else reference_file(picture, edit.reference)
+    past = finished_result(picture, Edit.from_picture(picture).columns())
     revision, files = picture.revision, current_storage()
     reserved_bytes = estimate_edit_bytes(
         files.original(picture.id, picture.media_type),
@@ -262,6 +266,8 @@ def edit_picture(
         .returning(Picture.id)
         .execution_options(synchronize_session=False)
     ).first()
+    if row is not None and past is not None:
+        keep_result(past)
     db.session.commit()
     if row is None:
         raise Conflict(_("This picture was changed elsewhere. Load the page again."))

@@ -130,6 +130,15 @@ def thumbnail_file(picture_id: str) -> AnyResponse:
     return file_response(current_storage().thumbnail(picture.id), "image/jpeg", keep=keep)
 
 
+@blueprint.get("/pictures/<picture_id>/past/<int:revision>.jpg")
+@login_required
+def past_file(picture_id: str, revision: int) -> AnyResponse:
+    """An earlier result, small."""
+    picture = get_picture(this_user(), picture_id)
+    path = current_storage().past_thumbnail(picture.id, revision)
+    return file_response(path, "image/jpeg", keep=True)
+
+
 @blueprint.get("/pictures/<picture_id>/shots/<int:number>.jpg")
 @login_required
 def shot_file(picture_id: str, number: int) -> AnyResponse:

@@ -74,7 +74,7 @@ class Previewer:
 
     def __init__(self) -> None:
         self._colorizer: EditColorizer | None = None
-        self._others = ColorizerCache(current_settings().device)
+        self._others = ColorizerCache()
         self._silent: set[str | None] = set()
         """The models, as they are chosen, that suggest no colours."""
         self._copies: OrderedDict[tuple[str, int, bool], _Copy] = OrderedDict()
@@ -234,7 +234,7 @@ class Previewer:
         settings = current_settings()
         model = settings.model if chosen_model is None else find_model(chosen_model)
         if model != settings.model:
-            return self._others.get(model)
+            return self._others.get(model, settings.device)
         with self._lock:
             if self._colorizer is None:
                 network = load_with_features(local_model(model), device=settings.device)

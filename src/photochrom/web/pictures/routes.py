@@ -30,8 +30,9 @@ from photochrom.web.pictures.downloads import (
     film_pair,
     playable_film,
 )
-from photochrom.web.pictures.edits import MIN_SIZE_PX, edit_picture
+from photochrom.web.pictures.edits import MIN_SIZE_PX, Edit, edit_picture
 from photochrom.web.pictures.events import event_stream, picture_state
+from photochrom.web.pictures.history import list_past, past_edit
 from photochrom.web.pictures.library import (
     ORDERS,
     delete_picture,
@@ -206,11 +207,13 @@ def show(picture_id: str) -> Answer:
     """One picture or film, with all that can be done to it."""
     picture = get_picture(this_user(), picture_id)
     sharing = share_box(find_link(picture))
+    past = list_past(picture, Edit.from_picture(picture).columns())
     if picture.kind == "film":
         return render_template(
             "pictures/film.html",
             picture=picture,
             **sharing,
+            past=past,
             is_playable=playable_film(picture) is not None,
             has_pair=film_pair(picture) is not None,
             shots=list_shots(picture) if picture.state == "done" else [],
@@ -221,6 +224,7 @@ def show(picture_id: str) -> Answer:
         "pictures/picture.html",
         picture=picture,
         **sharing,
+        past=past,
         model_title=card.title,
         models=list_models(picture.kind),
         export_formats=EXPORT_FORMATS,
@@ -325,6 +329,17 @@ def show_shot(picture_id: str, number: int) -> Answer:
 def apply_shots(picture_id: str) -> Answer:
     """Colour a film again, as its shots are corrected."""
     color_shots(this_user(), picture_id)
+    return redirect(url_for("pictures.show", picture_id=picture_id), 303)
+
+
+@blueprint.post("/pictures/<picture_id>/past/<int:revision>")
+@login_required
+@computing
+def go_back(picture_id: str, revision: int) -> Answer:
+    """Colour it as it was coloured before."""
+    picture = get_picture(this_user(), picture_id)
+    changes = past_edit(picture, revision)
+    edit_picture(this_user(), picture_id, changes, expected_revision=picture.revision)
     return redirect(url_for("pictures.show", picture_id=picture_id), 303)
 
 

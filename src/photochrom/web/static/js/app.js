@@ -137,6 +137,12 @@ document.addEventListener("submit", (event) => {
   shareInPlace(form);
 });
 
+for (const time of document.querySelectorAll("time[data-clock]")) {
+  // The server knows the day in UTC; the browser, on which clock its reader lives.
+  const written = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
+  if (time instanceof HTMLTimeElement) time.textContent = written.format(new Date(time.dateTime));
+}
+
 for (const link of document.querySelectorAll("a[data-takes-email]")) {
   link.addEventListener("click", () => {
     const email = fieldOf(link, "data-takes-email")?.value;
