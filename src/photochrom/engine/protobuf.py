@@ -16,8 +16,15 @@ def fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
 
     Raises ValueError or IndexError where it is none.
     """
+    for number, content, _ in stored_fields(message):
+        yield number, content
+
+
+def stored_fields(message: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
+    """As `fields`, each with all of its bytes as they stand in the message."""
     at = 0
     while at < len(message):
+        start = at
         tag, at = _varint(message, at)
         number, wire = tag >> 3, tag & 7
         length = 0
@@ -31,7 +38,7 @@ def fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
             raise ValueError(f"wire type {wire}")
         if at + length > len(message) or number == 0:
             raise ValueError("truncated")
-        yield number, message[at : at + length]
+        yield number, message[at : at + length], message[start : at + length]
         at += length
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.color.borders import find_borders
 from photochrom.color.fit import working_shape
 from photochrom.engine import ModelCard
 from photochrom.pipeline import Size
@@ -41,8 +40,9 @@ class Converter:
     def working_frame(self, frame: Frame) -> WorkingFrame:
         """The frame at working size, and where it has black bars also finer."""
         L = self._orientation.to_upright(self.planes.lightness(frame.luma, self._coded_shape))
-        if not find_borders(L):
-            return WorkingFrame(frame.pts, L)
+        working = WorkingFrame(frame.pts, L)
+        if not working.borders:
+            return working
         height, width = (
             min(_FINER * small, coded) for small, coded in zip(self._coded_shape, self.planes.shape)
         )

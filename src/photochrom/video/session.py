@@ -87,7 +87,12 @@ def open_session(
     Raises ModelError where the network cannot be used, InputError where the film is turned by no
     quarter turns, and where references or shots of the settings make no sense.
     """
-    network = load(local_model(settings.model), device=settings.device, threads=settings.threads)
+    network = load(
+        local_model(settings.model),
+        device=settings.device,
+        threads=settings.threads,
+        with_confidence=False,
+    )
     network.card.check_photographs("films")
     guess = partial(guess_chroma, network, vividness=settings.vividness)
     converter = Converter(info, network.card, settings.size)

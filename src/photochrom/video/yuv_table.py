@@ -26,6 +26,10 @@ LEVELS = 128
 REACH, _STEP = 112.0, 8.0
 """The table spans -112 to 112 in a and b, beyond every colour of sRGB, in steps of 8 units."""
 _NODES = round(2 * REACH / _STEP) + 1
+_BYTES, _ZERO = 256, 128.0
+"""Values of a byte, and the one that means an a or b of 0."""
+_ZEROS: Any = (_ZERO, _ZERO, 0.0, 0.0)  # of four channels, as OpenCV takes them
+_ABSENT: Any = None  # OpenCV takes None here; its type stubs do not say so
 _LIGHTNESS_STEPS = (8, 4, 4)
 """Steps of finding the lightness, before the ab of colours outside sRGB is cut again."""
 
@@ -79,27 +83,23 @@ class NearestTable:
 
     def __init__(self, codes: NDArray[np.float32], level: NDArray[np.float32]) -> None:
         """codes: (levels, nodes, nodes, 2), by Y', b, a. level: of every code of luma."""
-        side = round(2 * REACH) + 1
-        at = np.arange(side, dtype=np.float32) / np.float32(_STEP)
+        # A byte for each of a and b, so that both together are a place in the table.
+        at = (np.arange(_BYTES, dtype=np.float32) - np.float32(_ZERO - REACH)) / np.float32(_STEP)
         column, row = np.meshgrid(at, at)
-        fine = np.empty((LEVELS, side, side, 2), np.uint8)
+        fine = np.empty((LEVELS, _BYTES, _BYTES, 2), np.uint8)
         for values, plane in zip(fine, codes):
-            cv2.convertScaleAbs(cv2.remap(plane, column, row, cv2.INTER_LINEAR), values)
+            # Beyond its reach the table repeats its edge: there is no colour.
+            found = cv2.remap(plane, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            cv2.convertScaleAbs(found, values)
         self._pairs = fine.reshape(-1).view(np.uint16)
-        self._side = np.float32(side)
-        middle = REACH * side + REACH + 0.5  # where a = b = 0 is; truncation will round
-        self._start = level * np.float32(side * side) + np.float32(middle)
+        self._start = level.astype(np.int32) * np.int32(_BYTES * _BYTES)
 
-    def read(
-        self, luma: NDArray[Any], a: NDArray[np.float32], b: NDArray[np.float32]
-    ) -> NDArray[Any]:
-        """luma, a, b: (h, w); a and b are overwritten. Returns (h, w, 2) uint8."""
-        np.rint(b, out=b)
-        b *= self._side
-        np.rint(a, out=a)
-        b += a
-        b += np.asarray(cv2.LUT(luma, self._start))
-        pairs = np.take(self._pairs, b.astype(np.int32), mode="clip")
+    def read(self, luma: NDArray[Any], ab: NDArray[np.float32]) -> NDArray[Any]:
+        """luma: (h, w) codes. ab: (h, w, 2). Returns (h, w, 2) uint8."""
+        whole = np.asarray(cv2.add(ab, _ZEROS, dtype=cv2.CV_8U))
+        place = np.asarray(cv2.LUT(luma, self._start), np.int32)
+        place += whole.view("<u2")[..., 0]
+        pairs = np.take(self._pairs, place, mode="clip")
         return pairs.view(np.uint8).reshape(*luma.shape, 2)
 
 
@@ -110,12 +110,12 @@ class SmoothTable:
         self._codes = codes.reshape(LEVELS * _NODES, _NODES, 2)
         self._start = level * np.float32(_NODES) + np.float32(REACH / _STEP)
 
-    def read(
-        self, luma: NDArray[Any], a: NDArray[np.float32], b: NDArray[np.float32]
-    ) -> NDArray[Any]:
+    def read(self, luma: NDArray[Any], ab: NDArray[np.float32]) -> NDArray[Any]:
         """As that of `NearestTable`; returns uint16."""
-        a *= np.float32(1 / _STEP)
-        a += np.float32(REACH / _STEP)
-        b *= np.float32(1 / _STEP)
-        b += np.take(self._start, luma, mode="clip")
-        return np.rint(cv2.remap(self._codes, a, b, cv2.INTER_LINEAR)).astype(np.uint16)
+        # b may not run into the next level's rows.
+        place = np.clip(ab, -REACH, REACH)
+        place *= np.float32(1 / _STEP)
+        place[..., 0] += np.float32(REACH / _STEP)
+        place[..., 1] += np.take(self._start, luma, mode="clip")
+        found = cv2.remap(self._codes, place, _ABSENT, cv2.INTER_LINEAR)
+        return np.rint(found).astype(np.uint16)

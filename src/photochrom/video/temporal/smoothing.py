@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
@@ -21,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.color.borders import NO_BORDERS, crop, find_borders
+from photochrom.color.borders import NO_BORDERS, Borders, crop, find_borders
 from photochrom.errors import InputError
 from photochrom.video.temporal.guess_interval import ASK_EVERY, GuessInterval
 from photochrom.video.temporal.optical_flow import (
@@ -79,6 +80,11 @@ class WorkingFrame:
     fine_codes: NDArray[np.uint8] | None = None
     """Where it has black bars, its lightness at a larger size, (H', W'), as `lightness_to_codes`
     has it (many frames are held): from this the network sees the picture inside of the bars."""
+
+    @cached_property
+    def borders(self) -> Borders:
+        """The black bars of this frame, px of L."""
+        return find_borders(self.L)
 
     @property
     def fine_L(self) -> Planes | None:
@@ -249,9 +255,8 @@ def _with_guesses(
     shape = (0, 0)
     borders = NO_BORDERS
     for frame, motion in frames:
-        own_borders = find_borders(frame.L)
         # A dark frame seems to have wider bars than its shot has.
-        borders = own_borders if motion is None else borders.smaller(own_borders)
+        borders = frame.borders if motion is None else borders.smaller(frame.borders)
         sure = certainty(crop(frame.L, borders))
         own = user_colors.get(frame.pts)
         known = None
