@@ -26,6 +26,7 @@ from photochrom.imageio import (
     exif,
     is_picture_name,
     read,
+    read_preview,
     write,
 )
 
@@ -449,3 +450,20 @@ def test_hidden_files_are_no_pictures() -> None:
     assert not is_picture_name("data-set/paper.pdf")
     for name in ("notes.txt", "album/._scene.jpg", "__MACOSX/scene.jpg"):
         assert not is_picture_name(name)
+
+
+def test_a_preview_has_the_pixels_that_are_enough(tmp_path: Path) -> None:
+    path, ramp = tmp_path / "a.jpg", np.linspace(20, 235, 800)[None, :] + np.zeros((600, 1))
+    write(path, Picture(np.repeat(ramp[..., None], 3, axis=2).astype(np.uint8)))
+    whole = read(path).pixels
+    for longest, size in ((900, 800), (800, 800), (401, 800), (400, 400), (150, 200), (3, 100)):
+        small = read_preview(path, longest).pixels
+        assert small.shape == (size * 3 // 4, size, 3)
+        average = cv2.resize(whole, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+        assert np.abs(small.astype(int) - average).max() <= 3
+    png = tmp_path / "a.png"
+    write(png, Picture(whole))
+    np.testing.assert_array_equal(read_preview(png, 100).pixels, whole)
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(InputError, match="missing"):
+        read_preview(path, 200)

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+import simplejpeg
 from fixtures.imageio import exif_block
 from numpy.typing import NDArray
 from PIL import Image
@@ -21,6 +23,7 @@ from photochrom import atomic
 from photochrom.atomic import replacement_file, write_atomically
 from photochrom.errors import OutputError
 from photochrom.imageio import Metadata, Picture, read, write
+from photochrom.imageio.jpeg_strips import encode_jpeg_strips
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 
@@ -259,3 +262,22 @@ def test_a_file_taken_for_left_over_before_its_lock_is_made_again(
     write_atomically(tmp_path / "a.bin", b"whole", overwrite=False)
     assert (tmp_path / "a.bin").read_bytes() == b"whole"
     assert len(taken) == 1
+
+
+def test_a_jpeg_of_strips_has_the_pixels_of_one_in_a_piece() -> None:
+    rng = np.random.default_rng(5)
+    for shape in ((1030, 2051, 3), (1499, 1501), (24, 40, 3)):
+        rough = rng.integers(0, 256, (20, 30), dtype=np.uint8)
+        plane = cv2.resize(rough, shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        samples = np.ascontiguousarray(np.stack([plane, 255 - plane, plane // 2], -1))
+        samples = samples if len(shape) == 3 else plane
+        space, sampling = ("RGB", "444") if len(shape) == 3 else ("GRAY", "Gray")
+        whole = simplejpeg.encode_jpeg(samples.reshape(*shape[:2], -1), 98, space, sampling, False)
+        strips = encode_jpeg_strips(samples, 98)
+        assert (strips != whole) == (shape[0] > 100), "large pictures have restart markers"
+        for data in (strips, whole):
+            assert simplejpeg.decode_jpeg_header(data)[:2] == shape[:2]
+        np.testing.assert_array_equal(
+            simplejpeg.decode_jpeg(strips, space, strict=True),
+            simplejpeg.decode_jpeg(whole, space, strict=True),
+        )

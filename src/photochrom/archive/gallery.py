@@ -27,7 +27,7 @@ from photochrom.atomic import write_atomically
 from photochrom.damage import DamagePolicy
 from photochrom.errors import InputError, OutputError, PhotochromError
 from photochrom.guided.proposal_sheet import Tile, proposal_sheet
-from photochrom.imageio import Picture, eight_bit_rgb, read, write
+from photochrom.imageio import Picture, eight_bit_rgb, read_preview, write
 
 DEFAULT_SHARE: Final = 0.05
 """Of the results that count as doubtful by confidence, and by cast."""
@@ -181,7 +181,7 @@ def _write_sheets(folder: Path, tiles: Mapping[str, Sequence[Tile]]) -> Iterator
 
 
 def _small(data: bytes, name: str) -> NDArray[np.uint8]:
-    picture = read(data, name=name, max_pixels=_MAX_PIXELS, damage=_SALVAGE)
+    picture = read_preview(data, _PX, name=name, max_pixels=_MAX_PIXELS, damage=_SALVAGE)
     pixels = eight_bit_rgb(picture)
     scale = min(1.0, _PX / max(pixels.shape[:2]))
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))

@@ -17,7 +17,7 @@ from photochrom.processors import thread_count
 Strips: TypeAlias = Iterable[tuple[int, int]]
 """Runs of rows, each (start, stop)."""
 
-STRIP_PIXELS = 65_536
+STRIP_PIXELS = 131_072
 """Small enough for the cache, and large enough that threads seldom wait for the interpreter lock,
 which each call of NumPy or OpenCV hands over."""
 STRIP_ROWS = 64

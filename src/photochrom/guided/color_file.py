@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from photochrom.atomic import write_atomically
 from photochrom.engine import Network
 from photochrom.errors import InputError
-from photochrom.guided.proposal_sheet import Tile, proposal_sheet
+from photochrom.guided.proposal_sheet import TILE_PX, Tile, proposal_sheet
 from photochrom.guided.saved_colors import LEAST_SCORE, ColorFinder, SavedColor
 from photochrom.hints import Hint, parse_color
-from photochrom.imageio import eight_bit_rgb, read
+from photochrom.imageio import eight_bit_rgb, read, read_preview
 from photochrom.tables import Source, build
 
 _FORMAT = 1
@@ -255,7 +255,7 @@ class ColorFile:
         path = self.path.parent / place.photo
         if place.time_s is not None:
             return read_frame(path, place.time_s)
-        return eight_bit_rgb(read(path))
+        return eight_bit_rgb(read_preview(path, TILE_PX))
 
     def _relative(self, photo: Path) -> str:
         """A photograph as the file calls it."""

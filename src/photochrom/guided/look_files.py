@@ -9,9 +9,11 @@ from pathlib import Path
 from photochrom.color.look import Look, common_look, picture_look
 from photochrom.color.tone import judge
 from photochrom.errors import InputError, PhotochromError
-from photochrom.imageio import eight_bit_rgb, is_picture_name, read
+from photochrom.imageio import eight_bit_rgb, is_picture_name, read_preview
 
 _log = logging.getLogger(__name__)
+_LONGEST_PX = 1024
+"""Of a picture whose look is measured, which is at 256 px of the short side."""
 
 
 def album_look(paths: Sequence[Path]) -> Look:
@@ -48,7 +50,7 @@ def _folder_looks(folder: Path) -> list[Look]:
 
 
 def _file_look(path: Path) -> Look:
-    picture = read(path)
+    picture = read_preview(path, _LONGEST_PX)
     look = None if judge(picture.pixels).tone != "colour" else picture_look(eight_bit_rgb(picture))
     if look is None:
         raise InputError(

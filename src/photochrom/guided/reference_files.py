@@ -23,13 +23,15 @@ from photochrom.engine import Network
 from photochrom.errors import InputError, PhotochromError
 from photochrom.folders import cache_dir
 from photochrom.guided.reference import Reference, ReferenceGuide, ReferenceMatcher
-from photochrom.imageio import eight_bit_rgb, is_picture_name, read, read_generator
+from photochrom.imageio import eight_bit_rgb, is_picture_name, read, read_generator, read_preview
 
 CANDIDATES: Final = 5
 """Pictures of a folder that are compared place by place."""
 
 _log = logging.getLogger(__name__)
 _INDEX_VERSION = 1
+_INDEX_PX = 1024
+"""Long side of the pictures that the index is made of: more than a network sees."""
 
 
 def read_reference(path: Path, matcher: ReferenceMatcher) -> Reference:
@@ -119,7 +121,8 @@ def _scene(path: Path, matcher: ReferenceMatcher) -> NDArray[np.float32] | None:
         if read_generator(path) is not None:
             _log.info("%s was coloured by photochrom, and is no reference", path)
             return None
-        return read_reference(path, matcher).scene
+        preview = read_preview(path, _INDEX_PX)
+        return matcher.reference(eight_bit_rgb(preview), str(path)).scene
     except PhotochromError as error:
         _log.info("no reference: %s", error)
         return None

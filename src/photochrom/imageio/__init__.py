@@ -35,6 +35,7 @@ from photochrom.imageio.reading import (
     read,
     read_content,
     read_generator,
+    read_preview,
     read_values,
 )
 from photochrom.imageio.writing import Target, write, writing_notes
@@ -60,6 +61,7 @@ __all__ = [
     "read",
     "read_content",
     "read_generator",
+    "read_preview",
     "read_suffixes",
     "read_values",
     "recognize",

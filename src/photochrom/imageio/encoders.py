@@ -14,10 +14,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 
 from photochrom.imageio import containers, exif, icc, tiff
+from photochrom.imageio.jpeg_strips import encode_jpeg_strips
 
 _PNG_LEVEL = 1
 _WEBP_METHOD = 0
@@ -66,12 +66,8 @@ def encode_jpeg(picture: Encodable, quality: int) -> bytes:
     color = np.ascontiguousarray(picture.color)
     if max(color.shape[:2]) > 65500:
         raise ValueError("JPEG holds at most 65500 pixels a side; write .png or .tif")
-    if color.ndim == 2:
-        data = simplejpeg.encode_jpeg(color[..., None], quality, "GRAY", "Gray", fastdct=False)
-    else:
-        data = simplejpeg.encode_jpeg(color, quality, "RGB", "444", fastdct=False)
     return containers.jpeg_with_metadata(
-        data,
+        encode_jpeg_strips(color, quality),
         exif=picture.exif,
         xmp=picture.xmp,
         icc=picture.profile,

@@ -38,6 +38,8 @@ _MP_TYPE, _MP_PRIMARY, _MP_UNDEFINED = 0xFFFFFF, 0x030000, 0
 _MP_CLASS, _MP_FRAME = 0xFF0000, 0x020000
 _EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _MAX_CUTS = 16
+_PARTS = (8, 4, 2)
+"""Of the sides, that are decoded for a preview."""
 
 
 def decode_jpeg(data: bytes, options: ReadOptions) -> StoredPicture:
@@ -128,7 +130,8 @@ def _samples(
     if options.damage == "refuse" and header.defects:
         raise ValueError("; ".join(header.defects))
     try:
-        samples, remarks = _decode(data, space), mended_note(header.defects)
+        samples = _decode(data, space, least=_least_size(header, options))
+        remarks = mended_note(header.defects)
     except ValueError as error:
         if options.damage == "refuse":
             raise
@@ -136,10 +139,30 @@ def _samples(
     return (samples[..., 0] if space == "GRAY" else samples), remarks
 
 
-def _decode(data: bytes, space: str, *, strict: bool = True) -> NDArray[Any]:
-    """(H, W, C) uint8. Raises ValueError."""
+def _least_size(header: containers.JpegHeader, options: ReadOptions) -> tuple[int, int]:
+    """Height and width that the samples have at least; (0, 0): all of them.
+
+    libjpeg gives a half, quarter or eighth of a size from the low frequencies of each block alone;
+    what lies between takes it as long as the whole.
+    """
+    longest = max(header.width, header.height)
+    enough = longest if options.longest_px is None else options.longest_px
+    for part in _PARTS:
+        if -(-longest // part) >= enough:
+            return -(-header.height // part), -(-header.width // part)
+    return 0, 0
+
+
+def _decode(
+    data: bytes, space: str, *, strict: bool = True, least: tuple[int, int] = (0, 0)
+) -> NDArray[Any]:
+    """(H, W, C) uint8. least: as of `_least_size`. Raises ValueError."""
     try:
-        return np.asarray(simplejpeg.decode_jpeg(data, space, strict=strict))
+        return np.asarray(
+            simplejpeg.decode_jpeg(
+                data, space, strict=strict, min_height=least[0], min_width=least[1], min_factor=2
+            )
+        )
     except ValueError as error:
         if "subsampling level" not in str(error):
             raise

@@ -20,6 +20,9 @@ class ReadOptions:
     damage: DamagePolicy = DEFAULT_DAMAGE_POLICY
     page: int | None = None
     """Number of the picture in a file of several, from 1; None: the first."""
+    longest_px: int | None = None
+    """Long side that is enough: a picture may then have fewer pixels than its file, and has this
+    many where the file has; None: all."""
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:

@@ -84,6 +84,25 @@ def read(
     return _decode(content, ReadOptions(max_pixels, damage, page))
 
 
+def read_preview(
+    source: Source,
+    longest_px: int,
+    *,
+    name: str = "",
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    damage: DamagePolicy = DEFAULT_DAMAGE_POLICY,
+    page: int | None = None,
+) -> Picture:
+    """Read a picture of which a small version is enough, for a look or a network.
+
+    Its long side has at least ``longest_px`` where the file's has, and may have all of the file's:
+    of a JPEG a half, quarter or eighth is decoded, which takes a part of the time and memory. Args
+    and errors as for `read`.
+    """
+    content = read_content(source, name=name, max_pixels=max_pixels)
+    return _decode(content, ReadOptions(max_pixels, damage, page, longest_px))
+
+
 def read_values(
     source: Source,
     *,

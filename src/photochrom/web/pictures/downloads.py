@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError, MissingDependencyError
-from photochrom.imageio import FORMATS, eight_bit_rgb, read, read_generator, write
+from photochrom.imageio import (
+    FORMATS,
+    eight_bit_rgb,
+    read,
+    read_generator,
+    read_preview,
+    write,
+)
 from photochrom.imageio import Picture as Pixels
 from photochrom.web.database import Picture, User
 from photochrom.web.errors import InvalidInput, NotFound
@@ -106,7 +113,11 @@ def export_result(
     chosen, data = FORMATS[format_name], io.BytesIO()
     with current_decoding_space().take(math.ceil(picture.width * picture.height / 1e6)):
         try:
-            pixels = read(path, max_pixels=current_settings().max_picture_mp * 1_000_000)
+            most = current_settings().max_picture_mp * 1_000_000
+            if longest_px is None:
+                pixels = read(path, max_pixels=most)
+            else:
+                pixels = read_preview(path, longest_px, max_pixels=most)
         except (InputError, MissingDependencyError):
             raise NotFound(_("The picture cannot be read any more.")) from None
         if longest_px is not None and longest_px < max(pixels.pixels.shape[:2]):
@@ -199,5 +210,6 @@ def _pair_file(files: Storage, picture: Picture, result: Path) -> Path:
 
 def _pair_half(path: Path) -> NDArray[np.uint8]:
     """(h, w, 3) of a picture, sRGB. Raises InputError."""
-    picture = read(path, max_pixels=current_settings().max_picture_mp * 1_000_000)
+    most = current_settings().max_picture_mp * 1_000_000
+    picture = read_preview(path, _PAIR_PX, max_pixels=most)
     return np.asarray(shrink(eight_bit_rgb(picture), _PAIR_PX), np.uint8)
