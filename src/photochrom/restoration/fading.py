@@ -2,9 +2,10 @@
 
 A print that has faded has neither black nor white, and often less of them towards one side. The
 lightness of the darkest and of the lightest places is measured in overlapping parts; where the
-range of the whole is too small for a photograph, each place is stretched by its own ends: in full
-where that is for certain, and in part where the photograph may just be soft, or it would come out
-hard.
+range of the whole is too small for a photograph, each place is stretched by its own ends. A
+photograph of a dull scene has lonely pixels beyond its ends; one that has faded ends where its
+black and white were, so much of the way is gone as it does. The less range is left, the surer the
+scene had less than all of it, too.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ BLACK, WHITE = 0.03, 0.97
 """What they become."""
 _MEASURED_PX = 512
 _PARTS = 3
-_SURE_RANGE = 0.56
-"""What has no more than this has faded for certain, and is set right in full."""
-_LEAST_SHARE = 0.4
-"""Of the way to black and white for what may just be soft: more, the less range there is."""
+_TAILS = (0.1, 99.9)
+_MOST_TAIL, _USUAL_TAIL = 0.25, 0.04
+"""What lies between these percentiles and the ends, as a share of the range: with more, a picture
+is dull by itself, and left alone; from the second on it is set right less far."""
+_FULL_RANGE, _SHARE_PER_RANGE, _LEAST_SHARE = 0.5, 0.8, 0.6
+"""From this range on, the whole way to black and white is gone; with less, so much less of it."""
 _LOCAL_SHARE = 0.3
 """Of the difference between a part's ends and the whole's that is taken for fading."""
 _MOST_LOCAL = 0.12
@@ -38,10 +41,13 @@ MOST_GAIN = 3.0
 
 
 class Fading(NamedTuple):
-    """black, white: of the whole picture, as shares of the codes. blacks, whites: of its parts."""
+    """black, white: of the whole picture, as shares of the codes. tail: what is beyond them, as a
+    share of the range between. blacks, whites: of its parts.
+    """
 
     black: float
     white: float
+    tail: float
     blacks: NDArray[np.float32]
     whites: NDArray[np.float32]
 
@@ -61,22 +67,27 @@ def find_fading(plane: Plane) -> Fading | None:
     inside = small[margin[0] : small.shape[0] - margin[0], margin[1] : small.shape[1] - margin[1]]
     if inside.size == 0:
         return None
-    black, white = (float(value) for value in np.percentile(inside, ENDS))
+    percentiles = (_TAILS[0], *ENDS, _TAILS[1])
+    least, black, white, most = (float(value) for value in np.percentile(inside, percentiles))
     if not is_faded_range(black, white):
         return None
+    tail = (black - least + most - white) / (white - black)
+    if tail > _MOST_TAIL:
+        return None
     parts = _local_ends(np.asarray(inside, np.float32), black, white)
-    return Fading(black, white, *parts)
+    return Fading(black, white, tail, *parts)
 
 
 def mend_fading(plane: Plane, fading: Fading) -> Plane:
-    """The picture from black to white, (H, W) in [0, 1]."""
+    """The picture with more of black and white, (H, W) in [0, 1]."""
     size = (plane.shape[1], plane.shape[0])
     black = cv2.resize(fading.blacks, size, interpolation=cv2.INTER_LINEAR)
     span = cv2.resize(fading.whites, size, interpolation=cv2.INTER_LINEAR) - black
     np.maximum(span, (WHITE - BLACK) / MOST_GAIN, out=span)
     mended = (plane - black) / span * np.float32(WHITE - BLACK) + np.float32(BLACK)
-    sure = (_LEAST_RANGE - (fading.white - fading.black)) / (_LEAST_RANGE - _SURE_RANGE)
-    share = _LEAST_SHARE + (1.0 - _LEAST_SHARE) * min(max(sure, 0.0), 1.0)
+    missing = max(0.0, _FULL_RANGE - (fading.white - fading.black))
+    share = max(_LEAST_SHARE, 1.0 - _SHARE_PER_RANGE * missing)
+    share *= 1.0 - max(0.0, fading.tail - _USUAL_TAIL)
     mended = plane + np.float32(share) * (mended - plane)
     return np.asarray(np.clip(mended, 0.0, 1.0), np.float32)
 
