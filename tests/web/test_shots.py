@@ -163,3 +163,22 @@ def test_a_shot_is_corrected_on_its_still_and_alone_is_colored_again(
     with app.app_context():
         assert list(db.session.scalars(select(Picture.id))) == []
     assert not storage.folder(still_url.rpartition("/")[2]).exists()
+
+
+def test_a_film_is_mended_first_on_demand(
+    app: Flask, settings: WebSettings, client: FlaskClient, tmp_path: Path
+) -> None:
+    grainy = Film(frames=12, size=(120, 160), grain=40, encoder="libx264", format="mp4")
+    film = make_film(tmp_path / "grainy.mp4", grainy)
+    url = upload_picture(client, film.read_bytes(), "wedding.mp4")
+    page = client.get(url).get_data(as_text=True)
+    assert 'id="mend" role="switch" aria-checked="false"' in page
+    assert ask(client, f"{url}/edit", {"restore": True}).status_code == 200
+    color_all(app, settings)
+    page = client.get(url).get_data(as_text=True)
+    assert 'id="mend" role="switch" aria-checked="true"' in page
+    assert "Found and mended: grain." in page
+    assert client.get(f"{url}/changes.png").status_code == 404
+    assert ask(client, f"{url}/edit", {"restore": False}).status_code == 200
+    assert client.get(f"{url}/state").get_json()["restored"] == ""
+    assert "Found and mended" not in client.get(url).get_data(as_text=True)

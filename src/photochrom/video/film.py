@@ -134,6 +134,7 @@ def color_film(
         notes=tuple(dict.fromkeys((*notes, *more_notes, *session.notes()))),
         damage=session.damage.spots(info),
         changes=tuple(change for segment in store.segments for change in segment.changes),
+        found_kinds=session.source.found_kinds,
     )
 
 

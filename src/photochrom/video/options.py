@@ -141,6 +141,8 @@ class FilmOutcome:
     """Where frames are damaged or lost."""
     changes: tuple[FrameChange, ...] = ()
     """Of the frames that were mended (`FilmSettings.restore`)."""
+    found_kinds: tuple[FilmKind, ...] = ()
+    """Kinds of damage that were found and mended."""
 
     @property
     def fps(self) -> float:

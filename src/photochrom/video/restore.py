@@ -98,6 +98,7 @@ def restore_film(
         ),
         damage=film.damage.spots(info),
         changes=changes,
+        found_kinds=film.found_kinds,
     )
 
 

@@ -111,6 +111,11 @@ class FilmSource:
         taken = [self.changes.pop(pts) for pts in sorted(self.changes) if pts <= last]
         return tuple(change for change in taken if change.pts >= first)
 
+    @property
+    def found_kinds(self) -> tuple[FilmKind, ...]:
+        """Kinds of damage that were found and are mended."""
+        return () if self.plan is None else self.plan.kinds
+
     def notes(self) -> tuple[str, ...]:
         """What was looked for and found of damage to the pictures, in words."""
         if self.plan is None:

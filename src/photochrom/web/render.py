@@ -28,6 +28,7 @@ from photochrom.imageio import (
     with_one_channel,
     write,
 )
+from photochrom.restoration import FILM_KINDS
 from photochrom.web.database import Picture
 from photochrom.web.i18n import _
 from photochrom.web.pictures.decoding import read_original
@@ -131,7 +132,7 @@ def render(
         maker = None if generator is None else ModelIdentity.parse(generator)
         return RenderResult(None if maker is None else maker.title)
     if task.kind == "film":
-        return RenderResult(_render_film(task, storage, settings, on_progress))
+        return _render_film(task, storage, settings, on_progress)
     return _render_photo(task, storage, load_colorizer(task.model), settings)
 
 
@@ -183,7 +184,7 @@ def _read_bytes(path: Path, name: str) -> bytes:
 
 def _render_film(
     task: RenderTask, storage: Storage, settings: WebSettings, on_progress: ProgressCallback
-) -> str:
+) -> RenderResult:
     """First a short preview, then all of it, in segments that survive a kill."""
     # Needs PyAV, which a studio for photos alone does without.
     from photochrom.video.film import color_film
@@ -201,6 +202,7 @@ def _render_film(
         size="auto" if task.edit.size is None else task.edit.size,
         vividness=task.edit.vividness,
         deinterlace=info.interlaced,
+        restore=FILM_KINDS if task.edit.restore else (),
         resume=True,
         shot_folder=storage.shot_segments(task.picture_id),
     )
@@ -213,11 +215,13 @@ def _render_film(
     _film_preview(task, storage, info, options, reporter)
     _find_shots(task.picture_id, source, storage, reporter)
     try:
-        return color_film(source, target, options, reporter.report).model
+        outcome = color_film(source, target, options, reporter.report)
     except UnusableSegmentsError:
         # Begun by another version of photochrom or of the model.
         remove_segments(target)
-        return color_film(source, target, options, reporter.report).model
+        outcome = color_film(source, target, options, reporter.report)
+    restored = list(outcome.found_kinds) if task.edit.restore else None
+    return RenderResult(outcome.model, restored=restored)
 
 
 def _find_shots(
@@ -308,14 +312,14 @@ class _ProgressReporter:
         """After each frame of the film, which may be longer than it says. Raises TooLarge."""
         if self._rate:
             check_film_length(progress.frames / self._rate, self._limit_minutes)
-        if progress.total:
+        if progress.total and not progress.is_measuring:
             done = self._preview_frames + progress.frames
             self._share = min(1.0, done / (self._preview_frames + progress.total))
         self.update()
 
     def check(self, progress: FilmProgress) -> None:
         """After each frame of the preview, which is work, too."""
-        if self._film_frames:
+        if self._film_frames and not progress.is_measuring:
             done = min(progress.frames, self._preview_frames)
             self._share = done / (self._preview_frames + self._film_frames)
         self.update()

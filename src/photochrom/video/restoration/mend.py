@@ -177,13 +177,13 @@ def _without_noise(items: Iterable[_Item], finder: FlowFinder) -> Iterator[_Item
         held.append(item)
         ahead += 1
         if ahead > REACH:
-            yield _calmed(held, len(held) - 1 - REACH, finder)
+            yield _take_noise(held, len(held) - 1 - REACH, finder)
             ahead -= 1
     for place in range(len(held) - ahead, len(held)):
-        yield _calmed(held, place, finder)
+        yield _take_noise(held, place, finder)
 
 
-def _calmed(held: Sequence[_Item], place: int, finder: FlowFinder) -> _Item:
+def _take_noise(held: Sequence[_Item], place: int, finder: FlowFinder) -> _Item:
     """One of the frames that are held, without its noise."""
     item = held[place]
     shot = item.shot

@@ -68,6 +68,12 @@ class RestorationPlan:
         return not any(shot.kinds for shot in self.shots)
 
     @property
+    def kinds(self) -> tuple[FilmKind, ...]:
+        """What was found in any shot, in the order in which it is mended."""
+        found = {kind for shot in self.shots for kind in shot.kinds}
+        return tuple(kind for kind in FILM_KINDS if kind in found)
+
+    @property
     def description(self) -> str:
         """What was found, in words."""
         total = len(self.shots)

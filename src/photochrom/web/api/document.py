@@ -13,7 +13,7 @@ from photochrom.engine import shipped_models
 from photochrom.guided.reference import SAME_SCENE
 from photochrom.imageio import FORMATS
 from photochrom.pipeline import MAX_SHIFT
-from photochrom.restoration import KINDS
+from photochrom.restoration import FILM_KINDS, KINDS
 from photochrom.variants import MAX_SIZE_PX
 from photochrom.web.api.fields import MAX_PAGE, MAX_PER_PAGE, MAX_SEARCH
 from photochrom.web.colors.album import MAX_NAME as MAX_COLOR_NAME
@@ -204,11 +204,11 @@ _PICTURE: Final[Json] = {
     },
     "restore": {
         "type": "boolean",
-        "description": "Whether damage is mended before it is coloured; of photographs alone.",
+        "description": "Whether damage is mended before it is coloured.",
     },
     "restored": {
         "type": ["array", "null"],
-        "items": {"type": "string", "enum": list(KINDS)},
+        "items": {"type": "string", "enum": list(dict.fromkeys((*KINDS, *FILM_KINDS)))},
         "description": "Kinds of damage that were found and mended in the result. Null: nobody "
         "asked, or it is not known (yet).",
     },

@@ -229,8 +229,6 @@ def edit_picture(
         raise InvalidInput(_("Films take neither temperature nor tint nor neutral."))
     if picture.kind == "film" and edit.reference is not None:
         raise InvalidInput(_("Films take no colours from pictures."))
-    if picture.kind == "film" and edit.restore:
-        raise InvalidInput(_("In the studio, photographs alone are mended."))
     if "chosen_model" in changes:
         check_choice(edit.chosen_model, picture.kind)
     reference = None if edit.reference is None else reference_file(picture, edit.reference)

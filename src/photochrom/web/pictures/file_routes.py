@@ -116,7 +116,7 @@ def part_file(picture_id: str, revision: int) -> AnyResponse:
 def changes_file(picture_id: str) -> AnyResponse:
     """Where it was mended, to lay over it."""
     picture = get_picture(this_user(), picture_id)
-    if not picture.restored:
+    if not picture.restored or picture.kind == "film":
         raise NotFound(_("Nothing of it was mended."))
     return file_response(current_storage().change_overlay(picture.id), "image/png")
 

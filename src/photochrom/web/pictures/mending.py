@@ -1,4 +1,4 @@
-"""Mending a photograph before it is coloured: what was found, and where it was changed."""
+"""Mending before colouring: what was found, and of a photograph where it was changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.restoration import Kind
+from photochrom.restoration import FilmKind, Kind
 from photochrom.web.database import Picture
 from photochrom.web.i18n import _, gettext_noop
 from photochrom.web.pictures.thumbnails import resize
@@ -22,6 +22,14 @@ _NAMES: Final[Mapping[Kind, str]] = {
     "dust": gettext_noop("dust"),
     "grain": gettext_noop("grain"),
     "blur": gettext_noop("blur"),
+    "fading": gettext_noop("fading"),
+}
+_FILM_NAMES: Final[Mapping[FilmKind, str]] = {
+    "blocks": gettext_noop("blocks of its codec"),
+    "flicker": gettext_noop("flicker"),
+    "scratches": gettext_noop("scratches"),
+    "dust": gettext_noop("dust"),
+    "grain": gettext_noop("grain"),
     "fading": gettext_noop("fading"),
 }
 
@@ -62,5 +70,6 @@ def mending_note(picture: Picture) -> str:
         return ""
     if not picture.restored:
         return _("No damage was found, so nothing was changed.")
-    names = ", ".join(_(_NAMES[kind]) for kind in _NAMES if kind in picture.restored)
+    words: Mapping[str, str] = dict(_FILM_NAMES if picture.kind == "film" else _NAMES)
+    names = ", ".join(_(word) for kind, word in words.items() if kind in picture.restored)
     return _("Found and mended: {kinds}.").format(kinds=names)

@@ -216,6 +216,7 @@ def show(picture_id: str) -> Answer:
             past=past,
             is_playable=playable_film(picture) is not None,
             has_pair=film_pair(picture) is not None,
+            mending_note=mending_note(picture) if picture.state == "done" else "",
             shots=list_shots(picture) if picture.state == "done" else [],
             models=list_models(picture.kind),
         )

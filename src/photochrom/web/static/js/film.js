@@ -46,6 +46,23 @@ function showProgress(progress) {
   status.textContent = message("percent_done", { percent });
 }
 
+/** @param {object} changes what is asked of the film; then the page is shown anew */
+async function ask(changes) {
+  await post(`${film.dataset.base}/edit`, { revision: Number(film.dataset.revision), ...changes });
+  location.reload();
+}
+
+/** @param {unknown} error why the film is not asked for otherwise */
+function tellProblem(error) {
+  const problem = error instanceof RequestError ? error.message : message("connection_lost");
+  status.textContent = message("not_saved", { problem });
+}
+
+/** @returns {boolean} whether it is to be mended first */
+function isMended() {
+  return document.getElementById("mend")?.getAttribute("aria-checked") === "true";
+}
+
 /** All of a film is coloured anew, so that it is asked for by a button. @param {HTMLInputElement} slider */
 function offerChanges(slider) {
   /** @type {HTMLButtonElement} */
@@ -53,25 +70,41 @@ function offerChanges(slider) {
   const model = document.getElementById("chosen-model");
   const select = model instanceof HTMLSelectElement ? model : null;
   const firstModel = select?.value;
+  const wasMended = isMended();
   const changed = () => {
-    button.disabled = slider.value === slider.defaultValue && select?.value === firstModel;
+    const same = slider.value === slider.defaultValue && select?.value === firstModel;
+    button.disabled = same && isMended() === wasMended;
   };
+  need("mend").addEventListener("click", changed);
   slider.addEventListener("input", changed);
   select?.addEventListener("change", changed);
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
       const choice = select && select.value !== firstModel ? { chosen_model: select.value || null } : {};
-      const asked = { vividness: Number(slider.value), revision: Number(film.dataset.revision), ...choice };
-      await post(`${film.dataset.base}/edit`, asked);
-      location.reload();
+      await ask({ vividness: Number(slider.value), restore: isMended(), ...choice });
     } catch (error) {
       button.disabled = false;
-      const problem = error instanceof RequestError ? error.message : message("connection_lost");
-      status.textContent = message("not_saved", { problem });
+      tellProblem(error);
     }
   });
 }
+
+/** Before a film is coloured it is asked for at once; afterwards with the rest. @param {HTMLElement} toggle */
+function offerMending(toggle) {
+  toggle.addEventListener("click", async () => {
+    toggle.setAttribute("aria-checked", String(!isMended()));
+    if (film.dataset.state === "done") return;
+    try {
+      await ask({ restore: isMended() });
+    } catch (error) {
+      toggle.setAttribute("aria-checked", String(!isMended()));
+      tellProblem(error);
+    }
+  });
+}
+const mend = document.getElementById("mend");
+if (mend) offerMending(mend);
 const strength = document.getElementById("vividness");
 if (strength instanceof HTMLInputElement) offerChanges(strength);
 
