@@ -28,7 +28,7 @@ from photochrom.video.restoration.motion import (
     small_codes,
     small_shares,
 )
-from photochrom.video.restoration.noise import REACH, mean_over_time, pilot_of, take_grain
+from photochrom.video.restoration.noise import REACH, mean_over_time, rough_pilot, take_grain
 from photochrom.video.restoration.plan import RestorationPlan, ShotPlan, ToneCurve
 from photochrom.video.restoration.scale import LumaScale
 
@@ -220,7 +220,7 @@ def _pilot(item: _Item) -> Plane:
         return item.shares
     if item.pilot is None:
         variances = item.shot.grain.variances * np.float32(item.exposure.gain**2)
-        item.pilot = pilot_of(item.shares, variances)
+        item.pilot = rough_pilot(item.shares, variances)
     return item.pilot
 
 

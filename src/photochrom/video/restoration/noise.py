@@ -72,7 +72,7 @@ def renewed_grain(frame: Plane, neighbor: Plane, grain: Grain | None) -> Grain |
     return grain._replace(sigma=float(np.sqrt(variances.mean())), variances=variances)
 
 
-def pilot_of(frame: Plane, variances: NDArray[np.float32]) -> Plane:
+def rough_pilot(frame: Plane, variances: NDArray[np.float32]) -> Plane:
     """A frame roughly without its grain, to compare by; (H, W)."""
     return filter_grain(frame, variances, step_px=_STEP_PX, passes=1)
 
