@@ -22,7 +22,7 @@ from photochrom.video.restoration.scale import LumaScale
 Plane = NDArray[np.float32]
 
 _OTHER_GRIDS = ((4, 4), (2, 6), (6, 2))
-_ASKED_BLOCKS = 1500
+_SAMPLE_SIZE = 1500
 _FINE = 3
 """Sum of both frequencies from which a coefficient is fine."""
 _FLOOR = 0.3
@@ -44,7 +44,7 @@ def lack_on_grid(luma: NDArray[Any], scale: LumaScale) -> float:
     rows, columns = height // BLOCK_PX - 1, width // BLOCK_PX - 1
     if rows < 2 or columns < 2:
         return 0.0
-    step = max(1, int((rows * columns / _ASKED_BLOCKS) ** 0.5))
+    step = max(1, int((rows * columns / _SAMPLE_SIZE) ** 0.5))
     windows = np.lib.stride_tricks.sliding_window_view(luma, (BLOCK_PX, BLOCK_PX))
     means = []
     for top, left in ((0, 0), *_OTHER_GRIDS):

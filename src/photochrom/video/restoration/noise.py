@@ -41,11 +41,11 @@ def shot_grain(samples: Iterable[Grain | None], usual: Grain | None) -> Grain | 
     samples: what `renewed_grain` has found in single frames. usual: the film's, which it has where
     none of them tells.
     """
-    told = [grain for grain in samples if grain is not None]
-    if not told:
+    measurements = [grain for grain in samples if grain is not None]
+    if not measurements:
         return usual
-    found = [grain for grain in told if is_grainy(grain)]
-    if 2 * len(found) < len(told):
+    found = [grain for grain in measurements if is_grainy(grain)]
+    if 2 * len(found) < len(measurements):
         return None
     every = np.stack([grain.variances for grain in found])
     variances = np.asarray(every.mean(axis=0), np.float32)
