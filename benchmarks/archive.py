@@ -19,7 +19,6 @@ import heapq
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import sqlite3
@@ -28,7 +27,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +39,21 @@ FORMATS = (("jpg", 60), ("png", 15), ("tif", 15), ("webp", 5), ("bmp", 5))
 """Endings, and how many of a hundred scans have them."""
 SIZES = (240, 320, 480, 640)
 """Long sides, px."""
+WAYS = ("image", "archive", "verified", "ray")
+"""`photochrom image`; `archive` alone; with originals read once more; with actors of Ray."""
 
 
-def make(folder: Path, count: int, seed: int) -> None:
-    """Write grey scans of drawn scenes; one in a hundred is cut off, empty or text."""
+def make(folder: Path, count: int, seed: int, sizes: Sequence[int] = SIZES) -> None:
+    """Write grey scans of drawn scenes; one in a hundred is cut off, empty or text.
+
+    sizes: long sides, px.
+    """
     rng = np.random.default_rng(seed)
     endings = [ending for ending, share in FORMATS for _ in range(share)]
     for number in range(count):
         place = folder / f"box {number // 500:03d}" / f"{number:06d}.{endings[number % 100]}"
         place.parent.mkdir(parents=True, exist_ok=True)
-        content = _scan(rng, place.suffix)
+        content = _scan(rng, place.suffix, int(rng.choice(sizes)))
         if number % 100 == 37:
             content = (content[: len(content) // 3], b"", b"Dear Sir or Madam,\n" * 40)[
                 number // 100 % 3
@@ -57,8 +61,7 @@ def make(folder: Path, count: int, seed: int) -> None:
         place.write_bytes(content)
 
 
-def _scan(rng: np.random.Generator, suffix: str) -> bytes:
-    long_px = int(rng.choice(SIZES))
+def _scan(rng: np.random.Generator, suffix: str, long_px: int) -> bytes:
     height, width = (
         (long_px, long_px * 3 // 4) if rng.random() < 0.4 else (long_px * 3 // 4, long_px)
     )
@@ -74,33 +77,73 @@ def _scan(rng: np.random.Generator, suffix: str) -> bytes:
 
 
 class Run:
-    """A command, with its wall and processor seconds and the peak of its memory (all processes)."""
+    """A command, with its wall and processor seconds and its memory, of all its processes.
+
+    It may be halted while others run; halted time does not count.
+    """
 
     def __init__(self, arguments: Sequence[str], environment: dict[str, str] | None = None) -> None:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        start_s = time.perf_counter()
-        process = subprocess.Popen(
+        self._lock = threading.Lock()
+        self._began_s, self._halted_s = time.perf_counter(), 0.0
+        self._halted_since_s: float | None = None
+        self._process = subprocess.Popen(
             [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={**os.environ, **(environment or {})}, start_new_session=True,
         )  # fmt: skip
         self.memory_mb: list[float] = []
-        done = threading.Event()
-        watcher = threading.Thread(target=self._watch, args=(process.pid, done))
-        watcher.start()
-        self.output, errors = process.communicate()
-        done.set()
-        watcher.join()
-        self.errors = errors.decode()
-        self.wall_s = time.perf_counter() - start_s
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.processor_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        self.code = process.returncode
+        self._processor_s: dict[int, float] = {}
+        self._done = threading.Event()
+        self._watcher = threading.Thread(target=self._watch)
+        self._watcher.start()
+        self._waiter = threading.Thread(target=self._wait)
+        self._waiter.start()
 
-    def _watch(self, leader: int, done: threading.Event) -> None:
-        while not done.wait(1.0):
-            total = sum(_private_mb(pid) for pid in _session(leader))
-            if total:
+    def _wait(self) -> None:
+        self.output, errors = self._process.communicate()
+        with self._lock:
+            self.wall_s = time.perf_counter() - self._began_s - self._halted_s
+        self.errors, self.code = errors.decode(), self._process.returncode
+        self._done.set()
+
+    def join(self, limit_s: float | None = None) -> bool:
+        """Wait for its end; False where it has not come in this time."""
+        self._waiter.join(limit_s)
+        if self._waiter.is_alive():
+            return False
+        self._watcher.join()
+        return True
+
+    def halt(self, *, halted: bool) -> None:
+        """Stop all its processes for a time, or let them go on."""
+        with self._lock:
+            if halted and self._halted_since_s is None:
+                self._halted_since_s = time.perf_counter()
+            elif not halted and self._halted_since_s is not None:
+                self._halted_s += time.perf_counter() - self._halted_since_s
+                self._halted_since_s = None
+        for pid in _session(self._process.pid):
+            _kill(pid, signal.SIGSTOP if halted else signal.SIGCONT)
+
+    @property
+    def processor_s(self) -> float:
+        """Of all its processes, sampled once a second."""
+        return sum(self._processor_s.values())
+
+    def _watch(self) -> None:
+        while not self._done.wait(1.0):
+            pids = _session(self._process.pid)
+            for pid in pids:
+                self._processor_s[pid] = max(
+                    self._processor_s.get(pid, 0.0), _processor_seconds(pid)
+                )
+            total = sum(_private_mb(pid) for pid in pids)
+            if total and self._halted_since_s is None:
                 self.memory_mb.append(total)
+
+    def memory_tenths(self) -> list[int]:
+        """The most memory in each tenth of the run, MB."""
+        parts = np.array_split(np.asarray(self.memory_mb), 10)
+        return [round(float(part.max())) for part in parts if part.size]
 
     def flatness(self) -> float:
         """Memory of the last quarter of the run beside its second one; 1 is flat."""
@@ -110,6 +153,37 @@ class Run:
         return float(
             np.median(self.memory_mb[-quarter:]) / np.median(self.memory_mb[quarter : 2 * quarter])
         )
+
+
+def run_to_end(arguments: Sequence[str], environment: dict[str, str] | None = None) -> Run:
+    """A run that is over."""
+    run = Run(arguments, environment)
+    run.join()
+    return run
+
+
+def run_in_turns(
+    ways: Sequence[Sequence[str]], slice_s: float, environment: dict[str, str]
+) -> list[Run]:
+    """Runs to their ends, of which one at a time goes on for so many seconds and all others are
+    halted, so that each has the same share of whatever else the machine does.
+    """
+    runs: list[Run] = []
+    for way in ways:
+        for other in runs:
+            other.halt(halted=True)
+        runs.append(Run(way, environment))
+        runs[-1].join(slice_s)
+    waiting = list(runs)
+    while waiting:
+        for run in list(waiting):
+            for other in waiting:
+                if other is not run:
+                    other.halt(halted=True)
+            run.halt(halted=False)
+            if run.join(slice_s):
+                waiting.remove(run)
+    return runs
 
 
 def _session(leader: int) -> list[int]:
@@ -124,6 +198,14 @@ def _session(leader: int) -> list[int]:
             if int(fields[3]) == leader:
                 found.append(int(entry.name))
     return found
+
+
+def _processor_seconds(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
 
 
 def _private_mb(pid: int) -> float:
@@ -159,35 +241,62 @@ def contents(target: Path) -> dict[str, str]:
     }
 
 
-def throughput(folder: Path, work: Path, actors: int) -> Iterator[dict[str, Any]]:
-    """`image`, `archive` in one process, and `archive` by Ray, on the same files."""
-    count = images(folder)
-    one = {"OMP_NUM_THREADS": str(os.cpu_count() or 1)}
-    ways = {
-        "image": ["image", str(folder), "--recursive", "-o", str(work / "image"), "-q"],
-        "archive": ["archive", str(folder), str(work / "archive"), "--no-verify", "-q"],
-        "archive, verified": ["archive", str(folder), str(work / "verified"), "-q"],
-        f"archive --actors {actors}": [
-            "archive", str(folder), str(work / "ray"), "--actors", str(actors), "--no-verify", "-q"
+def throughput(
+    folder: Path, work: Path, ways: Sequence[str], actors: int, size: str, slice_s: float
+) -> Iterator[dict[str, Any]]:
+    """`image`, `archive` in one process, and `archive` by Ray, on the same files.
+
+    ways: of "image", "archive", "verified", "ray". size: of the network's view, px or "auto".
+    slice_s: 0 runs one after the other, more in turns: `run_in_turns`.
+    """
+    # Ray's processes would otherwise come behind all that the machine does beside them.
+    one = {"OMP_NUM_THREADS": str(os.cpu_count() or 1), "RAY_worker_niceness": "0"}
+    view = ["--size", size, "-q"]
+    arguments = {
+        "image": ["image", str(folder), "--recursive", "-o", str(work / "image"), *view],
+        "archive": ["archive", str(folder), str(work / "archive"), "--no-verify", *view],
+        "verified": ["archive", str(folder), str(work / "verified"), *view],
+        "ray": [
+            "archive", str(folder), str(work / "ray"), "--actors", str(actors), "--no-verify", *view
         ],
     }  # fmt: skip
-    base_s = None
-    for name, arguments in ways.items():
-        run = Run(arguments, one)
+    chosen = [arguments[way] for way in ways]
+    if slice_s:
+        runs: Iterable[Run] = run_in_turns(chosen, slice_s, one)
+    else:
+        runs = (run_to_end(way, one) for way in chosen)
+    count, base_s = images(folder), None
+    broken = sum(int(path.stem) % 100 == 37 for path in folder.rglob("*.*"))
+    for name, run in zip(ways, runs, strict=True):
         base_s = base_s or run.wall_s
-        target = work / {"image": "image", "archive": "archive"}.get(
-            name, "verified" if "verified" in name else "ray"
-        )
-        same = contents(target) == contents(work / "image")
         yield {
             "way": name, "pictures": count, "wall_s": round(run.wall_s, 1),
             "pictures_per_s": round(count / run.wall_s, 2),
-            "to_image": round(base_s / run.wall_s, 3),
+            f"to_{ways[0]}": round(base_s / run.wall_s, 3),
             "processor_s": round(run.processor_s, 1),
             "memory_mb": round(max(run.memory_mb, default=0.0)),
+            "memory_mb_by_tenths": run.memory_tenths(),
             "memory_end_to_middle": round(run.flatness(), 3),
-            "same_files_as_image": same, "states": {} if name == "image" else states(target),
+            "same_files": contents(work / name) == contents(work / ways[0]),
+            **({} if name == "image" else _sums(work / name, count, broken)),
         }  # fmt: skip
+
+
+def _sums(target: Path, count: int, broken: int) -> dict[str, Any]:
+    """What the report says, and whether it adds up: with the inputs that there are, the broken ones
+    among them, the manifest's rows, and the results that lie in the target.
+    """
+    told = states(target)
+    with sqlite3.connect(f"file:{target / '.photochrom-archive.sqlite'}?mode=ro", uri=True) as base:
+        rows = dict(base.execute("SELECT state, count(*) FROM inputs GROUP BY state").fetchall())
+    results = len(contents(target))
+    adds_up = (
+        sum(told.values()) == count
+        and told == rows
+        and told.get("coloured") == results == count - broken
+        and told.get("failed", 0) == broken
+    )
+    return {"states": told, "results": results, "adds_up": adds_up}
 
 
 def kill(folder: Path, work: Path, times: int, actors: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -201,7 +310,7 @@ def kill(folder: Path, work: Path, times: int, actors: int, seed: int) -> Iterat
     way = ["-q", "--no-verify", *(["--actors", str(actors)] if actors else [])]
     whole = work / "whole"
     start_s = time.perf_counter()
-    Run([*base, str(whole), "-q"])
+    run_to_end([*base, str(whole), "-q"])
     took_s = time.perf_counter() - start_s
     expected, expected_states = contents(whole), states(whole)
     target = work / "killed"
@@ -244,7 +353,7 @@ def kill(folder: Path, work: Path, times: int, actors: int, seed: int) -> Iterat
             _compare(target, expected, expected_states)
             shutil.rmtree(target)
     if target.exists():
-        Run([*base, str(target), "-q"])
+        run_to_end([*base, str(target), "-q"])
         _compare(target, expected, expected_states)
     yield {"kill": "all", "of": "resumed", "done_before": "", "done_after": "equal, no orphans"}
 
@@ -256,9 +365,9 @@ def _compare(target: Path, expected: dict[str, str], expected_states: dict[str, 
         raise SystemExit(f"NOT EQUAL: extra {sorted(extra)[:5]}, lacking {sorted(lacking)[:5]}")
 
 
-def _kill(pid: int) -> None:
+def _kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
     try:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
     except ProcessLookupError:
         return
 
@@ -313,9 +422,9 @@ def scaling(folder: Path, work: Path) -> Iterator[dict[str, Any]]:
 def estimate(folder: Path, work: Path) -> Iterator[dict[str, Any]]:
     """What --dry-run says, and how long it then takes."""
     target = work / "planned"
-    plan = Run(["archive", str(folder), str(target), "--dry-run", "--json"])
+    plan = run_to_end(["archive", str(folder), str(target), "--dry-run", "--json"])
     told = json.loads(plan.output)["estimate"]
-    run = Run(["archive", str(folder), str(target), "-q", "--json"])
+    run = run_to_end(["archive", str(folder), str(target), "-q", "--json"])
     took_s = json.loads(run.output)["seconds"]
     yield {
         "pictures": told["pictures"], "sampled": told["sampled"],
@@ -388,6 +497,20 @@ def main() -> None:
         "--actors", type=int, default=2, help="0 kills the driver alone, without Ray"
     )
     parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument(
+        "--long-px", type=int, nargs="+", default=list(SIZES), help="long sides of generated scans"
+    )
+    parser.add_argument(
+        "--ways", nargs="+", default=list(WAYS), choices=WAYS, help="of throughput; the first is 1"
+    )
+    parser.add_argument("--size", default="auto", help="of the network's view, px")
+    parser.add_argument(
+        "--slice-s",
+        type=float,
+        default=0.0,
+        help="run the ways in turns of so many seconds, so that all have the same load beside them",
+    )
+    parser.add_argument("--work", type=Path, help="a disk with room for results")
     parser.add_argument("--picture-s", type=float, default=0.05)
     parser.add_argument("--overhead-ms", type=float, default=1.0)
     parser.add_argument("--size-mb", type=float, default=6.0)
@@ -405,12 +528,14 @@ def main() -> None:
     if given.folder is None:
         parser.error("name the folder of the scans")
     if given.what == "make":
-        make(given.folder, given.count, given.seed)
+        make(given.folder, given.count, given.seed, given.long_px)
         return
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=given.work) as name:
         work = Path(name)
         ways = {
-            "throughput": lambda: throughput(given.folder, work, given.actors),
+            "throughput": lambda: throughput(
+                given.folder, work, given.ways, given.actors, given.size, given.slice_s
+            ),
             "kill": lambda: kill(given.folder, work, given.times, given.actors, given.seed),
             "scaling": lambda: scaling(given.folder, work),
             "estimate": lambda: estimate(given.folder, work),

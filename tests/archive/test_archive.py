@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from photochrom.archive import (
 )
 from photochrom.archive.manifest import Task
 from photochrom.archive.scan import in_shard
+from photochrom.archive.stores import Entry
 from photochrom.batch import BatchOptions, color_files, plan
 from photochrom.cli import main
 from photochrom.errors import InputError, OutputError
@@ -278,10 +280,29 @@ def test_an_altered_original_is_found(archive: Archive, scans: Path) -> None:
 def test_an_estimate_touches_nothing(archive: Archive, settings: ArchiveSettings) -> None:
     with Manifest(archive.manifest_path) as manifest:
         prepare_run(manifest, archive.source, archive.target, settings)
-        found = estimate(manifest, archive.source, settings.options.model, settings, 3)
-    assert (found.pictures, found.sampled) == (7, 3)
+        engine = LocalEngine(settings.options.model, settings)
+        few = estimate(manifest, archive.source, engine, settings, 3)
+        found = estimate(manifest, archive.source, engine, settings, 99)
+    assert (few.pictures, few.sampled, few.error) == (7, 3, 0.0), "too few to be sure of"
+    assert (found.pictures, found.sampled) == (7, 7)
     assert found.seconds > 7 * found.picture_s > 0
     assert archive.files() == {}
+
+
+def test_a_sample_is_of_all_endings_and_sizes(tmp_path: Path) -> None:
+    endings = ["jpg"] * 60 + ["png"] * 30 + ["TIF"] * 10
+    entries = [Entry(f"{n}.{ending}", 1000 - n, "") for n, ending in enumerate(endings)]
+    with Manifest(tmp_path / "manifest.sqlite") as manifest:
+        rows = [(entry, "picture", entry.key, None, "") for entry in entries]
+        manifest.add_entries(rows, manifest.begin_scan())
+        for number in (1, 7, 20, 100, 999):
+            total, tasks = manifest.sample("picture", number)
+            assert (total, len(tasks)) == (100, min(100, number))
+        _, tasks = manifest.sample("picture", 20)
+    found = Counter(task.target[-3:] for task in tasks)
+    assert found == {"jpg": 12, "png": 6, "TIF": 2}
+    sizes = [task.size for task in tasks if task.target.endswith("jpg")]
+    assert min(sizes) < 950 < 990 < max(sizes)
 
 
 def test_the_command_tells_and_retries(

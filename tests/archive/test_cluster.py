@@ -81,7 +81,10 @@ def _ray() -> Iterator[None]:
 @pytest.mark.usefixtures("_ray")
 @pytest.mark.filterwarnings("ignore")
 def test_ray_colours_the_same_files_also_when_processes_die(tmp_path: Path, scans: Path) -> None:
-    make_film(scans / "reel.mp4", Film(encoder="libx264", format="mp4", frames=6))
+    long_film = Film(
+        encoder="libx264", format="mp4", frames=3100, size=(32, 48), cut_at=1490, audio="aac"
+    )  # of three segments
+    make_film(scans / "reel.mp4", long_film)
     chosen = settings(tmp_path)
     alone, together = tmp_path / "alone", tmp_path / "together"
     first = run_by(LocalEngine(chosen.options.model, chosen), scans, alone, chosen)
@@ -89,17 +92,21 @@ def test_ray_colours_the_same_files_also_when_processes_die(tmp_path: Path, scan
     engine = ClusterEngine(chosen.options.model, chosen, options)
     script = (
         "import os, signal, sys, time\n"
-        "for _ in range(600):\n"
-        "    time.sleep(0.1)\n"
+        "for _ in range(3000):\n"
+        "    time.sleep(0.05)\n"
         "    for pid in filter(str.isdecimal, os.listdir('/proc')):\n"
-        "        try: line = open(f'/proc/{pid}/cmdline', 'rb').read()\n"
+        "        try: line, own = open(f'/proc/{pid}/cmdline', 'rb').read(), os.getsid(int(pid))\n"
         "        except OSError: continue\n"
-        "        if line.startswith(b'ray::') and b'Painter' in line:\n"
+        "        if own != os.getsid(0) or not line.startswith(b'ray::'): continue\n"
+        "        if sys.argv[1].encode() in line:\n"
         "            time.sleep(1); os.kill(int(pid), signal.SIGKILL); sys.exit(0)\n"
     )
-    killer = subprocess.Popen([sys.executable, "-c", script])
+    killers = [
+        subprocess.Popen([sys.executable, "-c", script, name])
+        for name in ("Painter", "FilmWorker.color")
+    ]
     second = run_by(engine, scans, together, chosen)
-    assert killer.wait(timeout=120) == 0
+    assert [killer.wait(timeout=300) for killer in killers] == [0, 0]
     assert contents(together) == contents(alone)
     assert second.counts == first.counts
     assert second.counts.states == {"coloured": 60, "failed": 1}

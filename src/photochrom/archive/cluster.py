@@ -1,9 +1,10 @@
-"""Colouring by Ray Data: readers, colouring actors with a network each, writers, on one machine or
-on a cluster.
+"""Colouring by Ray Data: actors with a network each, on one machine or on a cluster.
 
-Ray Data lets each step take no more than the next one has room for. A reader or writer that dies is
-started again, an actor too; its pictures are then coloured again, to the same results in the same
-places. What the driver hears of goes into the manifest, in the driver alone.
+What goes between processes are names and results' rows: an actor reads originals ahead and writes
+results behind itself, in threads, so that no picture is copied from process to process. Ray Data
+gives an actor no more blocks of names than it has room for, and starts another for one that dies;
+its block is then coloured again, to the same results in the same places. What the driver hears of
+goes into the manifest, in the driver alone.
 """
 
 from __future__ import annotations
@@ -11,37 +12,36 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from itertools import islice
+from functools import lru_cache
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
-from photochrom.archive.films import color_one_film
+import numpy as np
+
 from photochrom.archive.manifest import Result, Task
 from photochrom.archive.settings import ArchiveSettings
+from photochrom.archive.split_films import FilmWorker, SplitFilms
 from photochrom.archive.stores import Store, open_store
-from photochrom.archive.worker import (
-    Colorer,
-    InputContent,
-    ResultContent,
-    read_input,
-    write_result,
-)
+from photochrom.archive.worker import Colorer, color_block
 from photochrom.errors import InputError, OutputError, requires_extra
 
 WAVE: Final = 20_000
 """Inputs that are handed to Ray at a time, at least: what the driver holds in memory."""
 _WAVE_PER_ACTOR: Final = 500
-_BLOCK_INPUTS, _BLOCK_BYTES = 64, 64_000_000
-"""Of a unit of work, at most."""
-_READER_CPUS, _WRITER_CPUS = 0.1, 0.1
-"""They wait for disks and networks most of the time."""
-_ACTOR_CPUS = 0.8
-"""So that readers and writers have room beside an actor for each processor."""
-Row = dict[str, Any]
+_BLOCK_INPUTS, _BLOCK_BYTES = 32, 64_000_000
+"""Of a unit of work, at most: what is done again where an actor dies."""
+_BLOCKS_PER_ACTOR = 8
+"""At least, where there are inputs enough, so that all end at about the same time."""
+_BLOCKS_AHEAD = 2
+"""Blocks that an actor has at a time, so that it never waits for the driver."""
+_TRIES = 10
+"""How often a worker of films that dies is started again."""
+Batch = dict[str, "np.ndarray[Any, Any]"]
 
 
 @dataclass(frozen=True)
@@ -97,23 +97,31 @@ class ClusterEngine:
                     logging_level=logging.ERROR,
                     log_to_driver=False,
                 )
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except Exception as error:  # Ray says by a bare one that its start took too long
             raise OutputError(
                 f"no cluster can be reached at {options.address or 'this machine'}: {error}"
             ) from error
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.verbose_stats_logs = False
-        self._actors = options.actors or self._default_actors()
+        self.workers = options.actors or self._default_actors()
+        """Colouring processes."""
 
     def _default_actors(self) -> int:
         resources = self._ray.cluster_resources()
         return max(1, int(self._options.gpus or resources.get("CPU", 1)))
 
+    def _actor_cpus(self) -> float:
+        """Of an actor: a processor, or less on a machine that has fewer than actors."""
+        if self._options.address is not None:
+            return 1.0
+        own = float(self._ray.cluster_resources().get("CPU", 1.0))
+        return min(1.0, math.floor(1000 * own / self.workers) / 1000)
+
     def run(self, tasks: Iterable[Task], source: Store, target: Store) -> Iterator[Result]:
         """What became of pictures, as they are done. Raises OutputError where the cluster ends."""
         waiting = iter(tasks)
-        size = max(WAVE, _WAVE_PER_ACTOR * self._actors)
+        size = max(WAVE, _WAVE_PER_ACTOR * self.workers)
         while wave := list(islice(waiting, size)):
             yield from self._wave(wave, source.name, target.name)
 
@@ -122,31 +130,21 @@ class ClusterEngine:
         blocks = max(
             len(tasks) / _BLOCK_INPUTS,
             sum(task.size for task in tasks) / _BLOCK_BYTES,
-            min(len(tasks), 2 * self._actors),
+            min(len(tasks), _BLOCKS_PER_ACTOR * self.workers),
         )
-        options = self._options
-        accelerated = {"num_gpus": options.gpus / self._actors} if options.gpus else {}
-        rows = [{"task": json.dumps(task)} for task in tasks]
-        actors, tasks_at_once = self._actors, max(2, self._actors)
-        dataset = (
-            ray.data.from_items(rows, override_num_blocks=max(1, round(blocks)))
-            .map(
-                partial(_read, place=source),
-                compute=ray.data.TaskPoolStrategy(size=tasks_at_once),
-                num_cpus=_READER_CPUS,
-            )
-            .map(
-                _Painter,
-                fn_constructor_args=(str(self._model), self._settings),
-                compute=ray.data.ActorPoolStrategy(size=actors),
-                num_cpus=_ACTOR_CPUS,
-                **accelerated,
-            )
-            .map(
-                partial(_write, place=target),
-                compute=ray.data.TaskPoolStrategy(size=tasks_at_once),
-                num_cpus=_WRITER_CPUS,
-            )
+        dataset = ray.data.from_items(
+            [{"task": json.dumps(task)} for task in tasks],
+            override_num_blocks=max(1, round(blocks)),
+        ).map_batches(
+            _Painter,
+            batch_size=None,
+            zero_copy_batch=True,
+            fn_constructor_args=(str(self._model), self._settings, source, target),
+            compute=ray.data.ActorPoolStrategy(
+                size=self.workers, max_tasks_in_flight_per_actor=_BLOCKS_AHEAD
+            ),
+            num_cpus=self._actor_cpus(),
+            **self._gpu_share(),
         )
         try:
             for row in dataset.iter_rows():
@@ -157,28 +155,36 @@ class ClusterEngine:
     def run_films(
         self, tasks: Iterable[Task], source: Store, target: Store, work: Path
     ) -> Iterator[Result]:
-        """What became of films, each of which one worker colours. work: for unfinished ones, in the
-        same place of each machine.
+        """What became of films, whose segments all workers share (`SplitFilms`). work: a folder of
+        the driver's machine for unfinished ones.
 
         Raises OutputError where the cluster ends.
         """
-        ray = self._ray
-        color = ray.remote(_color_film).options(num_cpus=1)
-        running: set[Any] = set()
         waiting = iter(tasks)
+        first = next(waiting, None)
+        if first is None:
+            return
+        ray = self._ray
+        kind = ray.remote(FilmWorker).options(
+            num_cpus=self._actor_cpus(),
+            max_restarts=_TRIES,
+            max_task_retries=_TRIES,
+            **self._gpu_share(),
+        )
+        workers = [
+            kind.remote(source.name, target.name, self._settings) for _ in range(self.workers)
+        ]
+        films = SplitFilms(ray, workers, source, target, work)
         try:
-            while True:
-                for task in islice(waiting, self._actors - len(running)):
-                    facts = json.dumps(task), source.name, target.name, self._settings, str(work)
-                    running.add(color.remote(*facts))
-                if not running:
-                    return
-                done, left = ray.wait(list(running))
-                running = set(left)
-                for text in ray.get(done):
-                    yield _result(text)
+            yield from films.run(chain([first], waiting))
+            ray.get([worker.close.remote() for worker in workers])
         except ray.exceptions.RayError as error:
             raise _end_error(error) from error
+
+    def _gpu_share(self) -> dict[str, float]:
+        """An actor's share of the GPUs."""
+        gpus = self._options.gpus
+        return {"num_gpus": gpus / self.workers} if gpus else {}
 
     def close(self) -> None:
         """Leave the cluster; one of this machine alone ends."""
@@ -191,43 +197,22 @@ def _store(place: str) -> Store:
     return open_store(place)
 
 
-def _read(row: Row, place: str) -> Row:
-    """Step 1, in processes that wait for the source."""
-    content = read_input(_task(row["task"]), _store(place))
-    return {"task": row["task"], "data": content.data, "facts": _facts(content)}
-
-
 class _Painter:
-    """Step 2, in processes with a network."""
+    """A process with a network, which colours blocks of pictures."""
 
-    def __init__(self, model: str | Path, settings: ArchiveSettings) -> None:
+    def __init__(
+        self, model: str | Path, settings: ArchiveSettings, source: str, target: str
+    ) -> None:
         options = dataclasses.replace(settings.options, threads=settings.options.threads or 1)
         self._colorer = Colorer(
             model, options, settings.provenance, find_damage=settings.find_damage
         )
+        self._source, self._target = _store(source), _store(target)
 
-    def __call__(self, row: Row) -> Row:
-        facts = json.loads(row["facts"])
-        done = self._colorer(InputContent(_task(row["task"]), row["data"], **facts))
-        return {
-            "result": json.dumps(dataclasses.asdict(done.result)),
-            "data": done.data,
-            "sidecar": done.sidecar,
-            "file_mode": -1 if done.file_mode is None else done.file_mode,
-        }
-
-
-def _write(row: Row, place: str) -> Row:
-    """Step 3, in processes that wait for the target."""
-    mode = None if row["file_mode"] < 0 else int(row["file_mode"])
-    content = ResultContent(_result(row["result"]), row["data"], row["sidecar"], mode)
-    return {"result": json.dumps(dataclasses.asdict(write_result(content, _store(place))))}
-
-
-def _color_film(task: str, source: str, target: str, settings: ArchiveSettings, work: str) -> str:
-    """One film, in a process of its own."""
-    result = color_one_film(_task(task), _store(source), _store(target), settings, Path(work))
-    return json.dumps(dataclasses.asdict(result))
+    def __call__(self, batch: Batch) -> Batch:
+        tasks = [_task(str(text)) for text in batch["task"]]
+        done = color_block(tasks, self._source, self._colorer, self._target)
+        return {"result": np.array([json.dumps(dataclasses.asdict(one)) for one in done])}
 
 
 def _end_error(error: Exception) -> OutputError:
@@ -239,11 +224,6 @@ def _end_error(error: Exception) -> OutputError:
 
 def _task(text: str) -> Task:
     return Task(*json.loads(text))
-
-
-def _facts(content: InputContent) -> str:
-    facts = content._asdict()
-    return json.dumps({name: facts[name] for name in facts if name not in ("task", "data")})
 
 
 def _result(text: str) -> Result:

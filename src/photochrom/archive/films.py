@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from photochrom.archive.manifest import Result, Task
 from photochrom.archive.settings import ArchiveSettings
 from photochrom.archive.stores import Store
 from photochrom.archive.worker import worker_name
 from photochrom.errors import PhotochromError, requires_extra
+
+if TYPE_CHECKING:
+    from photochrom.video.options import FilmSettings
 
 _CHUNK_BYTES = 1 << 22
 
@@ -25,6 +30,71 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+class FilmPlaces:
+    """Where one film is on a disk of this machine while it is coloured."""
+
+    def __init__(self, task: Task, source: Store, target: Store, work: Path) -> None:
+        """work: a folder for unfinished films."""
+        self._task, self._source, self._target = task, source, target
+        self._folder = work / hashlib.sha256(task.key.encode()).hexdigest()[:16]
+
+    def original(self) -> Path:
+        """The film itself, or a copy. Raises InputError, OSError."""
+        own = self._source.path(self._task.key)
+        return self._copy() if own is None else own
+
+    def _copy(self) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        copy = self._folder / f"in{Path(self._task.key).suffix}"
+        if not copy.exists() or copy.stat().st_size != self._task.size:
+            self._source.download(self._task.key, copy)
+        return copy
+
+    def result(self) -> Path:
+        """Where the result is made; unfinished segments lie beside it. Raises OSError."""
+        place = self._target.path(self._task.target)
+        made = self._folder / f"out{Path(self._task.target).suffix}" if place is None else place
+        made.parent.mkdir(parents=True, exist_ok=True)
+        return made
+
+    def deliver(self) -> tuple[int, str]:
+        """Bring what was made to its store; returns its size, bytes, and its SHA-256.
+
+        Raises OutputError, OSError.
+        """
+        made = self.result()
+        size, digest = made.stat().st_size, hash_file(made)
+        if self._target.path(self._task.target) is None:
+            self._target.upload(made, self._task.target)
+            made.unlink()
+        self.remove_copy()
+        return size, digest
+
+    def remove_copy(self) -> None:
+        """Nothing is kept of a copy of the original."""
+        if self._source.path(self._task.key) is None:
+            self._copy().unlink()
+            with contextlib.suppress(OSError):  # unfinished segments are in it
+                self._folder.rmdir()
+
+
+def film_settings(settings: ArchiveSettings) -> FilmSettings:
+    """How films are coloured. Raises MissingDependencyError."""
+    with requires_extra("video", "a film"):
+        from photochrom.video.options import FilmSettings
+    options = settings.options
+    return FilmSettings(
+        model=settings.film_model,
+        device=options.device,
+        threads=options.threads,
+        size=options.size,
+        vividness=options.vividness,
+        damage=options.damage,
+        overwrite=True,
+        resume=True,
+    )
+
+
 def color_one_film(
     task: Task, source: Store, target: Store, settings: ArchiveSettings, work: Path
 ) -> Result:
@@ -35,50 +105,25 @@ def color_one_film(
     """
     start_s = time.perf_counter()
     digest = None
+    places = FilmPlaces(task, source, target, work)
     try:
-        with requires_extra("video", "a film"):
-            from photochrom.video.film import color_film
-            from photochrom.video.options import FilmSettings
-            from photochrom.video.segments import UnusableSegmentsError
-        folder = work / hashlib.sha256(task.key.encode()).hexdigest()[:16]
-        own, place = source.path(task.key), target.path(task.target)
-        if own is None:
-            folder.mkdir(parents=True, exist_ok=True)
-            own = folder / f"in{Path(task.key).suffix}"
-            if not own.exists() or own.stat().st_size != task.size:
-                source.download(task.key, own)
+        chosen = film_settings(settings)
+        from photochrom.video.film import color_film
+        from photochrom.video.segments import UnusableSegmentsError
+
+        own = places.original()
         digest = hash_file(own)
         if digest == task.sha256:
+            places.remove_copy()
             return Result(task.key, "coloured", digest, unchanged=True)
-        result = folder / f"out{Path(task.target).suffix}" if place is None else place
-        result.parent.mkdir(parents=True, exist_ok=True)
-        options = settings.options
-        chosen = FilmSettings(
-            model=settings.film_model,
-            device=options.device,
-            threads=options.threads,
-            size=options.size,
-            vividness=options.vividness,
-            damage=options.damage,
-            overwrite=True,
-            resume=True,
-        )
+        result = places.result()
         try:
             outcome = color_film(own, result, chosen)
         except UnusableSegmentsError:
             outcome = color_film(own, result, dataclasses.replace(chosen, resume=False))
-        size, hashed = result.stat().st_size, hash_file(result)
-        if place is None:
-            target.upload(result, task.target)
-            result.unlink()
-        if own.parent == folder:
-            own.unlink()
+        size, hashed = places.deliver()
     except (PhotochromError, OSError) as error:
-        message = str(error)
-        return Result(
-            task.key, "failed", digest, worker=worker_name(), error=message,
-            seconds=time.perf_counter() - start_s,
-        )  # fmt: skip
+        return failed_film(task, digest, str(error), worker_name(), time.perf_counter() - start_s)
     return Result(
         task.key,
         "coloured",
@@ -91,3 +136,10 @@ def color_one_film(
         seconds=time.perf_counter() - start_s,
         notes=outcome.notes,
     )
+
+
+def failed_film(
+    task: Task, digest: str | None, message: str, worker: str, seconds: float
+) -> Result:
+    """A film that could not be coloured. digest: of what was read of it."""
+    return Result(task.key, "failed", digest, worker=worker, error=message, seconds=seconds)

@@ -23,6 +23,11 @@ class LocalEngine:
         self._colorer: Colorer | None = None
 
     @property
+    def workers(self) -> int:
+        """Threads, each with a picture."""
+        return self._settings.in_flight
+
+    @property
     def colorer(self) -> Colorer:
         """What colours; loaded when it is asked for first. Raises ModelError, InputError."""
         if self._colorer is None:

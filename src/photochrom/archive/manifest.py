@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
@@ -350,16 +350,19 @@ class Manifest:
             )
 
     def sample(self, kind: Kind, number: int) -> tuple[int, list[Task]]:
-        """How many pictures, or films, wait, and some of them, evenly chosen by size."""
-        where = "state = 'waiting' AND kind = ? AND scan = ?"
+        """How many pictures, or films, wait, and some of them: of each ending as many as it has its
+        share of all, and of all sizes.
+        """
+        where = "state = 'waiting' AND kind = ?1 AND scan = ?2"
         scan = int(self.fact("scan") or 0)
         count = f"SELECT count(*) FROM inputs WHERE {where}"
         total = int(self._base.execute(count, (kind, scan)).fetchone()[0])
-        step = max(1, total // max(1, number))
+        self._base.create_function("suffix", 1, _suffix, deterministic=True)
         rows = self._base.execute(
-            "SELECT * FROM (SELECT *, row_number() OVER (ORDER BY size, key) AS place FROM inputs "
-            f"WHERE {where}) WHERE (place - 1) % ? = ? LIMIT ?",
-            (kind, scan, step, step // 2, number),
+            "SELECT * FROM (SELECT *, row_number() OVER (ORDER BY suffix(key), size, key) - 1 AS "
+            f"place FROM inputs WHERE {where}) "
+            "WHERE (place * ?3 + ?3 + ?4 / 2) / ?4 <> (place * ?3 + ?4 / 2) / ?4",
+            (kind, scan, min(number, total), max(1, total)),
         )
         return total, [_task(row) for row in rows]
 
@@ -437,6 +440,10 @@ class Manifest:
 def timestamp() -> str:
     """The moment, in UTC; later ones are greater."""
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _suffix(key: str) -> str:
+    return PurePosixPath(key).suffix.lower()
 
 
 def _task(row: sqlite3.Row) -> Task:

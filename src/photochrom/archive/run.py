@@ -35,6 +35,10 @@ _COMMIT_S = 1.0
 class Engine(Protocol):
     """What colours pictures: this process, or a cluster."""
 
+    @property
+    def workers(self) -> int:
+        """How many pictures are coloured at the same time."""
+
     def run(self, tasks: Iterable[Task], source: Store, target: Store) -> Iterator[Result]:
         """What became of pictures, as they are done."""
 
@@ -83,8 +87,7 @@ def prepare_run(
     chosen.
     """
     check_places(manifest, source, target, settings.shard)
-    if settings.shard[1] == 1 or target.path("") is not None:
-        target.remove_leftovers()  # on a disk by their locks, so that no other shard's are
+    _remove_leftovers(target, settings)
     scan(
         manifest,
         source,
@@ -130,10 +133,19 @@ def run_archive(
                 log.take(engine.run_films(manifest.tasks("film"), source, target, work))
         finally:
             engine.close()
+        _remove_leftovers(target, settings)  # of workers that were killed
         checked = (
             verify_originals(manifest, source, began_at) if settings.verify else Verification()
         )
     return RunReport(manifest.counts(), dict(log.counts), time.perf_counter() - start_s, checked)
+
+
+def _remove_leftovers(target: Store, settings: ArchiveSettings) -> None:
+    """Remove what killed processes have half written; on a disk, locks tell it from what other
+    shards are writing.
+    """
+    if settings.shard[1] == 1 or target.path("") is not None:
+        target.remove_leftovers()
 
 
 class _ResultLog:

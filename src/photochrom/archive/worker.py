@@ -14,7 +14,9 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -49,6 +51,9 @@ from photochrom.imageio import (
 _CAST_PX = 64
 _DAMAGE_PX = 512
 _DAMAGE_WORDS = ("damaged", "missing", "broken", "mended")
+_READERS, _WRITERS = 4, 4
+_AHEAD_BYTES = 64_000_000
+"""Of originals that are read before they are coloured, unless a single one is larger."""
 _log = logging.getLogger(__name__)
 
 
@@ -284,3 +289,32 @@ Work = Callable[[Task], Result]
 def picture_work(source: Store, colorer: Colorer, target: Store) -> Work:
     """The three steps in one, for a process that does all of them."""
     return lambda task: write_result(colorer(read_input(task, source)), target)
+
+
+def color_block(
+    tasks: Sequence[Task], source: Store, colorer: Colorer, target: Store
+) -> Iterator[Result]:
+    """The three steps for one picture after the other: the next ones are read, and the ones before
+    written, while one is coloured. Results come in the order of tasks.
+    """
+    with ThreadPoolExecutor(_READERS) as readers, ThreadPoolExecutor(_WRITERS) as writers:
+        reading: deque[tuple[Task, Future[InputContent]]] = deque()
+        writing: deque[Future[Result]] = deque()
+        waiting = deque(tasks)
+        while waiting or reading:
+            while waiting and _has_room([task for task, _ in reading], waiting[0]):
+                task = waiting.popleft()
+                reading.append((task, readers.submit(read_input, task, source)))
+            _, content = reading.popleft()
+            finished = colorer(content.result())
+            while len(writing) >= _WRITERS:
+                yield writing.popleft().result()
+            writing.append(writers.submit(write_result, finished, target))
+        while writing:
+            yield writing.popleft().result()
+
+
+def _has_room(reading: Sequence[Task], following: Task) -> bool:
+    """Whether one more original may be read ahead."""
+    ahead = sum(max(0, task.size) for task in (*reading, following))
+    return not reading or (len(reading) < _READERS and ahead <= _AHEAD_BYTES)

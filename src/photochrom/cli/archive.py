@@ -171,8 +171,8 @@ def _provenance_options(command: _Command) -> _Command:
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Tell what there is to do, and how long it takes by a sample that is coloured and thrown "
-    "away; nothing is written to DST but the manifest.",
+    help="Tell what there is to do, and how long it takes, by a sample that is coloured by this "
+    "machine's workers and thrown away; nothing is written to DST but the manifest.",
 )
 @click.option(
     "--sample",
@@ -328,12 +328,15 @@ def run(
     path = local_model(model)
     with Manifest(place) as manifest:
         entries = None if list_file is None else list(listed_entries(places[0], list_file))
-        if dry_run:
-            return _dry_run(manifest, places, path, settings, entries, sample, as_json=as_json)
         while True:
             engine: Engine = LocalEngine(path, settings)
-            if actors is not None or gpus or address is not None:
-                engine = ClusterEngine(model, settings, ClusterOptions(address, actors, gpus))
+            if actors is not None or gpus or (address is not None and not dry_run):
+                here = None if dry_run else address
+                engine = ClusterEngine(model, settings, ClusterOptions(here, actors, gpus))
+            if dry_run:
+                return _dry_run(
+                    manifest, places, engine, settings, entries, sample, as_json=as_json
+                )
             report = _run(manifest, places, settings, engine, entries, quiet=watch_s is not None)
             if watch_s is None:
                 break
@@ -416,7 +419,7 @@ def _report_record(report: RunReport) -> dict[str, Any]:
 def _dry_run(
     manifest: Manifest,
     places: tuple[Store, Store],
-    model: Path | str,
+    engine: Engine,
     settings: ArchiveSettings,
     entries: Iterable[Entry] | None,
     sample: int,
@@ -424,9 +427,12 @@ def _dry_run(
     as_json: bool,
 ) -> int:
     with output_lock(manifest.path):
-        prepare_run(manifest, *places, settings, entries)
-        counts = manifest.counts()
-        found = estimate(manifest, places[0], model, settings, sample)
+        try:
+            prepare_run(manifest, *places, settings, entries)
+            counts = manifest.counts()
+            found = estimate(manifest, places[0], engine, settings, sample)
+        finally:
+            engine.close()
     if as_json:
         record = {**_counts_record(counts), "estimate": _estimate_record(found)}
         click.echo(json.dumps(record))
@@ -434,9 +440,9 @@ def _dry_run(
     _show_counts(counts)
     if found.sampled:
         note(
-            f"{found.pictures} photographs take about {_duration(found.seconds)} here, by "
-            f"{found.sampled} of them: {found.picture_s:.3f} s each, {found.processor_s:.3f} s of "
-            "a processor."
+            f"{found.pictures} photographs take about {_duration(found.seconds)} here "
+            f"(± {found.error:.0%}), by {found.sampled} of them: {found.picture_s:.3f} s each, "
+            f"{found.processor_s:.3f} s of a processor."
         )
     return OK
 

@@ -63,6 +63,8 @@ WARM_UP = 100
 """Frames before a segment that are gone through for its colours; older ones hardly count."""
 _DEINTERLACER_FRAMES = 4
 """Frames more that are read when going on: a deinterlacer looks at the ones before."""
+TIMES_BEHIND = WARM_UP + _DEINTERLACER_FRAMES
+"""Frames behind whose times are known; a later run begins to read at the earliest of them."""
 _QUEUE_FRAMES = 8
 """Frames between two threads."""
 _NOT_AS_THEY_ARE = (
@@ -111,7 +113,7 @@ def color_film(
         kept = None
         if settings.shot_folder is not None:
             kept = read_kept_shots(settings.shot_folder, manifest(info, network, settings), info)
-        job = _Job(session, user_colors, store, progress, kept)
+        job = FilmJob(session, user_colors, store, progress, kept)
         resumed_frames = job.frames_done
         session.damage.frames.clear()  # of the shots that the user's colours were followed through
         for segment in store.segments:
@@ -222,7 +224,7 @@ def resolve_encoding(settings: FilmSettings) -> Encoding:
     return dataclasses.replace(settings.encoding, threads=threads)
 
 
-class _Job:
+class FilmJob:
     """One film on its way through the segments."""
 
     def __init__(
@@ -232,7 +234,11 @@ class _Job:
         store: SegmentStore,
         progress: Progress | None,
         kept: KeptShots | None,
+        end: int | None = None,
     ) -> None:
+        """store: with the segments that are finished. end: the segment before which the work ends;
+        None: it ends with the film.
+        """
         self._kept, self._is_kept = kept, False
         self._next_pts: int | None = None
         """The frame with which a kept segment begins, where this run has come to it."""
@@ -242,7 +248,8 @@ class _Job:
         self.frames_done = sum(segment.frames for segment in store.segments)
         """Frames that are finished or on their way to the encoder."""
         self._resumed_frames = self.frames_done
-        self._number = len(store.segments)
+        self._number = self._last_segment.number + 1 if self._last_segment is not None else 0
+        self._end = end
         self._files = contextlib.ExitStack()
         self._end_colors = store.end_colors()
         """Colours at the end of the segment before, where a person has given some in its shot."""
@@ -287,13 +294,15 @@ class _Job:
         with Prefetcher(
             self._session.frames(start_s, self._settings.end_s), _QUEUE_FRAMES
         ) as items:
-            buffer = FrameBuffer(items, WARM_UP, WARM_UP + _DEINTERLACER_FRAMES)
+            buffer = FrameBuffer(items, WARM_UP, TIMES_BEHIND)
             if last_segment is not None:
                 self._skip_finished(buffer, last_segment)
             while (first := buffer.peek()) is not None:
                 if self._kept is not None and self._kept.segment(first.frame.pts) is not None:
                     self._next_pts = first.frame.pts
                     return False
+                if self._number == self._end:
+                    break
                 self._color_segment(buffer, first.frame.pts, background)
         return True
 

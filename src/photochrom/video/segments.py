@@ -163,21 +163,24 @@ class SegmentStore:
     def read_segments(self) -> None:
         """Find the segments that are finished, up to the first that is not."""
         self.segments = []
-        while (
-            self._record(len(self.segments)).is_file() and self.path(len(self.segments)).is_file()
-        ):
-            record = _read_json(self._record(len(self.segments)))
-            if "hands_on" in record:  # as older versions call it
-                record["has_end_colors"] = record.pop("hands_on")
-            try:
-                damage = tuple(DamagedFrame(*frame) for frame in record.pop("damage", ()))
-                changes = tuple(FrameChange(*change) for change in record.pop("changes", ()))
-                self.segments.append(Segment(**record, damage=damage, changes=changes))
-            except TypeError:
-                raise UnusableSegmentsError(
-                    f"{self.folder} is damaged or of another version; pass --overwrite to begin "
-                    "anew"
-                ) from None
+        while (segment := self.segment(len(self.segments))) is not None:
+            self.segments.append(segment)
+
+    def segment(self, number: int) -> Segment | None:
+        """A segment that is finished; None: it is not. Raises UnusableSegmentsError."""
+        if not (self._record(number).is_file() and self.path(number).is_file()):
+            return None
+        record = _read_json(self._record(number))
+        if "hands_on" in record:  # as older versions call it
+            record["has_end_colors"] = record.pop("hands_on")
+        try:
+            damage = tuple(DamagedFrame(*frame) for frame in record.pop("damage", ()))
+            changes = tuple(FrameChange(*change) for change in record.pop("changes", ()))
+            return Segment(**record, damage=damage, changes=changes)
+        except TypeError:
+            raise UnusableSegmentsError(
+                f"{self.folder} is damaged or of another version; pass --overwrite to begin anew"
+            ) from None
 
     def _record(self, number: int) -> Path:
         return self.folder / f"{number:06d}.json"
