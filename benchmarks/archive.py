@@ -321,11 +321,18 @@ def kill(folder: Path, work: Path, times: int, actors: int, seed: int) -> Iterat
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         share = chance.random()
-        limit_s = time.monotonic() + (share * took_s if not actors else 240.0)
+        early = actors and share < _EARLY  # while Ray starts
+        limit_s = time.monotonic() + (_START_S * share / _EARLY if early else share * took_s)
+        if actors and not early:
+            limit_s += _LIMIT_S
         wanted = int(share * count)
         begun = _done(target)
         while time.monotonic() < limit_s and process.poll() is None:
-            if actors and _done(target) - begun >= min(wanted, count - begun) // 4 + 1:
+            if (
+                actors
+                and not early
+                and _done(target) - begun >= min(wanted, count - begun) // 4 + 1
+            ):
                 break
             time.sleep(0.02)
         victims = _session(process.pid)
@@ -356,6 +363,11 @@ def kill(folder: Path, work: Path, times: int, actors: int, seed: int) -> Iterat
         run_to_end([*base, str(target), "-q"])
         _compare(target, expected, expected_states)
     yield {"kill": "all", "of": "resumed", "done_before": "", "done_after": "equal, no orphans"}
+
+
+_EARLY, _START_S, _LIMIT_S = 0.2, 20.0, 240.0
+"""The share of kills in Ray's first seconds, how many these are, and how long to wait for others'
+first results."""
 
 
 def _compare(target: Path, expected: dict[str, str], expected_states: dict[str, int]) -> None:
