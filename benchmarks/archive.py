@@ -286,17 +286,17 @@ def _sums(target: Path, count: int, broken: int) -> dict[str, Any]:
     """What the report says, and whether it adds up: with the inputs that there are, the broken ones
     among them, the manifest's rows, and the results that lie in the target.
     """
-    told = states(target)
+    record = states(target)
     with sqlite3.connect(f"file:{target / '.photochrom-archive.sqlite'}?mode=ro", uri=True) as base:
         rows = dict(base.execute("SELECT state, count(*) FROM inputs GROUP BY state").fetchall())
     results = len(contents(target))
     adds_up = (
-        sum(told.values()) == count
-        and told == rows
-        and told.get("coloured") == results == count - broken
-        and told.get("failed", 0) == broken
+        sum(record.values()) == count
+        and record == rows
+        and record.get("coloured") == results == count - broken
+        and record.get("failed", 0) == broken
     )
-    return {"states": told, "results": results, "adds_up": adds_up}
+    return {"states": record, "results": results, "adds_up": adds_up}
 
 
 def kill(folder: Path, work: Path, times: int, actors: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -435,14 +435,14 @@ def estimate(folder: Path, work: Path) -> Iterator[dict[str, Any]]:
     """What --dry-run says, and how long it then takes."""
     target = work / "planned"
     plan = run_to_end(["archive", str(folder), str(target), "--dry-run", "--json"])
-    told = json.loads(plan.output)["estimate"]
+    record = json.loads(plan.output)["estimate"]
     run = run_to_end(["archive", str(folder), str(target), "-q", "--json"])
     took_s = json.loads(run.output)["seconds"]
     yield {
-        "pictures": told["pictures"], "sampled": told["sampled"],
-        "estimate_s": round(told["seconds"], 1), "took_s": round(took_s, 1),
-        "off_by": f"{told['seconds'] / took_s - 1:+.1%}",
-        "processor_estimate_s": round(told["pictures"] * told["processor_s"], 1),
+        "pictures": record["pictures"], "sampled": record["sampled"],
+        "estimate_s": round(record["seconds"], 1), "took_s": round(took_s, 1),
+        "off_by": f"{record['seconds'] / took_s - 1:+.1%}",
+        "processor_estimate_s": round(record["pictures"] * record["processor_s"], 1),
         "processor_s": round(run.processor_s, 1),
     }  # fmt: skip
 
