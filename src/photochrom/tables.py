@@ -173,6 +173,9 @@ def _value(kind: Any, value: Any, source: Source, where: str) -> Any:
             raise source.refuse(f"{source.place(where)} must be a table, got {value!r}")
         return {k: _value(arguments[1], v, source, f"{where}.{k}") for k, v in value.items()}
     choices = arguments or (kind,)
+    lists = [choice for choice in choices if typing.get_origin(choice) is tuple]
+    if lists and value is not None:  # a list, or nothing
+        return _value(lists[0], value, source, where)
     if float in choices and int not in choices and type(value) is int:
         return float(value)
     if Path in choices and str not in choices and isinstance(value, str):

@@ -27,12 +27,15 @@ from photochrom.video.io.mux import join_segments
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmProgress, FilmSettings
 from photochrom.video.restoration.blocks import block_quality, lack_on_grid
+from photochrom.video.restoration.flicker import Exposure
 from photochrom.video.restoration.measure import measure_film
 from photochrom.video.restoration.mend import FilmMender, FrameChange
 from photochrom.video.restoration.noise import mean_over_time, renewed_grain, shot_grain
+from photochrom.video.restoration.plan import RestorationPlan, ShotPlan
 from photochrom.video.restoration.scale import LumaScale
 from photochrom.video.restoration.simulation import film_damage
 from photochrom.video.restore import restore_film, write_changes
+from photochrom.video.shots_file import read_shots, write_shots
 
 SHAPE = (120, 160)
 SCALE = LumaScale(8, full_range=False)
@@ -124,6 +127,27 @@ def test_what_stays_in_its_place_is_no_grain() -> None:
     assert changes.sigma == pytest.approx(0.05, rel=0.1)
     assert shot_grain([stays, changes, stays, None], None) is None
     assert shot_grain([None], changes) is changes
+
+
+def test_a_shot_is_mended_as_is_said_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "shots.toml"
+    file.write_text(
+        '[[shot]]\ntime = "0"\nrestore = ["Grain", "dust"]\n[[shot]]\ntime = "9"\nrestore = []\n'
+    )
+    one, none = read_shots(file)
+    assert (one.restore, none.restore) == (("dust", "grain"), ())
+    write_shots(tmp_path / "again.toml", (one, none))
+    assert read_shots(tmp_path / "again.toml") == (one, none)
+    file.write_text('[[shot]]\ntime = "0"\nrestore = ["rust"]\n')
+    with pytest.raises(InputError, match="shot at 0: there is no kind of damage called rust"):
+        read_shots(file)
+    shots = tuple(ShotPlan(at, at + 9, True, has_dust=True) for at in (0, 10, 20))
+    plan = RestorationPlan(shots, range(30), [Exposure(1.1, 0.0)] * 30)
+    chosen = plan.only(["flicker"], [(3, ("dust", "grain")), (25, ())])
+    assert [shot.kinds for shot in chosen.shots] == [("dust",), ("flicker",), ()]
+    # The light of a shot that is not to be evened out stays.
+    frame = Frame(25, SCALE.codes(scene(0)), 1)
+    assert list(FilmMender(chosen, SCALE, {}).frames([frame])) == [frame]
 
 
 def write_film(path: Path, frames: Sequence[Frame]) -> FilmInfo:

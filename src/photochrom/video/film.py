@@ -165,6 +165,7 @@ def manifest(info: FilmInfo, network: Network, settings: FilmSettings) -> dict[s
                 "time_s": shot.time_s,
                 "references": [fingerprint(path) for path in shot.references],
                 "white_balance": shot.white_balance and dataclasses.asdict(shot.white_balance),
+                "restore": shot.restore,
             }
             for shot in settings.shots
         ],

@@ -56,6 +56,8 @@ class Shot:
     """In place of the film's; none: the film's."""
     white_balance: WhiteBalance | None = None
     """In place of the film's; None: the film's."""
+    restore: tuple[FilmKind, ...] | None = None
+    """Kinds of damage that are mended in it, in place of the film's; None: the film's."""
 
 
 @dataclass(frozen=True)

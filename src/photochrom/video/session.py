@@ -13,6 +13,7 @@ from pathlib import Path
 from photochrom.engine import Network, load, local_model
 from photochrom.guided.reference_files import ReferenceFiles
 from photochrom.pipeline import WhiteBalance, guess_chroma
+from photochrom.restoration.kinds import FILM_KINDS
 from photochrom.video.converter import Converter, PreparedFrame, prepare_frames
 from photochrom.video.io.damage import DamageLog
 from photochrom.video.io.frame import FilmInfo
@@ -113,7 +114,9 @@ def open_source(
     """The film to read from; arguments as for `open_session`, with_chroma as of `FilmSource`."""
     damage = DamageLog(settings.damage)
     source = FilmSource(info, settings.deinterlace, damage, with_chroma=with_chroma)
-    if not settings.restore:
+    of_shots = [s for s in settings.shots if s.restore is not None]
+    kinds = {*settings.restore, *(kind for shot in of_shots for kind in shot.restore or ())}
+    if not kinds:
         return source
     total = frames_expected(info, settings) if parts is None else None
 
@@ -121,7 +124,14 @@ def open_source(
         if progress is not None:
             progress(FilmProgress(frames, 0, total, "", is_measuring=True))
 
-    source.measure(settings.restore, parts or [(settings.start_s, settings.end_s)], report)
+    source.measure(
+        [kind for kind in FILM_KINDS if kind in kinds],
+        parts or [(settings.start_s, settings.end_s)],
+        report,
+    )
+    if of_shots and source.plan is not None:
+        own = [(nearest_pts(info, shot.time_s), shot.restore or ()) for shot in of_shots]
+        source.plan = source.plan.only(settings.restore, own)
     return source
 
 

@@ -16,6 +16,7 @@ from photochrom.guided.areas import DEFAULT_TOLERANCE, Area
 from photochrom.guided.strokes import Stroke, read_strokes, write_strokes
 from photochrom.hints import Hint
 from photochrom.pipeline import WhiteBalance
+from photochrom.restoration.kinds import FilmKind, parse_film_kinds
 from photochrom.tables import Source, build, read_toml
 from photochrom.video.options import Shot
 
@@ -59,6 +60,7 @@ class _ShotTable:
     temperature: float | None = None
     tint: float | None = None
     neutral: float | None = None
+    restore: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,13 @@ def _checked_shot(row: _ShotTable, folder: Path) -> Shot:
         still=None if row.still is None else folder / row.still,
         references=tuple(folder / reference for reference in row.references),
         white_balance=WhiteBalance(**given) if given else None,
+        restore=_kinds(row.restore),
     )
+
+
+def _kinds(names: tuple[str, ...] | None) -> tuple[FilmKind, ...] | None:
+    """Kinds of damage by their names; none are named where nothing is to be mended."""
+    return parse_film_kinds(names) if names else None if names is None else ()
 
 
 def write_shots(path: Path, shots: Sequence[Shot]) -> None:
@@ -133,6 +141,8 @@ def _shot_table(path: Path, number: int, shot: Shot) -> str:
     if shot.white_balance is not None:
         tone = dataclasses.asdict(shot.white_balance)
         lines += [f"{name} = {tone[name]:g}" for name in ("temperature", "tint", "neutral")]
+    if shot.restore is not None:
+        lines.append(f"restore = [{', '.join(_text(kind) for kind in shot.restore)}]")
     return "\n".join(lines) + "\n"
 
 

@@ -99,7 +99,8 @@ class FilmMender:
             item.shares = without_blocks(before, shot.block_quality)
             item.noise = float(np.mean(np.square(item.shares - before)))
             item.is_changed = True
-        item.exposure = self._plan.exposure(frame.pts)
+        if shot.is_flickering:
+            item.exposure = self._plan.exposure(frame.pts)
         if item.exposure != NO_CHANGE:
             gain, offset = item.exposure
             item.shares = item.shares * np.float32(gain) + np.float32(offset)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -51,6 +51,18 @@ class ShotPlan:
         }
         return tuple(kind for kind in FILM_KINDS if found[kind])
 
+    def only(self, kinds: Collection[FilmKind]) -> ShotPlan:
+        """The plan without what is of other kinds."""
+        return replace(
+            self,
+            is_flickering=self.is_flickering and "flicker" in kinds,
+            lines=self.lines if "scratches" in kinds else (),
+            has_dust=self.has_dust and "dust" in kinds,
+            tone_curve=self.tone_curve if "fading" in kinds else None,
+            block_quality=self.block_quality if "blocks" in kinds else None,
+            grain=self.grain if "grain" in kinds else None,
+        )
+
 
 @dataclass(frozen=True)
 class RestorationPlan:
@@ -94,6 +106,17 @@ class RestorationPlan:
         if number < 0 or pts > self.shots[number].last_pts:
             return None
         return self.shots[number]
+
+    def only(
+        self,
+        kinds: Collection[FilmKind],
+        of_shots: Sequence[tuple[int, Collection[FilmKind]]] = (),
+    ) -> RestorationPlan:
+        """The plan without what is of other kinds. of_shots: times of frames, and the kinds of the
+        shots in which they lie, in place of the film's.
+        """
+        own = {id(shot): chosen for pts, chosen in of_shots if (shot := self.shot(pts)) is not None}
+        return replace(self, shots=tuple(s.only(own.get(id(s), kinds)) for s in self.shots))
 
     def exposure(self, pts: int) -> Exposure:
         """What a frame's light is changed by."""
