@@ -99,6 +99,24 @@ def test_a_model_is_chosen_by_its_name_for_a_picture_and_changed(
         assert [user.chosen_model for user in db.session.query(User)] == [LINES]
 
 
+def test_a_film_takes_a_model_strength_and_tone(
+    app: Flask, member: FlaskClient, settings: WebSettings, tmp_path: Path
+) -> None:
+    film = make_film(tmp_path / "film.mp4", Film(frames=3, encoder="libx264", format="mp4"))
+    status, url = send_file(member, film.read_bytes(), "film.mp4", OURS)
+    assert status == 201
+    color_all(app, settings)
+    assert row(app, url) == (OURS, f"{OURS} {CARD.version}")
+    before = member.get(f"{url}/download").data
+    warm = {"temperature": 20.0, "revision": 1}
+    assert ask(member, f"{url}/edit", warm).status_code == 200
+    color_all(app, settings)
+    assert member.get(f"{url}/download").data != before
+    page = member.get(url).text
+    assert 'id="temperature" min="-' in page
+    assert f'action="{url}/past/1"' in page
+
+
 def test_a_model_that_is_gone_is_said_and_the_studio_goes_on(
     app: Flask, member: FlaskClient, settings: WebSettings
 ) -> None:

@@ -201,6 +201,7 @@ def _render_film(
         device=settings.device,
         size="auto" if task.edit.size is None else task.edit.size,
         vividness=task.edit.vividness,
+        white_balance=task.edit.white_balance,
         deinterlace=info.interlaced,
         restore=FILM_KINDS if task.edit.restore else (),
         resume=True,

@@ -225,8 +225,6 @@ def edit_picture(
     edit = Edit.from_picture(picture, **changes)
     if picture.kind == "film" and (edit.hints or edit.variant):
         raise InvalidInput(_("Films take neither hints nor versions."))
-    if picture.kind == "film" and edit.white_balance:
-        raise InvalidInput(_("Films take neither temperature nor tint nor neutral."))
     if picture.kind == "film" and edit.reference is not None:
         raise InvalidInput(_("Films take no colours from pictures."))
     if "chosen_model" in changes:

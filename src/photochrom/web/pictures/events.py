@@ -22,6 +22,7 @@ from photochrom.web.jobs import count_ahead
 from photochrom.web.lanes import stream_count
 from photochrom.web.pictures.library import get_picture
 from photochrom.web.pictures.mending import mending_note
+from photochrom.web.pictures.models import model_note
 from photochrom.web.pictures.references import reference_note
 from photochrom.web.settings import current_settings
 
@@ -52,6 +53,7 @@ def picture_state(picture: Picture) -> dict[str, object]:
         "reference": reference_note(picture),
         "restored": mending_note(picture),
         "has_changes": bool(picture.restored),
+        "model": model_note(picture),
     }
 
 

@@ -103,6 +103,17 @@ def used_card(picture: Picture) -> ModelCard:
     return cached_card(current_settings().model)
 
 
+def model_note(picture: Picture) -> str:
+    """Which model made the colours of a picture, in a sentence; empty where that is not known."""
+    if not picture.model:
+        return ""
+    now = picture.model if picture.kind == "film" else used_card(picture).title
+    if picture.model == now:
+        return _("Coloured by {model}.").format(model=now)
+    text = _("These colours are by {before}. A change makes all of them anew, by {now}.")
+    return text.format(before=picture.model, now=now)
+
+
 @cache
 def cached_card(model: str) -> ModelCard:
     """The card of a model. Finding it reads the whole file, which no page can wait for."""

@@ -56,6 +56,7 @@ from photochrom.web.pictures.mending import mending_note
 from photochrom.web.pictures.models import (
     check_choice,
     list_models,
+    model_note,
     remember_choice,
     used_card,
 )
@@ -214,6 +215,8 @@ def show(picture_id: str) -> Answer:
             picture=picture,
             **sharing,
             past=past,
+            model_note=model_note(picture),
+            max_shift=int(MAX_SHIFT),
             is_playable=playable_film(picture) is not None,
             has_pair=film_pair(picture) is not None,
             mending_note=mending_note(picture) if picture.state == "done" else "",
@@ -226,7 +229,7 @@ def show(picture_id: str) -> Answer:
         picture=picture,
         **sharing,
         past=past,
-        model_title=card.title,
+        model_note=model_note(picture),
         models=list_models(picture.kind),
         export_formats=EXPORT_FORMATS,
         max_shift=int(MAX_SHIFT),

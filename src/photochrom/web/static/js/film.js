@@ -63,8 +63,8 @@ function isMended() {
   return document.getElementById("mend")?.getAttribute("aria-checked") === "true";
 }
 
-/** All of a film is coloured anew, so that it is asked for by a button. @param {HTMLInputElement} slider */
-function offerChanges(slider) {
+/** All of a film is coloured anew, so that it is asked for by a button. @param {HTMLInputElement[]} sliders */
+function offerChanges(sliders) {
   /** @type {HTMLButtonElement} */
   const button = need("color-again");
   const model = document.getElementById("chosen-model");
@@ -72,17 +72,18 @@ function offerChanges(slider) {
   const firstModel = select?.value;
   const wasMended = isMended();
   const changed = () => {
-    const same = slider.value === slider.defaultValue && select?.value === firstModel;
+    const same = sliders.every((slider) => slider.value === slider.defaultValue) && select?.value === firstModel;
     button.disabled = same && isMended() === wasMended;
   };
   need("mend").addEventListener("click", changed);
-  slider.addEventListener("input", changed);
+  for (const slider of sliders) slider.addEventListener("input", changed);
   select?.addEventListener("change", changed);
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
+      const values = Object.fromEntries(sliders.map((slider) => [slider.id, Number(slider.value)]));
       const choice = select && select.value !== firstModel ? { chosen_model: select.value || null } : {};
-      await ask({ vividness: Number(slider.value), restore: isMended(), ...choice });
+      await ask({ ...values, restore: isMended(), ...choice });
     } catch (error) {
       button.disabled = false;
       tellProblem(error);
@@ -105,8 +106,10 @@ function offerMending(toggle) {
 }
 const mend = document.getElementById("mend");
 if (mend) offerMending(mend);
-const strength = document.getElementById("vividness");
-if (strength instanceof HTMLInputElement) offerChanges(strength);
+const sliders = ["vividness", "temperature", "tint", "neutral"]
+  .map((id) => document.getElementById(id))
+  .filter((slider) => slider instanceof HTMLInputElement);
+if (sliders.length) offerChanges(sliders);
 
 if (film.dataset.state === "waiting" || film.dataset.state === "working") {
   follow(film.dataset.base ?? "", showProgress, (isLost) => {

@@ -11,6 +11,7 @@ import { getJson, RequestError } from "./net.js";
  * @property {string | null} problem
  * @property {string} restored what was mended; empty: nothing to tell
  * @property {boolean} has_changes whether something was mended
+ * @property {string} model which made the colours; empty: not known
  * @property {string} reference what became of the colours of another picture; empty: nothing to tell
  */
 

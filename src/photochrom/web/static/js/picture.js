@@ -362,8 +362,12 @@ function watch() {
 function showProgress(progress) {
   const busy = progress.state === "waiting" || progress.state === "working";
   need("veil").hidden = !busy || !colorImage.hidden;
+  need("stop").hidden = !busy;
   need("veil-text").textContent = progress.state === "waiting" ? waitingText(progress) : message("coloring");
-  if (progress.state === "failed") showStatus(progress.problem ?? message("failed"), true);
+  if (progress.state === "failed") {
+    const again = { href: base, text: message("load_again") };
+    showStatus(progress.problem ?? message("failed"), true, again);
+  }
   if (progress.state !== "done") return;
   const firstTime = colorImage.hidden;
   shownRevision = revision = progress.revision;
@@ -374,6 +378,7 @@ function showProgress(progress) {
   preview.drop();
   showColor(`${base}/preview/${shownRevision}.jpg`);
   offerDownloads(true);
+  need("model-note").textContent = progress.model;
   reference.tell(progress.reference);
   mending.tell(progress.restored, progress.has_changes, shownRevision);
   showStatus(message(firstTime ? "done" : "all_saved"));
