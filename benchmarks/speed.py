@@ -1,4 +1,6 @@
-"""How fast photographs are coloured, beside the least that must be done: decoding and encoding.
+"""How fast photographs and films are coloured, beside the least that must be done.
+
+That is decoding and encoding.
 
     python benchmarks/speed.py                                all tables, 15 minutes on 2 cores
     python benchmarks/speed.py --tables cold warm             some of them
@@ -16,7 +18,10 @@ Tables:
 * cold: `photochrom image` for one picture, from the start of the process to its end;
 * warm: one picture more in a process that has coloured one before, from file to file;
 * folder: a folder of pictures of 2 megapixels, as many at the same time as by default;
-* growth: warm cost against megapixels, and a folder's against its files, with fitted exponents.
+* growth: warm cost against megapixels, and a folder's against its files, with fitted exponents;
+* films: `photochrom film` for ten seconds of 1080p and of 360p, from start to end of the process,
+  beside decoding and encoding alone; of drawn scenes that a camera moves over, or of
+  ``--films``. `benchmarks/film_speed.py` has more columns.
 
 One function makes each table; a row of TABLES names it. This program imports nothing of
 photochrom itself, so that any checkout can be measured.
@@ -34,6 +39,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +50,7 @@ WARM_MEGAPIXELS = (2.0, 12.0, 100.0)
 FOLDER_MEGAPIXELS, FOLDER_FILES = 2.0, 200
 GROWTH_MEGAPIXELS = (1.0, 3.0, 12.0, 48.0)
 GROWTH_FILES = (20, 60, 200)
+FILM_SIZES, FILM_FRAMES = ("1920x1080", "640x360"), 240
 MOST_PIXELS = 120_000_000
 
 DRAW = """
@@ -85,6 +92,21 @@ print(json.dumps([seconds / done, used / done, peak / 1e6]))
 """.replace("MOST_PIXELS", str(MOST_PIXELS))
 
 
+FILM = """
+import sys
+from pathlib import Path
+folder, path, frames, width, height, *films = sys.argv[1:]
+sys.path.insert(0, folder)
+from film_speed import make_film
+make_film(Path(path), [Path(film) for film in films], int(frames), int(width), int(height))
+"""
+TRANSCODE = """
+import sys
+from photochrom.evaluation.bench_film import transcode_and_count
+transcode_and_count(*sys.argv[1:])
+"""
+
+
 class Cost(NamedTuple):
     """Of one picture."""
 
@@ -123,6 +145,18 @@ class Bench(NamedTuple):
     files: int
     """Of the folder."""
     folder: Path
+    films: tuple[Path, ...] = ()
+    """Whose parts the measured films are of; without any, they are drawn."""
+
+    def film(self, size: str) -> str:
+        """A film of this size, made once."""
+        path = self.folder / f"{size}.mkv"
+        if not path.exists():
+            own = (str(film.resolve()) for film in self.films)
+            numbers = (str(FILM_FRAMES), *size.split("x"))
+            benchmarks = str(Path(__file__).parent)
+            _python(self.sources[0][1], "-c", FILM, benchmarks, str(path), *numbers, *own)
+        return str(path)
 
     def picture(self, megapixels: float) -> Path:
         """A picture of this size, drawn once."""
@@ -207,12 +241,32 @@ def growth_table(bench: Bench) -> Iterator[Table]:
     yield _exponents("s of all ~ files^k", name, by_number, 0)
 
 
-# Films: a function of the same form, Bench in and rows out, and its name here.
+def film_table(bench: Bench) -> Iterator[Table]:
+    """Films; their floor is decoded and encoded, and nothing else."""
+    out = str(bench.folder / "out.mkv")
+    for _, source in bench.sources:
+        _process_cost(source, "-m", "photochrom", "film", "--help")  # compiles the modules
+    for size in FILM_SIZES:
+        film = bench.film(size)
+        color = ["-m", "photochrom", "film", film, "-o", out, "--overwrite"]
+        runs: dict[str, Run] = {
+            name: partial(_process_cost, source, *color) for name, source in bench.sources
+        }
+        count = str(bench.folder / "count.txt")
+        runs["floor"] = partial(
+            _process_cost, bench.sources[0][1], "-c", TRANSCODE, film, out, count
+        )
+        *measured, floor = bench.in_turn(runs)
+        for one in (*measured, floor):
+            yield _row(f"{size}, {FILM_FRAMES} frames", one, floor)
+
+
 TABLES: dict[str, Callable[[Bench], Iterator[Table]]] = {
     "cold": cold_table,
     "warm": warm_table,
     "folder": folder_table,
     "growth": growth_table,
+    "films": film_table,
 }
 
 
@@ -292,6 +346,7 @@ def main() -> int:
     parser.add_argument("--against", type=Path, help="another checkout, measured in turn")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--files", type=int, default=FOLDER_FILES, help="of the folder")
+    parser.add_argument("--films", nargs="+", type=Path, default=[], help="for the table films")
     parser.add_argument("--json", type=Path, help="write all rows to this file, too")
     arguments = parser.parse_args()
     sources = [("photochrom", ROOT)]
@@ -300,7 +355,9 @@ def main() -> int:
     found: dict[str, list[Table]] = {}
     print(f"{os.cpu_count()} processors, {arguments.rounds} rounds")
     with tempfile.TemporaryDirectory(prefix="photochrom-speed-") as folder:
-        bench = Bench(tuple(sources), arguments.rounds, arguments.files, Path(folder))
+        bench = Bench(
+            tuple(sources), arguments.rounds, arguments.files, Path(folder), tuple(arguments.films)
+        )
         for name in arguments.tables:
             before = os.getloadavg()[0]
             rows = list(TABLES[name](bench))
