@@ -16,6 +16,8 @@ from waitress.channel import HTTPChannel
 
 _LOOK_S: Final = 1.0
 """After which all are asked: a connection that has been idle for too long is to be closed."""
+_READ: Final = 0x1 | 0x2
+"""epoll's IN and PRI."""
 
 
 class Connections(dict[int, Any]):
@@ -58,9 +60,12 @@ class Connections(dict[int, Any]):
                         self._awake.add(descriptor)
 
     def _ask(self, descriptor: int) -> None:
-        """What one waits for; it sleeps on unless it is served or is to be written to."""
+        """What one waits for; it sleeps only while that is the other end, and nothing else.
+
+        By one look at each of its needs: another thread may end its request between two.
+        """
         connection = self[descriptor]
-        events = select.EPOLLIN | select.EPOLLPRI if connection.readable() else 0
+        events = _READ if connection.readable() else 0
         if connection.writable() and not connection.accepting:
             events |= select.EPOLLOUT
         before = self._events.get(descriptor, 0)
@@ -72,6 +77,5 @@ class Connections(dict[int, Any]):
             else:
                 self._epoll.register(descriptor, events)
             self._events[descriptor] = events
-        is_busy = not isinstance(connection, HTTPChannel) or connection.requests
-        if not (is_busy or events & select.EPOLLOUT):
+        if events == _READ and isinstance(connection, HTTPChannel):
             self._awake.discard(descriptor)

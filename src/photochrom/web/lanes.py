@@ -14,7 +14,7 @@ from flask import Flask
 from waitress.task import ThreadedTaskDispatcher
 from werkzeug.exceptions import HTTPException
 
-from photochrom.web.priority import UPLOAD_NICENESS, lower_thread
+from photochrom.web.priority import PREVIEW_NICENESS, UPLOAD_NICENESS, lower_thread
 
 PAGES: Final = "pages"
 """The lane of all that is in none of the others."""
@@ -54,7 +54,11 @@ LANES: Final[Mapping[str, frozenset[str]]] = {
     "events": frozenset({"pictures.stream_events"}),
 }
 """The endpoints of each lane."""
-_NICENESS: Final[Mapping[str, int]] = {"uploads": UPLOAD_NICENESS, "downloads": UPLOAD_NICENESS}
+_NICENESS: Final[Mapping[str, int]] = {
+    "previews": PREVIEW_NICENESS,
+    "uploads": UPLOAD_NICENESS,
+    "downloads": UPLOAD_NICENESS,
+}
 """Of the threads of a lane; others have that of the process."""
 
 

@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 from typing import Final
 
+PREVIEW_NICENESS: Final = 2
+"""Of threads that compute what somebody is waiting for, who has a page before them."""
 UPLOAD_NICENESS: Final = 5
 """Of threads that decode what people send, and send what they keep."""
 PHOTO_NICENESS: Final = 10
