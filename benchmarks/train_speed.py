@@ -12,8 +12,9 @@ and one thread, PyTorch takes slower ways for convolutions of 1 × 1.
 
 --profile names the operations that take more than a hundredth of a step. --against measures
 another checkout in turn, each in processes of its own, and prints how many times as fast this one
-is. Older checkouts, such as commit 029540b, are measured by recipes that they know: a file of
-photochrom-base-0.2 with ``--set stages.0.crop=160``, for one.
+is by processor time. Older ones, such as commit 029540b, are measured by recipes that they know:
+photochrom-base-0.2 with ``--set stages.0.crop=160``, and with the files of its weights by name,
+``--set net.encoder_weights=FILE --set vgg_weights=FILE``.
 """
 
 from __future__ import annotations
