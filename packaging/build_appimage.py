@@ -75,7 +75,7 @@ def main() -> int:
             "-no-progress",
         ]
         subprocess.run(
-            [*command, "-quiet", "-comp", "zstd", "-Xcompression-level", "19"], check=True
+            [*command, "-quiet", "-comp", "zstd", "-Xcompression-level", "15"], check=True
         )
         with arguments.out.open("wb") as out, image.open("rb") as content:
             out.write(program)

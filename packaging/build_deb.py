@@ -56,7 +56,10 @@ def lay_out(bundle: Path, folder: Path) -> None:
     licence = folder / "usr" / "share" / "doc" / "photochrom" / "copyright"
     licence.parent.mkdir(parents=True)
     shutil.copy(ROOT / "LICENSE", licence)
-    kilobytes = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) // 1024
+    kilobytes = (
+        sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
+        // 1024
+    )
     control = folder / "DEBIAN" / "control"
     control.parent.mkdir()
     architecture = subprocess.run(
@@ -91,7 +94,7 @@ def main() -> int:
         folder.mkdir(mode=0o755)
         os.umask(0o022)
         lay_out(arguments.bundle, folder)
-        command = ["dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(folder)]
+        command = ["dpkg-deb", "--root-owner-group", "-Zzstd", "--build", str(folder)]
         subprocess.run([*command, str(arguments.out)], check=True)
     return 0
 

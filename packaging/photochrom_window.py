@@ -1,11 +1,12 @@
 """Photochrom in a window of its own: the studio of this machine, without a terminal.
 
 Given files or folders, as when they are dragged onto its icon, it colours them beside themselves
-instead, and says what became of them in the window's place.
+instead, and a window shows what became of them.
 """
 
 from __future__ import annotations
 
+import html
 import multiprocessing
 import re
 import signal
@@ -35,9 +36,31 @@ def find_address(line: str) -> str | None:
     return match[1].rstrip(".,") if match else None
 
 
-def color_files(paths: Sequence[str]) -> int:
-    """Colour files and folders beside themselves. Returns the command's exit code."""
-    return subprocess.call(command_line(["image", *paths, "--recursive"]))
+def color_files(paths: Sequence[str], *, window: bool) -> int:
+    """Colour files and folders beside themselves; a window shows what became of them.
+
+    Returns the command's exit code.
+    """
+    command = command_line(["image", *paths, "--recursive"])
+    if not window:
+        return subprocess.call(command)
+    done = subprocess.run(
+        command,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    sys.stdout.write(done.stdout)
+    _show_window("Photochrom", html=_page(done.stdout))
+    return done.returncode
+
+
+def _page(text: str) -> str:
+    """Lines as a page of their own."""
+    style = "font: 15px/1.5 sans-serif; margin: 2em; white-space: pre-wrap"
+    return f'<!doctype html><meta charset="utf-8"><p style="{style}">{html.escape(text.strip())}'
 
 
 def show_studio(*, window: bool) -> int:
@@ -66,13 +89,16 @@ def show_studio(*, window: bool) -> int:
     threading.Thread(target=listen, daemon=True).start()
     try:
         if not ready.wait(START_S) or not found:
-            sys.stderr.write(f"the studio did not start: {''.join(lines[-5:])}\n")
+            problem = f"The studio did not start: {''.join(lines[-5:])}\n"
+            sys.stderr.write(problem)
+            if window:
+                _show_window("Photochrom", html=_page(problem))
             return 1
         if not window:
             sys.stdout.write(f"{found[0]}\n")
             sys.stdout.flush()
             return studio.wait()
-        if not _show_window(found[0]):
+        if not _show_window("Photochrom", url=found[0]):
             # No web view on this system: the browser shows it, until this program is ended.
             webbrowser.open(found[0])
             return studio.wait()
@@ -85,15 +111,19 @@ def show_studio(*, window: bool) -> int:
             studio.kill()
 
 
-def _show_window(address: str) -> bool:
-    """A window with a page, until it is closed; False where the system has no web view."""
+def _show_window(title: str, **page: str) -> bool:
+    """A window with a page, until it is closed; False where the system has no web view.
+
+    page: url or html.
+    """
     try:
         import webview
         from webview.errors import WebViewException
     except ImportError:
         return False
     webview.settings["ALLOW_DOWNLOADS"] = True
-    webview.create_window("Photochrom", address, width=1200, height=850)
+    size = {"width": 1200, "height": 850} if "url" in page else {"width": 700, "height": 400}
+    webview.create_window(title, **page, **size)
     try:
         webview.start()
     except (ImportError, WebViewException):
@@ -113,7 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return photochrom(given[own:])
     paths = [argument for argument in given if argument != WINDOW_OPTION]
-    return color_files(paths) if paths else show_studio(window=WINDOW_OPTION not in given)
+    window = WINDOW_OPTION not in given
+    return color_files(paths, window=window) if paths else show_studio(window=window)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from http.cookiejar import CookieJar
 from pathlib import Path
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "cat.jpg"
@@ -22,7 +23,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         photo = Path(name) / "cat.jpg"
         photo.write_bytes(EXAMPLE.read_bytes())
-        subprocess.run([str(program), str(photo)], check=True, timeout=300)
+        subprocess.run([str(program), "--no-window", str(photo)], check=True, timeout=300)
         size = (Path(name) / "cat.color.jpg").stat().st_size
         print(f"coloured by dragging it onto the icon: {size} bytes")
         environment = {**os.environ, "PHOTOCHROM_WEB_DATA_DIR": str(Path(name) / "studio")}
@@ -32,7 +33,9 @@ def main() -> int:
         try:
             assert studio.stdout is not None
             address = studio.stdout.readline().strip()
-            with urllib.request.urlopen(address, timeout=60) as answer:
+            # As a browser: the address with its token gives a cookie, and leads on.
+            cookies = urllib.request.HTTPCookieProcessor(CookieJar())
+            with urllib.request.build_opener(cookies).open(address, timeout=60) as answer:
                 print(f"{address.partition('?')[0]} answers {answer.status}")
                 assert b"Photochrom" in answer.read()
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -46,3 +47,38 @@ def test_the_window_is_the_command_line_too(capsys: pytest.CaptureFixture[str]) 
             sys.exit(window.main([*way, "--version"]))
         assert not ended.value.code
         assert photochrom.__version__ in capsys.readouterr().out
+
+
+def test_what_is_dragged_onto_the_icon_is_coloured_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    window = load_program("photochrom_window")
+    says = [sys.executable, "-c", "import sys; print(*sys.argv[1:], '<b>'); sys.exit(3)"]
+    monkeypatch.setattr(window, "command_line", lambda words: [*says, *words])
+    pages: list[str] = []
+    monkeypatch.setattr(window, "_show_window", lambda _title, **page: pages.append(page["html"]))
+    photo = str(tmp_path / "a.jpg")
+    assert window.main(["--no-window", photo]) == window.main([photo]) == 3
+    assert capfd.readouterr().out.count(f"image {photo} --recursive <b>") == 2
+    (page,) = pages
+    assert f"image {photo} --recursive &lt;b&gt;" in page
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an AppImage starts by sh")
+def test_an_appimage_is_a_runtime_and_a_folder_that_starts(tmp_path: Path) -> None:
+    build = load_program("build_appimage")
+    assert build.is_runtime(b"\x7fELF\x02\x01\x01\x00AI\x02" + bytes(64))
+    assert not build.is_runtime(b"\x7fELF" + bytes(64))
+    bundle = tmp_path / "Photochrom"
+    bundle.mkdir()
+    program = bundle / "Photochrom"
+    program.write_text('#!/bin/sh\necho "coloured: $*"\n')
+    program.chmod(0o755)
+    folder = tmp_path / "AppDir"
+    build.lay_out(bundle, folder)
+    environment = {"APPDIR": str(folder), "PATH": "/usr/bin:/bin"}
+    start = [str(folder / "AppRun"), "a b.jpg"]
+    done = subprocess.run(start, env=environment, capture_output=True, text=True)
+    assert done.stdout == "coloured: a b.jpg\n"
+    assert "Exec=AppRun %F" in (folder / "photochrom.desktop").read_text()
+    assert (folder / ".DirIcon").resolve() == folder / "photochrom.png"
