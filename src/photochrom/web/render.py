@@ -221,7 +221,7 @@ def _render_film(
         # Begun by another version of photochrom or of the model.
         remove_segments(target)
         outcome = color_film(source, target, options, reporter.report)
-    restored = list(outcome.found_kinds) if task.edit.restore else None
+    restored = [str(kind) for kind in outcome.found_kinds] if task.edit.restore else None
     return RenderResult(outcome.model, restored=restored)
 
 

@@ -70,6 +70,7 @@ def mending_note(picture: Picture) -> str:
         return ""
     if not picture.restored:
         return _("No damage was found, so nothing was changed.")
-    words: Mapping[str, str] = dict(_FILM_NAMES if picture.kind == "film" else _NAMES)
+    kinds = _FILM_NAMES.items() if picture.kind == "film" else _NAMES.items()
+    words: Mapping[str, str] = {str(kind): name for kind, name in kinds}
     names = ", ".join(_(word) for kind, word in words.items() if kind in picture.restored)
     return _("Found and mended: {kinds}.").format(kinds=names)
