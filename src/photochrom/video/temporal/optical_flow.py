@@ -28,10 +28,6 @@ from it, at which trust falls to 0.6."""
 # Grain and small errors of the motion must not wear trust down, which is multiplied frame by frame.
 _ALLOWED_MISFIT = 1.0
 _RETURN_PER_MOTION = 0.1
-_SHRINK = 2
-"""Times that frames are smaller when motion is looked for: as fine as trust needs it."""
-_FINEST_SCALE = 1
-"""Patches are matched at half of that size; flow in between is interpolated."""
 _REFINEMENTS = 2
 """Without any, trust is less than that of OpenCV's "fast"; more cost time and change nothing."""
 _BLUR_PX = 0.7
@@ -42,7 +38,7 @@ _LEAST_DEVIATION = 0.5
 _LARGEST_GAIN = 3.0
 _SAME_L, _SAME_GAIN = 0.2, 0.01
 """Differences of two exposures that count for nothing."""
-_STRIDE = 2
+_STRIDE = 4
 """Every so many px tell a frame's exposure, and whether two frames are alike."""
 
 
@@ -100,16 +96,12 @@ class MotionFinder:
 
     def __init__(self) -> None:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self._dis.setFinestScale(_FINEST_SCALE)
         self._dis.setVariationalRefinementIterations(_REFINEMENTS)
 
     def find(self, earlier: Planes, later: Planes) -> Motion:
         """earlier, later: L, (h, w) in [0, 100]; the earlier one is taken at the exposure of the
         later (`match_exposure`).
         """
-        height, width = later.shape
-        shape = (max(1, height // _SHRINK), max(1, width // _SHRINK))
-        earlier, later = shrink(earlier, shape), shrink(later, shape)
         earlier = match_exposure(earlier, later)
         first, second = lightness_to_codes(earlier), lightness_to_codes(later)
         forward = np.asarray(self._dis.calc(first, second, _ABSENT), np.float32)
