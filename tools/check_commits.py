@@ -34,7 +34,8 @@ ROOMS = (
         "evaluation",
         "imageio",
     ),
-    *("damage", "downloads", "faces", "folders", "guided", "hints", "locks", "nets", "pipeline"),
+    *("damage", "downloads", "faces", "folders", "guided", "hints", "locks", "models_package"),
+    *("nets", "pipeline"),
     *("pretrained", "processors", "restoration", "src", "style_transfer", "tables", "training"),
     *("variants", "video", "web"),
     # everything else

@@ -46,8 +46,8 @@ def imported(room: str, *, at_import: bool) -> set[str]:
         tree = ast.parse(file.read_text(encoding="utf-8"))
         for name in modules(tree.body if at_import else ast.walk(tree)):
             roots.add(name.partition(".")[0])
-    # tomllib is in Python from 3.11 on; before that tomli stands in for it.
-    outside = roots - {"photochrom", "tomllib"} - sys.stdlib_module_names
+    # tomllib is in Python from 3.11 on; before that tomli stands in for it. _typeshed is types.
+    outside = roots - {"photochrom", "tomllib", "_typeshed"} - sys.stdlib_module_names
     return {normal(owners().get(root, [NOT_IN_CI.get(root, root)])[0]) for root in outside}
 
 

@@ -19,6 +19,7 @@ OTHER_ADVICE = {
     "engine/devices.py",
     "engine/find.py",
     "imageio/tiff_decoder.py",
+    "models_package.py",
     "pretrained/__init__.py",
 }
 """Where something else is to be installed than an extra whose import failed."""
