@@ -6,12 +6,18 @@ That is decoding and encoding.
     python benchmarks/speed.py --tables cold warm             some of them
     python benchmarks/speed.py --against /tmp/older           beside another checkout, in turn
     python benchmarks/speed.py --rounds 7 --json speed.json   for docs/performance.md
+    python benchmarks/speed.py --peer eccv16=eccv16.py   beside others' programs
 
 Every figure is of a process of its own, and what is compared is run in turn, round by round, so
 that a machine which other programs slow down does so to all of them; figures are medians over the
 rounds, ratios are of one round each and then their median. The load of the machine is printed with
 every table. The pictures are drawn (`photochrom.evaluation.bench.synthetic_picture`) and stored as
-JPEG with three equal channels, as most scans are.
+JPEG with three equal channels, as most scans are. The floor is libjpeg alone, in one thread:
+decoding the file to RGB and encoding that without chroma subsampling.
+
+A peer is a Python file with a function ``color(source, target)``, which colours one file into
+another; it is run in a process of its own with this interpreter, and its first call is not counted.
+Its code and weights are the user's; docs/performance.md has such a file.
 
 Tables:
 
@@ -51,6 +57,8 @@ FOLDER_MEGAPIXELS, FOLDER_FILES = 2.0, 200
 GROWTH_MEGAPIXELS = (1.0, 3.0, 12.0, 48.0)
 GROWTH_FILES = (20, 60, 200)
 FILM_SIZES, FILM_FRAMES = ("1920x1080", "640x360"), 240
+PEER_MEGAPIXELS = 12.0
+"""Largest picture that peers are given: some of them hold all of it in planes of float64."""
 MOST_PIXELS = 120_000_000
 
 DRAW = """
@@ -65,9 +73,19 @@ import json, os, resource, sys, tempfile, time
 from pathlib import Path
 what, source, count, in_flight = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 def floor(targets):
-    from photochrom.imageio import read, write
+    import simplejpeg
     for target in targets:
-        write(target, read(source, max_pixels=MOST_PIXELS))
+        samples = simplejpeg.decode_jpeg(source.read_bytes(), "RGB", strict=True)
+        target.write_bytes(simplejpeg.encode_jpeg(samples, 98, "RGB", "444", fastdct=False))
+        yield
+def peer(targets):
+    import importlib.util
+    spec = importlib.util.spec_from_file_location("peer", what)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for target in targets:
+        module.color(source, target)
+        assert target.stat().st_size, f"{what} wrote nothing"
         yield
 def color(targets):
     from photochrom.batch.plan import Job
@@ -81,7 +99,8 @@ def processor_s():
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 with tempfile.TemporaryDirectory() as folder:
-    work = {"floor": floor, "color": color}[what]([Path(folder, f"{i}.jpg") for i in range(count)])
+    targets = [Path(folder, f"{i}.jpg") for i in range(count)]
+    work = {"floor": floor, "color": color}.get(what, peer)(targets)
     next(work)
     start, used = time.perf_counter(), processor_s()
     done = sum(1 for _ in work)
@@ -147,6 +166,8 @@ class Bench(NamedTuple):
     folder: Path
     films: tuple[Path, ...] = ()
     """Whose parts the measured films are of; without any, they are drawn."""
+    peers: tuple[tuple[str, Path], ...] = ()
+    """Others' programs: their names, and files with ``color(source, target)``."""
 
     def film(self, size: str) -> str:
         """A film of this size, made once."""
@@ -172,6 +193,10 @@ class Bench(NamedTuple):
     def floor(self, megapixels: float, count: int) -> Run:
         """Decoding and encoding of so many pictures, one after the other."""
         return self._work("floor", self.sources[0][1], megapixels, count, 1)
+
+    def peer(self, file: Path, megapixels: float, count: int) -> Run:
+        """Colouring of so many pictures by another program, one after the other."""
+        return self._work(str(file), self.sources[0][1], megapixels, count, 1)
 
     def _work(self, what: str, source: Path, megapixels: float, count: int, in_flight: int) -> Run:
         picture = self.picture(megapixels)
@@ -208,6 +233,9 @@ def warm_table(bench: Bench) -> Iterator[Table]:
         runs = {"floor": bench.floor(megapixels, count)}
         for name, source in bench.sources:
             runs[name] = bench.color(source, megapixels, count)
+        if megapixels <= PEER_MEGAPIXELS:
+            for name, file in bench.peers:
+                runs[name] = bench.peer(file, megapixels, count)
         floor, *others = bench.in_turn(runs)
         for each in (floor, *others):
             yield _row(f"{megapixels:g} MP, warm", each, floor)
@@ -294,6 +322,15 @@ def _exponents(what: str, name: str, by: dict[float, Measured], base: int) -> Ta
     return row
 
 
+def _peer(text: str) -> tuple[str, Path]:
+    """NAME=FILE, or FILE."""
+    name, found, file = text.rpartition("=")
+    path = Path(file).resolve()
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"{path} is no file; give NAME=FILE.py")
+    return (name if found else path.stem), path
+
+
 def _environment(source: Path) -> dict[str, str]:
     """Where modules are compiled once, as those of an installed package are."""
     environment = {**os.environ, "PYTHONPATH": str(source / "src")}
@@ -344,6 +381,14 @@ def main() -> int:
     )
     parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
     parser.add_argument("--against", type=Path, help="another checkout, measured in turn")
+    parser.add_argument(
+        "--peer",
+        type=_peer,
+        action="append",
+        default=[],
+        metavar="NAME=FILE.py",
+        help="another program to measure in table warm; repeatable",
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--files", type=int, default=FOLDER_FILES, help="of the folder")
     parser.add_argument("--films", nargs="+", type=Path, default=[], help="for the table films")
@@ -355,9 +400,8 @@ def main() -> int:
     found: dict[str, list[Table]] = {}
     print(f"{os.cpu_count()} processors, {arguments.rounds} rounds")
     with tempfile.TemporaryDirectory(prefix="photochrom-speed-") as folder:
-        bench = Bench(
-            tuple(sources), arguments.rounds, arguments.files, Path(folder), tuple(arguments.films)
-        )
+        films, peers = tuple(arguments.films), tuple(arguments.peer)
+        bench = Bench(tuple(sources), arguments.rounds, arguments.files, Path(folder), films, peers)
         for name in arguments.tables:
             before = os.getloadavg()[0]
             rows = list(TABLES[name](bench))
