@@ -293,8 +293,9 @@ def test_a_sample_is_of_all_endings_and_sizes(tmp_path: Path) -> None:
     endings = ["jpg"] * 60 + ["png"] * 30 + ["TIF"] * 10
     entries = [Entry(f"{n}.{ending}", 1000 - n, "") for n, ending in enumerate(endings)]
     with Manifest(tmp_path / "manifest.sqlite") as manifest:
-        rows = [(entry, "picture", entry.key, None, "") for entry in entries]
-        manifest.add_entries(rows, manifest.begin_scan())
+        manifest.add_entries(
+            [(entry, "picture", entry.key, None, "") for entry in entries], manifest.begin_scan()
+        )
         for number in (1, 7, 20, 100, 999):
             total, tasks = manifest.sample("picture", number)
             assert (total, len(tasks)) == (100, min(100, number))
