@@ -19,6 +19,7 @@ from PIL import Image
 from photochrom import batch
 from photochrom.atomic import replacement_file
 from photochrom.batch import BatchOptions, Job, Outcome, color_files, plan, run
+from photochrom.batch.run import load_tools
 from photochrom.errors import InputError, ModelError, OutputError
 from photochrom.imageio import read, write
 from photochrom.variants import colorize_variant
@@ -48,6 +49,13 @@ def colored(paths: Path | list[Path], tiny: Path, **settings: Any) -> dict[str, 
     jobs = plan([paths] if isinstance(paths, Path) else paths)
     outcomes = color_files(jobs, BatchOptions(model=tiny, device="cpu", **settings))
     return {outcome.job.source.name: outcome for outcome in outcomes}
+
+
+def test_the_network_says_how_sure_it_is_only_where_that_is_wanted(tiny: Path) -> None:
+    planes = np.zeros((1, 4, 64, 64), np.float32)
+    for wanted in (False, True):
+        tools = load_tools(tiny, BatchOptions(device="cpu"), with_confidence=wanted)
+        assert (tools.network(planes).confidence is not None) == wanted
 
 
 def test_a_bad_file_does_not_stop_the_others(album: Path, tiny: Path) -> None:

@@ -27,7 +27,7 @@ def test_the_same_colors_without_what_only_confidence_needs(
     assert pruned.metadata_props == whole.metadata_props
     x = np.zeros((1, 4, 64, 96), np.float32)
     x[:, 0] = rng.uniform(0.0, 100.0, (64, 96))
-    for model in (path, "photochrom-film"):
+    for model in (path, "photochrom-film", "photochrom-base"):
         with_it, without = (
             load(model, device="cpu", threads=1, with_confidence=c)(x) for c in (True, False)
         )

@@ -293,7 +293,8 @@ def _color_in_threads(
     # A download belongs to this thread, where Ctrl-C can stop it.
     model = local_model(options.model)
     pool = ThreadPoolExecutor(in_flight + 1)
-    tools = pool.submit(load_tools, model, options, series)
+    with_confidence = any(job.variant == CONFIDENCE for job in jobs)
+    tools = pool.submit(load_tools, model, options, series, with_confidence=with_confidence)
 
     def check() -> None:
         if tools.done():
@@ -345,13 +346,22 @@ class Tools(NamedTuple):
     match: Match | None
 
 
-def load_tools(model: str | Path, options: BatchOptions, series: Sequence[Job] = ()) -> Tools:
+def load_tools(
+    model: str | Path,
+    options: BatchOptions,
+    series: Sequence[Job] = (),
+    *,
+    with_confidence: bool = False,
+) -> Tools:
     """The network, and what the options name beside it. model: as `local_model` returns it.
 
-    series: jobs that have a look in common, where the options match that.
+    series: jobs that have a look in common, where the options match that. with_confidence: as for
+    `photochrom.engine.load`.
     Raises ModelError, and InputError for references, albums and saved colours that cannot be used.
     """
-    network = load(model, device=options.device, threads=options.threads)
+    network = load(
+        model, device=options.device, threads=options.threads, with_confidence=with_confidence
+    )
     maker = colors = None
     if options.alternatives > 1:
         from photochrom.guided.alternatives import AlternativeMaker

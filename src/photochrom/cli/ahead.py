@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 _COMMANDS = frozenset({"image"})
 """Those that ask the network for every picture and are started for one."""
-_OTHERWISE = frozenset({"-h", "--help", "--blend"})
+_OTHERWISE = frozenset({"-h", "--help", "--blend", "--confidence"})
 """With these no network is needed, or another one."""
 
 
@@ -22,7 +22,8 @@ def load_ahead(command: str, arguments: Sequence[str]) -> None:
 
     model = _option(arguments, "--model", engine.DEFAULT_MODEL)
     if ":" not in model:  # a download belongs to the main thread, where Ctrl-C stops it
-        engine.load_ahead(model, device=_option(arguments, "--device", "auto"))
+        device = _option(arguments, "--device", "auto")
+        engine.load_ahead(model, device=device, with_confidence=False)
 
 
 def _option(arguments: Sequence[str], name: str, default: str) -> str:
