@@ -289,6 +289,12 @@ def test_an_estimate_touches_nothing(archive: Archive, settings: ArchiveSettings
     assert archive.files() == {}
 
 
+def test_an_address_with_a_password_is_not_taken() -> None:
+    with pytest.raises(InputError, match="FSSPEC_SFTP_PASSWORD") as told:
+        open_store("sftp://archive:tulip@scans.example/1931")
+    assert "tulip" not in str(told.value)
+
+
 def test_a_sample_is_of_all_endings_and_sizes(tmp_path: Path) -> None:
     endings = ["jpg"] * 60 + ["png"] * 30 + ["TIF"] * 10
     entries = [Entry(f"{n}.{ending}", 1000 - n, "") for n, ending in enumerate(endings)]

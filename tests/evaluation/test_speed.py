@@ -84,7 +84,7 @@ def test_others_programs_are_measured_beside_ours(speed: ModuleType, tmp_path: P
     for cost in (bench.peer(file, 0.01, 2)(), bench.floor(0.01, 2)()):
         assert cost.cpu_s >= 0
         assert cost.seconds > 0
-        assert 5 < cost.peak_mb < 1000
+        assert cost.peak_mb > 5
     peer.write_text("def color(source, target):\n    target.touch()\n")
     with pytest.raises(SystemExit, match="wrote nothing"):
         bench.peer(file, 0.01, 1)()

@@ -14,8 +14,12 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
+from threading import Lock
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from urllib.parse import quote, unquote, urlsplit
+from weakref import WeakKeyDictionary
 
 from photochrom.atomic import remove_leftovers, replacement_file, write_atomically
 from photochrom.errors import InputError, OutputError, PhotochromError, requires_extra
@@ -29,6 +33,10 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 20.0
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)")
 _LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 """Errors that trying again does not mend."""
+
+
+_turns: WeakKeyDictionary[Any, Lock] = WeakKeyDictionary()
+"""Of file systems of fsspec that answer one thread at a time."""
 
 
 class Entry(NamedTuple):
@@ -215,6 +223,7 @@ class RemoteStore:
     adds_beside = False
 
     def __init__(self, address: str) -> None:
+        _check_no_password(address)
         with requires_extra("archive", f"the address {address}"):
             import fsspec
 
@@ -223,13 +232,16 @@ class RemoteStore:
             except ValueError as error:
                 raise InputError(f"{address} is no address that can be opened: {error}") from error
         self._root = root.rstrip("/")
+        self._is_web = bool(self._protocols() & {"http", "https"})
+        """Which quotes its names, and is only read."""
         self.name = address.rstrip("/")
+        self._turn = self._turn_of_requests()
 
     def exists(self) -> bool:
         """As of `Store`."""
         self._files.invalidate_cache()
         try:
-            return bool(try_again(lambda: self._files.exists(self._root), self.name))
+            return bool(self._ask(lambda: self._files.exists(self._root), self.name))
         except OSError as error:
             raise InputError(f"{self.name} cannot be reached: {_reason(error)}") from error
 
@@ -255,7 +267,7 @@ class RemoteStore:
 
     def _list(self, folder: str) -> list[Mapping[str, Any]]:
         try:
-            return list(try_again(lambda: self._files.ls(folder, detail=True), folder))
+            return list(self._ask(lambda: self._files.ls(folder, detail=True), folder))
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -268,27 +280,52 @@ class RemoteStore:
     def entry(self, key: str) -> Entry:
         """As of `Store`."""
         try:
-            return _entry(key, try_again(lambda: self._files.info(self._path(key)), key))
+            return _entry(key, self._ask(lambda: self._files.info(self._path(key)), key))
         except OSError as error:
             raise InputError(f"cannot read {self._url(key)}: {_reason(error)}") from error
 
     def read(self, key: str) -> bytes:
         """As of `Store`."""
         try:
-            return bytes(try_again(lambda: self._files.cat_file(self._path(key)), key))
+            return bytes(self._ask(lambda: self._files.cat_file(self._path(key)), key))
         except OSError as error:
             raise InputError(f"cannot read {self._url(key)}: {_reason(error)}") from error
 
     def write(self, key: str, data: bytes, *, file_mode: int | None = None) -> None:
         """As of `Store`. An object appears whole by itself; other stores get a temporary name."""
+        self._check_writable(key)
         path = self._path(key)
         try:
             if self._is_object_store():
-                try_again(lambda: self._files.pipe_file(path, data), key)
+                self._ask(lambda: self._files.pipe_file(path, data), key)
             else:
-                try_again(lambda: self._write_and_move(path, data), key)
+                self._ask(lambda: self._write_and_move(path, data), key)
         except (OSError, NotImplementedError) as error:
             raise OutputError(f"cannot write {self._url(key)}: {_reason(error)}") from error
+
+    def _turn_of_requests(self) -> AbstractContextManager[object]:
+        """One request at a time, where a thread would take the answers to another's.
+
+        Stores on the same host share a connection, and so their turns.
+        """
+        if self._protocols() & {"sftp", "ssh"}:
+            return _turns.setdefault(self._files, Lock())
+        return contextlib.nullcontext()
+
+    def _ask(self, request: Callable[[], _T], name: str) -> _T:
+        """As `try_again`, in turn where the store wants that."""
+
+        def in_turn() -> _T:
+            with self._turn:
+                return request()
+
+        return try_again(in_turn, name)
+
+    def _check_writable(self, key: str) -> None:
+        if self._is_web:
+            raise OutputError(
+                f"cannot write {self._url(key)}: http is only read; name a folder or a bucket"
+            )
 
     def _write_and_move(self, path: str, data: bytes) -> None:
         folder, _, name = path.rpartition("/")
@@ -302,24 +339,28 @@ class RemoteStore:
     def download(self, key: str, path: Path) -> None:
         """As of `Store`."""
         try:
-            try_again(lambda: self._files.get_file(self._path(key), str(path)), key)
+            self._ask(lambda: self._files.get_file(self._path(key), str(path)), key)
         except OSError as error:
             raise InputError(f"cannot read {self._url(key)}: {_reason(error)}") from error
 
     def upload(self, path: Path, key: str) -> None:
         """As of `Store`."""
+        self._check_writable(key)
         target = self._path(key)
         try:
-            if not self._is_object_store():
-                self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
-            try_again(lambda: self._files.put_file(str(path), target), key)
+            self._ask(lambda: self._put(path, target), key)
         except (OSError, NotImplementedError) as error:
             raise OutputError(f"cannot write {self._url(key)}: {_reason(error)}") from error
+
+    def _put(self, path: Path, target: str) -> None:
+        if not self._is_object_store():
+            self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        self._files.put_file(str(path), target)
 
     def remove(self, key: str) -> None:
         """As of `Store`."""
         try:
-            try_again(lambda: self._files.rm_file(self._path(key)), key)
+            self._ask(lambda: self._files.rm_file(self._path(key)), key)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -329,7 +370,7 @@ class RemoteStore:
         """As of `Store`; an object store keeps nothing half written."""
         if self._is_object_store():
             return
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), self._turn:
             for folder, _, names in self._files.walk(self._root):
                 for name in names:
                     if name.startswith(".photochrom-") and name.endswith(".tmp"):
@@ -339,18 +380,32 @@ class RemoteStore:
         """As of `Store`: on no disk of this machine."""
 
     def _is_object_store(self) -> bool:
+        return bool(self._protocols() & {"s3", "s3a", "gs", "gcs", "az", "abfs", "memory"})
+
+    def _protocols(self) -> set[str]:
         protocol = self._files.protocol
-        names = {protocol} if isinstance(protocol, str) else set(protocol)
-        return bool(names & {"s3", "s3a", "gs", "gcs", "az", "abfs", "memory"})
+        return {protocol} if isinstance(protocol, str) else set(protocol)
 
     def _path(self, key: str) -> str:
-        return f"{self._root}/{key}"
+        return f"{self._root}/{quote(key) if self._is_web else key}"
 
     def _url(self, key: str) -> str:
         return f"{self.name}/{key}"
 
     def _key(self, path: str) -> str:
-        return path.removeprefix(self._root).lstrip("/")
+        key = path.removeprefix(self._root).lstrip("/")
+        return unquote(key) if self._is_web else key
+
+
+def _check_no_password(address: str) -> None:
+    """A manifest and its report name the address. Raises InputError."""
+    parts = urlsplit(address)
+    if parts.password is not None:
+        name = f"FSSPEC_{parts.scheme.upper()}_PASSWORD"
+        raise InputError(
+            f"the address at {parts.hostname} holds a password, which would be written into the "
+            f"manifest; leave it out, and set {name} in the environment"
+        )
 
 
 def _entry(key: str, info: Mapping[str, Any]) -> Entry:
