@@ -211,6 +211,14 @@ def test_strokes_are_hints_below_the_others_and_clipped_colours_are_told(
     assert len(color(Picture(white), hints=[Hint(60, 45, "blue")]).notes) == 1
 
 
+@pytest.mark.filterwarnings("ignore:the colour of the hint")
+@pytest.mark.parametrize("x", [500, 509])
+def test_a_hint_reaches_nothing_where_all_beside_it_is_unlike(color: Colorizer, x: int) -> None:
+    picture = np.full((64, 600), 10, np.uint8)
+    picture[:, 512:] = 245  # where the next tile of the picture begins
+    assert color(picture, hints=[Hint(x, 30, "crimson", radius=2)]).shape == (64, 600, 3)
+
+
 def test_a_white_balance_is_of_a_call_or_of_a_session(
     tiny: Path, color: Colorizer, grey_scene: Array
 ) -> None:

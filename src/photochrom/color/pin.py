@@ -209,6 +209,8 @@ def _compose_pixels(L: _Plane, ab: _Plane, dtype: DTypeLike) -> NDArray[Any]:
 
 def _chroma(rgb: NDArray[Any]) -> _Plane:
     """(n, 3) sRGB-encoded, of any depth, as ab: (n, 2)."""
+    if not rgb.size:
+        return np.empty((0, 2), np.float32)
     xyz = linear_light(rgb) @ (RGB_TO_XYZ / WHITE_XYZ[:, None]).T.astype(np.float32)
     f = light_to_curve(xyz)
     return np.stack([500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=-1)
