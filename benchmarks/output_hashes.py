@@ -227,7 +227,7 @@ def models(tool: Tool) -> list[str]:
     """Names of the shipped models, from their files."""
     code = (
         "import photochrom, pathlib; folder = pathlib.Path(photochrom.__file__).parent; "
-        "print(*sorted(file.stem for file in folder.rglob('*.onnx')))"
+        "print(*sorted(file.stem for file in folder.rglob('photochrom-*.onnx')))"
     )
     return tool.run("-c", code).split()
 
