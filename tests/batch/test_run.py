@@ -53,9 +53,9 @@ def colored(paths: Path | list[Path], tiny: Path, **settings: Any) -> dict[str, 
 
 def test_the_network_says_how_sure_it_is_only_where_that_is_wanted(tiny: Path) -> None:
     planes = np.zeros((1, 4, 64, 64), np.float32)
-    for wanted in (False, True):
-        tools = load_tools(tiny, BatchOptions(device="cpu"), with_confidence=wanted)
-        assert (tools.network(planes).confidence is not None) == wanted
+    for wanted in ("none", "full"):
+        tools = load_tools(tiny, BatchOptions(device="cpu"), confidence=wanted)
+        assert (tools.network(planes).confidence is not None) == (wanted == "full")
 
 
 def test_a_bad_file_does_not_stop_the_others(album: Path, tiny: Path) -> None:

@@ -1,4 +1,4 @@
-"""Without the confidence, a network says the same colours."""
+"""With less of its confidence, a network says the same colours."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import onnx
 import pytest
 from fixtures.model import tiny_model
 
-from photochrom.engine import load
-from photochrom.engine.pruning import without_confidence
+from photochrom.engine import ConfidenceDetail, load
+from photochrom.engine.contract import COARSE_STRIDE
+from photochrom.engine.pruning import with_confidence
 from photochrom.errors import ModelError
+
+DETAILS: tuple[ConfidenceDetail, ...] = ("full", "coarse", "none")
 
 
 def test_the_same_colors_without_what_only_confidence_needs(
@@ -19,7 +22,7 @@ def test_the_same_colors_without_what_only_confidence_needs(
 ) -> None:
     path = tiny_model(tmp_path / "tiny.onnx")
     whole = onnx.load(path)
-    pruned = onnx.load_from_string(without_confidence(path.read_bytes()))
+    pruned = onnx.load_from_string(with_confidence(path.read_bytes(), "none"))
     onnx.checker.check_model(pruned)
     assert [node.op_type for node in pruned.graph.node] == ["AveragePool", "Conv"]
     assert [output.name for output in pruned.graph.output] == ["ab"]
@@ -28,26 +31,31 @@ def test_the_same_colors_without_what_only_confidence_needs(
     x = np.zeros((1, 4, 64, 96), np.float32)
     x[:, 0] = rng.uniform(0.0, 100.0, (64, 96))
     for model in (path, "photochrom-film", "photochrom-base"):
-        with_it, without = (
-            load(model, device="cpu", threads=1, with_confidence=c)(x) for c in (True, False)
+        full, coarse, none = (
+            load(model, device="cpu", threads=1, confidence=detail)(x) for detail in DETAILS
         )
-        np.testing.assert_array_equal(without.ab, with_it.ab)
-        assert with_it.confidence is not None
-        assert without.confidence is None
+        np.testing.assert_array_equal(coarse.ab, full.ab)
+        np.testing.assert_array_equal(none.ab, full.ab)
+        assert full.confidence is not None
+        assert coarse.confidence is not None
+        assert none.confidence is None
+        if model != path:  # whose convolution says its strides by saying nothing
+            places = full.confidence[:, :, ::COARSE_STRIDE, ::COARSE_STRIDE]
+            np.testing.assert_allclose(coarse.confidence, places, atol=1e-6)
 
 
 def test_what_cannot_be_pruned_stays_as_it_is(tmp_path: Path) -> None:
     model = onnx.load(tiny_model(tmp_path / "tiny.onnx"))
     del model.graph.output[1]
     alone = model.SerializeToString()
-    assert without_confidence(alone) == alone
+    assert {with_confidence(alone, detail) for detail in DETAILS} == {alone}
     within = onnx.load(tmp_path / "tiny.onnx")
     then = onnx.helper.make_attribute("then_branch", onnx.helper.make_graph([], "then", [], []))
     within.graph.node[0].attribute.append(then)
     looped = within.SerializeToString()
-    assert without_confidence(looped) == looped
+    assert {with_confidence(looped, detail) for detail in DETAILS} == {looped}
     torn = (tmp_path / "tiny.onnx").read_bytes()[:-40]
-    assert without_confidence(torn) == torn
+    assert {with_confidence(torn, detail) for detail in DETAILS} == {torn}
     (tmp_path / "torn.onnx").write_bytes(torn)
     with pytest.raises(ModelError):
-        load(tmp_path / "torn.onnx", with_confidence=False)
+        load(tmp_path / "torn.onnx", confidence="none")

@@ -112,7 +112,7 @@ class Colorer:
     ) -> None:
         """model: as `local_model` returns it. Raises ModelError, and what `Provenance` raises."""
         self._options, self._provenance, self._find_damage = options, provenance, find_damage
-        self._tools = load_tools(model, options, with_confidence=True)
+        self._tools = load_tools(model, options, confidence="coarse")
         self._recorder = ConfidenceRecorder(self._tools.network)
         self._sign = provenance.signer()
 

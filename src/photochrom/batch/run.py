@@ -20,7 +20,15 @@ from photochrom.color.own_colors import keeps_places
 from photochrom.color.smoothing import Smoothing
 from photochrom.color.tone import ToneJudgement, judge
 from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
-from photochrom.engine import ModelCard, ModelIdentity, Network, load, local_model, model_identity
+from photochrom.engine import (
+    ConfidenceDetail,
+    ModelCard,
+    ModelIdentity,
+    Network,
+    load,
+    local_model,
+    model_identity,
+)
 from photochrom.errors import InputError, OutputError, PhotochromError
 from photochrom.guided.notes import clip_notes, spread_notes
 from photochrom.hints import ColorHint
@@ -293,8 +301,10 @@ def _color_in_threads(
     # A download belongs to this thread, where Ctrl-C can stop it.
     model = local_model(options.model)
     pool = ThreadPoolExecutor(in_flight + 1)
-    with_confidence = any(job.variant == CONFIDENCE for job in jobs)
-    tools = pool.submit(load_tools, model, options, series, with_confidence=with_confidence)
+    confidence: ConfidenceDetail = (
+        "full" if any(job.variant == CONFIDENCE for job in jobs) else "none"
+    )
+    tools = pool.submit(load_tools, model, options, series, confidence=confidence)
 
     def check() -> None:
         if tools.done():
@@ -351,17 +361,15 @@ def load_tools(
     options: BatchOptions,
     series: Sequence[Job] = (),
     *,
-    with_confidence: bool = False,
+    confidence: ConfidenceDetail = "none",
 ) -> Tools:
     """The network, and what the options name beside it. model: as `local_model` returns it.
 
-    series: jobs that have a look in common, where the options match that. with_confidence: as for
+    series: jobs that have a look in common, where the options match that. confidence: as for
     `photochrom.engine.load`.
     Raises ModelError, and InputError for references, albums and saved colours that cannot be used.
     """
-    network = load(
-        model, device=options.device, threads=options.threads, with_confidence=with_confidence
-    )
+    network = load(model, device=options.device, threads=options.threads, confidence=confidence)
     maker = colors = None
     if options.alternatives > 1:
         from photochrom.guided.alternatives import AlternativeMaker

@@ -23,7 +23,7 @@ def load_ahead(command: str, arguments: Sequence[str]) -> None:
     model = _option(arguments, "--model", engine.DEFAULT_MODEL)
     if ":" not in model:  # a download belongs to the main thread, where Ctrl-C stops it
         device = _option(arguments, "--device", "auto")
-        engine.load_ahead(model, device=device, with_confidence=False)
+        engine.load_ahead(model, device=device, confidence="none")
 
 
 def _option(arguments: Sequence[str], name: str, default: str) -> str:

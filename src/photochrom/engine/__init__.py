@@ -14,6 +14,7 @@ from photochrom.engine.features import (
 from photochrom.engine.find import DEFAULT_MODEL, FILM_MODEL, local_model, shipped_models
 from photochrom.engine.identity import ModelIdentity
 from photochrom.engine.network import Network, load, load_ahead, model_card, model_identity
+from photochrom.engine.pruning import ConfidenceDetail
 
 __all__ = [
     "CARD_KEY",
@@ -21,6 +22,7 @@ __all__ = [
     "DEVICES",
     "DEVICE_NAMES",
     "FILM_MODEL",
+    "ConfidenceDetail",
     "FeatureExtractor",
     "Features",
     "ModelCard",

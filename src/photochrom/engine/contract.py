@@ -15,7 +15,10 @@ INPUT = "input"
 AB = "ab"
 """(N, 2, h, w) float32 in CIELAB units, at a fixed fraction of H and W."""
 CONFIDENCE = "confidence"
-"""(N, 1, h, w) float32 in [0, 1]; a network need not have it."""
+COARSE_STRIDE = 4
+"""Of a coarse confidence: it has every fourth row and column of the chroma's."""
+"""(N, 1, h, w) float32 in [0, 1], or coarse, at every `COARSE_STRIDE`th row and column; a network
+    need not have it."""
 
 _CHANNELS = {INPUT: 4, AB: 2, CONFIDENCE: 1}
 
@@ -86,7 +89,10 @@ def check_prediction(outputs: dict[str, NDArray[Any]], count: int, source: str) 
     ab, confidence = outputs[AB], outputs.get(CONFIDENCE)
     if ab.ndim != 4 or ab.shape[:2] != (count, 2) or 0 in ab.shape:
         raise ModelError(_contract_breach(source, f"{AB} came out in shape {ab.shape}"))
-    if confidence is not None and confidence.shape != (count, 1, *ab.shape[2:]):
+    if confidence is not None and confidence.shape not in (
+        (count, 1, *ab.shape[2:]),
+        (count, 1, *(-(-side // COARSE_STRIDE) for side in ab.shape[2:])),
+    ):
         raise ModelError(
             _contract_breach(source, f"{CONFIDENCE} came out in shape {confidence.shape}")
         )

@@ -27,11 +27,11 @@ from photochrom.engine.guests import (
     split_guest,
 )
 from photochrom.engine.identity import ModelIdentity
-from photochrom.engine.pruning import without_confidence
+from photochrom.engine.pruning import ConfidenceDetail, with_confidence
 
 _log = logging.getLogger(__name__)
-Request: TypeAlias = "tuple[str | Path, str, int | None, bool]"
-"""What `load` is asked for: a model, a device, threads, with its confidence or without."""
+Request: TypeAlias = "tuple[str | Path, str, int | None, ConfidenceDetail]"
+"""What `load` is asked for: a model, a device, threads, and how much of its confidence."""
 _ahead: dict[Request, Future[Network]] = {}
 """Networks of `load_ahead` that nobody has asked for yet."""
 _ahead_lock = Lock()
@@ -76,22 +76,22 @@ def load(
     *,
     device: str = "auto",
     threads: int | None = None,
-    with_confidence: bool = True,
+    confidence: ConfidenceDetail = "full",
 ) -> Network:
     """Find a model and make it ready to run.
 
     name_or_path: a shipped name, a path, an address with a checksum, a guest (see `read_model`), or
         ``blend:A:B:WEIGHT``: two of them, and the weight of the second.
     device: one of `DEVICE_NAMES`. threads: on the CPU; None lets the engine choose.
-    with_confidence: False where nobody will ask for it; the same colours then cost an eighth less.
+    confidence: "coarse" or "none" where that is enough; the same colours then cost an eighth less.
     Raises ModelError when the model is unknown, damaged or no colouring network, or when the
     device is not available.
     """
     with _ahead_lock:
-        begun = _ahead.pop((name_or_path, device, threads, with_confidence), None)
+        begun = _ahead.pop((name_or_path, device, threads, confidence), None)
     if begun is not None:
         return begun.result()
-    return _load(name_or_path, device, threads, with_confidence)
+    return _load(name_or_path, device, threads, confidence)
 
 
 def load_ahead(
@@ -99,7 +99,7 @@ def load_ahead(
     *,
     device: str = "auto",
     threads: int | None = None,
-    with_confidence: bool = True,
+    confidence: ConfidenceDetail = "full",
 ) -> None:
     """Begin to load a network, in a thread of its own; the next `load` of the same hands it out.
 
@@ -110,29 +110,29 @@ def load_ahead(
 
     def work() -> None:
         try:
-            network.set_result(_load(name_or_path, device, threads, with_confidence))
+            network.set_result(_load(name_or_path, device, threads, confidence))
         except BaseException as error:  # noqa: BLE001  # it is of who asks for the network
             network.set_exception(error)
 
     with _ahead_lock:
-        _ahead[name_or_path, device, threads, with_confidence] = network
+        _ahead[name_or_path, device, threads, confidence] = network
     Thread(target=work, name="load-ahead").start()
 
 
 def _load(
-    name_or_path: str | Path, device: str, threads: int | None, with_confidence: bool
+    name_or_path: str | Path, device: str, threads: int | None, confidence: ConfidenceDetail
 ) -> Network:
     start_s = time.perf_counter()
     blend = split_blend(name_or_path)
     if blend is not None:
-        first, second = (_load(one, device, threads, with_confidence) for one in blend[:2])
+        first, second = (_load(one, device, threads, confidence) for one in blend[:2])
         return _blend(first, second, blend[2])
     chosen = choose_device(device)
     path, content = read_model(name_or_path)
     card = _card(name_or_path, path, content)
     guest = split_guest(name_or_path)
     if guest is None:
-        graph = content if with_confidence else without_confidence(content)
+        graph = with_confidence(content, confidence)
         run, where = start(graph, chosen, threads, str(path))
     else:
         row, session = GUESTS[guest[0]], open_session(content, chosen, threads, str(path))

@@ -92,7 +92,7 @@ def open_session(
         local_model(settings.model),
         device=settings.device,
         threads=settings.threads,
-        with_confidence=False,
+        confidence="none",
     )
     network.card.check_photographs("films")
     guess = partial(guess_chroma, network, vividness=settings.vividness)
