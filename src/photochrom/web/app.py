@@ -9,6 +9,7 @@ from photochrom.web.accounts.admin_page import blueprint as admin
 from photochrom.web.accounts.language import blueprint as language
 from photochrom.web.accounts.login import init_login
 from photochrom.web.accounts.oidc import init_oidc
+from photochrom.web.accounts.profile import blueprint as profile
 from photochrom.web.accounts.routes import blueprint as sessions
 from photochrom.web.api.v1 import blueprint as api
 from photochrom.web.colors.routes import blueprint as colors
@@ -64,7 +65,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     init_error_pages(app)
     init_health(app)
     init_pwa(app)
-    of_accounts = (language, sessions, account, admin)
+    of_accounts = (language, sessions, account, profile, admin)
     of_pictures = (pictures, picture_files, uploads, selection, shares, trial)
     for blueprint in (*of_accounts, *of_pictures, people, colors):
         app.register_blueprint(blueprint)

@@ -47,6 +47,7 @@ LANES: Final[Mapping[str, frozenset[str]]] = {
             "picture_files.download",
             "picture_files.export",
             "picture_files.part_file",
+            "profile.export",
             "selection.download",
             "api.result",
         }

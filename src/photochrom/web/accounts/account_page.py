@@ -16,6 +16,7 @@ from photochrom.web.accounts.forms import (
     NewTokenForm,
     OwnerForm,
     PhoneForm,
+    ProfileForm,
 )
 from photochrom.web.accounts.login import begin_session, login_required, this_user
 from photochrom.web.accounts.passwords import is_password
@@ -35,7 +36,7 @@ from photochrom.web.settings import current_settings
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 blueprint.after_request(forbid_caching)
 Page = str | Response | tuple[str, int]
-_guesses = limiter.shared_limit(login_rate, scope="own password", key_func=user_key)
+own_password_rate = limiter.shared_limit(login_rate, scope="own password", key_func=user_key)
 """Who finds an open session cannot try passwords either."""
 
 
@@ -43,12 +44,12 @@ _guesses = limiter.shared_limit(login_rate, scope="own password", key_func=user_
 @login_required
 def account() -> Page:
     """Show what is stored, the tokens, and the forms to change."""
-    return _page()
+    return account_html()
 
 
 @blueprint.post("/password")
 @login_required
-@_guesses
+@own_password_rate
 def password() -> Page:
     """Change the password; this browser stays logged in, all others are logged out."""
     _require_accounts()
@@ -61,7 +62,7 @@ def password() -> Page:
         begin_session(user)
         flash(_("Your password is changed. Other devices are logged out, and tokens ended."))
         return redirect("/account")
-    return _page(form), 400
+    return account_html(form), 400
 
 
 @blueprint.post("/sessions")
@@ -88,7 +89,7 @@ def end_session(number: int) -> Page:
 
 @blueprint.post("/delete")
 @login_required
-@_guesses
+@own_password_rate
 def delete() -> Page:
     """Delete the account with all its pictures, for good."""
     _require_accounts()
@@ -98,7 +99,7 @@ def delete() -> Page:
         session.clear()
         flash(_("Your account and all your pictures are deleted."))
         return redirect("/")
-    return _page(form), 400
+    return account_html(form), 400
 
 
 @blueprint.get("/second-factor")
@@ -111,7 +112,7 @@ def show_second_factor() -> Page:
 
 @blueprint.post("/second-factor")
 @login_required
-@_guesses
+@own_password_rate
 def enable_second_factor() -> Page:
     """Ask for a code at each log-in from now on; the recovery codes are on this one answer only."""
     _require_accounts()
@@ -125,7 +126,7 @@ def enable_second_factor() -> Page:
 
 @blueprint.post("/second-factor/codes")
 @login_required
-@_guesses
+@own_password_rate
 def renew_recovery_codes() -> Page:
     """Make new recovery codes; they are on this one answer only."""
     _require_accounts()
@@ -137,7 +138,7 @@ def renew_recovery_codes() -> Page:
 
 @blueprint.post("/second-factor/off")
 @login_required
-@_guesses
+@own_password_rate
 def disable_second_factor() -> Page:
     """Ask for no code any more."""
     _require_accounts()
@@ -170,8 +171,8 @@ def create_token() -> Page:
         except InvalidInput as error:
             form.token_name.errors = [str(error)]
         else:
-            return _page(secret=secret)
-    return _page(form), 400
+            return account_html(secret=secret)
+    return account_html(form), 400
 
 
 @blueprint.post("/tokens/<int:number>/revoke")
@@ -183,12 +184,12 @@ def revoke_token(number: int) -> Page:
     return redirect("/account#tokens")
 
 
-def _page(bound_form: FlaskForm | None = None, secret: str = "") -> str:
+def account_html(bound_form: FlaskForm | None = None, secret: str = "") -> str:
     """The account page, with the form that was sent and refused, if one was."""
     user = this_user()
-    forms = {
-        kind: kind(formdata=None) for kind in (ChangePasswordForm, DeleteAccountForm, NewTokenForm)
-    }
+    kinds = (ChangePasswordForm, DeleteAccountForm, NewTokenForm)
+    forms = {kind: kind(formdata=None) for kind in kinds}
+    forms[ProfileForm] = ProfileForm(formdata=None, name=user.name, email=user.email)
     if bound_form is not None:
         forms[type(bound_form)] = bound_form
     return render_template(
@@ -201,6 +202,8 @@ def _page(bound_form: FlaskForm | None = None, secret: str = "") -> str:
         ],
         tokens=list(db.session.scalars(select(Token).filter_by(user_id=user.id))),
         secret=secret,
+        profile_form=forms[ProfileForm],
+        is_proved=current_settings().confirm_email,
         password_form=forms[ChangePasswordForm],
         delete_form=forms[DeleteAccountForm],
         token_form=forms[NewTokenForm],

@@ -130,22 +130,40 @@ class NewPasswordForm(FlaskForm):
     )
 
 
-class SignUpForm(NewPasswordForm):
-    """A new account."""
-
-    password = new_password_field(lazy_gettext("Password"))
-    name = StringField(
+def name_field() -> StringField:
+    """What somebody is called."""
+    return StringField(
         lazy_gettext("Name"),
         filters=[tidy],
         validators=[not_empty(lazy_gettext("Enter your name.")), printable],
         render_kw={"autocomplete": "name", "maxlength": MAX_NAME_LENGTH},
     )
-    email = StringField(
+
+
+def email_field() -> StringField:
+    """An address that is to be somebody's own."""
+    return StringField(
         lazy_gettext("Email address"),
         filters=[tidy],
         validators=[not_empty(lazy_gettext("Enter your email address.")), email],
         render_kw={"autocomplete": "email", "type": "email", "inputmode": "email"},
     )
+
+
+class SignUpForm(NewPasswordForm):
+    """A new account."""
+
+    password = new_password_field(lazy_gettext("Password"))
+    name = name_field()
+    email = email_field()
+
+
+class ProfileForm(FlaskForm):
+    """Another name or address; and who asks, as the address is what one logs in with."""
+
+    name = name_field()
+    email = email_field()
+    owner = owner_field()
 
 
 class LogInForm(FlaskForm):

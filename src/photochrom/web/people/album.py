@@ -131,6 +131,11 @@ def people(user: User) -> list[Person]:
     return [Person(group.name, tuple(place[id(face)] for face in group.faces)) for group in groups]
 
 
+def list_faces(user: User, picture: str) -> list[FoundPerson]:
+    """The faces that were found in a picture of this user; none while it is off."""
+    return _read(picture) if is_enabled(user) else []
+
+
 def name_person(user: User, faces: list[tuple[str, int]], name: str) -> None:
     """Give the person whom these faces show a name. Raises InvalidInput, NotFound, Conflict."""
     _require_enabled(user)

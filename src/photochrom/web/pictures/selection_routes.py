@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator
 from typing import Final
 
@@ -20,11 +18,11 @@ from photochrom.web.pictures.edits import edit_picture
 from photochrom.web.pictures.library import delete_picture, get_picture, resume_picture
 from photochrom.web.pictures.share_links import create_album_link, revoke_album_links
 from photochrom.web.pictures.share_routes import link_address
+from photochrom.web.pictures.zip_stream import ZipStream
 from photochrom.web.security import computing
 
 blueprint = Blueprint("selection", __name__, url_prefix="/library")
 MAX_SELECTED: Final = 100
-_CHUNK: Final = 1 << 18
 
 
 @blueprint.post("/delete")
@@ -128,46 +126,12 @@ def unshare_album(number: int) -> AnyResponse:
 
 
 def zip_files(files: list[Download]) -> Iterator[bytes]:
-    """A ZIP file of files, piece by piece; names that occur twice get a number.
-
-    Nothing is compressed: pictures and films are already.
-    """
-    target, used = _Pieces(), set[str]()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for file in files:
-            name, number = file.name, 1
-            while name.casefold() in used:
-                number += 1
-                name = f"{file.name[: -len(file.path.suffix)]} ({number}){file.path.suffix}"
-            used.add(name.casefold())
-            entry = zipfile.ZipInfo.from_file(file.path, name)
-            with file.path.open("rb") as source, archive.open(entry, "w") as copy:
-                while chunk := source.read(_CHUNK):
-                    copy.write(chunk)
-                    yield target.take()
-    yield target.take()
-
-
-class _Pieces(io.RawIOBase):
-    """A file that cannot go back, and hands out what was written since the last time."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        """Yes."""
-        return True
-
-    def write(self, data: object) -> int:
-        """Keep some bytes until they are taken."""
-        piece = bytes(data)  # type: ignore[call-overload]
-        self._pieces.append(piece)
-        return len(piece)
-
-    def take(self) -> bytes:
-        """What was written since."""
-        pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)
+    """A ZIP file of files, piece by piece; names that occur twice get a number."""
+    archive = ZipStream()
+    for file in files:
+        with file.path.open("rb") as source:
+            yield from archive.add_file(file.path, archive.free_name(file.name), source)
+    yield from archive.finish()
 
 
 def _picture_ids() -> list[str]:
