@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -16,7 +17,8 @@ from fixtures.film import Film, decoded, make_film, payloads
 from fixtures.model import tiny_model
 from numpy.typing import NDArray
 
-from photochrom.errors import InputError
+from photochrom.cli import main
+from photochrom.errors import InputError, OutputError
 from photochrom.restoration import FILM_KINDS, FilmKind, parse_film_kinds
 from photochrom.restoration.grain import measure_grain
 from photochrom.video.film import color_film
@@ -25,7 +27,7 @@ from photochrom.video.io.encoder import FilmWriter
 from photochrom.video.io.frame import FilmInfo, Frame
 from photochrom.video.io.mux import join_segments
 from photochrom.video.io.probe import probe
-from photochrom.video.options import FilmProgress, FilmSettings
+from photochrom.video.options import FilmProgress, FilmSettings, Shot
 from photochrom.video.restoration.blocks import block_quality, lack_on_grid
 from photochrom.video.restoration.flicker import Exposure
 from photochrom.video.restoration.measure import measure_film
@@ -177,7 +179,8 @@ def test_a_film_is_mended_keeps_the_rest_and_goes_on_where_it_was(tmp_path: Path
     source = tmp_path / "in.mkv"
     info = write_film(source, damaged)
     settings = FilmSettings(restore=FILM_KINDS, encoding=Encoding("ffv1"), segment_frames=7)
-    whole = restore_film(source, tmp_path / "whole.mkv", settings)
+    masks = [tmp_path / "whole.mask.mkv", tmp_path / "resumed.mask.mkv"]
+    whole = restore_film(source, tmp_path / "whole.mkv", settings, mask=masks[0])
     assert whole.frames == 22
     assert "mended: flicker, dust" in whole.notes
     assert len(whole.changes) == 22
@@ -189,8 +192,13 @@ def test_a_film_is_mended_keeps_the_rest_and_goes_on_where_it_was(tmp_path: Path
 
     target = tmp_path / "resumed.mkv"
     with pytest.raises(Killed):
-        restore_film(source, target, settings, stop)
-    resumed = restore_film(source, target, replace(settings, resume=True))
+        restore_film(source, target, settings, stop, masks[1])
+    go_on = replace(settings, resume=True)
+    differing = re.escape("mask was 'resumed.mask.mkv' and is None; shots was [] and is [[0.0, [")
+    with pytest.raises(OutputError, match=differing):
+        restore_film(source, target, replace(go_on, shots=(Shot(0.0, restore=("dust",)),)))
+    masks[1].touch()  # as a run leaves it that is killed while it joins its segments
+    resumed = restore_film(source, target, go_on, mask=masks[1])
     assert resumed.resumed_frames == 14
     assert resumed.changes == whole.changes
     one, other = (list(decoded(tmp_path / name)) for name in ("whole.mkv", "resumed.mkv"))
@@ -199,11 +207,42 @@ def test_a_film_is_mended_keeps_the_rest_and_goes_on_where_it_was(tmp_path: Path
         assert time_a == time_b
         assert all((a == b).all() for a, b in zip(planes_a, planes_b, strict=True))
     assert payloads(tmp_path / "whole.mkv", "audio") == payloads(source, "audio")
+    was = list(decoded(source))
+    white, white_again = (list(decoded(path)) for path in masks)
+    for (at, luma, _), (_, mended, _), (shown_at, mask, no_color), (_, again, _) in zip(
+        was, one, white, white_again, strict=True
+    ):
+        assert shown_at == at
+        assert (mask == (mended != luma) * np.uint8(255)).all()
+        assert mask.any()
+        assert (no_color == 128).all()
+        assert (again == mask).all()
+    assert not probe(masks[0]).streams
     table = tmp_path / "changes.csv"
     write_changes(table, whole.changes, info)
     lines = table.read_text().splitlines()
     assert lines[0] == "seconds,gain,offset,lines,specks,covered,noise"
     assert len(lines) == 23
+
+
+def test_the_command_mends_shots_as_is_said_and_writes_masks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, damaged = frames_of(["dust"], 6)
+    source, mask, file = (tmp_path / name for name in ("in.mkv", "mask.mkv", "shots.toml"))
+    write_film(source, damaged)
+    file.write_text('[[shot]]\ntime = "0"\nrestore = []\n')
+    call = ["restore", str(source), "--shots", str(file), "--mask"]
+    assert main([*call, str(mask)]) == 0
+    assert "no damage was found" in capsys.readouterr().err
+    assert (tmp_path / "in.restored.mkv").read_bytes() == source.read_bytes()
+    assert [luma.any() for _, luma, _ in decoded(mask)] == [False] * 6
+    refused = {"mask.mp4": "name a .mkv", "mask.mkv": "mask.mkv exists"}
+    for name, words in refused.items():
+        assert main([*call, str(tmp_path / name), "-o", str(tmp_path / "again.mkv")]) == 1
+        assert words in capsys.readouterr().err
+    assert main([*call, str(mask), str(source)]) == 2
+    assert "--shots are of one film" in capsys.readouterr().err
 
 
 @pytest.mark.long

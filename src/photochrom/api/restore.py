@@ -84,6 +84,8 @@ def restore_film(
     target: str | os.PathLike[str],
     *,
     only: Sequence[str] | None = None,
+    shots: str | os.PathLike[str] | None = None,
+    mask: str | os.PathLike[str] | None = None,
     codec: str | None = None,
     crf: int | None = None,
     deinterlace: bool = False,
@@ -103,6 +105,10 @@ def restore_film(
             and times kept; it appears when it is complete.
         only: The kinds of damage that are looked for: of "blocks", "flicker",
             "scratches", "dust", "grain" and "fading"; None: all.
+        shots: A file that says of single shots which kinds are mended in them, as
+            `photochrom restore --shots` takes it.
+        mask: A film to write (.mkv, without loss) of the same frames, white where they were
+            changed, else black.
         codec: As for `film`.
         crf: As for `film`.
         deinterlace: As for `film`.
@@ -124,9 +130,11 @@ def restore_film(
     with requires_extra("video", "a film"):
         from photochrom.video.options import FilmSettings
         from photochrom.video.restore import restore_film as mend_film
+        from photochrom.video.shots_file import read_shots
     encoding: dict[str, Any] = {"crf": crf} | ({} if codec is None else {"codec": codec})
     settings = FilmSettings(
         restore=film_kinds(True if only is None else only),
+        shots=() if shots is None else read_shots(Path(shots)),
         deinterlace=deinterlace,
         overwrite=overwrite,
         resume=resume,
@@ -140,4 +148,6 @@ def restore_film(
             if not done.is_measuring:
                 report(done.frames, done.total)
 
-        return mend_film(Path(source), Path(target), settings, note)
+        return mend_film(
+            Path(source), Path(target), settings, note, None if mask is None else Path(mask)
+        )

@@ -67,7 +67,8 @@ from photochrom.video.names import is_film
 @click.option(
     "--mask",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write what was changed as a picture, white on black. For one photograph.",
+    help="Write what was changed as a picture, white on black, or of a film as a film without loss "
+    "(.mkv). For one photograph or film.",
 )
 @click.option(
     "--changes",
@@ -75,6 +76,14 @@ from photochrom.video.names import is_film
     metavar="FILE.csv",
     help="Write what was mended in each frame: its light, lines, specks, the share that they "
     "covered, and the strength of blocks and grain. For one film.",
+)
+@click.option(
+    "--shots",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Mend single shots otherwise: a TOML file that names their kinds of damage, as photochrom "
+    "film --shots takes it (docs/films.md); what it says of colours counts for nothing. For one "
+    "film.",
 )
 @click.option("--recursive", "-r", is_flag=True, help="Look into subfolders, too.")
 @click.option("--overwrite", is_flag=True, help="Mend again what is finished already.")
@@ -107,6 +116,7 @@ def restore(
     network: Path | None,
     mask: Path | None,
     changes: Path | None,
+    shots: Path | None,
     recursive: bool,
     overwrite: bool,
     resume: bool,
@@ -139,10 +149,11 @@ def restore(
     films = [Path(path) for path in paths if path != PIPE and is_film(Path(path))]
     photos = [path for path in paths if path == PIPE or not is_film(Path(path))]
     kinds, film_kinds = _kinds(only, photos=bool(photos), films=bool(films))
-    if changes is not None and (len(films) != 1 or photos):
-        raise click.UsageError("--changes are of one film; give only one.")
-    if films and not photos and (mask is not None or network is not None):
-        raise click.UsageError("--mask and --network are of photographs; films have --changes.")
+    one_film = len(films) == 1 and not photos
+    if (changes is not None or shots is not None) and not one_film:
+        raise click.UsageError("--changes and --shots are of one film; give only one.")
+    if films:
+        _check_film_options(one_film=one_film, masked=mask is not None, network=network)
     film_failed = False
     if films:
         with requires_extra("video", "a film"):
@@ -155,6 +166,8 @@ def restore(
             overwrite,
             resume,
             changes,
+            mask,
+            shots,
             as_json,
         )
         film_failed = not restore_films(films, None if out is None else Path(out), film_options)
@@ -208,6 +221,14 @@ def _kinds(
         )
     except InputError as error:
         raise click.UsageError(f"--only: {error}") from None
+
+
+def _check_film_options(*, one_film: bool, masked: bool, network: Path | None) -> None:
+    """Raises click.UsageError for what is of photographs, or of one file alone."""
+    if one_film and network is not None:
+        raise click.UsageError("--network is of photographs; films are mended without it.")
+    if masked and not one_film:
+        raise click.UsageError("--mask is of one photograph or film; give only one.")
 
 
 def _encoding(codec: str, crf: int | None, preset: str | None, hardware: str | None) -> Encoding:

@@ -13,7 +13,7 @@ from photochrom.cli.film_arguments import plan_targets
 from photochrom.cli.film_progress import FilmReporter, closing_bars
 from photochrom.cli.messages import note
 from photochrom.damage import DamagePolicy
-from photochrom.errors import PhotochromError, requires_extra
+from photochrom.errors import InputError, PhotochromError, requires_extra
 from photochrom.restoration import FilmKind
 from photochrom.video.io.codecs import Encoding
 
@@ -29,6 +29,10 @@ class RestoreFilmOptions(NamedTuple):
     resume: bool
     changes: Path | None
     """Where to write what was mended in each frame."""
+    mask: Path | None
+    """Where to write it as a film."""
+    shots: Path | None
+    """A file that says of single shots what is mended in them."""
     as_json: bool
 
 
@@ -38,8 +42,14 @@ def restore_films(films: Sequence[Path], out: Path | None, options: RestoreFilmO
         from photochrom.video.io.probe import probe
         from photochrom.video.options import FilmSettings
         from photochrom.video.restore import restore_film, write_changes
+        from photochrom.video.shots_file import read_shots
+    try:
+        shots = () if options.shots is None else read_shots(options.shots)
+    except InputError as error:
+        raise click.UsageError(str(error)) from None
     settings = FilmSettings(
         restore=options.kinds,
+        shots=shots,
         encoding=options.encoding,
         damage=options.damage,
         deinterlace=options.deinterlace,
@@ -54,7 +64,7 @@ def restore_films(films: Sequence[Path], out: Path | None, options: RestoreFilmO
         reporter = FilmReporter(source, target)
         with closing_bars([reporter], resumable=True):
             try:
-                outcome = restore_film(source, target, settings, reporter.progress)
+                outcome = restore_film(source, target, settings, reporter.progress, options.mask)
                 if options.changes is not None:
                     write_changes(options.changes, outcome.changes, probe(source))
             except PhotochromError as error:

@@ -77,6 +77,10 @@ class SegmentStore:
         """The film file of a segment."""
         return self.folder / f"{number:06d}.nut"
 
+    def mask_path(self, number: int) -> Path:
+        """The film file of a segment's mask, where there is one."""
+        return self.folder / f"{number:06d}.mask.nut"
+
     def temporary_path(self) -> Path:
         """A name for a segment that is being written."""
         return self.folder / f".photochrom-{secrets.token_hex(8)}.tmp"
@@ -92,14 +96,7 @@ class SegmentStore:
             data = io.BytesIO()
             np.save(data, end_colors, allow_pickle=False)
             write_atomically(self._colors(segment.number), data.getvalue(), overwrite=True)
-        try:
-            with written.open("rb+") as file:
-                os.fsync(file.fileno())
-            written.replace(self.path(segment.number))
-        except OSError as error:
-            raise OutputError(
-                f"cannot keep {self.path(segment.number)}: {error.strerror}"
-            ) from None
+        _keep(written, self.path(segment.number))
         segment = dataclasses.replace(segment, has_end_colors=end_colors is not None)
         text = json.dumps(dataclasses.asdict(segment))
         write_atomically(self._record(segment.number), text.encode(), overwrite=True)
@@ -209,6 +206,15 @@ class SegmentFile:
             self._writer.close()
             self._writer = None
             self._store.finish(self._path, segment, end_colors)
+
+    def finish_mask(self, number: int) -> None:
+        """No frame comes any more, and it is the mask of the segment of a number, which is finished
+        next. Raises OutputError.
+        """
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+            _keep(self._path, self._store.mask_path(number))
 
     def abandon(self) -> None:
         """Remove it unless it is finished."""
@@ -337,6 +343,16 @@ def _check_same(before: Mapping[str, object], now: Mapping[str, object], target:
             f"the unfinished {target} was made otherwise ({differences}); give the same options to "
             "go on, or --overwrite without --resume to begin anew"
         )
+
+
+def _keep(written: Path, path: Path) -> None:
+    """Give a written file its name once it is safely on the disk. Raises OutputError."""
+    try:
+        with written.open("rb+") as file:
+            os.fsync(file.fileno())
+        written.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot keep {path}: {error.strerror}") from None
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class FilmSource:
     """What is found of damage to the file while it is read."""
     with_chroma: bool = False
     """Whether `Frame.chroma` is wanted."""
+    with_changed: bool = False
+    """Whether `Frame.changed` is wanted."""
     plan: RestorationPlan | None = None
     """What is mended."""
     changes: dict[int, FrameChange] = field(default_factory=dict)
@@ -81,9 +83,8 @@ class FilmSource:
             tail_pts = self.plan.tail_pts(int(last))
             tail_s = None if tail_pts is None else self.info.seconds(tail_pts)
         some = False
-        for frame in FilmMender(self.plan, self._scale, self.changes).frames(
-            self._read(lead_s, tail_s)
-        ):
+        mender = FilmMender(self.plan, self._scale, self.changes, with_changed=self.with_changed)
+        for frame in mender.frames(self._read(lead_s, tail_s)):
             if frame.pts >= last:
                 break
             if frame.pts >= first:

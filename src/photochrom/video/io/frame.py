@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
@@ -31,6 +32,7 @@ class Frame:
     duration: in units of `FilmInfo.time_base`, 0 where the file does not say.
     captioned: the decoded frame, where closed captions (CEA-608, CEA-708) come with it.
     chroma: where it was asked for, (ceil(H / 2), ceil(W / 2), 2) U and V codes of luma's dtype.
+    changed: where it was asked for, (H, W), which codes of luma were mended; None: none.
     """
 
     pts: int
@@ -38,6 +40,7 @@ class Frame:
     duration: int
     captioned: VideoFrame | None = None
     chroma: NDArray[Any] | None = None
+    changed: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)

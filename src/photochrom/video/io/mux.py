@@ -62,6 +62,7 @@ def join_segments(
     overwrite: bool = False,
     comment: str | None = None,
     check_source: Callable[[], None] | None = None,
+    pictures_only: bool = False,
 ) -> tuple[str, ...]:
     """Make the film of its segments (`FilmWriter`) and of the source's sound, titles, chapters.
 
@@ -75,6 +76,7 @@ def join_segments(
         then begins at 0.
     comment: goes to the film's metadata, behind an earlier comment: who made the colours.
     check_source: called when all is written; what it raises keeps `out` from appearing.
+    pictures_only: what the source carries beside its pictures stays behind, without a word of it.
     Audio, subtitles and whatever else the container takes are copied packet by packet, bit for
     bit. `out` appears when it is complete, and not before; an earlier one stays otherwise.
 
@@ -87,7 +89,7 @@ def join_segments(
     if not segments:
         raise OutputError(f"cannot write {out}: there is no segment of a film to join")
     first = inspect_segments(segments)
-    notes = check_container(info, out, first.codec)
+    notes = () if pictures_only else check_container(info, out, first.codec)
     name = container_name(out)
     begin_s = info.start_pts * info.time_base
     first_s = begin_s + first.start_s - lead_ticks(info) * info.time_base
@@ -104,7 +106,8 @@ def join_segments(
                 end_s=inf if end_s is None else float(begin_s) + end_s,
                 shift_s=first_s if at_zero else clock_start_s(source),
             )
-            options = {**container_options(name, info), **metadata_options(name, source.metadata)}
+            words = {} if pictures_only else source.metadata
+            options = {**container_options(name, info), **metadata_options(name, words)}
             with av.open(
                 f"file:{temporary}",
                 "w",
@@ -113,7 +116,7 @@ def join_segments(
                 metadata_errors=METADATA_ERRORS,
             ) as film:
                 side_streams = SideStreams(film, name, source)
-                join = _Join(film, info, source, part, side_streams)
+                join = _Join(film, info, source, part, side_streams, pictures_only)
                 join.write_header(segments, name, first.codec, comment)
                 join.write_packets(
                     video_packets(segments, info, part.shift_s, first, last_duration), damage
@@ -148,6 +151,7 @@ class _Join:
     source: InputContainer
     part: TimeRange
     side_streams: SideStreams
+    pictures_only: bool
     video: VideoStream = field(init=False)
 
     def write_header(
@@ -159,18 +163,23 @@ class _Join:
             if template is None or own is None:
                 raise OutputError(f"{segments[0]} is no segment of a film; colour it again")
             self.video = _video_stream(self.film, template, self.info, name, codec)
-        copy_metadata(own, self.video)
-        self.side_streams.add_streams()
-        self._copy_timecode()
-        metadata = self.film.metadata
-        metadata.update(copyable_metadata(self.source.metadata))
+        if not self.pictures_only:
+            self._copy_others(own)
         if comment:
+            metadata = self.film.metadata
             key = next((k for k in metadata if k.lower() == "comment"), "comment")
             earlier = metadata.pop(key, "")
             metadata["comment"] = f"{earlier}; {comment}" if earlier else comment
+        self.film.start_encoding()
+
+    def _copy_others(self, own: VideoStream) -> None:
+        """All that the film carries beside its pictures. own: the source's stream of these."""
+        copy_metadata(own, self.video)
+        self.side_streams.add_streams()
+        self._copy_timecode()
+        self.film.metadata.update(copyable_metadata(self.source.metadata))
         chapters = (cut_chapter(chapter, self.part) for chapter in self.source.chapters())
         self.film.set_chapters([chapter for chapter in chapters if chapter])
-        self.film.start_encoding()
 
     def _copy_timecode(self) -> None:
         """The film's time code, of its first frame, also where a part of it is written."""

@@ -74,10 +74,18 @@ class FilmMender:
     """Mends the frames of one film; see `frames`. Belongs to one thread at a time."""
 
     def __init__(
-        self, plan: RestorationPlan, scale: LumaScale, changes: dict[int, FrameChange]
+        self,
+        plan: RestorationPlan,
+        scale: LumaScale,
+        changes: dict[int, FrameChange],
+        *,
+        with_changed: bool = False,
     ) -> None:
-        """changes: where it is written down what was mended, by the times of the frames."""
+        """changes: where it is written down what was mended, by the times of the frames.
+        with_changed: whether `Frame.changed` is wanted.
+        """
         self._plan, self._scale, self._changes = plan, scale, changes
+        self._with_changed = with_changed
 
     def frames(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Frames that follow each other, mended. The first and last three come out right only where
@@ -150,7 +158,9 @@ class FilmMender:
             round(item.covered / item.shares.size, 6),
             round(item.noise**0.5, 5),
         )
-        return replace(item.frame, luma=self._scale.codes(item.shares))
+        luma = self._scale.codes(item.shares)
+        changed = luma != item.frame.luma if self._with_changed else None
+        return replace(item.frame, luma=luma, changed=changed)
 
 
 def _with_neighbors(
