@@ -21,6 +21,7 @@ from photochrom.archive.manifest import (
     default_manifest,
     open_manifests,
 )
+from photochrom.archive.places import open_store
 from photochrom.archive.provenance import SIGNING_ALGORITHMS, Provenance, SigningAlgorithm
 from photochrom.archive.rows import write_rows
 from photochrom.archive.run import (
@@ -32,7 +33,7 @@ from photochrom.archive.run import (
 )
 from photochrom.archive.scan import parse_shard
 from photochrom.archive.settings import ArchiveSettings
-from photochrom.archive.stores import Entry, Store, listed_entries, open_store
+from photochrom.archive.stores import Entry, Store, listed_entries
 
 __all__ = [
     "DEFAULT_LIMIT",

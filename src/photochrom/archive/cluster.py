@@ -24,9 +24,10 @@ from typing import Any, Final
 import numpy as np
 
 from photochrom.archive.manifest import Result, Task
+from photochrom.archive.places import open_store
 from photochrom.archive.settings import ArchiveSettings
 from photochrom.archive.split_films import FilmWorker, SplitFilms
-from photochrom.archive.stores import Store, open_store
+from photochrom.archive.stores import Store
 from photochrom.archive.worker import Colorer, color_block
 from photochrom.errors import InputError, OutputError, requires_extra
 

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
-from photochrom.archive.stores import Entry
+from photochrom.archive.stores import Entry, is_address
 from photochrom.errors import InputError, OutputError
 
 State: TypeAlias = Literal[
@@ -464,8 +464,6 @@ def default_manifest(target: str, shard: tuple[int, int] = (1, 1)) -> Path | Non
 
     None: the target is on no disk of this machine. shard: k of n, each of which has its own.
     """
-    from photochrom.archive.stores import is_address
-
     if is_address(target):
         return None
     number = "" if shard[1] == 1 else f"-{shard[0]}-of-{shard[1]}"

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from photochrom.archive.films import FilmPlaces, failed_film, film_settings, hash_file
 from photochrom.archive.manifest import Result, Task
+from photochrom.archive.places import open_store
 from photochrom.archive.settings import ArchiveSettings
-from photochrom.archive.stores import Store, open_store
+from photochrom.archive.stores import Store
 from photochrom.archive.worker import worker_name
 from photochrom.errors import PhotochromError
 from photochrom.locks import file_lock

@@ -95,21 +95,6 @@ class Store(Protocol):
         """Where a file is, or would be, on a disk of this machine; None: on none."""
 
 
-def open_store(place: str) -> Store:
-    """The store of a folder, or of an address such as ``s3://bucket/scans``.
-
-    Folders need no package. Raises MissingDependencyError where fsspec, or its package for the
-    scheme, is not installed, and InputError for addresses that nothing can open.
-    """
-    if place.startswith("immich+"):
-        from photochrom.archive.immich import ImmichStore
-
-        return ImmichStore(place)
-    if is_address(place) and not place.startswith("file://"):
-        return RemoteStore(place)
-    return FolderStore(Path(place.removeprefix("file://")))
-
-
 def is_address(place: str) -> bool:
     """Whether it names no folder of this machine: ``s3://...``, and not ``C:/...``."""
     return _SCHEME.match(place) is not None
