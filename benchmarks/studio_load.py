@@ -398,6 +398,7 @@ async def live(people: list[Person], tally: Tally, seconds: float, silent: int, 
         tally.delivered.append(path)
         person.pictures.append(path)
         hinted[person.number] = path
+    film = small_film()
     start = time.monotonic()
     tally.until = until = start + seconds
     tally.statuses.clear()
@@ -412,7 +413,6 @@ async def live(people: list[Person], tally: Tally, seconds: float, silent: int, 
     for person in hinting:
         hint, phase = partial(person.hint, hinted[person.number]), person.random.uniform(0, HINT_S)
         work.append(arrive(HINT_S, start + phase, until, hint))
-    film = small_film()
     work += [one.bring(film, "film.mp4", "film", start) for one in people[:2] if film is not None]
     place = (people[0].host, people[0].port)
     reader = hinting[0]

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Final
+
+_most: Final[ContextVar[int | None]] = ContextVar("most threads", default=None)
 
 
 def available() -> int:
@@ -13,5 +19,21 @@ def available() -> int:
 
 
 def thread_count(most: int) -> int:
-    """Threads worth starting: one for each processor that may be used, at most ``most``."""
-    return min(available(), most)
+    """Threads worth starting: one for each processor that may be used, at most ``most``, and no
+    more than `limit_threads` allows the caller.
+    """
+    allowed = _most.get()
+    return min(available(), most, most if allowed is None else allowed)
+
+
+@contextlib.contextmanager
+def limit_threads(most: int) -> Iterator[None]:
+    """Let what the calling thread does meanwhile use at most ``most`` threads, at least one each.
+
+    For those who do several things at once: more threads than processors wait for each other.
+    """
+    before = _most.set(max(1, most))
+    try:
+        yield
+    finally:
+        _most.reset(before)

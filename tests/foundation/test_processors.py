@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from photochrom.processors import thread_count
+from photochrom.processors import limit_threads, thread_count
 from photochrom.video.film import resolve_encoding
 from photochrom.video.options import FilmSettings
 
@@ -18,6 +19,17 @@ def test_threads_are_those_that_this_process_may_use(
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(allowed)), raising=False)
     assert thread_count(most) == threads
+
+
+def test_who_does_several_things_at_once_limits_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    with limit_threads(2):
+        with ThreadPoolExecutor(1) as another:
+            assert another.submit(thread_count, 4).result() == 4
+        with limit_threads(0):
+            assert thread_count(4) == 1
+        assert thread_count(4) == 2
+    assert thread_count(4) == 4
 
 
 @pytest.mark.parametrize(("machine", "threads"), [(2, 2), (None, 1)])

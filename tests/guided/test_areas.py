@@ -103,6 +103,19 @@ def test_what_was_missing_fades_beyond_an_edge_without_a_step(cell_px: float) ->
     np.testing.assert_array_equal(colored[:, 282 + reach :], 128)
 
 
+def test_places_far_from_each_other_are_each_pinned_as_if_alone(
+    two_things: NDArray[np.uint8],
+) -> None:
+    before = np.repeat(two_things[..., None], 3, axis=-1)
+    hints = [Hint(41, 37, BLUE, 6), Hint(285, 201, (120, 40, 40), 9)]
+    together, one_by_one = before.copy(), before.copy()
+    pin_colors(together, two_things, hints, 25.0)
+    for hint in hints:
+        pin_colors(one_by_one, two_things, [hint], 25.0)
+    np.testing.assert_array_equal(together, one_by_one)
+    assert (together != before).any(axis=-1).sum() > 600
+
+
 def test_an_area_without_sense_is_refused(two_things: NDArray[np.uint8]) -> None:
     with pytest.raises(InputError, match="the area at 320, 10 lies outside the picture"):
         Area(320, 10, BLUE).on_picture(two_things)

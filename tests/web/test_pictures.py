@@ -525,6 +525,27 @@ def test_a_hint_is_seen_at_once_and_kept_when_saved(
     assert [path.name for path in folder.glob("result-*")] == ["result-2.jpg"]
 
 
+def test_a_preview_does_without_what_only_suggestions_need(
+    member: FlaskClient, picture_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[tuple[str, object]] = []
+    for name in ("load", "load_with_features"):
+        real = getattr(live_preview, name)
+
+        def load(*where: Any, name: str = name, real: Any = real, **options: Any) -> Any:
+            loaded.append((name, options.get("confidence")))
+            return real(*where, **options)
+
+        monkeypatch.setattr(live_preview, name, load)
+    asked = {"hints": [[60, 70, "#2040d0"]]}
+    for _ in range(2):
+        assert ask(member, f"{picture_url}/preview", asked).status_code == 200
+    assert loaded == [("load", "none")]
+    for _ in range(2):
+        assert ask(member, f"{picture_url}/uncertain").get_json()["places"]
+    assert loaded == [("load", "none"), ("load_with_features", None)]
+
+
 def test_a_change_that_somebody_else_made_first_is_told(
     member: FlaskClient, picture_url: str
 ) -> None:

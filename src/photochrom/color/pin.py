@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any, TypeAlias
 
 import cv2
@@ -58,23 +58,36 @@ def pin_colors(
     windows = [place.window.widen(halo) for place in places]
     pinned = []
     for tile in _tiles(whole):
-        near = [
-            place
-            for place, window in zip(places, windows, strict=True)
-            if not window.overlap(tile).is_empty
-        ]
+        overlaps = [window.overlap(tile) for window in windows]
+        near = [p for p, overlap in zip(places, overlaps, strict=True) if not overlap.is_empty]
         if near:
+            part = reduce(Window.union, (o for o in overlaps if not o.is_empty))
             around = tile.widen(halo).overlap(whole)
-            pinned.append((tile, *_pin_tile(colored, picture, near, tile, around, sigma_px)))
+            around = _crop_cells(around, part.widen(halo), _cell_step(sigma_px))
+            pinned.append((part, *_pin_tile(colored, picture, near, part, around, sigma_px)))
     # What lies beyond is corrected by what was at the edges, so these come last.
-    for tile, inside, pixels in pinned:
-        _put(colored[tile.slices], inside, pixels)
+    for part, inside, pixels in pinned:
+        _put(colored[part.slices], inside, pixels)
 
 
 def _tiles(whole: Window) -> Iterator[Window]:
     for top in range(0, whole.height, _TILE_PX):
         for left in range(0, whole.width, _TILE_PX):
             yield Window(top, left, _TILE_PX, _TILE_PX).overlap(whole)
+
+
+def _cell_step(sigma_px: float) -> int:
+    """Side of the cells in which the way beyond an edge is measured, px."""
+    return max(1, int(sigma_px / _STEPS_PER_SIGMA))
+
+
+def _crop_cells(window: Window, part: Window, step: int) -> Window:
+    """What of a window a part of it takes, from the first cell of ``step`` px that it touches."""
+    inside = part.overlap(window)
+    above, before = (inside.top - window.top) % step, (inside.left - window.left) % step
+    return Window(
+        inside.top - above, inside.left - before, inside.height + above, inside.width + before
+    )
 
 
 def _pin_tile(
@@ -85,10 +98,10 @@ def _pin_tile(
     around: Window,
     sigma_px: float,
 ) -> tuple[NDArray[np.intp], NDArray[Any]]:
-    """Correct what lies beyond the edges of places in a tile of ``colored``.
+    """Correct what lies beyond the edges of places in a part of ``colored``.
 
-    around: the tile with what may reach into it. Returns flat positions in the tile of what lies
-    in places, (n,), and its pixels, (n, 3).
+    tile: the part. around: with what may reach into it. Returns flat positions in the part of what
+    lies in places, (n,), and its pixels, (n, 3).
     """
     ab, mask = paint_places(places, around, (around.height, around.width))
     covered = np.asarray(mask > 0)
@@ -128,7 +141,7 @@ def _beyond_edges(
     Returns flat positions in that part (k,); the distance of each from the nearest edge, px, (k,);
     and what is known there (k, c), both linear between cells of a share of ``sigma_px``.
     """
-    step = max(1, int(sigma_px / _STEPS_PER_SIGMA))
+    step = _cell_step(sigma_px)
     h, w = (-(-side // step) for side in covered.shape)
     rows, columns = np.divmod(edge.astype(np.uint32), np.uint32(covered.shape[1]))
     cells = (rows // np.uint32(step)) * w + columns // np.uint32(step)

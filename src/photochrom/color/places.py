@@ -36,6 +36,13 @@ class Window(NamedTuple):
         right = min(self.left + self.width, other.left + other.width)
         return Window(top, left, max(0, bottom - top), max(0, right - left))
 
+    def union(self, other: Window) -> Window:
+        """The least rectangle that both lie in; neither is empty."""
+        top, left = min(self.top, other.top), min(self.left, other.left)
+        bottom = max(self.top + self.height, other.top + other.height)
+        right = max(self.left + self.width, other.left + other.width)
+        return Window(top, left, bottom - top, right - left)
+
     def widen(self, px: int) -> Window:
         """With so many px more on each side."""
         return Window(self.top - px, self.left - px, self.height + 2 * px, self.width + 2 * px)

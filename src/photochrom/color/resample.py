@@ -7,6 +7,7 @@ size. Pixel centres lie at half-integers (``align_corners=False``); borders repe
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -57,13 +58,15 @@ def area_matrix(target: int, source: int) -> NDArray[np.float64]:
     return matrix
 
 
+@lru_cache(maxsize=8)
 def area_of_cubic(small: int, full: int) -> NDArray[np.float64]:
-    """``area_matrix(small, full) @ cubic_matrix(full, small)``, of the bands alone."""
+    """``area_matrix(small, full) @ cubic_matrix(full, small)``, of the bands alone; read-only."""
     area, cubic = _Bands(area_matrix(small, full)), cubic_matrix(full, small)
     matrix = np.empty((small, small))
     for row in range(small):
         weights, source = area.part(slice(row, row + 1))
         matrix[row] = (weights @ cubic[source])[0]
+    matrix.flags.writeable = False
     return matrix
 
 
@@ -92,13 +95,13 @@ class Surface:
     def __init__(self, planes: NDArray[np.float32], shape: tuple[int, int]) -> None:
         """planes: (P, h, w) float32. shape: full (height, width) in px."""
         height, width = shape
-        across = _Bands(resampling_matrix(width, planes.shape[2]))
+        across = _resampling_bands(width, planes.shape[2])
         self._across = np.empty((*planes.shape[:2], width), np.float32)
         for start in range(0, width, _COLUMNS_AT_ONCE):
             columns = slice(start, min(start + _COLUMNS_AT_ONCE, width))
             weights, source = across.part(columns)
             np.matmul(planes[:, :, source], weights.T, out=self._across[:, :, columns])
-        self._down = _Bands(resampling_matrix(height, planes.shape[1]))
+        self._down = _resampling_bands(height, planes.shape[1])
 
     def rows(
         self, start: int, stop: int, out: NDArray[np.float32] | None = None
@@ -124,3 +127,9 @@ class _Bands:
         """The rows without their empty columns, and which columns those are."""
         columns = slice(int(self._first[rows].min()), int(self._stop[rows].max()))
         return self._matrix[rows, columns], columns
+
+
+@lru_cache(maxsize=4)
+def _resampling_bands(target: int, source: int) -> _Bands:
+    """Those of `resampling_matrix`; of the latest sizes, as pictures come several of a size."""
+    return _Bands(resampling_matrix(target, source))

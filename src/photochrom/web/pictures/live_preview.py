@@ -1,7 +1,8 @@
 """Colours at the size of a screen, at once: what a hint would do, and the variants to choose from.
 
-The web process has a small copy of the picture and a network of its own for this, in one session
-for colours, suggestions and versions; what is kept in the end is coloured by the worker from the
+The web process has a small copy of the picture and networks of its own for this: one for colours
+alone, which costs a tenth less, and one that is loaded once somebody asks for suggestions, versions
+or the colours of another picture. What is kept in the end is coloured by the worker from the
 original.
 """
 
@@ -21,11 +22,20 @@ import numpy as np
 from flask import Response, current_app
 from numpy.typing import NDArray
 
-from photochrom.engine import Network, feature_extractor, load_with_features, local_model
+from photochrom.engine import (
+    DEVICES,
+    Network,
+    choose_device,
+    feature_extractor,
+    load,
+    load_with_features,
+    local_model,
+)
 from photochrom.errors import ModelError
 from photochrom.guided.areas import Area
 from photochrom.guided.strokes import Stroke
 from photochrom.guided.suggestions import Suggestion, suggest_colors
+from photochrom.processors import available, limit_threads
 from photochrom.variants import VARIANTS, uncertain_places
 from photochrom.web.database import Picture, User
 from photochrom.web.errors import InvalidInput, NotFound, TooMany
@@ -73,18 +83,22 @@ class Previewer:
     """The network and the small copies of one web process."""
 
     def __init__(self) -> None:
-        self._colorizer: EditColorizer | None = None
+        self._plain: EditColorizer | None = None
+        """Of the studio's own model, without confidence or features."""
+        self._whole: EditColorizer | None = None
+        """Of the same model, with both; None: nobody has asked for them."""
         self._others = ColorizerCache()
         self._silent: set[str | None] = set()
         """The models, as they are chosen, that suggest no colours."""
         self._copies: OrderedDict[tuple[str, int, bool], _Copy] = OrderedDict()
         self._lock = threading.Lock()
+        self._load_locks = {name: threading.Lock() for name in ("plain", "whole")}
         self._turn = threading.Semaphore(_MAX_CONCURRENT)
         self._inside: Counter[int] = Counter()
 
     def warm(self) -> None:
         """Load the network and run it once: the first run takes several times as long."""
-        self._load_colorizer().colorize(np.zeros((64, 64), np.uint8), Edit(), None)
+        self._load_plain().colorize(np.zeros((64, 64), np.uint8), Edit(), None)
 
     def colorize(self, picture: Picture, edit: Edit, longest: int) -> NDArray[np.uint8]:
         """The picture with a long side of at most ``longest`` px, in colours: (h, w, 3).
@@ -114,7 +128,9 @@ class Previewer:
         Raises InvalidInput for a model that is not offered and a version that it does not have,
         TooMany where others, or this user, take all the time.
         """
-        colorizer = self._load_colorizer(edit.chosen_model)
+        is_plain = edit.variant == 0 and reference is None
+        load_colorizer = self._load_plain if is_plain else self._load_whole
+        colorizer = load_colorizer(edit.chosen_model)
         with self._a_turn(user_id):
             if VERSIONS[edit.variant].alternative is not None and not colorizer.has_alternatives:
                 raise InvalidInput(_("The model of this studio has no such version."))
@@ -144,7 +160,7 @@ class Previewer:
         place = _scaled_place(x, y, copy.scale, h, w)
         with self._a_turn(picture.user_id):
             try:
-                extractor = feature_extractor(self._load_colorizer(picture.chosen_model).network)
+                extractor = feature_extractor(self._load_whole(picture.chosen_model).network)
                 return suggest_colors(
                     copy.pixels, *place, extractor, count=_SUGGESTIONS, hints=known
                 )
@@ -180,7 +196,7 @@ class Previewer:
         copy = self._load_copy(picture, longest, mended=edit.restore)
         h, w = copy.pixels.shape[:2]
         hints = [_scaled_hint(hint, copy.scale, h, w) for hint in edit.hints]
-        network = self._load_colorizer(edit.chosen_model).network
+        network = self._load_whole(edit.chosen_model).network
         with self._a_turn(picture.user_id):
             found = uncertain_places(copy.pixels, network, edit.size or "auto", hints)
         return [
@@ -189,11 +205,11 @@ class Previewer:
 
     def network(self) -> Network:
         """The model, with its features."""
-        return self._load_colorizer().network
+        return self._load_whole().network
 
     def has_alternatives(self, chosen_model: str | None) -> bool:
         """Whether the model of a picture tells what else that may be."""
-        colorizer = self._load_colorizer(chosen_model)
+        colorizer = self._load_whole(chosen_model)
         with self._a_turn():
             return colorizer.has_alternatives
 
@@ -205,7 +221,8 @@ class Previewer:
             if not self._turn.acquire(timeout=_TURN_TIMEOUT_S):
                 raise busy
             try:
-                yield
+                with limit_threads(_threads_each()):
+                    yield
             finally:
                 self._turn.release()
 
@@ -226,20 +243,36 @@ class Previewer:
                 self._inside[user_id] -= 1
                 self._inside += Counter()  # which forgets those with none
 
-    def _load_colorizer(self, chosen_model: str | None = None) -> EditColorizer:
-        """The network and what is made of it, loaded when first needed.
+    def _load_plain(self, chosen_model: str | None = None) -> EditColorizer:
+        """What colours, without confidence or features where the model is the studio's own.
 
         chosen_model: as of `Picture`. Raises InvalidInput for one that is not offered.
         """
-        settings = current_settings()
-        model = settings.model if chosen_model is None else find_model(chosen_model)
+        settings, model = current_settings(), _find_model(chosen_model)
         if model != settings.model:
             return self._others.get(model, settings.device)
-        with self._lock:
-            if self._colorizer is None:
-                network = load_with_features(local_model(model), device=settings.device)
-                self._colorizer = EditColorizer(network)
-            return self._colorizer
+        with self._load_locks["plain"]:
+            if self._plain is None:
+                threads = _network_threads(settings.device)
+                network = load(
+                    local_model(model), device=settings.device, threads=threads, confidence="none"
+                )
+                self._plain = EditColorizer(network)
+            return self._plain
+
+    def _load_whole(self, chosen_model: str | None = None) -> EditColorizer:
+        """What colours with all that the model knows; as for `_load_plain`."""
+        settings, model = current_settings(), _find_model(chosen_model)
+        if model != settings.model:
+            return self._others.get(model, settings.device)
+        with self._load_locks["whole"]:
+            if self._whole is None:
+                threads = _network_threads(settings.device)
+                network = load_with_features(
+                    local_model(model), device=settings.device, threads=threads
+                )
+                self._whole = EditColorizer(network)
+            return self._whole
 
     def _load_copy(self, picture: Picture, longest: int, *, mended: bool) -> _Copy:
         """A small copy of a picture, or of what is left of it without its damage."""
@@ -261,6 +294,25 @@ class Previewer:
             while len(self._copies) > _MAX_COPIES:
                 self._copies.popitem(last=False)
         return copy
+
+
+def _find_model(chosen_model: str | None) -> str:
+    """The model of a picture, as `load` takes it. Raises InvalidInput for one that is not
+    offered.
+    """
+    return current_settings().model if chosen_model is None else find_model(chosen_model)
+
+
+def _threads_each() -> int:
+    """Of each picture, of those that are computed at once: where others come meanwhile, threads
+    that wait for each other cost a tenth of the processor.
+    """
+    return max(1, available() // _MAX_CONCURRENT)
+
+
+def _network_threads(device: str) -> int | None:
+    """Of the network: elsewhere than on the plain processor, it runs for one at a time."""
+    return _threads_each() if choose_device(device) == DEVICES["cpu"] else None
 
 
 def _screen_copy(picture_id: str, *, mended: bool) -> NDArray[np.uint8]:
