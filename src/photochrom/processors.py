@@ -26,6 +26,11 @@ def thread_count(most: int) -> int:
     return min(available(), most, most if allowed is None else allowed)
 
 
+def share_size(sharers: int) -> int:
+    """Processors for each of some threads that work at the same time; at least one."""
+    return max(1, available() // sharers)
+
+
 @contextlib.contextmanager
 def limit_threads(most: int) -> Iterator[None]:
     """Let what the calling thread does meanwhile use at most ``most`` threads, at least one each.

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from photochrom.processors import limit_threads, thread_count
+from photochrom.processors import limit_threads, share_size, thread_count
 from photochrom.video.film import resolve_encoding
 from photochrom.video.options import FilmSettings
 
@@ -23,6 +23,7 @@ def test_threads_are_those_that_this_process_may_use(
 
 def test_who_does_several_things_at_once_limits_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert [share_size(sharers) for sharers in (1, 2, 3, 9)] == [8, 4, 2, 1]
     with limit_threads(2):
         with ThreadPoolExecutor(1) as another:
             assert another.submit(thread_count, 4).result() == 4

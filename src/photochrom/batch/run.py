@@ -51,7 +51,7 @@ from photochrom.pipeline import (
     WhiteBalance,
     guessed_look,
 )
-from photochrom.processors import thread_count
+from photochrom.processors import limit_threads, share_size, thread_count
 from photochrom.restoration import Kind
 from photochrom.variants import CONFIDENCE, VARIANTS, Variant, colorize_variant, confidence_picture
 
@@ -71,8 +71,8 @@ mended."""
 
 DEFAULT_JOBS = thread_count(2)
 """Pictures in flight. With two, one is decoded or encoded while the other is coloured: 11 % sooner
-for pictures of 1 MP, no difference at 12 MP (2 cores). Every step already uses all processors, so
-more only need more memory."""
+for pictures of 1 MP, no difference at 12 MP (2 cores). They share the processors, so more only need
+more memory."""
 
 _Job = TypeVar("_Job")
 _Outcome = TypeVar("_Outcome")
@@ -304,14 +304,16 @@ def _color_in_threads(
     confidence: ConfidenceDetail = (
         "full" if any(job.variant == CONFIDENCE for job in jobs) else "none"
     )
-    tools = pool.submit(load_tools, model, options, series, confidence=confidence)
+    sharers = min(in_flight, len(jobs))
+    tools = pool.submit(load_tools, model, options, series, callers=sharers, confidence=confidence)
 
     def check() -> None:
         if tools.done():
             tools.result()
 
     def work(job: Job) -> Outcome:
-        return guarded_outcome(job, lambda: _color(job, options, tools), "coloured")
+        with limit_threads(share_size(sharers)):
+            return guarded_outcome(job, lambda: _color(job, options, tools), "coloured")
 
     yield from work_in_threads(pool, jobs, work, in_flight, check)
 
@@ -361,15 +363,22 @@ def load_tools(
     options: BatchOptions,
     series: Sequence[Job] = (),
     *,
+    callers: int = 1,
     confidence: ConfidenceDetail = "none",
 ) -> Tools:
     """The network, and what the options name beside it. model: as `local_model` returns it.
 
-    series: jobs that have a look in common, where the options match that. confidence: as for
-    `photochrom.engine.load`.
+    series: jobs that have a look in common, where the options match that. callers, confidence: as
+    for `photochrom.engine.load`.
     Raises ModelError, and InputError for references, albums and saved colours that cannot be used.
     """
-    network = load(model, device=options.device, threads=options.threads, confidence=confidence)
+    network = load(
+        model,
+        device=options.device,
+        threads=options.threads,
+        callers=callers,
+        confidence=confidence,
+    )
     maker = colors = None
     if options.alternatives > 1:
         from photochrom.guided.alternatives import AlternativeMaker

@@ -6,12 +6,17 @@ else comes of it.
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Sequence
+
+from photochrom.processors import thread_count
 
 _COMMANDS = frozenset({"image"})
 """Those that ask the network for every picture and are started for one."""
 _OTHERWISE = frozenset({"-h", "--help", "--blend", "--confidence"})
 """With these no network is needed, or another one."""
+_FOLDERS = frozenset({"-o", "--out", "--match", "--reference-from"})
+"""Options whose value may be a folder that is not coloured."""
 
 
 def load_ahead(command: str, arguments: Sequence[str]) -> None:
@@ -23,7 +28,19 @@ def load_ahead(command: str, arguments: Sequence[str]) -> None:
     model = _option(arguments, "--model", engine.DEFAULT_MODEL)
     if ":" not in model:  # a download belongs to the main thread, where Ctrl-C stops it
         device = _option(arguments, "--device", "auto")
-        engine.load_ahead(model, device=device, confidence="none")
+        callers = _callers(arguments)
+        engine.load_ahead(model, device=device, callers=callers, confidence="none")
+
+
+def _callers(arguments: Sequence[str]) -> int:
+    """How many pictures will be in flight: one, or of several as many as by default."""
+    paths = 0
+    for option, argument in zip(("", *arguments), arguments, strict=False):
+        if argument.startswith("-") or option in _FOLDERS:
+            continue
+        paths += 2 if os.path.isdir(argument) else not option.startswith("-")  # noqa: PTH112
+    jobs = _option(arguments, "--jobs", str(thread_count(2)))
+    return int(jobs) if paths > 1 and jobs.isdecimal() else 1
 
 
 def _option(arguments: Sequence[str], name: str, default: str) -> str:

@@ -5,6 +5,7 @@ click and not typer: typer 0.29 needs 0.2 s more to start (it imports pydantic).
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -84,6 +85,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(COMMANDS[cmd_name].module)
+        gc.freeze()  # see `photochrom.cli.main`
+        gc.enable()
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         if verbosity.OPTIONS[0] not in command.params:
             command.params.extend(verbosity.OPTIONS)

@@ -155,8 +155,9 @@ class _Composer:
         cubes(shifts, out=x_and_z, scratch=linear.reshape(-1)[: shifts.size].reshape(shifts.shape))
         cv2.merge([x_and_z[0], y, x_and_z[1]], xyz)
         cv2.transform(xyz, self._encoder.matrix, dst=linear)
-        where = outside_gamut(linear.reshape(-1, 3), self._encoder.white)
-        self._encoder.encode(linear, rgb)
+        extremes = linear.min(), linear.max()
+        where = outside_gamut(linear.reshape(-1, 3), self._encoder.white, extremes)
+        self._encoder.encode(linear, rgb, extremes)
         if where.size:
             self._collect(where, f, shifts, rgb)
 
@@ -192,7 +193,8 @@ class _Composer:
         linear = move_into_gamut(np.concatenate([o.f for o in self._outside], axis=1))
         codes = np.empty((1, linear.shape[1], 3), self._outside[0].rgb.dtype)
         encoder = _Encoder(codes.shape, codes.dtype)
-        encoder.encode(linear.T[None] * np.float32(encoder.white), codes)
+        scaled = linear.T[None] * np.float32(encoder.white)
+        encoder.encode(scaled, codes, (scaled.min(), scaled.max()))
         start = 0
         for rgb, where, _ in self._outside:
             rgb.reshape(-1, 3)[where] = codes[0, start : start + where.size]
@@ -223,9 +225,19 @@ class _Encoder:
         self.matrix = XYZ_SHARES_TO_RGB * np.float32(self.white)
         """(3, 3) float32: X/Xn, Y/Yn, Z/Zn to the linear RGB that `encode` expects."""
 
-    def encode(self, linear: NDArray[np.float32], rgb: NDArray[Any]) -> None:
-        """linear: (n, W, 3) float32; overwritten. Writes rgb: (n, W, 3)."""
-        np.clip(linear, 0.0, np.float32(self.white), out=linear)
+    def encode(
+        self, linear: NDArray[np.float32], rgb: NDArray[Any], extremes: tuple[float, float]
+    ) -> None:
+        """linear: (n, W, 3) float32; overwritten. extremes: its least and greatest value. Writes
+        rgb: (n, W, 3).
+        """
+        white = np.float32(self.white)
+        # Whole numbers are made of it by cutting off: what rounds to a code is as good as in range.
+        slack = 1.0 if self._dtype == np.uint8 else 0.0
+        if extremes[0] <= -slack:
+            np.maximum(linear, np.float32(0), out=linear)
+        if extremes[1] >= self.white + slack:
+            np.minimum(linear, white, out=linear)
         if self._dtype == np.uint8:
             index = self._index[: len(linear)]
             np.copyto(index, linear, casting="unsafe")

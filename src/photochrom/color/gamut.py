@@ -53,10 +53,13 @@ def cubes(f: Planes, out: Planes, scratch: Planes) -> None:
     out += scratch
 
 
-def outside_gamut(linear: Planes, white: float) -> NDArray[np.intp]:
-    """Positions (k,) of the colours outside sRGB. linear: (n, 3) linear RGB, ``white`` at white."""
+def outside_gamut(linear: Planes, white: float, extremes: tuple[float, float]) -> NDArray[np.intp]:
+    """Positions (k,) of the colours outside sRGB.
+
+    linear: (n, 3) linear RGB, ``white`` at white. extremes: its least and greatest value.
+    """
     lowest, highest = np.float32(-BELOW * white), np.float32((1 + ABOVE) * white)
-    under, over = linear.min() < lowest, linear.max() > highest
+    under, over = extremes[0] < lowest, extremes[1] > highest
     if not (under or over):
         return np.empty(0, np.intp)
     if under and over:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from photochrom.engine.contract import INPUT, Tensor, check_tensors
 from photochrom.engine.devices import Device
+from photochrom.engine.weights import widen_weights
 from photochrom.errors import ModelError
 
 Run: TypeAlias = Callable[[NDArray[np.float32]], dict[str, NDArray[Any]]]
@@ -83,6 +84,10 @@ def _open_onnxruntime(content: bytes, device: Device, threads: int | None, sourc
     alone = device.provider in _ONE_AT_A_TIME
     options.enable_mem_pattern = not alone
     turn = Lock() if alone else nullcontext()
+    content, weights = widen_weights(content)
+    # The engine copies what it keeps, and asks for the arrays only while it loads the file.
+    values = [ort.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
+    options.add_external_initializers(list(weights), values)
     try:
         session = ort.InferenceSession(content, options, providers=[device.provider])
     except Exception as error:  # ONNX Runtime raises a class of its own for each status

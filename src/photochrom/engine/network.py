@@ -28,6 +28,7 @@ from photochrom.engine.guests import (
 )
 from photochrom.engine.identity import ModelIdentity
 from photochrom.engine.pruning import ConfidenceDetail, with_confidence
+from photochrom.processors import share_size
 
 _log = logging.getLogger(__name__)
 Request: TypeAlias = "tuple[str | Path, str, int | None, ConfidenceDetail]"
@@ -76,6 +77,7 @@ def load(
     *,
     device: str = "auto",
     threads: int | None = None,
+    callers: int = 1,
     confidence: ConfidenceDetail = "full",
 ) -> Network:
     """Find a model and make it ready to run.
@@ -83,6 +85,8 @@ def load(
     name_or_path: a shipped name, a path, an address with a checksum, a guest (see `read_model`), or
         ``blend:A:B:WEIGHT``: two of them, and the weight of the second.
     device: one of `DEVICE_NAMES`. threads: on the CPU; None lets the engine choose.
+    callers: threads that will ask it at the same time: each gets its share of the processors, where
+        ``threads`` does not say how many. The answers are the same, and many pictures take less.
     confidence: "coarse" or "none" where that is enough; the same colours then cost an eighth less.
     Raises ModelError when the model is unknown, damaged or no colouring network, or when the
     device is not available.
@@ -91,7 +95,7 @@ def load(
         begun = _ahead.pop((name_or_path, device, threads, confidence), None)
     if begun is not None:
         return begun.result()
-    return _load(name_or_path, device, threads, confidence)
+    return _load(name_or_path, device, _engine_threads(threads, callers), confidence)
 
 
 def load_ahead(
@@ -99,24 +103,32 @@ def load_ahead(
     *,
     device: str = "auto",
     threads: int | None = None,
+    callers: int = 1,
     confidence: ConfidenceDetail = "full",
 ) -> None:
     """Begin to load a network, in a thread of its own; the next `load` of the same hands it out.
 
     An engine needs as long to get a network ready as the rest of the program to be imported, and
-    does it without the interpreter's lock. As for `load`, which raises what goes wrong here.
+    does it without the interpreter's lock. As for `load`, which raises what goes wrong here;
+    ``callers`` may be a guess, and counts then.
     """
     network: Future[Network] = Future()
 
     def work() -> None:
         try:
-            network.set_result(_load(name_or_path, device, threads, confidence))
+            chosen = _engine_threads(threads, callers)
+            network.set_result(_load(name_or_path, device, chosen, confidence))
         except BaseException as error:  # noqa: BLE001  # it is of who asks for the network
             network.set_exception(error)
 
     with _ahead_lock:
         _ahead[name_or_path, device, threads, confidence] = network
     Thread(target=work, name="load-ahead").start()
+
+
+def _engine_threads(threads: int | None, callers: int) -> int | None:
+    """Of an engine on the CPU; None: as it likes."""
+    return share_size(callers) if threads is None and callers > 1 else threads
 
 
 def _load(

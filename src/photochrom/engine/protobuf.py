@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_MORE = 0x80
+"""In each byte of a variable-length integer but the last."""
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
@@ -22,21 +24,25 @@ def fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 def stored_fields(message: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
     """As `fields`, each with all of its bytes as they stand in the message."""
-    at = 0
-    while at < len(message):
+    at, end = 0, len(message)
+    while at < end:
         start = at
-        tag, at = _varint(message, at)
+        tag, at = message[at], at + 1
+        if tag >= _MORE:  # most numbers have one byte, and files ten thousands of fields
+            tag, at = _varint(message, start)
         number, wire = tag >> 3, tag & 7
         length = 0
-        if wire == _VARINT:
+        if wire == _BYTES:
+            length, at = message[at], at + 1
+            if length >= _MORE:
+                length, at = _varint(message, at - 1)
+        elif wire == _VARINT:
             _, at = _varint(message, at)
-        elif wire == _BYTES:
-            length, at = _varint(message, at)
         elif wire in (_FIXED64, _FIXED32):
             at += 8 if wire == _FIXED64 else 4
         else:
             raise ValueError(f"wire type {wire}")
-        if at + length > len(message) or number == 0:
+        if at + length > end or number == 0:
             raise ValueError("truncated")
         yield number, message[at : at + length], message[start : at + length]
         at += length
@@ -52,6 +58,14 @@ def number_field(number: int, value: int) -> bytes:
     return _to_varint(number << 3 | _VARINT) + _to_varint(value)
 
 
+def read_number(stored: memoryview) -> int:
+    """The whole number of a field, of all of its bytes. Raises ValueError where it holds none."""
+    tag, at = _varint(stored, 0)
+    if tag & 7 != _VARINT:
+        raise ValueError("no number")
+    return _varint(stored, at)[0]
+
+
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
     """A variable-length integer and the position behind it."""
     value = 0
@@ -59,7 +73,7 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
         byte = message[at]
         at += 1
         value |= (byte & 0x7F) << shift
-        if byte < 0x80:
+        if byte < _MORE:
             return value, at
     raise ValueError("varint too long")
 
@@ -67,6 +81,6 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
 def _to_varint(value: int) -> bytes:
     groups = bytearray()
     while value > 0x7F:
-        groups.append(value & 0x7F | 0x80)
+        groups.append(value & 0x7F | _MORE)
         value >>= 7
     return bytes([*groups, value])

@@ -6,7 +6,7 @@ softmax over its colour bins are an eighth of the work, and the colours do not d
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from photochrom.engine.contract import COARSE_STRIDE, CONFIDENCE, INPUT
 from photochrom.engine.protobuf import bytes_field, fields, number_field, stored_fields
@@ -46,33 +46,40 @@ def _change(content: bytes, detail: ConfidenceDetail) -> bytes:
         _output_name(output) for graph in graphs for number, output in fields(graph)
         if number == _OUTPUT
     ]  # fmt: skip
-    nodes = [node for graph in graphs for number, node in fields(graph) if number == _NODE]
-    if CONFIDENCE not in outputs or any(map(_has_graph, nodes)):
+    nodes = [
+        _parse_node(node, whole)
+        for graph in graphs
+        for number, node, whole in stored_fields(graph)
+        if number == _NODE
+    ]
+    if CONFIDENCE not in outputs or any(node.has_graph for node in nodes):
         return content
-    needed = {name for name in outputs if name != CONFIDENCE}
+    needed = {name.encode() for name in outputs if name != CONFIDENCE}
     is_needed: list[bool] = []
     for node in reversed(nodes):  # they stand in the order in which they run
-        is_needed.append(not needed.isdisjoint(_names(node, _NODE_OUTPUT)))
+        is_needed.append(not needed.isdisjoint(node.outputs))
         if is_needed[-1]:
-            needed |= _names(node, _NODE_INPUT)
+            needed |= node.inputs
     is_needed.reverse()
-    stored = [bytes_field(_NODE, bytes(node)) for node in nodes]
+    replaced: list[bytes | memoryview]
     if detail == "none":
-        replaced = [node if kept else b"" for node, kept in zip(stored, is_needed, strict=True)]
+        replaced = [
+            node.whole if kept else b"" for node, kept in zip(nodes, is_needed, strict=True)
+        ]
     else:
-        shared = {INPUT}
+        shared = {INPUT.encode()}
         for node, kept in zip(nodes, is_needed, strict=True):
             if kept:
-                shared |= _names(node, _NODE_OUTPUT)
+                shared |= node.outputs
         heads = [
             number
             for number, node in enumerate(nodes)
-            if not is_needed[number] and not shared.isdisjoint(_names(node, _NODE_INPUT))
+            if not is_needed[number] and not shared.isdisjoint(node.inputs)
         ]
-        if len(heads) != 1 or not _is_pointwise(nodes[heads[0]]):
+        if len(heads) != 1 or not _is_pointwise(nodes[heads[0]].content):
             return content
-        replaced = stored
-        replaced[heads[0]] = bytes_field(_NODE, _with_stride(nodes[heads[0]]))
+        replaced = [node.whole for node in nodes]
+        replaced[heads[0]] = bytes_field(_NODE, _with_stride(nodes[heads[0]].content))
     waiting = iter(replaced)
     parts = []
     for number, graph, whole in stored_fields(memoryview(content)):
@@ -119,19 +126,29 @@ def _numbers(name: bytes, value: int) -> bytes:
     )
 
 
-def _names(node: memoryview, which: int) -> set[str]:
-    return {bytes(value).decode() for number, value in fields(node) if number == which}
-
-
 def _output_name(output: memoryview) -> str:
     return "".join(bytes(value).decode() for number, value in fields(output) if number == _NAME)
 
 
-def _has_graph(node: memoryview) -> bool:
+class _Node(NamedTuple):
+    content: memoryview
+    whole: memoryview
+    """With its tag, as it stands in the graph."""
+    inputs: set[bytes]
+    outputs: set[bytes]
+    has_graph: bool
     """Whether it is a loop or the like, which sees tensors that its inputs do not name."""
-    return any(
-        inner in (_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS)
-        for number, attribute in fields(node)
-        if number == _NODE_ATTRIBUTE
-        for inner, _ in fields(attribute)
-    )
+
+
+def _parse_node(content: memoryview, whole: memoryview) -> _Node:
+    inputs, outputs, has_graph = set(), set(), False
+    for number, value in fields(content):
+        if number == _NODE_INPUT:
+            inputs.add(bytes(value))
+        elif number == _NODE_OUTPUT:
+            outputs.add(bytes(value))
+        elif number == _NODE_ATTRIBUTE:
+            has_graph = has_graph or any(
+                inner in (_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS) for inner, _ in fields(value)
+            )
+    return _Node(content, whole, inputs, outputs, has_graph)
