@@ -21,6 +21,7 @@ from photochrom.web import jobs
 from photochrom.web.database import Picture, db
 from photochrom.web.errors import TooMany
 from photochrom.web.memory import memory_bytes, picture_limit_mp
+from photochrom.web.pictures import decoding
 from photochrom.web.pictures.decoding import DecodingSpace, current_decoding_space
 from photochrom.web.pictures.live_preview import Previewer
 from photochrom.web.render import RenderResult, RenderTask
@@ -217,9 +218,10 @@ def test_an_upload_that_finds_no_place_is_told_when_to_come_back(
 ) -> None:
     with app.app_context(), ExitStack() as stack:
         space = current_decoding_space()
-        for _ in range(2):
+        for _ in range(space.at_once):
             stack.enter_context(space.take(1))
-        waiting = [threading.Thread(target=enter_and_leave, args=(space,)) for _ in range(2)]
+        others = range(4 - space.at_once)
+        waiting = [threading.Thread(target=enter_and_leave, args=(space,)) for _ in others]
         for thread in waiting:
             thread.start()
         while space.inside < 4:
@@ -230,6 +232,15 @@ def test_an_upload_that_finds_no_place_is_told_when_to_come_back(
         thread.join(5)
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) <= 5
+
+
+@pytest.mark.parametrize(("processors", "at_once"), [(1, 1), (2, 1), (3, 2), (64, 2)])
+def test_decoding_leaves_a_processor_for_what_is_coloured(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, processors: int, at_once: int
+) -> None:
+    monkeypatch.setattr(decoding, "available", lambda: processors)
+    with app.app_context():
+        assert current_decoding_space().at_once == at_once
 
 
 def enter_and_leave(space: DecodingSpace) -> None:

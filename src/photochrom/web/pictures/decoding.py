@@ -12,6 +12,7 @@ from flask import current_app
 from photochrom.errors import InputError
 from photochrom.imageio import Picture as Pixels
 from photochrom.imageio import read
+from photochrom.processors import available
 from photochrom.web.errors import TooMany
 from photochrom.web.i18n import _
 from photochrom.web.settings import current_settings
@@ -19,6 +20,11 @@ from photochrom.web.settings import current_settings
 FILM_MP: Final = 9
 """What looking at a frame of a film is counted as; one of 4K has 8.8."""
 _RETRY_S: Final = 3
+_AT_ONCE: Final = 2
+"""Pictures that are decoded, at most; fewer where that would leave no processor for what is
+coloured meanwhile, of which a newcomer's photograph may be the next."""
+_MOST: Final = 4
+"""Requests that decode, and those that wait for it."""
 _SIZES_MP: Final = (8, 24, 50)
 """A picture is counted as the least of these that it fits in, or as the largest that is taken."""
 _EXTENSION: Final = "photochrom-decoding"
@@ -32,8 +38,8 @@ class DecodingSpace:
     """
 
     def __init__(self, total_mp: int, *, at_once: int = 2, waiting: int = 2) -> None:
-        self.total_mp = total_mp
-        self._at_once, self._most = at_once, at_once + waiting
+        self.total_mp, self.at_once = total_mp, at_once
+        self._most = at_once + waiting
         self._used_mp = self._busy = self._inside = 0
         self._users: list[int | None] = []
         self._changed = threading.Condition()
@@ -72,13 +78,15 @@ class DecodingSpace:
                 self._changed.notify_all()
 
     def _has_space(self, megapixels: int) -> bool:
-        return self._busy < self._at_once and self._used_mp + megapixels <= self.total_mp
+        return self._busy < self.at_once and self._used_mp + megapixels <= self.total_mp
 
 
 def current_decoding_space() -> DecodingSpace:
     """That of the app that is answering: one of the largest pictures, or several small ones."""
     if _EXTENSION not in current_app.extensions:
-        new = DecodingSpace(current_settings().max_picture_mp)
+        at_once = min(_AT_ONCE, max(1, available() - 1))
+        total_mp = current_settings().max_picture_mp
+        new = DecodingSpace(total_mp, at_once=at_once, waiting=_MOST - at_once)
         current_app.extensions.setdefault(_EXTENSION, new)  # another thread may be faster
     space: DecodingSpace = current_app.extensions[_EXTENSION]
     return space

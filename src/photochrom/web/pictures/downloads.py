@@ -212,4 +212,5 @@ def _pair_half(path: Path) -> NDArray[np.uint8]:
     """(h, w, 3) of a picture, sRGB. Raises InputError."""
     most = current_settings().max_picture_mp * 1_000_000
     picture = read_preview(path, _PAIR_PX, max_pixels=most)
-    return np.asarray(shrink(eight_bit_rgb(picture), _PAIR_PX), np.uint8)
+    small = shrink(picture.pixels, _PAIR_PX)
+    return eight_bit_rgb(replace(picture, pixels=small, alpha=None))

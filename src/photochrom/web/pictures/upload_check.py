@@ -7,7 +7,7 @@ page) is refused: whoever keeps it would also hand it out.
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
@@ -116,7 +116,9 @@ def _check_photo(path: Path, name: str, user_id: int | None) -> UploadInfo:
     try:
         with decode_picture(content, name, user_id=user_id) as picture:
             height, width = picture.pixels.shape[:2]
-            screen = np.asarray(shrink(eight_bit_rgb(picture), SCREEN_PX), np.uint8)
+            # Small before it has three channels, which of a large grey picture takes long.
+            small = replace(picture, pixels=shrink(picture.pixels, SCREEN_PX), alpha=None)
+            screen = eight_bit_rgb(small)
             media_type = FORMATS[picture.format].media_type
             colors, notes = own_colors(picture.pixels), picture.notes
             taken_at = date_taken(picture.metadata.exif or b"")
