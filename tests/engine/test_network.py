@@ -210,3 +210,15 @@ def test_a_network_that_was_begun_ahead_is_handed_out_once(tiny: Path) -> None:
     load_ahead("nonesuch")
     with pytest.raises(ModelError, match="there is no model called 'nonesuch'"):
         load("nonesuch")
+
+
+def test_a_network_says_the_same_for_any_number_of_callers(rng: np.random.Generator) -> None:
+    planes = np.zeros((1, 4, 64, 96), np.float32)
+    planes[:, 0] = rng.uniform(0.0, 100.0, (64, 96))
+    alone, shared = (
+        load("photochrom-film", device="cpu", callers=callers)(planes) for callers in (1, 64)
+    )
+    np.testing.assert_array_equal(alone.ab, shared.ab)
+    assert alone.confidence is not None
+    assert shared.confidence is not None
+    np.testing.assert_array_equal(alone.confidence, shared.confidence)

@@ -23,13 +23,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns the exit code. Imports wait until here, so that Ctrl-C is told politely from the
     first moment on.
     """
-    command = next(iter(sys.argv[1:] if arguments is None else arguments), None)
+    command, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
     if command in _SMALL_MATRICES:
         # Read when NumPy is imported. Threads of OpenBLAS would wait for each other in busy loops.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     collects = gc.isenabled()
     gc.disable()  # until the command is imported: all that imports make stays
     try:
+        from photochrom.cli.ahead import load_ahead
+
+        load_ahead(command, rest)
         from photochrom.cli.app import run
 
         code = run(arguments)

@@ -18,7 +18,6 @@ from click.shell_completion import CompletionItem
 
 from photochrom import __version__
 from photochrom.cli import FAILED, OK, verbosity
-from photochrom.cli.ahead import load_ahead
 from photochrom.cli.messages import complain, stderr_session
 from photochrom.errors import PhotochromError
 
@@ -72,13 +71,6 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of the table."""
         return list(COMMANDS)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that ``args`` begin with; what it needs is begun before it is imported."""
-        load_ahead(args[0], args[1:])
-        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The click command of a row; None for an unknown name."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from threading import Lock
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 
 from photochrom.engine.contract import INPUT, Tensor, check_tensors
 from photochrom.engine.devices import Device
-from photochrom.engine.weights import widen_weights
 from photochrom.errors import ModelError
 
 Run: TypeAlias = Callable[[NDArray[np.float32]], dict[str, NDArray[Any]]]
@@ -53,25 +53,49 @@ def start(
     inner: outputs of the file beside those of the contract, which are handed out, too.
     Returns the function that runs it, and where it runs as people say it. Raises ModelError.
     """
-    session = open_session(content, device, threads, source)
-    outputs = [tensor for tensor in session.outputs if tensor.name not in inner]
-    check_tensors(session.inputs, outputs, source)
-    names = [tensor.name for tensor in session.outputs]
-
-    def run(inputs: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-        return dict(zip(names, session.run({INPUT: inputs}), strict=True))
-
-    return run, session.where
+    return begin_start(content, device, threads, source, inner)()
 
 
-def open_session(content: bytes, device: Device, threads: int | None, source: str) -> Session:
-    """An engine with a network of any inputs and outputs; as for `start`. Raises ModelError."""
+def begin_start(
+    content: bytes,
+    device: Device,
+    threads: int | None,
+    source: str,
+    inner: Sequence[str] = (),
+) -> Callable[[], tuple[Run, str]]:
+    """`start` in two steps: now what needs the interpreter; the function that is returned does
+    what the engine does by itself, for which another thread is as good.
+    """
+    finish = begin_session(content, device, threads, source)
+
+    def finish_start() -> tuple[Run, str]:
+        session = finish()
+        outputs = [tensor for tensor in session.outputs if tensor.name not in inner]
+        check_tensors(session.inputs, outputs, source)
+        names = [tensor.name for tensor in session.outputs]
+
+        def run(inputs: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+            return dict(zip(names, session.run({INPUT: inputs}), strict=True))
+
+        return run, session.where
+
+    return finish_start
+
+
+def begin_session(
+    content: bytes, device: Device, threads: int | None, source: str
+) -> Callable[[], Session]:
+    """An engine with a network of any inputs and outputs, in two steps as `begin_start`; arguments
+    as for `start`. The function that is returned raises ModelError.
+    """
     if device.provider is None:
-        return _open_openvino(content, threads, source)
-    return _open_onnxruntime(content, device, threads, source)
+        return partial(_open_openvino, content, threads, source)
+    return _begin_onnxruntime(content, device, threads, source)
 
 
-def _open_onnxruntime(content: bytes, device: Device, threads: int | None, source: str) -> Session:
+def _begin_onnxruntime(
+    content: bytes, device: Device, threads: int | None, source: str
+) -> Callable[[], Session]:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -84,33 +108,34 @@ def _open_onnxruntime(content: bytes, device: Device, threads: int | None, sourc
     alone = device.provider in _ONE_AT_A_TIME
     options.enable_mem_pattern = not alone
     turn = Lock() if alone else nullcontext()
-    content, weights = widen_weights(content)
-    # The engine copies what it keeps, and asks for the arrays only while it loads the file.
-    values = [ort.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
-    options.add_external_initializers(list(weights), values)
-    try:
-        session = ort.InferenceSession(content, options, providers=[device.provider])
-    except Exception as error:  # ONNX Runtime raises a class of its own for each status
-        raise ModelError(_load_failure(source, device.title, "ONNX Runtime", error)) from error
-    if session.get_providers()[0] != device.provider:
-        raise ModelError(
-            f"ONNX Runtime lists {device.name!r} but cannot start it (it would run on "
-            f"{session.get_providers()[0]}); check its drivers and libraries, or use --device cpu"
-        )
-    inputs, outputs = (
-        [Tensor(t.name, t.type == "tensor(float)", t.shape) for t in tensors]
-        for tensors in (session.get_inputs(), session.get_outputs())
-    )
-    names = [output.name for output in outputs]
 
-    def run(feeds: Feeds) -> list[NDArray[Any]]:
+    def finish() -> Session:
         try:
-            with turn:
-                return list(session.run(names, dict(feeds)))
-        except Exception as error:
-            raise ModelError(_run_failure(source, feeds, error)) from error
+            session = ort.InferenceSession(content, options, providers=[device.provider])
+        except Exception as error:  # ONNX Runtime raises a class of its own for each status
+            raise ModelError(_load_failure(source, device.title, "ONNX Runtime", error)) from error
+        if session.get_providers()[0] != device.provider:
+            raise ModelError(
+                f"ONNX Runtime lists {device.name!r} but cannot start it (it would run on "
+                f"{session.get_providers()[0]}); check its drivers and libraries, or use "
+                "--device cpu"
+            )
+        inputs, outputs = (
+            [Tensor(t.name, t.type == "tensor(float)", t.shape) for t in tensors]
+            for tensors in (session.get_inputs(), session.get_outputs())
+        )
+        names = [output.name for output in outputs]
 
-    return Session(inputs, outputs, run, f"{device.title}, ONNX Runtime {ort.__version__}")
+        def run(feeds: Feeds) -> list[NDArray[Any]]:
+            try:
+                with turn:
+                    return list(session.run(names, dict(feeds)))
+            except Exception as error:
+                raise ModelError(_run_failure(source, feeds, error)) from error
+
+        return Session(inputs, outputs, run, f"{device.title}, ONNX Runtime {ort.__version__}")
+
+    return finish
 
 
 def _open_openvino(content: bytes, threads: int | None, source: str) -> Session:

@@ -6,21 +6,23 @@ import hashlib
 import logging
 import math
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.engine.backends import Run, open_session, start
+from photochrom.engine.backends import Run, begin_session, begin_start
 from photochrom.engine.card import ModelCard, read_card
 from photochrom.engine.contract import AB, Prediction, check_inputs, check_prediction
-from photochrom.engine.devices import choose_device
+from photochrom.engine.devices import Device, choose_device
 from photochrom.engine.find import DEFAULT_MODEL, read_model, split_blend
 from photochrom.engine.guests import (
     GUESTS,
+    Guest,
     check_signature,
     guest_run,
     resize_planes,
@@ -33,7 +35,7 @@ from photochrom.processors import share_size
 _log = logging.getLogger(__name__)
 Request: TypeAlias = "tuple[str | Path, str, int | None, ConfidenceDetail]"
 """What `load` is asked for: a model, a device, threads, and how much of its confidence."""
-_ahead: dict[Request, Future[Network]] = {}
+_ahead: dict[Request, Future[_Loaded]] = {}
 """Networks of `load_ahead` that nobody has asked for yet."""
 _ahead_lock = Lock()
 _LEAST_GAIN = 0.5
@@ -93,9 +95,17 @@ def load(
     """
     with _ahead_lock:
         begun = _ahead.pop((name_or_path, device, threads, confidence), None)
-    if begun is not None:
-        return begun.result()
-    return _load(name_or_path, device, _engine_threads(threads, callers), confidence)
+    if begun is None:
+        chosen = _engine_threads(threads, callers)
+        loaded = _begin_load(name_or_path, device, chosen, confidence)()
+    else:
+        loaded = begun.result()
+    for network in loaded.network.members or (loaded.network,):
+        card, where = network.card, network.device
+        _log.info(
+            "%s from %s on %s, ready in %.2f s", card.title, network.source, where, loaded.seconds
+        )
+    return loaded.network
 
 
 def load_ahead(
@@ -106,23 +116,29 @@ def load_ahead(
     callers: int = 1,
     confidence: ConfidenceDetail = "full",
 ) -> None:
-    """Begin to load a network, in a thread of its own; the next `load` of the same hands it out.
+    """Begin to load a network; the next `load` of the same hands it out.
 
     An engine needs as long to get a network ready as the rest of the program to be imported, and
-    does it without the interpreter's lock. As for `load`, which raises what goes wrong here;
-    ``callers`` may be a guess, and counts then.
+    does it without the interpreter's lock: in a thread of its own. What needs that lock is done at
+    once, since the thread would share it with the imports. As for `load`, which raises what goes
+    wrong here; ``callers`` may be a guess, and counts then.
     """
-    network: Future[Network] = Future()
+    network: Future[_Loaded] = Future()
+    with _ahead_lock:
+        _ahead[name_or_path, device, threads, confidence] = network
+    try:
+        chosen = _engine_threads(threads, callers)
+        finish = _begin_load(name_or_path, device, chosen, confidence)
+    except Exception as error:  # noqa: BLE001  # it is of who asks for the network
+        network.set_exception(error)
+        return
 
     def work() -> None:
         try:
-            chosen = _engine_threads(threads, callers)
-            network.set_result(_load(name_or_path, device, chosen, confidence))
-        except BaseException as error:  # noqa: BLE001  # it is of who asks for the network
+            network.set_result(finish())
+        except BaseException as error:  # noqa: BLE001
             network.set_exception(error)
 
-    with _ahead_lock:
-        _ahead[name_or_path, device, threads, confidence] = network
     Thread(target=work, name="load-ahead").start()
 
 
@@ -131,29 +147,58 @@ def _engine_threads(threads: int | None, callers: int) -> int | None:
     return share_size(callers) if threads is None and callers > 1 else threads
 
 
-def _load(
+class _Loaded(NamedTuple):
+    network: Network
+    seconds: float
+    """Since it was begun."""
+
+
+def _begin_load(
     name_or_path: str | Path, device: str, threads: int | None, confidence: ConfidenceDetail
-) -> Network:
+) -> Callable[[], _Loaded]:
+    """Load a network in two steps, as `begin_start`."""
     start_s = time.perf_counter()
     blend = split_blend(name_or_path)
     if blend is not None:
-        first, second = (_load(one, device, threads, confidence) for one in blend[:2])
-        return _blend(first, second, blend[2])
+        both = [_begin_load(one, device, threads, confidence) for one in blend[:2]]
+
+        def finish_both() -> _Loaded:
+            first, second = (finish_one().network for finish_one in both)
+            blended = _blend(first, second, blend[2])
+            return _Loaded(blended, time.perf_counter() - start_s)
+
+        return finish_both
     chosen = choose_device(device)
     path, content = read_model(name_or_path)
     card = _card(name_or_path, path, content)
     guest = split_guest(name_or_path)
     if guest is None:
         graph = with_confidence(content, confidence)
-        run, where = start(graph, chosen, threads, str(path))
+        finish_start = begin_start(graph, chosen, threads, str(path))
     else:
-        row, session = GUESTS[guest[0]], open_session(content, chosen, threads, str(path))
-        shape = check_signature(row, session.inputs, session.outputs, str(path))
-        run = guest_run(row, shape, [tensor.name for tensor in session.inputs], session.run)
-        where = session.where
-    took_s = time.perf_counter() - start_s
-    _log.info("%s from %s on %s, ready in %.2f s", card.title, path, where, took_s)
-    return Network(card, ModelIdentity.from_file(card, content), where, str(path), run)
+        finish_start = _begin_guest(GUESTS[guest[0]], content, chosen, threads, str(path))
+
+    def finish() -> _Loaded:
+        run, where = finish_start()
+        network = Network(card, ModelIdentity.from_file(card, content), where, str(path), run)
+        return _Loaded(network, time.perf_counter() - start_s)
+
+    return finish
+
+
+def _begin_guest(
+    row: Guest, content: bytes, device: Device, threads: int | None, source: str
+) -> Callable[[], tuple[Run, str]]:
+    """As `begin_start`, of somebody else's network behind our contract."""
+    finish_session = begin_session(content, device, threads, source)
+
+    def finish() -> tuple[Run, str]:
+        session = finish_session()
+        shape = check_signature(row, session.inputs, session.outputs, source)
+        names = [tensor.name for tensor in session.inputs]
+        return guest_run(row, shape, names, session.run), session.where
+
+    return finish
 
 
 def model_card(name_or_path: str | Path) -> ModelCard:

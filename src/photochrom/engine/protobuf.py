@@ -58,14 +58,6 @@ def number_field(number: int, value: int) -> bytes:
     return _to_varint(number << 3 | _VARINT) + _to_varint(value)
 
 
-def read_number(stored: memoryview) -> int:
-    """The whole number of a field, of all of its bytes. Raises ValueError where it holds none."""
-    tag, at = _varint(stored, 0)
-    if tag & 7 != _VARINT:
-        raise ValueError("no number")
-    return _varint(stored, at)[0]
-
-
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
     """A variable-length integer and the position behind it."""
     value = 0
