@@ -29,6 +29,7 @@ from photochrom.video.io.mux import join_segments
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmProgress, FilmSettings, Shot
 from photochrom.video.restoration.blocks import block_quality, lack_on_grid
+from photochrom.video.restoration.dust import find_specks
 from photochrom.video.restoration.flicker import Exposure
 from photochrom.video.restoration.measure import measure_film
 from photochrom.video.restoration.mend import FilmMender, FrameChange
@@ -171,6 +172,20 @@ def write_film(path: Path, frames: Sequence[Frame]) -> FilmInfo:
 
 class Killed(Exception):
     """The run is over."""
+
+
+def test_what_glitters_all_the_time_is_no_dust() -> None:
+    random = np.random.default_rng(0)
+    frames = np.full((3, 160, 160), 0.4, np.float32)
+    for frame in frames:  # water on the left, new in each frame
+        frame[:, :80][random.random((160, 80)) < 0.03] += 0.04
+    still = np.ones((160, 160), np.float32)
+    frames[1, 80:82, 40:42] = frames[1, 80:82, 120:122] = 0.48
+    found = find_specks(frames[1], frames[0], frames[2], still)
+    assert found.number == 1
+    assert np.argwhere(found.mask).mean(axis=0) == pytest.approx((80.5, 120.5))
+    frames[1, 60:66, 40:46] = 0.95  # dust over the water
+    assert find_specks(frames[1], frames[0], frames[2], still).number == 2
 
 
 @pytest.mark.slow

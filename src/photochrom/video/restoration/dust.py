@@ -3,7 +3,8 @@
 A place is covered where it is lighter, or darker, than all that both neighbours show there and
 around, by more than frames differ there anyway (the rank-ordered differences of Nadenau and Mitra,
 *Blotch and scratch detection in image sequences based on rank ordered differences*, 1996). What
-moves as the frames before and after do not agree upon is left alone, and so is a speck that stays.
+moves as the frames before and after do not agree upon is left alone, and so is a speck that stays,
+and a small one where much around it comes and goes: water glitters all the time.
 """
 
 from __future__ import annotations
@@ -40,6 +41,13 @@ _OFF_AROUND, _MOST_OFF_AROUND = 0.08, 0.35
 """Of a speck's contrast: how far the neighbours may be apart behind it and around it, and how far
 the frame may be off both around it, in the mean and at the 95th percentile."""
 _FEATHER_PX = 0.8
+_GLITTER_REACH = 1 / 16
+"""How far around a speck it is seen whether it glitters there, as a share of the short side."""
+_GLITTER_PERCENTILE, _GLITTER_FLOOR = 99.5, 0.01
+"""Of what stands out of both neighbours around, in shares of white."""
+_LEAST_OF_GLITTER = 12.0
+"""Contrast of a speck in units of that, times the root of its area in px of a 480-line frame."""
+_LINES = 480
 
 
 class Specks(NamedTuple):
@@ -87,7 +95,29 @@ def find_specks(frame: Plane, before: Plane, after: Plane, steady: Plane) -> Spe
         )
         speck = labels[part] == label
         keep[label] = _lies_on_top(speck, frame[part], before[part], after[part])
+    _forget_glitter(keep, labels, stats, outside, frame - (before + after) * np.float32(0.5))
     return Specks(np.asarray(keep[labels], np.bool_), int(keep.sum()))
+
+
+def _forget_glitter(
+    keep: Mask, labels: NDArray[np.int32], stats: NDArray[np.int32], outside: Plane, change: Plane
+) -> None:
+    """Take from the specks to keep, in place, those that stand out little more than what comes and
+    goes around them. outside: by how much the frame is beyond both neighbours. change: from these.
+    """
+    short = min(labels.shape)
+    mask = np.asarray(keep[labels], np.uint8)
+    others = np.where(cv2.dilate(mask, np.ones((9, 9), np.uint8)) > 0, 0, outside)
+    reach = round(_GLITTER_REACH * short)
+    for label in np.flatnonzero(keep):
+        left, top, width, height, area = stats[label]
+        y, x = top + height // 2, left + width // 2
+        around = others[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
+        usual = max(0.0, float(np.percentile(around, _GLITTER_PERCENTILE))) + _GLITTER_FLOOR
+        box = (slice(top, top + height), slice(left, left + width))
+        contrast = float(np.abs(change[box][labels[box] == label]).mean())
+        size = _LINES / short * float(area) ** 0.5
+        keep[label] = contrast / usual * size >= _LEAST_OF_GLITTER
 
 
 def _lies_on_top(speck: Mask, frame: Plane, before: Plane, after: Plane) -> bool:

@@ -41,7 +41,7 @@ Plane = NDArray[np.float32]
 
 SAMPLED_EVERY = 8
 """Frames from one that is looked at closely to the next."""
-LEAST_SPECKS = 3.0
+LEAST_SPECKS = 1.5
 """Of a frame: the median over the samples of a shot from which it is dusty."""
 
 
