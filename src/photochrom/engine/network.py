@@ -35,7 +35,7 @@ from photochrom.processors import share_size
 _log = logging.getLogger(__name__)
 Request: TypeAlias = "tuple[str | Path, str, int | None, ConfidenceDetail]"
 """What `load` is asked for: a model, a device, threads, and how much of its confidence."""
-_ahead: dict[Request, Future[_Loaded]] = {}
+_ahead: dict[Request, Future[_ReadyNetwork]] = {}
 """Networks of `load_ahead` that nobody has asked for yet."""
 _ahead_lock = Lock()
 _LEAST_GAIN = 0.5
@@ -123,7 +123,7 @@ def load_ahead(
     once, since the thread would share it with the imports. As for `load`, which raises what goes
     wrong here; ``callers`` may be a guess, and counts then.
     """
-    network: Future[_Loaded] = Future()
+    network: Future[_ReadyNetwork] = Future()
     with _ahead_lock:
         _ahead[name_or_path, device, threads, confidence] = network
     try:
@@ -147,7 +147,7 @@ def _engine_threads(threads: int | None, callers: int) -> int | None:
     return share_size(callers) if threads is None and callers > 1 else threads
 
 
-class _Loaded(NamedTuple):
+class _ReadyNetwork(NamedTuple):
     network: Network
     seconds: float
     """Since it was begun."""
@@ -155,17 +155,17 @@ class _Loaded(NamedTuple):
 
 def _begin_load(
     name_or_path: str | Path, device: str, threads: int | None, confidence: ConfidenceDetail
-) -> Callable[[], _Loaded]:
+) -> Callable[[], _ReadyNetwork]:
     """Load a network in two steps, as `begin_start`."""
     start_s = time.perf_counter()
     blend = split_blend(name_or_path)
     if blend is not None:
         both = [_begin_load(one, device, threads, confidence) for one in blend[:2]]
 
-        def finish_both() -> _Loaded:
+        def finish_both() -> _ReadyNetwork:
             first, second = (finish_one().network for finish_one in both)
             blended = _blend(first, second, blend[2])
-            return _Loaded(blended, time.perf_counter() - start_s)
+            return _ReadyNetwork(blended, time.perf_counter() - start_s)
 
         return finish_both
     chosen = choose_device(device)
@@ -178,10 +178,10 @@ def _begin_load(
     else:
         finish_start = _begin_guest(GUESTS[guest[0]], content, chosen, threads, str(path))
 
-    def finish() -> _Loaded:
+    def finish() -> _ReadyNetwork:
         run, where = finish_start()
         network = Network(card, ModelIdentity.from_file(card, content), where, str(path), run)
-        return _Loaded(network, time.perf_counter() - start_s)
+        return _ReadyNetwork(network, time.perf_counter() - start_s)
 
     return finish
 
