@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
@@ -26,7 +27,8 @@ from photochrom.cli.users import users
 from photochrom.web.accounts import admin, service
 from photochrom.web.accounts.passwords import hash_password, is_password
 from photochrom.web.accounts.tokens import MAX_TOKENS, create_token, find_token
-from photochrom.web.database import Picture, Token, User, db, now
+from photochrom.web.cleanup import sweep
+from photochrom.web.database import Login, Picture, Token, User, db, now
 from photochrom.web.errors import InvalidInput, MailError, NotFound
 from photochrom.web.mail import deliver, send_mail
 from photochrom.web.settings import WebSettings
@@ -603,8 +605,27 @@ def test_logging_out_ends_the_session_for_whoever_has_the_cookie(
     thief = app.test_client()
     thief.set_cookie("__Host-studio", cookie.value)
     assert is_logged_in(thief)
-    send(member, "/log-out", {})
+    assert 'action="/log-out"' in member.get("/account").text
+    assert 'href="/account"' in member.get("/library").text  # as on every page
+    answer = send(member, "/log-out", {})
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
     assert not is_logged_in(thief)
+    assert not is_logged_in(member)
+
+
+def test_a_session_ends_after_a_month_however_often_it_is_used(
+    app: Flask, member: FlaskClient
+) -> None:
+    def age(days: int) -> None:
+        with app.app_context():
+            for login in db.session.scalars(select(Login)):
+                login.created_at, login.last_used_at = now() - timedelta(days=days), now()
+            db.session.commit()
+            sweep(app.config["STUDIO"], Storage(app.config["STUDIO"].data_dir))
+
+    age(29)
+    assert is_logged_in(member)
+    age(31)
     assert not is_logged_in(member)
 
 

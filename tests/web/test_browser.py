@@ -10,13 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import av
 import numpy as np
 import pytest
 import skimage.data
-from av.video.frame import VideoFrame
 from fixtures.browser import PASSWORD, Visit, cat, portrait, studio, visit
-from fixtures.film import Film, make_film
+from fixtures.film import Film, film_of_two, make_film
 from PIL import Image
 
 from photochrom.web.languages import LANGUAGES
@@ -426,20 +424,6 @@ def test_a_phone_can_install_the_studio(visit: Open) -> None:
         file = me.page.request.get(me.studio + icon["src"])
         width, height = Image.open(io.BytesIO(file.body())).size
         assert f"{width}x{height}" == icon["sizes"]
-
-
-def film_of_two(path: Path) -> Path:
-    """A film of two shots, a portrait and a cat, over which the camera moves."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=12, width=256, height=192, pix_fmt="yuv420p")
-        for number in range(32):
-            photo = skimage.data.astronaut() if number < 16 else skimage.data.chelsea()
-            part = photo[10 : 10 + 288, number : number + 384]
-            grey = Image.fromarray(part).convert("L").resize((256, 192)).convert("RGB")
-            for packet in stream.encode(VideoFrame.from_image(grey)):
-                container.mux(packet)
-        container.mux(stream.encode(None))
-    return path
 
 
 @pytest.mark.parametrize("screen", SCREENS)

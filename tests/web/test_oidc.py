@@ -7,7 +7,8 @@ import json
 import re
 import threading
 import time
-from base64 import urlsafe_b64encode
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -18,7 +19,8 @@ from fixtures.web import EMAIL, PASSWORD, MakeApp, send, user_of
 from flask import Flask
 from flask.testing import FlaskClient
 
-from photochrom.web.accounts import admin
+from photochrom.web.accounts import admin, second_factor
+from photochrom.web.database import db
 from photochrom.web.errors import SettingsError
 from photochrom.web.settings import WebSettings
 
@@ -27,6 +29,7 @@ jwk = pytest.importorskip("joserfc.jwk")
 pytestmark = pytest.mark.slow
 
 HERE = "http://localhost"
+ACCESS_TOKEN = "what the service lets in with"
 KEY = jwk.ECKey.generate_key("P-256", {"kid": "1", "alg": "ES256", "use": "sig"})
 
 
@@ -73,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
             **self.server.claims,
         }
         token = jwt.encode({"alg": "ES256", "kid": "1"}, claims, self.server.key)
-        self.reply(access_token="a", token_type="Bearer", id_token=token)
+        self.reply(access_token=ACCESS_TOKEN, token_type="Bearer", id_token=token)
 
     def reply(self, **values: Any) -> None:
         body = json.dumps(values).encode()
@@ -128,13 +131,24 @@ def notes(browser: FlaskClient) -> list[str]:
     return re.findall(r'<p class="note[^"]*">([^<]+)</p>', browser.get("/offline").text)
 
 
-def test_the_service_makes_an_account_and_logs_in(studio: Flask, provider: Provider) -> None:
+def test_the_service_makes_an_account_and_logs_in(
+    studio: Flask, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
     browser = studio.test_client()
     assert "Log in with Club" in browser.get("/log-in").text
     assert come_back(browser, provider) == "/"
     user = user_of(studio)
     assert user is not None
     assert (user.name, user.password_hash) == ("Ada", "")
+    cookie = browser.get_cookie("__Host-studio")
+    assert cookie is not None
+    with studio.app_context():
+        kept = [
+            str(db.session.execute(table.select()).all()) for table in db.metadata.sorted_tables
+        ]
+    begun = [urlsafe_b64decode(f"{part}===") for part in cookie.value.lstrip(".").split(".")[:1]]
+    kept += [str(zlib.decompress(part) if part[:1] == b"x" else part) for part in begun]
+    assert not any(ACCESS_TOKEN in text or "eyJhbGciOiJFUzI1NiI" in text for text in kept)
     page = browser.get("/account").text
     assert "Your account is connected" in page
     assert "Change the password" not in page
@@ -146,6 +160,10 @@ def test_the_service_makes_an_account_and_logs_in(studio: Flask, provider: Provi
         answer = send(studio.test_client(), "/log-in", {"email": EMAIL, "password": password})
         assert answer.status_code == 400
 
+    monkeypatch.setattr(second_factor, "is_enabled", lambda _user: True)
+    third = studio.test_client()
+    assert come_back(third, provider).startswith("/log-in/code")
+    assert third.get("/account").status_code == 302
     assert send(browser, "/account/delete", {}).location == "/"  # its log-in is not long ago
     assert user_of(studio) is None
 

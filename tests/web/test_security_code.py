@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import photochrom.web
@@ -29,9 +29,12 @@ NETWORK = {
 RUNS_TEXT = {"eval", "exec", "compile", "__import__", "render_template_string"}
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(WEB.rglob("*.py")):
-        yield path.relative_to(WEB).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def modules() -> tuple[tuple[str, ast.Module], ...]:
+    return tuple(
+        (path.relative_to(WEB).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
+        for path in sorted(WEB.rglob("*.py"))
+    )
 
 
 def imported(tree: ast.Module) -> set[str]:
@@ -92,3 +95,25 @@ def test_browsers_keep_no_pictures_and_no_secrets() -> None:
         "picture.js": ["KEPT"],  # what was asked of a picture: hints, strength, tone
         "resumable.js": ["key"],  # name, size and address of an upload that may go on
     }
+
+
+def test_secrets_come_from_the_system_and_digests_are_sha_256() -> None:
+    for file, tree in modules():
+        assert "random" not in imported(tree), file
+        text = (WEB / file).read_text(encoding="utf-8")
+        digests = set(re.findall(r"hashlib\.(\w+)", text))
+        digests |= set(re.findall(r"hmac\.\w+\([^)]*\"(\w+)\"\)", text))
+        assert digests <= {"sha256", "blake2b"}, (file, digests)  # the latter of pictures
+
+
+def test_pages_use_nothing_that_browsers_have_given_up() -> None:
+    for path in (WEB / "templates").rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"<(object|embed|applet|iframe|marquee|frame)\b", text), path.name
+        assert "javascript:" not in text, path.name
+
+
+def test_scripts_set_no_property_by_a_name_that_was_sent() -> None:
+    for path in SCRIPTS:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"__proto__|\.prototype\[|Object\.setPrototypeOf", text), path.name

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fixtures.film import Film, make_film
-from fixtures.studio import Browser, encode_image, jpeg, model_in, upload
+from fixtures.studio import Browser, color_all, encode_image, jpeg, model_in, upload, upload_picture
 from fixtures.web import MakeApp, csrf_token
 from flask import Flask
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
+from PIL import Image
 
 from photochrom.imageio.options import mended_note, page_note, salvage_note
 from photochrom.web.database import Picture, db
@@ -109,6 +110,24 @@ def test_pages_programs_and_texts_are_no_pictures(member: FlaskClient) -> None:
         "k.exe": b"MZ" + b"\x00" * 100,
     }.items():
         refusal(member, data, name)
+
+
+def test_entities_of_xml_in_a_picture_bring_nothing_in(
+    app: Flask, member: FlaskClient, grey_scene: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("a secret of this machine", encoding="utf-8")
+    xmp = (
+        f'<!DOCTYPE x [<!ENTITY e SYSTEM "{secret.as_uri()}">]>'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/'
+        '22-rdf-syntax-ns#"><rdf:Description rdf:about="">&e;</rdf:Description></rdf:RDF>'
+        "</x:xmpmeta>"
+    )
+    url = upload_picture(member, jpeg(grey_scene, xmp=xmp.encode()))
+    color_all(app, app.config["STUDIO"])
+    result = member.get(f"{url}/download").data
+    assert Image.open(io.BytesIO(result)).size == grey_scene.shape[::-1]
+    assert b"a secret" not in result
 
 
 def test_a_picture_that_is_something_else_too_is_refused(

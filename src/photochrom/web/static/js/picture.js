@@ -155,7 +155,10 @@ const tips = new Tips(`${base}/uncertain`, need("tips"), {
   },
   position: ({ x, y }) => inStage(x, y),
   onFound: (count) => showStatus(count ? countMessage("tips_shown", "count", count) : message("no_tips")),
-  onError: (error) => showStatus(errorText(error), true),
+  onError(error) {
+    showStatus(errorText(error), true);
+    showTools();
+  },
 });
 const brushSizes = [...need("brush-sizes").querySelectorAll("button[aria-pressed]")];
 const markers = new HintMarkers(need("hint-markers"), need("hint-list"), {

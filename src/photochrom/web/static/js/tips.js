@@ -55,6 +55,8 @@ export class Tips {
       this.show(places.map(([x, y]) => ({ x: Math.round(x), y: Math.round(y) })));
       if (isSaid) this.handlers.onFound(places.length);
     } catch (error) {
+      if (question !== this.question) return;
+      if (isSaid) this.isOn = false; // nothing is shown: whoever asks again presses once
       this.handlers.onError(error);
     }
   }
