@@ -6,6 +6,7 @@ Written out and not derived: it is the promise that the code is tested against, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 from photochrom import __version__
@@ -425,8 +426,11 @@ _ERRORS: Final = {
 }
 
 
-def openapi() -> Json:
-    """The document: OpenAPI 3.1, without this studio's own limits and address."""
+def openapi(models: Sequence[str] = shipped_models()) -> Json:
+    """The document: OpenAPI 3.1, without this studio's own limits and address.
+
+    models: the names of those that it offers.
+    """
     return {
         "openapi": "3.1.0",
         "info": {
@@ -484,7 +488,7 @@ def openapi() -> Json:
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {**_SCHEMAS, "Upload": _upload(), "QuickUpload": _quick_upload()},
+            "schemas": {**_SCHEMAS, "Upload": _upload(), "QuickUpload": _quick_upload(models)},
         },
     }
 
@@ -508,9 +512,14 @@ def _upload() -> Json:
     }
 
 
-def _quick_upload() -> Json:
+def _quick_upload(models: Sequence[str]) -> Json:
     upload = _upload()
-    model = upload["properties"].pop("chosen_model")
+    del upload["properties"]["chosen_model"]
+    model = {
+        "type": "string",
+        "enum": list(models),
+        "description": "The model that colours it; left out: the one that the studio chooses.",
+    }
     return {**upload, "properties": {**upload["properties"], "model": model}}
 
 

@@ -26,6 +26,7 @@ from photochrom.web.pictures.library import (
     list_pictures,
     rename_picture,
 )
+from photochrom.web.pictures.models import list_models
 from photochrom.web.pictures.quick import colorize_at_once
 from photochrom.web.pictures.sending import send_kept_file
 from photochrom.web.pictures.shots import color_shots, get_film, list_shots, open_shot
@@ -68,7 +69,7 @@ def add_private_headers(response: Response) -> Response:
 def description() -> Response:
     """What there is, for programs that read such things."""
     query_fields()
-    return jsonify(openapi())
+    return jsonify(openapi([model.name for model in list_models()]))
 
 
 @blueprint.post("/pictures")
