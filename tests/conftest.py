@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 hypothesis.settings.register_profile("photochrom", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("photochrom")
 
-pytest_plugins = ("fixtures.chromium", "fixtures.web")
+pytest_plugins = ("fixtures.chromium", "fixtures.private_page", "fixtures.web")
 
 PHOTOS = ("astronaut", "cat", "coffee", "rocket")
 

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import functools
+import base64
 import gzip
-import http.server
-import importlib.util
 import io
 import json
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import av
 import numpy as np
 import pytest
-from fixtures.chromium import SCREENS
+from fixtures.chromium import SCREENS, keep_screens, launch_chromium
 from fixtures.model import CARD, tiny_model
+from fixtures.private_page import (
+    MEAN_CODES,
+    ROOT,
+    WAIT_MS,
+    check_colors_hint_and_download,
+    downloaded,
+    static_host,
+    wait_for_colors,
+)
 from fixtures.web import app, empty_database, make_app
 from numpy.typing import NDArray
 from PIL import Image
@@ -39,10 +45,9 @@ from photochrom.web.private.site import POLICY, RUNTIME_FILES, assemble, first_v
 
 __all__ = ["app", "empty_database", "make_app"]
 
-ROOT = Path(__file__).parents[2]
+COFFEE = ROOT / "examples" / "coffee.jpg"
 NAMESPACES = ("http://www.w3.org/", "http://ns.adobe.com/", "http://cv.iptc.org/",
               "http://iptc.org/")  # fmt: skip
-FIRST_VISIT_BYTES = 12_000_000
 OWN_BYTES = 400_000
 """Of all but runtime and model, compressed."""
 
@@ -197,40 +202,11 @@ def test_colours_and_marks_are_those_of_the_package(
     assert (kept[0x0112], kept[0x010E]) == (1, "Anna")
 
 
-def browser_site_tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "browser_site", ROOT / "tools" / "browser_site.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    return tool
-
-
-@pytest.fixture(scope="module")
-def whole_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site as people get it, with the shipped model and the runtime from npm."""
-    tool = browser_site_tool()
-    try:
-        package = tool.fetch_runtime()
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"npm does not fetch the runtime: {error}")
-    folder = tmp_path_factory.mktemp("whole")
-    assemble(folder / "site", tool.unpack_runtime(package, folder))
-    for way, megabytes in tool.megabytes_of_first_visit(folder / "site").items():
-        assert megabytes * 1e6 < FIRST_VISIT_BYTES, way
-    return folder / "site"
-
-
-class StaticHost(http.server.SimpleHTTPRequestHandler):
-    """A host of files below a path, which sets no headers."""
-
-    def translate_path(self, path: str) -> str:
-        return super().translate_path(path.removeprefix("/some/path"))
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing is logged."""
+TO_CLIPBOARD = """async (base64) => {
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const picture = new Blob([bytes], { type: "image/png" });
+  await navigator.clipboard.write([new ClipboardItem({ "image/png": picture })]);
+}"""
 
 
 @pytest.mark.hosts
@@ -238,50 +214,145 @@ class StaticHost(http.server.SimpleHTTPRequestHandler):
 def test_pictures_are_coloured_hinted_and_kept_without_a_network(
     screen: str, chromium: Any, whole_site: Path, tmp_path: Path
 ) -> None:
-    host = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(StaticHost, directory=str(whole_site))
-    )
-    threading.Thread(target=host.serve_forever, daemon=True).start()
-    source = ROOT / "examples" / "coffee.jpg"
     problems: list[str] = []
     with chromium.new_context(accept_downloads=True, **SCREENS[screen]) as context:
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(f"http://127.0.0.1:{host.server_port}/some/path/")
-        page.wait_for_selector('body[data-ready="kept"]', timeout=120_000)
-        assert page.evaluate("crossOriginIsolated") is True
-        host.shutdown()
-        host.server_close()
+        with static_host(whole_site) as address:
+            page.goto(address)
+            page.wait_for_selector('body[data-ready="kept"]', timeout=WAIT_MS)
+            assert page.evaluate("crossOriginIsolated") is True
         context.set_offline(True)
         page.reload()
-        page.set_input_files("#choose", source)
-
-        def download() -> NDArray[np.uint8]:
-            page.wait_for_selector("#veil", state="hidden", timeout=120_000)
-            with page.expect_download() as waiting:
-                page.click("#download:enabled", timeout=120_000)
-            waiting.value.save_as(tmp_path / "out.jpg")
-            assert find_generator((tmp_path / "out.jpg").read_bytes()) == network.identity.signature
-            return np.asarray(read(tmp_path / "out.jpg").pixels)
-
-        network, rgb = load(), read(source).pixels
-        height, width = rgb.shape[:2]
-        page.wait_for_selector("#download:enabled", timeout=120_000)
-        apart = np.abs(download().astype(int) - colorize(rgb, model=network))
-        assert apart.mean() < 2.0
-        box = page.locator("#stage").bounding_box()
-        page.mouse.click(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
-        page.click('#swatches button[data-color="#c1272d"]')
-        page.click("#palette-done")
-        x, y = round(0.3 * width - 0.5), round(0.5 * height - 0.5)
-        hint = Hint(x, y, "#c1272d", radius=0.008 * min(height, width))
-        colored = download()
-        assert np.abs(colored.astype(int) - colorize(rgb, model=network, hints=[hint])).mean() < 2.0
-        page.focus("#vividness")
-        page.keyboard.press("Home")
-        page.keyboard.press("Tab")
-        page.click("#hint-list button")
-        page.click("#palette-remove")
-        grey = download()
-        assert np.ptp(grey.astype(int), axis=2).max() <= 2
+        page.set_input_files("#choose", COFFEE)
+        check_colors_hint_and_download(page, COFFEE, tmp_path)
     assert problems == []
+
+
+@pytest.mark.hosts
+def test_pictures_are_pasted_dropped_and_taken(
+    playwright_driver: Any, whole_site: Path, tmp_path: Path
+) -> None:
+    grey = read(COFFEE).pixels[:240, :320]
+    film, photo = tmp_path / "camera.y4m", tmp_path / "dropped.png"
+    Image.fromarray(grey).save(photo)
+    with av.open(str(film), "w", format="yuv4mpegpipe") as out:
+        stream = out.add_stream("rawvideo", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for _ in range(5):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(grey, "gray8")))
+        out.mux(stream.encode())
+    camera = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+              f"--use-file-for-fake-video-capture={film}")  # fmt: skip
+    problems: list[str] = []
+    with static_host(whole_site) as address, launch_chromium(playwright_driver, *camera) as browser:
+
+        def opened(screen: str) -> Any:
+            context = browser.new_context(accept_downloads=True, **SCREENS[screen])
+            origin = address.removesuffix("/some/path/")
+            context.grant_permissions(["clipboard-read", "clipboard-write"], origin=origin)
+            page = context.new_page()
+            page.on("pageerror", lambda error: problems.append(str(error)))
+            page.goto(address)
+            page.wait_for_selector('body[data-ready="kept"]', timeout=WAIT_MS)
+            return page
+
+        def codes_apart(page: Any, name: str) -> float:
+            wait_for_colors(page)
+            with page.expect_download() as waiting:
+                page.click("#download")
+            assert waiting.value.suggested_filename == name
+            apart = read(waiting.value.path()).pixels.astype(int) - colorize(grey, model=load())
+            return float(np.abs(apart).mean())
+
+        page = opened("desktop")
+        assert not page.is_visible("label:has(#camera)")
+        # As another program leaves a picture in the clipboard; the keys are the browser's own.
+        page.evaluate(TO_CLIPBOARD, base64.b64encode(photo.read_bytes()).decode())
+        page.keyboard.press("Control+v")
+        assert codes_apart(page, "image.color.png") < MEAN_CODES
+        # A file from the desktop, over the page, and let go.
+        page.reload()
+        page.wait_for_selector('body[data-ready="kept"]', timeout=WAIT_MS)
+        devtools = page.context.new_cdp_session(page)
+        place = {"x": 400, "y": 300}
+        data = {"items": [], "files": [str(photo)], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "dragOver", "dragOver", "drop"):
+            devtools.send("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
+            page.wait_for_timeout(100)
+            assert page.is_visible("#drop-veil") == (kind == "dragOver")
+        assert codes_apart(page, "dropped.color.png") < MEAN_CODES
+        # The camera of a computer.
+        page.reload()
+        page.click("#webcam")
+        page.wait_for_function("document.querySelector('#viewfinder').videoWidth === 320")
+        page.wait_for_function("document.querySelector('#viewfinder').currentTime > 0.3")
+        page.screenshot(path=tmp_path / "camera.png")
+        page.click("#shutter")
+        # From RGB to the film's YUV and back, and once more through JPEG.
+        assert codes_apart(page, "photograph.color.jpg") < 4.0
+        assert page.evaluate("document.querySelector('#viewfinder').srcObject") is None
+        page.context.close()
+
+        page = opened("phone")
+        assert not page.is_visible("#webcam")
+        with page.expect_file_chooser() as chooser:
+            page.tap("label:has(#camera)")
+        assert page.get_attribute("#camera", "capture") == "environment"
+        chooser.value.set_files(photo)
+        assert codes_apart(page, "dropped.color.png") < MEAN_CODES
+    keep_screens(tmp_path)
+    assert problems == []
+
+
+@pytest.mark.hosts
+def test_webgpu_colors_as_the_package_does(
+    playwright_driver: Any, whole_site: Path, tmp_path: Path
+) -> None:
+    # SwiftShader, a graphics card of software, takes minutes for a picture of the usual size.
+    grey = read(COFFEE).pixels[100:196, 200:328]
+    photo = tmp_path / "small.png"
+    Image.fromarray(grey).save(photo)
+    swiftshader = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+    warnings: list[str] = []
+    with launch_chromium(playwright_driver, *swiftshader) as browser:
+
+        def codes_apart(address: str, engine: str) -> NDArray[np.int64]:
+            page = browser.new_page()
+            page.on("console", lambda line: warnings.append(line.text))
+            page.goto(address)
+            page.wait_for_selector('body[data-ready="kept"]', timeout=WAIT_MS)
+            ask = "navigator.gpu?.requestAdapter().then((adapter) => adapter !== null)"
+            if not page.evaluate(ask):
+                pytest.skip("this Chromium has no adapter for WebGPU, not even SwiftShader")
+            assert str(page.evaluate("document.body.dataset.engine")).startswith(engine)
+            page.set_input_files("#choose", photo)
+            wait_for_colors(page)
+            (tmp_path / "out.png").write_bytes(downloaded(page))
+            page.close()
+            found = np.asarray(read(tmp_path / "out.png").pixels).astype(int)
+            return np.abs(found - colorize(grey, model=load()))
+
+        with static_host(whole_site) as address:
+            by_gpu = codes_apart(address, "WebGPU")
+        assert by_gpu.mean() < MEAN_CODES
+        assert by_gpu.max() <= 8
+        assert not [line for line in warnings if "WebGPU cannot run" in line]
+        # What WebGPU cannot start goes to the processor, which is told.
+        torn = tmp_path / "site"
+        shutil.copytree(whole_site, torn)
+        (torn / "runtime" / "ort-wasm-simd-threaded.jspi.wasm").write_bytes(b"torn")
+        with static_host(torn) as address:
+            assert codes_apart(address, "wasm").mean() < MEAN_CODES
+        assert [line for line in warnings if "WebGPU cannot run" in line]
+
+
+@pytest.mark.hosts
+def test_from_a_file_browsers_load_no_modules(chromium: Any, whole_site: Path) -> None:
+    refused: list[str] = []
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.on("console", lambda line: refused.append(line.text))
+        page.goto((whole_site / "index.html").as_uri())
+        assert page.title() == "Photochrom"
+    assert [line for line in refused if "private.js' from origin 'null' has been blocked" in line]

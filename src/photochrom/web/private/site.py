@@ -19,6 +19,8 @@ from photochrom.engine import DEFAULT_MODEL, ModelCard
 from photochrom.engine.card import read_card
 from photochrom.engine.find import read_model
 from photochrom.engine.identity import ModelIdentity
+from photochrom.engine.pruning import with_confidence
+from photochrom.engine.single_precision import in_single_precision
 from photochrom.errors import InputError
 from photochrom.web.i18n import _, current_language, use_language
 from photochrom.web.languages import ENGLISH, LANGUAGES
@@ -96,7 +98,9 @@ def assemble(out: Path, runtime: Path, model: str | Path = DEFAULT_MODEL) -> lis
         (out / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, out / target)
     (out / "model").mkdir(exist_ok=True)
-    (out / "model" / "model.onnx").write_bytes(content)
+    # The page never asks for the confidence; WebGPU has no double precision.
+    for_browsers = in_single_precision(with_confidence(content, "none"))
+    (out / "model" / "model.onnx").write_bytes(for_browsers)
     generator = ModelIdentity.from_file(card, content).signature
     for code in LANGUAGES:
         with use_language(code):

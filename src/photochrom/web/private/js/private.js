@@ -1,4 +1,5 @@
 /** The page that colours on the device: pictures in, colours by the worker, hints, file out. @module */
+import { offerCamera } from "./camera.js";
 import { Compare } from "./compare.js";
 import { History } from "./history.js";
 import { HintMarkers } from "./hints.js";
@@ -140,6 +141,7 @@ function listen() {
     });
   }
   need("example").addEventListener("click", async () => openFile(await (await fetch(new URL("../img/example.webp", import.meta.url))).blob(), "example.webp"));
+  offerCamera(openFile);
   need("another").addEventListener("click", () => need("choose").click());
   document.addEventListener("paste", (event) => {
     const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));

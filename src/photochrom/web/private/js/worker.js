@@ -15,13 +15,14 @@ let picture = null;
 /** @type {OffscreenCanvas | null} the result, at full size */
 let result = null;
 
+/** @type {Record<string, (message: any) => Promise<{values: object, transfer?: Transferable[]}>>} */
 const jobs = { start, open, color, save };
 let queue = Promise.resolve();
 
 self.addEventListener("message", ({ data }) => {
   queue = queue.then(async () => {
     try {
-      const answer = await jobs[/** @type {keyof typeof jobs} */ (data.job)](data);
+      const answer = await /** @type {(typeof jobs)[string]} */ (jobs[data.job])(data);
       self.postMessage({ id: data.id, ...answer.values }, { transfer: answer.transfer ?? [] });
     } catch (error) {
       self.postMessage({ id: data.id, problem: error instanceof Error ? error.message : String(error) });
@@ -36,8 +37,19 @@ async function start() {
   return { values: { where } };
 }
 
+/** By WebGPU where it can, else by the processor, which is told with the reason. */
 async function load() {
-  const onGpu = await hasWebGpu();
+  if (!(await hasWebGpu())) return loadBuild(false);
+  try {
+    return await loadBuild(true);
+  } catch (error) {
+    console.warn("WebGPU cannot run the model, the processor does:", error);
+    return loadBuild(false);
+  }
+}
+
+/** @param {boolean} onGpu */
+async function loadBuild(onGpu) {
   const build = onGpu ? "jspi" : "wasm";
   const ort = await import(`${RUNTIME}ort.${build}.bundle.min.mjs`);
   ort.env.logLevel = "error";

@@ -15,7 +15,7 @@ export class MendingBox {
     this.isOn = this.toggle.getAttribute("aria-checked") === "true";
     this.version = "";
     this.toggle.addEventListener("click", () => handlers.onChange(!this.isOn));
-    this.button.addEventListener("click", () => this.setOverlay(this.overlay.hidden));
+    this.button.addEventListener("click", () => this.setOverlay(Boolean(this.overlay.hidden)));
     this.overlay.addEventListener("error", () => this.setOverlay(false));
   }
 
