@@ -3,56 +3,49 @@
 from __future__ import annotations
 
 import base64
-import http.server
-import importlib.util
-import os
+import contextlib
 import re
-import shutil
 import subprocess
-import sys
-import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
-from fixtures.chromium import SCREENS, launch_chromium
+from fixtures.apk import ANDROID, App, app_browser, build_apk_tool, built_app, read_loader
+from fixtures.chromium import SCREENS, keep_screens
 from fixtures.integrations import EXAMPLES
+from fixtures.private_page import WAIT_MS, check_colors_hint_and_download
 
-from photochrom import Colorizer, read
+__all__ = ["built_app"]
 
-ROOT = Path(__file__).parents[2]
-ANDROID = ROOT / "android"
-ORIGIN = "https://app.photochrom.invalid"
 LIMIT_MB = 25
 MEDIA_TYPES = {
-    ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript",
-    ".css": "text/css", ".wasm": "application/wasm", ".svg": "image/svg+xml",
-    ".jpg": "image/jpeg", ".webp": "image/webp", ".webmanifest": "application/manifest+json",
-    ".woff2": "font/woff2", ".json": "application/json", ".png": "image/png", ".txt": "text/plain",
+    "html": "text/html", "js": "text/javascript", "mjs": "text/javascript",
+    "css": "text/css", "wasm": "application/wasm", "svg": "image/svg+xml",
+    "jpg": "image/jpeg", "webp": "image/webp", "webmanifest": "application/manifest+json",
+    "woff2": "font/woff2", "json": "application/json", "png": "image/png", "txt": "text/plain",
 }  # fmt: skip
 CAT = EXAMPLES / "cat.jpg"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def build_apk() -> ModuleType:
-    """tools/build_apk.py as a module."""
-    spec = importlib.util.spec_from_file_location("build_apk", ROOT / "tools" / "build_apk.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return build_apk_tool()
 
 
 def test_pages_and_code_agree_on_what_the_phone_offers() -> None:
     code = "".join(path.read_text() for path in ANDROID.rglob("*.smali"))
-    for ending, kind in MEDIA_TYPES.items():
-        assert f";{ending[1:]}={kind};" in code
+    loader = read_loader(next(ANDROID.rglob("Assets.smali")).read_text())
+    assert loader.media_types == MEDIA_TYPES
+    # What threads need; and a page's scripts are what their media types say, or nothing.
+    assert loader.headers == {
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Embedder-Policy": "require-corp",
+        "X-Content-Type-Options": "nosniff",
+    }
     script = (ANDROID / "pages" / "app.js").read_text()
     offered = set(
         re.findall(r"\.method public (\w+)\(.*\n.*\n\s+\.annotation runtime .*Javascript", code)
@@ -63,7 +56,7 @@ def test_pages_and_code_agree_on_what_the_phone_offers() -> None:
     manifest = (ANDROID / "AndroidManifest.xml").read_text()
     for name in re.findall(r'android:name="\.(\w+)"', manifest):
         assert f".class public Lorg/photochrom/app/{name};" in code
-    assert ORIGIN.partition("//")[2] in code
+    assert f'"{loader.origin}/home.html"' in code
     authority = re.findall(r'android:authorities="([\w.]+)"', manifest)[0]
     assert f"content://{authority}/" in code
     pages = {path.name for path in (ANDROID / "pages").iterdir()}
@@ -84,14 +77,8 @@ def test_the_app_says_what_is_missing(build_apk: ModuleType, tmp_path: Path) -> 
 
 
 @pytest.mark.hosts
-def test_the_app_is_built_signed_and_small(build_apk: ModuleType, tmp_path: Path) -> None:
-    if missing := build_apk.missing_tools():
-        pytest.skip(f"not installed here: {', '.join(missing)}")
-    page = tmp_path / "page"
-    page.mkdir()
-    (page / "index.html").write_text("<!doctype html><title>here</title>")
-    target = tmp_path / "photochrom.apk"
-    build_apk.build(target, page, None)
+def test_the_app_is_built_signed_and_small(built_app: App) -> None:
+    target = built_app.path
     assert target.stat().st_size < LIMIT_MB * 1e6
 
     def output(*command: str) -> str:
@@ -110,36 +97,28 @@ def test_the_app_is_built_signed_and_small(build_apk: ModuleType, tmp_path: Path
     permissions = re.findall(r"uses-permission: name='([\w.]+)'", badging)
     assert permissions == ["android.permission.INTERNET"]
     with zipfile.ZipFile(target) as archive:
-        names = archive.namelist()
-        assert {"assets/page/index.html", "assets/studio.js", "classes.dex"} <= set(names)
+        assert "classes.dex" in archive.namelist()
         assert archive.getinfo("resources.arsc").compress_type == zipfile.ZIP_STORED
-    # Every instruction is read back as it was written.
-    again = tmp_path / "again"
-    jars = build_apk._class_path() + f":{build_apk.JAVA}/baksmali.jar"
-    output("java", "-cp", jars, "org.jf.baksmali.Main", "d", "-o", str(again), str(target))
-    written = {path.name for path in (ANDROID / "smali").rglob("*.smali")}
-    assert {path.name for path in again.rglob("*.smali")} == written
+    assert {"home.html", "studio.js", "page/index.html"} <= set(built_app.assets)
+    # Every class is read back, and answers as it was written.
+    written = {path.name: path for path in (ANDROID / "smali").rglob("*.smali")}
+    assert built_app.classes == set(written)
+    assert built_app.loader == read_loader(written["Assets.smali"].read_text())
 
 
 @pytest.fixture
-def page(playwright_driver: Any) -> Iterator[Any]:
-    """The app's pages at their own origin, in Chromium of a phone's size."""
-    # The app's web view has no such checks between networks.
-    quiet = "--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests"
-    with launch_chromium(playwright_driver, quiet) as browser:
-        context = browser.new_context(**SCREENS["phone"])
-        opened = context.new_page()
-        opened.set_default_timeout(30_000)
+def open_app(
+    playwright_driver: Any, built_app: App, tmp_path: Path
+) -> Iterator[Callable[..., Any]]:
+    """Opens a page of the app, at its own origin and a phone's size; options: of `app_browser`."""
+    with contextlib.ExitStack() as stack:
 
-        def answer(route: Any) -> None:
-            name = route.request.url.removeprefix(f"{ORIGIN}/").partition("?")[0]
-            file = CAT if name == "shared" else ANDROID / "pages" / name
-            if file.is_file():
-                route.fulfill(path=file)
-            else:
-                route.fulfill(status=404)
+        def opened(**options: Any) -> Any:
+            browser = app_browser(playwright_driver, built_app, tmp_path, **options)
+            page = stack.enter_context(browser).new_context(**SCREENS["phone"]).new_page()
+            page.set_default_timeout(30_000)
+            return page
 
-        opened.route(f"{ORIGIN}/**", answer)
         yield opened
 
 
@@ -154,16 +133,19 @@ window.PhotochromApp = {
 
 
 @pytest.mark.hosts
-def test_a_phone_signs_up_uploads_converts_and_downloads(page: Any, tmp_path: Path) -> None:
+def test_a_phone_signs_up_uploads_converts_and_downloads(
+    open_app: Callable[..., Any], built_app: App, tmp_path: Path
+) -> None:
     from fixtures.server import PHOTOCHROM, STUDIO_SAYS, launched, settings_for
 
+    page = open_app(shared=CAT)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.add_init_script(STAND_IN % "true")
     serve = [*PHOTOCHROM, "serve", "--port", "0"]
     settings = settings_for(tmp_path / "studio", "photochrom-base")
     with launched(serve, settings, STUDIO_SAYS) as studio:
-        page.goto(f"{ORIGIN}/home.html")
+        page.goto(f"{built_app.loader.origin}/home.html")
         page.get_by_text("A picture was shared").wait_for()
         page.screenshot(path=tmp_path / "home.png")
         page.get_by_role("link", name="By a studio").click()
@@ -219,19 +201,20 @@ def test_a_phone_signs_up_uploads_converts_and_downloads(page: Any, tmp_path: Pa
         page.get_by_label("Upload").set_input_files(tmp_path / "a.txt")
         convert.click()
         page.locator("#convert .problem", has_text="a.txt").wait_for()
-    if pictures := os.environ.get("PHOTOCHROM_SCREENS"):
-        for path in tmp_path.glob("*.png"):
-            shutil.copy(path, pictures)
+    keep_screens(tmp_path)
     assert complaints == []
 
 
 @pytest.mark.hosts
-def test_a_shared_picture_arrives_where_it_can_be_converted(page: Any) -> None:
+def test_a_shared_picture_arrives_where_it_can_be_converted(
+    open_app: Callable[..., Any], built_app: App
+) -> None:
+    page = open_app(shared=CAT)
     page.add_init_script(
         STAND_IN % "true" + "localStorage.setItem('studio', 'http://127.0.0.1:9');"
         "localStorage.setItem('token', 'x');"
     )
-    page.goto(f"{ORIGIN}/studio.html")
+    page.goto(f"{built_app.loader.origin}/studio.html")
     page.add_script_tag(content="import('/app.js')")  # as the app does when a page is there
     page.get_by_text("shared.jpg").wait_for()
     assert page.get_by_role("button", name="Convert").is_enabled()
@@ -240,60 +223,43 @@ def test_a_shared_picture_arrives_where_it_can_be_converted(page: Any) -> None:
     page.get_by_text("The connection broke off; try again.").wait_for()
 
 
-class Assets(http.server.BaseHTTPRequestHandler):
-    """Answers as Assets.smali does, which workers' requests reach, too."""
-
-    site: Path
-
-    def do_GET(self) -> None:
-        name = self.path[1:].partition("?")[0]
-        inside = name.startswith("page/")
-        file = self.site / name.removeprefix("page/") if inside else ANDROID / "pages" / name
-        file = CAT if name == "shared" else file
-        if not file.is_file():
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-        self.send_header("Content-Type", MEDIA_TYPES.get(file.suffix, "application/octet-stream"))
-        self.end_headers()
-        self.wfile.write(file.read_bytes())
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing is logged."""
+def from_gallery(page: Any) -> bytes:
+    """What the page's download button puts into the phone's gallery: a JPEG."""
+    before = page.evaluate("window.kept.saved.length")
+    page.click("#download:enabled", timeout=WAIT_MS)
+    until = time.monotonic() + WAIT_MS / 1000
+    while page.evaluate("window.kept.saved.length") == before:  # its policy forbids waiting there
+        assert time.monotonic() < until
+        page.wait_for_timeout(100)
+    name, kind, data = page.evaluate("window.kept.saved.at(-1)")
+    assert name.endswith(".color.jpg")
+    assert kind == "image/jpeg"
+    return base64.b64decode(data)
 
 
 @pytest.mark.hosts
-def test_the_page_inside_colours_and_its_download_goes_to_the_gallery(
-    build_apk: ModuleType, page: Any, tmp_path: Path
+@pytest.mark.parametrize("has_threads", [True, False], ids=["threads", "one thread"])
+def test_the_page_inside_passes_the_browsers_tests_from_the_apps_origin(
+    has_threads: bool, open_app: Callable[..., Any], built_app: App, tmp_path: Path
 ) -> None:
-    site = tmp_path / "site"
-    tool = [sys.executable, str(ROOT / "tools" / "browser_site.py"), str(site)]
-    result = subprocess.run(tool, capture_output=True, text=True)
-    if result.returncode:
-        pytest.skip(f"the page cannot be made here: {result.stderr.strip()[-200:]}")
-    if not build_apk.missing_tools():
-        build_apk.build(tmp_path / "photochrom.apk", site, None)
-        assert (tmp_path / "photochrom.apk").stat().st_size < LIMIT_MB * 1e6
-    handler = type("OfSite", (Assets,), {"site": site})
-    host = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=host.serve_forever, daemon=True).start()
-    page.add_init_script(STAND_IN % "true")
-    page.goto(f"http://127.0.0.1:{host.server_port}/home.html")
+    problems: list[str] = []
+    page = open_app(shared=CAT if has_threads else None, with_headers=has_threads)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.add_init_script(STAND_IN % str(has_threads).lower())
+    page.goto(f"{built_app.loader.origin}/home.html")
     page.get_by_role("link", name="On this phone").click()
-    page.wait_for_selector("#choose", state="attached", timeout=120_000)
+    page.wait_for_selector('body[data-ready="here"]', timeout=WAIT_MS)  # no service worker keeps it
+    assert page.evaluate("location.href").startswith(f"{built_app.loader.origin}/page/index.html")
+    assert page.evaluate("crossOriginIsolated") is has_threads
+    assert page.evaluate("document.body.dataset.engine").startswith("wasm, ")
     page.evaluate("import('/app.js')")  # as the app does
-    page.click("#download:enabled", timeout=240_000)
-    until = time.monotonic() + 120
-    while not page.evaluate("window.kept.saved.length"):  # the page's policy forbids waiting there
-        assert time.monotonic() < until
-        page.wait_for_timeout(200)
-    ((name, kind, data),) = page.evaluate("window.kept.saved")
-    host.shutdown()
-    host.server_close()
-    assert (name, kind) == ("shared.color.jpg", "image/jpeg")
-    target = tmp_path / name
-    target.write_bytes(base64.b64decode(data))
-    apart = read(target).pixels.astype(int) - np.asarray(Colorizer()(CAT).pixels)
-    assert np.abs(apart).mean() < 2.0
+    source = CAT
+    if not has_threads:
+        with page.expect_file_chooser() as chooser:
+            page.tap("label:has(#camera)")
+        source = EXAMPLES / "coffee.jpg"
+        chooser.value.set_files(source)
+    check_colors_hint_and_download(page, source, tmp_path, from_gallery)
+    name = page.evaluate("window.kept.saved[0][0]")
+    assert name == ("shared.color.jpg" if has_threads else "coffee.color.jpg")
+    assert problems == []
