@@ -59,7 +59,7 @@ def _narrow(content: bytes) -> bytes:
             else part
             for inner, value, part in (stored_fields(graph) if number == _GRAPH else ())
         )
-        parts.append(bytes_field(_GRAPH, narrowed) if number == _GRAPH else whole)
+        parts.append(bytes_field(_GRAPH, narrowed) if number == _GRAPH else bytes(whole))
     return b"".join(parts)
 
 
