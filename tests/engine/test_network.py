@@ -222,3 +222,18 @@ def test_a_network_says_the_same_for_any_number_of_callers(rng: np.random.Genera
     assert alone.confidence is not None
     assert shared.confidence is not None
     np.testing.assert_array_equal(alone.confidence, shared.confidence)
+
+
+@pytest.mark.parametrize("failure", [OSError, AttributeError, TypeError])
+def test_memory_goes_back_only_where_the_system_knows_how(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, failure: type[Exception]
+) -> None:
+    calls = []
+
+    def library(name: str | None) -> Any:
+        calls.append(name)
+        raise failure("of another system")
+
+    monkeypatch.setattr("photochrom.engine.backends.ctypes.CDLL", library)
+    assert load(tiny, device="cpu").card == CARD
+    assert calls == [None]

@@ -5,8 +5,9 @@ Both are imported only when a model is loaded.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from threading import Lock
 from typing import Any, NamedTuple, TypeAlias
@@ -120,6 +121,7 @@ def _begin_onnxruntime(
                 f"{session.get_providers()[0]}); check its drivers and libraries, or use "
                 "--device cpu"
             )
+        _return_free_memory()
         inputs, outputs = (
             [Tensor(t.name, t.type == "tensor(float)", t.shape) for t in tensors]
             for tensors in (session.get_inputs(), session.get_outputs())
@@ -136,6 +138,14 @@ def _begin_onnxruntime(
         return Session(inputs, outputs, run, f"{device.title}, ONNX Runtime {ort.__version__}")
 
     return finish
+
+
+def _return_free_memory() -> None:
+    """Let the C library hand what is free to the system: loading a network takes several times its
+    weights, which glibc would keep, in pieces too small for pictures.
+    """
+    with suppress(OSError, AttributeError, TypeError):  # other systems have other C libraries
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _open_openvino(content: bytes, threads: int | None, source: str) -> Session:
