@@ -55,7 +55,7 @@ FIND = """async () => {
 }"""
 CUT = """() => {
   const found = [], wide = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth > wide) found.push("the page can be pushed sideways");
+  if (document.documentElement.scrollWidth > wide || innerWidth > screen.width) found.push("the page can be pushed sideways");
   const pen = document.createElement("canvas").getContext("2d");
   const scrolls = e => e && (["auto", "scroll"].includes(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
   for (const e of document.querySelectorAll("body *")) {
@@ -78,6 +78,7 @@ CUT = """() => {
   return found;
 }"""  # noqa: E501
 OPEN = "document.querySelectorAll('main details').forEach(one => one.open = true)"
+PAINTED = "[...document.querySelectorAll('.variant img')].every(one => one.naturalWidth)"
 WORDS = """() => {
   const words = new Set([document.title]);
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -365,7 +366,8 @@ def picture_pages(page: Any, content: Content) -> Iterator[str]:
     tips = page.locator(".tip-marker").first
     press_until(page, "#show-tips[aria-pressed=false]", tips)
     page.evaluate(OPEN)
-    page.locator("#variant-grid [role=radio] img").last.wait_for()
+    while not page.evaluate(PAINTED):
+        page.wait_for_timeout(300)
     yield "picture"
     page.locator("#show-tips").click()  # colours can be corrected all the same
     page.locator("#reference-choose").click()
@@ -389,8 +391,9 @@ def picture_pages(page: Any, content: Content) -> Iterator[str]:
     yield "saved colour"
     page.locator("#save-color-no").click()
     page.locator("#palette-remove").click()
-    if page.locator("#palette-done").is_visible():
-        page.locator("#palette-done").click()
+    page.locator("#hint-list li").nth(1).wait_for(state="detached")
+    page.wait_for_timeout(1500)  # what has changed is on its way, if anything
+    page.locator("#download:not([aria-disabled])").wait_for()
     page.goto(content.studio + content.cat)
     page.locator("#correct:not([disabled])").wait_for()
     page.locator("#mend").click()

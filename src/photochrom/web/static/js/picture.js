@@ -128,6 +128,22 @@ function inStage(x, y) {
   };
 }
 
+/**
+ * Where something is shown that would otherwise lie under the buttons over the picture.
+ * @param {{left: number, top: number}} place of its middle, in the stage, px
+ */
+function besideButtons({ left, top }) {
+  const frame = stage.getBoundingClientRect();
+  for (const bar of [need("brush-bar"), need("zoom")]) {
+    const box = bar.getBoundingClientRect();
+    const x = frame.left + left;
+    const y = frame.top + top;
+    if (x < box.left || x > box.right || y < box.top || y > box.bottom) continue;
+    return { left, top: (bar.id === "brush-bar" ? box.bottom : box.top) - frame.top };
+  }
+  return { left, top };
+}
+
 const palette = new Palette({ onPick: pickColor, onRemove: removeHint, onClose: leaveHint });
 const chooser = new PictureChooser((error) => showStatus(errorText(error), true));
 const pipette = new Pipette(
@@ -153,7 +169,7 @@ const tips = new Tips(`${base}/uncertain`, need("tips"), {
     const place = inStage(x, y);
     startHint(place.left, place.top);
   },
-  position: ({ x, y }) => inStage(x, y),
+  position: ({ x, y }) => besideButtons(inStage(x, y)),
   onFound: (count) => showStatus(count ? countMessage("tips_shown", "count", count) : message("no_tips")),
   onError(error) {
     showStatus(errorText(error), true);
@@ -602,6 +618,9 @@ function handleStageKey(event) {
 
 /** @typedef {{n: number, url: string, name?: string}} Variant */
 
+const VARIANT_TRIES = 5;
+const VARIANT_PAUSE_MS = 3000;
+
 async function loadVariants() {
   const grid = need("variant-grid");
   if (grid.dataset.loaded) return;
@@ -612,6 +631,8 @@ async function loadVariants() {
     const variants = answer.variants;
     grid.replaceChildren(...variants.map(variantButton));
     markVariant();
+    // One after the other: the studio computes few previews of one person at once.
+    for (const image of grid.querySelectorAll("img")) await loadPatiently(image);
   } catch (error) {
     grid.dataset.loaded = "";
     showStatus(errorText(error), true);
@@ -622,7 +643,7 @@ async function loadVariants() {
 function variantButton(variant) {
   const button = document.createElement("button");
   const image = document.createElement("img");
-  image.src = variant.url;
+  image.dataset.src = variant.url;
   image.alt = "";
   button.type = "button";
   button.className = "variant";
@@ -631,6 +652,19 @@ function variantButton(variant) {
   button.append(image, variant.name ?? message("variant", { number: variant.n + 1 }));
   button.addEventListener("click", () => edit({ variant: variant.n }));
   return button;
+}
+
+/** Show a picture that the studio may be too busy for at first. @param {HTMLImageElement} image */
+async function loadPatiently(image) {
+  for (let attempt = 0; attempt < VARIANT_TRIES; attempt += 1) {
+    image.src = `${image.dataset.src}${attempt ? `?again=${attempt}` : ""}`;
+    try {
+      await image.decode();
+      return;
+    } catch {
+      await new Promise((done) => setTimeout(done, VARIANT_PAUSE_MS));
+    }
+  }
 }
 
 function markVariant() {
