@@ -6,7 +6,8 @@
 Starts `photochrom serve` on this machine, held to two cores, with the limits of a machine of 4 GB.
 During each attack a newcomer opens a page and sends a small photograph. Exit code 1 where the page
 takes above 0.5 s, the photograph in colour above 3 s, or the studio above 1.5 GB
-(`--page-limit`, `--photo-limit`, `--memory-limit`).
+(`--page-limit`, `--photo-limit`, `--memory-limit`); what is, is said at the end. The first row is
+of a studio that nobody attacks: where that is slow, the machine is busy with something else.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ import numpy as np
 from PIL import Image
 from studio_load import Person, Tally, photograph, studio, watch_memory
 
+NOTHING = "nothing"
+"""The row of a studio that nobody attacks."""
+PATIENCE_S = 120.0
+"""After which a newcomer gives up."""
 ATTACK_S = 2.0
 """An attack goes on for so long before the newcomer comes."""
 MB = 1_000_000
@@ -150,11 +155,11 @@ async def newcomer(person: Person) -> tuple[float, float]:
     return page_s, time.monotonic() - begun
 
 
-async def run(names: list[str], limits: argparse.Namespace) -> bool:
-    """Each attack on a studio of its own; whether all is within the limits."""
-    well = True
+async def run(names: list[str], limits: argparse.Namespace) -> list[str]:
+    """Each attack on a studio of its own; a sentence for each limit that is passed."""
+    passed: list[str] = []
     print("| attack | page | photograph | memory |\n| --- | --- | --- | --- |")
-    for name in ["nothing", *names]:
+    for name in [NOTHING, *names]:
         with studio("photochrom-base", 2, LIMITS_OF_4_GB) as (address, pid):
             tally = Tally()
             tally.until = float("inf")
@@ -163,10 +168,13 @@ async def run(names: list[str], limits: argparse.Namespace) -> bool:
             await friend.sign_up()
             await newcomer(friend)  # what is loaded at the first picture
             memory = asyncio.ensure_future(watch_memory(tally, pid))
-            work = [] if name == "nothing" else [asyncio.ensure_future(ATTACKS[name](attacker))]
+            work = [] if name == NOTHING else [asyncio.ensure_future(ATTACKS[name](attacker))]
             await asyncio.sleep(0)  # it makes its files
             await asyncio.sleep(ATTACK_S)
-            page_s, photo_s = await asyncio.wait_for(newcomer(friend), 600)
+            try:
+                page_s, photo_s = await asyncio.wait_for(newcomer(friend), PATIENCE_S)
+            except asyncio.TimeoutError:
+                page_s = photo_s = PATIENCE_S
             await asyncio.sleep(2)
             for task in [*work, memory]:
                 task.cancel()
@@ -178,11 +186,15 @@ async def run(names: list[str], limits: argparse.Namespace) -> bool:
                 raise error
         most_mb = max(tally.memory_mb, default=0.0)
         print(f"| {name} | {page_s:.2f} s | {photo_s:.1f} s | {most_mb:.0f} MB |", flush=True)
-        within = (page_s <= limits.page_limit, photo_s <= limits.photo_limit,
-                  most_mb <= limits.memory_limit)  # fmt: skip
-        well = well and all(within)
+        for what, value, limit, unit in (
+            ("the page took", page_s, limits.page_limit, "s"),
+            ("the photograph took", photo_s, limits.photo_limit, "s"),
+            ("the studio had", most_mb, limits.memory_limit, "MB"),
+        ):
+            if value > limit:
+                passed.append(f"{name}: {what} {value:.2f} {unit}, above {limit:g} {unit}")
     print(f"load after: {os.getloadavg()[0]:.1f}")
-    return well
+    return passed
 
 
 def main() -> int:
@@ -193,7 +205,9 @@ def main() -> int:
     parser.add_argument("--photo-limit", type=float, default=3.0, help="s")
     parser.add_argument("--memory-limit", type=float, default=1500.0, help="MB")
     arguments = parser.parse_args()
-    return 0 if asyncio.run(run(arguments.attacks or [*ATTACKS], arguments)) else 1
+    passed = asyncio.run(run(arguments.attacks or [*ATTACKS], arguments))
+    print(*(passed or ["all within the limits"]), sep="\n")
+    return 1 if passed else 0
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from fixtures.model import CARD, STRIDE, WEIGHTS, card_with, tiny_model
 from numpy.typing import NDArray
 
 from photochrom.engine import Network, available_devices, devices, load, load_ahead, model_card
+from photochrom.engine import network as network_module
 from photochrom.engine.devices import DEVICES, choose_device, cpu_has_bf16
 from photochrom.errors import InputError, ModelError
 
@@ -237,3 +238,19 @@ def test_memory_goes_back_only_where_the_system_knows_how(
     monkeypatch.setattr("photochrom.engine.backends.ctypes.CDLL", library)
     assert load(tiny, device="cpu").card == CARD
     assert calls == [None]
+
+
+@pytest.mark.parametrize(
+    ("device", "threads", "callers", "chosen"),
+    [("cpu", None, 1, None), ("cpu", None, 2, 4), ("cpu", 3, 2, 3), ("openvino", None, 2, None)],
+)
+def test_callers_share_the_processors_of_engines_that_answer_several_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    threads: int | None,
+    callers: int,
+    chosen: int | None,
+) -> None:
+    monkeypatch.setattr(network_module, "choose_device", DEVICES.__getitem__)
+    monkeypatch.setattr(network_module, "share_size", lambda sharers: 8 // sharers)
+    assert network_module.engine_threads(threads, callers, device) == chosen

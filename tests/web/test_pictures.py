@@ -9,6 +9,7 @@ import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -265,8 +266,10 @@ def test_a_pair_is_made_once_and_while_no_upload_takes_the_memory(
 
     with app.app_context():
         space = current_decoding_space()
-    with ThreadPoolExecutor(2) as pool, space.take(1):  # as an upload that is being looked at
-        with space.take(1):  # and another
+    with ThreadPoolExecutor(2) as pool:
+        with ExitStack() as stack:
+            for _ in range(space.at_once):  # as uploads that are being looked at
+                stack.enter_context(space.take(1))
             answers = pool.map(fetch, range(2))
             time.sleep(0.3)
             assert made == []

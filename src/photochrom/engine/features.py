@@ -23,7 +23,7 @@ from photochrom.engine.devices import DEVICES, choose_device
 from photochrom.engine.find import DEFAULT_MODEL, read_model, split_blend
 from photochrom.engine.guests import split_guest
 from photochrom.engine.identity import ModelIdentity
-from photochrom.engine.network import Network, load
+from photochrom.engine.network import Network, engine_threads, load
 from photochrom.engine.protobuf import bytes_field, fields, number_field
 from photochrom.errors import ModelError
 
@@ -127,27 +127,32 @@ def feature_extractor(network: Network, *, threads: int | None = None) -> Featur
 
 
 def load_with_features(
-    name_or_path: str | Path = DEFAULT_MODEL, *, device: str = "auto", threads: int | None = None
+    name_or_path: str | Path = DEFAULT_MODEL,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    callers: int = 1,
 ) -> Network:
     """A network as of `load`, for those who ask for its features again and again.
 
     On the processor both run in one session of ONNX Runtime, which takes half the memory of two;
     elsewhere the features have a session from when they are first asked for. A network without
-    features is as of `load`. Raises ModelError as `load` does.
+    features is as of `load`. device, threads, callers: as for `load`. Raises ModelError as it does.
     """
     if split_guest(name_or_path) or split_blend(name_or_path):
-        return load(name_or_path, device=device, threads=threads)
+        return load(name_or_path, device=device, threads=threads, callers=callers)
     if choose_device(device) != DEVICES["cpu"]:
-        network = load(name_or_path, device=device, threads=threads)
+        network = load(name_or_path, device=device, threads=threads, callers=callers)
         return _FeatureNetwork(network, None, network.run)
     path, content = read_model(name_or_path)
     card = read_card(content, str(path))
     try:
         inner = _inner(content, card.title, str(path))
     except ModelError:
-        return load(name_or_path, device=device, threads=threads)
+        return load(name_or_path, device=device, threads=threads, callers=callers)
     extended = content + _more_outputs(inner.names)
-    run, where = start(extended, DEVICES["cpu"], threads, str(path), inner.names)
+    own_threads = engine_threads(threads, callers, device)
+    run, where = start(extended, DEVICES["cpu"], own_threads, str(path), inner.names)
     network = Network(card, ModelIdentity.from_file(card, content), where, str(path), run)
     return _FeatureNetwork(network, FeatureExtractor(network, inner, run), run)
 

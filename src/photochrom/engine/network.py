@@ -96,7 +96,7 @@ def load(
     with _ahead_lock:
         begun = _ahead.pop((name_or_path, device, threads, confidence), None)
     if begun is None:
-        chosen = _engine_threads(threads, callers)
+        chosen = engine_threads(threads, callers, device)
         loaded = _begin_load(name_or_path, device, chosen, confidence)()
     else:
         loaded = begun.result()
@@ -127,7 +127,7 @@ def load_ahead(
     with _ahead_lock:
         _ahead[name_or_path, device, threads, confidence] = network
     try:
-        chosen = _engine_threads(threads, callers)
+        chosen = engine_threads(threads, callers, device)
         finish = _begin_load(name_or_path, device, chosen, confidence)
     except Exception as error:  # noqa: BLE001  # it is of who asks for the network
         network.set_exception(error)
@@ -142,9 +142,14 @@ def load_ahead(
     Thread(target=work, name="load-ahead").start()
 
 
-def _engine_threads(threads: int | None, callers: int) -> int | None:
-    """Of an engine on the CPU; None: as it likes."""
-    return share_size(callers) if threads is None and callers > 1 else threads
+def engine_threads(threads: int | None, callers: int, device: str) -> int | None:
+    """Of an engine on the CPU; None: as it likes. threads, callers, device: as for `load`.
+
+    OpenVINO's answers one caller after the other, each with all processors.
+    """
+    if threads is not None or callers == 1 or choose_device(device).provider is None:
+        return threads
+    return share_size(callers)
 
 
 class _ReadyNetwork(NamedTuple):

@@ -23,9 +23,7 @@ from flask import Response, current_app
 from numpy.typing import NDArray
 
 from photochrom.engine import (
-    DEVICES,
     Network,
-    choose_device,
     feature_extractor,
     load,
     load_with_features,
@@ -35,7 +33,7 @@ from photochrom.errors import ModelError
 from photochrom.guided.areas import Area
 from photochrom.guided.strokes import Stroke
 from photochrom.guided.suggestions import Suggestion, suggest_colors
-from photochrom.processors import available, limit_threads
+from photochrom.processors import limit_threads, share_size
 from photochrom.variants import VARIANTS, uncertain_places
 from photochrom.web.database import Picture, User
 from photochrom.web.errors import InvalidInput, NotFound, TooMany
@@ -221,7 +219,7 @@ class Previewer:
             if not self._turn.acquire(timeout=_TURN_TIMEOUT_S):
                 raise busy
             try:
-                with limit_threads(_threads_each()):
+                with limit_threads(share_size(_MAX_CONCURRENT)):
                     yield
             finally:
                 self._turn.release()
@@ -253,9 +251,11 @@ class Previewer:
             return self._others.get(model, settings.device)
         with self._load_locks["plain"]:
             if self._plain is None:
-                threads = _network_threads(settings.device)
                 network = load(
-                    local_model(model), device=settings.device, threads=threads, confidence="none"
+                    local_model(model),
+                    device=settings.device,
+                    callers=_MAX_CONCURRENT,
+                    confidence="none",
                 )
                 self._plain = EditColorizer(network)
             return self._plain
@@ -267,9 +267,8 @@ class Previewer:
             return self._others.get(model, settings.device)
         with self._load_locks["whole"]:
             if self._whole is None:
-                threads = _network_threads(settings.device)
                 network = load_with_features(
-                    local_model(model), device=settings.device, threads=threads
+                    local_model(model), device=settings.device, callers=_MAX_CONCURRENT
                 )
                 self._whole = EditColorizer(network)
             return self._whole
@@ -301,18 +300,6 @@ def _find_model(chosen_model: str | None) -> str:
     offered.
     """
     return current_settings().model if chosen_model is None else find_model(chosen_model)
-
-
-def _threads_each() -> int:
-    """Of each picture, of those that are computed at once: where others come meanwhile, threads
-    that wait for each other cost a tenth of the processor.
-    """
-    return max(1, available() // _MAX_CONCURRENT)
-
-
-def _network_threads(device: str) -> int | None:
-    """Of the network: elsewhere than on the plain processor, it runs for one at a time."""
-    return _threads_each() if choose_device(device) == DEVICES["cpu"] else None
 
 
 def _screen_copy(picture_id: str, *, mended: bool) -> NDArray[np.uint8]:
