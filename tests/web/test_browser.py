@@ -87,6 +87,9 @@ def test_a_photograph_from_signing_up_to_logging_out(
     assert spots.all_inner_texts() == ["Orange", "Blue"]
     assert page.locator("#strokes polyline").count() == 2  # the line and its rim
     assert page.locator("#stage:not(.zoomed)").count() == 1
+    me.wait_saved()
+    page.reload()  # a line can be undone after it, too
+    me.wait_colored()
     me.press("Undo")  # the line as a whole
     assert spots.all_inner_texts() == ["Orange"]
     me.wait_saved()

@@ -50,3 +50,17 @@ export class History {
     return true;
   }
 }
+
+/**
+ * Whether two values say the same, in whatever order their keys come: the studio sorts them.
+ * @param {unknown} one @param {unknown} other
+ */
+export function isSame(one, other) {
+  return JSON.stringify(one, sorted) === JSON.stringify(other, sorted);
+}
+
+/** @param {string} _key @param {unknown} value */
+function sorted(_key, value) {
+  const hasKeys = typeof value === "object" && value !== null && !Array.isArray(value);
+  return hasKeys ? Object.fromEntries(Object.entries(value).sort()) : value;
+}

@@ -3,7 +3,7 @@ import { AreaOutline, resized } from "./areas.js";
 import { PictureChooser } from "./chooser.js";
 import { Closer } from "./closer.js";
 import { Compare } from "./compare.js";
-import { History } from "./history.js";
+import { History, isSame } from "./history.js";
 import { follow, waitingText } from "./live.js";
 import { getJson, post, RequestError } from "./net.js";
 import { Palette } from "./palette.js";
@@ -251,12 +251,12 @@ function restoreSteps() {
   const text = sessionStorage.getItem(KEPT);
   if (!text) return;
   const steps = JSON.parse(text);
-  const isSame = JSON.stringify(steps.present) === JSON.stringify(first);
-  if (steps.revision !== revision || !(isSame || steps.unsaved)) return sessionStorage.removeItem(KEPT);
+  const isSaved = isSame(steps.present, first);
+  if (steps.revision !== revision || !(isSaved || steps.unsaved)) return sessionStorage.removeItem(KEPT);
   history.past = steps.past;
   history.future = steps.future;
   history.present = steps.present;
-  hasChanges = !isSame;
+  hasChanges = !isSaved;
 }
 
 /** Nothing is asked but of the same model. @param {Partial<Edit>} [more] @returns {Edit} */
