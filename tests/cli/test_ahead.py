@@ -36,3 +36,12 @@ def test_a_folder_or_several_files_are_many(
     monkeypatch.setattr(engine, "load_ahead", lambda _, *, callers, **__: begun.append(callers))
     load_ahead("image", arguments)
     assert begun == [callers]
+
+
+def test_a_film_has_a_network_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[object] = []
+    monkeypatch.setattr(engine, "load_ahead", lambda name, **given: begun.append((name, given)))
+    load_ahead("film", ["a.mp4", "b.mp4"])
+    load_ahead("film", ["a.mp4", "--threads", "2"])  # another network
+    chosen = {"device": "auto", "callers": 1, "confidence": "none"}
+    assert begun == [(engine.FILM_MODEL, chosen)]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from photochrom.processors import thread_count
 
-_COMMANDS = frozenset({"image"})
+_COMMANDS = frozenset({"image", "film"})
 """Those that ask the network for every picture and are started for one."""
 _OTHERWISE = frozenset({"-h", "--help", "--blend", "--confidence"})
 """With these no network is needed, or another one."""
@@ -25,10 +25,13 @@ def load_ahead(command: str, arguments: Sequence[str]) -> None:
         return
     from photochrom import engine
 
-    model = _option(arguments, "--model", engine.DEFAULT_MODEL)
+    usual = engine.FILM_MODEL if command == "film" else engine.DEFAULT_MODEL
+    model = _option(arguments, "--model", usual)
+    if _option(arguments, "--threads", ""):
+        return
     if ":" not in model:  # a download belongs to the main thread, where Ctrl-C stops it
         device = _option(arguments, "--device", "auto")
-        callers = _callers(arguments)
+        callers = 1 if command == "film" else _callers(arguments)
         engine.load_ahead(model, device=device, callers=callers, confidence="none")
 
 

@@ -87,6 +87,13 @@ class Correspondence:
         )
         """(H, W): pixels of the earlier frame that the later one shows."""
 
+    def changes(self, earlier: NDArray[Any], later: NDArray[Any]) -> NDArray[np.float32]:
+        """What planes of the earlier frame, (H, W, C), are more or less in the later one, of each
+        visible pixel: (N, C).
+        """
+        there = remap(later, self._place, cv2.INTER_LINEAR)
+        return np.asarray((there - earlier.astype(np.float32))[self.visible], np.float32)
+
     def warp_error(self, earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> float:
         """Warp error of two frames, lower is steadier.
 
@@ -96,8 +103,7 @@ class Correspondence:
         """
         if not self.visible.any():
             return float("nan")
-        there = remap(later, self._place, cv2.INTER_LINEAR)
-        difference = (earlier.astype(np.float32) - there)[self.visible] / np.float32(255.0)
+        difference = self.changes(earlier, later) / np.float32(255.0)
         return float(np.mean(np.sum(difference * difference, axis=-1), dtype=np.float64))
 
 

@@ -10,6 +10,7 @@ it. Nothing is carried over a cut.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,7 @@ _BLOCK = 8
 """Frames for which guesses ahead are brought back in one go."""
 _AHEAD = LOOKAHEAD - DECISION_FRAMES - _BLOCK
 """Frames after each whose guesses are brought back to it, at least."""
+_log = logging.getLogger(__name__)
 _NO_USER_COLORS: Mapping[int, UserColors] = MappingProxyType({})
 
 Planes = NDArray[np.float32]
@@ -278,6 +280,7 @@ def _with_guesses(
         if not due:
             yield _Step(frame.pts, *warps, None)
             continue
+        _log.debug("the network is asked for the frame at %d", frame.pts)
         hints = own if propagated is None else propagated.colors(frame.pts, own)
         if known is None and known_propagated is not None:
             known = known_propagated.colors(frame.pts)
