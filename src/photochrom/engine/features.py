@@ -8,10 +8,9 @@ is in front of it stays as it is, so no library that writes ONNX is needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +23,12 @@ from photochrom.engine.find import DEFAULT_MODEL, read_model, split_blend
 from photochrom.engine.guests import split_guest
 from photochrom.engine.identity import ModelIdentity
 from photochrom.engine.network import Network, engine_threads, load
-from photochrom.engine.protobuf import bytes_field, fields, number_field
+from photochrom.engine.onnx_nodes import GRAPH, NAME, OUTPUT, Node, read_nodes
+from photochrom.engine.protobuf import bytes_field, number_field
 from photochrom.errors import ModelError
 
-# Field numbers of onnx.proto: ModelProto, GraphProto, NodeProto, ValueInfoProto, TypeProto.
-_GRAPH: Final = 7
-_NODE, _OUTPUT = 1, 12
-_NODE_INPUT, _NODE_OUTPUT, _NODE_TYPE = 1, 2, 4
-_NAME, _TYPE, _TENSOR_TYPE, _ELEMENT_TYPE = 1, 2, 1, 1
+# Field numbers of ValueInfoProto and TypeProto in onnx.proto.
+_TYPE, _TENSOR_TYPE, _ELEMENT_TYPE = 2, 1, 1
 _FLOAT = 1
 _STAGES = 3
 
@@ -52,12 +49,6 @@ class Features(NamedTuple):
     is; None for a network without a classification head."""
     prediction: Prediction
     """The colours, as for `Network`, of the one picture."""
-
-
-class _Node(NamedTuple):
-    kind: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
 
 
 class _Inner(NamedTuple):
@@ -180,7 +171,7 @@ def _new_extractor(network: Network, threads: int | None) -> FeatureExtractor:
 def _inner(content: bytes, title: str, source: str) -> _Inner:
     """What a model has inside. Raises ModelError where that is no encoder and decoder."""
     try:
-        nodes = tuple(_nodes(content))
+        nodes = tuple(read_nodes(content))
     except (ValueError, IndexError, UnicodeDecodeError):
         raise ModelError(f"{source} is damaged; download or export it again") from None
     inner = _Inner(tuple(_stage_names(nodes)), _score_name(nodes))
@@ -192,22 +183,7 @@ def _inner(content: bytes, title: str, source: str) -> _Inner:
     return inner
 
 
-def _nodes(content: bytes) -> Iterator[_Node]:
-    """The nodes of an ONNX file in the order in which they run."""
-    for number, graph in fields(memoryview(content)):
-        if number != _GRAPH:
-            continue
-        for part, node in fields(graph):
-            if part == _NODE:
-                found: dict[int, list[str]] = {_NODE_INPUT: [], _NODE_OUTPUT: [], _NODE_TYPE: []}
-                for field, value in fields(node):
-                    if field in found:
-                        found[field].append(bytes(value).decode())
-                kind = "".join(found[_NODE_TYPE])
-                yield _Node(kind, tuple(found[_NODE_INPUT]), tuple(found[_NODE_OUTPUT]))
-
-
-def _stage_names(nodes: tuple[_Node, ...]) -> list[str]:
+def _stage_names(nodes: tuple[Node, ...]) -> list[str]:
     """The encoder's tensors, by stride: 4, 8, 16, 32; fewer where the graph is another one.
 
     Each time that the decoder resizes, what it has is concatenated with the encoder's of that
@@ -215,24 +191,24 @@ def _stage_names(nodes: tuple[_Node, ...]) -> list[str]:
     """
     names: list[str] = []
     for at, node in enumerate(nodes):
-        if node.kind != "Resize":
+        if node.operation != "Resize":
             continue
         for later in nodes[at + 1 :]:
             beside = [name for name in later.inputs if name != node.outputs[0]]
-            if later.kind == "Concat" and len(beside) == 1 < len(later.inputs):
+            if later.operation == "Concat" and len(beside) == 1 < len(later.inputs):
                 names += [] if names else [node.inputs[0]]
                 names.append(beside[0])
                 break
     return names[::-1]
 
 
-def _score_name(nodes: tuple[_Node, ...]) -> str | None:
+def _score_name(nodes: tuple[Node, ...]) -> str | None:
     """The scores of the colour bins: those of which the confidence takes the largest first."""
-    return next((node.inputs[0] for node in nodes if node.kind == "ReduceMax"), None)
+    return next((node.inputs[0] for node in nodes if node.operation == "ReduceMax"), None)
 
 
 def _more_outputs(names: list[str]) -> bytes:
     """A `graph` field that adds outputs to the one of a file to which it is appended."""
     tensor_type = bytes_field(_TENSOR_TYPE, number_field(_ELEMENT_TYPE, _FLOAT))
-    infos = (bytes_field(_NAME, name.encode()) + bytes_field(_TYPE, tensor_type) for name in names)
-    return bytes_field(_GRAPH, b"".join(bytes_field(_OUTPUT, info) for info in infos))
+    infos = (bytes_field(NAME, name.encode()) + bytes_field(_TYPE, tensor_type) for name in names)
+    return bytes_field(GRAPH, b"".join(bytes_field(OUTPUT, info) for info in infos))

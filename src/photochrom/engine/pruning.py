@@ -6,23 +6,30 @@ softmax over its colour bins are an eighth of the work, and the colours do not d
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from photochrom.engine.contract import COARSE_STRIDE, CONFIDENCE, INPUT
+from photochrom.engine.onnx_nodes import (
+    ATTRIBUTE_KIND,
+    ATTRIBUTE_NUMBERS,
+    GRAPH,
+    NAME,
+    NODE,
+    NODE_ATTRIBUTE,
+    OUTPUT,
+    Node,
+    output_name,
+    read_graphs,
+    read_nodes,
+)
 from photochrom.engine.protobuf import bytes_field, fields, number_field, stored_fields
 
 ConfidenceDetail: TypeAlias = Literal["full", "coarse", "none"]
 """Confidence at each place of the chroma; at every `COARSE_STRIDE`th of each row and column, exact
 there and as cheap as none; none."""
 
-# Field numbers of onnx.proto: ModelProto, GraphProto, NodeProto, AttributeProto, ValueInfoProto.
-_GRAPH: Final = 7
-_NODE, _OUTPUT = 1, 12
-_NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATION, _NODE_ATTRIBUTE = 1, 2, 4, 5
-_ATTRIBUTE_GRAPH, _ATTRIBUTE_NUMBERS, _ATTRIBUTE_GRAPHS, _ATTRIBUTE_KIND = 6, 8, 11, 20
 _NUMBERS: Final = 7
 """The kind of an attribute that is a list of whole numbers."""
-_NAME = 1
 
 
 def with_confidence(content: bytes, detail: ConfidenceDetail) -> bytes:
@@ -41,25 +48,19 @@ def with_confidence(content: bytes, detail: ConfidenceDetail) -> bytes:
 
 
 def _change(content: bytes, detail: ConfidenceDetail) -> bytes:
-    graphs = [graph for number, graph in fields(memoryview(content)) if number == _GRAPH]
-    outputs = [
-        _output_name(output) for graph in graphs for number, output in fields(graph)
-        if number == _OUTPUT
-    ]  # fmt: skip
-    nodes = [
-        _parse_node(node, whole)
-        for graph in graphs
-        for number, node, whole in stored_fields(graph)
-        if number == _NODE
-    ]
+    outputs = {
+        output_name(output) for graph in read_graphs(content) for number, output in fields(graph)
+        if number == OUTPUT
+    }  # fmt: skip
+    nodes = list(read_nodes(content))
     if CONFIDENCE not in outputs or any(node.has_graph for node in nodes):
         return content
-    needed = {name.encode() for name in outputs if name != CONFIDENCE}
+    needed = outputs - {CONFIDENCE}
     is_needed: list[bool] = []
     for node in reversed(nodes):  # they stand in the order in which they run
         is_needed.append(not needed.isdisjoint(node.outputs))
         if is_needed[-1]:
-            needed |= node.inputs
+            needed.update(node.inputs)
     is_needed.reverse()
     replaced: list[bytes | memoryview]
     if detail == "none":
@@ -67,88 +68,59 @@ def _change(content: bytes, detail: ConfidenceDetail) -> bytes:
             node.whole if kept else b"" for node, kept in zip(nodes, is_needed, strict=True)
         ]
     else:
-        shared = {INPUT.encode()}
+        shared = {INPUT}
         for node, kept in zip(nodes, is_needed, strict=True):
             if kept:
-                shared |= node.outputs
+                shared.update(node.outputs)
         heads = [
             number
             for number, node in enumerate(nodes)
             if not is_needed[number] and not shared.isdisjoint(node.inputs)
         ]
-        if len(heads) != 1 or not _is_pointwise(nodes[heads[0]].content):
+        if len(heads) != 1 or not _is_pointwise(nodes[heads[0]]):
             return content
         replaced = [node.whole for node in nodes]
-        replaced[heads[0]] = bytes_field(_NODE, _with_stride(nodes[heads[0]].content))
+        replaced[heads[0]] = bytes_field(NODE, _with_stride(nodes[heads[0]]))
     waiting = iter(replaced)
     parts = []
     for number, graph, whole in stored_fields(memoryview(content)):
-        if number != _GRAPH:
+        if number != GRAPH:
             parts.append(bytes(whole))
             continue
         changed = b"".join(
-            next(waiting) if inner == _NODE else part
+            next(waiting) if inner == NODE else part
             for inner, value, part in stored_fields(graph)
-            if not (detail == "none" and inner == _OUTPUT and _output_name(value) == CONFIDENCE)
+            if not (detail == "none" and inner == OUTPUT and output_name(value) == CONFIDENCE)
         )
-        parts.append(bytes_field(_GRAPH, changed))
+        parts.append(bytes_field(GRAPH, changed))
     return b"".join(parts)
 
 
-def _is_pointwise(node: memoryview) -> bool:
+def _is_pointwise(node: Node) -> bool:
     """Whether it is a convolution of each place by itself, said in so many words."""
-    operations = [bytes(value) for number, value in fields(node) if number == _NODE_OPERATION]
-    attributes = [bytes(value) for number, value in fields(node) if number == _NODE_ATTRIBUTE]
+    attributes = [bytes(v) for number, v in fields(node.content) if number == NODE_ATTRIBUTE]
     return (
-        operations == [b"Conv"]
+        node.operation == "Conv"
         and _numbers(b"kernel_shape", 1) in attributes
         and _numbers(b"strides", 1) in attributes
     )
 
 
-def _with_stride(node: memoryview) -> bytes:
+def _with_stride(node: Node) -> bytes:
     """A pointwise convolution at some of its places."""
     old, new = _numbers(b"strides", 1), _numbers(b"strides", COARSE_STRIDE)
     return b"".join(
-        bytes_field(_NODE_ATTRIBUTE, new)
-        if number == _NODE_ATTRIBUTE and bytes(value) == old
+        bytes_field(NODE_ATTRIBUTE, new)
+        if number == NODE_ATTRIBUTE and bytes(value) == old
         else bytes(whole)
-        for number, value, whole in stored_fields(node)
+        for number, value, whole in stored_fields(node.content)
     )
 
 
 def _numbers(name: bytes, value: int) -> bytes:
     """An attribute: the same value for rows and for columns."""
     return (
-        bytes_field(_NAME, name)
-        + 2 * number_field(_ATTRIBUTE_NUMBERS, value)
-        + number_field(_ATTRIBUTE_KIND, _NUMBERS)
+        bytes_field(NAME, name)
+        + 2 * number_field(ATTRIBUTE_NUMBERS, value)
+        + number_field(ATTRIBUTE_KIND, _NUMBERS)
     )
-
-
-def _output_name(output: memoryview) -> str:
-    return "".join(bytes(value).decode() for number, value in fields(output) if number == _NAME)
-
-
-class _Node(NamedTuple):
-    content: memoryview
-    whole: memoryview
-    """With its tag, as it stands in the graph."""
-    inputs: set[bytes]
-    outputs: set[bytes]
-    has_graph: bool
-    """Whether it is a loop or the like, which sees tensors that its inputs do not name."""
-
-
-def _parse_node(content: memoryview, whole: memoryview) -> _Node:
-    inputs, outputs, has_graph = set(), set(), False
-    for number, value in fields(content):
-        if number == _NODE_INPUT:
-            inputs.add(bytes(value))
-        elif number == _NODE_OUTPUT:
-            outputs.add(bytes(value))
-        elif number == _NODE_ATTRIBUTE:
-            has_graph = has_graph or any(
-                inner in (_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS) for inner, _ in fields(value)
-            )
-    return _Node(content, whole, inputs, outputs, has_graph)

@@ -10,15 +10,21 @@ from typing import Final
 
 import numpy as np
 
-from photochrom.engine.protobuf import bytes_field, fields, number_field, stored_fields
+from photochrom.engine.onnx_nodes import (
+    ATTRIBUTE_TENSOR,
+    GRAPH,
+    NODE,
+    NODE_ATTRIBUTE,
+    OUTPUT,
+    Node,
+    output_name,
+    parse_node,
+    read_graphs,
+)
+from photochrom.engine.protobuf import bytes_field, number_field, stored_fields
 
-# Field numbers of onnx.proto: ModelProto, GraphProto, NodeProto, AttributeProto, TensorProto.
-_GRAPH: Final = 7
-_NODE, _OUTPUT = 1, 12
-_NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATION, _NODE_ATTRIBUTE = 1, 2, 4, 5
-_ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS = 5, 6, 11
+# Field numbers of TensorProto in onnx.proto.
 _TENSOR_TYPE, _RAW_DATA, _DOUBLE_DATA = 2, 9, 10
-_OUTPUT_NAME: Final = 1
 _FLOAT: Final = number_field(_TENSOR_TYPE, 1)
 _DOUBLE: Final = number_field(_TENSOR_TYPE, 11)
 
@@ -36,30 +42,34 @@ def in_single_precision(content: bytes) -> bytes:
 
 
 def _narrow(content: bytes) -> bytes:
-    graphs = [graph for number, graph in fields(memoryview(content)) if number == _GRAPH]
-    used_otherwise: set[bytes] = set()
-    for number, value in (field for graph in graphs for field in fields(graph)):
-        if number == _OUTPUT:
-            used_otherwise |= _texts(value, _OUTPUT_NAME)
-        elif number == _NODE:
-            if _has_graph(value):
+    used_otherwise: set[str] = set()
+    for number, value, whole in (f for graph in read_graphs(content) for f in stored_fields(graph)):
+        if number == OUTPUT:
+            used_otherwise.add(output_name(value))
+        elif number == NODE:
+            node = parse_node(value, whole)
+            if node.has_graph:
                 return content
-            if _texts(value, _NODE_OPERATION) != {b"Cast"}:
-                used_otherwise |= _texts(value, _NODE_INPUT)
+            if node.operation != "Cast":
+                used_otherwise.update(node.inputs)
 
-    def is_only_cast(node: memoryview) -> bool:
-        is_constant = _texts(node, _NODE_OPERATION) == {b"Constant"}
-        return is_constant and used_otherwise.isdisjoint(_texts(node, _NODE_OUTPUT))
+    def narrow(node: Node) -> bytes:
+        is_only_cast = node.operation == "Constant" and used_otherwise.isdisjoint(node.outputs)
+        if not is_only_cast:
+            return bytes(node.whole)
+        path = (NODE_ATTRIBUTE, ATTRIBUTE_TENSOR)
+        return bytes_field(NODE, _with_single_tensor(node.content, path))
 
     parts = []
     for number, graph, whole in stored_fields(memoryview(content)):
-        narrowed = b"".join(
-            bytes_field(_NODE, _with_single_tensor(value, (_NODE_ATTRIBUTE, _ATTRIBUTE_TENSOR)))
-            if inner == _NODE and is_only_cast(value)
-            else part
-            for inner, value, part in (stored_fields(graph) if number == _GRAPH else ())
+        if number != GRAPH:
+            parts.append(bytes(whole))
+            continue
+        changed = b"".join(
+            narrow(parse_node(value, part)) if inner == NODE else part
+            for inner, value, part in stored_fields(graph)
         )
-        parts.append(bytes_field(_GRAPH, narrowed) if number == _GRAPH else bytes(whole))
+        parts.append(bytes_field(GRAPH, changed))
     return b"".join(parts)
 
 
@@ -85,17 +95,3 @@ def _single_tensor(tensor: memoryview) -> bytes:
         else:
             narrowed.append(_FLOAT if part == _DOUBLE else bytes(part))
     return b"".join(narrowed)
-
-
-def _texts(message: memoryview, which: int) -> set[bytes]:
-    return {bytes(value) for number, value in fields(message) if number == which}
-
-
-def _has_graph(node: memoryview) -> bool:
-    """Whether it is a loop or the like, which sees tensors that its inputs do not name."""
-    return any(
-        inner in (_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS)
-        for number, attribute in fields(node)
-        if number == _NODE_ATTRIBUTE
-        for inner, _ in fields(attribute)
-    )
