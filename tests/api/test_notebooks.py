@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import functools
+import inspect
 import io
 import json
 import os
@@ -20,8 +23,12 @@ import pytest
 from fixtures.training import drawn_photo
 from PIL import Image
 
+import photochrom
+from photochrom.api.train import TrainingRun
 from photochrom.cli import OK, main
 from photochrom.cli.app import app
+from photochrom.training.recipe.builtin import recipe_path
+from photochrom.training.recipe.toml import load_recipe, override
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
@@ -52,6 +59,30 @@ def program(cell: dict[str, Any]) -> str:
     return re.sub(r"^!photochrom (.*)$", r'_command(f"\1")', text, flags=re.MULTILINE)
 
 
+def check_calls(text: str, settings: dict[str, object]) -> int:
+    """Each call of photochrom's has a public name and parameters that it takes; says how many.
+
+    The recipe of `photochrom.train` is read with the notebook's settings, which names their keys.
+    """
+    count = 0
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        owner, name = ast.unparse(node.func.value), node.func.attr
+        if owner == "photochrom":
+            signature = inspect.signature(getattr(photochrom, name))
+        elif owner == "result":
+            signature = inspect.signature(functools.partial(getattr(TrainingRun, name), None))
+        else:
+            continue
+        signature.bind(*node.args, **{str(keyword.arg): None for keyword in node.keywords})
+        if name == "train":
+            overrides = [override(key, value) for key, value in settings.items()]
+            load_recipe(recipe_path(ast.literal_eval(node.args[0])), overrides)
+        count += 1
+    return count
+
+
 def colored_film(path: Path) -> Path:
     """Two shots of drawn photos that move, 24 frames each."""
     with av.open(str(path), "w") as out:
@@ -65,8 +96,11 @@ def colored_film(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_is_clean_and_known(notebook: Path) -> None:
+def test_a_notebook_is_clean_and_known(notebook: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHOTOCHROM_DATA", ".")  # where the recipes' own photographs lie
     code = [cell for cell in cells(notebook) if cell["cell_type"] == "code"]
+    parameters: dict[str, Any] = {}
+    calls = 0
     assert len([cell for cell in code if cell["metadata"].get("tags") == ["parameters"]]) == 1
     for cell in code:
         compile(program(cell), notebook.name, "exec")
@@ -74,6 +108,10 @@ def test_a_notebook_is_clean_and_known(notebook: Path) -> None:
         assert cell["execution_count"] is None
         for line in re.findall(r"^!photochrom (\S+)", "".join(cell["source"]), re.MULTILINE):
             assert app.get_command(None, line) is not None  # type: ignore[arg-type]
+        if cell["metadata"].get("tags"):
+            exec(compile(program(cell), notebook.name, "exec"), parameters)
+        calls += check_calls(program(cell), parameters["settings"])
+    assert calls >= 4  # train, read, export, colorize
     assert f"[{notebook.name}]({notebook.name})" in (EXAMPLES / "README.md").read_text()
     assert notebook.stem in SETTINGS
 
