@@ -202,6 +202,8 @@ def read_log(text: str, info: FilmInfo, times: list[int]) -> tuple[set[int], set
     asked: set[int] = set()
     for run, first, end in zip(runs, [0, *ends], ends, strict=False):
         asked |= {number for number in run if first <= number < end}
+        if run[0] < first:
+            found.discard(run[0])  # no shot begins there, but the warming up
     return asked, found, ends[:-1]
 
 
@@ -271,6 +273,8 @@ def print_steps(watched: Watched, asked: set[int], seams: list[int]) -> None:
     print("|---|---|---|---|---|---|---|---|---|")
     for kind in ("asked", "not asked", "segments meet"):
         steps = kinds[kind]
+        if not steps:
+            continue
         moved, shift, true_moved, true_shift = np.array(
             [(s.moved, s.shift, s.true_moved, s.true_shift) for s in steps]
         ).T
