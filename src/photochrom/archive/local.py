@@ -37,6 +37,7 @@ class LocalEngine:
                 settings.options,
                 settings.provenance,
                 find_damage=settings.find_damage,
+                callers=settings.in_flight,
             )
         return self._colorer
 

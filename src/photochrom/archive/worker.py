@@ -47,6 +47,7 @@ from photochrom.imageio import (
     write,
     writing_notes,
 )
+from photochrom.processors import limit_threads, share_size
 
 _CAST_PX = 64
 _DAMAGE_PX = 512
@@ -109,10 +110,16 @@ class Colorer:
         provenance: Provenance,
         *,
         find_damage: bool = False,
+        callers: int = 1,
     ) -> None:
-        """model: as `local_model` returns it. Raises ModelError, and what `Provenance` raises."""
+        """model: as `local_model` returns it. callers: threads that will ask it at the same time,
+        which share the processors where the options do not say how many threads there are.
+
+        Raises ModelError, and what `Provenance` raises.
+        """
         self._options, self._provenance, self._find_damage = options, provenance, find_damage
-        self._tools = load_tools(model, options, confidence="coarse")
+        self._most_threads = options.threads or share_size(callers)
+        self._tools = load_tools(model, options, callers=callers, confidence="coarse")
         self._recorder = ConfidenceRecorder(self._tools.network)
         self._sign = provenance.signer()
 
@@ -129,7 +136,8 @@ class Colorer:
         if task.sha256 == loaded.sha256:
             return ResultContent(Result(task.key, "coloured", loaded.sha256, unchanged=True))
         try:
-            finished = self._color(loaded)
+            with limit_threads(self._most_threads):
+                finished = self._color(loaded)
         except PhotochromError as error:
             finished = ResultContent(self._failure(loaded, str(error)))
         except Exception as error:  # noqa: BLE001  # told, and the others go on
