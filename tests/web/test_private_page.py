@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -285,8 +286,11 @@ def test_pictures_are_pasted_dropped_and_taken(
         # The camera of a computer.
         page.reload()
         page.click("#webcam")
-        page.wait_for_function("document.querySelector('#viewfinder').videoWidth === 320")
-        page.wait_for_function("document.querySelector('#viewfinder').currentTime > 0.3")
+        shown = "(({ currentTime, videoWidth }) => currentTime > 0.3 && videoWidth === 320)"
+        until = time.monotonic() + WAIT_MS / 1000
+        while not page.evaluate(f"{shown}(document.querySelector('#viewfinder'))"):
+            assert time.monotonic() < until
+            page.wait_for_timeout(100)  # the page's policy forbids wait_for_function
         page.screenshot(path=tmp_path / "camera.png")
         page.click("#shutter")
         # From RGB to the film's YUV and back, and once more through JPEG.
