@@ -122,7 +122,7 @@ def models_page() -> str:
         "What each shipped model says about itself: the card that travels inside its file.\n",
         "`pip install .` brings them all. `python packaging/build_wheels.py dist` divides that "
         "wheel for a package index: `photochrom` (15 MB) has what colours photographs and films, "
-        "`photochrom-models` (25 MB) the other models and the weights to train from. Without the "
+        "`photochrom-models` (29 MB) the other models and the weights to train from. Without the "
         "second, whatever asks for one of these says `pip install photochrom-models`.\n",
     ]
     for name in find.shipped_models():

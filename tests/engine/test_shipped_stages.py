@@ -26,7 +26,6 @@ from photochrom.engine.card import read_card
 KNOWN_DEAD = {
     ("photochrom-film", "0.2.0"): {"stride 32", "scene"},
     ("photochrom-cartoon", "0.1.1"): {"stride 32", "scene"},
-    ("photochrom-faces", "0.1.1"): {"stride 32", "scene"},
 }
 """Stages of which no channel differs, of models that were shipped before anybody looked. A model
 of another version has none; an entry whose stages are alive, or whose model is gone, fails."""
