@@ -26,6 +26,8 @@ import numpy as np
 from PIL import Image
 from studio_load import Person, Tally, photograph, studio, watch_memory
 
+from photochrom.variants import MAX_SIZE_PX
+
 NOTHING = "nothing"
 """The row of a studio that nobody attacks."""
 PATIENCE_S = 120.0
@@ -99,12 +101,12 @@ async def queue(attacker: Person) -> None:
 
 
 async def previews(attacker: Person) -> None:
-    """16 previews at once, at four times the working size, of 200 hints each, again and again."""
+    """16 previews at once, at the largest size, of 200 hints each, again and again."""
     path = await attacker.send(photograph(2.0), "a.jpg", "photo", 0.0)
     assert path is not None
     await attacker.follow(path)
     hints = [[10 + 7 * (n % 20), 10 + 7 * (n // 20), "#c1272d"] for n in range(200)]
-    body = json.dumps({"hints": hints, "size": 1024}).encode()
+    body = json.dumps({"hints": hints, "size": MAX_SIZE_PX}).encode()
     kind = {"Content-Type": "application/json", "X-CSRFToken": attacker.csrf}
 
     async def ask() -> None:

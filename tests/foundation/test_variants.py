@@ -114,9 +114,9 @@ def test_what_a_person_says_counts_more(network: Network, grey_scene: NDArray[np
     ("shape", "size", "seen"),
     [
         ((600, 800), "auto", 512),
-        ((600, 800), 700, 800),
+        ((450, 600), 400, 600),
         ((300, 400), "auto", 400),
-        ((3000, 4000), 800, MAX_SIZE_PX),
+        ((3000, 4000), 400, MAX_SIZE_PX),
         ((3000, 4000), 1500, 1500),
     ],
 )

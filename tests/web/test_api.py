@@ -124,7 +124,7 @@ def test_the_list_is_searched_and_comes_in_pages(program: Program) -> None:
         ("PATCH", "/pictures/ID", {"data": "size=64"}, 415, "Send JSON"),
         ("PATCH", "/pictures/ID", {"json": [1]}, 400, "Send a JSON object."),
         ("PATCH", "/pictures/ID", {"json": {"sizes": 3}}, 400, "known are: hints, size"),
-        ("PATCH", "/pictures/ID", {"json": {"size": 7}}, 400, "from 32 to 1024"),
+        ("PATCH", "/pictures/ID", {"json": {"size": 7}}, 400, "from 32 to 640"),
         ("PATCH", "/pictures/ID", {"json": {"hints": None}}, 400, "not null"),
         ("PATCH", "/pictures/ID", {"json": {"hints": [[999, 1, "#ffffff"]]}}, 400, "64 × 48"),
         ("PATCH", "/pictures/ID", {"json": {"name": " "}}, 400, "The name must be"),

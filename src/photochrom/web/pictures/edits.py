@@ -38,7 +38,7 @@ from photochrom.web.storage import PICTURE_ID, current_storage
 
 MIN_SIZE_PX: Final = 32
 """The least render factor that is taken; the largest is `MAX_SIZE_PX`, as a larger one would hold
-up everybody."""
+up everybody and take more memory than there may be."""
 MAX_VIVIDNESS: Final = 3.0
 MAX_HINTS: Final = 200
 """Points, strokes and areas together."""

@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from photochrom.guided.areas import DEFAULT_TOLERANCE
 from photochrom.pipeline import MAX_SHIFT
+from photochrom.variants import MAX_SIZE_PX
 from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.database import Picture
 from photochrom.web.error_pages import wants_json
@@ -83,7 +84,7 @@ _EDIT_FIELDS = (
     "reference", "restore", "chosen_model",
 )  # fmt: skip
 _SIZE_STEP_PX, _MAX_SIZE_FACTOR = 32, 4
-"""The slider goes from one step to so many times the model's own size."""
+"""The slider goes from one step to so many times the model's own size, at most."""
 
 
 @blueprint.get("/")
@@ -240,7 +241,7 @@ def show(picture_id: str) -> Answer:
         film=None if picture.film_id is None else get_picture(this_user(), picture.film_id),
         size_auto=card.size,
         size_min=max(MIN_SIZE_PX, card.size % _SIZE_STEP_PX + _SIZE_STEP_PX),
-        size_max=card.size * _MAX_SIZE_FACTOR,
+        size_max=min(card.size * _MAX_SIZE_FACTOR, MAX_SIZE_PX),
         size_step=_SIZE_STEP_PX,
     )
 
