@@ -6,38 +6,27 @@ coremltools, or onnx2tf, tensorflow and ai-edge-litert; then `pytest -m hosts` t
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import subprocess
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+from fixtures.programs import load_program
 from numpy.typing import NDArray
 
 from photochrom.engine import FILM_MODEL
 from photochrom.engine.find import read_model
 
-TOOLS = Path(__file__).parents[2] / "tools"
 HEIGHT, WIDTH = 96, 128
-
-
-def load_tool(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    return tool
 
 
 def network() -> onnx.ModelProto:
     """The film network at one size, as tools/opencv_model.py writes it."""
-    model: onnx.ModelProto = load_tool("opencv_model").convert(
+    model: onnx.ModelProto = load_program("tools/opencv_model.py").convert(
         read_model(FILM_MODEL)[1], HEIGHT, WIDTH
     )
     return model
@@ -140,7 +129,7 @@ def test_core_mls_program_is_the_network(tmp_path: Path, rng: np.random.Generato
     from coremltools.converters.mil.frontend.milproto.load import load
 
     path = tmp_path / "film.mlpackage"
-    load_tool("coreml_model").convert(network()).save(str(path))
+    load_program("tools/coreml_model.py").convert(network()).save(str(path))
     package = ct.models.MLModel(str(path), skip_model_load=True)
     specification = package.get_spec()
     (source,) = specification.description.input

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import cv2
 import numpy as np
 import onnxruntime as ort
 import pytest
+from fixtures.programs import load_program
 
 from photochrom.engine import FILM_MODEL
 from photochrom.engine.find import read_model
@@ -19,11 +19,7 @@ TOOL = Path(__file__).parents[2] / "tools" / "opencv_model.py"
 @pytest.mark.long
 @pytest.mark.skipif(int(cv2.__version__.split(".")[0]) < 5, reason="tried with OpenCV 5")
 def test_opencv_answers_as_onnx_runtime_does(tmp_path: Path, rng: np.random.Generator) -> None:
-    spec = importlib.util.spec_from_file_location("opencv_model", TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = load_program(TOOL)
     _, content = read_model(FILM_MODEL)
     height, width = 160, 224
     file = tmp_path / "film.onnx"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from fixtures.programs import load_program
 
 from photochrom.color.compose import compose_upsampled
 from photochrom.evaluation.bench import synthetic_picture
@@ -49,13 +49,7 @@ def test_composing_a_grey_photograph_costs_less_than_twice_decoding_and_encoding
 def speed() -> ModuleType:
     if not PROGRAM.is_file():
         pytest.skip("benchmarks/ is only in the repository")
-    spec = importlib.util.spec_from_file_location("speed", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["speed"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_program(PROGRAM)
 
 
 def test_ratios_are_of_one_round_each_and_exponents_of_the_medians(speed: ModuleType) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from fixtures.film import Film, make_film
+from fixtures.programs import load_program
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
@@ -26,12 +26,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def program() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("output_hashes", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_program(PROGRAM)
 
 
 def test_a_picture_counts_by_its_pixels_and_not_by_its_file(

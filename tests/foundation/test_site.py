@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from fixtures.programs import load_program
 
 import photochrom
 
@@ -38,11 +38,7 @@ def test_each_page_of_docs_is_listed(pages: list[str]) -> None:
 
 
 def test_links_are_led_to_where_the_files_are_gathered() -> None:
-    spec = importlib.util.spec_from_file_location("assemble", ROOT / "docs" / "assemble.py")
-    assert spec is not None
-    assert spec.loader is not None
-    assemble = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(assemble)
+    assemble = load_program("docs/assemble.py")
     readme = '[films](docs/films.md#sound), [licence](LICENSE) <img src="docs/pictures/cat.jpg">'
     assert assemble.relinked(readme, ROOT / "README.md") == (
         '[films](films.md#sound), [licence](repository/LICENSE) <img src="pictures/cat.jpg">'

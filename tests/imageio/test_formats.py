@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pillow_heif
 import pytest
+from fixtures.docs import load_generator
 from fixtures.imageio import heic_bytes, pillow_bytes, rare_format_bytes
 from fixtures.model import tiny_model
 from fixtures.studio import Browser, color_all, model_in, upload_picture
@@ -238,10 +238,5 @@ class TestADummyFormatIsOneRow:
 
 def generated_page() -> str:
     """docs/formats.md as docs/generate.py makes it."""
-    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    page: Callable[[], str] = module.formats_page
+    page: Callable[[], str] = load_generator().formats_page
     return page()

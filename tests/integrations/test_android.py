@@ -14,10 +14,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from fixtures.apk import ANDROID, App, app_browser, build_apk_tool, built_app, read_loader
+from fixtures.apk import ANDROID, App, app_browser, built_app, read_loader
 from fixtures.chromium import SCREENS, keep_screens
 from fixtures.integrations import EXAMPLES
 from fixtures.private_page import WAIT_MS, check_colors_hint_and_download
+from fixtures.programs import load_program
 
 __all__ = ["built_app"]
 
@@ -33,7 +34,7 @@ CAT = EXAMPLES / "cat.jpg"
 
 @pytest.fixture
 def build_apk() -> ModuleType:
-    return build_apk_tool()
+    return load_program("tools/build_apk.py")
 
 
 def test_pages_and_code_agree_on_what_the_phone_offers() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import sys
@@ -13,6 +12,7 @@ import nets.test_contract as contract
 import pytest
 import torch
 from fixtures.network_cost import cost
+from fixtures.programs import load_program
 from fixtures.training import drawn_folder, drawn_photo
 
 from photochrom.cli import OK, main
@@ -58,11 +58,7 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert len(text.splitlines()) <= 30
     path = tmp_path / "dilated.py"
     path.write_text(text, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location("dilated", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_program(path)
     (row,) = re.findall(r'^    "dilated": (NetSpec\(.*\)),$', PAGE, re.MULTILINE)
     monkeypatch.setitem(sys.modules, "dilated", module)
     built = re.fullmatch(r'NetSpec\(build=Dilated, summary="(.*)"\)', row)

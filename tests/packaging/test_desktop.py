@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fixtures.programs import PACKAGING, load_program
+from fixtures.programs import load_program
 
 import photochrom
 
@@ -23,7 +23,7 @@ OTHER_NAMES = {"opencv-python-headless": "py-opencv"}
 
 
 def test_conda_s_recipe_asks_for_what_the_package_asks_for() -> None:
-    recipe = yaml.safe_load((PACKAGING / "conda" / "meta.yaml").read_text(encoding="utf-8"))
+    recipe = yaml.safe_load((ROOT / "packaging/conda/meta.yaml").read_text(encoding="utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = [re.split("(?=>)", line, maxsplit=1) for line in project["dependencies"]]
     wanted = {f"{OTHER_NAMES.get(name, name)} {least}" for name, least in names}
@@ -33,7 +33,7 @@ def test_conda_s_recipe_asks_for_what_the_package_asks_for() -> None:
 
 
 def test_the_window_finds_the_studio_by_what_it_prints() -> None:
-    window = load_program("photochrom_window")
+    window = load_program("packaging/photochrom_window.py")
     said = "The studio is at http://localhost:43210/?token=abc-DEF_1."
     assert window.find_address(said) == "http://localhost:43210/?token=abc-DEF_1"
     assert window.find_address("Loading") is None
@@ -41,7 +41,7 @@ def test_the_window_finds_the_studio_by_what_it_prints() -> None:
 
 
 def test_the_window_is_the_command_line_too(capsys: pytest.CaptureFixture[str]) -> None:
-    window = load_program("photochrom_window")
+    window = load_program("packaging/photochrom_window.py")
     for way in (["--photochrom"], ["-m", "photochrom"]):
         with pytest.raises(SystemExit) as ended:
             sys.exit(window.main([*way, "--version"]))
@@ -52,7 +52,7 @@ def test_the_window_is_the_command_line_too(capsys: pytest.CaptureFixture[str]) 
 def test_what_is_dragged_onto_the_icon_is_coloured_and_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    window = load_program("photochrom_window")
+    window = load_program("packaging/photochrom_window.py")
     says = [sys.executable, "-c", "import sys; print(*sys.argv[1:], '<b>'); sys.exit(3)"]
     monkeypatch.setattr(window, "command_line", lambda words: [*says, *words])
     pages: list[str] = []
@@ -66,7 +66,7 @@ def test_what_is_dragged_onto_the_icon_is_coloured_and_shown(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an AppImage starts by sh")
 def test_an_appimage_is_a_runtime_and_a_folder_that_starts(tmp_path: Path) -> None:
-    build = load_program("build_appimage")
+    build = load_program("packaging/build_appimage.py")
     assert build.is_runtime(b"\x7fELF\x02\x01\x01\x00AI\x02" + bytes(64))
     assert not build.is_runtime(b"\x7fELF" + bytes(64))
     bundle = tmp_path / "Photochrom"

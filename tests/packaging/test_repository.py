@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+from fixtures.programs import load_program
 from packaging.specifiers import SpecifierSet
 
 import photochrom
@@ -54,15 +53,6 @@ def commands(workflow: Path) -> list[str]:
 def targets() -> set[str]:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     return set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
-
-
-def load_tool(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
@@ -139,7 +129,7 @@ def test_what_is_given_private_leads_to_one_place() -> None:
 
 
 def test_notes_of_a_release_are_its_part_of_the_changelog() -> None:
-    section = load_tool("release_notes").section
+    section = load_program("tools/release_notes.py").section
     released = "## 0.1.1 (2026-01-02)\n\n### Added\n\n* b\n\n## 0.1\n\na\n"
     changelog = f"# Changelog\n\n## 0.2.0 (not released)\n\nc\n\n{released}"
     assert section(changelog, "0.1.1") == "### Added\n\n* b"

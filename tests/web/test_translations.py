@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from fixtures.programs import load_program
 
 from photochrom.web.i18n import DOMAIN, TRANSLATIONS
 from photochrom.web.languages import ENGLISH, LANGUAGES, Language
@@ -29,12 +29,7 @@ MESSAGE = "run make translations, and translate what is empty"
 
 @pytest.fixture(scope="module")
 def program() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("translations", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_program(PROGRAM)
 
 
 @pytest.fixture(scope="module")
