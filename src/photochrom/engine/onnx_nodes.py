@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, TypeAlias
 
-from photochrom.engine.protobuf import fields, stored_fields
+from photochrom.engine.protobuf import bytes_field, fields, stored_fields
 
 # Field numbers of onnx.proto: ModelProto, GraphProto, NodeProto, AttributeProto, ValueInfoProto.
 GRAPH: Final = 7
@@ -15,6 +15,10 @@ ATTRIBUTE_TENSOR, ATTRIBUTE_GRAPH, ATTRIBUTE_NUMBERS, ATTRIBUTE_GRAPHS = 5, 6, 8
 ATTRIBUTE_KIND: Final = 20
 NAME: Final = 1
 """Of an attribute, or of an output of the graph."""
+
+
+FieldChange: TypeAlias = "Callable[[int, memoryview, memoryview], bytes | memoryview]"
+"""Of a field's number, its content, and that with its tag as it stands in the file."""
 
 
 class Node(NamedTuple):
@@ -33,6 +37,20 @@ class Node(NamedTuple):
 def read_graphs(content: bytes) -> list[memoryview]:
     """The graph of a file, which may stand there in several parts. Raises as `fields` does."""
     return [graph for number, graph in fields(memoryview(content)) if number == GRAPH]
+
+
+def change_graph(content: bytes, change: FieldChange) -> bytes:
+    """A file with each field of its graph as ``change(number, value, whole)`` has it, with its tag;
+    none leave it out. Raises as `stored_fields` does.
+    """
+    parts = []
+    for number, graph, whole in stored_fields(memoryview(content)):
+        if number == GRAPH:
+            changed = b"".join(change(*field) for field in stored_fields(graph))
+            parts.append(bytes_field(GRAPH, changed))
+        else:
+            parts.append(bytes(whole))
+    return b"".join(parts)
 
 
 def output_name(output: memoryview) -> str:

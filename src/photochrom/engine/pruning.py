@@ -12,12 +12,12 @@ from photochrom.engine.contract import COARSE_STRIDE, CONFIDENCE, INPUT
 from photochrom.engine.onnx_nodes import (
     ATTRIBUTE_KIND,
     ATTRIBUTE_NUMBERS,
-    GRAPH,
     NAME,
     NODE,
     NODE_ATTRIBUTE,
     OUTPUT,
     Node,
+    change_graph,
     output_name,
     read_graphs,
     read_nodes,
@@ -82,18 +82,14 @@ def _change(content: bytes, detail: ConfidenceDetail) -> bytes:
         replaced = [node.whole for node in nodes]
         replaced[heads[0]] = bytes_field(NODE, _with_stride(nodes[heads[0]]))
     waiting = iter(replaced)
-    parts = []
-    for number, graph, whole in stored_fields(memoryview(content)):
-        if number != GRAPH:
-            parts.append(bytes(whole))
-            continue
-        changed = b"".join(
-            next(waiting) if inner == NODE else part
-            for inner, value, part in stored_fields(graph)
-            if not (detail == "none" and inner == OUTPUT and output_name(value) == CONFIDENCE)
-        )
-        parts.append(bytes_field(GRAPH, changed))
-    return b"".join(parts)
+
+    def change(number: int, value: memoryview, whole: memoryview) -> bytes | memoryview:
+        if number == NODE:
+            return next(waiting)
+        is_left_out = detail == "none" and number == OUTPUT and output_name(value) == CONFIDENCE
+        return b"" if is_left_out else whole
+
+    return change_graph(content, change)
 
 
 def _is_pointwise(node: Node) -> bool:

@@ -12,11 +12,10 @@ import numpy as np
 
 from photochrom.engine.onnx_nodes import (
     ATTRIBUTE_TENSOR,
-    GRAPH,
     NODE,
     NODE_ATTRIBUTE,
     OUTPUT,
-    Node,
+    change_graph,
     output_name,
     parse_node,
     read_graphs,
@@ -53,24 +52,15 @@ def _narrow(content: bytes) -> bytes:
             if node.operation != "Cast":
                 used_otherwise.update(node.inputs)
 
-    def narrow(node: Node) -> bytes:
-        is_only_cast = node.operation == "Constant" and used_otherwise.isdisjoint(node.outputs)
-        if not is_only_cast:
-            return bytes(node.whole)
-        path = (NODE_ATTRIBUTE, ATTRIBUTE_TENSOR)
-        return bytes_field(NODE, _with_single_tensor(node.content, path))
+    def change(number: int, value: memoryview, whole: memoryview) -> bytes | memoryview:
+        if number != NODE:
+            return whole
+        node = parse_node(value, whole)
+        if node.operation != "Constant" or not used_otherwise.isdisjoint(node.outputs):
+            return whole
+        return bytes_field(NODE, _with_single_tensor(value, (NODE_ATTRIBUTE, ATTRIBUTE_TENSOR)))
 
-    parts = []
-    for number, graph, whole in stored_fields(memoryview(content)):
-        if number != GRAPH:
-            parts.append(bytes(whole))
-            continue
-        changed = b"".join(
-            narrow(parse_node(value, part)) if inner == NODE else part
-            for inner, value, part in stored_fields(graph)
-        )
-        parts.append(bytes_field(GRAPH, changed))
-    return b"".join(parts)
+    return change_graph(content, change)
 
 
 def _with_single_tensor(message: memoryview, path: tuple[int, ...]) -> bytes:
