@@ -381,6 +381,15 @@ CONTROLLED = """() => new Promise(done => {
 })"""
 
 
+KEPT_IN = """async language => {
+  for (;;) {
+    const kept = await caches.match("/offline");
+    if (kept?.headers.get("Content-Language") === language) return;
+    await new Promise(done => setTimeout(done, 50));
+  }
+}"""
+
+
 def test_without_a_connection_there_is_a_page_of_ours(visit: Open) -> None:
     me = visit("phone")
     me.go("/")
@@ -393,6 +402,13 @@ def test_without_a_connection_there_is_a_page_of_ours(visit: Open) -> None:
     me.page.context.set_offline(False)
     me.press("Try again")
     me.page.get_by_role("heading", name="Log in").wait_for()
+    me.page.locator(".languages > summary").click()
+    me.page.locator(".languages button[value=it]").click()
+    me.page.locator("html[lang=it]").wait_for(state="attached")
+    me.page.evaluate(KEPT_IN, "it")
+    me.page.context.set_offline(True)
+    me.go("/library")
+    assert me.page.locator("html").get_attribute("lang") == "it"
 
 
 def test_another_app_shares_a_picture_with_the_studio(visit: Open, cat: Path) -> None:

@@ -454,11 +454,7 @@ def test_every_page_on_a_phone_in_each_language(code: str, chromium: Any, conten
         (ADA, (member_pages,)),
     ]
     for email, walks in parts:
-        # Workers that give way to one of the next language have held up Chromium for minutes here,
-        # without a connection to the studio; the page that they show is opened by itself.
-        context = chromium.new_context(
-            **SCREENS["phone"], locale=code, reduced_motion="reduce", service_workers="block"
-        )
+        context = chromium.new_context(**SCREENS["phone"], locale=code, reduced_motion="reduce")
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         complaints: list[str] = []

@@ -120,7 +120,7 @@ def versioned_file(version: str, filename: str) -> Response:
 def offline() -> str:
     """Show what the service worker answers with where there is no connection.
 
-    It asks without cookies, and names the language of the page that it was started by.
+    It asks without cookies, and names the language of the page that is open.
     """
     with use_language(request.args.get("language")):
         return render_template("offline.html")
@@ -134,8 +134,7 @@ def favicon() -> Response:
 
 def service_worker_url() -> str:
     """Give the service worker's address; it changes with every file that the worker keeps."""
-    language = current_language().code
-    return url_for("pwa.service_worker", v=_static_digest(), language=language)
+    return url_for("pwa.service_worker", v=_static_digest())
 
 
 def is_local() -> bool:

@@ -8,10 +8,11 @@
  */
 const studio = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 const ADDRESS = new URL(studio.location.href).searchParams;
-const CACHE = `frame-${ADDRESS.get("v")}-${ADDRESS.get("language")}`;
+const CACHE = `frame-${ADDRESS.get("v")}`;
 const SHARED_CACHE = "shared-files";
-/** Without cookies, and so with the language of the page that started this. */
-const OFFLINE = `/offline?language=${ADDRESS.get("language")}`;
+/** Kept in the browser's language at first, and then in that of the page that was opened last. One
+ * worker for all languages: browsers can hold a page up for minutes while one gives way to another. */
+const OFFLINE = "/offline";
 const FILES = [
   "css/studio.css",
   "js/app.js",
@@ -30,6 +31,9 @@ studio.addEventListener("install", (event) => {
 studio.addEventListener("activate", (event) => {
   event.waitUntil(deleteOldCaches());
 });
+studio.addEventListener("message", (event) => {
+  event.waitUntil(keepOffline(event.data.language));
+});
 studio.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
@@ -45,6 +49,19 @@ async function keepFrame() {
   // The offline page is kept as a stranger sees it: nothing of whoever is logged in.
   await cache.addAll(FRAME.map((url) => new Request(url, { credentials: "omit", cache: "reload" })));
   await studio.skipWaiting();
+}
+
+/** @param {string} language of the page that is open */
+async function keepOffline(language) {
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(OFFLINE);
+  if (kept?.headers.get("Content-Language") === language) return;
+  try {
+    const page = await fetch(`${OFFLINE}?language=${language}`, { credentials: "omit", cache: "reload" });
+    if (page.ok) await cache.put(OFFLINE, page);
+  } catch (error) {
+    console.info("the offline page stays in its language:", error);
+  }
 }
 
 async function deleteOldCaches() {

@@ -3,10 +3,17 @@ import { message, note } from "./messages.js";
 
 const worker = document.body.dataset.serviceWorker;
 if (worker && "serviceWorker" in navigator) {
-  navigator.serviceWorker.register(worker, { scope: "/" }).catch((error) => {
+  startWorker(worker).catch((error) => {
     // Browsers refuse it without HTTPS; the pages work all the same.
     console.info("no service worker:", error.message);
   });
+}
+
+/** @param {string} address */
+async function startWorker(address) {
+  await navigator.serviceWorker.register(address, { scope: "/" });
+  const { active } = await navigator.serviceWorker.ready;
+  active?.postMessage({ language: document.documentElement.lang });
 }
 
 const isOffline = document.querySelector("[data-reload]") !== null; // then nobody seems to be logged in
