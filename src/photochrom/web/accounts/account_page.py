@@ -200,7 +200,9 @@ def account_html(bound_form: FlaskForm | None = None, secret: str = "") -> str:
         logins=[
             (login, translate_agent(login.agent), is_current(login)) for login in list_logins(user)
         ],
-        tokens=list(db.session.scalars(select(Token).filter_by(user_id=user.id))),
+        tokens=list(
+            db.session.scalars(select(Token).filter_by(user_id=user.id).order_by(Token.id))
+        ),
         secret=secret,
         profile_form=forms[ProfileForm],
         is_proved=current_settings().confirm_email,

@@ -38,6 +38,7 @@ OpenFile: TypeAlias = "tuple[Download, BinaryIO]"
 DOCUMENT: Final = "photochrom.json"
 """The name, in the archive, of what is known of the files."""
 FORMAT: Final = "photochrom studio export 1"
+_OLDEST_FIRST: Final = (Picture.created_at, Picture.id)
 _TRIES: Final = 3
 """A file that is replaced between its row and its opening is looked for anew so often."""
 
@@ -50,8 +51,8 @@ def export_data(user_id: int) -> Iterator[bytes]:
     time, and let go while files are sent.
     """
     archive, pictures = ZipStream(), []
-    rows = select(Picture.id).where(Picture.user_id == user_id)
-    ids = list(db.session.scalars(rows.order_by(Picture.created_at, Picture.id)))
+    rows = select(Picture.id).where(Picture.user_id == user_id).order_by(*_OLDEST_FIRST)
+    ids = list(db.session.scalars(rows))
     for picture_id in ids:
         with ExitStack() as stack:
             found = _open_picture(user_id, picture_id, stack)
@@ -132,7 +133,7 @@ def _describe_account(user_id: int) -> Json:
                 "last_used_at": _time(token.last_used_at),
                 "expires_at": _time(token.expires_at),
             }
-            for token in db.session.scalars(select(Token).filter_by(user_id=user_id))
+            for token in _all(Token, user_id=user_id)
         ],
         "albums": [_describe_album(album) for album in _all(Album, user_id=user_id)],
         "saved_colors": [
@@ -148,10 +149,10 @@ def _describe_account(user_id: int) -> Json:
 
 
 def _describe_album(album: Album) -> Json:
-    members = select(AlbumPicture.picture_id).where(AlbumPicture.album_id == album.id)
+    members = select(Picture.id).join(AlbumPicture).where(AlbumPicture.album_id == album.id)
     return {
         "name": album.name,
-        "pictures": list(db.session.scalars(members)),
+        "pictures": list(db.session.scalars(members.order_by(*_OLDEST_FIRST))),
         "shared_until": [_time(link.expires_at) for link in _all(AlbumShare, album_id=album.id)],
     }
 
@@ -162,6 +163,7 @@ def _describe_picture(user: User, picture: Picture) -> Json:
         select(ColorPlace, SavedColor.name)
         .join(SavedColor, SavedColor.id == ColorPlace.color_id)
         .where(ColorPlace.picture_id == picture.id)
+        .order_by(SavedColor.id)
     )
     return {
         "id": picture.id,
@@ -208,8 +210,8 @@ def _describe_picture(user: User, picture: Picture) -> Json:
 
 
 def _all(table: type[Any], **columns: object) -> list[Any]:
-    """The rows of a table that have these values."""
-    return list(db.session.scalars(select(table).filter_by(**columns)))
+    """The rows of a table that have these values, in the order in which they were made."""
+    return list(db.session.scalars(select(table).filter_by(**columns).order_by(table.id)))
 
 
 def _time(moment: datetime | None) -> str | None:
