@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -54,6 +55,17 @@ class TestEveryEngine:
         network = load(tiny, device=device)
         assert network.device.startswith("CPU, O")
         assert network.card == CARD
+
+    @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processors are chosen here")
+    def test_leaves_the_choice_of_processors_to_the_system(self, tiny: Path, device: str) -> None:
+        # An engine that pins chooses the first ones, as each other process beside it does.
+        network, seen = load(tiny, device=device, threads=1), set()
+        with ThreadPoolExecutor(1) as pool:
+            place = pool.submit(threading.get_native_id).result()
+            answers = [pool.submit(network, inputs(4, 256, 256)) for _ in range(8)]
+            while not all(answer.done() for answer in answers):
+                seen.add(frozenset(os.sched_getaffinity(place)))
+        assert seen == {frozenset(os.sched_getaffinity(0))}
 
     def test_can_be_shared_between_threads(self, tiny: Path, device: str) -> None:
         network = load(tiny, device=device, threads=1)

@@ -158,6 +158,8 @@ def _open_openvino(content: bytes, threads: int | None, source: str) -> Session:
     settings: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "bf16" if has_bf16 else "f32",
+        # Each process would choose the same processors as all others do.
+        "ENABLE_CPU_PINNING": False,
     }
     if threads:
         settings["INFERENCE_NUM_THREADS"] = threads
