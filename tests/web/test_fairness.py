@@ -121,7 +121,7 @@ def test_a_long_film_lets_others_go_first_and_is_no_worse_for_it(
         worked.append(task.picture_id)
         on_progress = _rest[-1]
         assert callable(on_progress)
-        if not on_progress(0.5):
+        if not on_progress(0.5, None):
             from photochrom.web.render import CancelledError
 
             raise CancelledError

@@ -393,10 +393,12 @@ def test_a_film_that_another_version_began_begins_anew_under_its_name(
     monkeypatch.setattr("photochrom.video.options.FilmSettings", IN_TENS)
     worker, tell = make_worker(app, settings), jobs.report_progress
 
-    def stop_now(picture_id: str, revision: int, name: str, progress: float) -> bool:
+    def stop_now(
+        picture_id: str, revision: int, name: str, progress: float, left_s: float | None
+    ) -> bool:
         if progress > 0.75:  # of the film itself, after the preview
             worker.stop()
-        return tell(picture_id, revision, name, progress)
+        return tell(picture_id, revision, name, progress, left_s)
 
     with monkeypatch.context() as patched:
         patched.setattr("photochrom.web.jobs.report_progress", stop_now)
@@ -566,9 +568,9 @@ def test_what_is_stopped_goes_on_later(
     reports = []
 
     def render_and_stop(*rest: Any) -> str:
-        reports.append(rest[-1](0.1))
+        reports.append(rest[-1](0.1, None))
         send(client, f"{url}/stop", {})
-        reports.append(rest[-1](0.2))
+        reports.append(rest[-1](0.2, None))
         raise render.CancelledError
 
     with monkeypatch.context() as patched:
@@ -720,17 +722,20 @@ def test_a_film_is_coloured_with_a_preview_and_goes_on_after_a_stop(
     monkeypatch.setattr("photochrom.web.render._REPORT_INTERVAL_S", 0.0)
     record, tell = [], jobs.report_progress
 
-    def stop_now(picture_id: str, revision: int, name: str, progress: float) -> bool:
+    def stop_now(
+        picture_id: str, revision: int, name: str, progress: float, left_s: float | None
+    ) -> bool:
         record.append(progress)
         if 0.7 < progress < 0.95 and not worker._stop.is_set():
             worker.stop()
-        return tell(picture_id, revision, name, progress)
+        return tell(picture_id, revision, name, progress, left_s)
 
     monkeypatch.setattr("photochrom.web.jobs.report_progress", stop_now)
     worker.work(url_id(url), 1)
     assert client.get(f"{url}/state").get_json()["state"] == "waiting"
     assert record == sorted(record)
-    assert 0 < record[0] < 0.1, "from the first frame of the preview on"
+    assert record[0] == 0.0
+    assert 0 < record[1] < 0.1, "from the first frame of the preview on"
     make_worker(app, settings).work(url_id(url), 1)
     assert client.get(f"{url}/state").get_json()["state"] == "done"
     storage = Storage(settings.data_dir)

@@ -247,6 +247,10 @@ class Picture(Model):
     model: Mapped[str | None] = mapped_column(String(200))
     """Which made the result: name and version; None: there is none yet, or it is not known."""
     progress: Mapped[float] = mapped_column(Double, default=0.0)
+    seconds_left: Mapped[float | None] = mapped_column(Double)
+    """Of a film that is being coloured, as guessed; None: it is not known."""
+    film_pace: Mapped[float | None] = mapped_column(Double)
+    """How long it took beside the guess, as `film_time.usual_pace` counts it; None: not known."""
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     claimed_by: Mapped[str | None] = mapped_column(String(64))
     """The worker that is at it."""

@@ -159,15 +159,21 @@ def claim(picture_id: str, revision: int, worker: str) -> Picture | None:
             claimed_by=worker,
             attempts=Picture.attempts + 1,
             progress=0.0,
+            seconds_left=None,
             problem=None,
         )
     )
     return db.session.get(Picture, picture_id) if is_ours else None
 
 
-def report_progress(picture_id: str, revision: int, worker: str, progress: float) -> bool:
-    """Write down how far it is, in [0, 1]; False where nobody wants it any more."""
-    return _update_row(_own_row(picture_id, revision, worker).values(progress=progress))
+def report_progress(
+    picture_id: str, revision: int, worker: str, progress: float, seconds_left: float | None
+) -> bool:
+    """Write down how far it is, in [0, 1], and how long it takes yet; False where nobody wants it
+    any more.
+    """
+    row = _own_row(picture_id, revision, worker)
+    return _update_row(row.values(progress=progress, seconds_left=seconds_left))
 
 
 def finish(
@@ -178,11 +184,12 @@ def finish(
     model: str | None,
     agreement: float | None = None,
     restored: list[str] | None = None,
+    film_pace: float | None = None,
 ) -> bool:
     """The result file is there, and counts; False where the picture was changed or deleted.
 
     size: bytes of all its files. model: which made the result; None: it is not known. agreement:
-    with its reference, as `Picture.reference_agreement`. restored: as `Picture.restored`.
+    with its reference, as `Picture.reference_agreement`. restored, film_pace: as of `Picture`.
     """
     return _update_row(
         _own_row(picture_id, revision, worker).values(
@@ -196,6 +203,7 @@ def finish(
             model=None if model is None else model[:200],
             reference_agreement=agreement,
             restored=restored,
+            film_pace=film_pace,
         )
     )
 

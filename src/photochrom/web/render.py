@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from photochrom.imageio import (
 )
 from photochrom.restoration import FILM_KINDS
 from photochrom.web.database import Picture
+from photochrom.web.film_time import FilmClock, usual_pace
 from photochrom.web.i18n import _
 from photochrom.web.pictures.decoding import read_original
 from photochrom.web.pictures.edit_colorizer import EditColorizer
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
     from photochrom.video.io.frame import FilmInfo
     from photochrom.video.options import FilmProgress, FilmSettings
 
-ProgressCallback: TypeAlias = Callable[[float], bool]
+ProgressCallback: TypeAlias = Callable[[float, "float | None"], bool]
 """Is told how far it is, in [0, 1], and answers whether to go on."""
 
 ColorizerLoader: TypeAlias = Callable[[str | None], EditColorizer]
@@ -85,6 +87,8 @@ class RenderTask:
     """Of a film: what is said of its shots."""
     model: str | None = None
     """The model that was chosen, as `photochrom.engine.load` takes it; None: the studio's."""
+    usual_pace: float = 1.0
+    """Of films, as `film_time.usual_pace` has it."""
 
     @classmethod
     def from_picture(cls, picture: Picture) -> RenderTask:
@@ -99,6 +103,7 @@ class RenderTask:
             Edit.from_picture(picture),
             still_edits(picture) if picture.kind == "film" else (),
             None if chosen is None else find_model(chosen),
+            usual_pace(restore=picture.restore) if picture.kind == "film" else 1.0,
         )
 
 
@@ -112,6 +117,8 @@ class RenderResult(NamedTuple):
     """As `Picture.reference_agreement`."""
     restored: list[str] | None = None
     """As `Picture.restored`."""
+    film_pace: float | None = None
+    """As `Picture.film_pace`."""
 
 
 def render(
@@ -212,7 +219,8 @@ def _render_film(
         write_shots(shot_file, to_shots(task.stills, storage))
         options = dataclasses.replace(options, shots=read_shots(shot_file))
     target = _film_target(task, storage, info, options)
-    reporter = _ProgressReporter(on_progress, info, settings.max_film_minutes)
+    reporter = _ProgressReporter(on_progress, info, settings.max_film_minutes, task.usual_pace)
+    reporter.update()
     _film_preview(task, storage, info, options, reporter)
     _find_shots(task.picture_id, source, storage, reporter)
     try:
@@ -222,7 +230,7 @@ def _render_film(
         remove_segments(target)
         outcome = color_film(source, target, options, reporter.report)
     restored = [str(kind) for kind in outcome.found_kinds] if task.edit.restore else None
-    return RenderResult(outcome.model, restored=restored)
+    return RenderResult(outcome.model, restored=restored, film_pace=reporter.film_pace())
 
 
 def _find_shots(
@@ -299,23 +307,31 @@ def _shrink_frame(frame: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
 class _ProgressReporter:
     """Passes a film's progress on, now and then, and stops the film on demand."""
 
-    def __init__(self, on_progress: ProgressCallback, info: FilmInfo, limit_minutes: int) -> None:
+    def __init__(
+        self, on_progress: ProgressCallback, info: FilmInfo, limit_minutes: int, usual_pace: float
+    ) -> None:
         self._on_progress, self._limit_minutes = on_progress, limit_minutes
         seconds, rate = info.duration_s or 0.0, float(info.rate or 0)
         self._rate = rate
         self._preview_frames = min(_FILM_PREVIEW_S, seconds) * rate
         """Of the work, as far as the film says; no more of them count than that."""
         self._film_frames = seconds * rate
-        self._report_s = 0.0
-        self._share = 0.0
+        self._report_s = -math.inf
+        self._share = self._resumed_share = 0.0
+        frames, megapixels = (
+            self._preview_frames + self._film_frames,
+            info.height * info.width / 1e6,
+        )
+        self._clock = FilmClock(frames, megapixels, usual_pace)
 
     def report(self, progress: FilmProgress) -> None:
         """After each frame of the film, which may be longer than it says. Raises TooLarge."""
         if self._rate:
             check_film_length(progress.frames / self._rate, self._limit_minutes)
         if progress.total and not progress.is_measuring:
-            done = self._preview_frames + progress.frames
-            self._share = min(1.0, done / (self._preview_frames + progress.total))
+            whole = self._preview_frames + progress.total
+            self._share = min(1.0, (self._preview_frames + progress.frames) / whole)
+            self._resumed_share = progress.resumed_frames / whole
         self.update()
 
     def check(self, progress: FilmProgress) -> None:
@@ -330,5 +346,15 @@ class _ProgressReporter:
         if time.monotonic() - self._report_s < _REPORT_INTERVAL_S:
             return
         self._report_s = time.monotonic()
-        if not self._on_progress(self._share):
+        if not self._on_progress(
+            self._share, self._clock.seconds_left(self._share, self._worked_share)
+        ):
             raise CancelledError
+
+    def film_pace(self) -> float | None:
+        """As of `Picture`, when all is done."""
+        return self._clock.pace(self._worked_share)
+
+    @property
+    def _worked_share(self) -> float:
+        return max(0.0, self._share - self._resumed_share)

@@ -161,9 +161,11 @@ class Worker:
         start_s = time.perf_counter()
         turn_ends_s = time.monotonic() + _FILM_TURN_S
 
-        def on_progress(progress: float) -> bool:
+        def on_progress(progress: float, seconds_left: float | None) -> bool:
             nonlocal turn_ends_s
-            is_wanted = jobs.report_progress(task.picture_id, task.revision, self._name, progress)
+            is_wanted = jobs.report_progress(
+                task.picture_id, task.revision, self._name, progress, seconds_left
+            )
             if task.kind == "film" and time.monotonic() > turn_ends_s:
                 turn_ends_s = time.monotonic() + _QUERY_INTERVAL_S
                 is_wanted = is_wanted and not jobs.others_wait(task.picture_id, "film")

@@ -171,6 +171,11 @@ _PICTURE: Final[Json] = {
         "description": "Of the newest revision.",
     },
     "progress": {"type": "number", "minimum": 0, "maximum": 1},
+    "seconds_left": {
+        "type": ["integer", "null"],
+        "minimum": 0,
+        "description": "Until a film that is being coloured is done, as guessed.",
+    },
     "problem": {"type": ["string", "null"], "description": "Why it failed."},
     "finished_at": {**_MOMENT, "type": ["string", "null"]},
     "size": _SIZE,

@@ -17,6 +17,7 @@ from photochrom.web.api.fields import form_fields, json_fields, query_fields
 from photochrom.web.colors import album
 from photochrom.web.database import Picture, SavedColor
 from photochrom.web.errors import InvalidInput, LoginRequired
+from photochrom.web.film_time import whole_seconds_left
 from photochrom.web.pictures.downloads import result_file
 from photochrom.web.pictures.edits import Edit, edit_picture
 from photochrom.web.pictures.history import list_past, past_edit
@@ -335,6 +336,7 @@ def _picture_json(picture: Picture) -> dict[str, object]:
         "created_at": picture.created_at.isoformat(),
         "state": picture.state,
         "progress": picture.progress,
+        "seconds_left": whole_seconds_left(picture),
         "problem": picture.problem,
         "finished_at": None if finished_at is None else finished_at.isoformat(),
         "size": picture.size,

@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, select
 
 from photochrom.web.database import Picture, User, db
 from photochrom.web.errors import NotFound, TooMany
+from photochrom.web.film_time import whole_seconds_left
 from photochrom.web.i18n import _, current_language, translate_stored, use_language
 from photochrom.web.jobs import count_ahead
 from photochrom.web.lanes import stream_count
@@ -37,7 +38,7 @@ _FINAL_STATES: Final = ("done", "failed")
 _EXTENSION: Final = "photochrom-streams"
 # One row of few columns, in a tenth of the time of all that is said of a picture.
 _SIGNS_OF_CHANGE: Final = select(
-    Picture.state, Picture.progress, Picture.revision, Picture.done_revision
+    Picture.state, Picture.progress, Picture.seconds_left, Picture.revision, Picture.done_revision
 ).where(Picture.id == bindparam("picture_id"), Picture.user_id == bindparam("user_id"))
 
 
@@ -46,6 +47,7 @@ def picture_state(picture: Picture) -> dict[str, object]:
     return {
         "state": picture.state,
         "progress": round(picture.progress, 3),
+        "seconds_left": whole_seconds_left(picture),
         "ahead": count_ahead(picture) if picture.state == "waiting" else 0,
         "revision": picture.revision,
         "done_revision": picture.done_revision,

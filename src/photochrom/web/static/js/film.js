@@ -6,19 +6,11 @@ import { post, RequestError } from "./net.js";
 const film = need("film");
 const status = need("status");
 let spokenTenth = -1;
-/** @type {{progress: number, ms: number} | undefined} where it stood when this page first looked */
-let first;
 
-/**
- * @param {number} progress 0 to 1
- * @returns {string} how long it will take yet; nothing until that can be known
- */
-function timeLeft(progress) {
-  const ms = performance.now();
-  if (!first || progress < first.progress) first = { progress, ms };
-  const part = progress - first.progress;
-  if (part < 0.005 || ms - first.ms < 3000) return "";
-  const minutes = ((1 - progress) * (ms - first.ms)) / part / 60_000;
+/** @param {number | null} seconds until it is done @returns {string} in words; nothing where that is not known */
+function timeLeft(seconds) {
+  if (seconds === null) return "";
+  const minutes = seconds / 60;
   if (minutes < 100) return countMessage("minutes_left", "minutes", Math.max(1, Math.round(minutes)));
   return countMessage("hours_left", "hours", Math.round(minutes / 60));
 }
@@ -34,7 +26,7 @@ function showProgress(progress) {
   const bar = need("bar");
   bar.value = progress.progress;
   need("percent").textContent = message("percent", { percent });
-  if (progress.state === "working") need("time-left").textContent = timeLeft(progress.progress);
+  if (progress.state === "working") need("time-left").textContent = timeLeft(progress.seconds_left);
   if (progress.state === "waiting") {
     if (status.textContent !== waitingText(progress)) status.textContent = waitingText(progress);
     return;

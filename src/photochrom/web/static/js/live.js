@@ -6,6 +6,7 @@ import { getJson, RequestError } from "./net.js";
  * @typedef {object} Progress
  * @property {"waiting" | "working" | "done" | "failed"} state
  * @property {number} progress 0 to 1
+ * @property {number | null} seconds_left until a film is done; null: not known
  * @property {number} ahead how many pictures are coloured before it
  * @property {number} revision
  * @property {string | null} problem
