@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.engine.side_networks import open_with_card
 from photochrom.errors import ModelError
 from photochrom.faces.preprocess import INPUT_PX
 from photochrom.models_package import locate
-from photochrom.tables import Source, build
 
 CARD_KEY = "photochrom-faces"
 INPUT, OUTPUTS = "face", ("latent", "embedding", "reconstruction")
@@ -29,6 +29,7 @@ SHIPPED_MODEL = "faces/weights/face-autoencoder.onnx"
 """Inside the package, or photochrom-models."""
 _SUMS = Path(__file__).parent / "weights" / "SHA256SUMS"
 _BATCH = 64
+_OTHERWISE = "is no network for faces; photochrom faces export makes one of a checkpoint"
 
 
 @dataclass(frozen=True)
@@ -124,25 +125,9 @@ def _check_sum(content: bytes) -> None:
 
 def _start(content: bytes, threads: int | None, source: str) -> tuple[FaceCard, Any]:
     """The card and the session of a model's file."""
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong arrives as an exception
-    options.intra_op_num_threads = threads or 0
-    try:
-        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime raises a class of its own for each status
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"{source} does not load as a model: {reason}") from error
-    meta = session.get_modelmeta().custom_metadata_map
-    names = tuple(output.name for output in session.get_outputs())
-    shapes = [tuple(i.shape[1:]) for i in session.get_inputs()]
-    if CARD_KEY not in meta or names != OUTPUTS or shapes != [(1, INPUT_PX, INPUT_PX)]:
-        raise ModelError(
-            f"{source} is no network for faces; photochrom faces export makes one of a checkpoint"
-        )
-    try:
-        table = json.loads(meta[CARD_KEY])
-    except ValueError as error:
-        raise ModelError(f"the card in {source} is damaged: {error}") from error
-    return build(FaceCard, table, Source(f"the card in {source}", ModelError)), session
+    card, session = open_with_card(
+        content, FaceCard, CARD_KEY, OUTPUTS, source=source, otherwise=_OTHERWISE, threads=threads
+    )
+    if [tuple(one.shape[1:]) for one in session.get_inputs()] != [(1, INPUT_PX, INPUT_PX)]:
+        raise ModelError(f"{source} {_OTHERWISE}")
+    return card, session

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.engine.side_networks import open_with_card
 from photochrom.errors import ModelError
-from photochrom.tables import Source, build
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -57,27 +57,16 @@ class RestorationNetwork:
 
         Raises ModelError when it is no network for restoration.
         """
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong arrives as an exception
-        options.intra_op_num_threads = threads or 0
-        try:
-            session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime raises a class of its own for each status
-            reason = str(error).strip().splitlines()[0]
-            raise ModelError(f"{source} does not load as a model: {reason}") from error
-        meta = session.get_modelmeta().custom_metadata_map
-        if CARD_KEY not in meta or tuple(o.name for o in session.get_outputs()) != OUTPUTS:
-            raise ModelError(
-                f"{source} is no network for restoration; train one by the recipe restoration, and "
-                "export its checkpoint"
-            )
-        try:
-            table = json.loads(meta[CARD_KEY])
-        except ValueError as error:
-            raise ModelError(f"the card in {source} is damaged: {error}") from error
-        self.card = build(RestorationCard, table, Source(f"the card in {source}", ModelError))
+        self.card, session = open_with_card(
+            content,
+            RestorationCard,
+            CARD_KEY,
+            OUTPUTS,
+            source=source,
+            otherwise="is no network for restoration; train one by the recipe restoration, and "
+            "export its checkpoint",
+            threads=threads,
+        )
         self._session: Any = session
 
     def run(self, plane: Plane) -> tuple[Plane, Plane]:
