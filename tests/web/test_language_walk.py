@@ -1,9 +1,9 @@
 """A walk through every page of the studio on a phone, in each language.
 
 `make test-hosts` walks all ten and fails where axe finds something, where a page is wider than the
-phone, where words are cut off, or where they are still English. With PHOTOCHROM_WALK set to a
-folder it leaves a picture of each page there, to be looked at. English words, for which no browser
-is needed, are looked for in CI too.
+phone, where words are cut off, or broken between two letters, or where they are still English. With
+PHOTOCHROM_WALK set to a folder it leaves a picture of each page there, to be looked at. English
+words, for which no browser is needed, are looked for in CI too.
 """
 
 from __future__ import annotations
@@ -74,6 +74,14 @@ CUT = """() => {
     const isOut = box.left < -0.5 || box.right > wide + 0.5;
     const isHidden = style.overflowX !== "visible" && e.scrollWidth > e.clientWidth + 1;
     if ((isOut || isHidden) && box.width && e.clientWidth !== 1 && !scrolls(e)) found.push(`cut off: ${e.textContent.trim()}`);
+    if (["ja", "zh"].includes(document.documentElement.lang.slice(0, 2)) || e.closest("bdi, code")) continue;
+    for (const node of [...e.childNodes].filter(n => n.nodeType === 3))
+      for (const word of node.data.matchAll(/\\p{L}{2,24}/gu)) {
+        range.setStart(node, word.index);
+        range.setEnd(node, word.index + word[0].length);
+        const lines = [...range.getClientRects()].filter(box => box.width).map(box => Math.round(box.top));
+        if (new Set(lines).size > 1) found.push(`broken: ${word[0]}`);
+      }
   }
   return found;
 }"""  # noqa: E501

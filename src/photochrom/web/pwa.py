@@ -184,6 +184,7 @@ def script_messages() -> dict[str, str | dict[str, str]]:
         "ask_no": _("No, keep it"),
         "brush_help": _("Choose a colour and draw. Two fingers or the wheel look closer."),
         "choose_picture": _("Choose {name}"),
+        "chosen": plural_forms("{count} picture chosen", "{count} pictures chosen"),
         "coloring": _("Adding colour…"),
         "color_of_hint": _("Colour of spot {number}: {colour}"),
         "color_saved": _("“{name}” is saved, and looked for in your other pictures."),

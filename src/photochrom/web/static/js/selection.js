@@ -1,4 +1,5 @@
 /** Choosing several pictures of the library, and what is done to all of them. @module */
+import { countMessage } from "./messages.js";
 
 const form = document.getElementById("selection");
 const toggle = document.getElementById("select");
@@ -10,7 +11,7 @@ if (form instanceof HTMLFormElement && toggle) {
 
   const update = () => {
     const number = [...boxes].filter((box) => box.checked).length;
-    count.textContent = String(number);
+    count.textContent = countMessage("chosen", "count", number);
     for (const button of buttons) button.disabled = number === 0;
   };
   toggle.hidden = false;
