@@ -146,7 +146,9 @@ document.addEventListener("submit", (event) => {
 
 for (const time of document.querySelectorAll("time[data-clock]")) {
   // The server knows the day in UTC; the browser, on which clock its reader lives.
-  const written = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" });
+  // "en" alone would be American, where all that the server writes is British.
+  const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+  const written = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" });
   if (time instanceof HTMLTimeElement) time.textContent = written.format(new Date(time.dateTime));
 }
 
