@@ -408,6 +408,7 @@ def picture_pages(page: Any, content: Content) -> Iterator[str]:
     page.locator("#mend-note:not(:empty)").wait_for()
     yield "mended"
     page.locator("#mend").click()
+    page.wait_for_timeout(1500)  # otherwise the next language would find it mended
     page.locator("#download:not([aria-disabled])").wait_for()
 
 
