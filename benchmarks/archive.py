@@ -300,10 +300,11 @@ def _sums(target: Path, count: int, broken: int) -> dict[str, Any]:
 
 
 def kill(folder: Path, work: Path, times: int, actors: int, seed: int) -> Iterator[dict[str, Any]]:
-    """SIGKILL of the driver, or of any process of its cluster, at random moments; then to its end.
+    """SIGKILL of the driver, the head, a colouring actor or any other process of its cluster, in
+    turn, at random moments; then to its end.
 
-    Without actors the driver alone is killed. Head (GCS, raylet), readers, writers and actors are
-    all processes of the driver's session.
+    Without actors the driver alone is killed. All processes of the cluster are in the driver's
+    session.
     """
     chance = random.Random(seed)
     base = ["archive", str(folder)]
@@ -336,7 +337,7 @@ def kill(folder: Path, work: Path, times: int, actors: int, seed: int) -> Iterat
                 break
             time.sleep(0.02)
         victims = _session(process.pid)
-        victim = process.pid if not actors or number % 4 == 0 else chance.choice(victims)
+        victim = process.pid if not actors else _choose(victims, process.pid, number, chance)
         name = _name(victim)
         try:
             os.kill(victim, signal.SIGKILL)
@@ -392,6 +393,17 @@ def _name(pid: int) -> str:
     if line.startswith("ray::"):
         return line.split()[0]
     return Path(line.split()[0]).name if line and "photochrom" not in line else "driver"
+
+
+def _choose(pids: Sequence[int], driver: int, number: int, chance: random.Random) -> int:
+    """The driver, the cluster's head, one that colours, and any other, in turn; where there is none
+    of a kind yet, any.
+    """
+    kinds = (lambda _name: False, lambda name: name == "gcs_server", lambda name: "Worker" in name)
+    if number % 4 == 0:
+        return driver
+    wanted = [pid for pid in pids if kinds[number % 4 % 3](_name(pid))]
+    return chance.choice(wanted or list(pids))
 
 
 def _done(target: Path) -> int:
