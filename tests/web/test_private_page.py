@@ -41,6 +41,7 @@ from photochrom.imageio import read
 from photochrom.imageio.xmp import find_generator
 from photochrom.pipeline import colorize, hint_planes, with_hints, working_lightness
 from photochrom.web.errors import SettingsError
+from photochrom.web.i18n import _, use_language
 from photochrom.web.languages import LANGUAGES
 from photochrom.web.private.site import POLICY, RUNTIME_FILES, assemble, first_visit
 
@@ -49,6 +50,9 @@ __all__ = ["app", "empty_database", "make_app"]
 COFFEE = ROOT / "examples" / "coffee.jpg"
 NAMESPACES = ("http://www.w3.org/", "http://ns.adobe.com/", "http://cv.iptc.org/",
               "http://iptc.org/")  # fmt: skip
+NEEDS_A_SERVER = (
+    "Opened as a file, this page cannot work: open it from a web server, or start photochrom serve."
+)
 OWN_BYTES = 400_000
 """Of all but runtime and model, compressed."""
 
@@ -352,11 +356,34 @@ def test_webgpu_colors_as_the_package_does(
 
 
 @pytest.mark.hosts
-def test_from_a_file_browsers_load_no_modules(chromium: Any, whole_site: Path) -> None:
+@pytest.mark.parametrize("code", ["en", "de", "ar"])
+def test_from_a_file_the_page_says_what_it_needs_and_offers_nothing_else(
+    code: str, chromium: Any, site: Path, tmp_path: Path
+) -> None:
+    with use_language(code):
+        sentence = _(NEEDS_A_SERVER)
+    assert (sentence == NEEDS_A_SERVER) is (code == "en"), "it is translated"
+    file = site / ("index.html" if code == "en" else f"{code}.html")
     refused: list[str] = []
     with chromium.new_context() as context:
         page = context.new_page()
         page.on("console", lambda line: refused.append(line.text))
-        page.goto((whole_site / "index.html").as_uri())
-        assert page.title() == "Photochrom"
+        page.goto(file.as_uri())
+        assert page.get_by_role("alert").inner_text() == sentence
+        page.screenshot(path=tmp_path / f"file-{code}.png")
+        controls = page.locator("main").locator("button, label, input, select, canvas")
+        assert not any(one.is_visible() for one in controls.all())
+        said = page.get_by_role("main").inner_text().split("\n")
+        assert [line for line in said if line] == [page.locator("h1").first.inner_text(), sentence]
+    # Which is why: browsers load no modules there.
     assert [line for line in refused if "private.js' from origin 'null' has been blocked" in line]
+    keep_screens(tmp_path)
+
+
+@pytest.mark.hosts
+def test_from_a_server_the_page_does_not_speak_of_one(chromium: Any, site: Path) -> None:
+    with static_host(site) as address, chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(address)
+        assert page.get_by_text("Choose a picture", exact=True).first.is_visible()
+        assert not page.locator("[role=alert]").is_visible()
