@@ -20,6 +20,12 @@ from photochrom.video.luma_stream import LumaFormat, color_luma
 HEIGHT, WIDTH, FRAMES = 48, 65, 3
 
 
+def test_what_a_host_brings_for_pytest_is_not_loaded(pytestconfig: pytest.Config) -> None:
+    # Warnings are errors here: napari's, while it is imported, would end pytest before any test.
+    blocked = pytestconfig.pluginmanager.is_blocked
+    assert all(blocked(name) for name in ("napari", "napari-plugin-engine", "npe2", "schemathesis"))
+
+
 @pytest.fixture
 def model(tmp_path: Path) -> str:
     return str(tiny_model(tmp_path / "tiny.onnx"))
