@@ -6,6 +6,7 @@ instead, and a window shows what became of them.
 
 from __future__ import annotations
 
+import contextlib
 import html
 import multiprocessing
 import re
@@ -15,6 +16,9 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 WINDOW_OPTION = "--no-window"
 """Only print the studio's address: for tests, and where there is no screen."""
@@ -65,9 +69,10 @@ def _page(text: str) -> str:
 
 def show_studio(*, window: bool) -> int:
     """Start the studio, and show it until the window is closed. Returns an exit code."""
+    # Its standard input ends when this process does, however it does; then it stops too.
     studio = subprocess.Popen(
-        command_line(["serve", "--local", "--port", "0"]),
-        stdin=subprocess.DEVNULL,
+        command_line(["serve", "--local", "--port", "0", "--with-parent"]),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -122,6 +127,10 @@ def _show_window(title: str, **page: str) -> bool:
     except ImportError:
         return False
     webview.settings["ALLOW_DOWNLOADS"] = True
+    with contextlib.suppress(ImportError):  # no Qt: the system's own web view
+        from webview.platforms import qt
+
+        save_downloads(qt)
     size = {"width": 1200, "height": 850} if "url" in page else {"width": 700, "height": 400}
     webview.create_window(title, **page, **size)
     try:
@@ -129,6 +138,25 @@ def _show_window(title: str, **page: str) -> bool:
     except (ImportError, WebViewException):
         return False
     return True
+
+
+def save_downloads(qt: ModuleType) -> None:
+    """Have pywebview's window by Qt save what is downloaded, under the name that the studio gives.
+
+    Its own way proposes an address for a name, and calls what Qt 6 has not (`setPath`).
+    qt: webview.platforms.qt.
+    """
+
+    def save(view: Any, download: Any) -> None:
+        proposed = Path(download.downloadDirectory(), download.suggestedFileName())
+        title = view.localization["global.saveFile"]
+        chosen, _filter = qt.QFileDialog.getSaveFileName(view, title, str(proposed))
+        if chosen:
+            download.setDownloadDirectory(str(Path(chosen).parent))
+            download.setDownloadFileName(Path(chosen).name)
+            download.accept()
+
+    qt.BrowserView.on_download_requested = save
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

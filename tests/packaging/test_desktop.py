@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -19,6 +21,8 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[2]
+QT_6_DOWNLOAD = ("accept", "downloadDirectory", "setDownloadDirectory", "setDownloadFileName",
+                 "suggestedFileName")  # fmt: skip
 OTHER_NAMES = {"opencv-python-headless": "py-opencv"}
 
 
@@ -62,6 +66,33 @@ def test_what_is_dragged_onto_the_icon_is_coloured_and_shown(
     assert capfd.readouterr().out.count(f"image {photo} --recursive <b>") == 2
     (page,) = pages
     assert f"image {photo} --recursive &lt;b&gt;" in page
+
+
+def test_what_is_downloaded_in_qt_s_window_is_saved_where_it_is_wanted(tmp_path: Path) -> None:
+    window = load_program("packaging/photochrom_window.py")
+    asked: list[str] = []
+    answers = iter([(str(tmp_path / "mine.jpg"), ""), ("", "")])
+
+    class FileDialog:
+        @staticmethod
+        def getSaveFileName(_view: object, _title: str, path: str) -> tuple[str, str]:  # noqa: N802
+            asked.append(path)
+            return next(answers)
+
+    qt = ModuleType("webview.platforms.qt")
+    vars(qt).update(BrowserView=type("BrowserView", (), {}), QFileDialog=FileDialog)
+    window.save_downloads(qt)
+    view = vars(qt)["BrowserView"]()
+    view.localization = {"global.saveFile": "Save file"}
+    download = Mock(spec_set=QT_6_DOWNLOAD)
+    download.downloadDirectory.return_value = str(tmp_path)
+    download.suggestedFileName.return_value = "cat.color.jpg"
+    for _ in range(2):  # once saved, once thought better of
+        view.on_download_requested(download)
+    assert asked == [str(tmp_path / "cat.color.jpg")] * 2
+    download.setDownloadDirectory.assert_called_once_with(str(tmp_path))
+    download.setDownloadFileName.assert_called_once_with("mine.jpg")
+    download.accept.assert_called_once_with()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an AppImage starts by sh")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,15 @@ DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 )
 @config_option
 @click.option("--no-worker", is_flag=True, help="Only answer; `photochrom worker` colours.")
+@click.option("--with-parent", is_flag=True, hidden=True)  # for the program with a window
 def serve(
-    host: str, port: int, local: bool, lan: bool, config: Path | None, no_worker: bool
+    host: str,
+    port: int,
+    local: bool,
+    lan: bool,
+    config: Path | None,
+    no_worker: bool,
+    with_parent: bool,
 ) -> None:
     """Run the studio: pictures coloured in a browser, with accounts, jobs and links to share.
 
@@ -74,4 +82,12 @@ def serve(
             announce(url, own_address, note)
 
     stop_log_lines()
-    run(settings, host=host, port=port, config=config, with_worker=not no_worker, report=report)
+    run(
+        settings,
+        host=host,
+        port=port,
+        config=config,
+        with_worker=not no_worker,
+        report=report,
+        parent=sys.stdin if with_parent else None,
+    )

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from flask import Flask
 
@@ -48,12 +48,14 @@ def serve(
     config: Path | None = None,
     with_worker: bool = True,
     report: Callable[[str], None] = lambda _text: None,
+    parent: IO[str] | None = None,
 ) -> None:
     """Answer requests until SIGTERM or SIGINT.
 
     port: 0 takes any that is free. config: the TOML file that the settings came from, for the
     worker. report: is told the address once requests are answered; of a studio without accounts
-    with the token that lets its owner in.
+    with the token that lets its owner in. parent: stop too when this stream ends, as standard input
+    does when the parent process dies.
     Raises SettingsError where the address cannot be had, and ModelError for an unknown model.
     """
     if settings.local and not _is_loopback(host):
@@ -79,6 +81,8 @@ def serve(
         if with_worker:
             stack.enter_context(_Worker(settings, config))
         threading.Thread(target=_warm_previewer, args=(app,), daemon=True).start()
+        if parent is not None:
+            threading.Thread(target=_stop_with_parent, args=(parent,), daemon=True).start()
         path = f"/?token={local_token(app)}" if settings.local else ""
         report(f"http://{_display_host(host)}:{_server_port(server)}{path}")
         server.run()
@@ -96,6 +100,13 @@ def _stop_by_signal() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _stop_with_parent(stream: IO[str]) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        while stream.read(1):
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def worker_command(config: Path | None) -> list[str]:
