@@ -33,6 +33,7 @@ from photochrom.video.restoration.dust import find_specks
 from photochrom.video.restoration.flicker import Exposure
 from photochrom.video.restoration.measure import measure_film
 from photochrom.video.restoration.mend import FilmMender, FrameChange
+from photochrom.video.restoration.motion import FlowFinder, fetch, small_codes, small_shares
 from photochrom.video.restoration.noise import mean_over_time, renewed_grain, shot_grain
 from photochrom.video.restoration.plan import RestorationPlan, ShotPlan
 from photochrom.video.restoration.scale import LumaScale
@@ -179,13 +180,25 @@ def test_what_glitters_all_the_time_is_no_dust() -> None:
     frames = np.full((3, 160, 160), 0.4, np.float32)
     for frame in frames:  # water on the left, new in each frame
         frame[:, :80][random.random((160, 80)) < 0.03] += 0.04
-    still = np.ones((160, 160), np.float32)
     frames[1, 80:82, 40:42] = frames[1, 80:82, 120:122] = 0.48
-    found = find_specks(frames[1], frames[0], frames[2], still)
+    found = find_specks(frames[1], frames[0], frames[2])
     assert found.number == 1
     assert np.argwhere(found.mask).mean(axis=0) == pytest.approx((80.5, 120.5))
     frames[1, 60:66, 40:46] = 0.95  # dust over the water
-    assert find_specks(frames[1], frames[0], frames[2], still).number == 2
+    assert find_specks(frames[1], frames[0], frames[2]).number == 2
+
+
+def test_dust_is_found_where_the_camera_shakes() -> None:
+    wide = np.concatenate([scene(0), scene(70)], axis=1)
+    planes = [wide[:, x : x + SHAPE[1]].copy() for x in (0, 7, 3)]
+    planes[1][50:56, 60:66] = 0.98
+    earlier, frame, later = (small_codes(small_shares(plane)) for plane in planes)
+    finder = FlowFinder()
+    before = fetch(planes[0], finder.find(earlier, frame).back)
+    after = fetch(planes[2], finder.find(frame, later).forth)
+    found = find_specks(planes[1], before, after)
+    assert found.number == 1
+    assert np.argwhere(found.mask).mean(axis=0) == pytest.approx((52.5, 62.5), abs=0.5)
 
 
 @pytest.mark.slow

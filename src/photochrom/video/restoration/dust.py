@@ -3,8 +3,10 @@
 A place is covered where it is lighter, or darker, than all that both neighbours show there and
 around, by more than frames differ there anyway (the rank-ordered differences of Nadenau and Mitra,
 *Blotch and scratch detection in image sequences based on rank ordered differences*, 1996). What
-moves as the frames before and after do not agree upon is left alone, and so is a speck that stays,
-and a small one where much around it comes and goes: water glitters all the time.
+stays is left alone, and so is what the neighbours do not agree upon, behind the speck and around it
+(there a motion was not found, or there is none), and a small speck where much around it comes and
+goes: water glitters all the time. Whether the two motions go on as one is not asked: where things
+are fast or plain it is not so, and they do agree.
 """
 
 from __future__ import annotations
@@ -31,12 +33,10 @@ _LARGEST = 0.12
 """Side of the largest speck, likewise."""
 _MOST_COVERED = 0.03
 """Share of a frame: where more differs, it is another light, or another thing."""
-_TURN_PX, _TURN_PER_MOTION = 0.75, 0.25
-"""Of the small size: how far motion before and after may disagree."""
 _RING_PX = 8
 _RING_SIDES = (5, 13)
 """Px by which a speck is widened to what lies around it: from the first to the second."""
-_APART_BEHIND, _APART_AROUND = 0.25, 0.2
+_APART_BEHIND, _APART_AROUND = 0.25, 0.18
 _OFF_AROUND, _MOST_OFF_AROUND = 0.08, 0.35
 """Of a speck's contrast: how far the neighbours may be apart behind it and around it, and how far
 the frame may be off both around it, in the mean and at the 95th percentile."""
@@ -57,11 +57,10 @@ class Specks(NamedTuple):
     number: int
 
 
-def find_specks(frame: Plane, before: Plane, after: Plane, steady: Plane) -> Specks:
+def find_specks(frame: Plane, before: Plane, after: Plane) -> Specks:
     """The specks of a frame.
 
     frame: (H, W), shares of white. before, after: its neighbours as it has them (`motion.fetch`).
-    steady: (h, w) in [0, 1], where motion goes on as it was (`steadiness`).
     """
     short = min(frame.shape)
     ring = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
@@ -74,8 +73,7 @@ def find_specks(frame: Plane, before: Plane, after: Plane, steady: Plane) -> Spe
     )
     usual = cv2.blur(np.minimum(differs, np.float32(_MOST_USUAL)), (around, around))
     least = np.float32(_CONTRAST) + np.float32(_USUAL) * usual
-    full = cv2.resize(steady, (frame.shape[1], frame.shape[0]), interpolation=cv2.INTER_LINEAR)
-    seeds = (outside > least) & (full > 0.5)
+    seeds = outside > least
     if not seeds.any():
         return _none(frame)
     near = (outside > np.float32(_EDGE) * least).astype(np.uint8)
@@ -146,18 +144,6 @@ def fill_specks(frame: Plane, before: Plane, after: Plane, mask: Mask) -> Plane:
     soft = np.maximum(cv2.GaussianBlur(wide, (0, 0), _FEATHER_PX), mask.astype(np.float32))
     middle = (before + after) * np.float32(0.5)
     return np.asarray(frame + soft * (middle - frame), np.float32)
-
-
-def steadiness(to_before: Plane, to_after: Plane) -> Plane:
-    """(h, w): 1 where what a frame shows moves on as it did, 0 where it does not.
-
-    to_before, to_after: (h, w, 2), from the frame to its neighbours, px of the small size.
-    """
-    turn = to_before + to_after
-    apart = cv2.magnitude(*cv2.split(turn))
-    motion = cv2.magnitude(*cv2.split(to_after - to_before)) * np.float32(0.5)
-    allowed = np.float32(_TURN_PX) + np.float32(_TURN_PER_MOTION) * motion
-    return np.asarray(apart <= allowed, np.float32)
 
 
 def _none(frame: Plane) -> Specks:

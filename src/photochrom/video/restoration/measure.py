@@ -20,7 +20,7 @@ from photochrom.restoration.grain import Grain, measure_grain
 from photochrom.restoration.kinds import FILM_KINDS, FilmKind
 from photochrom.video.io.frame import Frame
 from photochrom.video.restoration.blocks import block_quality, lack_on_grid
-from photochrom.video.restoration.dust import find_specks, steadiness
+from photochrom.video.restoration.dust import find_specks
 from photochrom.video.restoration.flicker import (
     LEAST_FLICKER,
     NO_CHANGE,
@@ -130,8 +130,7 @@ def _inspect(index: int, recent: Sequence[_Recent], kinds: Sequence[FilmKind]) -
         earlier = fetch(_in_light(before.shares(), frame.change), frame.flows.back)
         if "dust" in kinds:
             later = fetch(_in_light(after.shares(), inverse(after.change)), after.flows.forth)
-            steady = steadiness(frame.flows.back, after.flows.forth)
-            specks = find_specks(cleared, earlier, later, steady).number
+            specks = find_specks(cleared, earlier, later).number
         if "grain" in kinds:
             grain = renewed_grain(cleared, earlier, measure_grain(cleared))
     codes = np.clip(np.rint(frame.small * 255.0), 0, 255).astype(np.intp)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from photochrom.restoration.fading import BLACK, MOST_GAIN, WHITE
 from photochrom.video.io.frame import Frame
 from photochrom.video.restoration.blocks import without_blocks
-from photochrom.video.restoration.dust import fill_specks, find_specks, steadiness
+from photochrom.video.restoration.dust import fill_specks, find_specks
 from photochrom.video.restoration.flicker import NO_CHANGE, Exposure
 from photochrom.video.restoration.lines import fill_lines
 from photochrom.video.restoration.motion import (
@@ -125,12 +125,9 @@ class FilmMender:
             if before is None or after is None or item.shot is None or not item.shot.has_dust:
                 yield item
                 continue
-            to_before = _flows(before, item, finder).back
-            to_after = _flows(item, after, finder).forth
-            earlier = fetch(before.shares, to_before)
-            later = fetch(after.shares, to_after)
-            steady = steadiness(to_before, to_after)
-            specks = find_specks(item.shares, earlier, later, steady)
+            earlier = fetch(before.shares, _flows(before, item, finder).back)
+            later = fetch(after.shares, _flows(item, after, finder).forth)
+            specks = find_specks(item.shares, earlier, later)
             if not specks.number:
                 yield item
                 continue
