@@ -10,10 +10,11 @@ That is decoding and encoding.
 
 Every figure is of a process of its own, and what is compared is run in turn, round by round, so
 that a machine which other programs slow down does so to all of them; figures are medians over the
-rounds, ratios are of one round each and then their median. The load of the machine is printed with
-every table. The pictures are drawn (`photochrom.evaluation.bench.synthetic_picture`) and stored as
-JPEG with three equal channels, as most scans are. The floor is libjpeg alone, in one thread:
-decoding the file to RGB and encoding that without chroma subsampling.
+rounds, ratios are of one round each and then their median: "x floor" to the floor, and with
+--against "x NAME" to the other checkout, in this one's rows. The load of the machine is printed
+with every table. The pictures are drawn (`photochrom.evaluation.bench.synthetic_picture`) and
+stored as JPEG with three equal channels, as most scans are. The floor is libjpeg alone, in one
+thread: decoding the file to RGB and encoding that without chroma subsampling.
 
 A peer is a Python file with a function ``color(source, target)``, which colours one file into
 another; it is run in a process of its own with this interpreter, and its first call is not counted.
@@ -52,7 +53,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU = ("--device", "cpu")
-COLD_MEGAPIXELS = 0.5
+COLD_MEGAPIXELS = (0.5, 12.0)
 WARM_MEGAPIXELS = (2.0, 12.0, 100.0)
 FOLDER_MEGAPIXELS, FOLDER_FILES = 2.0, 60
 GROWTH_MEGAPIXELS = (1.0, 3.0, 12.0, 48.0)
@@ -215,16 +216,17 @@ class Bench(NamedTuple):
 
 def cold_table(bench: Bench) -> Iterator[Table]:
     """One picture in a fresh process."""
-    picture = bench.picture(COLD_MEGAPIXELS)
     target = bench.folder / "cold.jpg"
 
-    def run(source: Path) -> Run:
+    def run(picture: Path, source: Path) -> Run:
         command = ("-m", "photochrom", "image", str(picture), "-o", str(target), "--overwrite")
         _process_cost(source, *command, *CPU)  # compiles the modules
         return lambda: _process_cost(source, *command, *CPU)
 
-    for each in bench.in_turn({name: run(source) for name, source in bench.sources}):
-        yield _row(f"{COLD_MEGAPIXELS:g} MP, cold", each, None)
+    for megapixels in COLD_MEGAPIXELS:
+        picture = bench.picture(megapixels)
+        runs = {name: run(picture, source) for name, source in bench.sources}
+        yield from _rows(bench, f"{megapixels:g} MP, cold", bench.in_turn(runs), None)
 
 
 def warm_table(bench: Bench) -> Iterator[Table]:
@@ -237,9 +239,8 @@ def warm_table(bench: Bench) -> Iterator[Table]:
         if megapixels <= PEER_MEGAPIXELS:
             for name, file in bench.peers:
                 runs[name] = bench.peer(file, megapixels, count)
-        floor, *others = bench.in_turn(runs)
-        for each in (floor, *others):
-            yield _row(f"{megapixels:g} MP, warm", each, floor)
+        measured = bench.in_turn(runs)
+        yield from _rows(bench, f"{megapixels:g} MP, warm", measured, measured[0])
 
 
 def folder_table(bench: Bench) -> Iterator[Table]:
@@ -247,9 +248,9 @@ def folder_table(bench: Bench) -> Iterator[Table]:
     runs = {"floor": bench.floor(FOLDER_MEGAPIXELS, bench.files)}
     for name, source in bench.sources:
         runs[name] = bench.color(source, FOLDER_MEGAPIXELS, bench.files, 0)
-    floor, *others = bench.in_turn(runs)
-    for each in (floor, *others):
-        row = _row(f"{bench.files} x {FOLDER_MEGAPIXELS:g} MP", each, floor)
+    measured = bench.in_turn(runs)
+    what = f"{bench.files} x {FOLDER_MEGAPIXELS:g} MP"
+    for row, each in zip(_rows(bench, what, measured, measured[0]), measured, strict=True):
         yield {**row, "pictures a second": round(1 / each.median("seconds"), 1)}
 
 
@@ -285,9 +286,8 @@ def film_table(bench: Bench) -> Iterator[Table]:
         runs["floor"] = partial(
             _process_cost, bench.sources[0][1], "-c", TRANSCODE, film, out, count
         )
-        *measured, floor = bench.in_turn(runs)
-        for one in (*measured, floor):
-            yield _row(f"{size}, {FILM_FRAMES} frames", one, floor)
+        measured = bench.in_turn(runs)
+        yield from _rows(bench, f"{size}, {FILM_FRAMES} frames", measured, measured[-1])
 
 
 TABLES: dict[str, Callable[[Bench], Iterator[Table]]] = {
@@ -297,6 +297,20 @@ TABLES: dict[str, Callable[[Bench], Iterator[Table]]] = {
     "growth": growth_table,
     "films": film_table,
 }
+
+
+def _rows(
+    bench: Bench, what: str, measured: Sequence[Measured], floor: Measured | None
+) -> Iterator[Table]:
+    """A row for each; this checkout's with its ratios to the other one."""
+    names = [name for name, _ in bench.sources]
+    for each in measured:
+        row = _row(what, each, floor)
+        for other in measured:
+            if each.name == names[0] and other.name in names[1:]:
+                row[f"x {other.name}"] = round(each.ratio(other, "seconds"), 3)
+                row[f"processor x {other.name}"] = round(each.ratio(other, "cpu_s"), 3)
+        yield row
 
 
 def _row(what: str, measured: Measured, floor: Measured | None) -> Table:
@@ -398,7 +412,9 @@ def main() -> int:
     arguments = parser.parse_args()
     sources = [("photochrom", ROOT)]
     if arguments.against is not None:
-        sources.append((arguments.against.name, arguments.against.resolve()))
+        other = arguments.against.resolve()
+        # Were both called the same, only one of them would be measured.
+        sources.append((str(other) if other.name == sources[0][0] else other.name, other))
     found: dict[str, list[Table]] = {}
     print(f"{os.cpu_count()} processors, {arguments.rounds} rounds")
     with tempfile.TemporaryDirectory(prefix="photochrom-speed-") as folder:
