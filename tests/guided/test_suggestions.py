@@ -54,6 +54,15 @@ def test_colours_are_those_of_the_distribution_at_the_place() -> None:
     assert len(suggest_colors(picture, 100, 45, network, count=1)) == 1
 
 
+@pytest.mark.parametrize("grey", [0, 9, 250, 255])
+def test_in_shadows_and_highlights_colours_are_told_apart(grey: int) -> None:
+    network: Any = TwoMinds()
+    found = suggest_colors(np.full((90, 120), grey, np.uint8), 100, 45, network)
+    (red, blue) = rgb_to_lab(np.array([color.rgb for color in found]) / 255.0)[:, 1:]
+    assert np.hypot(*(red - blue)) > 50
+    assert red @ found[0].ab > 0.9 * np.hypot(*red) * np.hypot(*found[0].ab)  # of its hue
+
+
 def test_what_cannot_be_suggested_is_refused() -> None:
     picture = np.full((90, 120), 120, np.uint8)
     network: Any = TwoMinds()

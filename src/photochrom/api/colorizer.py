@@ -374,9 +374,10 @@ class Colorizer:
             strokes: As for `colorize`.
 
         Returns:
-            Likeliest first, named tuples: `rgb`, sRGB from 0 to 255, as the picture can show it at
-            the place's own lightness; `ab`, CIELAB units; `probability`, in [0, 1], the share of
-            the network's distribution that is nearest to it.
+            Likeliest first, named tuples: `rgb`, sRGB from 0 to 255, at the place's own lightness,
+            but at L* 35 at least and 80 at most, where it can be told from others; `ab`, CIELAB
+            units; `probability`, in [0, 1], the share of the network's distribution that is nearest
+            to it.
 
         Raises:
             InputError: As `colorize`, and for a place outside of the picture.

@@ -48,8 +48,8 @@ def suggest(
 ) -> int:
     """Suggest colours for a place (px from the upper left), likeliest first.
 
-    Each is written as --hint takes it, at the place's own lightness, with the share of the
-    network's distribution that is nearest to it.
+    Each is written as --hint takes it, at the place's own lightness (L* 35 at least and 80 at
+    most: it does not count), with the share of the network's distribution that is nearest to it.
     """
     found = Colorizer(model, device=device).suggest(photograph, *place, count=count)
     rows = [("#{:02x}{:02x}{:02x}".format(*color.rgb), color.probability) for color in found]

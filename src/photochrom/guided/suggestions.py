@@ -30,6 +30,10 @@ _LEAST_SHARE = 0.01
 """Of the distribution, that a suggested colour has."""
 _LEAST_DISTANCE = 18.0
 """Between two of them, CIELAB units; bins are 10 apart."""
+_SHOWN_LIGHTNESS = (35.0, 80.0)
+"""L* of suggested colours at least and at most: in a shadow, or a highlight, sRGB has next to no
+chroma, so that all of them would be the same black, and the one that is chosen not what was meant.
+"""
 _BINS = ColorBins.in_gamut()
 
 
@@ -37,7 +41,8 @@ class Suggestion(NamedTuple):
     """A colour that a place may have."""
 
     rgb: tuple[int, int, int]
-    """sRGB, [0, 255], at the place's own lightness and so as the picture can show it."""
+    """sRGB, [0, 255], at the place's own lightness, but at L* 35 at least and 80 at most, where it
+    can be told from others; the lightness does not count as a hint."""
     ab: tuple[float, float]
     """CIELAB units, as the network means it."""
     probability: float
@@ -78,7 +83,7 @@ def suggest_colors(
             "model such as photochrom-base"
         )
     row = np.ascontiguousarray(picture[int(y + 0.5) : int(y + 0.5) + 1])
-    L_at = lightness(row)[:, int(x + 0.5) : int(x + 0.5) + 1]
+    L_at = np.clip(lightness(row)[:, int(x + 0.5) : int(x + 0.5) + 1], *_SHOWN_LIGHTNESS)
     found = []
     for share, chroma in _likely_colors(_distribution(scores, x, y, full), count):
         rgb = compose(L_at, np.asarray(chroma, np.float32)[None, None])[0, 0]
