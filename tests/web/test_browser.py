@@ -6,6 +6,7 @@ In one file, so that all these tests share one server and one browser.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -67,6 +68,7 @@ def test_a_photograph_from_signing_up_to_logging_out(
     spots = page.locator("#hint-list li")
     assert spots.all_inner_texts() == ["Orange"]
     orange = screen_pixels(me)
+    page.get_by_role("heading", name="How it was before").click()
 
     me.press("Undo")
     assert spots.count() == 0
@@ -75,6 +77,11 @@ def test_a_photograph_from_signing_up_to_logging_out(
     me.press("Redo")
     assert spots.count() == 1
     me.wait_saved()
+    before = page.locator(".past-list img[src$='/3.jpg']")
+    before.scroll_into_view_if_needed()
+    assert before.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+    assert page.locator(".past-list img").count() == 1
+    assert re.match(r"\d+ \w+ 20\d\d at ", page.locator(".past-list time").inner_text())
     page.reload()
     assert spots.all_inner_texts() == ["Orange"]  # kept with the picture
     again = screen_pixels(me)
@@ -283,14 +290,15 @@ def test_of_several_files_each_says_what_became_of_it(
 ) -> None:
     me = visit("phone")
     me.sign_up()
-    document, fake = tmp_path / "letter.doc", tmp_path / "fake.jpg"
+    document, fake = tmp_path / "IMG_20260812_173455012_letter.doc", tmp_path / "fake.jpg"
     document.write_bytes(b"%PDF-1.4")
     fake.write_bytes(b"no picture at all")
     me.page.get_by_label("Choose pictures").set_input_files([cat, document, fake])
     lines = me.page.locator("#uploads li")
     me.page.get_by_role("link", name="Show the others").wait_for()
     texts = "\n".join(lines.all_inner_texts())
-    assert "letter.doc: This is no picture or film that the studio takes." in texts
+    assert "012_letter.doc: This is no picture or film that the studio takes." in texts
+    assert me.page.evaluate(WIDE) <= 0
     assert "Chelsea.png is here." in texts
     assert "“fake.jpg” is not a picture or film" in texts
     assert lines.locator("img").count() == 1  # none for what cannot be shown
@@ -651,9 +659,17 @@ def test_colors_are_given_to_areas_and_taken_from_other_pictures(
     for _ in range(12):
         page.keyboard.press("ArrowUp")
     assert page.locator("#pipette-color").inner_text() != before
+    me.press("Another picture")
+    page.get_by_role("button", name="Choose Chelsea").wait_for()
+    assert page.locator("#chooser-grid button").count() == 1  # not this one
+    green = tmp_path / "green.png"
+    Image.new("RGB", (64, 48), "#40a060").save(green)
+    page.locator("#chooser-file").set_input_files(green)
+    page.locator("#pipette-color", has_text="#40a060").wait_for(state="attached")
+    assert page.locator("#reference").is_hidden()
     me.press("Use this colour")
     color = spots.nth(1).inner_text()
-    assert color.startswith("#")
+    assert color == "#40a060"
 
     me.press("Save this colour for other pictures")
     page.locator("#save-color-name").fill("Aunt Eileen's overall")

@@ -1,5 +1,5 @@
 /** What every page does: service worker, passwords to look at, questions before deleting. @module */
-import { message, note } from "./messages.js";
+import { message, note, writeClocks } from "./messages.js";
 
 const worker = document.body.dataset.serviceWorker;
 if (worker && "serviceWorker" in navigator) {
@@ -144,13 +144,7 @@ document.addEventListener("submit", (event) => {
   shareInPlace(form);
 });
 
-for (const time of document.querySelectorAll("time[data-clock]")) {
-  // The server knows the day in UTC; the browser, on which clock its reader lives.
-  // "en" alone would be American, where all that the server writes is British.
-  const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
-  const written = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" });
-  if (time instanceof HTMLTimeElement) time.textContent = written.format(new Date(time.dateTime));
-}
+writeClocks(document);
 
 for (const link of document.querySelectorAll("a[data-takes-email]")) {
   link.addEventListener("click", () => {

@@ -56,3 +56,15 @@ export function need(id) {
   if (!element) throw new Error(`this page has no #${id}`);
   return /** @type {T} */ (element);
 }
+
+/**
+ * Times as their reader's clock has them: the server knows the day in UTC.
+ * @param {ParentNode} part of the page
+ */
+export function writeClocks(part) {
+  const { lang } = document.documentElement;
+  const written = new Intl.DateTimeFormat(lang === "en" ? "en-GB" : lang, { dateStyle: "long", timeStyle: "short" });
+  for (const time of part.querySelectorAll("time[data-clock]")) {
+    if (time instanceof HTMLTimeElement) time.textContent = written.format(new Date(time.dateTime));
+  }
+}

@@ -7,6 +7,7 @@ import { History, isSame } from "./history.js";
 import { follow, waitingText } from "./live.js";
 import { getJson, post, RequestError } from "./net.js";
 import { Palette } from "./palette.js";
+import { PastResults } from "./past.js";
 import { Pipette } from "./pipette.js";
 import { Preview } from "./preview.js";
 import { colorOf, HintMarkers, movedTo, placeOf, withColor } from "./hints.js";
@@ -145,14 +146,13 @@ function besideButtons({ left, top }) {
 }
 
 const palette = new Palette({ onPick: pickColor, onRemove: removeHint, onClose: leaveHint });
-const chooser = new PictureChooser((error) => showStatus(errorText(error), true));
+const chooser = new PictureChooser(showStatus, (error) => showStatus(errorText(error), true));
 const pipette = new Pipette(
   (color) => palette.pick(color),
-  () => chooser.open((photo) => pipette.show(photo.preview)),
+  () => chooser.open((photo) => pipette.show(photo.preview), base.split("/").at(-1)),
 );
 const reference = new ReferenceBox(base, chooser, {
   onChange: (id) => edit({ reference: id }),
-  onStatus: showStatus,
 });
 const saved = new SavedColors(`/colors/of/${base.split("/").at(-1)}`, {
   selected: () => history.present.hints[selection] ?? null,
@@ -160,6 +160,7 @@ const saved = new SavedColors(`/colors/of/${base.split("/").at(-1)}`, {
   onAccept: (hint) => withHints((hints) => [...hints, hint]),
   onStatus: showStatus,
 });
+const pastResults = new PastResults(base);
 const mending = new MendingBox(base, { onChange: (on) => edit({ restore: on }) });
 const strokes = new StrokeLayer(need("strokes"), width, height);
 const brush = new Brush(strokes, Math.max(width, height));
@@ -400,6 +401,7 @@ function showProgress(progress) {
   need("model-note").textContent = progress.model;
   reference.tell(progress.reference);
   mending.tell(progress.restored, progress.has_changes, shownRevision);
+  pastResults.changed();
   showStatus(message(firstTime ? "done" : "all_saved"));
 }
 
