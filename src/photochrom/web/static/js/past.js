@@ -23,6 +23,7 @@ export class PastResults {
   changed() {
     this.isStale = true;
     if (!this.box || this.box.open) this.refresh();
+    else this.box.querySelector(".past-list")?.replaceChildren(); // whose pictures may be gone
   }
 
   async refresh() {
