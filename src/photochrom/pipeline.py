@@ -45,6 +45,7 @@ from photochrom.color.pin import pin_colors
 from photochrom.color.places import (
     ColoredPlace,
     Window,
+    blend_ellipse,
     paint_places,
 )
 from photochrom.color.smoothing import Smoothing, check_smoothing, smooth_chroma
@@ -53,6 +54,7 @@ from photochrom.color.tone import ToneJudgement, judge
 from photochrom.color.upsample import Upsampling
 from photochrom.color.white_balance import balance_chroma
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
+from photochrom.engine.close_ups import SHARE
 from photochrom.errors import InputError
 from photochrom.hints import ColorHint, Hint
 
@@ -306,6 +308,40 @@ def predict(
 
 
 def _predict(
+    rgb: NDArray[Any],
+    network: Network,
+    size: Size,
+    vividness: float,
+    places: Sequence[ColoredPlace],
+    keep: ToneJudgement | None,
+    guide: Guide | None,
+) -> ColorPrediction:
+    whole = _predict_whole(rgb, network, size, vividness, places, keep, guide)
+    # What has colours from elsewhere has them all over.
+    if network.close_ups is None or guide is not None:
+        return whole
+    full, face_network = (rgb.shape[0], rgb.shape[1]), network.close_ups.network
+    found = network.close_ups.find(rgb)
+    if not found:
+        return whole
+    # At the size that the network saw, as of its own pixels a face may have few.
+    ab = _resize(whole.ab, (whole.L.shape[0], whole.L.shape[1]), cv2.INTER_CUBIC)
+    for one in found[::-1]:  # where faces overlap, the largest one counts most
+        window = Window(one.top, one.left, one.height, one.width)
+        inside = np.ascontiguousarray(rgb[window.slices])
+        around = Borders(
+            one.top, full[0] - one.top - one.height, one.left, full[1] - one.left - one.width
+        )
+        kept = None if keep is None else crop_places(keep, around, full)
+        L = working_lightness(inside, face_network.card.size, face_network.card)
+        hint_ab, mask = _all_hints(inside, places, window, kept, L, None, face_network)
+        face_ab, _ = _guess(face_network, L, hint_ab, mask, vividness)
+        middle, radii = (one.y, one.x), (one.radius_y, one.radius_x)
+        blend_ellipse(ab, full, face_ab, window, middle, radii, SHARE)
+    return whole._replace(ab=ab)
+
+
+def _predict_whole(
     rgb: NDArray[Any],
     network: Network,
     size: Size,

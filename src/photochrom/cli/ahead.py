@@ -13,7 +13,7 @@ from photochrom.processors import thread_count
 
 _COMMANDS = frozenset({"image", "film"})
 """Those that ask the network for every picture and are started for one."""
-_OTHERWISE = frozenset({"-h", "--help", "--blend", "--confidence"})
+_OTHERWISE = frozenset({"-h", "--help", "--blend", "--confidence", "--faces"})
 """With these no network is needed, or another one."""
 _FOLDERS = frozenset({"-o", "--out", "--match", "--reference-from"})
 """Options whose value may be a folder that is not coloured."""

@@ -32,6 +32,7 @@ from photochrom.cli.options import (
     color_file_option,
     damaged_option,
     device_option,
+    faces_option,
     keep_time_option,
     max_pixels_option,
     model_option,
@@ -273,6 +274,7 @@ def _check_smoothing(_ctx: click.Context, _param: click.Parameter, value: Smooth
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per result.")
 @blend_option
+@faces_option
 def image(
     paths: tuple[str, ...],
     out: str | None,

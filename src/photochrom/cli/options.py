@@ -16,8 +16,8 @@ from click.core import ParameterSource
 from photochrom.batch import DEFAULT_JOBS
 from photochrom.cli.messages import note
 from photochrom.damage import DAMAGE_POLICIES, DEFAULT_DAMAGE_POLICY
-from photochrom.engine import DEFAULT_MODEL, DEVICE_NAMES, FILM_MODEL
-from photochrom.engine.find import ADDRESSES, BLEND, split_blend
+from photochrom.engine import DEFAULT_MODEL, DEVICE_NAMES, FACE_MODEL, FILM_MODEL
+from photochrom.engine.find import ADDRESSES, BLEND, FACES, model_parts
 from photochrom.engine.guests import GUESTS, accept_licence, is_licence_accepted, split_guest
 from photochrom.errors import InputError, ModelError
 from photochrom.hints import parse_color
@@ -118,10 +118,10 @@ def _parse_model(_ctx: click.Context, _param: click.Parameter, value: str) -> st
 def _with_licence(value: str) -> str:
     """The model; where it is to be downloaded from others, once their licence is accepted."""
     try:
-        blend = split_blend(value)
+        parts = model_parts(value)
     except ModelError as error:
         raise click.BadParameter(str(error)) from None
-    for model in blend[:2] if blend is not None else (value,):
+    for model in parts:
         guest = split_guest(model)
         if guest is None or not guest[1].startswith(ADDRESSES) or is_licence_accepted(guest[0]):
             continue
@@ -152,6 +152,26 @@ def blend_option(command: _Command) -> _Command:
         return command(*args, model=model, **options)
 
     return cast(_Command, call_with_blend)
+
+
+def faces_option(command: _Command) -> _Command:
+    """``--faces``, which has a second model for them."""
+
+    @click.option(
+        "--faces",
+        is_flag=True,
+        help=f"Look for faces, and colour each by itself, from close up, by {FACE_MODEL}; all else "
+        "is coloured by --model. With --reference and --alternatives the whole picture is.",
+    )
+    @functools.wraps(command)
+    def call_with_faces(*args: Any, faces: bool, model: str, **options: Any) -> Any:
+        if faces:
+            if len(model_parts(model)) > 1:
+                raise click.UsageError("--faces goes with one --model, not with several.")
+            model = f"{FACES}{model}:{FACE_MODEL}"
+        return command(*args, model=model, **options)
+
+    return cast(_Command, call_with_faces)
 
 
 def _model_option(default: str) -> Callable[[_Command], _Command]:

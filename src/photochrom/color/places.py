@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -103,6 +104,48 @@ def paint_places(
     for place in places:
         place.paint(ab, mask, window)
     return ab, mask
+
+
+_SOFT: Final = 0.3
+"""Of a radius, to both sides of an ellipse's edge, over which one gives way to the other."""
+
+
+def blend_ellipse(
+    ab: NDArray[np.float32],
+    full: tuple[int, int],
+    inner_ab: NDArray[np.float32],
+    window: Window,
+    middle: tuple[float, float],
+    radii: tuple[float, float],
+    share: float,
+) -> None:
+    """Mix other colours into an ellipse of a picture, with a soft edge.
+
+    ab: (h, w, 2) of the whole picture of the size ``full``, written to. inner_ab: (h', w', 2) of
+    the window. middle: row and column, and radii, px of the picture. share: of the others within
+    the ellipse, [0, 1].
+    """
+    h, w = ab.shape[:2]
+    rows, columns = raster_axes(Window(0, 0, *full), (h, w))
+    reach = [radius * (1 + _SOFT) for radius in radii]
+    near = (
+        range_slice(rows[:, 0], middle[0] - reach[0], middle[0] + reach[0]),
+        range_slice(columns[0], middle[1] - reach[1], middle[1] + reach[1]),
+    )
+    rows, columns = rows[near[0]], columns[:, near[1]]
+    distance = np.hypot((rows - middle[0]) / radii[0], (columns - middle[1]) / radii[1])
+    weight = share * np.clip((1 + _SOFT - distance) / (2 * _SOFT), 0.0, 1.0)[..., None]
+    inner_h, inner_w = inner_ab.shape[:2]
+    at_row = (rows - window.top + 0.5) * (inner_h / window.height) - 0.5
+    at_column = (columns - window.left + 0.5) * (inner_w / window.width) - 0.5
+    inner = cv2.remap(
+        inner_ab,
+        np.broadcast_to(at_column, distance.shape).astype(np.float32),
+        np.broadcast_to(at_row, distance.shape).astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    ab[near] += (inner - ab[near]) * weight.astype(np.float32)
 
 
 def raster_axes(

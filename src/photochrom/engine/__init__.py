@@ -11,7 +11,13 @@ from photochrom.engine.features import (
     feature_extractor,
     load_with_features,
 )
-from photochrom.engine.find import DEFAULT_MODEL, FILM_MODEL, local_model, shipped_models
+from photochrom.engine.find import (
+    DEFAULT_MODEL,
+    FACE_MODEL,
+    FILM_MODEL,
+    local_model,
+    shipped_models,
+)
 from photochrom.engine.identity import ModelIdentity
 from photochrom.engine.network import Network, load, load_ahead, model_card, model_identity
 from photochrom.engine.pruning import ConfidenceDetail
@@ -21,6 +27,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "DEVICES",
     "DEVICE_NAMES",
+    "FACE_MODEL",
     "FILM_MODEL",
     "ConfidenceDetail",
     "FeatureExtractor",

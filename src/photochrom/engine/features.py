@@ -19,10 +19,10 @@ from photochrom.engine.backends import Run, start
 from photochrom.engine.card import read_card
 from photochrom.engine.contract import Prediction, check_inputs, check_prediction
 from photochrom.engine.devices import DEVICES, choose_device
-from photochrom.engine.find import DEFAULT_MODEL, read_model, split_blend
+from photochrom.engine.find import DEFAULT_MODEL, read_model, split_blend, split_faces
 from photochrom.engine.guests import split_guest
 from photochrom.engine.identity import ModelIdentity
-from photochrom.engine.network import Network, engine_threads, load
+from photochrom.engine.network import Network, engine_threads, faces_by, load
 from photochrom.engine.onnx_nodes import GRAPH, NAME, OUTPUT, Node, read_nodes
 from photochrom.engine.protobuf import bytes_field, number_field
 from photochrom.errors import ModelError
@@ -108,10 +108,13 @@ class _FeatureNetwork(Network):
 
 
 def feature_extractor(network: Network, *, threads: int | None = None) -> FeatureExtractor:
-    """The features of a network that has been loaded, from its file.
+    """The features of a network that has been loaded, from its file; where faces are coloured by
+    a second one, those of the first.
 
     Raises ModelError where the network's file is not what it was, or has no such features.
     """
+    if network.close_ups is not None:
+        return feature_extractor(network.members[0], threads=threads)
     if isinstance(network, _FeatureNetwork):
         return network.extractor(threads)
     return _new_extractor(network, threads)
@@ -130,6 +133,11 @@ def load_with_features(
     elsewhere the features have a session from when they are first asked for. A network without
     features is as of `load`. device, threads, callers: as for `load`. Raises ModelError as it does.
     """
+    pair = split_faces(name_or_path)
+    if pair is not None:
+        first = load_with_features(pair[0], device=device, threads=threads, callers=callers)
+        second = load(pair[1], device=device, threads=threads, callers=callers, confidence="none")
+        return faces_by(first, second)
     if split_guest(name_or_path) or split_blend(name_or_path):
         return load(name_or_path, device=device, threads=threads, callers=callers)
     if choose_device(device) != DEVICES["cpu"]:

@@ -18,6 +18,8 @@ DEFAULT_MODEL = "photochrom-base"
 FILM_MODEL = "photochrom-film"
 """The model that colours films when none is named: a third of the default model's arithmetic, once
 for each frame, and on the clips that it was measured on the better colours (docs/films.md)."""
+FACE_MODEL = "photochrom-faces"
+"""The model that colours faces from close up when none is named."""
 
 SHIPPED_DIR = Path(__file__).parent / "models"
 ADDRESSES = ("https://", "http://", "hf:")
@@ -27,8 +29,12 @@ _NAME_LENGTH = 80
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 BLEND = "blend:"
 """What stands before two models and a weight, ``blend:A:B:WEIGHT``."""
+FACES = "faces:"
+"""What stands before two models, ``faces:A:B``, of which the second colours faces from close up."""
 _ONE = rf"(?:(?:{'|'.join(GUESTS)}):)?(?:hf:[^:]+|https?://.+?|(?:[A-Za-z]:[\\/])?[^:]+)"
 _BLEND = re.compile(rf"(?P<first>{_ONE}):(?P<second>{_ONE}):(?P<weight>\d*\.?\d+)")
+
+_PAIR = re.compile(rf"(?P<first>{_ONE}):(?P<second>{_ONE})")
 
 
 def shipped_models(directory: Path = SHIPPED_DIR) -> tuple[str, ...]:
@@ -78,6 +84,9 @@ def local_model(model: str | Path) -> str | Path:
     if blend is not None:
         first, second = (local_model(one) for one in blend[:2])
         return f"{BLEND}{first}:{second}:{blend[2]}"
+    pair = split_faces(model)
+    if pair is not None:
+        return FACES + ":".join(str(local_model(one)) for one in pair)
     guest = split_guest(model)
     if guest is not None and guest[1].startswith(ADDRESSES):
         return f"{guest[0]}:{read_model(model)[0]}"
@@ -101,6 +110,26 @@ def split_blend(model: str | Path) -> tuple[str, str, float] | None:
             "weight of the second from 0 to 1, such as photochrom-base:photochrom-film:0.5"
         )
     return match["first"], match["second"], float(match["weight"])
+
+
+def split_faces(model: str | Path) -> tuple[str, str] | None:
+    """Both models of ``faces:A:B``; None for a single model. Raises ModelError for other texts."""
+    text = str(model)
+    if not text.startswith(FACES):
+        return None
+    match = _PAIR.fullmatch(text.removeprefix(FACES))
+    if match is None or "" in match.groups():
+        raise ModelError(
+            f"{text!r} does not name two models; write faces:A:B, the model of the picture and the "
+            "model of its faces, such as faces:photochrom-base:photochrom-faces"
+        )
+    return match["first"], match["second"]
+
+
+def model_parts(model: str | Path) -> tuple[str, ...]:
+    """The single models of a blend or of ``faces:A:B``, or the model itself. Raises ModelError."""
+    blend, pair = split_blend(model), split_faces(model)
+    return blend[:2] if blend is not None else pair or (str(model),)
 
 
 def _fetch(address: str) -> tuple[Path, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import logging
 import math
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 
 from photochrom.engine.backends import Run, begin_session, begin_start
 from photochrom.engine.card import ModelCard, read_card
+from photochrom.engine.close_ups import FaceCloseUps
 from photochrom.engine.contract import AB, Prediction, check_inputs, check_prediction
 from photochrom.engine.devices import Device, choose_device
-from photochrom.engine.find import DEFAULT_MODEL, read_model, split_blend
+from photochrom.engine.find import DEFAULT_MODEL, read_model, split_blend, split_faces
 from photochrom.engine.guests import (
     GUESTS,
     Guest,
@@ -57,7 +59,10 @@ class Network:
         self.run = run
         """What the engine does, unchecked."""
         self.members: tuple[Network, ...] = ()
-        """The networks whose answers it blends, if it does."""
+        """The networks whose answers it blends, or that colour a picture and its faces; of a
+        single one none."""
+        self.close_ups: FaceCloseUps | None = None
+        """What colours faces in its place, as `photochrom.pipeline` puts them together."""
 
     def __call__(self, inputs: NDArray[np.float32]) -> Prediction:
         """Predict the chroma of some pictures.
@@ -85,7 +90,8 @@ def load(
     """Find a model and make it ready to run.
 
     name_or_path: a shipped name, a path, an address with a checksum, a guest (see `read_model`), or
-        ``blend:A:B:WEIGHT``: two of them, and the weight of the second.
+        ``blend:A:B:WEIGHT``: two of them, and the weight of the second; or ``faces:A:B``: the
+        first, and faces by the second, each from close up.
     device: one of `DEVICE_NAMES`. threads: on the CPU; None lets the engine choose.
     callers: threads that will ask it at the same time: each gets its share of the processors, where
         ``threads`` does not say how many. The answers are the same, and many pictures take less.
@@ -173,6 +179,15 @@ def _begin_load(
             return _ReadyNetwork(blended, time.perf_counter() - start_s)
 
         return finish_both
+    pair = split_faces(name_or_path)
+    if pair is not None:
+        parts = [_begin_load(one, device, threads, confidence) for one in pair]
+
+        def finish_parts() -> _ReadyNetwork:
+            first, second = (finish_one().network for finish_one in parts)
+            return _ReadyNetwork(faces_by(first, second), time.perf_counter() - start_s)
+
+        return finish_parts
     chosen = choose_device(device)
     path, content = read_model(name_or_path)
     card = _card(name_or_path, path, content)
@@ -211,6 +226,9 @@ def model_card(name_or_path: str | Path) -> ModelCard:
     blend = split_blend(name_or_path)
     if blend is not None:
         return _blended_card(model_card(blend[0]), model_card(blend[1]), blend[2])
+    pair = split_faces(name_or_path)
+    if pair is not None:
+        return _faces_card(*(model_card(one) for one in pair))
     path, content = read_model(name_or_path)
     return _card(name_or_path, path, content)
 
@@ -222,6 +240,10 @@ def model_identity(name_or_path: str | Path) -> ModelIdentity:
         one, other = (model_identity(model) for model in blend[:2])
         card = _blended_card(model_card(blend[0]), model_card(blend[1]), blend[2])
         return _blended_identity(card, one, other)
+    pair = split_faces(name_or_path)
+    if pair is not None:
+        one, other = (model_identity(model) for model in pair)
+        return _blended_identity(model_card(name_or_path), one, other)
     path, content = read_model(name_or_path)
     return ModelIdentity.from_file(_card(name_or_path, path, content), content)
 
@@ -266,6 +288,37 @@ def _blend(first: Network, second: Network, weight: float) -> Network:
     network = Network(card, identity, first.device, first.source, run)
     network.members = (first, second)
     return network
+
+
+def faces_by(network: Network, second: Network) -> Network:
+    """A network of which the faces are coloured by a second one, each from close up.
+
+    Asked by itself it answers as the first: the pipeline looks for faces in the picture. Raises
+    ModelError where one of them colours drawings.
+    """
+    card = _faces_card(network.card, second.card)
+    identity = _blended_identity(card, network.identity, second.identity)
+    both = Network(card, identity, network.device, network.source, network.run)
+    both.members = (network, second)
+    both.close_ups = FaceCloseUps(second)
+    return both
+
+
+def _faces_card(first: ModelCard, second: ModelCard) -> ModelCard:
+    """That of the first, but for what is true of both. Raises ModelError as `faces_by`."""
+    for card in (first, second):
+        card.check_photographs("faces")
+    return dataclasses.replace(
+        first,
+        name=f"{first.name}+{second.name}",
+        version=f"{first.version}+{second.version} for faces",
+        licence=f"{first.licence}; {second.licence}",
+        training_data=f"{first.training_data}; {second.training_data}",
+        recipe="",
+        commit="",
+        metrics={},
+        parameters=first.parameters + second.parameters,
+    )
 
 
 def _blended_card(first: ModelCard, second: ModelCard, weight: float) -> ModelCard:

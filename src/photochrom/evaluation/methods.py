@@ -24,8 +24,8 @@ def load_methods(models: Sequence[str], settings: EvaluationOptions) -> list[Met
     Raises ModelError for models that do not load, or for the same file given twice.
     """
     networks = [load(model, device=settings.device) for model in models]
-    sources = Counter(network.source for network in networks)
-    twice = [source for source, count in sources.items() if count > 1]
+    sources = Counter((network.source, network.card.title) for network in networks)
+    twice = [source for (source, _title), count in sources.items() if count > 1]
     if twice:
         raise ModelError(f"the same model is given twice: {', '.join(twice)}")
     titles = Counter(network.card.title for network in networks)

@@ -1,29 +1,19 @@
-"""Where a picture shows faces, and each of them upright in a square of its own.
-
-The detector is YuNet (Wu, Peng, Yu, *YuNet: A Tiny Millisecond-level Face Detector*, Machine
-Intelligence Research 2023) with its authors' weights, run by OpenCV.
-"""
+"""Where a picture shows faces that can be known again, each upright in a square of its own."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from photochrom import imageio
+from photochrom.engine.face_finder import FaceFinder
 from photochrom.errors import InputError
 from photochrom.faces.preprocess import FACE_PX, Box, Face, face_of_rgb
-from photochrom.pretrained import YUNET, weights_file
 
-_LONG_SIDE_PX = 800
-"""To which a picture is shrunk before it is searched."""
-_LEAST_SCORE = 0.75
-_LEAST_OVERLAP = 0.3
-"""From which on two places are one face, intersection over union."""
-_MOST_FACES = 500
 _LEAST_EYES_PX = 7.0
 """Between the eyes, in the picture itself; about a third of the face's width."""
 _EYES = ((0.338, 0.467), (0.656, 0.467))
@@ -44,20 +34,11 @@ class FoundFace(NamedTuple):
 
 
 class FaceDetector:
-    """YuNet, ready to search pictures; not to be shared between threads."""
+    """Faces ready to be enrolled or grouped, found; not to be shared between threads."""
 
     def __init__(self) -> None:
         """Raises ModelError when the weights are damaged."""
-        path = weights_file(YUNET)
-        level = cv2.utils.logging.getLogLevel()
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-        try:
-            self._detector: Any = cv2.FaceDetectorYN.create(
-                str(path), "", (_LONG_SIDE_PX, _LONG_SIDE_PX), _LEAST_SCORE, _LEAST_OVERLAP,
-                _MOST_FACES,
-            )  # fmt: skip
-        finally:
-            cv2.utils.logging.setLogLevel(level)
+        self._finder = FaceFinder()
 
     def find(self, rgb: NDArray[np.uint8]) -> list[FoundFace]:
         """The faces in a picture, (H, W, 3) sRGB or grey in three channels, the largest first.
@@ -65,26 +46,16 @@ class FaceDetector:
         Faces of which the eyes are less than 7 px apart are left out.
         """
         height, width = rgb.shape[:2]
-        scale = min(1.0, _LONG_SIDE_PX / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if scale < 1 else rgb
-        self._detector.setInputSize(size)
-        rows = self._detector.detect(np.ascontiguousarray(small[..., ::-1]))[1]
-        if rows is None:
-            return []
-        to_full = np.array([width / size[0], height / size[1]])
-        found = [_found_face(row, to_full, (width, height)) for row in rows]
+        found = [_found_face(row, (width, height)) for row in self._finder.find(rgb)]
         large = [face for face in found if face is not None]
         return sorted(large, key=lambda face: -face.box.width * face.box.height)
 
 
-def _found_face(
-    row: NDArray[np.float32], to_full: NDArray[np.float64], size: tuple[int, int]
-) -> FoundFace | None:
-    """One row of the detector's answer: box, five landmarks of which two are the eyes, score."""
-    left, top = np.clip(row[:2] * to_full, 0, size)
-    right, bottom = np.clip((row[:2] + row[2:4]) * to_full, 0, size)
-    first, second = (tuple(map(float, row[i : i + 2] * to_full)) for i in (4, 6))
+def _found_face(row: NDArray[np.float64], size: tuple[int, int]) -> FoundFace | None:
+    """One row of `FaceFinder.find`; None for a face that is too small. size: (width, height)."""
+    left, top = np.clip(row[:2], 0, size)
+    right, bottom = np.clip(row[:2] + row[2:4], 0, size)
+    first, second = (tuple(map(float, row[i : i + 2])) for i in (4, 6))
     apart = math.dist(first, second)
     x, y = int(left), int(top)
     box = Box(x, y, int(right) - x, int(bottom) - y)

@@ -11,6 +11,7 @@ from itertools import dropwhile
 from pathlib import Path
 
 from photochrom.engine import Network, load, local_model
+from photochrom.errors import ModelError
 from photochrom.guided.reference_files import ReferenceFiles
 from photochrom.pipeline import WhiteBalance, guess_chroma
 from photochrom.restoration.kinds import FILM_KINDS
@@ -95,6 +96,11 @@ def open_session(
         confidence="none",
     )
     network.card.check_photographs("films")
+    if network.close_ups is not None:
+        raise ModelError(
+            f"{network.card.title} looks for faces in each picture by itself, and films would "
+            "flicker; name one model"
+        )
     guess = partial(guess_chroma, network, vividness=settings.vividness)
     converter = Converter(info, network.card, settings.size)
     source = open_source(info, settings, progress, parts)

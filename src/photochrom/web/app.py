@@ -20,6 +20,7 @@ from photochrom.web.health import init_health
 from photochrom.web.i18n import init_i18n
 from photochrom.web.logs import init_logs, start_logs
 from photochrom.web.people.routes import blueprint as people
+from photochrom.web.pictures.faces import blueprint as faces
 from photochrom.web.pictures.file_routes import blueprint as picture_files
 from photochrom.web.pictures.models import init_models
 from photochrom.web.pictures.routes import blueprint as pictures
@@ -66,7 +67,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     init_health(app)
     init_pwa(app)
     of_accounts = (language, sessions, account, profile, admin)
-    of_pictures = (pictures, picture_files, uploads, selection, shares, trial)
+    of_pictures = (pictures, picture_files, faces, uploads, selection, shares, trial)
     for blueprint in (*of_accounts, *of_pictures, people, colors):
         app.register_blueprint(blueprint)
     app.register_blueprint(api, url_prefix="/api/v1")

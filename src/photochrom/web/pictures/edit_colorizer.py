@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.engine import Network, Prediction, load_with_features, local_model
+from photochrom.engine.close_ups import MOST_CLOSE_UPS, FaceCloseUps
 from photochrom.errors import InputError, ModelError
 from photochrom.guided.alternatives import AlternativeMaker
 from photochrom.guided.reference import Reference, ReferenceGuide, ReferenceMatcher
@@ -23,7 +24,7 @@ from photochrom.web.pictures.thumbnails import decode_jpeg
 
 _KEPT_REFERENCES: Final = 8
 """References that are ready for further pictures, 2 MB each."""
-_KEPT_PREDICTIONS: Final = 16
+_KEPT_PREDICTIONS: Final = 2 * MOST_CLOSE_UPS
 """The network's latest answers, 0.1 MB each: of most changes it is asked what it was before."""
 
 _log = logging.getLogger(__name__)
@@ -130,6 +131,10 @@ class _RememberingNetwork(Network):
         super().__init__(
             network.card, network.identity, network.device, network.source, network.run
         )
+        self.members = network.members
+        if network.close_ups is not None:
+            remembering = _RememberingNetwork(network.close_ups.network)
+            self.close_ups = FaceCloseUps(remembering, network.close_ups.finder)
         self._answers: OrderedDict[tuple[object, ...], Prediction] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 from flask import Flask, current_app
 
-from photochrom.engine import ModelCard, local_model, model_card, shipped_models
+from photochrom.engine import FACE_MODEL, ModelCard, local_model, model_card, shipped_models
+from photochrom.engine.find import FACES, split_faces
 from photochrom.errors import ModelError
 from photochrom.web.database import Picture, User, db
 from photochrom.web.errors import InvalidInput, SettingsError
@@ -26,8 +27,11 @@ _TITLES: Final[Mapping[str, str]] = {
     "photochrom-cartoon": gettext_noop("Drawings and cartoons"),
     "photochrom-film": gettext_noop("Films"),
     "photochrom-retina": gettext_noop("Pictures of the retina"),
+    "faces": gettext_noop("People: each face from close up"),
 }
 """What the shipped models are for."""
+FACES_CHOICE: Final = "faces"
+"""What is chosen for the studio's own model with another one for the faces that are found."""
 
 
 class OfferedModel(NamedTuple):
@@ -47,7 +51,26 @@ def init_models(app: Flask, settings: WebSettings) -> None:
         except ModelError as error:
             raise SettingsError(f"models: {error}") from None
         found.setdefault(name, model)
+    if FACE_MODEL in found and (both := _model_with_faces(settings.model)) is not None:
+        found[FACES_CHOICE] = both
     app.extensions[_EXTENSION] = found
+
+
+def _model_with_faces(model: str) -> str | None:
+    """The studio's model with the one for faces; None for one that takes none beside it."""
+    both = f"{FACES}{model}:{FACE_MODEL}"
+    try:
+        if split_faces(both) != (model, FACE_MODEL):
+            return None
+        model_card(both)
+    except ModelError:
+        return None
+    return both
+
+
+def offers_faces() -> bool:
+    """Whether faces can be coloured from close up here."""
+    return FACES_CHOICE in _models()
 
 
 def list_models(kind: str = "") -> list[OfferedModel]:
@@ -58,7 +81,7 @@ def list_models(kind: str = "") -> list[OfferedModel]:
     return [
         OfferedModel(name, _(_TITLES[name]) if name in _TITLES else name)
         for name, model in _models().items()
-        if kind != "film" or not cached_card(model).colors_drawings
+        if kind != "film" or (name != FACES_CHOICE and not cached_card(model).colors_drawings)
     ]
 
 
@@ -83,6 +106,8 @@ def check_choice(name: str | None, kind: str) -> None:
     if name is None:
         return
     model = find_model(name)
+    if kind == "film" and name == FACES_CHOICE:
+        raise InvalidInput(_("Faces are looked for in photographs, not in films."))
     if kind == "film" and cached_card(model).colors_drawings:
         raise InvalidInput(
             _("“{name}” colours drawings, and no films. Choose another one.").format(name=name)
@@ -90,8 +115,11 @@ def check_choice(name: str | None, kind: str) -> None:
 
 
 def remember_choice(user: User, name: str | None) -> None:
-    """Offer this model first when they send the next picture. name: None: the studio's choice."""
-    if user.chosen_model != name:
+    """Offer this model first when they send the next picture. name: None: the studio's choice.
+
+    Faces have a page of their own, and are no reason to look for them everywhere.
+    """
+    if user.chosen_model != name != FACES_CHOICE:
         user.chosen_model = name
         db.session.commit()
 

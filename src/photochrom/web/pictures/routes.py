@@ -33,6 +33,7 @@ from photochrom.web.pictures.downloads import (
 )
 from photochrom.web.pictures.edits import MIN_SIZE_PX, Edit, edit_picture
 from photochrom.web.pictures.events import event_stream, picture_state
+from photochrom.web.pictures.faces import faces_note
 from photochrom.web.pictures.history import list_past, past_edit
 from photochrom.web.pictures.library import (
     ORDERS,
@@ -58,6 +59,7 @@ from photochrom.web.pictures.models import (
     check_choice,
     list_models,
     model_note,
+    offers_faces,
     remember_choice,
     used_card,
 )
@@ -123,6 +125,7 @@ def library() -> Answer:
         **share_box(link),
         query={name: value for name, value in query.items() if value and value != ORDERS[0]},
         models=list_models(),
+        offers_faces=offers_faces(),
         chosen_model=user.chosen_model,  # where it is not offered any more, no option is
         max_bytes=settings.max_upload_mb * 1_000_000,
         free_bytes=max(0, quota_mb(user) * 1_000_000 - used_bytes(user.id)),
@@ -237,6 +240,7 @@ def show(picture_id: str) -> Answer:
         area_tolerance=DEFAULT_TOLERANCE,
         reference_note=reference_note(picture),
         mending_note=mending_note(picture),
+        faces_note=faces_note(picture),
         notes=[translated_note(note) for note in picture.notes or []],
         film=None if picture.film_id is None else get_picture(this_user(), picture.film_id),
         size_auto=card.size,

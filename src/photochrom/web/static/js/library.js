@@ -27,7 +27,7 @@ async function add(files) {
     url: form.dataset.upload ?? form.action,
     maxBytes: Number(form.dataset.maxBytes || Infinity),
     freeBytes: Number(form.dataset.freeBytes || Infinity),
-    model: model instanceof HTMLSelectElement ? model.value : undefined,
+    model: model instanceof HTMLSelectElement || model instanceof HTMLInputElement ? model.value : undefined,
   };
   const { pictures, failures } = await sendAll(uploads, studio, list);
   isSending = false;
