@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.engine import DEFAULT_MODEL, FACE_MODEL, load
-from photochrom.engine.close_ups import COLORED, CloseUp
+from photochrom.engine.close_ups import COLORED, SHARE, CloseUp
 from photochrom.evaluation.dataset import grey_to_rgb, open_pictures, to_grey
 from photochrom.evaluation.metrics import ciede2000, psnr, to_lab
 from photochrom.pipeline import colorize
@@ -34,10 +34,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--limit", type=int, help="so many pictures, drawn at random by seed 0")
+    parser.add_argument("--share", type=float, default=SHARE, help="of the second model in a face")
     arguments = parser.parse_args()
     networks = [load(model, device="cpu", confidence="none") for model in MODELS]
     close_ups = networks[-1].close_ups
     assert close_ups is not None
+    close_ups.share = arguments.share
     pictures = open_pictures(arguments.photos)
     names = pictures.sample(arguments.limit, 0)
     wholes, faces = [], []

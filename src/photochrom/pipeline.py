@@ -54,7 +54,6 @@ from photochrom.color.tone import ToneJudgement, judge
 from photochrom.color.upsample import Upsampling
 from photochrom.color.white_balance import balance_chroma
 from photochrom.engine import DEFAULT_MODEL, ModelCard, Network, load
-from photochrom.engine.close_ups import SHARE
 from photochrom.errors import InputError
 from photochrom.hints import ColorHint, Hint
 
@@ -337,7 +336,7 @@ def _predict(
         hint_ab, mask = _all_hints(inside, places, window, kept, L, None, face_network)
         face_ab, _ = _guess(face_network, L, hint_ab, mask, vividness)
         middle, radii = (one.y, one.x), (one.radius_y, one.radius_x)
-        blend_ellipse(ab, full, face_ab, window, middle, radii, SHARE)
+        blend_ellipse(ab, full, face_ab, window, middle, radii, network.close_ups.share)
     return whole._replace(ab=ab)
 
 

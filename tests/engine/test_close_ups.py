@@ -88,7 +88,7 @@ def test_without_a_face_or_with_colours_from_elsewhere_it_is_the_first(
         return np.full((*L.shape, 2), 9.0, np.float32), np.ones(L.shape, np.float32)
 
     versions = [colorize(portrait, model=one, guide=guide) for one in (network, first)]
-    assert np.array_equal(*versions)
+    assert np.array_equal(versions[0], versions[1])
 
 
 def test_faces_are_found_in_pictures_of_all_kinds_and_sizes(

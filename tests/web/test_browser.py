@@ -606,7 +606,7 @@ def test_every_page_fits_a_phone_in_every_language(code: str, visit: Open, cat: 
         code,
         LANGUAGES[code].direction,
     ]
-    for path in ("/library", "/colors", "/account", "/account/second-factor", "/people"):
+    for path in ("/library", "/colors", "/account", "/account/second-factor", "/people", "/faces"):
         me.go(path)
         me.page.locator(".languages > summary").click()
         found += problems(me, path)

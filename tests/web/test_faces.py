@@ -92,8 +92,7 @@ def test_a_face_that_is_found_is_coloured_from_close_up(
 def test_a_studio_without_the_model_has_no_such_page(
     make_app: MakeApp, settings: WebSettings
 ) -> None:
-    browser = make_app(model=settings.model, models=(), device="cpu").test_client()
-    sign_up(browser)
+    browser = sign_up(make_app(model=settings.model, models=(), device="cpu"))
     missing = browser.get("/faces")
     assert missing.status_code == 404
     assert "This studio has no model for faces." in missing.text

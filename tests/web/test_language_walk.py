@@ -325,7 +325,15 @@ def newcomer_pages(page: Any, content: Content) -> Iterator[str]:
 def member_pages(page: Any, content: Content) -> Iterator[str]:
     """Pages of somebody who has everything, and what opens on them."""
     album = content.album
-    for path in ("/library", "/library?q=nothing", album, "/colors", "/people", "/account"):
+    for path in (
+        "/library",
+        "/library?q=nothing",
+        album,
+        "/colors",
+        "/people",
+        "/faces",
+        "/account",
+    ):
         page.goto(content.studio + path)
         page.evaluate(OPEN)
         yield path
@@ -538,7 +546,10 @@ def test_no_page_is_in_english_for_who_reads_another_language(
         link = admin.reset_path(ADA)
     send(browser, "/library/album", {"album_name": "Summer 1943", "picture": one_id(urls[0])})
     strangers = ("/", "/log-in", "/sign-up", "/reset", "/try", "/no-such", link)
-    queries, others = ("", "?album=1", "?q=x"), ("colors", "people", "admin", "admin/users/1")
+    queries, others = (
+        ("", "?album=1", "?q=x"),
+        ("colors", "people", "faces", "admin", "admin/users/1"),
+    )
     pages = [*urls, "/account", "/account/second-factor"]
     pages += [f"/library{query}" for query in queries] + [f"/{other}" for other in others]
     found = []

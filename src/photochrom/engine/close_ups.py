@@ -65,6 +65,7 @@ class FaceCloseUps:
         """network: colours the faces. Raises ModelError when the detector is damaged."""
         self.network = network
         self.finder = CloseUpFinder() if finder is None else finder
+        self.share = SHARE
 
     def find(self, rgb: NDArray[Any]) -> tuple[CloseUp, ...]:
         """As `CloseUpFinder.find`."""

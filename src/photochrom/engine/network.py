@@ -11,14 +11,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.engine.backends import Run, begin_session, begin_start
 from photochrom.engine.card import ModelCard, read_card
-from photochrom.engine.close_ups import FaceCloseUps
 from photochrom.engine.contract import AB, Prediction, check_inputs, check_prediction
 from photochrom.engine.devices import Device, choose_device
 from photochrom.engine.find import DEFAULT_MODEL, read_model, split_blend, split_faces
@@ -33,6 +32,9 @@ from photochrom.engine.guests import (
 from photochrom.engine.identity import ModelIdentity
 from photochrom.engine.pruning import ConfidenceDetail, with_confidence
 from photochrom.processors import share_size
+
+if TYPE_CHECKING:
+    from photochrom.engine.close_ups import FaceCloseUps
 
 _log = logging.getLogger(__name__)
 Request: TypeAlias = "tuple[str | Path, str, int | None, ConfidenceDetail]"
@@ -296,6 +298,9 @@ def faces_by(network: Network, second: Network) -> Network:
     Asked by itself it answers as the first: the pipeline looks for faces in the picture. Raises
     ModelError where one of them colours drawings.
     """
+    # OpenCV, for which nobody else has to wait here.
+    from photochrom.engine.close_ups import FaceCloseUps
+
     card = _faces_card(network.card, second.card)
     identity = _blended_identity(card, network.identity, second.identity)
     both = Network(card, identity, network.device, network.source, network.run)

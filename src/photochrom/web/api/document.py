@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 from photochrom import __version__
-from photochrom.engine import shipped_models
+from photochrom.engine import FACE_MODEL, shipped_models
 from photochrom.guided.reference import SAME_SCENE
 from photochrom.imageio import FORMATS
 from photochrom.pipeline import MAX_SHIFT
@@ -32,6 +32,7 @@ from photochrom.web.pictures.edits import (
     VERSIONS,
 )
 from photochrom.web.pictures.history import MAX_PAST
+from photochrom.web.pictures.models import FACES_CHOICE
 from photochrom.web.pictures.quick import QUICK_MB, QUICK_MP
 
 Json: TypeAlias = "dict[str, Any]"
@@ -151,7 +152,8 @@ _CHOSEN_MODEL: Final[Json] = {
     "minLength": 1,
     "maxLength": MAX_MODEL_NAME,
     "description": "The model that colours it, of those that the studio offers (shipped are "
-    f"{', '.join(shipped_models())}). Null: the one that the studio chooses.",
+    f"{', '.join(shipped_models())}; {FACES_CHOICE} is the studio's own, and {FACE_MODEL} for each "
+    "face that is found). Null: the one that the studio chooses.",
 }
 _REVISION: Final[Json] = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 _MOMENT: Final[Json] = {"type": "string", "format": "date-time"}
@@ -431,7 +433,7 @@ _ERRORS: Final = {
 }
 
 
-def openapi(models: Sequence[str] = shipped_models()) -> Json:
+def openapi(models: Sequence[str] = (*shipped_models(), FACES_CHOICE)) -> Json:
     """The document: OpenAPI 3.1, without this studio's own limits and address.
 
     models: the names of those that it offers.

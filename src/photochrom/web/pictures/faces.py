@@ -15,6 +15,7 @@ from photochrom.web.accounts.login import login_required, this_user
 from photochrom.web.database import Picture
 from photochrom.web.errors import NotFound
 from photochrom.web.i18n import _, ngettext
+from photochrom.web.pictures.edits import VERSIONS, Edit
 from photochrom.web.pictures.library import quota_mb, used_bytes
 from photochrom.web.pictures.models import FACES_CHOICE, offers_faces
 from photochrom.web.pictures.thumbnails import decode_jpeg
@@ -40,8 +41,13 @@ def show() -> str:
 
 
 def faces_note(picture: Picture) -> str:
-    """How many faces are found, in a sentence; empty where none are looked for."""
-    if picture.chosen_model != FACES_CHOICE or not offers_faces():
+    """How many faces are found, in a sentence; empty where none are looked for.
+
+    That is so in a picture that keeps its colours, or has them from elsewhere all over.
+    """
+    edit = Edit.from_picture(picture)
+    is_whole = edit.reference is not None or VERSIONS[edit.variant].alternative is not None
+    if edit.chosen_model != FACES_CHOICE or not offers_faces() or is_whole or edit.leaves_colors:
         return ""
     try:
         number = _count_faces(picture.id)
