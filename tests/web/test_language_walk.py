@@ -76,7 +76,8 @@ CUT = """() => {
     if ((isOut || isHidden) && box.width && e.clientWidth !== 1 && !scrolls(e)) found.push(`cut off: ${e.textContent.trim()}`);
     if (["ja", "zh"].includes(document.documentElement.lang.slice(0, 2)) || style.clipPath !== "none" || e.closest("bdi, code")) continue;
     for (const node of [...e.childNodes].filter(n => n.nodeType === 3))
-      for (const word of node.data.matchAll(/\\p{L}{2,24}/gu)) {
+      for (const word of node.data.matchAll(/[\\p{L}\\u00ad]{2,24}/gu)) {
+        if (word[0].includes("\\u00ad")) continue;
         range.setStart(node, word.index);
         range.setEnd(node, word.index + word[0].length);
         const lines = [...range.getClientRects()].filter(box => box.width).map(box => Math.round(box.top));
