@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import skimage.data
 from click.testing import CliRunner
-from fixtures.film import Film, make_film
 from fixtures.model import CARD, tiny_model
 from numpy.typing import NDArray
 
@@ -154,7 +153,7 @@ def test_a_model_of_drawings_colours_no_faces(models: tuple[str, str], tmp_path:
         load(f"faces:{models[0]}:{lines}", device="cpu")
 
 
-def test_the_command_line_has_faces_for_photographs_alone(
+def test_the_command_line_colours_faces(
     models: tuple[str, str], portrait: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     source, target = tmp_path / "a.png", tmp_path / "b.png"
@@ -169,6 +168,3 @@ def test_the_command_line_has_faces_for_photographs_alone(
     twice = run(app, [*command, "--overwrite", "--model", "faces:" + ":".join(models)])
     assert twice.exit_code == 2
     assert "--faces goes with one --model" in twice.output
-    film = make_film(tmp_path / "film.mp4", Film(frames=2, encoder="libx264", format="mp4"))
-    refused = run(app, ["film", str(film), "--model", "faces:" + ":".join(models)])
-    assert "films would flicker" in refused.output

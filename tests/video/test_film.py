@@ -23,7 +23,7 @@ from fixtures.film import ORDERLESS, Film, decoded, luma, make_film, payloads
 from fixtures.model import tiny_model
 
 from photochrom.color.tone import tone
-from photochrom.errors import InputError, OutputError
+from photochrom.errors import InputError, ModelError, OutputError
 from photochrom.hints import Hint
 from photochrom.imageio import Picture, read, write
 from photochrom.video.film import color_film
@@ -549,3 +549,12 @@ def test_a_preview_that_finds_no_space_says_where(
         preview_film(source, target, 1.0, replace(settings, encoding=Encoding()))
     assert str(caught.value).startswith(message)
     assert not target.exists()
+
+
+def test_faces_are_not_coloured_from_close_up_in_films(
+    tmp_path: Path, settings: FilmSettings
+) -> None:
+    film = make_film(tmp_path / "film.mkv", Film(frames=2))
+    both = replace(settings, model=f"faces:{settings.model}:{settings.model}")
+    with pytest.raises(ModelError, match="and films would flicker; name one model"):
+        open_session(probe(film), both)
