@@ -13,7 +13,7 @@ from fixtures.web import EMAIL, MakeApp, send, sign_up
 from flask import Flask
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from photochrom.web.colors.album import MAX_COLORS
 from photochrom.web.database import ColorPlace, Picture, SavedColor, db
@@ -67,6 +67,12 @@ def test_a_color_is_found_in_another_picture_and_used_when_it_is_right(
     assert page.count("/colors/places/") == 2  # the picture and the form, and nothing of the other
     for file in (found["cutout"], "/colors/1.jpg"):
         assert member.get(file).mimetype == "image/jpeg"
+
+    for colors, count in (("all", 0), (None, 1)):  # one that keeps its own is not asked about
+        with app.app_context():
+            db.session.execute(update(Picture).filter_by(id=there).values(own_colors=colors))
+            db.session.commit()
+        assert len(member.get(f"/colors/of/{there}").get_json()["proposals"]) == count
 
     program = Program(app, EMAIL)
     (color,) = program.call("GET", "/colors").get_json()["colors"]

@@ -20,7 +20,7 @@ from photochrom.web import jobs
 from photochrom.web.database import ColorPlace, Picture, SavedColor, User, db
 from photochrom.web.errors import Conflict, InvalidInput, NotFound
 from photochrom.web.i18n import _
-from photochrom.web.pictures.edits import edit_picture, parse_color, parse_place
+from photochrom.web.pictures.edits import Edit, edit_picture, parse_color, parse_place
 from photochrom.web.pictures.library import get_photo
 from photochrom.web.pictures.live_preview import current_previewer
 from photochrom.web.pictures.thumbnails import cutout, decode_jpeg, decode_png, encode_png
@@ -133,12 +133,16 @@ def delete_color(user: User, color_id: int) -> None:
 
 
 def list_proposals(user: User, picture_id: str | None = None) -> list[Proposal]:
-    """What the user is asked about, in one picture or all, the surest first."""
+    """What the user is asked about, in one picture or all, the surest first.
+
+    Nothing is asked of a picture that keeps its own colours: by one hint it would lose all of them.
+    """
     rows = _PLACES.where(SavedColor.user_id == user.id, ColorPlace.state == "proposed")
     rows = rows.order_by(ColorPlace.score.desc(), ColorPlace.id)
     if picture_id is not None:
         rows = rows.where(ColorPlace.picture_id == picture_id)
-    return [Proposal(*row) for row in db.session.execute(rows)]
+    found = [Proposal(*row) for row in db.session.execute(rows)]
+    return [one for one in found if not Edit.from_picture(one.picture).leaves_colors]
 
 
 def settle(user: User, place_id: int, *, accepted: bool, apply: bool) -> None:
