@@ -30,6 +30,9 @@ Terminal=false
 Categories=Graphics;Photography;
 MimeType=image/jpeg;image/png;image/tiff;image/webp;inode/directory;
 """
+# What PyInstaller leaves to the system: the C library, and what speaks with screens.
+DEPENDS = ("libc6", "libdrm2", "libegl1", "libgl1", "libwayland-client0", "libwayland-cursor0",
+           "libwayland-egl1", "libwayland-server0", "libxcb-dri3-0", "libxcb1")  # fmt: skip
 
 
 def version() -> str:
@@ -68,7 +71,7 @@ def lay_out(bundle: Path, folder: Path) -> None:
     control.write_text(
         f"Package: photochrom\nVersion: {version()}\nArchitecture: {architecture}\n"
         f"Installed-Size: {kilobytes}\nSection: graphics\nPriority: optional\n"
-        "Depends: libc6\n"
+        f"Depends: {', '.join(DEPENDS)}\n"
         "Maintainer: photochrom <https://github.com/photochrom/photochrom>\n"
         "Description: Black-and-white photographs and films in colour\n"
         " The studio in a window of its own, and the command photochrom.\n",

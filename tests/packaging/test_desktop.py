@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,21 @@ def test_what_is_downloaded_in_qt_s_window_is_saved_where_it_is_wanted(tmp_path:
     download.setDownloadDirectory.assert_called_once_with(str(tmp_path))
     download.setDownloadFileName.assert_called_once_with("mine.jpg")
     download.accept.assert_called_once_with()
+
+
+@pytest.mark.skipif(not shutil.which("dpkg"), reason="needs dpkg")
+def test_debian_s_package_asks_for_what_the_bundle_leaves_to_the_system(tmp_path: Path) -> None:
+    bundle = tmp_path / "Photochrom"
+    bundle.mkdir()
+    (bundle / "Photochrom").write_text("#!/bin/sh\n")
+    load_program("packaging/build_deb.py").lay_out(bundle, tmp_path / "root")
+    control = (tmp_path / "root/DEBIAN/control").read_text(encoding="utf-8")
+    fields = dict(line.split(": ", 1) for line in control.splitlines() if not line.startswith(" "))
+    assert fields["Version"] == photochrom.__version__
+    # PyInstaller leaves drivers, and what speaks with them, out of what it collects.
+    assert {"libc6", "libegl1", "libgl1", "libxcb1", "libwayland-client0"} <= set(
+        fields["Depends"].split(", ")
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an AppImage starts by sh")
