@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.engine import DEFAULT_MODEL, FACE_MODEL, load
-from photochrom.engine.close_ups import COLORED, SHARE, CloseUp
+from photochrom.engine.close_ups import COLORED, SHARE, FacePart
 from photochrom.evaluation.dataset import grey_to_rgb, open_pictures, to_grey
 from photochrom.evaluation.metrics import ciede2000, psnr, to_lab
 from photochrom.pipeline import colorize
@@ -68,7 +68,7 @@ def main() -> None:
             print_row(f"of {least:.1%} to {min(most, 1):.1%} of the picture", rows[:, 1:])
 
 
-def face_ellipse(face: CloseUp, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def face_ellipse(face: FacePart, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """What the box of a face holds, (H, W)."""
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     down, across = face.radius_y / COLORED[1], face.radius_x / COLORED[0]

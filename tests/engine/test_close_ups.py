@@ -26,7 +26,7 @@ from photochrom.engine import (
     model_card,
     model_identity,
 )
-from photochrom.engine.close_ups import SHARE, CloseUp, CloseUpFinder
+from photochrom.engine.close_ups import SHARE, CloseUpFinder, FacePart
 from photochrom.engine.find import split_faces
 from photochrom.errors import ModelError
 from photochrom.pipeline import colorize
@@ -54,7 +54,7 @@ def portrait(astronaut: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(cv2.cvtColor(astronaut, cv2.COLOR_RGB2GRAY), (256, 256)))
 
 
-def in_ellipse(face: CloseUp, shape: tuple[int, ...], scale: float) -> NDArray[np.bool_]:
+def in_ellipse(face: FacePart, shape: tuple[int, ...], scale: float) -> NDArray[np.bool_]:
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     down, across = (rows - face.y) / face.radius_y, (columns - face.x) / face.radius_x
     return np.asarray(down**2 + across**2 <= scale**2, np.bool_)

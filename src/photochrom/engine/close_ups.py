@@ -39,7 +39,7 @@ _KEPT = 16
 """Pictures whose faces are remembered: one change of a picture comes after another."""
 
 
-class CloseUp(NamedTuple):
+class FacePart(NamedTuple):
     """One face, px of the picture."""
 
     top: int
@@ -67,7 +67,7 @@ class FaceCloseUps:
         self.finder = CloseUpFinder() if finder is None else finder
         self.share = SHARE
 
-    def find(self, rgb: NDArray[Any]) -> tuple[CloseUp, ...]:
+    def find(self, rgb: NDArray[Any]) -> tuple[FacePart, ...]:
         """As `CloseUpFinder.find`."""
         return self.finder.find(rgb)
 
@@ -78,10 +78,10 @@ class CloseUpFinder:
     def __init__(self) -> None:
         """Raises ModelError when the detector's weights are damaged."""
         self._finder = FaceFinder()
-        self._kept: OrderedDict[bytes, tuple[CloseUp, ...]] = OrderedDict()
+        self._kept: OrderedDict[bytes, tuple[FacePart, ...]] = OrderedDict()
         self._lock = Lock()
 
-    def find(self, rgb: NDArray[Any]) -> tuple[CloseUp, ...]:
+    def find(self, rgb: NDArray[Any]) -> tuple[FacePart, ...]:
         """The faces in a picture, the largest first, at most `MOST_CLOSE_UPS`.
 
         rgb: (H, W) or (H, W, 3), sRGB-encoded; uint8, uint16, or floating in [0, 1].
@@ -96,10 +96,10 @@ class CloseUpFinder:
             self._kept.move_to_end(key)
             return self._kept[key]
 
-    def _find(self, small: NDArray[np.uint8], full: tuple[int, int]) -> tuple[CloseUp, ...]:
+    def _find(self, small: NDArray[np.uint8], full: tuple[int, int]) -> tuple[FacePart, ...]:
         scale = np.array([full[1] / small.shape[1], full[0] / small.shape[0]])
         boxes = self._finder.find(small, enlarge=_ENLARGE)[:, :4] * np.tile(scale, 2)
-        found = [_close_up(box, full) for box in boxes if min(box[2:]) >= _LEAST_FACE_PX]
+        found = [_make_part(box, full) for box in boxes if min(box[2:]) >= _LEAST_FACE_PX]
         found.sort(key=lambda one: -one.radius_x * one.radius_y)
         return tuple(found[:MOST_CLOSE_UPS])
 
@@ -117,13 +117,13 @@ def _searched_copy(rgb: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.repeat(rgb[..., None], 3, axis=2) if rgb.ndim == 2 else rgb)
 
 
-def _close_up(box: NDArray[np.float64], full: tuple[int, int]) -> CloseUp:
+def _make_part(box: NDArray[np.float64], full: tuple[int, int]) -> FacePart:
     left, top, width, height = (float(value) for value in box)
     x, y = left + width / 2, top + height / 2
     half = _REACH * max(width, height) / 2
     first_row, first_column = max(0, int(y - half)), max(0, int(x - half))
     last_row, last_column = min(full[0], int(y + half) + 1), min(full[1], int(x + half) + 1)
-    return CloseUp(
+    return FacePart(
         first_row,
         first_column,
         last_row - first_row,

@@ -22,7 +22,7 @@ from photochrom.engine.devices import DEVICES, choose_device
 from photochrom.engine.find import DEFAULT_MODEL, read_model, split_blend, split_faces
 from photochrom.engine.guests import split_guest
 from photochrom.engine.identity import ModelIdentity
-from photochrom.engine.network import Network, engine_threads, faces_by, load
+from photochrom.engine.network import Network, engine_threads, load, pair_networks
 from photochrom.engine.onnx_nodes import GRAPH, NAME, OUTPUT, Node, read_nodes
 from photochrom.engine.protobuf import bytes_field, number_field
 from photochrom.errors import ModelError
@@ -137,7 +137,7 @@ def load_with_features(
     if pair is not None:
         first = load_with_features(pair[0], device=device, threads=threads, callers=callers)
         second = load(pair[1], device=device, threads=threads, callers=callers, confidence="none")
-        return faces_by(first, second)
+        return pair_networks(first, second)
     if split_guest(name_or_path) or split_blend(name_or_path):
         return load(name_or_path, device=device, threads=threads, callers=callers)
     if choose_device(device) != DEVICES["cpu"]:

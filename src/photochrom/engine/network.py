@@ -187,7 +187,7 @@ def _begin_load(
 
         def finish_parts() -> _ReadyNetwork:
             first, second = (finish_one().network for finish_one in parts)
-            return _ReadyNetwork(faces_by(first, second), time.perf_counter() - start_s)
+            return _ReadyNetwork(pair_networks(first, second), time.perf_counter() - start_s)
 
         return finish_parts
     chosen = choose_device(device)
@@ -292,7 +292,7 @@ def _blend(first: Network, second: Network, weight: float) -> Network:
     return network
 
 
-def faces_by(network: Network, second: Network) -> Network:
+def pair_networks(network: Network, second: Network) -> Network:
     """A network of which the faces are coloured by a second one, each from close up.
 
     Asked by itself it answers as the first: the pipeline looks for faces in the picture. Raises
@@ -310,7 +310,7 @@ def faces_by(network: Network, second: Network) -> Network:
 
 
 def _faces_card(first: ModelCard, second: ModelCard) -> ModelCard:
-    """That of the first, but for what is true of both. Raises ModelError as `faces_by`."""
+    """That of the first, but for what is true of both. Raises ModelError as `pair_networks`."""
     for card in (first, second):
         card.check_photographs("faces")
     return dataclasses.replace(
