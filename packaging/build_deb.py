@@ -30,9 +30,10 @@ Terminal=false
 Categories=Graphics;Photography;
 MimeType=image/jpeg;image/png;image/tiff;image/webp;inode/directory;
 """
-# What PyInstaller leaves to the system: the C library, and what speaks with screens.
-DEPENDS = ("libc6", "libdrm2", "libegl1", "libgl1", "libwayland-client0", "libwayland-cursor0",
-           "libwayland-egl1", "libwayland-server0", "libxcb-dri3-0", "libxcb1")  # fmt: skip
+# What the bundle leaves to the system: C and C++, and what speaks with screens.
+DEPENDS = ("libc6", "libdrm2", "libegl1", "libgcc-s1", "libgl1", "libstdc++6", "libwayland-client0",
+           "libwayland-cursor0", "libwayland-egl1", "libwayland-server0", "libxcb-dri3-0",
+           "libxcb1")  # fmt: skip
 
 
 def version() -> str:

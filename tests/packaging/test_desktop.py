@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -96,6 +98,27 @@ def test_what_is_downloaded_in_qt_s_window_is_saved_where_it_is_wanted(tmp_path:
     download.accept.assert_called_once_with()
 
 
+def test_the_bundle_leaves_to_the_system_what_the_systems_drivers_need() -> None:
+    tree = ast.parse((ROOT / "packaging/photochrom.spec").read_text(encoding="utf-8"))
+    wanted = {"QT_NEEDED", "OF_THE_SYSTEM", "is_needed"}
+    parts = [
+        part
+        for part in tree.body
+        if getattr(part, "name", None) in wanted
+        or (isinstance(part, ast.Assign) and getattr(part.targets[0], "id", None) in wanted)
+    ]
+    spec: dict[str, Any] = {}
+    exec(compile(ast.Module(parts, []), "photochrom.spec", "exec"), spec)
+    for name, is_needed in {
+        "libstdc++.so.6": False,
+        "libgcc_s.so.1": False,
+        "PySide6/Qt/lib/libQt6Core.so.6": True,
+        "PySide6/Qt/lib/libQt6Pdf.so.6": False,
+        "libnss3.so": True,
+    }.items():
+        assert spec["is_needed"]((name, f"/usr/lib/{name}", "BINARY")) is is_needed, name
+
+
 @pytest.mark.skipif(not shutil.which("dpkg"), reason="needs dpkg")
 def test_debian_s_package_asks_for_what_the_bundle_leaves_to_the_system(tmp_path: Path) -> None:
     bundle = tmp_path / "Photochrom"
@@ -106,7 +129,7 @@ def test_debian_s_package_asks_for_what_the_bundle_leaves_to_the_system(tmp_path
     fields = dict(line.split(": ", 1) for line in control.splitlines() if not line.startswith(" "))
     assert fields["Version"] == photochrom.__version__
     # PyInstaller leaves drivers, and what speaks with them, out of what it collects.
-    assert {"libc6", "libegl1", "libgl1", "libxcb1", "libwayland-client0"} <= set(
+    assert {"libc6", "libstdc++6", "libegl1", "libgl1", "libxcb1", "libwayland-client0"} <= set(
         fields["Depends"].split(", ")
     )
 
