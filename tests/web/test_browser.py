@@ -242,6 +242,10 @@ def test_a_version_is_chosen_and_the_picture_shared(visit: Open, cat: Path) -> N
     me.press("Make a link")
     link = me.page.get_by_label("Link to the picture").input_value()
     assert me.page.evaluate("document.activeElement.id") == "share-link"
+    said = me.page.locator("#notes .note")
+    said.wait_for()
+    assert said.evaluate("line => line.getBoundingClientRect().bottom <= innerHeight")
+    assert said.evaluate("line => line.getBoundingClientRect().top >= 0")
     friend.page.goto(link)
     for name in ("Chelsea in colour", "Chelsea in black and white"):
         picture = friend.page.get_by_role("img", name=name)

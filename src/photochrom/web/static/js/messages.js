@@ -33,16 +33,20 @@ function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
+const PASSING_MS = 6000;
+
 /**
- * Show a line at the top of the page; screen readers say it.
+ * Show a line, which screen readers say: what went well for a while, wherever the page is scrolled to;
+ * what is wrong at the top of the page, where it stays.
  * @param {string} text
  * @param {boolean} [bad]
  */
 export function note(text, bad = false) {
   const line = document.createElement("p");
-  line.className = bad ? "note note-bad" : "note";
+  line.className = bad ? "note note-bad" : "note note-passing";
   line.textContent = text;
   document.getElementById("notes")?.replaceChildren(line);
+  if (!bad) setTimeout(() => line.remove(), PASSING_MS);
 }
 
 /**
