@@ -9,6 +9,7 @@ import pytest
 import torch
 from fixtures.training import drawn_folder
 from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import photochrom
 from photochrom.cli import FAILED, OK
@@ -97,6 +98,45 @@ def test_the_network_of_neighbours_is_scikit_learns_classifier() -> None:
     shares = net.log_shares(patches)[:, :, 0, 0].exp() - 1e-3
     expected = neighbors_classifier(net).predict_proba(patches.flatten(1).numpy())
     np.testing.assert_allclose(shares.numpy(), expected, atol=2e-4)
+
+
+@pytest.mark.parametrize("neighbors", [1, 4, 9])
+def test_so_many_neighbours_vote_and_the_nearer_weigh_more(neighbors: int) -> None:
+    net = PatchNeighbors(3, 12, 1.0, references=12, neighbors=neighbors)
+    net.references[:, 0, 1, 1] = torch.arange(12) / 8
+    net.votes.copy_(torch.eye(12))
+    shares = net.log_shares(torch.zeros(1, 1, 3, 3))[0, :, 0, 0].exp() - 1e-3
+    squares = (torch.arange(12) / 8).square()
+    weights = (squares[neighbors] - squares).clamp_min(0)
+    torch.testing.assert_close(shares, weights / weights.sum(), atol=1e-4, rtol=0)
+    assert int((shares > 1e-4).sum()) == neighbors
+
+
+class LargestTensor(TorchDispatchMode):
+    """Counts the numbers in the largest tensor that anything within it makes."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor):
+            self.numbers = max(self.numbers, result.numel())
+        return result
+
+
+def test_more_neighbours_take_no_more_memory() -> None:
+    """Votes gathered for each pixel, neighbour and colour took 3.4 GB with 300 neighbours."""
+    net = PatchNeighbors(3, 16, 1.0, references=50, neighbors=40)
+    with LargestTensor() as largest:
+        net.log_shares(torch.zeros(1, 1, 10, 10))
+    assert largest.numbers == 8 * 8 * 50
+
+
+def test_patches_that_are_all_as_near_vote_alike() -> None:
+    net = PatchNeighbors(3, 6, 1.0, references=6, neighbors=2)
+    net.votes.copy_(torch.eye(6))
+    shares = net.log_shares(torch.full((1, 1, 3, 3), 0.5))[0, :, 0, 0].exp() - 1e-3
+    torch.testing.assert_close(shares, torch.full((6,), 1 / 6), atol=1e-5, rtol=0)
 
 
 def test_temperature_goes_from_the_mean_to_the_most_probable_colour() -> None:

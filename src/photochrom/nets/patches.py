@@ -16,6 +16,8 @@ from photochrom.color.space import uv_to_ab
 from photochrom.nets.contract import L_CENTER, L_SCALE, ColorNet, NetOutput
 
 _SMALLEST_SHARE = 1e-3
+_SMALLEST_WEIGHT = 1e-6
+"""So that neighbours that are all as far away vote alike, where they would not vote at all."""
 
 
 class PatchNet(ColorNet):
@@ -105,16 +107,17 @@ class PatchNeighbors(PatchNet):
 
     def log_shares(self, padded: Tensor) -> Tensor:
         """See :class:`PatchNet`."""
-        ones = torch.ones_like(self.references[:1])
-        length = F.conv2d(padded.square(), ones)
-        reference_length = self.references.square().sum(dim=(1, 2, 3))
-        distance = length + reference_length[:, None, None] - 2 * F.conv2d(padded, self.references)
-        # (N, H, W, M): the nearest are then looked for along what lies together in memory.
-        nearest, index = torch.topk(
-            -distance.permute(0, 2, 3, 1), self.neighbors + 1, dim=-1, sorted=True
-        )
-        squares = (-nearest).clamp_min(0.0)
-        weights = 1.0 - squares[..., :-1] / squares[..., -1:].clamp_min(1e-6) + 1e-6
-        shares = (weights[..., None] * self.votes[index[..., :-1]]).sum(dim=-2)
-        shares = shares / weights.sum(dim=-1, keepdim=True)
+        # Patches and scores along the last axis: what belongs to one pixel lies together, and of
+        # pixels times references there are no more than the scores and the weights at once.
+        size = self.patch * self.patch
+        pick = torch.eye(size, device=padded.device).view(size, 1, self.patch, self.patch)
+        around = F.conv2d(padded, pick).permute(0, 2, 3, 1).contiguous()
+        stored = self.references.flatten(1)
+        # |x|² - d² = 2 x·r - |r|² is the highest for the nearest, and |x|² the same for all.
+        scores = F.linear(2 * around, stored, -stored.square().sum(dim=1))
+        nearest = torch.topk(scores, self.neighbors + 1, dim=-1, sorted=False).values
+        first_without = nearest.amin(dim=-1, keepdim=True)
+        weights = F.relu(scores - first_without + _SMALLEST_WEIGHT)
+        shares = F.linear(weights, self.votes.t())
+        shares = shares / shares.sum(dim=-1, keepdim=True)
         return (shares + _SMALLEST_SHARE).log().permute(0, 3, 1, 2)

@@ -138,8 +138,7 @@ def top_share(net: PatchNet, patches: FloatArray, labels: NDArray[np.int64]) -> 
 def _weigh_votes(distances: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, k + 1) distances, nearest first, to weights; see `PatchNeighbors`."""
     squares = np.square(distances)
-    weights: NDArray[np.float64] = 1.0 - squares / np.maximum(squares[:, -1:], 1e-6)
-    weights[:, :-1] += 1e-6
+    weights: NDArray[np.float64] = squares[:, -1:] - squares + 1e-6
     return weights
 
 
