@@ -50,9 +50,9 @@ class PatchMapRecipe:
 class NeighborsRecipe:
     """The classifier ``knn``."""
 
-    references: Annotated[int, Range(2, 200_000)] = 8_000
+    references: Annotated[int, Range(2, 200_000)] = 4_000
     """Patches that are stored, drawn from all."""
-    neighbors: Annotated[int, Range(1, 1_000)] = 40
+    neighbors: Annotated[int, Range(1, 1_000)] = 150
     """How many of the nearest vote."""
 
 
