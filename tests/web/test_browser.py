@@ -699,6 +699,10 @@ def test_colors_are_given_to_areas_and_taken_from_other_pictures(
     me.press("Undo")
     note.get_by_text("have its colours").wait_for()
 
+    grey = tmp_path / "once more.png"  # of a picture that keeps its own colours nothing is asked
+    Image.fromarray(skimage.data.astronaut()[:440, 40:]).convert("L").save(grey)
+    me.go("/library")
+    me.bring(grey)
     place = page.locator("#found-title ~ .found-list .found")
     for _ in range(40):  # the worker looks through the pictures, the last one first
         me.go("/colors")
