@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -77,6 +80,21 @@ def test_prores_has_10_bits_and_double_chroma_lines(tmp_path: Path, full_range: 
     assert np.abs(u.astype(int) - 512).max() <= 2
     wanted = luma(film, 0).astype(float) * (1023 / 255 if full_range else 4)
     assert np.abs(y - wanted).mean() < 3  # the codec's loss
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are looked at there")
+def test_no_codec_changes_how_threads_are_scheduled(tmp_path: Path) -> None:
+    # As root SVT-AV1 would make this thread and its own real-time ones.
+    source = make_film(tmp_path / "in.mkv", Film(frames=3, size=(64, 64)))
+    info = probe(source)
+    usual = os.sched_getscheduler(0)
+    for codec in CODECS:
+        with FilmWriter(tmp_path / f"{codec}.mkv", info, Encoding(codec)) as writer:
+            for frame in read_frames(info):
+                writer.write(frame, neutral(info))
+                for thread in Path("/proc/self/task").iterdir():
+                    with contextlib.suppress(ProcessLookupError):  # it has ended
+                        assert os.sched_getscheduler(int(thread.name)) == usual, codec
 
 
 def test_av1_is_written(tmp_path: Path) -> None:

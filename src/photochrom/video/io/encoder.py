@@ -14,6 +14,7 @@ from av.video.frame import PictureType, VideoFrame
 from numpy.typing import NDArray
 
 from photochrom.errors import OutputError
+from photochrom.processors import usual_scheduling
 from photochrom.video.io.codecs import CODECS, HARDWARE, Encoding
 from photochrom.video.io.container import VideoStream, av, error_text, plane_codes
 from photochrom.video.io.frame import UNSPECIFIED, FilmInfo, Frame
@@ -160,7 +161,10 @@ class FilmWriter:
             self._container.close()  # what is there stays unfinished
 
     def _mux(self, picture: VideoFrame | None) -> None:
-        for packet in self._stream.encode(picture):
+        begins = not self._stream.codec_context.is_open
+        with usual_scheduling() if begins else contextlib.nullcontext():
+            packets = self._stream.encode(picture)
+        for packet in packets:
             if packet.pts is not None:
                 # x265 leaves the decoding time of a single frame unset or at random.
                 known = packet.dts is not None and 0 <= packet.dts <= packet.pts
