@@ -53,7 +53,8 @@ def models() -> Models:
 
 
 def make_step(stage: Stage, models: Models, photos: PhotoSet) -> StageStep:
-    recipe = Recipe(DataRecipe(("photos",)), (stage,), name="test")
+    # A bfloat16, which is chosen where the processor has it, has but three digits.
+    recipe = Recipe(DataRecipe(("photos",)), (stage,), name="test", precision="fp32")
     return StageStep(recipe, stage, models, photos, Ranks())
 
 
@@ -154,8 +155,7 @@ def test_every_critic_of_pix2pix_plays(
 
 def test_accumulated_batches_learn_as_one_big_one(models: Models, photos: PhotoSet) -> None:
     twin = copy.deepcopy(models)
-    exact = dataclasses.replace(PIX2PIX, precision="fp32")  # a bfloat16 has but three digits
-    big, small = (make_step(exact, p, photos) for p in (models, twin))
+    big, small = (make_step(PIX2PIX, p, photos) for p in (models, twin))
     for step in range(3):
         as_one = big(batches(photos, 8), 0.5, step)
         in_parts = small(batches(photos, 4, 4), 0.5, step)
