@@ -20,6 +20,7 @@ from photochrom.errors import InputError, RecipeError
 from photochrom.nets.patches import PatchMlp, PatchNeighbors
 from photochrom.training import checkpoint
 from photochrom.training.methods import find_method, read_method_recipe
+from photochrom.training.patches import run as patches_run
 from photochrom.training.patches.classifiers import neighbors_classifier
 from photochrom.training.patches.codebook import check_classes, nearest_nodes, train_map
 from photochrom.training.patches.recipe import CodebookRecipe
@@ -199,7 +200,13 @@ def test_a_broken_off_network_goes_on(photos: Path, tmp_path: Path) -> None:
         open_patches_run(recipe, tmp_path / "parts", print, resume=True, threads=None)
 
 
-def test_bad_photos_and_settings_are_refused(photos: Path, tmp_path: Path) -> None:
+def test_bad_photos_and_settings_are_refused(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train_nothing(*_: object) -> None:
+        raise AssertionError("a map is trained of what is refused")
+
+    monkeypatch.setattr(patches_run, "train_map", train_nothing)
     empty, grey = tmp_path / "empty", tmp_path / "grey"
     empty.mkdir()
     grey.mkdir()
@@ -219,11 +226,12 @@ def test_bad_photos_and_settings_are_refused(photos: Path, tmp_path: Path) -> No
     one.mkdir()
     for number in range(4):
         Image.new("RGB", (40, 40), (200, 30, 30)).save(one / f"{number}.png")
-    run = open_patches_run(
-        small_recipe("patch-mlp", one), tmp_path / "red", print, resume=False, threads=None
-    )
-    with pytest.raises(InputError, match="have one colour of the codebook"):
-        run.run(lambda *_: None)
+    for name in ("patch-mlp", "patch-som", "patch-knn"):
+        run = open_patches_run(
+            small_recipe(name, one), tmp_path / f"red-{name}", print, resume=False, threads=None
+        )
+        with pytest.raises(InputError, match=r"100.0% of the 400 pixels have one colour: the pic"):
+            run.run(lambda *_: None)
     with pytest.raises(RecipeError, match="patch is 4; it has a pixel in its middle"):
         small_recipe("patch-mlp", photos, "patch=4")
     with pytest.raises(RecipeError, match=r"must be fewer than knn\.references"):

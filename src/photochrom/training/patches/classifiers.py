@@ -35,19 +35,24 @@ def build_net(recipe: PatchesRecipe) -> PatchNet:
     return PatchNeighbors(recipe.patch, colors, recipe.temperature, references, neighbors)
 
 
+def check_count(net: PatchNeighbors, samples: int) -> None:
+    """Raise InputError for fewer samples than the network stores."""
+    count = len(net.references)
+    if samples < count:
+        raise InputError(
+            f"{samples} pixels are fewer than knn.references ({count}); give more photos, or "
+            "set it lower"
+        )
+
+
 def fit_neighbors(
     net: PatchNeighbors, samples: PatchSamples, labels: NDArray[np.int64], seed: int
 ) -> None:
     """Store patches that are drawn from the samples, each with a vote for its own colour.
 
-    Raises InputError for fewer samples than the network stores.
+    There are as many samples as the network stores, or more (`check_count`).
     """
     count, colors = net.votes.shape
-    if len(samples) < count:
-        raise InputError(
-            f"{len(samples)} pixels are fewer than knn.references ({count}); give more photos, or "
-            "set it lower"
-        )
     index = np.random.default_rng(seed).permutation(len(samples))[:count]
     net.references.copy_(_half_exact(samples.patches(index)))
     net.votes.copy_(F.one_hot(torch.from_numpy(labels[index]), colors).float())

@@ -17,6 +17,8 @@ from photochrom.training.patches.samples import FloatArray
 
 _CHUNK = 8_192
 _FEWEST_SHARE = 0.999
+_ONE_COLOR = 1.0
+"""How far u and v may be from their middle and still be one colour; less is hardly seen."""
 
 
 def train_map(
@@ -47,6 +49,17 @@ def nearest_nodes(vectors: FloatArray, nodes: FloatArray) -> NDArray[np.int64]:
         for chunk in np.array_split(vectors, max(1, -(-len(vectors) // _CHUNK)))
     ]
     return np.concatenate(parts).astype(np.int64)
+
+
+def check_spread(uv: FloatArray) -> None:
+    """Raise InputError where nearly all pixels, (N, 2) u and v, are of one colour."""
+    distances = np.linalg.norm(uv - np.median(uv, axis=0), axis=1)
+    share = float((distances <= _ONE_COLOR).mean())
+    if share >= _FEWEST_SHARE:
+        raise InputError(
+            f"{share:.1%} of the {len(uv)} pixels have one colour: the pictures are all of one "
+            "colour, or grey; give others"
+        )
 
 
 def check_classes(labels: NDArray[np.int64], colors: int) -> None:

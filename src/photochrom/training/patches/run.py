@@ -25,13 +25,19 @@ from photochrom.training.data.photo_cache import load_photos, split
 from photochrom.training.interrupts import StopRequest, TrainingStopped
 from photochrom.training.patches.classifiers import (
     build_net,
+    check_count,
     fit_map,
     fit_neighbors,
     mlp_epochs,
     neighbors_classifier,
     top_share,
 )
-from photochrom.training.patches.codebook import check_classes, nearest_nodes, train_map
+from photochrom.training.patches.codebook import (
+    check_classes,
+    check_spread,
+    nearest_nodes,
+    train_map,
+)
 from photochrom.training.patches.recipe import PatchesRecipe
 from photochrom.training.patches.samples import FloatArray, PatchSamples, draw_samples, small_lab
 from photochrom.training.recipe.toml import to_table
@@ -119,6 +125,9 @@ class PatchesRun:
         progress(0.0, "drawing patches")
         photos = (self._photos[i] for i in range(len(self._photos)))
         samples = draw_samples(photos, recipe.size, recipe.patch, recipe.pixels, recipe.seed)
+        if isinstance(net, PatchNeighbors) and recipe.classifier == "knn":
+            check_count(net, len(samples))
+        check_spread(samples.uv)
         if not self.position.step:
             progress(0.1, "the codebook")
             nodes = train_map(samples.uv, recipe.codebook, recipe.seed)
