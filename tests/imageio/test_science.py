@@ -46,7 +46,14 @@ def test_planes_of_fits_are_counted_through_its_images(
     np.testing.assert_array_equal(read_values(data, page=4).values, sky)
     assert read(data).notes[0] == "the file holds 4 planes; only the first was read"
     bytes_alone = rng.integers(0, 256, (5, 7), dtype=np.uint8)
-    np.testing.assert_array_equal(read(fits_bytes(bytes_alone)).pixels, bytes_alone)
+    as_bytes = read(fits_bytes(bytes_alone))
+    np.testing.assert_array_equal(as_bytes.pixels, bytes_alone)
+    for picture in (as_bytes, read(data), read(fits_bytes(sky))):
+        assert picture.notes[-1] == (
+            "colours that are given to an exposure are pseudo-colour, and say nothing of stars or "
+            "gas"
+        )
+    assert not any("pseudo-colour" in note for note in read_values(data).notes), "as combine reads"
 
 
 def test_a_dicom_window_is_applied_after_its_rescale(rng: np.random.Generator) -> None:

@@ -20,6 +20,9 @@ from photochrom.imageio.decoders import StoredPicture, StoredValues, show_values
 from photochrom.imageio.options import ReadOptions, check_page, check_size, page_note
 
 _PURPOSE = "reading FITS"
+_PSEUDO_COLOR = (
+    "colours that are given to an exposure are pseudo-colour, and say nothing of stars or gas"
+)
 _SHOWN_PERCENTILES = (0.5, 99.5)
 """What becomes black and white. A star has a thousand times the light of the sky around it, and a
 picture from the least to the largest value would be black but for some points."""
@@ -36,14 +39,8 @@ def decode_fits(data: bytes, options: ReadOptions) -> StoredPicture:
         plane, count, bits = _plane(images, options)
         values = _upright(plane)
     notes = page_note(options.page, count, "planes")
-    if bits == _BYTE_BITS and np.isfinite(values).all():
-        return StoredPicture(np.rint(values).astype(np.uint8), orientation=1, notes=notes)
-    low, high = _shown_range(values)
-    notes += (
-        f"its values from {low:.6g} to {high:.6g} are shown as black to white; photochrom combine "
-        "stretches them otherwise",
-    )
-    return StoredPicture(show_values(values, low, high), orientation=1, notes=notes)
+    pixels, how = _show(values, bits)
+    return StoredPicture(pixels, orientation=1, notes=(*notes, *how, _PSEUDO_COLOR))
 
 
 def fits_values(data: bytes, options: ReadOptions) -> StoredValues:
@@ -107,6 +104,20 @@ def _upright(plane: NDArray[Any]) -> NDArray[np.float32]:
     if np.isnan(values).all():
         raise InputError("none of its values is a number: nothing was measured in this plane")
     return np.ascontiguousarray(values)
+
+
+def _show(
+    values: NDArray[np.float32], bits: int
+) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], tuple[str, ...]]:
+    """Values of so many stored bits as grey (H, W), and in words how they became it."""
+    if bits == _BYTE_BITS and np.isfinite(values).all():
+        return np.rint(values).astype(np.uint8), ()
+    low, high = _shown_range(values)
+    how = (
+        f"its values from {low:.6g} to {high:.6g} are shown as black to white; photochrom combine "
+        "stretches them otherwise"
+    )
+    return show_values(values, low, high), (how,)
 
 
 def _shown_range(values: NDArray[np.float32]) -> tuple[float, float]:
