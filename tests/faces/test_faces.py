@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from fixtures.faces import draw_face, write_people
 
 from photochrom import imageio
+from photochrom.cli import OK
 from photochrom.cli.app import app
 from photochrom.errors import InputError, ModelError, OutputError, RecipeError
 from photochrom.evaluation.faces import (
@@ -155,6 +156,23 @@ def test_the_head_makes_one_persons_pictures_close(rng: np.random.Generator) -> 
         return area_under_curve(apart[pairs][same], apart[pairs][~same])
 
     assert auc((tensor @ weight.T + bias).numpy()) > 0.99 > 0.8 > auc(features)
+
+
+def test_faces_are_trained_by_command(people: Path, tmp_path: Path) -> None:
+    """In as few steps as there can be: one of the autoencoder, and the head."""
+    settings = (*SETTINGS, "reconstruction.images=4", "identity.images=0")
+    words = [word for setting in settings for word in ("--set", setting)]
+    run = tmp_path / "run"
+    trained = call("train", "--data", people, "--run", run, "--threads", 1, *words)
+    assert trained.exception is None, trained.exception
+    assert trained.return_value == OK
+    position, table, _ = checkpoint.load(run / checkpoint.NAME)
+    assert position.images == 4
+    assert table["name"] == "face-autoencoder"
+    assert "6 people with two and more" in trained.output
+    assert f"done: photochrom faces export {run / checkpoint.NAME}" in trained.output
+    again = call("train", "--data", people, "--run", run, *words)
+    assert "already holds a run" in str(again.exception)
 
 
 @pytest.mark.long
