@@ -24,8 +24,10 @@ from photochrom.training.losses.gan import GAN_LOSSES, gradient_penalty
 from photochrom.training.losses.inputs import LossInputs, compose
 from photochrom.training.models import Models
 from photochrom.training.optimizers import OPTIMIZERS, lr_share
+from photochrom.training.recipe.builtin import recipe_path
 from photochrom.training.recipe.recipe import AugmentRecipe, DataRecipe, HintRecipe, Recipe
 from photochrom.training.recipe.stage import Losses, Optimizer, Stage
+from photochrom.training.recipe.toml import load_recipe
 from photochrom.training.step import StageStep
 
 pytestmark = pytest.mark.slow
@@ -190,6 +192,30 @@ def test_the_generator_waits_for_the_critic(
     before = weights(models.generator)
     make_step(stage, models, photos)(batches(photos, 4), 0.5, 0)
     assert torch.equal(before, weights(models.generator)) != learns
+
+
+def test_a_classification_is_the_generator_of_a_gan(photos: PhotoSet) -> None:
+    """As docs/recipes.md has it: the critic begins alone; then its opinion reaches the bins."""
+    documented = ["stages.0.losses.gan=0.1", "stages.0.critic_alone=0.05"]
+    small = ["data.sources=['photos']", "net.options.width=2", "stages.0.batch=4"]
+    recipe = load_recipe(recipe_path("classification"), [*documented, *small])
+    torch.manual_seed(0)
+    net = build(recipe.net.name, recipe.net.options)
+    critic = build_discriminator("pixel", {"width": 4})
+    models = Models(net, copy.deepcopy(net), critic, None)
+    by_critic_alone = dataclasses.replace(recipe.stages[0], losses=Losses(l1=0.0, gan=0.1))
+    for stage, share, learns in (
+        (recipe.stages[0], 0.01, False),
+        (recipe.stages[0], 0.5, True),
+        (by_critic_alone, 0.5, True),
+    ):
+        bins, judge = weights(net.get_submodule("head")), weights(critic)
+        values = make_step(stage, models, photos)(batches(photos, 4), share, 0)
+        assert np.isfinite(list(values.values())).all()
+        assert not torch.equal(judge, weights(critic))
+        assert torch.equal(bins, weights(net.get_submodule("head"))) != learns
+        assert ("loss_G_GAN" in values) == learns
+        assert ("loss_G_classes" in values) == (learns and stage is recipe.stages[0])
 
 
 def test_without_averaging_the_average_is_the_network(models: Models, photos: PhotoSet) -> None:
