@@ -14,11 +14,11 @@ from av.video.frame import PictureType, VideoFrame
 from numpy.typing import NDArray
 
 from photochrom.errors import OutputError
-from photochrom.processors import usual_scheduling
 from photochrom.video.io.codecs import CODECS, HARDWARE, Encoding
 from photochrom.video.io.container import VideoStream, av, error_text, plane_codes
 from photochrom.video.io.frame import UNSPECIFIED, FilmInfo, Frame
 from photochrom.video.io.probe import MATRIX_CODES
+from photochrom.video.io.scheduling import usual_scheduling
 
 _LEAD_S = 3600
 
