@@ -103,7 +103,7 @@ class PatchNeighbors(PatchNet):
             raise ValueError(f"{neighbors} neighbours do not come out of {references} patches")
         self.neighbors = neighbors
         self.register_buffer("references", torch.zeros(references, 1, patch, patch))
-        self.register_buffer("votes", torch.zeros(references, colors))
+        self.register_buffer("votes", torch.full((references, colors), 1 / colors))
 
     def log_shares(self, padded: Tensor) -> Tensor:
         """See :class:`PatchNet`."""
