@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from pathlib import Path
 
@@ -10,12 +9,11 @@ import cv2
 import numpy as np
 import pytest
 from fixtures.film import Film, make_film
-from fixtures.studio import Browser, ask, color_all, jpeg, model_in
-from fixtures.web import MakeApp, csrf_token, sign_up
+from fixtures.studio import Browser, ask, color_all, jpeg, model_in, send_as
+from fixtures.web import MakeApp, sign_up
 from flask import Flask
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
-from werkzeug.datastructures import FileStorage
 
 from photochrom import imageio
 from photochrom.web.database import Picture, User, db
@@ -38,15 +36,6 @@ def app(make_app: MakeApp, settings: WebSettings) -> Flask:
     app = make_app(model=settings.model, models=settings.models, device="cpu")
     app.test_client_class = Browser
     return app
-
-
-def send_as(browser: FlaskClient, data: bytes, name: str, choice: str) -> tuple[int, str]:
-    """The status, and the picture's address or what is wrong."""
-    form = {"file": FileStorage(io.BytesIO(data), name), "chosen_model": choice}
-    headers = {"Accept": "application/json", "X-CSRFToken": csrf_token(browser)}
-    answer = browser.post("/pictures", data=form, headers=headers)
-    record = answer.get_json()
-    return answer.status_code, record.get("error") or record["pictures"][0]["url"]
 
 
 def pixels(browser: FlaskClient, url: str) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ import pytest
 from fixtures.api import Program, png
 from fixtures.film import Film, make_film
 from fixtures.model import CARD, tiny_model
-from fixtures.studio import Browser, ask, color_all, model_in, upload
+from fixtures.studio import Browser, ask, color_all, model_in, send_as, upload
 from fixtures.web import MakeApp, csrf_token
 from flask import Flask
 from flask.testing import FlaskClient
@@ -46,17 +46,6 @@ def app(make_app: MakeApp, settings: WebSettings) -> Flask:
     return app
 
 
-def send_file(browser: FlaskClient, data: bytes, name: str, model: str) -> tuple[int, str]:
-    """The status, and the picture's address or what is wrong."""
-    form = {"file": FileStorage(io.BytesIO(data), name), "chosen_model": model}
-    headers = {"Accept": "application/json", "X-CSRFToken": csrf_token(browser)}
-    answer = browser.post("/pictures", data=form, headers=headers)
-    record = answer.get_json()
-    return answer.status_code, record["error"] if "error" in record else record["pictures"][0][
-        "url"
-    ]
-
-
 def row(app: Flask, url: str) -> tuple[str | None, str | None]:
     """The model that was chosen for a picture, and the one that made its result."""
     with app.app_context():
@@ -69,7 +58,7 @@ def test_a_model_is_chosen_by_its_name_for_a_picture_and_changed(
     app: Flask, member: FlaskClient, settings: WebSettings, tmp_path: Path
 ) -> None:
     automatic = upload(member, (png(), "a.png")).get_json()["pictures"][0]["url"]
-    status, url = send_file(member, png(), "b.png", OURS)
+    status, url = send_as(member, png(), "b.png", OURS)
     assert (status, row(app, url)) == (201, (OURS, None))
     color_all(app, settings)
     assert row(app, automatic) == (None, f"{CARD.name} {CARD.version}")
@@ -89,12 +78,12 @@ def test_a_model_is_chosen_by_its_name_for_a_picture_and_changed(
     assert row(app, url) == (None, f"{CARD.name} {CARD.version}")
 
     unknown = "There is no model “../x” here. Choose another one."
-    assert send_file(member, png(), "a.png", "../x") == (400, unknown)
+    assert send_as(member, png(), "a.png", "../x") == (400, unknown)
     assert ask(member, f"{url}/edit", {"chosen_model": "../x"}).get_json()["error"] == unknown
     assert ask(member, f"{url}/preview", {"chosen_model": "../x"}).status_code == 400
     film = make_film(tmp_path / "film.mp4", Film(frames=3, encoder="libx264", format="mp4"))
     refused = (400, f"“{LINES}” colours drawings, and no films. Choose another one.")
-    assert send_file(member, film.read_bytes(), "film.mp4", LINES) == refused
+    assert send_as(member, film.read_bytes(), "film.mp4", LINES) == refused
     with app.app_context():
         assert [user.chosen_model for user in db.session.query(User)] == [LINES]
 
@@ -103,7 +92,7 @@ def test_a_film_takes_a_model_strength_and_tone(
     app: Flask, member: FlaskClient, settings: WebSettings, tmp_path: Path
 ) -> None:
     film = make_film(tmp_path / "film.mp4", Film(frames=3, encoder="libx264", format="mp4"))
-    status, url = send_file(member, film.read_bytes(), "film.mp4", OURS)
+    status, url = send_as(member, film.read_bytes(), "film.mp4", OURS)
     assert status == 201
     color_all(app, settings)
     assert row(app, url) == (OURS, f"{OURS} {CARD.version}")
@@ -120,7 +109,7 @@ def test_a_film_takes_a_model_strength_and_tone(
 def test_a_model_that_is_gone_is_said_and_the_studio_goes_on(
     app: Flask, member: FlaskClient, settings: WebSettings
 ) -> None:
-    _status, url = send_file(member, png(), "a.png", OURS)
+    _status, url = send_as(member, png(), "a.png", OURS)
     app.extensions["photochrom-models"].clear()
     color_all(app, settings)
     assert "There is no model “ours” here. Choose another one." in member.get(url).text

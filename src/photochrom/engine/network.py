@@ -317,13 +317,20 @@ def _faces_card(first: ModelCard, second: ModelCard) -> ModelCard:
         first,
         name=f"{first.name}+{second.name}",
         version=f"{first.version}+{second.version} for faces",
-        licence=f"{first.licence}; {second.licence}",
-        training_data=f"{first.training_data}; {second.training_data}",
-        recipe="",
-        commit="",
-        metrics={},
-        parameters=first.parameters + second.parameters,
+        **_of_both(first, second),
     )
+
+
+def _of_both(first: ModelCard, second: ModelCard) -> dict[str, Any]:
+    """The fields of a card of two models that say where they come from, and how large they are."""
+    return {
+        "licence": f"{first.licence}; {second.licence}",
+        "training_data": f"{first.training_data}; {second.training_data}",
+        "recipe": "",
+        "commit": "",
+        "metrics": {},
+        "parameters": first.parameters + second.parameters,
+    }
 
 
 def _blended_card(first: ModelCard, second: ModelCard, weight: float) -> ModelCard:
@@ -337,12 +344,7 @@ def _blended_card(first: ModelCard, second: ModelCard, weight: float) -> ModelCa
         version=f"{first.version}+{second.version} at {share}",
         size=max(first.size, second.size, multiple),
         multiple=multiple,
-        licence=f"{first.licence}; {second.licence}",
-        training_data=f"{first.training_data}; {second.training_data}",
-        recipe="",
-        commit="",
-        metrics={},
-        parameters=first.parameters + second.parameters,
+        **_of_both(first, second),
     )
 
 
