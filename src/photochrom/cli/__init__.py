@@ -13,7 +13,7 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _SMALL_MATRICES = ("image", "archive", "film", "bench", "serve", "worker")
 """Commands whose products of matrices are all 3 × 3 to n, strip by strip, in threads of our own."""
 
-_SHORT = ("image",)
+_SHORT = ("image", "film")
 """Commands that may be over in a second, of which Python's own taking apart would be a tenth."""
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.space import lab_to_rgb
+from photochrom.color.strips import Strips, over_strips
 from photochrom.video.io.frame import Matrix
 
 LUMA_WEIGHTS: dict[Matrix, tuple[float, float, float]] = {
@@ -44,10 +45,23 @@ def color_differences(matrix: Matrix) -> NDArray[np.float32]:
     in proportion to L*, so few steps are enough). A colour outside sRGB loses ab, and what the
     last step leaves outside loses Pb and Pr, which changes neither Y' nor the grey axis.
     """
+    found = np.empty((LEVELS, _NODES, _NODES, 2), np.float32)
+    luma = np.linspace(0.0, 1.0, LEVELS, dtype=np.float32)
+
+    def work(strips: Strips) -> None:
+        for start, stop in strips:
+            found[start:stop] = _differences(matrix, luma[start:stop])
+
+    over_strips(LEVELS, _NODES * _NODES, work)
+    return found
+
+
+def _differences(matrix: Matrix, levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`color_differences` of some values of Y'."""
     weights = np.array(LUMA_WEIGHTS[matrix], np.float32)
     node = np.linspace(-REACH, REACH, _NODES, dtype=np.float32)
-    luma = np.linspace(0.0, 1.0, LEVELS, dtype=np.float32)[:, None, None]
-    lab = np.empty((LEVELS, _NODES, _NODES, 3), np.float32)
+    luma = levels[:, None, None]
+    lab = np.empty((len(levels), _NODES, _NODES, 3), np.float32)
     L = np.broadcast_to(100.0 * luma, lab.shape[:3]).copy()
     target_a, target_b = node[None, None, :], node[None, :, None]
     kept = np.ones_like(L)
@@ -87,10 +101,18 @@ class NearestTable:
         at = (np.arange(_BYTES, dtype=np.float32) - np.float32(_ZERO - REACH)) / np.float32(_STEP)
         column, row = np.meshgrid(at, at)
         fine = np.empty((LEVELS, _BYTES, _BYTES, 2), np.uint8)
-        for values, plane in zip(fine, codes):
-            # Beyond its reach the table repeats its edge: there is no colour.
-            found = cv2.remap(plane, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            cv2.convertScaleAbs(found, values)
+        places, parts = cv2.convertMaps(column, row, cv2.CV_16SC2)
+
+        def work(strips: Strips) -> None:
+            for start, stop in strips:
+                for values, plane in zip(fine[start:stop], codes[start:stop]):
+                    # Beyond its reach the table repeats its edge: there is no colour.
+                    found = cv2.remap(
+                        plane, places, parts, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+                    )
+                    cv2.convertScaleAbs(found, values)
+
+        over_strips(LEVELS, _BYTES * _BYTES, work)
         self._pairs = fine.reshape(-1).view(np.uint16)
         self._start = level.astype(np.int32) * np.int32(_BYTES * _BYTES)
 

@@ -104,49 +104,76 @@ class SteadyColors(NamedTuple):
     """Whether nothing is carried to it from the frames before."""
 
 
-class Average(NamedTuple):
-    """Guesses carried to one frame."""
+class GuessedColors(NamedTuple):
+    """The network's guess for a frame."""
 
     ab: Planes
-    """(h', w', 2): their mean."""
+    """(h', w', 2)."""
     weight: Planes
-    """(h', w'): how many trustworthy guesses are in it."""
+    """(h', w'): how many trustworthy guesses it is worth."""
 
-    def warp(self, warp: Warp) -> Average:
-        """As the neighbouring frame has it; what cannot be trusted weighs less."""
-        weight = warp.apply_linear(self.weight) * warp.trust
-        return Average(warp.apply(self.ab), weight)
 
-    def add(self, guess: Average, memory: float) -> Average:
-        """Together with a guess for the same frame.
+class CarriedColors(NamedTuple):
+    """Guesses carried to one frame: the mean of all, and the nearest one."""
+
+    ab: Planes
+    """(h', w', 4): a and b of the mean, then those of the nearest guess. OpenCV takes no longer to
+    carry four channels than two."""
+    weight: Planes
+    """(h', w'): how many trustworthy guesses are in the mean."""
+    nearest_weight: Planes
+    """(h', w'): what the detail of the nearest guess is worth."""
+
+    @staticmethod
+    def with_guess(
+        carried: CarriedColors | None, guess: GuessedColors, memory: float
+    ) -> CarriedColors:
+        """With a guess for the same frame, which then is the nearest.
 
         memory: weight that is not exceeded, so that old guesses fade; one that is larger by itself
         (of a person's colours) stays.
         """
-        total = self.weight + guess.weight
-        ab = self.ab + (guess.ab - self.ab) * (guess.weight / total)[..., None]
-        most = np.maximum(np.maximum(self.weight, guess.weight), np.float32(memory))
-        return Average(ab, np.minimum(total, most))
+        if carried is None:
+            ab = np.asarray(cv2.merge([guess.ab, guess.ab]), np.float32)
+            return CarriedColors(ab, guess.weight, guess.weight)
+        mean, _ = _split(carried.ab)
+        total = carried.weight + guess.weight
+        mean += (guess.ab - mean) * _for_each((guess.weight / total,), 2)
+        most = np.maximum(np.maximum(carried.weight, guess.weight), np.float32(memory))
+        ab = np.asarray(cv2.merge([mean, guess.ab]), np.float32)
+        return CarriedColors(ab, np.minimum(total, most), guess.weight)
 
-    def at_next_frame(self, warp: Warp) -> Average:
-        """As the neighbouring frame has it, and what its detail is worth there."""
-        warped = self.warp(warp)
-        return Average(warped.ab, warped.weight * np.float32(_DETAIL_PER_FRAME))
+    def warp(self, warp: Warp) -> CarriedColors:
+        """As the neighbouring frame has them; what cannot be trusted weighs less."""
+        weight, nearest_weight = (
+            warp.apply_linear(planes) * warp.trust for planes in (self.weight, self.nearest_weight)
+        )
+        nearest_weight *= np.float32(_DETAIL_PER_FRAME)
+        return CarriedColors(warp.apply(self.ab), weight, nearest_weight)
 
-    def merge(self, other: Average) -> Planes:
-        """The mean of both by weight; where neither is trusted, halfway."""
-        mine, others = self.weight + _LEAST_WEIGHT, other.weight + _LEAST_WEIGHT
-        merged: Planes = self.ab + (other.ab - self.ab) * (others / (mine + others))[..., None]
-        return merged
+    def merge(self, other: CarriedColors) -> Planes:
+        """`ab` of both by weight, (h', w', 4); where neither is trusted, halfway."""
+        shares = []
+        for mine, others in (
+            (self.weight, other.weight),
+            (self.nearest_weight, other.nearest_weight),
+        ):
+            sure = others + _LEAST_WEIGHT
+            shares.append(sure / (mine + _LEAST_WEIGHT + sure))
+        return self.ab + (other.ab - self.ab) * _for_each(shares, 2)
 
 
-class Lookahead(NamedTuple):
-    """What the guesses for the frames after one say of it."""
+def _split(ab: Planes) -> tuple[Planes, Planes]:
+    """`CarriedColors.ab`: the mean and the nearest guess, (h', w', 2) each, of their own."""
+    mean, nearest = (np.empty((*ab.shape[:2], 2), np.float32) for _ in range(2))
+    cv2.mixChannels([ab], [mean, nearest], [0, 0, 1, 1, 2, 2, 3, 3])
+    return mean, nearest
 
-    mean: Average
-    """Many guesses."""
-    nearest: Average
-    """The next one, `Average.at_next_frame`."""
+
+def _for_each(planes: Sequence[Planes], channels: int) -> Planes:
+    """(h, w, n · channels) of n planes (h, w), each so many times."""
+    repeated = [plane for plane in planes for _ in range(channels)]
+    return np.asarray(cv2.merge(repeated), np.float32)
 
 
 def steady_chroma(
@@ -222,7 +249,7 @@ class _Step:
     """From the frame before; None where a shot begins."""
     backward: Warp | None
     """To the frame before."""
-    fresh: Average | None
+    fresh: GuessedColors | None
     """The network's guess; None where it is not asked."""
 
 
@@ -293,77 +320,65 @@ def _with_guesses(
             propagated = PropagatedColors(hints, frame.L, shape)
         if known is not None and is_new:
             known_propagated = PropagatedColors(known, frame.L, shape)
-        yield _Step(frame.pts, *warps, Average(ab, weight))
+        yield _Step(frame.pts, *warps, GuessedColors(ab, weight))
 
 
 def _merge_steps(steps: Iterable[_Step], memory: float, heaviest: float) -> Iterator[SteadyColors]:
     """Past and future of every frame, merged by trust. heaviest: weight of one guess, at most."""
     source = iter(steps)
     window: deque[_Step] = deque()
-    past: Average | None = None
-    nearest: Average | None = None
+    past: CarriedColors | None = None
     while True:
         window.extend(islice(source, _BLOCK + _AHEAD - len(window)))
         if not window:
             return
         for ahead in _look_ahead(window, memory):
             now = window.popleft()
-            if now.forward is None or past is None or nearest is None:
-                past = nearest = None
-            else:
-                past = past.warp(now.forward)
-                nearest = nearest.at_next_frame(now.forward)
+            past = None if now.forward is None or past is None else past.warp(now.forward)
             if now.fresh is not None:
-                past = now.fresh if past is None else past.add(now.fresh, memory)
-                nearest = now.fresh
+                past = CarriedColors.with_guess(past, now.fresh, memory)
             assert past is not None, "the network is asked where a shot begins"
-            assert nearest is not None
-            ab = _combine(past, nearest, ahead, memory, heaviest)
+            ab = _combine(past, ahead, memory, heaviest)
             yield SteadyColors(now.pts, ab, begins_shot=now.forward is None)
 
 
-def _look_ahead(window: Sequence[_Step], memory: float) -> list[Lookahead | None]:
+def _look_ahead(window: Sequence[_Step], memory: float) -> list[CarriedColors | None]:
     """What the guesses ahead say of each of the next `_BLOCK` frames; None where its shot has none
     ahead.
     """
-    found: list[Lookahead | None] = []
-    mean: Average | None = None
-    nearest: Average | None = None
+    found: list[CarriedColors | None] = []
+    ahead: CarriedColors | None = None
     for place in reversed(range(len(window))):
         if place < _BLOCK:
-            found.append(None if mean is None or nearest is None else Lookahead(mean, nearest))
+            found.append(ahead)
         step = window[place]
         if step.backward is None:
-            mean = nearest = None
+            ahead = None
             continue
         if step.fresh is not None:
-            mean = step.fresh if mean is None else mean.add(step.fresh, memory)
-            nearest = step.fresh
-        if mean is not None and nearest is not None:
-            mean = mean.warp(step.backward)
-            nearest = nearest.at_next_frame(step.backward)
+            ahead = CarriedColors.with_guess(ahead, step.fresh, memory)
+        if ahead is not None:
+            ahead = ahead.warp(step.backward)
     return found[::-1]
 
 
 def _combine(
-    past: Average, nearest: Average, ahead: Lookahead | None, memory: float, heaviest: float
+    past: CarriedColors, ahead: CarriedColors | None, memory: float, heaviest: float
 ) -> Planes:
     """Past and future: the means at large, the detail of the nearest guesses.
 
-    past: the mean of the guesses so far; nearest: the last of them.
     memory: below 1 the last guess has the rest. What weighs more than it and the heaviest guess is
         a person's colour, and shown as it is.
     """
-    mean, near, weight = past.ab, nearest.ab, past.weight
+    ab, weight = past.ab, past.weight
     if ahead is not None:
-        mean = past.merge(ahead.mean)
-        near = nearest.merge(ahead.nearest)
-        weight = np.maximum(weight, ahead.mean.weight)
+        ab, weight = past.merge(ahead), np.maximum(past.weight, ahead.weight)
+    mean, near = _split(ab)
     detail = near - mean
     detail -= cv2.GaussianBlur(detail, (0, 0), _DETAIL_PX, borderType=cv2.BORDER_REPLICATE)
-    given = (weight > max(heaviest, memory))[..., None]
-    combined = np.where(given, mean, mean + detail)
+    combined = mean + detail
     if memory < 1.0:
-        nearer = nearest.ab + (combined - nearest.ab) * np.float32(memory)
-        combined = np.where(given, combined, nearer)
-    return np.asarray(combined, np.float32)
+        _, last = _split(past.ab)
+        combined = last + (combined - last) * np.float32(memory)
+    given = weight > max(heaviest, memory)
+    return np.where(given[..., None], mean, combined) if given.any() else combined
