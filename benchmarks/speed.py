@@ -91,7 +91,11 @@ def peer(targets):
         yield
 def color(targets):
     from photochrom.batch.plan import Job
-    from photochrom.batch.run import DEFAULT_JOBS, BatchOptions, color_files
+    from photochrom.batch.run import DEFAULT_JOBS
+    try:
+        from photochrom.batch.run import BatchOptions, color_files
+    except ImportError:  # version 0.2
+        from photochrom.batch.run import Settings as BatchOptions, colour_files as color_files
     options = BatchOptions(device="cpu", max_pixels=MOST_PIXELS)
     jobs = [Job(source, target) for target in targets]
     for outcome in color_files(jobs, options, in_flight=in_flight or DEFAULT_JOBS):
