@@ -90,6 +90,38 @@ def test_on_the_page_each_photo_is_a_row_and_each_method_a_column(
     assert "MACs at 256²" in page
 
 
+@pytest.mark.hosts
+def test_the_blind_test_counts_what_a_person_answers(
+    photos: Path, models: list[str], tmp_path: Path, chromium: Any
+) -> None:
+    out = tmp_path / "out"
+    assert main(["compare", *models, "--data", str(photos), "-o", str(out)]) == OK
+    page = chromium.new_page()
+    page.goto((out / "blind-test.html").as_uri())
+    marks = {"tiny": [2, 4], "half as vivid": [3, 3], "true": [5, 5]}
+    for _ in range(10):
+        trial = page.evaluate("trials[now]")
+        if trial["kind"] == "mark":
+            page.get_by_role("button", name=str(marks[trial["method"]].pop()), exact=True).click()
+        else:
+            chosen = trial["colored" if trial["method"] == "tiny" else "true"]
+            page.locator(f"button:has(img[src$='{chosen}'])").click()
+    rows = page.locator("#results tr").all()
+    assert {row.locator("td").first.inner_text(): row.locator("td").all_inner_texts()[1:]
+            for row in rows[1:]} == {
+        # Wilson's interval of 2 and of 0 in 2; the mean of 2 and 4 with 1.96 times √2 / √2.
+        "tiny": ["100 % [34 %, 100 %]", "2", "3.00 [1.04, 4.96]", "2"],
+        "half as vivid": ["0 % [0 %, 66 %]", "2", "3.00 [3.00, 3.00]", "2"],
+        "true": ["", "", "5.00 [5.00, 5.00]", "2"],
+    }  # fmt: skip
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save them as JSON").click()
+    saved = json.loads(Path(download.value.path()).read_text())
+    assert len(saved["answers"]) == 10
+    assert saved["summary"]["tiny"]["fooled"] == 2
+    page.close()
+
+
 @pytest.mark.slow
 def test_a_comparison_is_not_replaced_unasked_and_names_are_told_apart(
     photos: Path, models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
