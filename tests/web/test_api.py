@@ -77,9 +77,11 @@ def test_an_edit_makes_a_new_revision_and_keeps_what_it_does_not_name(
     assert (record["revision"], record["size"], record["hints"]) == (3, 96, hints)
     assert (record["vividness"], record["name"]) == (0.5, "Oma")
     record = program.call("PATCH", address, json={"size": None, "revision": 3}).get_json()
-    assert (record["revision"], record["size"]) == (4, None)
+    assert (record["revision"], record["size"], record["scratched"]) == (4, None, False)
+    record = program.call("PATCH", address, json={"restore": True, "scratched": True}).get_json()
+    assert (record["restore"], record["scratched"]) == (True, True)
     work_off(program.app, app_settings(program.app), tmp_path)
-    assert program.call("GET", address).get_json()["done_revision"] == 4
+    assert program.call("GET", address).get_json()["done_revision"] == 5
 
 
 def test_an_edit_of_what_has_changed_meanwhile_is_a_conflict(program: Program) -> None:
@@ -127,6 +129,7 @@ def test_the_list_is_searched_and_comes_in_pages(program: Program) -> None:
         ("PATCH", "/pictures/ID", {"json": {"size": 7}}, 400, "from 32 to 640"),
         ("PATCH", "/pictures/ID", {"json": {"hints": None}}, 400, "not null"),
         ("PATCH", "/pictures/ID", {"json": {"hints": [[999, 1, "#ffffff"]]}}, 400, "64 × 48"),
+        ("PATCH", "/pictures/ID", {"json": {"scratched": 1}}, 400, "scratches or specks is true"),
         ("PATCH", "/pictures/ID", {"json": {"name": " "}}, 400, "The name must be"),
         ("PATCH", "/pictures/ID", {"json": {"revision": 1e99}}, 400, "The revision"),
         ("PATCH", "/pictures/ID", {"json": {"vividness": 10**400}}, 400, "The vividness"),

@@ -289,6 +289,39 @@ def test_undo_and_unsaved_changes_outlive_the_page_and_the_session(visit: Open, 
     assert me.complaints == []
 
 
+def test_a_scratch_that_somebody_sees_is_mended(visit: Open, tmp_path: Path) -> None:
+    pixels = np.asarray(Image.fromarray(skimage.data.chelsea()).convert("L")).copy()
+    pixels[:, 380:383] = 255
+    Image.fromarray(pixels).save(tmp_path / "scratched.png")
+    me = visit("phone", reduced_motion="reduce")
+    mend = me.page.get_by_role("switch", name="Mend it first")
+    scratched = me.page.get_by_role("switch", name="It has scratches or specks")
+    note = me.page.locator("#mend-note")
+    me.sign_up()
+    me.bring(tmp_path / "scratched.png")
+    assert not scratched.is_visible()
+    mend.click()
+    note.get_by_text("No damage was found").wait_for()
+    assert scratched.get_attribute("aria-checked") == "false"
+    scratched.click()
+    note.get_by_text("Found and mended: scratches").wait_for()
+    assert problems(me, "a picture with scratches") == []
+    me.press("Show what was changed")
+    assert me.page.locator("#changes").is_visible()
+    me.page.reload()
+    assert scratched.get_attribute("aria-checked") == "true"
+    assert "Found and mended: scratches" in note.inner_text()
+    scratched.focus()
+    me.page.keyboard.press("Control+z")
+    assert scratched.get_attribute("aria-checked") == "false"
+    me.page.keyboard.press("Control+z")
+    assert not scratched.is_visible()
+    assert me.page.evaluate("document.activeElement.id") == "mend"
+    me.wait_saved()
+    assert note.inner_text() == ""
+    assert me.complaints == []
+
+
 def test_of_several_files_each_says_what_became_of_it(
     visit: Open, cat: Path, tmp_path: Path
 ) -> None:

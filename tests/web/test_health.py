@@ -22,6 +22,7 @@ from sqlalchemy.exc import OperationalError
 
 from photochrom.web import create_app
 from photochrom.web.database import (
+    PastResult,
     Picture,
     Share,
     Token,
@@ -333,6 +334,24 @@ def test_pictures_and_links_stay_from_one_version_to_the_next(app: Flask) -> Non
     with app.app_context():
         assert db.session.scalars(select(Picture.id)).all() == [number]
         assert db.session.scalars(select(Share.picture_id)).all() == [number]
+
+
+@pytest.mark.usefixtures("member")
+def test_earlier_results_of_before_get_what_is_asked_now(app: Flask) -> None:
+    with app.app_context():
+        number = add_picture(user_of(app)).id
+        edit = {"restore": True, "scratched": True, "hints": [[1, 2, "#c1272d"]]}
+        db.session.add(PastResult(picture_id=number, revision=1, edit=edit))
+        db.session.commit()
+    downgrade_database(app, "v0018")
+    with app.app_context():
+        assert db.session.scalars(select(PastResult.edit)).all() == [
+            {"restore": True, "hints": [[1, 2, "#c1272d"]]}
+        ]
+    upgrade_database(app)
+    with app.app_context():
+        assert db.session.scalars(select(PastResult.edit)).all() == [{**edit, "scratched": False}]
+        assert db.session.scalars(select(Picture.scratched)).all() == [False]
 
 
 def test_sqlite_lets_readers_read_while_one_writes(app: Flask) -> None:

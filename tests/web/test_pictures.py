@@ -55,6 +55,7 @@ from photochrom.web.pictures.edit_colorizer import EditColorizer
 from photochrom.web.pictures.edits import VERSIONS, Edit
 from photochrom.web.pictures.library import list_pictures
 from photochrom.web.pictures.names import clean_file_name
+from photochrom.web.pictures.shots import is_corrected
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage, current_storage, drop_ballast, make_ballast
 
@@ -442,6 +443,57 @@ def test_damage_is_mended_on_demand_shown_and_taken_back(
     assert (state["restored"][:9], state["has_changes"]) == ("No damage", False)
 
 
+def test_a_single_scratch_is_mended_once_a_person_has_said_so(
+    app: Flask, member: FlaskClient, settings: WebSettings, grey_scene: NDArray[np.uint8]
+) -> None:
+    place = np.s_[:, 80:82]
+    scratched = grey_scene.copy()
+    scratched[place] = 250
+    url = upload_picture(member, encode_image(scratched), "scratched.png")
+
+    def is_scratched(data: bytes) -> bool:
+        grey = np.asarray(Image.open(io.BytesIO(data)).convert("L"), np.float64)
+        return np.abs(grey - grey_scene)[place].mean() > 40
+
+    def preview(**edit: bool) -> bytes:
+        return ask(member, f"{url}/preview", edit).data
+
+    def color(**edit: bool) -> bytes:
+        assert ask(member, f"{url}/edit", edit).status_code == 200
+        color_all(app, settings)
+        return member.get(f"{url}/download").data
+
+    alone = color()
+    assert is_scratched(preview(restore=True))
+    assert not is_scratched(preview(restore=True, scratched=True))
+    assert is_scratched(preview(restore=True))  # each has its own copy
+    assert is_scratched(preview(scratched=True))  # which says nothing of mending
+
+    assert is_scratched(color(restore=True))
+    assert "No damage was found" in member.get(f"{url}/state").get_json()["restored"]
+    page = member.get(url).text
+    assert '<div class="box-part" id="scratched-field">' in page
+    assert 'id="scratched" role="switch" aria-checked="false"' in page
+    mended = color(scratched=True)
+    assert not is_scratched(mended)
+    state = member.get(f"{url}/state").get_json()
+    assert (state["restored"], state["has_changes"]) == ("Found and mended: scratches, dust.", True)
+    assert 'id="scratched" role="switch" aria-checked="true"' in member.get(url).text
+    overlay = np.asarray(Image.open(io.BytesIO(member.get(f"{url}/changes.png").data)))
+    assert overlay[place][..., 3].mean() > 100
+
+    app.extensions.pop("photochrom-previewer")  # another process has what the worker has left
+    assert is_scratched(preview(scratched=False))
+    assert not is_scratched(preview())
+
+    past = re.findall(rf"action=\"{url}/past/(\d+)", member.get(url).text)
+    send(member, f"{url}/past/{past[0]}", {})  # as it was before somebody said so
+    assert is_scratched(color())
+    assert color(restore=False, scratched=True) == alone
+    assert '<div class="box-part" id="scratched-field" hidden>' in member.get(url).text
+    assert color(restore=True) == mended
+
+
 @pytest.mark.long  # 4 s: a model with features, and three workers
 def test_a_picture_takes_the_colors_of_another_and_keeps_them(
     make_app: MakeApp,
@@ -657,6 +709,10 @@ BAD_EDITS = [
     {"reference": 7},
     {"reference": "../0123456789abc"},
     {"reference": "0123456789abcdef"},
+    {"restore": 1},
+    {"scratched": 1},
+    {"scratched": "yes"},
+    {"scratched": None},
     {"colour": "all"},
 ]
 
@@ -672,12 +728,19 @@ def test_edits_without_sense_are_refused(member: FlaskClient, picture_url: str) 
 def test_an_edit_that_is_kept_is_the_edit_that_was_sent(app: Flask, picture_url: str) -> None:
     edit = Edit.parse(120, 160, hints=[[3, 4.5, "#C1272d"]], size=128, vividness=2, variant=2)
     edit = replace(edit, white_balance=WhiteBalance(temperature=-6, tint=3.5, neutral=0.8))
+    edit = replace(edit, restore=True, scratched=True)
     picture = find_row(app, picture_url)
     for name, value in edit.columns().items():
         setattr(picture, name, value)
     assert Edit.from_picture(picture) == edit
     assert Edit.from_picture(picture, size=None, variant=0) == replace(edit, size=None, variant=0)
     assert picture.hints == [[3.0, 4.5, "#c1272d"]]
+
+
+def test_scratches_ask_for_no_colors() -> None:
+    assert Edit(own_colors="all", restore=True, scratched=True).leaves_colors
+    assert not is_corrected(Edit(scratched=True))  # nor do they say anything of a shot
+    assert is_corrected(Edit(restore=True, scratched=True))
 
 
 def test_variants_are_shown(member: FlaskClient, picture_url: str) -> None:

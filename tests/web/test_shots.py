@@ -179,6 +179,10 @@ def test_a_film_is_mended_first_on_demand(
     assert 'id="mend" role="switch" aria-checked="true"' in page
     assert "Found and mended: grain." in page
     assert client.get(f"{url}/changes.png").status_code == 404
+    answer = ask(client, f"{url}/edit", {"scratched": True})
+    assert answer.status_code == 400
+    assert "Only photographs" in answer.get_json()["error"]
+    assert 'id="scratched"' not in page
     assert ask(client, f"{url}/edit", {"restore": False}).status_code == 200
     assert client.get(f"{url}/state").get_json()["restored"] == ""
     assert "Found and mended" not in client.get(url).get_data(as_text=True)

@@ -229,6 +229,8 @@ class Picture(Model):
     none, or it is not known yet."""
     restore: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether damage is mended before it is coloured."""
+    scratched: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether a person sees scratches or specks in it."""
     restored: Mapped[list[str] | None] = mapped_column(JSON)
     """Kinds of damage that were mended in the result; None: nobody asked, or it is not known."""
     own_colors: Mapped[str | None] = mapped_column(String(8))

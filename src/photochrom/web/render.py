@@ -153,13 +153,14 @@ def _render_photo(
     )
     mended = None
     if task.edit.restore:
-        mended = mend(picture.pixels)
+        mended = mend(picture.pixels, scratched=task.edit.scratched)
         picture = dataclasses.replace(picture, pixels=mended.pixels)
         screen = eight_bit_rgb(
             dataclasses.replace(picture, pixels=shrink(mended.pixels, SCREEN_PX), alpha=None)
         )
         overlay = change_overlay(mended.mask, screen.shape[:2])
-        save(storage.mended_copy(task.picture_id), encode_jpeg(screen))
+        copy_path = storage.mended_copy(task.picture_id, scratched=task.edit.scratched)
+        save(copy_path, encode_jpeg(screen))
         save(storage.change_overlay(task.picture_id), encode_png(overlay))
     restored = None if mended is None else mended.kinds
     reference = task.edit.reference

@@ -126,9 +126,10 @@ class Storage:
         """The original at the size of a screen."""
         return self.folder(picture_id) / "preview-grey.jpg"
 
-    def mended_copy(self, picture_id: str) -> Path:
-        """The original without its damage, at the size of a screen."""
-        return self.folder(picture_id) / "preview-mended.jpg"
+    def mended_copy(self, picture_id: str, *, scratched: bool) -> Path:
+        """The original without its damage, at the size of a screen; scratched: as of `Picture`."""
+        name = "preview-mended-scratched.jpg" if scratched else "preview-mended.jpg"
+        return self.folder(picture_id) / name
 
     def change_overlay(self, picture_id: str) -> Path:
         """Where that was changed, to lay over it."""

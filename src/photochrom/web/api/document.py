@@ -214,6 +214,11 @@ _PICTURE: Final[Json] = {
         "type": "boolean",
         "description": "Whether damage is mended before it is coloured.",
     },
+    "scratched": {
+        "type": "boolean",
+        "description": "Whether you see scratches or specks in a photograph: where damage is "
+        "mended, even one of them is then; otherwise only where there are many.",
+    },
     "restored": {
         "type": ["array", "null"],
         "items": {"type": "string", "enum": list(dict.fromkeys((*KINDS, *FILM_KINDS)))},
@@ -320,6 +325,7 @@ _SCHEMAS: Final[Json] = {
             **_WHITE_BALANCE,
             "reference": _REFERENCE,
             "restore": _PICTURE["restore"],
+            "scratched": _PICTURE["scratched"],
             "chosen_model": _CHOSEN_MODEL,
             "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
             "revision": {
@@ -353,6 +359,7 @@ _SCHEMAS: Final[Json] = {
                                     "neutral",
                                     "reference",
                                     "restore",
+                                    "scratched",
                                     "chosen_model",
                                 )
                             }

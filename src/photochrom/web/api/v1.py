@@ -134,7 +134,7 @@ def edit(picture_id: str) -> Response:
     picture = get_picture(user, picture_id)
     changes = json_fields(
         "hints", "size", "vividness", "variant", "keep_colors", "temperature", "tint", "neutral",
-        "reference", "restore", "chosen_model", "name", "revision",
+        "reference", "restore", "scratched", "chosen_model", "name", "revision",
     )  # fmt: skip
     name = changes.pop("name", None)
     revision = changes.pop("revision", picture.revision)
@@ -353,6 +353,7 @@ def _picture_json(picture: Picture) -> dict[str, object]:
         "film": picture.film_id,
         "film_time_s": picture.film_time_s,
         "restore": picture.restore,
+        "scratched": picture.scratched,
         "restored": picture.restored,
         "notes": picture.notes or [],
         "revision": picture.revision,

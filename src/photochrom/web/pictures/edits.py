@@ -86,14 +86,16 @@ class Edit:
     """Identifier of the picture that gives colours."""
     restore: bool = False
     """Whether damage is mended before (`photochrom.web.pictures.mending`)."""
+    scratched: bool = False
+    """Whether a person sees scratches or specks in it. Matters only where damage is mended."""
     chosen_model: str | None = None
     """The name of the model; None: the one that the studio chooses."""
 
     @property
     def leaves_colors(self) -> bool:
         """Whether nothing is coloured: of a picture in colour, no others have been asked for."""
-        plain = replace(self, own_colors=None, restore=False, chosen_model=None) == Edit()
-        return self.own_colors == "all" and plain
+        rest = replace(self, own_colors=None, restore=False, scratched=False, chosen_model=None)
+        return self.own_colors == "all" and rest == Edit()
 
     @classmethod
     def parse(
@@ -111,6 +113,7 @@ class Edit:
         neutral: object = 0.0,
         reference: object = None,
         restore: object = False,
+        scratched: object = False,
         chosen_model: object = None,
         own_colors: str | None = None,
     ) -> Edit:
@@ -125,6 +128,8 @@ class Edit:
             raise InvalidInput(_("Whether colours are kept is true or false."))
         if not isinstance(restore, bool):
             raise InvalidInput(_("Whether damage is mended is true or false."))
+        if not isinstance(scratched, bool):
+            raise InvalidInput(_("Whether there are scratches or specks is true or false."))
         return cls(
             _parse_size(size),
             _parse_vividness(vividness),
@@ -139,6 +144,7 @@ class Edit:
             ),
             _parse_reference(reference),
             restore,
+            scratched,
             _parse_model(chosen_model),
         )
 
@@ -159,6 +165,7 @@ class Edit:
             "neutral": picture.neutral,
             "reference": picture.reference,
             "restore": picture.restore,
+            "scratched": picture.scratched,
             "chosen_model": picture.chosen_model,
             **changes,
         }
@@ -177,6 +184,7 @@ class Edit:
             "neutral": self.white_balance.neutral,
             "reference": self.reference,
             "restore": self.restore,
+            "scratched": self.scratched,
             "chosen_model": self.chosen_model,
         }
 
@@ -227,6 +235,8 @@ def edit_picture(
         raise InvalidInput(_("Films take neither hints nor versions."))
     if picture.kind == "film" and edit.reference is not None:
         raise InvalidInput(_("Films take no colours from pictures."))
+    if picture.kind == "film" and edit.scratched:
+        raise InvalidInput(_("Only photographs can be said to have scratches or specks."))
     if "chosen_model" in changes:
         check_choice(edit.chosen_model, picture.kind)
     reference = None if edit.reference is None else reference_file(picture, edit.reference)

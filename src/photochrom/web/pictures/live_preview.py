@@ -88,7 +88,7 @@ class Previewer:
         self._others = ColorizerCache()
         self._silent: set[str | None] = set()
         """The models, as they are chosen, that suggest no colours."""
-        self._copies: OrderedDict[tuple[str, int, bool], _Copy] = OrderedDict()
+        self._copies: OrderedDict[tuple[str, int, bool, bool], _Copy] = OrderedDict()
         self._lock = threading.Lock()
         self._load_locks = {name: threading.Lock() for name in ("plain", "whole")}
         self._turn = threading.Semaphore(_MAX_CONCURRENT)
@@ -104,7 +104,7 @@ class Previewer:
         Raises NotFound where it has gone meanwhile, InvalidInput as `reference_file` and for what
         the model cannot do, TooMany where others take all the time.
         """
-        copy = self._load_copy(picture, longest, mended=edit.restore)
+        copy = self._load_copy(picture, longest, edit)
         h, w = copy.pixels.shape[:2]
         hints = tuple(_scaled_hint(hint, copy.scale, h, w) for hint in edit.hints)
         reference = None if edit.reference is None else reference_file(picture, edit.reference)
@@ -152,7 +152,7 @@ class Previewer:
         """
         if picture.chosen_model in self._silent:
             return []
-        copy = self._load_copy(picture, longest, mended=picture.restore)
+        copy = self._load_copy(picture, longest, picture)
         h, w = copy.pixels.shape[:2]
         known = [_scaled_hint(hint, copy.scale, h, w) for hint in hints]
         place = _scaled_place(x, y, copy.scale, h, w)
@@ -176,7 +176,7 @@ class Previewer:
         Raises NotFound where the picture has gone meanwhile, TooMany where others take all the
         time.
         """
-        copy = self._load_copy(picture, longest, mended=picture.restore)
+        copy = self._load_copy(picture, longest, picture)
         place = _scaled_place(x, y, copy.scale, *copy.pixels.shape[:2])
         with self._a_turn(picture.user_id):
             area = Area(*place, (0, 0, 0), tolerance).on_picture(copy.pixels)
@@ -191,7 +191,7 @@ class Previewer:
         Raises NotFound where the picture has gone meanwhile, TooMany where others take all the
         time.
         """
-        copy = self._load_copy(picture, longest, mended=edit.restore)
+        copy = self._load_copy(picture, longest, edit)
         h, w = copy.pixels.shape[:2]
         hints = [_scaled_hint(hint, copy.scale, h, w) for hint in edit.hints]
         network = self._load_whole(edit.chosen_model).network
@@ -273,15 +273,19 @@ class Previewer:
                 self._whole = EditColorizer(network)
             return self._whole
 
-    def _load_copy(self, picture: Picture, longest: int, *, mended: bool) -> _Copy:
-        """A small copy of a picture, or of what is left of it without its damage."""
-        key = (picture.id, longest, mended)
+    def _load_copy(self, picture: Picture, longest: int, source: Edit | Picture) -> _Copy:
+        """A small copy of a picture, or of what is left of it without its damage.
+
+        source: says which of them, and whether a person sees scratches in it.
+        """
+        mended, scratched = source.restore, source.restore and source.scratched
+        key = (picture.id, longest, mended, scratched)
         with self._lock:
             if key in self._copies:
                 self._copies.move_to_end(key)
                 return self._copies[key]
         try:
-            screen = _screen_copy(picture.id, mended=mended)
+            screen = _screen_copy(picture.id, mended=mended, scratched=scratched)
         except FileNotFoundError:
             raise NotFound(_("There is no such picture.")) from None
         pixels = np.asarray(shrink(screen, longest), np.uint8)
@@ -302,15 +306,15 @@ def _find_model(chosen_model: str | None) -> str:
     return current_settings().model if chosen_model is None else find_model(chosen_model)
 
 
-def _screen_copy(picture_id: str, *, mended: bool) -> NDArray[np.uint8]:
+def _screen_copy(picture_id: str, *, mended: bool, scratched: bool) -> NDArray[np.uint8]:
     """The original at the size of a screen: mended at its own size, once the worker has done so,
-    and else at this one. Raises FileNotFoundError.
+    and else at this one. scratched: as for `mend`. Raises FileNotFoundError.
     """
     storage = current_storage()
-    if mended and (path := storage.mended_copy(picture_id)).is_file():
+    if mended and (path := storage.mended_copy(picture_id, scratched=scratched)).is_file():
         return decode_jpeg(path.read_bytes())
     screen = decode_jpeg(storage.grey(picture_id).read_bytes())
-    return np.asarray(mend(screen).pixels, np.uint8) if mended else screen
+    return np.asarray(mend(screen, scratched=scratched).pixels, np.uint8) if mended else screen
 
 
 def current_previewer() -> Previewer:

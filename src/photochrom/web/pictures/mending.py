@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.restoration import FilmKind, Kind
+from photochrom.restoration import KINDS, FilmKind, Kind
 from photochrom.web.database import Picture
 from photochrom.web.i18n import _, gettext_noop
 from photochrom.web.pictures.thumbnails import resize
@@ -45,11 +45,14 @@ class MendedPicture(NamedTuple):
     """Of damage, in the order in which they were mended."""
 
 
-def mend(pixels: NDArray[Any]) -> MendedPicture:
-    """Mend what is found in a photograph, (H, W) or (H, W, 3), and nothing else."""
+def mend(pixels: NDArray[Any], *, scratched: bool = False) -> MendedPicture:
+    """Mend what is found in a photograph, (H, W) or (H, W, 3), and nothing else.
+
+    scratched: a person sees scratches or specks in it; then even one is mended.
+    """
     from photochrom.restoration.repair import restore_pixels
 
-    done = restore_pixels(pixels)
+    done = restore_pixels(pixels, KINDS if scratched else None)
     return MendedPicture(done.pixels, done.mask, [finding.kind for finding in done.findings])
 
 

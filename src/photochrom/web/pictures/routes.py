@@ -83,7 +83,7 @@ Answer: TypeAlias = "str | AnyResponse | tuple[AnyResponse, int]"
 
 _EDIT_FIELDS = (
     "hints", "size", "vividness", "variant", "keep_colors", "temperature", "tint", "neutral",
-    "reference", "restore", "chosen_model",
+    "reference", "restore", "scratched", "chosen_model",
 )  # fmt: skip
 _SIZE_STEP_PX, _MAX_SIZE_FACTOR = 32, 4
 """The slider goes from one step to so many times the model's own size, at most."""

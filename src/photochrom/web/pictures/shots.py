@@ -62,7 +62,8 @@ class StillEdit:
 
 def is_corrected(edit: Edit) -> bool:
     """Whether an edit says anything of its shot."""
-    return edit != Edit(own_colors=edit.own_colors, keep_colors=edit.keep_colors)
+    own_colors, keep_colors, scratched = edit.own_colors, edit.keep_colors, edit.scratched
+    return edit != Edit(own_colors=own_colors, keep_colors=keep_colors, scratched=scratched)
 
 
 def list_shots(film: Picture) -> list[FilmShot]:

@@ -1,29 +1,38 @@
 /** "Mend it first": whether damage is mended, what was found, and where it was. @module */
 import { need } from "./messages.js";
 
-/** @typedef {object} MendingHandlers @property {(on: boolean) => void} onChange whether damage is mended first */
+/** @typedef {object} Mending @property {boolean} restore whether damage is mended first @property {boolean} scratched whether somebody sees scratches or specks */
+/** @typedef {object} MendingHandlers @property {(change: Partial<Mending>) => void} onChange what is asked for from now on */
 
 export class MendingBox {
   /** @param {string} base address of the picture @param {MendingHandlers} handlers */
   constructor(base, handlers) {
     this.base = base;
     this.toggle = need("mend");
+    this.scratchedField = need("scratched-field");
+    this.scratchedToggle = need("scratched");
     this.note = need("mend-note");
     this.button = need("show-changes");
     /** @type {HTMLImageElement} */
     this.overlay = need("changes");
-    this.isOn = this.toggle.getAttribute("aria-checked") === "true";
+    this.isOn = isChecked(this.toggle);
+    this.isScratched = isChecked(this.scratchedToggle);
     this.version = "";
-    this.toggle.addEventListener("click", () => handlers.onChange(!this.isOn));
+    this.toggle.addEventListener("click", () => handlers.onChange({ restore: !this.isOn }));
+    this.scratchedToggle.addEventListener("click", () => handlers.onChange({ scratched: !this.isScratched }));
     this.button.addEventListener("click", () => this.setOverlay(Boolean(this.overlay.hidden)));
     this.overlay.addEventListener("error", () => this.setOverlay(false));
   }
 
-  /** @param {boolean} on whether it is mended in what is asked for now */
-  show(on) {
-    if (on === this.isOn) return;
-    this.isOn = on;
-    this.toggle.setAttribute("aria-checked", String(on));
+  /** @param {Mending} edit what is asked for now */
+  show({ restore, scratched }) {
+    if (restore === this.isOn && scratched === this.isScratched) return;
+    this.isOn = restore;
+    this.isScratched = scratched;
+    this.toggle.setAttribute("aria-checked", String(restore));
+    this.scratchedToggle.setAttribute("aria-checked", String(scratched));
+    if (!restore && document.activeElement === this.scratchedToggle) this.toggle.focus();
+    this.scratchedField.hidden = !restore;
     this.tell("", false, 0);
   }
 
@@ -41,4 +50,9 @@ export class MendingBox {
     this.overlay.hidden = !on;
     this.button.setAttribute("aria-pressed", String(on));
   }
+}
+
+/** @param {HTMLElement} toggle @returns {boolean} */
+function isChecked(toggle) {
+  return toggle.getAttribute("aria-checked") === "true";
 }

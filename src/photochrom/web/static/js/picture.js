@@ -31,6 +31,7 @@ import { Zoom } from "./zoom.js";
  * @property {number} tint added to a*, CIELAB units
  * @property {number} neutral how much of its cast is taken away, [0, 1]
  * @property {boolean} restore whether its damage is mended first
+ * @property {boolean} scratched whether somebody sees scratches or specks in it
  * @property {string | null} reference identifier of the picture that gives colours
  * @property {string | null} chosen_model name of the model, null: the studio chooses
  */
@@ -82,10 +83,11 @@ const first = {
   neutral: Number(data.neutral ?? 0),
   reference: data.reference || null,
   restore: data.restore === "true",
+  scratched: data.scratched === "true",
   chosen_model: data.chosenModel || null,
 };
 /** @type {Edit} what nobody has changed */
-const plain = { hints: [], size: null, vividness: 1, variant: 0, keep_colors: true, temperature: 0, tint: 0, neutral: 0, reference: null, restore: false, chosen_model: null };
+const plain = { hints: [], size: null, vividness: 1, variant: 0, keep_colors: true, temperature: 0, tint: 0, neutral: 0, reference: null, restore: false, scratched: false, chosen_model: null };
 const hasOwnColors = Boolean(data.ownColors);
 /** @type {History<Edit>} */
 const history = new History(first);
@@ -161,7 +163,7 @@ const saved = new SavedColors(`/colors/of/${base.split("/").at(-1)}`, {
   onStatus: showStatus,
 });
 const pastResults = new PastResults(base);
-const mending = new MendingBox(base, { onChange: (on) => edit({ restore: on }) });
+const mending = new MendingBox(base, { onChange: edit });
 const strokes = new StrokeLayer(need("strokes"), width, height);
 const brush = new Brush(strokes, Math.max(width, height));
 const outline = new AreaOutline(`${base}/area`, need("area"), width, height);
@@ -306,7 +308,7 @@ function refresh() {
   }
   if (model) model.value = history.present.chosen_model ?? "";
   reference.show(history.present.reference);
-  mending.show(history.present.restore);
+  mending.show(history.present);
   markers.show(hints, selection);
   strokes.show(hints, selection);
   need("strokes").classList.toggle("quiet-markers", !isCorrecting);
@@ -717,7 +719,10 @@ model?.addEventListener("change", () => edit({ chosen_model: model.value || null
 for (const slider of [vividness, size, ...shiftSliders]) slider.addEventListener("change", () => history.close());
 need("reset").addEventListener("click", () => edit(plainEdit()));
 if (hasOwnColors) {
-  need("keep-colors").addEventListener("click", () => edit(data.ownColors === "all" ? plainEdit({ restore: history.present.restore }) : { keep_colors: true }));
+  need("keep-colors").addEventListener("click", () => {
+    const { restore, scratched } = history.present;
+    edit(data.ownColors === "all" ? plainEdit({ restore, scratched }) : { keep_colors: true });
+  });
   need("color-anew").addEventListener("click", () => edit({ keep_colors: false }));
 }
 need("brush").addEventListener("click", () => setTool(brush.isOn ? "spot" : "brush"));
