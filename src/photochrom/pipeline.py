@@ -49,7 +49,7 @@ from photochrom.color.places import (
     paint_places,
 )
 from photochrom.color.smoothing import Smoothing, check_smoothing, smooth_chroma
-from photochrom.color.spread import spread_correction
+from photochrom.color.spread import carry_small_correction, spread_correction
 from photochrom.color.tone import ToneJudgement, judge
 from photochrom.color.upsample import Upsampling
 from photochrom.color.white_balance import balance_chroma
@@ -556,6 +556,7 @@ def with_hints(
 ) -> NDArray[np.float32]:
     """A network's colours with what is missing at the hinted places spread over their like.
 
+    Of what little is missing, the whole picture has its part (`carry_small_correction`).
     ab: (h/k, w/k, 2), of the network that has seen the hints. The others as for `guess_chroma`.
     Returns (h/k, w/k, 2) float32 in CIELAB units.
     """
@@ -563,8 +564,10 @@ def with_hints(
         shape = (ab.shape[0], ab.shape[1])
         covered = shrink(mask, shape)
         hint_colors = shrink(hint_ab, shape) / np.maximum(covered, 1e-6)[..., None]
-        missing = np.asarray(hint_colors - ab, np.float32)
-        ab = np.add(ab, spread_correction(missing, covered > 0, shrink(L, shape)))
+        missing, known = np.asarray(hint_colors - ab, np.float32), covered > 0
+        small_L = shrink(L, shape)
+        carried = carry_small_correction(missing, known, small_L, ab)
+        ab = ab + carried + spread_correction(missing - carried, known, small_L)
     return np.ascontiguousarray(ab, dtype=np.float32)
 
 

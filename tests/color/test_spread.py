@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from photochrom.color.spread import spread_correction
+from photochrom.color.spread import SMALL_MISS, carry_small_correction, spread_correction
 
 RED = (50.0, 30.0)
 
@@ -64,3 +64,39 @@ def test_what_is_known_everywhere_is_taken_as_it_is(
     np.testing.assert_array_equal(
         spread_correction(correction, np.ones((40, 60), bool), two_things), correction
     )
+
+
+def carried(
+    miss: tuple[float, float], two_things: NDArray[np.float32], ab: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What one place of the dark thing, at its upper left, says of both things."""
+    correction, known = one_spot(2, 2)
+    correction[2, 2] = miss
+    return np.hypot(*np.moveaxis(carry_small_correction(correction, known, two_things, ab), -1, 0))
+
+
+def test_a_small_miss_is_one_of_all_that_is_alike(two_things: NDArray[np.float32]) -> None:
+    ab = np.zeros((40, 60, 2), np.float32)
+    ab[20:] = 40.0
+    change = carried((4.0, 3.0), two_things, ab)
+    assert change[2, 2] == pytest.approx(5 / 1.1, rel=1e-3)
+    assert change[18, 20] > 3  # far away, and as dark and as grey
+    assert change[2, 50] < 0.1  # light
+    assert change[38, 2] < 0.1  # of another colour
+
+
+def test_a_large_miss_is_that_of_the_thing_alone(two_things: NDArray[np.float32]) -> None:
+    ab = np.zeros((40, 60, 2), np.float32)
+    assert carried((0.0, SMALL_MISS), two_things, ab).max() == pytest.approx(SMALL_MISS / 1.1)
+    assert carried((48.0, 36.0), two_things, ab).max() < 0.3
+    nothing = np.zeros((40, 60), bool)
+    assert not carry_small_correction(ab, nothing, two_things, ab).any()
+
+
+def test_places_that_lie_together_count_as_one(two_things: NDArray[np.float32]) -> None:
+    correction, known = one_spot(2, 2)
+    correction[2, 2] = (6.0, 0.0)
+    correction[4:8, 4:8], known[4:8, 4:8] = (0.0, 0.0), True
+    ab = np.zeros((40, 60, 2), np.float32)
+    a = carry_small_correction(correction, known, two_things, ab)[..., 0]
+    assert 2 < a[3, 3] < 4

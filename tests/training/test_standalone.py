@@ -106,6 +106,16 @@ def test_hints_and_vividness_may_be_left_out_or_said(
         answers.append(graph.run(None, {"image": image(rgb), **nothing})[0])
         if hints == "optional":
             answers.append(graph.run(None, {"image": image(rgb)})[0])
+    # A colour that the network misses by a little is carried far.
+    plain = colorize(rgb, model=network)
+    red, green, blue = plain[38:43, 28:33].mean((0, 1)).astype(int).tolist()
+    near = Hint(30, 40, (red + 8, green, blue), radius=4)
+    expected = colorize(rgb, model=network, hints=[near], spread="network")
+    row = np.array([[near.x, near.y, near.radius, *np.divide(near.rgb, 255)]], np.float32)
+    given = {"hints": row, "vividness": np.ones(1, np.float32)}
+    found = codes(graph.run(None, {"image": image(rgb), **given})[0])[:, 100:].astype(int)
+    assert np.abs(found - expected[:, 100:]).mean() < 0.5
+    assert np.abs(found - plain[:, 100:]).mean() > 0.5
     export_standalone(tiny, tmp_path / "none.onnx", hints="none")
     answers.append(session(tmp_path / "none.onnx").run(None, {"image": image(rgb)})[0])
     for answer in answers[1:]:

@@ -163,7 +163,9 @@ def test_colours_and_marks_are_those_of_the_package(
     rgb = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
     rgb[:40] = rgb[:40, :, :1]
     ab = rng.uniform(-60, 60, (*small, 2)).astype(np.float32)
+    ab[8:] = rng.uniform(10, 12, (8, 24, 2))  # beside which the last spot misses little
     spots = [Hint(30, 40, "#c81e1e", radius=9), Hint(100, 20, "#23325c", radius=0)]
+    spots += [Hint(60, 70, "#b99f82", radius=3)]
     shapes = [[side, side * 3 // 2] for side in range(100, 2000, 10)] + [[500, 90], [37, 53]]
     jpeg = tmp_path / "in.jpg"
     exif = Image.Exif()
@@ -196,6 +198,7 @@ def test_colours_and_marks_are_those_of_the_package(
     assert np.abs(np.reshape(found["a"], working) - hint_ab[..., 0]).max() < 1e-3
     hinted = np.moveaxis(np.reshape(found["hinted"], (2, *small)), 0, -1)
     assert np.abs(hinted - with_hints(ab, L, hint_ab, mask)).max() < 0.5
+    assert 0.5 < np.abs(hinted - ab)[9:, 16:].max() < 12  # carried far from the spot
     composed = np.reshape(found["composed"], (height, width, 4))[..., :3]
     apart = np.abs(composed - compose_upsampled(rgb, ab).astype(int))
     assert apart.mean() < 0.05

@@ -23,7 +23,17 @@ from photochrom.color.fit import LONGEST_PER_SHORT
 from photochrom.color.gamut import AS_ONE, STEPS, TINY
 from photochrom.color.resample import CUBIC_A
 from photochrom.color.space import LAB_DELTA, RGB_TO_XYZ, WHITE_XYZ, XYZ_TO_RGB
-from photochrom.color.spread import FULL_WEIGHT, LIKE_L, REACH
+from photochrom.color.spread import (
+    ALIKE_AB,
+    ALIKE_BLOCK,
+    ALIKE_DOUBT,
+    ALIKE_L,
+    ALIKE_REACH,
+    FULL_WEIGHT,
+    LIKE_L,
+    REACH,
+    SMALL_MISS,
+)
 from photochrom.color.upsample import BACK_PROJECTIONS
 from photochrom.engine import ModelCard
 from photochrom.engine.card import CARD_KEY, read_card
@@ -379,6 +389,9 @@ def _with_hints(g: GraphBuilder, ab: Name, L: Name, hint_ab: Name, mask: Name) -
     known = g.as_float(g.call("Less", 0.0, mask))
     colors = g.call("Div", hint_ab, g.call("Max", mask, 1e-6))
     missing = g.multiply(g.call("Sub", colors, ab), known)
+    carried = _carry_small_correction(g, missing, known, small_L, ab, sides)
+    ab = g.add(ab, carried)
+    missing = g.multiply(g.call("Sub", missing, carried), known)
 
     slices = int(100.0 / LIKE_L) + 2
     levels = np.arange(slices, dtype=np.float32).reshape(-1, 1, 1, 1)
@@ -408,6 +421,60 @@ def _with_hints(g: GraphBuilder, ab: Name, L: Name, hint_ab: Name, mask: Name) -
     spread = g.multiply(g.call("Div", change, g.call("Max", weight, 1e-6)), strength)
     unknown = g.call("Sub", 1.0, known)
     return g.add(ab, missing, g.multiply(spread, unknown))
+
+
+def _carry_small_correction(
+    g: GraphBuilder, missing: Name, known: Name, L: Name, ab: Name, sides: list[Name]
+) -> Name:
+    """`photochrom.color.spread.carry_small_correction`. missing, ab: (1, 2, h, w); known, L:
+    (1, 1, h, w). sides: h and w.
+    """
+    square = g.multiply(missing, missing)
+    length = g.call("Sqrt", g.call("ReduceSum", square, g.integers(1), keepdims=1))
+    share = g.call("Min", g.call("Div", SMALL_MISS, g.call("Max", length, 1e-6)), 1.0)
+    small = g.multiply(missing, share, share, share)
+
+    reach = g.multiply(
+        g.call("Sqrt", g.multiply(*(g.as_float(side) for side in sides))), ALIKE_REACH
+    )
+    everywhere = g.multiply(known, 0.0)
+    down, right = (
+        g.add(everywhere, g.reshape(g.call("Div", g.range(side), reach), *shape))
+        for side, shape in zip(sides, ((1, 1, -1, 1), (1, 1, 1, -1)), strict=True)
+    )
+    tone = [g.multiply(L, 1 / ALIKE_L), g.multiply(ab, 1 / ALIKE_AB)]
+    places = g.call("Concat", down, right, *tone, axis=1)  # (1, 5, h, w)
+    told = g.multiply(g.call("Concat", places, small, known, axis=1), known)
+    for axis, side in enumerate(sides):
+        number = g.call(
+            "Div", g.call("Add", side, g.integers(ALIKE_BLOCK - 1)), g.integers(ALIKE_BLOCK)
+        )
+        block = g.call("Floor", g.multiply(g.range(side), 1 / ALIKE_BLOCK))
+        sums = g.as_float(g.call("Equal", _column(g, g.range(number)), block))
+        if axis == 0:
+            told = g.call("MatMul", sums, told)
+        else:
+            told = g.call("MatMul", told, g.call("Transpose", sums, perm=[1, 0]))
+    told = g.reshape(told, 8, -1)
+    centers, changes, count = (
+        g.call("Slice", told, g.integers(start), g.integers(stop), g.integers(0))
+        for start, stop in ((0, 5), (5, 7), (7, 8))
+    )
+    centers, changes = (
+        g.call("Div", sums, g.call("Max", count, 1.0)) for sums in (centers, changes)
+    )
+    flat = g.call("Transpose", g.reshape(places, 5, -1), perm=[1, 0])  # (h · w, 5)
+    apart = g.add(
+        g.call("ReduceSum", g.multiply(flat, flat), g.integers(1), keepdims=1),
+        g.call("ReduceSum", g.multiply(centers, centers), g.integers(0), keepdims=1),
+        g.multiply(g.call("MatMul", flat, centers), -2.0),
+    )
+    weight = g.call("Exp", g.multiply(g.call("Max", apart, 0.0), -0.5))
+    weight = g.multiply(weight, g.call("Min", count, 1.0))
+    sums = g.call("MatMul", weight, g.call("Transpose", changes, perm=[1, 0]))
+    total = g.add(g.call("ReduceSum", weight, g.integers(1), keepdims=1), ALIKE_DOUBT)
+    carried = g.call("Transpose", g.call("Div", sums, total), perm=[1, 0])
+    return g.call("Reshape", carried, g.call("Shape", missing))
 
 
 def _compose(g: GraphBuilder, picture: _Picture, ab: Name) -> None:

@@ -16,6 +16,12 @@ const CUBIC_A = -0.75;
 const LIKE_L = 8;
 const REACH = 0.06;
 const FULL_WEIGHT = 0.5;
+const SMALL_MISS = 8;
+const ALIKE_REACH = 0.4;
+const ALIKE_L = 12;
+const ALIKE_AB = 8;
+const ALIKE_BLOCK = 4;
+const ALIKE_DOUBT = 0.1;
 const GAMUT_STEPS = 4;
 const AB_LIMIT = 128;
 const MIN_HINT_GAIN = 0.5;
@@ -247,8 +253,44 @@ export function withHints(ab, small, L, hints, working) {
   const smallL = resize(L, working, small);
   const count = small.height * small.width;
   const missing = wanted.map((plane, c) => plane.map((value, i) => (covered[i] > 0 ? value / Math.max(covered[i], 1e-6) - ab[c][i] : 0)));
-  const spread = spreadCorrection(missing, covered, smallL, small);
-  return ab.map((plane, c) => Float32Array.from({ length: count }, (_, i) => plane[i] + (covered[i] > 0 ? missing[c][i] : spread[c][i])));
+  const carried = carrySmallCorrection(missing, covered, smallL, ab, small);
+  const rest = missing.map((plane, c) => plane.map((value, i) => (covered[i] > 0 ? value - carried[c][i] : 0)));
+  const spread = spreadCorrection(rest, covered, smallL, small);
+  return ab.map((plane, c) => Float32Array.from({ length: count }, (_, i) => plane[i] + (covered[i] > 0 ? missing[c][i] : carried[c][i] + spread[c][i])));
+}
+
+/**
+ * What small corrections say of all that is alike.
+ * @param {Float32Array[]} missing @param {Float32Array} covered @param {Float32Array} L @param {Float32Array[]} ab @param {Shape} shape
+ * @returns {Float32Array[]}
+ */
+function carrySmallCorrection(missing, covered, L, ab, { height: h, width: w }) {
+  const side = ALIKE_REACH * Math.sqrt(h * w);
+  const place = (/** @type {number} */ i) => [Math.floor(i / w) / side, (i % w) / side, L[i] / ALIKE_L, ab[0][i] / ALIKE_AB, ab[1][i] / ALIKE_AB];
+  /** @type {Map<number, number[]>} of each block of known places: sums of their places and of what is missing, and their number */
+  const blocks = new Map();
+  for (let i = 0; i < h * w; i++) {
+    if (!(covered[i] > 0)) continue;
+    const share = Math.min(1, SMALL_MISS / Math.max(Math.hypot(missing[0][i], missing[1][i]), 1e-6)) ** 3;
+    const key = Math.floor(Math.floor(i / w) / ALIKE_BLOCK) * w + Math.floor((i % w) / ALIKE_BLOCK);
+    const told = [...place(i), missing[0][i] * share, missing[1][i] * share, 1];
+    blocks.set(key, (blocks.get(key) ?? told.map(() => 0)).map((sum, k) => sum + told[k]));
+  }
+  const means = [...blocks.values()].map((sums) => sums.map((sum) => sum / sums[7]));
+  const carried = [new Float32Array(h * w), new Float32Array(h * w)];
+  for (let i = 0; i < h * w; i++) {
+    const own = place(i);
+    const sums = [0, 0, ALIKE_DOUBT];
+    for (const mean of means) {
+      const weight = Math.exp(-0.5 * own.reduce((sum, value, k) => sum + (value - mean[k]) ** 2, 0));
+      sums[0] += weight * mean[5];
+      sums[1] += weight * mean[6];
+      sums[2] += weight;
+    }
+    carried[0][i] = sums[0] / sums[2];
+    carried[1][i] = sums[1] / sums[2];
+  }
+  return carried;
 }
 
 /** @param {Float32Array[]} missing @param {Float32Array} covered @param {Float32Array} L @param {Shape} shape */
