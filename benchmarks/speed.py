@@ -18,7 +18,7 @@ thread: decoding the file to RGB and encoding that without chroma subsampling.
 
 A peer is a Python file with a function ``color(source, target)``, which colours one file into
 another; it is run in a process of its own with this interpreter, and its first call is not counted.
-Its code and weights are the user's; docs/performance.md has such a file.
+Its code and weights are the user's; benchmarks/peers has files for two of them.
 
 Tables:
 
