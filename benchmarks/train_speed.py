@@ -2,7 +2,7 @@
 
     python benchmarks/train_speed.py RECIPE PHOTOS [PHOTOS ...] [--stages N ...] [--threads 2]
                                      [--batch N] [--steps 3] [--rounds 3] [--set KEY=VALUE]
-                                     [--profile] [--against CHECKOUT]
+                                     [--profile] [--channels-last] [--against CHECKOUT]
 
 A step is all that training does with a batch: losses, gradients, optimizers, the moving average;
 batches are made beforehand (benchmarks/data_path.py measures those, too). Of each stage it prints
@@ -55,6 +55,8 @@ recipe = load_recipe(Path(task["recipe"]), task["set"])
 stage, ranks = recipe.stages[task["stage"]], Ranks()
 photos, _ = split(load_photos(recipe.data, Path(task["folder"])), recipe.data)
 models = make_models(recipe, ranks)
+if task["channels_last"]:
+    models.generator.to(memory_format=torch.channels_last)
 maker = BatchMaker(photos, recipe.hints, recipe.augment, recipe.seed)
 size = task["batch"] or stage.batch
 batches = [maker.make(k * size, size, stage.crop) for k in range(stage.accumulate)]
@@ -131,6 +133,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument(
+        "--channels-last", action="store_true", help="keep the network's weights in that order"
+    )
     parser.add_argument("--against", type=Path, help="another checkout, measured in turn")
     return parser.parse_args()
 
@@ -151,6 +156,7 @@ def measure(source: Path, stage: int, arguments: argparse.Namespace, folder: str
         "batch": arguments.batch,
         "steps": arguments.steps,
         "profile": arguments.profile,
+        "channels_last": arguments.channels_last,
         "folder": str(cache),
     }
     done = subprocess.run(
