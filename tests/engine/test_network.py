@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -36,6 +38,19 @@ def inputs(count: int = 1, height: int = 64, width: int = 96) -> NDArray[np.floa
     return planes
 
 
+class SignalStack(ctypes.Structure):
+    """Of sigaltstack(2)."""
+
+    _fields_ = (("sp", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+    @classmethod
+    def of_this_thread(cls) -> tuple[object, ...]:
+        """Where it is, its flags and its size."""
+        stack = cls()
+        ctypes.CDLL(None).sigaltstack(None, ctypes.byref(stack))
+        return stack.sp, stack.flags, stack.size
+
+
 @pytest.mark.parametrize("device", ENGINES)
 class TestEveryEngine:
     def test_predicts_chroma_at_its_fraction_of_any_size(self, tiny: Path, device: str) -> None:
@@ -55,6 +70,18 @@ class TestEveryEngine:
         network = load(tiny, device=device)
         assert network.device.startswith("CPU, O")
         assert network.card == CARD
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere signals go otherwise")
+    def test_a_signal_finds_its_stack_when_a_network_has_ended(
+        self, tiny: Path, device: str
+    ) -> None:
+        before = SignalStack.of_this_thread()
+        networks = [load(tiny, device=device)]
+        assert SignalStack.of_this_thread() == before
+        ending = threading.Thread(target=networks.clear)
+        ending.start()
+        ending.join()
+        assert SignalStack.of_this_thread() == before
 
     @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processors are chosen here")
     def test_leaves_the_choice_of_processors_to_the_system(self, tiny: Path, device: str) -> None:

@@ -151,9 +151,9 @@ def _return_free_memory() -> None:
 def _open_openvino(content: bytes, threads: int | None, source: str) -> Session:
     from importlib.metadata import version  # it brings email along, which takes long
 
-    import openvino  # type: ignore[import-untyped]
+    from photochrom.engine.openvino_core import load_core
 
-    core = openvino.Core()
+    core = load_core()
     has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     settings: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",

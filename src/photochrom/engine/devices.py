@@ -127,6 +127,6 @@ def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
         return bool(_BF16_FLAGS & set(flags.split()))
     if not _has_openvino():
         return False
-    import openvino  # type: ignore[import-untyped]
+    from photochrom.engine.openvino_core import load_core
 
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in load_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
