@@ -142,7 +142,7 @@ def test_a_body_of_no_announced_length_ends_at_a_form(address: Address) -> None:
                 assert status(made) == 413
                 break
             made.settimeout(10)
-            time.sleep(0.001)
+            time.sleep(0.001 if sent < MB else 0.05)  # a busy machine answers later
     assert MB < sent < 2.5 * MB
 
 
