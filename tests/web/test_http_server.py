@@ -143,7 +143,7 @@ def test_a_body_of_no_announced_length_ends_at_a_form(address: Address) -> None:
                 break
             made.settimeout(10)
             time.sleep(0.001 if sent < MB else 0.05)  # a busy machine answers later
-    assert MB < sent < 2.5 * MB
+    assert MB <= sent < 2.5 * MB
 
 
 def test_who_is_logged_in_sends_pictures(address: Address, cookie: bytes) -> None:
@@ -288,3 +288,30 @@ def test_a_form_that_breaks_off_leaves_no_open_file(
     assert answer.status_code == 400
     assert streams
     assert all(stream.closed for stream in streams)
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="only Linux has epoll")
+def test_a_signal_between_the_system_and_its_own_books_does_not_keep_it_from_closing() -> None:
+    class Interrupted:
+        def __init__(self, epoll: select.epoll) -> None:
+            self.register, self.poll, self._epoll = epoll.register, epoll.poll, epoll
+
+        def unregister(self, descriptor: int) -> None:
+            self._epoll.unregister(descriptor)
+            raise SystemExit
+
+    held, other = socket.socketpair()
+    with held, other:
+        open_connections: Any = connections.Connections()
+        silent = SimpleNamespace(readable=lambda: True, writable=lambda: False)
+        open_connections[held.fileno()] = silent
+        epoll = open_connections._epoll
+        open_connections._epoll = Interrupted(epoll)
+        silent.handle_read_event = lambda: setattr(silent, "readable", lambda: False)
+        silent.addr = None
+        other.send(b"x")
+        with pytest.raises(SystemExit):
+            open_connections.loop(1.0)
+        open_connections._epoll = epoll
+        del open_connections[held.fileno()]
+        assert not open_connections

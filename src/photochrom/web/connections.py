@@ -7,6 +7,7 @@ which Linux has), and only connections on which something happens are asked.
 
 from __future__ import annotations
 
+import contextlib
 import select
 import time
 from typing import Any, Final
@@ -42,7 +43,9 @@ class Connections(dict[int, Any]):
         super().__delitem__(descriptor)
         self._awake.discard(descriptor)
         if self._events.pop(descriptor, 0):
-            self._epoll.unregister(descriptor)
+            # The signal that stops the server may have come before this was noted.
+            with contextlib.suppress(FileNotFoundError):
+                self._epoll.unregister(descriptor)
 
     def loop(self, timeout: float, **_choices: object) -> None:
         """Serve until nothing is left, as `waitress.wasyncore.loop` does. timeout: s of a wait."""
