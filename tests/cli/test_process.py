@@ -84,7 +84,7 @@ def test_colouring_imports_neither_torch_nor_bars(album: Path, tiny: str) -> Non
 
 
 @posix
-@pytest.mark.parametrize(("finished", "delay_s"), [(0, 0.5), (1, 0.0), (4, 0.013)])
+@pytest.mark.parametrize(("finished", "delay_s"), [(0, 0.15), (1, 0.0), (4, 0.013)])
 def test_ctrl_c_leaves_only_whole_pictures(
     album: Path, tiny: str, tmp_path: Path, finished: int, delay_s: float
 ) -> None:
@@ -94,7 +94,7 @@ def test_ctrl_c_leaves_only_whole_pictures(
     deadline = time.monotonic() + TIMEOUT_S
     while len(visible(out)) < finished and time.monotonic() < deadline:
         time.sleep(0.002)
-    time.sleep(delay_s)  # half a second is somewhere among imports and loading the model
+    time.sleep(delay_s)  # 0.15 s is somewhere among imports and loading the model
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=TIMEOUT_S)
     # Python ends by the signal itself where it interrupts an exec(), as dataclasses use it; a shell
