@@ -63,13 +63,13 @@ def carry_small_correction(
 
     blocks = rows // ALIKE_BLOCK * w + columns // ALIKE_BLOCK
     _, block, number = np.unique(blocks, return_inverse=True, return_counts=True)
-    told = np.concatenate([places[rows, columns], missing], axis=1)
-    told = np.stack([np.bincount(block, plane) for plane in told.T], axis=1) / number[:, None]
-    told = told.astype(np.float32)
-    flat, centers = places.reshape(-1, places.shape[-1]), told[:, :-2]
+    pooled = np.concatenate([places[rows, columns], missing], axis=1)
+    pooled = np.stack([np.bincount(block, plane) for plane in pooled.T], axis=1) / number[:, None]
+    pooled = pooled.astype(np.float32)
+    flat, centers = places.reshape(-1, places.shape[-1]), pooled[:, :-2]
     apart = (flat**2).sum(1)[:, None] + (centers**2).sum(1) - 2.0 * (flat @ centers.T)
     weight = np.exp(-0.5 * np.maximum(apart, 0.0))
-    carried = weight @ told[:, -2:] / (weight.sum(1, keepdims=True) + np.float32(ALIKE_DOUBT))
+    carried = weight @ pooled[:, -2:] / (weight.sum(1, keepdims=True) + np.float32(ALIKE_DOUBT))
     return np.asarray(carried, np.float32).reshape(h, w, 2)
 
 

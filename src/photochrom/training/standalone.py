@@ -444,7 +444,7 @@ def _carry_small_correction(
     )
     tone = [g.multiply(L, 1 / ALIKE_L), g.multiply(ab, 1 / ALIKE_AB)]
     places = g.call("Concat", down, right, *tone, axis=1)  # (1, 5, h, w)
-    told = g.multiply(g.call("Concat", places, small, known, axis=1), known)
+    pooled = g.multiply(g.call("Concat", places, small, known, axis=1), known)
     for axis, side in enumerate(sides):
         number = g.call(
             "Div", g.call("Add", side, g.integers(ALIKE_BLOCK - 1)), g.integers(ALIKE_BLOCK)
@@ -452,12 +452,12 @@ def _carry_small_correction(
         block = g.call("Floor", g.multiply(g.range(side), 1 / ALIKE_BLOCK))
         sums = g.as_float(g.call("Equal", _column(g, g.range(number)), block))
         if axis == 0:
-            told = g.call("MatMul", sums, told)
+            pooled = g.call("MatMul", sums, pooled)
         else:
-            told = g.call("MatMul", told, g.call("Transpose", sums, perm=[1, 0]))
-    told = g.reshape(told, 8, -1)
+            pooled = g.call("MatMul", pooled, g.call("Transpose", sums, perm=[1, 0]))
+    pooled = g.reshape(pooled, 8, -1)
     centers, changes, count = (
-        g.call("Slice", told, g.integers(start), g.integers(stop), g.integers(0))
+        g.call("Slice", pooled, g.integers(start), g.integers(stop), g.integers(0))
         for start, stop in ((0, 5), (5, 7), (7, 8))
     )
     centers, changes = (

@@ -273,8 +273,8 @@ function carrySmallCorrection(missing, covered, L, ab, { height: h, width: w }) 
     if (!(covered[i] > 0)) continue;
     const share = Math.min(1, SMALL_MISS / Math.max(Math.hypot(missing[0][i], missing[1][i]), 1e-6)) ** 3;
     const key = Math.floor(Math.floor(i / w) / ALIKE_BLOCK) * w + Math.floor((i % w) / ALIKE_BLOCK);
-    const told = [...place(i), missing[0][i] * share, missing[1][i] * share, 1];
-    blocks.set(key, (blocks.get(key) ?? told.map(() => 0)).map((sum, k) => sum + told[k]));
+    const values = [...place(i), missing[0][i] * share, missing[1][i] * share, 1];
+    blocks.set(key, (blocks.get(key) ?? values.map(() => 0)).map((sum, k) => sum + values[k]));
   }
   const means = [...blocks.values()].map((sums) => sums.map((sum) => sum / sums[7]));
   const carried = [new Float32Array(h * w), new Float32Array(h * w)];
