@@ -745,6 +745,7 @@ def test_colors_are_given_to_areas_and_taken_from_other_pictures(
     found += problems(me, "saved colours")
     place.first.get_by_role("link").click()
     me.press("Yes, this is: Aunt Eileen's overall")
+    spots.get_by_text(color).wait_for()
     assert spots.all_inner_texts() == [color]
     assert me.complaints == []
     assert found == []
