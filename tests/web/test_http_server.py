@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -86,11 +87,10 @@ def status(made: socket.socket) -> int:
 def test_silent_connections_are_not_asked(
     address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = 0
+    asked: Counter[HTTPChannel] = Counter()
 
     def readable(channel: HTTPChannel) -> bool:
-        nonlocal asked
-        asked += 1
+        asked[channel] += 1
         return bool(HTTPChannel.readable(channel))
 
     monkeypatch.setattr(_Channel, "readable", readable)
@@ -105,7 +105,10 @@ def test_silent_connections_are_not_asked(
             while b"alive" not in answer:  # head and body may come one after the other
                 answer += made.recv(4096)
             assert answer.startswith(b"HTTP/1.1 200 ")
-    assert 50 < asked < 600  # not all at each arrival, which is 1,275 times, nor at each answer
+    # Not all at each arrival, which is 1,275 times, nor at each answer. The one that is served is
+    # asked as often as the other thread, which writes its answer, lets the loop go round.
+    silent = asked.total() - max(asked.values())
+    assert 50 <= silent < 600
 
 
 def test_threads_give_way_and_never_push_ahead() -> None:
