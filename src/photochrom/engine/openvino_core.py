@@ -18,7 +18,7 @@ def load_core() -> Any:
 
     def load() -> Any:
         core = openvino.Core()
-        core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")  # loads the plugin
         return core
 
     with ThreadPoolExecutor(1, "openvino-core") as thread:
