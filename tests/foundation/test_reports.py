@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -73,6 +75,16 @@ def test_every_command_exists_with_its_options_and_recipe() -> None:
         assert {word for word in words if word.startswith("-")} <= options, line
         if words[0] == "train" and len(words) > 1 and not words[1].startswith("-"):
             assert words[1] in recipe_names() or words[1] == "with", line
+
+
+@pytest.mark.long
+def test_every_command_runs_in_its_small_form(tmp_path: Path) -> None:
+    script = ROOT / "tools" / "report_commands.py"
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "work")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+    assert int(done.stdout.rpartition(" commands, ")[0].splitlines()[-1]) > 45
 
 
 def test_the_tests_that_it_names_and_the_headings_that_it_links_to_exist() -> None:
