@@ -130,4 +130,5 @@ def test_a_stage_that_was_dead_before_is_reported_and_does_not_stop(
     made = recipe(photos, f"net.start_from={weights}")
     Trainer(made, tmp_path / "run", report=lines.append).run(lambda *_: None)
     assert f"the encoder's stride 32 is dead in {weights} already, and stays so" in lines
+    assert not [line for line in lines if "the same to every picture" in line]
     assert (tmp_path / "run" / "checkpoint.pt").is_file()

@@ -68,7 +68,7 @@ class Trainer:
         self._validation = Validation(
             self._data.validation_photos, grid, self.device, multiple, recipe.data.input
         )
-        self._dead_at_start = self._find_dead_at_start()
+        self._dead_at_start, self._dead_layers_at_start = self._find_dead_at_start()
         self.position = Position()
         self._step: StageStep | None = None
         self._sums = LossSums()
@@ -369,9 +369,11 @@ class Trainer:
         run_log.add("validation", self.position, stage, values)
         figures = ", ".join(f"{k.removeprefix('validation_')} {v:.3f}" for k, v in values.items())
         self._report(f"step {self.position.step}: {figures}")
-        if dead := layer_watch.dead_layers():
+        found = layer_watch.dead_layers()
+        if dead := [name for name in found if name not in self._dead_layers_at_start]:
+            which = "a layer answers" if len(dead) == 1 else f"{len(dead)} layers answer"
             self._report(
-                f"{len(dead)} layers answer the same to every picture, the first is {dead[0]}: "
+                f"{which} the same to every picture, first of all {dead[0]}: "
                 "what lies before it has died and learns no more. Begin again with a lower "
                 "learning rate; encoder_lr is the encoder's"
             )
@@ -381,12 +383,16 @@ class Trainer:
             self._draw()
 
     @torch.no_grad()
-    def _find_dead_at_start(self) -> list[str]:
-        """Stages that are dead in the model that the run starts from: it does not stop for them."""
+    def _find_dead_at_start(self) -> tuple[list[str], list[str]]:
+        """Stages and layers that are dead in the model that the run starts from.
+
+        The run does not stop for these stages, and warns of no such layer.
+        """
         if not (self.is_first and self.recipe.net.start_from):
-            return []
+            return [], []
         average = self._models.average
-        with StageWatch(average) as watch:
+        layer_watch = LayerWatch(average, without=average.hint_layers)
+        with layer_watch, StageWatch(average) as watch:
             for inputs in islice(self._data.sample(self.recipe.stages[0].crop), 2):
                 without_hints = torch.cat([inputs[:, :1], torch.zeros_like(inputs[:, 1:])], dim=1)
                 average(without_hints.to(self.device))
@@ -395,7 +401,7 @@ class Trainer:
                 f"the encoder's {' and '.join(dead)} is dead in {self.recipe.net.start_from} "
                 "already, and stays so"
             )
-        return dead
+        return dead, layer_watch.dead_layers()
 
     def _draw(self) -> None:
         """Plots and report of the run so far."""
