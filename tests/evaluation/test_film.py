@@ -22,6 +22,7 @@ from photochrom.evaluation.film import (
     FilmReport,
     FilmScores,
     evaluate_film,
+    to_table,
 )
 from photochrom.evaluation.flicker import ColorConsistency, Correspondence
 
@@ -154,3 +155,15 @@ def test_a_warp_that_could_not_be_measured_is_null_in_the_json() -> None:
     scores = FilmScores(cdc=0.1, warp=float("nan"), psnr=None, lpips=0.2)
     content = FilmReport(Path("a.mkv"), 2, {TRUE: scores}).to_json()
     assert content["scores"] == {TRUE: {"cdc": 0.1, "warp": None, "psnr": None, "lpips": 0.2}}
+
+
+@pytest.mark.parametrize(
+    ("warps", "left"), [((1.0, 2.0, 1.5), "50 %"), ((1.0, 1.1, 0.5), "0 %"), ((1.0, 1.0, 0.9), "-")]
+)
+def test_the_share_of_flicker_that_is_left_is_a_share(
+    warps: tuple[float, float, float], left: str
+) -> None:
+    """Steadier than the truth is none, and where single guesses are steady there is no share."""
+    films = zip((TRUE, PER_FRAME, STEADY), warps, strict=True)
+    scores = {name: FilmScores(cdc=warp, warp=warp, psnr=None, lpips=None) for name, warp in films}
+    assert to_table([FilmReport(Path("a.mkv"), 2, scores)])[-1][3:5] == [left, left]

@@ -216,9 +216,14 @@ def to_table(reports: Sequence[FilmReport]) -> list[list[str]]:
             figures.append("" if scores.lpips is None else f"{scores.lpips:.4f}")
             rows.append([*first, name, *figures])
             first = ["", ""]
-        left = [f"{100 * report.excess(metric):.0f} %" for metric in ("cdc", "warp")]
+        left = [_to_share(report.excess(metric)) for metric in ("cdc", "warp")]
         rows.append(["", "", "excess left", *left, "", ""])
     return rows
+
+
+def _to_share(excess: float) -> str:
+    """The excess that is left in per cent; a film as steady as the truth, or steadier, has none."""
+    return "-" if math.isnan(excess) else f"{max(100 * excess, 0):.0f} %"
 
 
 class _Meter:
