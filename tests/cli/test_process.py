@@ -114,6 +114,40 @@ def test_ctrl_c_leaves_only_whole_pictures(
     assert len(visible(out)) == 12
 
 
+@pytest.mark.parametrize(
+    ("command", "ending", "code"),
+    [
+        ("serve", "return 0", 0),
+        ("worker", "raise KeyboardInterrupt", 130),
+        ("film", "raise ImportError('initialization failed') from KeyboardInterrupt()", 130),
+        ("train", "raise ImportError('initialization failed') from KeyboardInterrupt()", 130),
+    ],
+)
+def test_some_commands_end_as_they_are_and_ctrl_c_is_told(
+    command: str, ending: str, code: int
+) -> None:
+    """A thread in compiled code, which Python ends at its own end, would abort the process."""
+    script = f"""
+import sys
+import photochrom.cli as cli
+import photochrom.cli.app as app
+
+def run(_arguments):
+    {ending}
+
+class Late:
+    def __del__(self):
+        print("taken apart")
+
+late, app.run, sys.argv = Late(), run, ["photochrom", "{command}"]
+sys.exit(cli.main())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert done.stderr == ("\nInterrupted.\n" if code else "")
+    assert done.stdout == ("taken apart\n" if command == "train" else "")
+
+
 def visible(folder: Path) -> list[Path]:
     """Results so far."""
     return sorted(folder.glob("[0-9]*.png"))

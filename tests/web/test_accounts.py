@@ -30,7 +30,7 @@ from photochrom.web.accounts.tokens import MAX_TOKENS, create_token, find_token
 from photochrom.web.cleanup import sweep
 from photochrom.web.database import Login, Picture, Token, User, db, now
 from photochrom.web.errors import InvalidInput, MailError, NotFound
-from photochrom.web.mail import deliver, send_mail
+from photochrom.web.mail import deliver, send_mail, wait_for_mail
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
 
@@ -408,8 +408,8 @@ def mail_settings(url: str, **more: Any) -> WebSettings:
 
 def test_a_message_reaches_the_mail_server(post_office: tuple[str, list[str]]) -> None:
     url, lines = post_office
-    thread = send_mail(mail_settings(url), EMAIL, "Your new password", "Ein Gruß")
-    thread.join(10)
+    send_mail(mail_settings(url), EMAIL, "Your new password", "Ein Gruß")
+    wait_for_mail()
     message = "".join(lines)
     assert f"To: {EMAIL}" in message
     assert "Subject: Your new password" in message
@@ -427,8 +427,8 @@ def test_a_mail_server_that_is_gone_is_logged_without_the_address(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.ERROR):
-        thread = send_mail(mail_settings("smtp://127.0.0.1:9"), EMAIL, "Hello", "text")
-        thread.join(10)
+        send_mail(mail_settings("smtp://127.0.0.1:9"), EMAIL, "Hello", "text")
+        wait_for_mail()
     assert "the mail server 127.0.0.1 did not take a message" in caplog.text
     assert EMAIL not in caplog.text
 

@@ -13,8 +13,9 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _SMALL_MATRICES = ("image", "archive", "film", "bench", "serve", "worker")
 """Commands whose products of matrices are all 3 × 3 to n, strip by strip, in threads of our own."""
 
-_SHORT = ("image", "film")
-"""Commands that may be over in a second, of which Python's own taking apart would be a tenth."""
+_ENDED_AT_ONCE = ("image", "film", "serve", "worker")
+"""Commands that Python does not take apart. The first two may be over in a second, of which that
+would be a tenth; the others have threads, which it would end within compiled code: that aborts."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,23 +37,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from photochrom.cli.app import run
 
         code = run(arguments)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ImportError) as error:
+        if not _is_interrupt(error):
+            raise
         if sys.stderr is not None:
             sys.stderr.write("\nInterrupted.\n")
-        return INTERRUPTED
+        code = INTERRUPTED
     finally:
         if collects:
             gc.enable()
-    if arguments is None and command in _SHORT:
+    if arguments is None and command in _ENDED_AT_ONCE:
         _end_process(code)
     return code
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether it is Ctrl-C, or what a compiled module makes of Ctrl-C while it is imported."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error is not None
 
 
 def _end_process(code: int) -> None:
     """End this process with an exit code, its memory as it is; the system frees it in one go.
 
-    Nothing is left to be done: no thread is at work, and what was registered for the end is called.
-    Returns where a stream cannot be written to its end, which Python then tells in its own way.
+    Nothing is left to be done: what a thread may still be at is of no use to anybody, and what was
+    registered for the end is called. Returns where a stream cannot be written to its end, which
+    Python then tells in its own way.
     """
     import atexit
 

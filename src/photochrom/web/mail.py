@@ -14,21 +14,27 @@ from photochrom.web.errors import MailError
 from photochrom.web.settings import WebSettings
 
 _TIMEOUT_S = 20.0
+_THREAD = "mail"
 _log = logging.getLogger(__name__)
 
 
-def send_mail(settings: WebSettings, to: str, subject: str, text: str) -> threading.Thread:
+def send_mail(settings: WebSettings, to: str, subject: str, text: str) -> None:
     """Send a message; answers at once, so that waiting tells nobody whether there was one to send.
 
-    Returns the thread that talks to the mail server of mail_url, which must be set. A message
-    that the server does not take is logged, without its address.
+    A thread talks to the mail server of mail_url, which must be set. A message that the server does
+    not take is logged, without its address.
     """
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = settings.mail_from, to, subject
     message.set_content(text)
-    thread = threading.Thread(target=_deliver, args=(settings.mail_url, message), name="mail")
-    thread.start()
-    return thread
+    threading.Thread(target=_deliver, args=(settings.mail_url, message), name=_THREAD).start()
+
+
+def wait_for_mail() -> None:
+    """Wait until what is being sent has arrived at the server, or was given up."""
+    for thread in threading.enumerate():
+        if thread.name == _THREAD:
+            thread.join()
 
 
 def deliver(mail_url: str, message: EmailMessage) -> None:

@@ -24,6 +24,7 @@ from photochrom.web.app import create_app
 from photochrom.web.errors import SettingsError
 from photochrom.web.http_server import make_server
 from photochrom.web.logs import start_logs
+from photochrom.web.mail import wait_for_mail
 from photochrom.web.pictures.live_preview import current_previewer
 from photochrom.web.settings import CONFIG, PREFIX, WebSettings
 from photochrom.web.storage import make_private
@@ -77,6 +78,7 @@ def serve(
             raise SettingsError(
                 f"cannot answer at {host}:{port}: {error.strerror}. Choose another --port"
             ) from None
+        stack.callback(wait_for_mail)
         stack.callback(server.close)
         if with_worker:
             stack.enter_context(_Worker(settings, config))
