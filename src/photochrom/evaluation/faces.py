@@ -207,6 +207,7 @@ def draw_identification(
     The report's figures 4.18 to 4.20. query, best: (H, W). apart, names: (N,) of the enrolled.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     grid = figure.add_gridspec(1, 3, width_ratios=(1, 1, 2.6))
@@ -218,9 +219,11 @@ def draw_identification(
         axes.set_title(title, fontsize=9)
         axes.axis("off")
     axes = figure.add_subplot(grid[2])
-    axes.plot(apart, marker=".", linewidth=0.8)
-    axes.plot([nearest], [apart[nearest]], "o", color="tab:red")
-    axes.annotate(names[nearest], (nearest, apart[nearest]), fontsize=8)
+    axes.plot(range(1, len(apart) + 1), apart, marker=".", linewidth=0.8)
+    at = (nearest + 1, float(apart[nearest]))
+    axes.plot(*at, "o", color="tab:red")
+    axes.annotate(names[nearest], at, (6, 0), textcoords="offset points", fontsize=8)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set(xlabel="enrolled face", ylabel=f"distance by {by}", ylim=(0, None))
     figure.savefig(file, dpi=120)
 
