@@ -80,6 +80,19 @@ def test_a_dicom_window_is_applied_after_its_rescale(rng: np.random.Generator) -
     assert picture.metadata.texts == (), "names of patients stay in their file"
 
 
+def test_a_dicom_that_begins_as_a_tiff_is_one_and_oddities_are_not_warned_of(
+    rng: np.random.Generator, recwarn: pytest.WarningsRecorder
+) -> None:
+    pixels = rng.integers(0, 4096, (24, 32)).astype(np.uint16)
+    data = dicom_bytes(pixels, PixelData=pixels.tobytes() + bytes(128))
+    picture = read(data)
+    for beginning in (b"II*\x00", b"MM\x00*"):
+        twin = read(beginning + data[4:])
+        assert twin.format == "DICOM"
+        np.testing.assert_array_equal(twin.pixels, picture.pixels)
+    assert not recwarn.list
+
+
 def test_a_dicom_in_color_is_that_picture(scene: NDArray[np.uint8]) -> None:
     picture = read(dicom_bytes(np.ascontiguousarray(scene), "RGB"))
     np.testing.assert_array_equal(picture.pixels, scene)

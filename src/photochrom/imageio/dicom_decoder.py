@@ -6,7 +6,9 @@ Source: DICOM PS3.3, C.7.6.3 (image pixel), C.11.1 (modality LUT), C.11.2 (VOI L
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -53,10 +55,19 @@ def frame_count(data: bytes) -> int:
     return _frames(_read(data))
 
 
+@contextmanager
+def _ignore_warnings() -> Iterator[None]:
+    """pydicom warns of what is odd in a file, and reads it nevertheless."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _read(data: bytes) -> Any:
     with requires_extra("science", _PURPOSE):
         import pydicom
-    return pydicom.dcmread(io.BytesIO(data))
+    with _ignore_warnings():
+        return pydicom.dcmread(io.BytesIO(data))
 
 
 def _frames(dataset: Any) -> int:
@@ -79,14 +90,15 @@ def _pixels(dataset: Any, frame: int) -> NDArray[Any]:
     from pydicom.pixels.utils import pixel_array
 
     try:
-        return np.asarray(pixel_array(dataset, index=frame))
+        with _ignore_warnings():
+            return np.asarray(pixel_array(dataset, index=frame))
     except (RuntimeError, NotImplementedError, KeyError) as error:
         syntax = dataset.file_meta.TransferSyntaxUID
         if not syntax.is_compressed:
             raise
         raise InputError(
             f"its pixels are compressed as {syntax.name}, which cannot be decoded here "
-            f"({' '.join(str(error).split())}); save it uncompressed"
+            f"({' '.join(str(error).split())}); install what that names, or save it uncompressed"
         ) from error
 
 

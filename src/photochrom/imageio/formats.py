@@ -157,7 +157,8 @@ FORMATS: dict[str, Format] = {
             (".tif", ".tiff"),
             _late("tiff_decoder.decode_tiff"),
             page_count=_late("tiff_decoder.page_count"),
-            magic=rb"II[*+]\x00|MM\x00[*+]",
+            # A file of DICOM may begin as a TIFF file does (PS3.10 7.1), for those who read that.
+            magic=rb"(?!.{128}DICM)(II[*+]\x00|MM\x00[*+])",
             encode=encoders.encode_tiff,
             iptc=True,
             alpha=True,
