@@ -106,6 +106,7 @@ def run(command: str, folder: Path, log: Path) -> int:
         )  # fmt: skip
         if words[3] == "serve":
             wait_for(log, b"http://")
+            time.sleep(2)  # the rest of what it has to say
             process.send_signal(signal.SIGINT)
         return process.wait()
 
@@ -146,8 +147,13 @@ def small_training(recipe_name: str, by_epochs: bool) -> list[str]:
     crop = max(64, build(recipe.net.name, recipe.net.options).multiple_of)
     changes = ["data.validation=2", "data.short_side=64", "monitor.grid=2"]
     changes += [] if by_epochs else ["budget_images=6"]
+    narrow = {"net": recipe.net.options, "critic": recipe.critic.options}
+    changes += [
+        f"{part}.options.width=16" for part, options in narrow.items() if "width" in options
+    ]
     for number, stage in enumerate(recipe.stages):
-        here = {"crop": crop, "loss_side": 64, "batch": 2, "accumulate": 1, "keep_every_images": 1,
+        here = {"crop": crop, "loss_side": 64, "batch": 2, "accumulate": 1,
+                "keep_every_images": min(stage.keep_every_images, 2),
                 "critic_alone": float(stage.critic_alone == 1), "generator_waits": 0.0,
                 "saved_pictures": min(stage.saved_pictures, 2)}  # fmt: skip
         changes += [f"stages.{number}.{key}={value}" for key, value in here.items()]
