@@ -45,12 +45,7 @@ PAGE = ROOT / "docs" / "reports.md"
 RGB = NDArray[np.uint8]
 """Photographs: (height, width, 3), sRGB-encoded."""
 
-SMALL_PATCHES = (
-    "data.short_side=32", "data.validation=2", "size=32", "patch=3", "pixels=200",
-    "codebook.rows=3", "codebook.columns=2", "codebook.iterations=300", "som.rows=3",
-    "som.columns=3", "som.iterations=300", "knn.references=60", "knn.neighbors=5",
-    "mlp.hidden=8", "mlp.batch=64", "mlp.epochs=2", "export.size=32",
-)  # fmt: skip
+SMALL_PATCHES = ("data.validation=2",)
 SMALL_DIGITS = ("images=40", "batch=20", "classifier_images=640")
 SMALL_TRANSFER = ("size=32", "epochs=1", "batch=4", "fixed_epochs=0")
 
