@@ -120,6 +120,7 @@ def test_ctrl_c_leaves_only_whole_pictures(
         ("serve", "return 0", 0),
         ("worker", "raise KeyboardInterrupt", 130),
         ("film", "raise ImportError('initialization failed') from KeyboardInterrupt()", 130),
+        ("image", "raise RuntimeError('Error calling __set_name__') from KeyboardInterrupt()", 130),
         ("train", "raise ImportError('initialization failed') from KeyboardInterrupt()", 130),
     ],
 )

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from photochrom.cli.app import run
 
         code = run(arguments)
-    except (KeyboardInterrupt, ImportError) as error:
+    except (KeyboardInterrupt, Exception) as error:
         if not _is_interrupt(error):
             raise
         if sys.stderr is not None:
@@ -52,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _is_interrupt(error: BaseException | None) -> bool:
-    """Whether it is Ctrl-C, or what a compiled module makes of Ctrl-C while it is imported."""
+    """Whether it is Ctrl-C, or what an import makes of it: a compiled module an ImportError, Python
+    until 3.11 a RuntimeError while a class is made.
+    """
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__
     return error is not None
