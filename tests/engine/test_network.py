@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -293,3 +294,21 @@ def test_callers_share_the_processors_of_engines_that_answer_several_at_once(
     monkeypatch.setattr(network_module, "choose_device", DEVICES.__getitem__)
     monkeypatch.setattr(network_module, "share_size", lambda sharers: 8 // sharers)
     assert network_module.engine_threads(threads, callers, device) == chosen
+
+
+@pytest.mark.skipif(not DEVICES["openvino"].is_available(), reason="the extra fast is absent")
+def test_openvino_tells_nobody_that_it_is_in_use(tmp_path: Path) -> None:
+    """Its import sends an event to its makers, but in a CI job, which this is not to be."""
+    code = (
+        "import sys; from photochrom.engine.openvino_core import load_core; load_core();"
+        "from openvino.tools.ovc import telemetry_utils;"
+        "print(telemetry_utils.tm.__name__, 'openvino_telemetry' in sys.modules)"
+    )
+    known = ("CI", "TF_BUILD", "JENKINS_URL", "GITHUB_ACTIONS")
+    environment = {k: v for k, v in os.environ.items() if k not in known}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env=environment | {"HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub", "False"]
+    assert not any(tmp_path.iterdir()), "no number of this installation is kept"
