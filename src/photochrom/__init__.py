@@ -9,6 +9,7 @@ All public names are here; they are imported when they are first used.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from photochrom.pipeline import WhiteBalance
 
 __version__ = "0.1.0"
+
+# Read when ONNX Runtime is imported: unless it is set, 1.31 tells its makers what it is used for,
+# and keeps a number of the installation in the user's folders.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "Area",

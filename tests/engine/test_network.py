@@ -296,19 +296,31 @@ def test_callers_share_the_processors_of_engines_that_answer_several_at_once(
     assert network_module.engine_threads(threads, callers, device) == chosen
 
 
+def run_as_at_home(code: str, home: Path) -> list[str]:
+    """Words that a process prints which is in no CI job, and has been told nothing of telemetry."""
+    known = ("CI", "TF_BUILD", "JENKINS_URL", "GITHUB_ACTIONS", "ORT_DISABLE_TELEMETRY")
+    environment = {k: v for k, v in os.environ.items() if k not in known}
+    folders = ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env=environment | {name: str(home) for name in folders},
+    )  # fmt: skip
+    return done.stdout.split()
+
+
+def test_onnx_runtime_tells_nobody_that_it_is_in_use(tmp_path: Path) -> None:
+    code = "from photochrom.engine import load; load('photochrom-film', device='cpu')"
+    run_as_at_home(code, tmp_path)
+    assert not any(tmp_path.iterdir()), "no number of this installation is kept"
+
+
 @pytest.mark.skipif(not DEVICES["openvino"].is_available(), reason="the extra fast is absent")
 def test_openvino_tells_nobody_that_it_is_in_use(tmp_path: Path) -> None:
-    """Its import sends an event to its makers, but in a CI job, which this is not to be."""
     code = (
         "import sys; from photochrom.engine.openvino_core import load_core; load_core();"
         "from openvino.tools.ovc import telemetry_utils;"
         "print(telemetry_utils.tm.__name__, 'openvino_telemetry' in sys.modules)"
     )
-    known = ("CI", "TF_BUILD", "JENKINS_URL", "GITHUB_ACTIONS")
-    environment = {k: v for k, v in os.environ.items() if k not in known}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-        env=environment | {"HOME": str(tmp_path)},
-    )  # fmt: skip
-    assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub", "False"]
+    stub = "openvino.tools.ovc.telemetry_stub"
+    assert run_as_at_home(code, tmp_path) == [stub, "False"]
     assert not any(tmp_path.iterdir()), "no number of this installation is kept"
