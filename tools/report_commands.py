@@ -62,6 +62,8 @@ def main() -> None:
         print(*commands, sep="\n")
         return
     folder = arguments.folder.absolute()
+    if folder.exists():
+        parser.error(f"{folder} exists; name a folder that does not")
     make_stand_ins(folder)
     failed = 0
     for number, command in enumerate(commands, 1):
@@ -128,7 +130,7 @@ def small(words: list[str]) -> list[str]:
                 for word in (option, value)]  # fmt: skip
     if command == "serve":
         return ["--port", "0"]
-    return ["--overwrite"] if command in ("image", "film", "export", "combine", "style") else []
+    return []
 
 
 def small_training(recipe_name: str, by_epochs: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""OpenVINO's core, made so that what it does to a thread does not outlive that thread."""
+"""OpenVINO's core, made so that nothing of it outlives its thread, and nothing is sent."""
 
 from __future__ import annotations
 
