@@ -5,7 +5,11 @@ Locally: pip install gradio photochrom && python app.py. As a Space: the three f
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+# Read when Gradio is imported: unless it is set, Gradio tells its makers that it is used.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 import numpy as np
