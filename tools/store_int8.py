@@ -1,8 +1,9 @@
 """Store some layers of a published fp16 model as int8, and say how far its colours move.
 
-A new model needs none of this: `photochrom export --weights int8`.
+A new model needs none of this: `photochrom export --weights int8`. Convolutions add the zeros
+around their picture themselves in the file that is written; without a PART that is all.
 
-python tools/store_int8.py MODEL.onnx OUT.onnx PART [PART ...]
+python tools/store_int8.py MODEL.onnx OUT.onnx [PART ...]
 
 PART: the beginning of layers' names, such as encoder.last. The weights of each output channel are
 rounded to multiples of 1/127 of the largest. Where a layer sees the same in every picture, the
@@ -32,6 +33,7 @@ from onnx import TensorProto, helper, numpy_helper
 from photochrom.engine.backends import start
 from photochrom.engine.contract import AB, INPUT
 from photochrom.engine.devices import DEVICES
+from photochrom.training.onnx_pads import fold_pads
 from photochrom.training.onnx_weights import ONNX_HALF, ONNX_INT8, ONNX_PREFIX, ONNX_SCALE
 
 SIDES_PX = (96, 160, 192, 224)
@@ -70,7 +72,10 @@ def store_int8(model: onnx.ModelProto, parts: Sequence[str]) -> int:
 
 def _constant_inputs(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
     """Weights of 1×1 layers that see the same at every place of every picture, and what: (C,)."""
-    shapes = {t.name.removesuffix(ONNX_HALF): list(t.dims) for t in model.graph.initializer}
+    shapes = {
+        t.name.removesuffix(ONNX_HALF).removesuffix(ONNX_INT8): list(t.dims)
+        for t in model.graph.initializer
+    }
     inputs_of = {
         node.input[1]: node.input[0]
         for node in model.graph.node
@@ -137,15 +142,15 @@ def main() -> None:
     )
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("part", nargs="+")
+    parser.add_argument("part", nargs="*")
     arguments = parser.parse_args()
     before = arguments.model.read_bytes()
     model = onnx.load_model_from_string(before)
-    layers = store_int8(model, arguments.part)
+    layers, pads = store_int8(model, arguments.part), fold_pads(model)
     after = model.SerializeToString()
     arguments.out.write_bytes(after)
     print(
-        f"{layers} layers; {len(before):,} → {len(after):,} bytes; "
+        f"{layers} layers, {pads} nodes of zeros; {len(before):,} → {len(after):,} bytes; "
         f"ab moves by {difference(before, after):.2g} at most"
     )
 

@@ -27,6 +27,7 @@ from photochrom.tables import build as build_table
 from photochrom.training import checkpoint
 from photochrom.training.methods import METHODS
 from photochrom.training.network import build_network
+from photochrom.training.onnx_pads import fold_pads
 from photochrom.training.onnx_weights import ExportReport, StoredWeights, store_weights
 from photochrom.training.recipe.builtin import COLORIZATION
 from photochrom.training.recipe.recipe import Export, Recipe
@@ -231,7 +232,9 @@ def _trace(module: nn.Module, multiple: int, with_confidence: bool) -> onnx.Mode
             training=torch.onnx.TrainingMode.PRESERVE,
             do_constant_folding=False,
         )
-        return onnx.load(str(path))
+        model = onnx.load(str(path))
+    fold_pads(model)
+    return model
 
 
 def _sample(number: int, height: int, width: int) -> NDArray[np.float32]:

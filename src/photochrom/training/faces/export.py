@@ -22,6 +22,7 @@ from photochrom.nets.face_autoencoder import INPUT_PX, FaceAutoencoder
 from photochrom.tables import build
 from photochrom.training import checkpoint
 from photochrom.training.faces.recipe import FaceRecipe
+from photochrom.training.onnx_pads import fold_pads
 from photochrom.training.onnx_weights import StoredWeights, store_weights
 from photochrom.training.recipe.toml import RECIPE
 
@@ -104,7 +105,9 @@ def _trace(net: nn.Module) -> onnx.ModelProto:
             opset_version=_OPSET,
             dynamo=False,
         )
-        return onnx.load(str(path))
+        model = onnx.load(str(path))
+    fold_pads(model)
+    return model
 
 
 def _check_agreement(
