@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from fixtures.training import drawn_folder
@@ -57,6 +58,7 @@ def test_it_trains_is_exported_folded_and_trains_on_from_there(
     assert trained.state_dict().keys() == begun.keys()
     report = export(checkpoint, out)
     assert report.exact_difference < 1e-3
+    assert "Pad" not in {node.op_type for node in onnx.load(out).graph.node}
     network = load(out, device="cpu")
     assert network.card.parameters == sum(p.numel() for p in trained.fold_norms().parameters())
     again = recipe(photos, f"net.start_from={out}", "stages.0.lr=1e-9", "stages.0.encoder_lr=1e-9")
