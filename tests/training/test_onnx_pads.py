@@ -84,6 +84,12 @@ def test_padding_by_the_size_of_the_input_stays() -> None:
     assert fold_pads(model) == 0
 
 
+def test_padded_weights_stay() -> None:
+    model = padded_conv([0, 0, 0, 0, 0, 0, 1, 1])
+    model.graph.node[2].input[:] = ["weight", "padded"]
+    assert fold_pads(model) == 0
+
+
 def test_negative_padding_cuts_and_stays() -> None:
     model = padded_conv([0, 0, -1, 0, 0, 0, 1, 1])
     assert fold_pads(model) == 0

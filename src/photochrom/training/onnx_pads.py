@@ -32,6 +32,8 @@ def fold_pads(model: ModelProto) -> int:
         before_after = amounts.get(pad.input[1])
         if before_after is None or [node.op_type for node in users] != ["Conv"]:
             continue
+        if users[0].input[0] != pad.output[0]:  # its weights are padded
+            continue
         if before_after.size != 8 or before_after.min() < 0 or before_after[[0, 1, 4, 5]].any():
             continue
         if not _add_padding(users[0], before_after[[2, 3, 6, 7]]):
