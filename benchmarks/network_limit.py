@@ -5,8 +5,8 @@
 One thread multiplies two matrices that fit the cache by NumPy's BLAS, in turn with the network (its
 whole, confidence and all) for a square picture; the best of the rounds of each, since whatever else
 the machine does can only slow one down. Prints how many multiply-accumulates a second both do, and
-their ratio: more than what is missing to 100 % no other order of the same operations can win in
-float32.
+their ratio: what is missing to 100 % is the most that another order of the same operations could
+win in float32.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is importe
 import numpy as np
 
 from photochrom.engine import DEFAULT_MODEL, load
-from photochrom.evaluation.cost import MACS_SIDE_PX, count_macs
+from photochrom.evaluation.cost import count_macs, counted_side
 
 MATRIX = 768
 """Side of the matrices: three of them take 7 MB."""
 
 
 def main() -> None:
-    """Measure, and print one row."""
+    """Measure, and print a row for each."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--model", default=DEFAULT_MODEL, help="name or path of a model")
     parser.add_argument("--rounds", type=int, default=15)
     arguments = parser.parse_args()
     network = load(arguments.model, device="cpu", threads=1)
-    side = -(-MACS_SIDE_PX // network.card.multiple) * network.card.multiple
+    side = counted_side(network.card)
     picture = np.zeros((1, 4, side, side), np.float32)
     picture[:, 0] = np.random.default_rng(0).uniform(0, 100, (side, side))
     matrix = np.random.default_rng(1).standard_normal((MATRIX, MATRIX)).astype(np.float32)

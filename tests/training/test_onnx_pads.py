@@ -76,11 +76,23 @@ def test_other_padding_stays(model: ModelProto) -> None:
     assert model.SerializeToString() == before
 
 
-def test_padding_by_the_size_of_the_input_stays() -> None:
+@pytest.mark.parametrize("name", ["counts", "pads"])
+def test_padding_by_an_input_stays(name: str) -> None:
     model = padded_conv([0, 0, 0, 0, 0, 0, 1, 1])
     del model.graph.initializer[1]
-    counts = helper.make_tensor_value_info("counts", TensorProto.INT32, [8])
-    model.graph.input.append(counts)
+    if name == "pads":
+        del model.graph.node[0]
+    model.graph.input.append(helper.make_tensor_value_info(name, TensorProto.INT64, [8]))
+    assert fold_pads(model) == 0
+
+
+def test_beside_a_graph_within_a_node_padding_stays() -> None:
+    model = padded_conv([0, 0, 0, 0, 0, 0, 1, 1])
+    answer = helper.make_tensor_value_info("z", TensorProto.FLOAT, None)
+    branch = helper.make_graph([helper.make_node("Relu", ["padded"], ["z"])], "g", [], [answer])
+    model.graph.node.append(
+        helper.make_node("If", ["which"], ["y2"], then_branch=branch, else_branch=branch)
+    )
     assert fold_pads(model) == 0
 
 

@@ -25,6 +25,11 @@ _TRIES = 3
 _COUNTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
 
+def counted_side(card: ModelCard) -> int:
+    """`MACS_SIDE_PX`, or the next side that the model takes, px."""
+    return -(-MACS_SIDE_PX // card.multiple) * card.multiple
+
+
 def count_macs(name_or_path: str | Path, card: ModelCard) -> int:
     """Multiply-accumulates of a model for one picture of `MACS_SIDE_PX` squared.
 
@@ -42,7 +47,7 @@ def count_macs(name_or_path: str | Path, card: ModelCard) -> int:
     requested = sorted(wanted - {input_name})
     hidden = [name for name in requested if name not in outputs]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in hidden)
-    side = -(-MACS_SIDE_PX // card.multiple) * card.multiple
+    side = counted_side(card)
     picture = np.zeros((1, 4, side, side), np.float32)
     shapes = stored | {input_name: list(picture.shape)}
     values = _session(model, path).run(requested, {input_name: picture})

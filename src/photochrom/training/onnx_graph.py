@@ -100,3 +100,13 @@ class GraphBuilder:
 
     def _new_name(self, what: str) -> Name:
         return f"{self._prefix}{what.lower()}.{next(self._numbers)}"
+
+
+def ancestors(nodes: Sequence[NodeProto], *outputs: Name) -> list[NodeProto]:
+    """The nodes on which outputs depend, in their order; but not by graphs within nodes."""
+    wanted, kept = {*outputs}, []
+    for node in reversed(nodes):
+        if wanted.intersection(node.output):
+            kept.append(node)
+            wanted.update(node.input)
+    return kept[::-1]

@@ -41,7 +41,7 @@ from photochrom.engine.contract import AB, INPUT
 from photochrom.engine.find import read_model
 from photochrom.engine.identity import ModelIdentity
 from photochrom.pipeline import AB_LIMIT, MIN_HINT_GAIN
-from photochrom.training.onnx_graph import GraphBuilder, Name
+from photochrom.training.onnx_graph import GraphBuilder, Name, ancestors
 from photochrom.training.onnx_weights import StoredWeights, store_weights, widen_weights
 
 IMAGE, COLORED = "image", "colored"
@@ -147,7 +147,7 @@ def _assemble(
         inputs[1] = helper.make_tensor_value_info(HINTS, TensorProto.FLOAT, ["k", 6])
         stored[HINTS] = numpy_helper.from_array(nobody, HINTS)
         stored[VIVIDNESS] = numpy_helper.from_array(np.ones(1, np.float32), VIVIDNESS)
-    nodes = _ancestors(nodes, COLORED)
+    nodes = ancestors(nodes, COLORED)
     used = {name for node in nodes for name in node.input}
     graph = helper.make_graph(
         nodes,
@@ -163,16 +163,6 @@ def _assemble(
         producer_name="photochrom",
         producer_version=__version__,
     )
-
-
-def _ancestors(nodes: list[NodeProto], output: Name) -> list[NodeProto]:
-    """The nodes on which an output depends, in their order."""
-    wanted, kept = {output}, []
-    for node in reversed(nodes):
-        if wanted.intersection(node.output):
-            kept.append(node)
-            wanted.update(node.input)
-    return kept[::-1]
 
 
 class _Picture:
