@@ -1,15 +1,15 @@
 """What does a part of a recipe give in the same time? Runs with and without it, side by side.
 
     python benchmarks/ablation.py RECIPE PICTURES --data PHOTOS --minutes N --out FOLDER
-                                  [--without LOSS] [--critic NAME] [--leave-out SET]
-                                  [--set KEY=VALUE]
+                                  [--again SEED] [--without LOSS] [--critic NAME]
+                                  [--leave-out SET] [--limit N] [--set KEY=VALUE]
 
-Trains RECIPE on PHOTOS for N minutes as it is, once more for each --without with that loss at
-weight 0 in every stage, once more for each --critic with that critic, and once more for each
---leave-out without the photos of that set (a source's name, or a folder in it, as in data.weights);
-then measures all of them
-on PICTURES, which none has seen, and writes a table in Markdown. --set changes all runs alike. Runs
-that are finished are not trained again, and what was stopped goes on.
+Trains RECIPE on PHOTOS for N minutes as it is, once more for each --again as it is from another
+seed (what chance alone does), once more for each --without with that loss at weight 0 in every
+stage, once more for each --critic with that critic, and once more for each --leave-out without the
+photos of that set (a source's name, or a folder in it, as in data.weights); then measures all of
+them on PICTURES, which none has seen, or on --limit of these, and writes a table in Markdown. --set
+changes all runs alike. Runs that are finished are not trained again, and what was stopped goes on.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def main() -> None:
     common = {
         key: read_toml_value(value) for key, _, value in (s.partition("=") for s in arguments.set)
     }
-    rows = variations(recipe, arguments.without, arguments.critic, arguments.leave_out)
+    rows = variations(
+        recipe, arguments.again, arguments.without, arguments.critic, arguments.leave_out
+    )
     models, views = [], {}
     for name, changes in rows.items():
         folder = arguments.out / name.replace(" ", "-")
@@ -60,7 +62,9 @@ def main() -> None:
             run.export(model)
         models.append(model)
         views[name] = checkpoint.load(folder / checkpoint.NAME)[0].images
-    figures = photochrom.evaluate(arguments.pictures, models=models, progress=True)
+    figures = photochrom.evaluate(
+        arguments.pictures, models=models, limit=arguments.limit, progress=True
+    )
     sys.stdout.write(table(views, figures))
 
 
@@ -72,21 +76,30 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", action="append", required=True, help="photographs to train on")
     parser.add_argument("--minutes", type=float, required=True, help="of training, for each run")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs and models")
+    parser.add_argument(
+        "-a", "--again", type=int, action="append", default=[], metavar="SEED", help="once more"
+    )
     parser.add_argument("-w", "--without", action="append", default=[], help="a loss to leave out")
     parser.add_argument("-c", "--critic", action="append", default=[], help="another critic")
     parser.add_argument("-l", "--leave-out", action="append", default=[], help="a set of photos")
+    parser.add_argument("--limit", type=int, metavar="N", help="measure on so many of the pictures")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     return parser.parse_args()
 
 
 def variations(
-    recipe: Recipe, losses: Sequence[str], critics: Sequence[str], sets: Sequence[str]
+    recipe: Recipe,
+    seeds: Sequence[int],
+    losses: Sequence[str],
+    critics: Sequence[str],
+    sets: Sequence[str],
 ) -> dict[str, Settings]:
     """The settings of each run, by its name.
 
     Raises RecipeError for a loss that no stage has, and for the critic that the recipe has anyway.
     """
     rows: dict[str, Settings] = {WHOLE: {}}
+    rows |= {f"{WHOLE} seed {seed}": {"seed": seed} for seed in seeds}
     for loss in losses:
         stages = [i for i, stage in enumerate(recipe.stages) if loss in stage.losses.active()]
         if not stages:

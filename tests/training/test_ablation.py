@@ -29,8 +29,9 @@ def program() -> ModuleType:
 
 def test_a_variation_leaves_out_one_thing_where_it_is(program: ModuleType) -> None:
     recipe = read_recipe(recipe_path("photochrom-base"))
-    assert program.variations(recipe, ["distillation"], ["patch"], ["old.zip"]) == {
+    assert program.variations(recipe, [7], ["distillation"], ["patch"], ["old.zip"]) == {
         "as it is": {},
+        "as it is seed 7": {"seed": 7},
         "without distillation": {
             "stages.0.losses.distillation": 0,
             "stages.1.losses.distillation": 0,
@@ -39,9 +40,9 @@ def test_a_variation_leaves_out_one_thing_where_it_is(program: ModuleType) -> No
         "without old.zip": {"data.weights": {"old.zip": 0}},
     }
     with pytest.raises(RecipeError, match=r"no stage of photochrom-base has losses\.l2"):
-        program.variations(recipe, ["l2"], [], [])
+        program.variations(recipe, [], ["l2"], [], [])
     with pytest.raises(RecipeError, match="projected is the critic of photochrom-base"):
-        program.variations(recipe, [], ["projected"], [])
+        program.variations(recipe, [], [], ["projected"], [])
 
 
 @pytest.mark.long
@@ -53,22 +54,24 @@ def test_runs_are_trained_once_and_measured_side_by_side(
 ) -> None:
     photos, test = drawn_folder(tmp_path / "photos", 8), drawn_folder(tmp_path / "test", 2)
     arguments = ["smoke", str(test), "--data", str(photos), "--minutes", "1e-4", "--out",
-                 str(tmp_path / "runs"), "--without", "colorfulness", "--set", "monitor.grid=0",
-                 "--set", "seed=3"]  # fmt: skip
+                 str(tmp_path / "runs"), "--again", "4", "--without", "colorfulness",
+                 "--set", "monitor.grid=0", "--set", "seed=3"]  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["ablation.py", *arguments])
     program.main()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("| run | views | PSNR, dB | CIEDE2000 | LPIPS (squeeze) |")
     assert [line.split(" | ")[:2] for line in lines[2:]] == [
-        ["| as it is", "8"], ["| without colorfulness", "8"],
+        ["| as it is", "8"], ["| as it is seed 4", "8"], ["| without colorfulness", "8"],
     ]  # fmt: skip
-    for folder, weight in (("as-it-is", 0.1), ("without-colorfulness", 0.0)):
+    for folder, weight, seed in (
+        ("as-it-is", 0.1, 3), ("as-it-is-seed-4", 0.1, 4), ("without-colorfulness", 0.0, 3),
+    ):  # fmt: skip
         _, stored, _ = checkpoint.load(tmp_path / "runs" / folder / "checkpoint.pt")
         recipe = from_table(stored)
         assert recipe.stages[1].losses["colorfulness"] == weight
-        assert recipe.seed == 3
+        assert recipe.seed == seed
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("*.onnx")}
-    assert len(files) == 2
+    assert len(files) == 3
     program.main()
     assert capsys.readouterr().out.splitlines() == lines
     assert files == {path: path.stat().st_mtime_ns for path in files}

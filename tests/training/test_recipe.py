@@ -16,7 +16,7 @@ from photochrom.tables import Range, is_table, table_keys
 from photochrom.training.recipe.builtin import colorization_names, recipe_path
 from photochrom.training.recipe.recipe import Recipe
 from photochrom.training.recipe.stage import Losses
-from photochrom.training.recipe.toml import from_table, load_recipe, to_table, with_budget
+from photochrom.training.recipe.toml import from_table, load_recipe, override, to_table, with_budget
 
 RECIPES = colorization_names()
 
@@ -136,6 +136,27 @@ def test_set_changes_one_value(tmp_path: Path) -> None:
     )
     assert (recipe.stages[0].images, recipe.stages[0].lr) == (99, 1.0)
     assert (recipe.name, recipe.data.limit) == ("night", 5)
+
+
+def test_a_value_of_python_is_the_same_value_of_the_recipe(tmp_path: Path) -> None:
+    values: dict[str, Any] = {
+        "data.weights": {"faces 1.zip": 0.0, 'a"b': 2.5},
+        "data.sources": (Path("/one"), "/two"),
+        "stages.0.losses": {"colorfulness": 0.5},
+        "name": "großer \U0001f600",
+    }
+    recipe = load_recipe(
+        write(tmp_path, MINIMAL), [override(key, value) for key, value in values.items()]
+    )
+    assert recipe.data.weights == values["data.weights"]
+    assert recipe.data.sources == ("/one", "/two")
+    assert recipe.stages[0].losses["colorfulness"] == 0.5
+    assert recipe.name == values["name"]
+
+
+def test_a_number_that_is_none_is_refused_as_one(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"stages\.0\.lr must be .*got nan"):
+        load_recipe(write(tmp_path, MINIMAL), [override("stages.0.lr", float("nan"))])
 
 
 @pytest.mark.parametrize(

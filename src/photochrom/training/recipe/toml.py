@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
@@ -102,10 +103,20 @@ def read_recipe(path: Path) -> Recipe:
 
 def override(key: str, value: object) -> str:
     """``key=value`` as `load_recipe` takes it, of a value as Python has it."""
+    return f"{key}={_as_toml(value)}"
+
+
+def _as_toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_as_toml(key)} = {_as_toml(at)}' for key, at in value.items())}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_as_toml, value))}]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     # JSON's escapes of what is beyond 16 bits are none of TOML's.
-    return f"{key}={json.dumps(value, ensure_ascii=False)}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def with_budget(
