@@ -149,9 +149,7 @@ def _return_free_memory() -> None:
 
 
 def _open_openvino(content: bytes, threads: int | None, source: str) -> Session:
-    from importlib.metadata import version  # it brings email along, which takes long
-
-    from photochrom.engine.openvino_core import load_core
+    from photochrom.engine.openvino_core import load_core, openvino_version
 
     core = load_core()
     has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -181,7 +179,7 @@ def _open_openvino(content: bytes, threads: int | None, source: str) -> Session:
             return [np.array(answer[index]) for index in range(len(outputs))]
 
     precision = "bfloat16" if has_bf16 else "float32"
-    return Session(inputs, outputs, run, f"CPU, OpenVINO {version('openvino')}, {precision}")
+    return Session(inputs, outputs, run, f"CPU, OpenVINO {openvino_version()}, {precision}")
 
 
 def _openvino_tensors(ports: Any) -> list[Tensor]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-_TELEMETRY = "openvino_telemetry"
-"""The package by which OpenVINO tells its makers that it is in use."""
+_CONVERTER = "openvino.tools.ovc"
 
 
 def load_core() -> Any:
@@ -29,18 +29,33 @@ def load_core() -> Any:
         return thread.submit(load).result()
 
 
-def _import_openvino() -> Any:
-    """OpenVINO, which tells nobody that it is in use.
+def openvino_version() -> str:
+    """``2026.4.1``, as the package has it; `importlib.metadata` would bring email along."""
+    return str(_import_openvino().__version__).partition("-")[0]
 
-    Its import sends an event to Google Analytics, from a process that it forks and that may wait
-    for ever where another thread reads standard input. Without its package for that it does not.
+
+def _import_openvino() -> Any:
+    """OpenVINO without its converter of models, which is there when it is first asked for.
+
+    The converter takes two thirds of the import, and its own import sends an event to Google
+    Analytics, from a process that it forks and that may wait for ever where another thread reads
+    standard input. OpenVINO does without it where it is not installed.
     """
-    is_own = _TELEMETRY not in sys.modules
-    if is_own:
-        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
+    is_first = "openvino" not in sys.modules
+    if is_first:
+        sys.modules[_CONVERTER] = None  # type: ignore[assignment]
     try:
         import openvino  # type: ignore[import-untyped]
     finally:
-        if is_own:
-            del sys.modules[_TELEMETRY]
+        if is_first:
+            del sys.modules[_CONVERTER]
+    if is_first:
+        # The program that photochrom is a part of may want it.
+        vars(openvino).setdefault("__getattr__", _converter)
     return openvino
+
+
+def _converter(name: str) -> Any:
+    if name == "convert_model":
+        return importlib.import_module(_CONVERTER).convert_model
+    raise AttributeError(f"module 'openvino' has no attribute {name!r}", name=name)
