@@ -6,6 +6,7 @@ That is decoding and encoding.
     python benchmarks/speed.py --tables cold growth           some tables
     python benchmarks/speed.py --against /tmp/older           beside another checkout, in turn
     python benchmarks/speed.py --rounds 7 --json speed.json   for docs/performance.md
+    python benchmarks/speed.py --device openvino      photographs by another engine
     python benchmarks/speed.py --peer eccv16=eccv16.py   beside others' programs
 
 Every figure is of a process of its own, and what is compared is run in turn, round by round, so
@@ -52,7 +53,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-CPU = ("--device", "cpu")
 COLD_MEGAPIXELS = (0.5, 12.0)
 WARM_MEGAPIXELS = (2.0, 12.0, 100.0)
 FOLDER_MEGAPIXELS, FOLDER_FILES = 2.0, 60
@@ -73,7 +73,8 @@ write(sys.argv[1], Picture(synthetic_picture(float(sys.argv[2])), format="JPEG")
 WORK = """
 import json, os, resource, sys, tempfile, time
 from pathlib import Path
-what, source, count, in_flight = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+what, source, device = sys.argv[1], Path(sys.argv[2]), sys.argv[5]
+count, in_flight = int(sys.argv[3]), int(sys.argv[4])
 def floor(targets):
     import simplejpeg
     for target in targets:
@@ -96,7 +97,7 @@ def color(targets):
         from photochrom.batch.run import BatchOptions, color_files
     except ImportError:  # version 0.2
         from photochrom.batch.run import Settings as BatchOptions, colour_files as color_files
-    options = BatchOptions(device="cpu", max_pixels=MOST_PIXELS)
+    options = BatchOptions(device=device, max_pixels=MOST_PIXELS)
     jobs = [Job(source, target) for target in targets]
     for outcome in color_files(jobs, options, in_flight=in_flight or DEFAULT_JOBS):
         assert outcome.status == "coloured", outcome.message
@@ -170,6 +171,8 @@ class Bench(NamedTuple):
     files: int
     """Of the folder."""
     folder: Path
+    device: str = "cpu"
+    """Of photographs."""
     films: tuple[Path, ...] = ()
     """Whose parts the measured films are of; without any, they are drawn."""
     peers: tuple[tuple[str, Path], ...] = ()
@@ -206,7 +209,8 @@ class Bench(NamedTuple):
 
     def _work(self, what: str, source: Path, megapixels: float, count: int, in_flight: int) -> Run:
         picture = self.picture(megapixels)
-        arguments = ("-c", WORK, what, str(picture), str(count + 1), str(in_flight))
+        numbers = (str(count + 1), str(in_flight))
+        arguments = ("-c", WORK, what, str(picture), *numbers, self.device)
         return lambda: Cost(*json.loads(_python(source, *arguments)))
 
     def in_turn(self, runs: dict[str, Run]) -> list[Measured]:
@@ -224,8 +228,9 @@ def cold_table(bench: Bench) -> Iterator[Table]:
 
     def run(picture: Path, source: Path) -> Run:
         command = ("-m", "photochrom", "image", str(picture), "-o", str(target), "--overwrite")
-        _process_cost(source, *command, *CPU)  # compiles the modules
-        return lambda: _process_cost(source, *command, *CPU)
+        command += ("--device", bench.device)
+        _process_cost(source, *command)  # compiles the modules
+        return lambda: _process_cost(source, *command)
 
     for megapixels in COLD_MEGAPIXELS:
         picture = bench.picture(megapixels)
@@ -411,6 +416,7 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--files", type=int, default=FOLDER_FILES, help="of the folder")
+    parser.add_argument("--device", default="cpu", help="of photographs; films choose theirs")
     parser.add_argument("--films", nargs="+", type=Path, default=[], help="for the table films")
     parser.add_argument("--json", type=Path, help="write all rows to this file, too")
     arguments = parser.parse_args()
@@ -420,10 +426,11 @@ def main() -> int:
         # Were both called the same, only one of them would be measured.
         sources.append((str(other) if other.name == sources[0][0] else other.name, other))
     found: dict[str, list[Table]] = {}
-    print(f"{os.cpu_count()} processors, {arguments.rounds} rounds")
+    print(f"{os.cpu_count()} processors, {arguments.rounds} rounds, device {arguments.device}")
     with tempfile.TemporaryDirectory(prefix="photochrom-speed-") as folder:
         films, peers = tuple(arguments.films), tuple(arguments.peer)
-        bench = Bench(tuple(sources), arguments.rounds, arguments.files, Path(folder), films, peers)
+        counts = arguments.rounds, arguments.files
+        bench = Bench(tuple(sources), *counts, Path(folder), arguments.device, films, peers)
         for name in arguments.tables:
             before, start_s = os.getloadavg()[0], time.perf_counter()
             rows = list(TABLES[name](bench))
