@@ -42,6 +42,14 @@ def only_this_machine() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_cache_of_yours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept for the next process is kept for the next test alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PHOTOCHROM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """A generator of random numbers with the same seed in every test."""

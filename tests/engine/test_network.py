@@ -327,6 +327,34 @@ def test_openvino_tells_nobody_that_it_is_in_use(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not DEVICES["openvino"].is_available(), reason="the extra fast is absent")
+def test_what_openvino_made_of_a_network_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path))
+    planes = rng.random((1, 4, 64, 96), np.float32)
+
+    def ask() -> NDArray[np.float32]:
+        return load("photochrom-film", device="openvino")(planes)[0]
+
+    first = ask()
+    (kept,) = (tmp_path / "openvino").glob("*.blob")
+    written = kept.stat().st_mtime_ns
+    np.testing.assert_array_equal(ask(), first)
+    assert kept.stat().st_mtime_ns == written
+    kept.chmod(0o600)
+    kept.write_bytes(kept.read_bytes()[:5000])
+    for number in range(9):
+        (old := kept.with_name(f"{number}.blob")).touch()
+        os.utime(old, (number, number))
+    np.testing.assert_array_equal(ask(), first)
+    assert kept.stat().st_size > 1e6
+    names = {blob.name for blob in kept.parent.iterdir()}
+    assert names == {kept.name, *(f"{number}.blob" for number in range(2, 9))}
+    monkeypatch.setenv("PHOTOCHROM_CACHE", str(kept))  # a file, where a folder should be
+    np.testing.assert_array_equal(ask(), first)
+
+
+@pytest.mark.skipif(not DEVICES["openvino"].is_available(), reason="the extra fast is absent")
 def test_openvino_is_whole_for_the_program_around(tmp_path: Path) -> None:
     code = (
         "import sys; from photochrom.engine.openvino_core import load_core; load_core();"

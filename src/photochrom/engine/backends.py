@@ -149,7 +149,7 @@ def _return_free_memory() -> None:
 
 
 def _open_openvino(content: bytes, threads: int | None, source: str) -> Session:
-    from photochrom.engine.openvino_core import load_core, openvino_version
+    from photochrom.engine.openvino_core import compile_network, load_core, openvino_version
 
     core = load_core()
     has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -162,12 +162,11 @@ def _open_openvino(content: bytes, threads: int | None, source: str) -> Session:
     if threads:
         settings["INFERENCE_NUM_THREADS"] = threads
     try:
-        model = core.read_model(content, b"")
-        compiled = core.compile_model(model, "CPU", settings)
+        compiled = compile_network(core, content, settings)
         request = compiled.create_infer_request()
     except Exception as error:  # OpenVINO raises plain RuntimeErrors
         raise ModelError(_load_failure(source, "CPU", "OpenVINO", error)) from error
-    inputs, outputs = _openvino_tensors(model.inputs), _openvino_tensors(model.outputs)
+    inputs, outputs = _openvino_tensors(compiled.inputs), _openvino_tensors(compiled.outputs)
     one_at_a_time = Lock()
 
     def run(feeds: Feeds) -> list[NDArray[Any]]:
