@@ -15,6 +15,7 @@ changes all runs alike. Runs that are finished are not trained again, and what w
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -46,8 +47,8 @@ def main() -> None:
     )
     models, views = [], {}
     for name, changes in rows.items():
-        folder = arguments.out / name.replace(" ", "-")
-        model = folder.with_suffix(".onnx")
+        folder = arguments.out / re.sub(r"[^\w.]+", "-", name)
+        model = arguments.out / f"{folder.name}.onnx"
         if not model.is_file():
             settings = {"data.cache": str(arguments.out.resolve() / "cache"), **common, **changes}
             run = photochrom.train(
