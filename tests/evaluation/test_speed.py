@@ -84,6 +84,13 @@ def test_others_programs_are_measured_beside_ours(speed: ModuleType, tmp_path: P
         bench.peer(file, 0.01, 1)()
 
 
+def test_colouring_films_imports_nothing_that_it_does_not_need() -> None:
+    code = "import sys, photochrom.cli.film; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    unneeded = {"importlib.metadata", "email", "PIL.Image", "photochrom.batch.version_sheet"}
+    assert not unneeded & {*done.stdout.split()}
+
+
 def test_colouring_files_imports_nothing_that_it_does_not_need() -> None:
     code = "import sys, photochrom.batch.pipe; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

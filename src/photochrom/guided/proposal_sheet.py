@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 TILE_PX = 256
 _LABEL_PX = 16
@@ -33,7 +32,7 @@ class Tile(NamedTuple):
 
 def proposal_sheet(tiles: Sequence[Tile], columns: int = _COLUMNS) -> bytes:
     """A PNG file of at least one tile, in rows of so many, each with its title below."""
-    from PIL import ImageDraw, ImageFont  # films need them seldom
+    from PIL import Image, ImageDraw, ImageFont  # slow, and few runs draw a sheet
 
     columns = min(columns, len(tiles))
     across, down = TILE_PX + _GAP_PX, TILE_PX + _LABEL_PX + _GAP_PX

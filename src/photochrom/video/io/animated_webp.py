@@ -10,7 +10,6 @@ from pathlib import Path
 import av
 import numpy as np
 from av.video.frame import VideoFrame
-from PIL import Image, ImageSequence
 
 from photochrom.errors import InputError
 
@@ -43,6 +42,8 @@ def animated_webp_film(path: Path) -> io.BytesIO:
 
 @lru_cache(maxsize=1)
 def _film(path: Path, _changed_ns: int, _size: int) -> bytes:
+    from PIL import Image, ImageSequence  # slow, and other films need none of it
+
     memory = io.BytesIO()
     try:
         with Image.open(path) as animation, av.open(memory, "w", format="mov") as film:
