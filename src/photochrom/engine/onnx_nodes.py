@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
-from photochrom.engine.protobuf import bytes_field, fields, stored_fields
+from photochrom.engine.protobuf import bytes_field_head, fields, stored_fields
 
 # Field numbers of onnx.proto: ModelProto, GraphProto, NodeProto, AttributeProto, ValueInfoProto.
 GRAPH: Final = 7
@@ -43,13 +43,13 @@ def change_graph(content: bytes, change: FieldChange) -> bytes:
     """A file with each field of its graph as ``change(number, value, whole)`` has it, with its tag;
     none leave it out. Raises as `stored_fields` does.
     """
-    parts = []
+    parts: list[bytes | memoryview] = []
     for number, graph, whole in stored_fields(memoryview(content)):
         if number == GRAPH:
-            changed = b"".join(change(*field) for field in stored_fields(graph))
-            parts.append(bytes_field(GRAPH, changed))
+            changed = [change(*field) for field in stored_fields(graph)]
+            parts += [bytes_field_head(GRAPH, sum(map(len, changed))), *changed]
         else:
-            parts.append(bytes(whole))
+            parts.append(whole)
     return b"".join(parts)
 
 

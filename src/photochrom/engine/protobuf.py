@@ -50,7 +50,12 @@ def stored_fields(message: memoryview) -> Iterator[tuple[int, memoryview, memory
 
 def bytes_field(number: int, content: bytes) -> bytes:
     """A field that holds text, bytes or another message."""
-    return _to_varint(number << 3 | _BYTES) + _to_varint(len(content)) + content
+    return bytes_field_head(number, len(content)) + content
+
+
+def bytes_field_head(number: int, length: int) -> bytes:
+    """What stands before the content of a `bytes_field`."""
+    return _to_varint(number << 3 | _BYTES) + _to_varint(length)
 
 
 def number_field(number: int, value: int) -> bytes:
