@@ -44,25 +44,27 @@ def compile_network(core: Any, content: bytes, settings: dict[str, Any]) -> Any:
     """A network for the processor, `openvino.CompiledModel`; what OpenVINO raises is raised.
 
     What OpenVINO made of it is kept for the next process, which has it in a fifth of the time:
-    OpenVINO finds it by network, settings and its own version, and makes it anew where the file is
-    damaged. Where nothing can be written, nothing is kept.
+    OpenVINO finds it by network and settings, and makes it anew where the file is damaged. Where
+    nothing can be written, nothing is kept.
 
     content: an ONNX file.
     """
     folder = _compiled_dir()
     if folder is None:
         return core.compile_model(content, "CPU", settings, weights=b"")
-    compiled = core.compile_model(
-        content, "CPU", settings | {"CACHE_DIR": str(folder)}, weights=b""
-    )
+    # OpenVINO writes over a file that another process may use: it is read, and not mapped.
+    core.set_property({"ENABLE_MMAP": False})
+    settings = settings | {"CACHE_DIR": str(folder)}
+    compiled = core.compile_model(content, "CPU", settings, weights=b"")
     if not compiled.get_property("LOADED_FROM_CACHE"):
-        _remove_oldest(folder)
+        _remove_oldest(folder.parent)
     return compiled
 
 
 def _compiled_dir() -> Path | None:
+    """Of this version: OpenVINO gives the files of all versions the same names."""
     try:
-        folder = cache_dir() / "openvino"
+        folder = cache_dir() / "openvino" / openvino_version()
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError):  # RuntimeError: nobody's home
         return None
@@ -71,7 +73,7 @@ def _compiled_dir() -> Path | None:
 
 def _remove_oldest(folder: Path) -> None:
     with suppress(OSError):  # other processes remove, too; Windows removes none that is open
-        blobs = sorted(folder.glob("*.blob"), key=lambda blob: blob.stat().st_mtime)
+        blobs = sorted(folder.glob("*/*.blob"), key=lambda blob: blob.stat().st_mtime)
         for blob in blobs[:-_MOST_KEPT]:
             blob.unlink()
 
