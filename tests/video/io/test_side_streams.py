@@ -309,3 +309,37 @@ def test_a_track_that_is_declared_and_has_no_sound_stays_behind(tmp_path: Path) 
             "audio: aac, eng stays behind: it has no sound",
         )
         assert len(decoded(joined(source, tmp_path / f"b{suffix}"))) == len(decoded(source))
+
+
+def test_sound_of_a_codec_that_nobody_knows_is_refused_in_words(tmp_path: Path) -> None:
+    source = make_film(tmp_path / "a.avi", replace(AVI, audio="pcm_s16le"))
+    data = bytearray(source.read_bytes())
+    place = data.find(b"strf", data.find(b"auds")) + 8
+    assert data[place : place + 2] == b"\1\0"  # PCM
+    data[place : place + 2] = b"\x34\x12"
+    source.write_bytes(data)
+    with pytest.raises(OutputError, match="matroska does not hold audio: unknown codec"):
+        check_container(probe(source), tmp_path / "b.mkv", "h264")
+
+
+def test_a_title_in_another_encoding_does_not_hide_the_cover(tmp_path: Path) -> None:
+    plain = with_cover(tmp_path / "plain.mp4", "jpeg")
+    source = tmp_path / "in.mp4"
+    with av.open(str(plain)) as film, av.open(str(source), "w") as copy:
+        copies = [copy.add_stream_from_template(stream) for stream in film.streams]
+        copies[1].disposition = av.stream.Disposition.attached_pic
+        copy.metadata["title"] = "Caf# 1926"
+        for packet in film.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                copy.mux_one(packet)
+    source.write_bytes(source.read_bytes().replace(b"Caf# 1926", b"Caf\xe9 1926"))
+    info, out = probe(source), tmp_path / "out.mp4"
+    assert check_container(info, out, "h264") == ()
+    segments = write_segments(tmp_path / "parts", info, Encoding("h264", crf=0), [6])
+    join_segments(segments, info, out)
+    assert b"Caf\xe9 1926" in out.read_bytes()
+    with av.open(str(out), metadata_errors="surrogateescape") as film:
+        assert len(film.streams.video) == 2
+
+

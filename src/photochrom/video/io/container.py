@@ -14,6 +14,7 @@ from photochrom.errors import InputError, requires_extra
 
 with requires_extra("video", "a film"):
     import av
+    from av.codec import CodecContext
     from av.container import InputContainer
     from av.packet import Packet
     from av.stream import Stream
@@ -27,6 +28,7 @@ __all__ = [
     "InputContainer",
     "VideoStream",
     "av",
+    "codec_name",
     "error_text",
     "film_stream",
     "has_captions",
@@ -119,6 +121,12 @@ def readable_packets(container: InputContainer, streams: Sequence[Stream]) -> It
         failures = 0
         if packet.size or packet.pts is not None or packet.dts is not None:
             yield packet  # else the mark of the end
+
+
+def codec_name(stream: Stream) -> str:
+    """libav's name of a stream's codec; empty where libav does not know it, or there is none."""
+    context: CodecContext | None = stream.codec_context
+    return "" if context is None else context.name
 
 
 def packet_time(packet: Packet[Any]) -> int | None:

@@ -19,6 +19,7 @@ from photochrom.video.io.codecs import CODECS, CONTAINERS
 from photochrom.video.io.container import (
     InputContainer,
     av,
+    codec_name,
     error_text,
     open_container,
     other_streams,
@@ -187,7 +188,7 @@ def other_packets(
             clock.correct(packet)
             if packet.stream_index not in wanted:
                 continue  # the film's own
-            if packet.size == 2 and packet.stream.codec_context.name == "mov_text":
+            if packet.size == 2 and codec_name(packet.stream) == "mov_text":
                 continue  # a gap between two titles; whoever writes an .mp4 makes its own
             shifted = part.shift(packet)
             if shifted is None:

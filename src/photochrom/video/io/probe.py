@@ -6,7 +6,6 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
-from av.codec import CodecContext
 from av.stream import Stream
 from av.video.frame import VideoFrame
 
@@ -15,6 +14,7 @@ from photochrom.video.io.container import (
     InputContainer,
     VideoStream,
     av,
+    codec_name,
     error_text,
     film_stream,
     has_captions,
@@ -97,8 +97,7 @@ def frame_size(path: Path) -> tuple[int, int]:
 
 def describe_stream(stream: Stream) -> str:
     """A stream in words: "subtitle: subrip, eng"."""
-    context: CodecContext | None = stream.codec_context  # none for fonts and the like
-    codec = context.name if context is not None else "unknown codec"
+    codec = codec_name(stream) or "unknown codec"  # as for fonts and the like
     name = stream.metadata.get("filename") or stream.metadata.get("title") or stream.language
     return f"{stream.type}: {codec}" + (f", {name}" if name else "")
 

@@ -12,7 +12,13 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from photochrom.video.io.container import METADATA_ERRORS, InputContainer, av, other_streams
+from photochrom.video.io.container import (
+    METADATA_ERRORS,
+    InputContainer,
+    av,
+    codec_name,
+    other_streams,
+)
 from photochrom.video.io.matroska_wave import add_wave_stream, wave_header
 
 Way = Literal["packets", "wave", "cover", "attached cover", "time code"]
@@ -53,14 +59,14 @@ def carrying_way(name: str, stream: Stream) -> Way | None:
         return None
     if is_cover(stream):
         if name == "matroska":
-            return "attached cover" if stream.codec_context.name in _IMAGE_TYPES else None
+            return "attached cover" if codec_name(stream) in _IMAGE_TYPES else None
         return "cover" if name in ("mp4", "mov") and _accepts_packets(name, stream) else None
     if stream.type == "data" and "timecode" in stream.metadata:
         return "time code"
     if _accepts_packets(name, stream):
         return "packets"
     wave = name == "matroska" and stream.type == "audio"
-    if wave and stream.codec_context.name not in _NO_WAVES and wave_header(stream) is not None:
+    if wave and codec_name(stream) not in _NO_WAVES and wave_header(stream) is not None:
         return "wave"
     return None
 
@@ -69,7 +75,9 @@ def is_empty(stream: Stream) -> bool:
     """Whether a track of sound is only declared, as in some transport streams: libav has found
     neither its rate nor its channels, since it has no packets.
     """
-    return isinstance(stream, AudioStream) and not (stream.rate or stream.channels)
+    if not isinstance(stream, AudioStream) or not codec_name(stream):
+        return False
+    return not (stream.rate or stream.channels)
 
 
 def is_cover(stream: Stream) -> bool:
@@ -100,7 +108,7 @@ class SideStreams:
 
     def _add(self, stream: Stream, way: Way) -> None:
         if way == "attached cover":
-            suffix, mime = _IMAGE_TYPES[stream.codec_context.name]
+            suffix, mime = _IMAGE_TYPES[codec_name(stream)]
             filename = stream.metadata.get("filename") or f"cover.{suffix}"
             self.film.add_attachment(filename, mime, self._covers[stream.index])
         elif way == "wave":
@@ -147,7 +155,7 @@ def cover_pictures(source: InputContainer, covers: Sequence[Stream]) -> dict[int
     """The files of cover pictures, by their streams' indices. The source is at its start after."""
     found: dict[int, bytes] = {}
     if covers:
-        with av.open(source.name) as again:
+        with av.open(source.name, metadata_errors=METADATA_ERRORS) as again:
             streams = [again.streams[stream.index] for stream in covers]
             for packet in again.demux(streams):
                 if packet.size:
