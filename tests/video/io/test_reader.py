@@ -57,6 +57,14 @@ def test_luma_and_times_are_the_files_own(tmp_path: Path, film: Film) -> None:
     assert info.seconds(frames[0].pts) == 0
 
 
+def test_dv_has_the_rate_of_its_frames(tmp_path: Path) -> None:
+    film = Film(frames=3, size=(576, 720), encoder="dvvideo", format="dv", rate=Fraction(25))
+    info = probe(make_film(tmp_path / "a.dv", film))
+    assert info.rate == 25
+    times_s = [info.seconds(frame.pts) for frame in read_frames(info, deinterlace=True)]
+    assert times_s == pytest.approx([0, 0.04, 0.08])
+
+
 def test_a_film_says_what_it_is(tmp_path: Path) -> None:
     film = Film(
         encoder="libx264",

@@ -38,6 +38,8 @@ _BARE_FORMATS = {
     *("h264", "hevc", "vvc", "m4v", "mpegvideo", "obu", "vc1", "cavsvideo", "dirac", "h263"),
 }
 """Formats that are one stream and nothing else, without any times."""
+_MOST_TIMES_GUESSED = 4
+"""An average of more frames per second than so many times libav's guess is none."""
 _PACKED_DIVX = re.compile(rb"DivX\d+(?:Build|b)\d+p")
 _PROBE_FRAMES = 4
 """Frames looked at for the interlaced flag: some decoders raise it from the second one on."""
@@ -183,9 +185,7 @@ def _describe_film(
     tagged_full, tagged_limited = int(frame.color_range) == 2, int(frame.color_range) == 1
     # libav's grey formats are full range unless the file says otherwise.
     full_range = tagged_full or (monochrome and not tagged_limited)
-    # For bare streams libav makes up an average, and finds the rate in the stream itself.
-    bare = container.format.name in _BARE_FORMATS
-    rate = (stream.guessed_rate if bare else None) or stream.average_rate or stream.guessed_rate
+    rate = _rate(container, stream)
     rotation, mirrored = display_orientation(frame)
     return FilmInfo(
         path=path,
@@ -213,6 +213,17 @@ def _describe_film(
         packed=_is_packed(container, stream, first_packet),
         captions=any(map(has_captions, frames)),
     )
+
+
+def _rate(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """Frames per second, as far as the file says."""
+    average, guessed = stream.average_rate, stream.guessed_rate
+    # For bare streams libav makes up an average, and finds the rate in the stream itself; of DV
+    # it takes the ticks of the clock for frames.
+    made_up = container.format.name in _BARE_FORMATS or (
+        average and guessed and average > _MOST_TIMES_GUESSED * guessed
+    )
+    return (guessed if made_up else None) or average or guessed
 
 
 def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
