@@ -65,6 +65,15 @@ def test_dv_has_the_rate_of_its_frames(tmp_path: Path) -> None:
     assert times_s == pytest.approx([0, 0.04, 0.08])
 
 
+@pytest.mark.parametrize(("encoder", "name"), [("apng", "apng"), ("png", "mov")])
+def test_grey_pictures_of_png_need_no_matrix(tmp_path: Path, encoder: str, name: str) -> None:
+    film = Film(frames=3, encoder=encoder, format=name, pix_fmt="gray")
+    info = probe(make_film(tmp_path / "a", film))
+    assert (info.full_range, info.matrix) == (True, "bt601")
+    for index, frame in enumerate(read_frames(info)):
+        np.testing.assert_array_equal(frame.luma, luma(film, index))
+
+
 def test_a_film_says_what_it_is(tmp_path: Path) -> None:
     film = Film(
         encoder="libx264",
@@ -81,6 +90,27 @@ def test_a_film_says_what_it_is(tmp_path: Path) -> None:
     assert info.streams == ("audio: aac, eng", "subtitle: srt, deu")
     assert info.duration_s == pytest.approx(1.0, abs=0.05)
     assert not any([info.interlaced, info.monochrome, info.rgb, info.rotation])
+
+
+@pytest.mark.parametrize(("matrix", "transfer"), [(1, 1), (9, 16)])
+def test_what_the_container_says_of_colours_counts_where_the_frames_say_nothing(
+    tmp_path: Path, matrix: int, transfer: int
+) -> None:
+    film = Film(frames=2, encoder="libx265", options=(("x265-params", "log-level=none"),))
+    plain, path = make_film(tmp_path / "plain.mkv", film), tmp_path / "a.mkv"
+    with av.open(str(plain)) as source, av.open(str(path), "w") as copy:
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        stream.codec_context.colorspace = matrix
+        stream.codec_context.color_trc = transfer
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                copy.mux_one(packet)
+    assert probe(plain).matrix == "bt601"
+    if matrix == 1:
+        assert probe(path).matrix == "bt709"
+    else:
+        refused(path, "is HDR or BT.2020")
 
 
 def test_a_film_without_tags_counts_by_its_lines(tmp_path: Path) -> None:

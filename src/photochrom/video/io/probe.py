@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from photochrom.errors import InputError
@@ -69,12 +71,37 @@ def probe(path: str | Path) -> FilmInfo:
         if container.format.name == "image2" or container.format.name.endswith("_pipe"):
             raise InputError(f"{path} is a picture, not a film; use `photochrom image`")
         others = tuple(describe_stream(s) for s in other_streams(container))
+        of_container = _color_tags(stream.codec_context) if codec_name(stream) else _NO_TAGS
         frames, first_packet = _first_frames(path, container, stream)
-        _check_kind(path, frames[0])
+        tags = _color_tags(frames[0]).or_else(of_container)
+        _check_kind(path, frames[0], tags)
         # libav decodes no alpha of VP8 and VP9, which is a second picture in each packet.
         if stream.metadata.get("alpha_mode") == "1" or any(map(is_transparent, frames)):
             raise alpha_error(path, 0.0)
-        return _describe_film(path, container, stream, frames, others, first_packet)
+        return _describe_film(path, container, stream, frames, tags, others, first_packet)
+
+
+class _ColorTags(NamedTuple):
+    """As ITU-T H.273 numbers them; the range as libav does: 0 is not said."""
+
+    matrix: int
+    primaries: int
+    transfer: int
+    range: int
+
+    def or_else(self, others: _ColorTags) -> _ColorTags:
+        """With others where these say nothing: of HEVC libav forgets what its container says."""
+        pairs = zip(self, others, _NO_TAGS, strict=True)
+        return _ColorTags(*(other if own == unsaid else own for own, other, unsaid in pairs))
+
+
+_NO_TAGS = _ColorTags(UNSPECIFIED, UNSPECIFIED, UNSPECIFIED, 0)
+
+
+def _color_tags(tagged: VideoFrame | VideoCodecContext) -> _ColorTags:
+    """Those of a frame; or of its file, as long as no frame is decoded."""
+    codes = (tagged.colorspace, tagged.color_primaries, tagged.color_trc, tagged.color_range)
+    return _ColorTags(*map(int, codes))
 
 
 def alpha_error(path: Path, at_s: float) -> InputError:
@@ -144,7 +171,7 @@ def _is_packed(container: InputContainer, stream: VideoStream, first_packet: byt
     return any(map(_PACKED_DIVX.search, (first_packet, bytes(context.extradata or b""))))
 
 
-def _check_kind(path: Path, frame: VideoFrame) -> None:
+def _check_kind(path: Path, frame: VideoFrame, tags: _ColorTags) -> None:
     kind = frame.format
     bits = kind.components[0].bits
     if kind.has_palette or kind.is_bit_stream or (kind.is_rgb and bits < 8):
@@ -154,13 +181,15 @@ def _check_kind(path: Path, frame: VideoFrame) -> None:
             f"{path} has {bits} bits ({kind.name}); only 8 and 10 are kept exactly: convert it to "
             "10 bits first (ffmpeg: -pix_fmt yuv420p10)"
         )
-    if not kind.is_rgb and int(frame.colorspace) not in _KNOWN_MATRICES | _WIDE:
+    # libav calls the greys of a .png "RGB", too; they need no matrix.
+    grey = len(kind.components) < 3
+    if not (kind.is_rgb or grey) and tags.matrix not in _KNOWN_MATRICES | _WIDE:
         raise InputError(
-            f"{path} has the colour matrix {int(frame.colorspace)} of ITU-T H.273 (such as YCgCo), "
+            f"{path} has the colour matrix {tags.matrix} of ITU-T H.273 (such as YCgCo), "
             "whose luma is not that of BT.601 or BT.709; convert it first (ffmpeg: "
             "-vf scale=out_color_matrix=bt709)"
         )
-    if int(frame.colorspace) in _WIDE or int(frame.color_trc) in _HDR:
+    if tags.matrix in _WIDE or tags.transfer in _HDR:
         raise InputError(
             f"{path} is HDR or BT.2020, which is not supported; convert it to BT.709 first"
         )
@@ -171,6 +200,7 @@ def _describe_film(
     container: InputContainer,
     stream: VideoStream,
     frames: list[VideoFrame],
+    tags: _ColorTags,
     others: tuple[str, ...],
     first_packet: bytes,
 ) -> FilmInfo:
@@ -179,10 +209,8 @@ def _describe_film(
     context = stream.codec_context
     rgb = kind.is_rgb or kind.has_palette
     monochrome = len(kind.components) == 1 and not rgb
-    matrix = _MATRIX.get(int(frame.colorspace)) or (
-        "bt709" if frame.height >= HD_LINES else "bt601"
-    )
-    tagged_full, tagged_limited = int(frame.color_range) == 2, int(frame.color_range) == 1
+    matrix = _MATRIX.get(tags.matrix) or ("bt709" if frame.height >= HD_LINES else "bt601")
+    tagged_full, tagged_limited = tags.range == 2, tags.range == 1
     # libav's grey formats are full range unless the file says otherwise.
     full_range = tagged_full or (monochrome and not tagged_limited)
     rate = _rate(container, stream)
@@ -204,9 +232,9 @@ def _describe_film(
         streams=others,
         rgb=rgb,
         sample_aspect=Fraction(stream.sample_aspect_ratio or 1),
-        primaries=int(frame.color_primaries) or UNSPECIFIED,
-        transfer=int(frame.color_trc) or UNSPECIFIED,
-        matrix_code=MATRIX_CODES[matrix] if rgb else int(frame.colorspace) or UNSPECIFIED,
+        primaries=tags.primaries or UNSPECIFIED,
+        transfer=tags.transfer or UNSPECIFIED,
+        matrix_code=MATRIX_CODES[matrix] if rgb else tags.matrix or UNSPECIFIED,
         start_pts=first_pts(frame),
         mirrored=mirrored,
         alpha=any(part.is_alpha for part in kind.components) or kind.has_palette,
