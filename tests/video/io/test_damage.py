@@ -33,6 +33,8 @@ H264 = Film(
 )
 TS = replace(H264, format="mpegts", audio="ac3")
 TS_PACKET = 188
+FILES = Path(__file__).parent / "files"
+"""`still_end.ogv`: Theora by ffmpeg, of whose 49 frames 45 only say that the one before stays."""
 
 
 def packets(path: Path, kind: str) -> list[tuple[int, int, float]]:
@@ -302,3 +304,22 @@ def test_spots_close_together_are_told_as_one(tmp_path: Path) -> None:
         "damaged), and in 3 more places; it goes on behind"
     )
     assert [frame.pts for frame in log.frames_within(1000, 3000)] == [1200, 3000]
+
+
+def test_a_frame_that_is_shown_again_is_no_damage(tmp_path: Path) -> None:
+    info = probe(FILES / "still_end.ogv")
+    frames = list(read_frames(info, damage=DamageLog("refuse")))
+    assert [(frame.pts, frame.duration) for frame in frames] == [(0, 2), (2, 1), (3, 1), (4, 45)]
+    film = make_film(tmp_path / "a.webm", Film(frames=6, encoder="libvpx", format="webm"))
+    with av.open(str(film)) as source, av.open(str(tmp_path / "b.nut"), "w") as copy:
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        coded = [bytes(packet) for packet in source.demux(video=0) if packet.size]
+        for number, data in enumerate([*coded, *[b""] * 30]):
+            packet = av.Packet(data)
+            packet.stream, packet.time_base = stream, Fraction(1, 24)
+            packet.pts = packet.dts = number
+            packet.is_keyframe = number == 0
+            copy.mux_one(packet)
+    assert len(list(read_frames(probe(tmp_path / "b.nut"), damage=DamageLog("refuse")))) == 6
+
+

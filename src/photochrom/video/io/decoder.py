@@ -44,6 +44,8 @@ _PTS_FORMATS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "mpegts", "flv", "nu
 streams, libav makes up what is missing, and otherwise when it begins in the middle."""
 _DTS_FORMATS = {"avi", "asf"}
 """Formats with the time at which it is decoded."""
+_REPEATING_FORMATS = ("ogg",)
+"""Formats in which a packet of nothing is usual: the frame before stays."""
 _REORDERING_CODECS = {"h264", "hevc", "vvc"}
 """Codecs of which libav does not find out the order of showing without decoding."""
 _DENSE_FORMATS = ("matroska,webm", "flv")
@@ -216,7 +218,7 @@ class Decoder:
 
     def _decode(self, packets: Iterable[Packet[Any]] | None = None) -> Iterator[DecodedFrame]:
         some = False
-        for packet in self._packets() if packets is None else packets:
+        for packet in self._without_repeats(self._packets() if packets is None else packets):
             try:
                 frames = self.stream.decode(packet)
             except av.FFmpegError as error:
@@ -225,7 +227,7 @@ class Decoder:
                 if some:  # what comes before the first key frame cannot be decoded
                     self._watch.undecoded_packet(packet_time(packet))
                 continue
-            if self._reorders and packet.size and packet.pts is not None:
+            if self._reorders and packet.pts is not None:
                 heapq.heappush(self._pending, packet.pts)
             for frame in frames:
                 some = True
@@ -235,6 +237,24 @@ class Decoder:
             yield from map(self._describe_frame, self.stream.decode(None))
         if some:  # else it was sought behind the last key frame
             self._check_end()
+
+    def _without_repeats(self, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
+        """The packets with a frame. By one without anything the frame before is shown for longer,
+        in Theora most often.
+        """
+        if self.container.format.name not in _REPEATING_FORMATS:
+            yield from (packet for packet in packets if packet.size)
+            return
+        held: Packet[Any] | None = None
+        for packet in packets:
+            if packet.size:
+                if held is not None:
+                    yield held
+                held = packet
+            elif held is not None:
+                held.duration = (held.duration or 0) + (packet.duration or 0)
+        if held is not None:
+            yield held
 
     def _comes_too_late(self, frame: VideoFrame) -> bool:
         """Whether a frame is out of order behind a damaged spot; it counts as lost."""
