@@ -343,3 +343,33 @@ def test_a_title_in_another_encoding_does_not_hide_the_cover(tmp_path: Path) -> 
         assert len(film.streams.video) == 2
 
 
+def test_sound_that_begins_late_in_a_program_stream_is_carried(tmp_path: Path) -> None:
+    """In the middle, where libav does not look; such a file does not list its streams."""
+    film = Film(
+        frames=2, size=(240, 320), grain=200, encoder="mpeg1video", format="matroska", audio="mp2",
+        audio_s=0.4, options=(("qmin", "1"), ("qmax", "1"), ("g", "1")),
+    )  # fmt: skip
+    plain = make_film(tmp_path / "plain.mkv", film)
+    pictures, sound = payloads(plain, "video"), payloads(plain, "audio")
+    source, target = tmp_path / "in.mpg", tmp_path / "out.mkv"
+    with av.open(str(plain)) as short, av.open(str(source), "w", format="mpeg") as late:
+        copies = [late.add_stream_from_template(stream) for stream in short.streams]
+        for number in range(120):
+            after = 100 <= number < 100 + len(sound)
+            data = [pictures[number % 2], *([sound[number - 100]] if after else [])]
+            for copy, content in zip(copies, data, strict=False):
+                packet = Packet(content)
+                packet.stream, packet.time_base = copy, Fraction(1, 24)
+                packet.pts = packet.dts = number
+                packet.is_keyframe = True
+                late.mux_one(packet)
+    info = probe(source)
+    assert info.streams == ()
+    check_container(info, target, "h264")
+    segments = write_segments(tmp_path / "parts", info, Encoding("h264", preset="ultrafast"), [1])
+    join_segments(segments, info, target)
+    assert payloads(target, "audio") == sound
+    with av.open(str(target)) as out:
+        assert next(out.demux(audio=0)).pts == pytest.approx(100 * 1000 / 24, abs=30)
+
+

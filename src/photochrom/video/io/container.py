@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ with requires_extra("video", "a film"):
     from photochrom.video.io.animated_webp import animated_webp_film, is_animated_webp
 
 __all__ = [
+    "UNLISTED_FORMAT",
     "InputContainer",
     "VideoStream",
     "av",
@@ -45,6 +47,10 @@ AV_VERSION = av.__version__
 """Of PyAV, whose wheels bring libav and the encoders along."""
 _MOST_FAILURES = 100
 _OPAQUE = 255
+UNLISTED_FORMAT = "mpeg"
+"""MPEG program streams (.vob, .mpg): there is a stream from its first packet on."""
+_LOOK_THROUGH = {"probesize": str(1 << 50), "analyzeduration": str(1 << 50), "fflags": "nobuffer"}
+"""libav's options to look at more than the first 5 MB, and not to keep what it has seen."""
 METADATA_ERRORS = "surrogateescape"
 """Old files carry titles in other encodings than UTF-8; their bytes go through unchanged."""
 
@@ -55,17 +61,29 @@ def error_text(error: av.FFmpegError) -> str:
 
 
 @contextmanager
-def open_container(path: Path) -> Iterator[InputContainer]:
+def open_container(path: Path, *, late_streams: bool = False) -> Iterator[InputContainer]:
     """The film file, open for reading; only local files, also where a playlist names others.
 
+    late_streams: look all of a file through whose format does not list its streams, for those that
+        begin late. Of its pictures, some packets are then without the time at which they are shown.
     Raises InputError where the file cannot be opened or is no film at all.
     """
+    container = _open(path)
+    if late_streams and container.format.name == UNLISTED_FORMAT:
+        container.close()
+        container = _open(path, _LOOK_THROUGH)
+        container.seek(0, unsupported_byte_offset=True)
+    with container:
+        yield container
+
+
+def _open(path: Path, options: Mapping[str, str] = MappingProxyType({})) -> InputContainer:
     source = animated_webp_film(path) if is_animated_webp(path) else f"file:{path}"
     try:
-        container = av.open(
+        return av.open(
             source,
             "r",
-            container_options={"protocol_whitelist": "file"},
+            container_options={"protocol_whitelist": "file", **options},
             metadata_errors=METADATA_ERRORS,
         )
     except av.FFmpegError as error:
@@ -73,8 +91,6 @@ def open_container(path: Path) -> Iterator[InputContainer]:
             f"cannot read {path}: {error_text(error)}; it is no film, or damaged, or cut off "
             "before its table of contents (an .mp4 that was never finished)"
         ) from error
-    with container:
-        yield container
 
 
 def film_stream(container: InputContainer) -> VideoStream | None:
@@ -98,9 +114,14 @@ def other_streams(container: InputContainer) -> list[Stream]:
     ]
 
 
-def readable_packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:
+def readable_packets(
+    container: InputContainer,
+    streams: Sequence[Stream],
+    on_late_streams: Callable[[], None] = lambda: None,
+) -> Iterator[Packet[Any]]:
     """The packets of some streams, also behind places of the file that cannot be read.
 
+    on_late_streams: called at the end where more streams have turned up, which cannot be read.
     Raises av.FFmpegError where many readings, one after the other, fail: the rest is given up.
     """
     packets = container.demux(*streams)
@@ -115,6 +136,7 @@ def readable_packets(container: InputContainer, streams: Sequence[Stream]) -> It
             packets = container.demux(*streams)
             continue
         except IndexError:  # PyAV's, at the end of a file in which more streams turned up
+            on_late_streams()
             return
         if packet is None:
             return

@@ -98,7 +98,7 @@ def join_segments(
     try:
         with (
             replacement_file(out, overwrite=overwrite) as temporary,
-            open_container(info.path) as source,
+            open_container(info.path, late_streams=True) as source,
         ):
             at_zero = cut or info.path in segments
             part = TimeRange(

@@ -53,16 +53,9 @@ def check_container(info: FilmInfo, out: str | Path, codec: str) -> tuple[str, .
     """
     out = Path(out)
     name = container_name(out)
-    with memory_container(name) as container:
-        try:
-            if name in CODECS[codec].unsupported_containers:
-                raise ValueError
-            container.add_stream(CODECS[codec].encoder)
-        except ValueError as error:
-            raise OutputError(
-                f"cannot write {out}: {name} does not hold {codec}; name a .mkv"
-            ) from error
-    with open_container(info.path) as source:
+    if not holds_codec(out.suffix, codec):
+        raise OutputError(f"cannot write {out}: {name} does not hold {codec}; name a .mkv")
+    with open_container(info.path, late_streams=True) as source:
         others = other_streams(source)
         refused = [s for s in others if carrying_way(name, s) is None]
         empty = [s for s in refused if is_empty(s)]
@@ -76,6 +69,19 @@ def check_container(info: FilmInfo, out: str | Path, codec: str) -> tuple[str, .
         notes = [f"{describe_stream(s)} stays behind: {name} does not hold it" for s in refused]
         notes += [f"{describe_stream(s)} stays behind: it has no sound" for s in empty]
     return (*_picture_notes(info, name, codec), *notes)
+
+
+def holds_codec(suffix: str, codec: str) -> bool:
+    """Whether films with a suffix are written, and hold pictures of a codec (of `CODECS`)."""
+    name = CONTAINERS.get(suffix.lower())
+    if name is None or name in CODECS[codec].unsupported_containers:
+        return False
+    with memory_container(name) as container:
+        try:
+            container.add_stream(CODECS[codec].encoder)
+        except ValueError:
+            return False
+    return True
 
 
 def _advice(streams: Sequence[Stream]) -> str:
