@@ -323,3 +323,41 @@ def test_a_frame_that_is_shown_again_is_no_damage(tmp_path: Path) -> None:
     assert len(list(read_frames(probe(tmp_path / "b.nut"), damage=DamageLog("refuse")))) == 6
 
 
+def transport_stream(path: Path, film: Film, streams: tuple[int, ...], pid: int = 0x100) -> bytes:
+    """A recording with some of a film's streams, by their numbers, from one PID on."""
+    plain = make_film(path.with_suffix(".mkv"), replace(film, format="matroska"))
+    options = {"mpegts_start_pid": str(pid)}
+    with av.open(str(plain)) as source, av.open(str(path), "w", options=options) as copy:
+        copies = [copy.add_stream_from_template(source.streams[number]) for number in streams]
+        for packet in source.demux():
+            if packet.size and packet.stream_index < len(copies):
+                packet.stream = copies[packet.stream_index]
+                copy.mux_one(packet)
+    return path.read_bytes()
+
+
+def test_pictures_that_go_on_in_another_stream_are_missed(tmp_path: Path) -> None:
+    """As where a receiver that joins its recordings has got other numbers for them."""
+    film = replace(TS, frames=48)
+    path = tmp_path / "a.ts"
+    first = transport_stream(tmp_path / "first.ts", film, (0, 1))
+    path.write_bytes(first + transport_stream(tmp_path / "second.ts", film, (0, 1), pid=0x200))
+    info = probe(path)
+    with pytest.raises(InputError, match=r"breaks off at 2\.0 s: its pictures go on in another"):
+        list(read_frames(info))
+    log = DamageLog("salvage")
+    assert len(list(read_frames(info, damage=log))) == 48
+    assert log.sentences(info) == ("the end of the film is missing, from 2.0 s on",)
+
+
+def test_streams_that_turn_up_in_the_middle_are_told(tmp_path: Path) -> None:
+    noisy = replace(TS, frames=24, size=(128, 192), grain=200, options=(("qp", "0"), ("g", "12")))
+    path = tmp_path / "a.ts"
+    silent = transport_stream(tmp_path / "silent.ts", noisy, (0,))
+    path.write_bytes(silent + transport_stream(tmp_path / "loud.ts", noisy, (0, 1)) + silent)
+    info, log = probe(path), DamageLog()
+    assert info.streams == ()
+    assert len(list(read_frames(info, damage=log))) == 72
+    assert any("turn up in the middle of it" in sentence for sentence in log.sentences(info))
+
+

@@ -55,6 +55,8 @@ class DamageLog:
     """By their times; a part of a film that is read twice counts once."""
     end_s: float | None = None
     """Where the film breaks off, seconds; None: it has its end, or it was not reached."""
+    has_late_streams: bool = False
+    """Whether streams turned up in the middle of the file, which are not read."""
     left_out: int = 0
     """Frames that were left out because they may not look as they did, up to a key frame."""
 
@@ -123,6 +125,11 @@ class DamageLog:
             found.append(
                 f"{self.left_out} {'frame is' if self.left_out == 1 else 'frames are'} left out, "
                 "as the damage may show in them"
+            )
+        if self.has_late_streams:
+            found.append(
+                "streams that the file has not at its beginning turn up in the middle of it (such "
+                "as another sound or titles); they stay behind"
             )
         if self.end_s is not None:
             found.append(f"the end of the film is missing, from {self.end_s:.1f} s on")

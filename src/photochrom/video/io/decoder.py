@@ -20,6 +20,7 @@ from photochrom.errors import InputError
 from photochrom.video.io.avi import is_cut_avi
 from photochrom.video.io.clock import ContinuousClock
 from photochrom.video.io.container import (
+    UNLISTED_FORMAT,
     InputContainer,
     VideoStream,
     av,
@@ -35,6 +36,8 @@ from photochrom.video.io.frame import FilmInfo
 
 _SHORT_S = 0.5
 """A file whose streams all end so much before the duration in its header was cut off."""
+_MOST_TAIL_S = 2.0
+"""So much of a file may come behind its pictures: as many bytes as these seconds of them have."""
 _DURATION_FORMATS = ("mov,mp4", "matroska", "flv")
 """Formats that write the duration down; for the others libav guesses it from the file's size."""
 _SEEK_BACK_S = (0.0, 2.0, 10.0, 60.0)
@@ -123,6 +126,9 @@ class Decoder:
         self._incomplete: set[int] = set()
         self._break_reason = ""
         self._pending: list[int] = []
+        self._late_streams = False
+        self._own_end = 0
+        self._others_begin: dict[int, int] = {}
 
     def check_packets(self) -> None:
         """Go through all packets without decoding them. Raises InputError as decoding does."""
@@ -282,15 +288,36 @@ class Decoder:
             if packet.pts is not None and packet.time_base:
                 end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                 self._reached_s = max(self._reached_s, end_s)
+            self._note_streams(packet, own)
             if own:
                 self._last_packet = packet_time(packet) or self._last_packet
                 yield packet
+
+    def _note_streams(self, packet: Packet[Any], own: bool) -> None:
+        """Where in the file the film's pictures end, and those of other streams begin."""
+        if packet.pos is None or packet.stream.type != "video":
+            return
+        if own:
+            self._own_end = max(self._own_end, packet.pos)
+        else:
+            self._others_begin.setdefault(packet.stream_index, packet.pos)
+
+    def _goes_on_elsewhere(self) -> bool:
+        """Whether the film's pictures go on in another stream, as in joined recordings."""
+        if not self._clock.may_jump or self._previous is None or not self._own_end:
+            return False  # of some codecs libav does not tell where packets are
+        if any(begin > self._own_end for begin in self._others_begin.values()):
+            return True
+        rest = self.info.path.stat().st_size - self._own_end
+        per_s = self._own_end / max(self.info.seconds(self._previous), _SHORT_S)
+        return self._late_streams and rest > _MOST_TAIL_S * per_s
 
     def _all_packets(self) -> Iterator[Packet[Any]]:
         """The packets of all streams; the film's damage is noticed where bytes were skipped."""
         position = None
         try:
-            for packet in readable_packets(self.container, timed_streams(self.container)):
+            streams = timed_streams(self.container)
+            for packet in readable_packets(self.container, streams, self._find_late_streams):
                 if self._skips_bytes(position, packet):
                     self._watch.sign(self._own_time(packet))
                 if packet.pos is not None and packet.pos >= 0:
@@ -298,6 +325,9 @@ class Decoder:
                 yield packet
         except av.FFmpegError as error:
             self._break_reason = error_text(error)
+
+    def _find_late_streams(self) -> None:
+        self._late_streams = self.container.format.name != UNLISTED_FORMAT
 
     def _skips_bytes(self, position: int | None, packet: Packet[Any]) -> bool:
         """Whether a file without gaps has one before a packet."""
@@ -329,6 +359,8 @@ class Decoder:
             reason = "the data stops in the middle of a frame"
         if not reason and (self._ends_early() or is_cut_avi(self.container, self.info.path)):
             reason = "the file ends before its own duration"
+        if not reason and self._goes_on_elsewhere():
+            reason = "its pictures go on in another stream, as where recordings were joined"
         if not reason and self._watch.undecoded and self._last_packet is not None:
             rest = self._last_packet - (self._previous or self.info.start_pts)
             if rest * self.info.time_base > _SHORT_S:
@@ -336,6 +368,7 @@ class Decoder:
         if not reason and self._watch.undecoded and self._previous is not None:
             last = DamagedFrame(self._previous, 0, self._watch.undecoded)
             self.damage.add(last, self.info)
+        self.damage.has_late_streams |= self._late_streams
         if reason:
             at_s = 0.0 if self._previous is None else self.info.seconds(self._previous)
             self.damage.end_early(at_s, reason, self.info)
