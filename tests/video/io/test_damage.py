@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -361,3 +364,23 @@ def test_streams_that_turn_up_in_the_middle_are_told(tmp_path: Path) -> None:
     assert any("turn up in the middle of it" in sentence for sentence in log.sentences(info))
 
 
+def test_damage_is_told_while_another_thread_finds_more() -> None:
+    log = DamageLog()
+    done = threading.Event()
+
+    def find() -> None:
+        for pts in range(30_000):
+            log.frames[pts] = DamagedFrame(pts, 1, 0)
+        done.set()
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            finding = pool.submit(find)
+            while not done.is_set():
+                log.frames_within(None, 30_000)
+            finding.result()
+    finally:
+        sys.setswitchinterval(usual)
+    assert len(log.frames_within(9, 19)) == 10

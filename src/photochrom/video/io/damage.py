@@ -90,7 +90,8 @@ class DamageLog:
 
     def frames_within(self, after: int | None, last: int) -> tuple[DamagedFrame, ...]:
         """Damaged frames later than one time (None: from the first on), and up to another."""
-        times = sorted(t for t in self.frames if t <= last and (after is None or t > after))
+        known = list(self.frames)  # at once: another thread may be reading ahead
+        times = sorted(t for t in known if t <= last and (after is None or t > after))
         return tuple(self.frames[time] for time in times)
 
     def spots(self, info: FilmInfo) -> tuple[DamagedSpot, ...]:
