@@ -14,6 +14,7 @@ from fixtures.film import MILLISECONDS, ORDERLESS, Film, decoded, h264_in_avi, l
 from PIL import Image
 
 from photochrom.errors import InputError
+from photochrom.video.io.damage import DamageLog
 from photochrom.video.io.frame import Frame
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import nearest_pts, read_frames
@@ -286,8 +287,45 @@ def test_times_outside_of_the_film_are_refused(tmp_path: Path) -> None:
     info = probe(make_film(tmp_path / "a.mkv", Film()))
     with pytest.raises(InputError, match="shorter"):
         list(read_frames(info, start_s=7.0))
-    with pytest.raises(InputError, match=r"between 0\.5 s and 0\.2 s"):
-        list(read_frames(info, start_s=0.5, end_s=0.2))
+    for start_s, end_s in ((0.5, 0.2), (None, 0.0)):
+        with pytest.raises(InputError, match=r"nothing of .* between 0\S* s and 0\S* s"):
+            list(read_frames(info, start_s=start_s, end_s=end_s))
+    times = (0, 40, 9000)
+    slow = probe(make_film(tmp_path / "b.mkv", Film(3, time_base=MILLISECONDS, times=times)))
+    with pytest.raises(InputError, match=r"no frame of .* begins between 3 s and 4 s"):
+        list(read_frames(slow, start_s=3.0, end_s=4.0))
+
+
+TS = Film(
+    frames=12, encoder="libx264", format="mpegts", options=(("qp", "0"), ("bf", "0"), ("g", "12"))
+)
+
+
+def appended(path: Path, *films: Film) -> Path:
+    """Transport streams one behind the other."""
+    parts = [make_film(path.with_name(f"{n}.ts"), film) for n, film in enumerate(films)]
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+def test_a_film_that_changes_its_depth_is_refused_with_the_second(tmp_path: Path) -> None:
+    path = appended(tmp_path / "a.ts", TS, replace(TS, pix_fmt="yuv420p10le"))
+    with pytest.raises(InputError, match=r"from 8 bits of luma to 10 bits of luma at 0\.5 s"):
+        list(read_frames(probe(path)))
+
+
+def test_interlaced_frames_behind_whole_ones_are_told_or_made_whole(tmp_path: Path) -> None:
+    fields = replace(TS, options=(*TS.options, ("x264-params", "tff=1")))
+    info, log = probe(appended(tmp_path / "a.ts", TS, fields)), DamageLog()
+    assert not info.interlaced
+    plain = list(read_frames(info, damage=log))
+    assert any(s.startswith("from 0.5 s on, frames are interlaced") for s in log.sentences(info))
+    whole = list(read_frames(info, deinterlace=True))
+    assert_same(whole[:12], plain[:12])
+    assert [frame.pts for frame in whole] == [frame.pts for frame in plain]
+    assert all((a.luma != b.luma).any() for a, b in zip(whole[12:], plain[12:], strict=True))
+    later = info.seconds(whole[15].pts)
+    assert_same(list(read_frames(info, start_s=later, deinterlace=True)), whole[15:])
 
 
 def test_interlaced_films_are_refused_or_made_whole(tmp_path: Path) -> None:

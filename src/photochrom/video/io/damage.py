@@ -55,6 +55,8 @@ class DamageLog:
     """By their times; a part of a film that is read twice counts once."""
     end_s: float | None = None
     """Where the film breaks off, seconds; None: it has its end, or it was not reached."""
+    interlaced_pts: int | None = None
+    """Time of the earliest interlaced frame of a film that begins with whole ones."""
     has_late_streams: bool = False
     """Whether streams turned up in the middle of the file, which are not read."""
     left_out: int = 0
@@ -69,6 +71,11 @@ class DamageLog:
                 "refuse to go on there"
             )
         self.frames[frame.pts] = frame
+
+    def add_interlaced(self, pts: int) -> None:
+        """A frame of two half pictures came where whole ones were expected."""
+        if self.interlaced_pts is None or pts < self.interlaced_pts:
+            self.interlaced_pts = pts
 
     def refuse_other(self, kind: str, at_s: float, info: FilmInfo) -> None:
         """Raise InputError for a damaged packet of another stream where damage is refused."""
@@ -131,6 +138,12 @@ class DamageLog:
             found.append(
                 "streams that the file has not at its beginning turn up in the middle of it (such "
                 "as another sound or titles); they stay behind"
+            )
+        if self.interlaced_pts is not None:
+            found.append(
+                f"from {info.seconds(self.interlaced_pts):.1f} s on, frames are interlaced (two "
+                "half pictures in each) and stay so; `photochrom film --deinterlace` makes whole "
+                "ones"
             )
         if self.end_s is not None:
             found.append(f"the end of the film is missing, from {self.end_s:.1f} s on")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
 from photochrom.errors import InputError
@@ -173,9 +174,7 @@ def _is_packed(container: InputContainer, stream: VideoStream, first_packet: byt
 
 def _check_kind(path: Path, frame: VideoFrame, tags: _ColorTags) -> None:
     kind = frame.format
-    bits = kind.components[0].bits
-    if kind.has_palette or kind.is_bit_stream or (kind.is_rgb and bits < 8):
-        bits = 8
+    bits = luma_bits(kind)
     if bits not in (8, 10):
         raise InputError(
             f"{path} has {bits} bits ({kind.name}); only 8 and 10 are kept exactly: convert it to "
@@ -193,6 +192,12 @@ def _check_kind(path: Path, frame: VideoFrame, tags: _ColorTags) -> None:
         raise InputError(
             f"{path} is HDR or BT.2020, which is not supported; convert it to BT.709 first"
         )
+
+
+def luma_bits(kind: VideoFormat) -> int:
+    """Bits of a luma code of frames of a pixel format."""
+    bits = kind.components[0].bits
+    return 8 if kind.has_palette or kind.is_bit_stream or (kind.is_rgb and bits < 8) else bits
 
 
 def _describe_film(
@@ -219,7 +224,7 @@ def _describe_film(
         path=path,
         height=frame.height,
         width=frame.width,
-        bits=10 if kind.components[0].bits == 10 else 8,
+        bits=luma_bits(kind),
         full_range=full_range and not rgb,
         matrix=matrix,
         time_base=stream.time_base or Fraction(1, av.time_base),

@@ -21,7 +21,7 @@ from photochrom.video.io.container import VideoStream, av, has_captions, is_tran
 from photochrom.video.io.damage import DamageLog
 from photochrom.video.io.decoder import DecodedFrame, open_decoder
 from photochrom.video.io.frame import FilmInfo, Frame
-from photochrom.video.io.probe import MATRIX_CODES, alpha_error
+from photochrom.video.io.probe import MATRIX_CODES, alpha_error, luma_bits
 
 _NEAR_S = (1.0, 10.0, inf)
 """How much earlier than a time to look for the frame before it, if none was found."""
@@ -71,31 +71,53 @@ def decoded_frames(
     deinterlace: make one progressive frame of each interlaced one (bwdif); the luma is then
         computed. An interlaced film is refused without it: its lines would be coloured as a comb.
     damage: what becomes of damage, and where it is noted; None: `DamageLog()`.
-    Raises InputError for interlaced films, times outside of the film, frames of another size than
-    the first, and, with the second where that happens, for transparent frames, for files that
-    break off, and for damage that `damage` does not allow.
+    Raises InputError for interlaced films, times outside of the film, and, with the second where
+    that happens, for frames of another size or depth than the first, for transparent frames, for
+    files that break off, and for damage that `damage` does not allow.
     """
     if info.interlaced and not deinterlace:
         raise InputError(
             f"{info.path} is interlaced (two half pictures in each frame); pass --deinterlace to "
             "`photochrom film`, or make whole frames of it first (ffmpeg: -vf bwdif)"
         )
-    if start_s is not None and end_s is not None and end_s <= start_s:
-        raise InputError(f"nothing of {info.path} lies between {start_s:g} s and {end_s:g} s")
-    found = False
-    for decoded in _frame_range(info, start_s, end_s, damage or DamageLog()):
+    first_s = start_s or 0
+    if end_s is not None and end_s <= first_s:
+        raise InputError(f"nothing of {info.path} lies between {first_s:g} s and {end_s:g} s")
+    found, kind = False, ""
+    frames = _frame_range(info, start_s, end_s, damage or DamageLog(), deinterlace=deinterlace)
+    for decoded in frames:
         frame = decoded.picture
         if (frame.height, frame.width) != (info.height, info.width):
+            at_s = info.seconds(decoded.pts)
             raise InputError(
                 f"{info.path} changes its size from {info.width} x {info.height} to "
-                f"{frame.width} x {frame.height}; cut it into films of one size"
+                f"{frame.width} x {frame.height} at {at_s:.1f} s; cut it into films of one size"
             )
+        if frame.format.name != kind:
+            kind = frame.format.name
+            _check_same_kind(frame, info, decoded.pts)
         if info.alpha and is_transparent(frame):
             raise alpha_error(info.path, info.seconds(decoded.pts))
         yield decoded
         found = True
+    if not found and end_s is not None:
+        raise InputError(f"no frame of {info.path} begins between {first_s:g} s and {end_s:g} s")
     if not found:
-        raise InputError(f"{info.path} has no frame from {start_s or 0:g} s on; it is shorter")
+        raise InputError(f"{info.path} has no frame from {first_s:g} s on; it is shorter")
+
+
+def _check_same_kind(frame: VideoFrame, info: FilmInfo, pts: int) -> None:
+    """Raise InputError for a frame whose codes mean something else than the first one's."""
+    bits, rgb = luma_bits(frame.format), frame.format.is_rgb or frame.format.has_palette
+    if (bits, rgb) != (info.bits, info.rgb):
+        first, other = (
+            f"{depth} bits of {'RGB' if is_rgb else 'luma'}"
+            for depth, is_rgb in ((info.bits, info.rgb), (bits, rgb))
+        )
+        raise InputError(
+            f"{info.path} changes its pixels from {first} to {other} at {info.seconds(pts):.1f} s; "
+            "cut it into films of one kind"
+        )
 
 
 def nearest_pts(info: FilmInfo, time_s: float) -> int:
@@ -133,22 +155,33 @@ def _surrounding_times(info: FilmInfo, time_s: float) -> list[int]:
 
 
 def _frame_range(
-    info: FilmInfo, start_s: float | None, end_s: float | None, damage: DamageLog
+    info: FilmInfo,
+    start_s: float | None,
+    end_s: float | None,
+    damage: DamageLog,
+    *,
+    deinterlace: bool = False,
 ) -> Iterator[DecodedFrame]:
-    """Decoded frames from `start_s` up to, not including, `end_s`; whole ones."""
+    """Decoded frames from `start_s` up to, not including, `end_s`; whole ones.
+
+    deinterlace: also where a film of whole ones has interlaced ones later; else they are noted.
+    """
     first = time_to_pts(info, start_s)
     last = inf if end_s is None else time_to_pts(info, end_s)
     # A deinterlacer looks at the frame before as well.
-    earlier = round(_DEINTERLACE_S / info.time_base) if info.interlaced else 0
+    filtered = info.interlaced or deinterlace
+    earlier = round(_DEINTERLACE_S / info.time_base) if filtered else 0
     with open_decoder(info, damage) as decoder:
         frames = decoder.frames(first - earlier if first > info.start_pts else None)
-        for decoded in _deinterlace(frames, decoder.stream, info) if info.interlaced else frames:
+        for decoded in _deinterlace(frames, decoder.stream, info) if filtered else frames:
             if decoded.pts < first:
                 continue
             if decoded.pts >= last:
                 break
             if decoded.wrong is not None:
                 damage.add(decoded.wrong, info)
+            if not filtered and decoded.picture.interlaced_frame:
+                damage.add_interlaced(decoded.pts)
             yield decoded
 
 
@@ -207,10 +240,13 @@ def time_to_pts(info: FilmInfo, seconds: float | None) -> int:
 def _deinterlace(
     frames: Iterator[DecodedFrame], stream: VideoStream, info: FilmInfo
 ) -> Iterator[DecodedFrame]:
-    """One whole frame for each interlaced one, times as they were."""
+    """One whole frame for each interlaced one, times as they were. Where the film begins with whole
+    ones, those that are marked as interlaced are; the others stay as they are.
+    """
     graph = Graph()
     source = graph.add_buffer(template=stream)
-    filtered = graph.add("bwdif", "mode=send_frame:parity=auto:deint=all")
+    which = "all" if info.interlaced else "interlaced"
+    filtered = graph.add("bwdif", f"mode=send_frame:parity=auto:deint={which}")
     sink = graph.add("buffersink")
     graph.link_nodes(source, filtered, sink).configure()
     waiting: dict[int, DecodedFrame] = {}
@@ -226,9 +262,13 @@ def _deinterlace(
             ticks = (whole.time_base or info.time_base) / info.time_base
             if whole.pts is not None:
                 pts = round(whole.pts * ticks)
-                whole.pts = pts
-                whole.duration = round((whole.duration or 0) * ticks)
-                yield waiting.pop(pts)._replace(picture=whole)
+                before = waiting.pop(pts)
+                if info.interlaced or before.picture.interlaced_frame:
+                    whole.pts = pts
+                    whole.duration = round((whole.duration or 0) * ticks)
+                    yield before._replace(picture=whole)
+                else:
+                    yield before
 
 
 def _with_end_mark(frames: Iterator[DecodedFrame]) -> Iterator[DecodedFrame | None]:
