@@ -373,3 +373,24 @@ def test_sound_that_begins_late_in_a_program_stream_is_carried(tmp_path: Path) -
         assert next(out.demux(audio=0)).pts == pytest.approx(100 * 1000 / 24, abs=30)
 
 
+@pytest.mark.parametrize(("suffix", "packets"), [(".mp4", 48), (".mkv", 14)])
+def test_sound_that_an_edit_list_cuts_off_does_not_come_back(
+    tmp_path: Path, suffix: str, packets: int
+) -> None:
+    """Unless the new film has such a list, too: else it would begin before its pictures."""
+    plain = make_film(tmp_path / "plain.mp4", replace(MP4, audio="aac", audio_s=1.0))
+    source = tmp_path / "in.mp4"
+    with av.open(str(plain)) as film, av.open(str(source), "w") as copy:
+        copies = [copy.add_stream_from_template(stream) for stream in film.streams]
+        for packet in film.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                if packet.stream_index:
+                    packet.pts -= 38 * 1024
+                    packet.dts = packet.pts
+                copy.mux_one(packet)
+    out = joined(source, tmp_path / f"out{suffix}")
+    assert len(payloads(out, "audio")) == packets
+    with av.open(str(out)) as film:
+        first = next(film.decode(video=0))
+    assert float(first.pts * first.time_base) < 0.2

@@ -198,7 +198,12 @@ class _Join:
         for packet in self.side_streams.cover_packets():
             self.film.mux_one(packet)
         streams = self.side_streams.streams
-        others = other_packets(self.source, streams, self.part, damage) if streams else ()
+        cuts_off = self.side_streams.name in ("mp4", "mov")
+        others = (
+            other_packets(self.source, streams, self.part, damage, with_cut_off=cuts_off)
+            if streams
+            else ()
+        )
         for _, packet in heapq.merge(pictures, others, key=lambda timed: timed[0]):
             from_source = packet.stream.container is self.source
             packet.stream = self.side_streams.target_stream(packet) if from_source else self.video

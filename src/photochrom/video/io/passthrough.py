@@ -40,6 +40,8 @@ from photochrom.video.io.side_streams import (
 if TYPE_CHECKING:
     from av.container.core import Chapter
 
+_LONGEST_PRIMING_S = 0.1
+"""Of sound, what decoders have to hear before the first that counts."""
 _CONTENT_TYPES = ("audio", "subtitle")
 
 
@@ -178,11 +180,18 @@ def cut_chapter(chapter: Chapter, part: TimeRange) -> Chapter | None:
 
 
 def other_packets(
-    source: InputContainer, streams: Sequence[Stream], part: TimeRange, damage: StreamDamage
+    source: InputContainer,
+    streams: Sequence[Stream],
+    part: TimeRange,
+    damage: StreamDamage,
+    *,
+    with_cut_off: bool = True,
 ) -> Iterator[tuple[float, Packet[Any]]]:
     """The packets of the other streams that are in the part, at their new times, each with its
     decoding time in seconds.
 
+    with_cut_off: also what the edit list of an .mp4 cuts off at its beginning, and what only a
+        container with such a list can cut off again.
     damage: takes note of those that are not as they were written; they go along as they are.
     """
     clock = ContinuousClock(source)
@@ -196,6 +205,8 @@ def other_packets(
                 continue  # the film's own
             if packet.size == 2 and codec_name(packet.stream) == "mov_text":
                 continue  # a gap between two titles; whoever writes an .mp4 makes its own
+            if not with_cut_off and packet.is_discard and _is_before_all(packet):
+                continue
             shifted = part.shift(packet)
             if shifted is None:
                 continue
@@ -204,6 +215,12 @@ def other_packets(
             keep_order(shifted, previous)
             time = shifted.dts if shifted.dts is not None else shifted.pts or 0
             yield float(time * shifted.time_base), shifted
+
+
+def _is_before_all(packet: Packet[Any]) -> bool:
+    """Whether a packet is over before a film's time begins, and no codec needs it to begin with."""
+    end = (packet_time(packet) or 0) + (packet.duration or 0)
+    return float(end * packet.time_base) < -_LONGEST_PRIMING_S
 
 
 def keep_order(packet: Packet[Any], previous: dict[int, int]) -> None:
