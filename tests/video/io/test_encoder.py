@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -167,3 +168,28 @@ def test_what_the_disk_refuses_is_told(tmp_path: Path) -> None:
     writer = FilmWriter(tmp_path / "none" / "a.nut", info, Encoding("ffv1"))
     with pytest.raises(OutputError, match="no such file"):
         writer.write(next(read_frames(info)), neutral(info))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the size of files is limited there")
+def test_a_disk_that_gets_full_within_a_block_is_told(tmp_path: Path) -> None:
+    program = """
+import resource, sys
+import numpy as np
+from photochrom.errors import OutputError
+from photochrom.video.io.codecs import Encoding
+from photochrom.video.io.encoder import FilmWriter
+from photochrom.video.io.probe import probe
+from photochrom.video.io.reader import read_frames
+info = probe(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    with FilmWriter(sys.argv[2], info, Encoding("ffv1")) as writer:
+        for frame in read_frames(info):
+            writer.write(frame, np.full((240, 320, 2), 128, np.uint8))
+except OutputError as error:
+    print(error)
+"""
+    film = make_film(tmp_path / "a.mkv", Film(frames=4, size=(480, 640), grain=200))
+    command = [sys.executable, "-c", program, str(film), str(tmp_path / "b.nut")]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "file too large; check the space on the disk" in run.stdout

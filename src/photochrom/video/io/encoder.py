@@ -158,7 +158,7 @@ class FilmWriter:
         if kind is None:
             self.close()
         else:
-            self._container.close()  # what is there stays unfinished
+            self.abandon()  # what is there stays unfinished
 
     def _mux(self, picture: VideoFrame | None) -> None:
         begins = not self._stream.codec_context.is_open
