@@ -290,6 +290,21 @@ def test_a_clean_film_is_copied_and_coloured_as_without(tmp_path: Path) -> None:
         assert all((a == b).all() for a, b in zip(planes_a, planes_b, strict=True))
 
 
+def test_a_clean_film_without_its_end_is_not_copied_as_if_whole(tmp_path: Path) -> None:
+    true, _ = frames_of([], 40)
+    whole = tmp_path / "whole.mkv"
+    write_film(whole, true)
+    source = tmp_path / "in.mkv"
+    source.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    settings = FilmSettings(restore=("fading",), encoding=Encoding("ffv1"), damage="salvage")
+    outcome = restore_film(source, tmp_path / "out.mkv", settings)
+    assert 5 < outcome.frames < 30
+    assert any("the end of the film is missing" in note for note in outcome.notes)
+    assert len(decoded(tmp_path / "out.mkv")) == outcome.frames
+    frames = list(decoded(tmp_path / "out.mkv"))
+    assert (frames[-1][1] == true[len(frames) - 1].luma).all()
+
+
 def test_kinds_of_films_have_their_own_names() -> None:
     assert parse_film_kinds(["Dust", "flicker"]) == ("flicker", "dust")
     with pytest.raises(InputError, match="no kind of damage called halftone; choose of blocks"):

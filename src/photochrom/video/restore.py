@@ -88,6 +88,7 @@ def restore_film(
         if _is_whole_and_clean(film, settings) and target.suffix == source.suffix:
             if mask is not None:
                 _write_mask_alone(film, mask, settings, progress)
+            film.damage = film.measured_damage
             _copy(source, target, overwrite=settings.overwrite)
             check_source()
             frames = len(film.plan.times) if film.plan else 0
@@ -143,7 +144,7 @@ def write_changes(path: Path, changes: Iterable[FrameChange], info: FilmInfo) ->
 def _is_whole_and_clean(film: FilmSource, settings: FilmSettings) -> bool:
     is_whole = settings.start_s is None and settings.end_s is None
     is_clean = film.plan is not None and film.plan.is_empty
-    return is_whole and is_clean and not settings.deinterlace and film.damage.end_s is None
+    return is_whole and is_clean and not settings.deinterlace and film.measured_damage.end_s is None
 
 
 def _copy(source: Path, target: Path, *, overwrite: bool) -> None:

@@ -33,6 +33,8 @@ class FilmSource:
     """Whether `Frame.chroma` is wanted."""
     with_changed: bool = False
     """Whether `Frame.changed` is wanted."""
+    measured_damage: DamageLog = field(default_factory=DamageLog)
+    """What was found of it in the pass before (`measure`)."""
     plan: RestorationPlan | None = None
     """What is mended."""
     changes: dict[int, FrameChange] = field(default_factory=dict)
@@ -49,6 +51,7 @@ class FilmSource:
         on_frame: called with the number of frames after each. Raises InputError as `read_frames`.
         """
         done = 0
+        self.measured_damage = DamageLog(self.damage.policy)
 
         def count() -> None:
             nonlocal done
@@ -62,7 +65,7 @@ class FilmSource:
                 start_s=start_s,
                 end_s=end_s,
                 deinterlace=self.deinterlace,
-                damage=DamageLog(self.damage.policy),
+                damage=self.measured_damage,
             )
             plans.append(measure_film(frames, self._scale, kinds, count))
         self.plan = join_plans(plans)
