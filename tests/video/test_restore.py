@@ -305,6 +305,15 @@ def test_a_clean_film_without_its_end_is_not_copied_as_if_whole(tmp_path: Path) 
     assert (frames[-1][1] == true[len(frames) - 1].luma).all()
 
 
+@pytest.mark.parametrize("shape", [(2, 2), (8, 64), (24, 400)])
+def test_films_of_a_few_lines_are_measured(shape: tuple[int, int]) -> None:
+    random = np.random.default_rng(1)
+    frames = [Frame(n, random.integers(20, 200, shape, np.uint8), 1) for n in range(12)]
+    plan = measure_film(frames, SCALE)
+    mended = list(FilmMender(plan, SCALE, {}).frames(frames))
+    assert [frame.luma.shape for frame in mended] == [shape] * 12
+
+
 def test_kinds_of_films_have_their_own_names() -> None:
     assert parse_film_kinds(["Dust", "flicker"]) == ("flicker", "dust")
     with pytest.raises(InputError, match="no kind of damage called halftone; choose of blocks"):

@@ -15,6 +15,8 @@ Codes = NDArray[np.uint8]
 
 SHORT_PX = 240
 """Short side at which motion is looked for."""
+_LEAST_PX = 32
+"""Short side below which OpenCV 5.0 refuses to look for it, or reads beyond its memory."""
 _SPECK_PX = 5
 """Of a median before that, so that a speck has no motion of its own."""
 _ABSENT: Any = None  # OpenCV takes None here; its type stubs do not say so
@@ -36,7 +38,10 @@ class FlowFinder:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def find(self, earlier: Codes, later: Codes) -> Flows:
-        """earlier, later: of `small_codes`, at one exposure."""
+        """earlier, later: of `small_codes`, at one exposure. What is too narrow stands still."""
+        if min(earlier.shape) < _LEAST_PX:
+            still = np.zeros((*earlier.shape, 2), np.float32)
+            return Flows(still, still)
         return Flows(
             np.asarray(self._dis.calc(earlier, later, _ABSENT), np.float32),
             np.asarray(self._dis.calc(later, earlier, _ABSENT), np.float32),
