@@ -152,3 +152,23 @@ def test_a_film_is_measured_beside_plain_encoding(
     assert (report["frames"], report["width"], report["height"]) == (12, 96, 64)
     assert report["times_plain"] == report["colour"]["seconds"] / report["plain"]["seconds"]
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
+
+
+def test_a_finished_film_does_not_end_the_work_that_is_to_replace_it(
+    tmp_path: Path, tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=3))
+    target = make_film(tmp_path / "out.mkv", Film(frames=3))
+    os.utime(target, (1, 1))
+    folder = segments_folder(target)
+    folder.mkdir()
+    record = {"number": 0, "frames": 1500, "last_pts": 4, "restart_pts": 0}
+    (folder / "000000.json").write_text(json.dumps(record))
+    (folder / "000000.nut").touch()
+    assert main(["film", str(source), "-o", str(target), *tiny, "--resume"]) == 0
+    message = capsys.readouterr().err
+    assert f"Skipped: {target} is finished" in message
+    assert "1500 frames of a later run are kept; --overwrite with --resume goes on" in message
+    assert (folder / "000000.json").exists()
+
+

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from photochrom.video.segments import Segment, SegmentStore, UnusableSegmentsError
+from photochrom.video.segments import (
+    Segment,
+    SegmentStore,
+    UnusableSegmentsError,
+    remove_outdated_segments,
+    segments_folder,
+)
 
 
 def write_record(folder: Path, number: int, **record: object) -> None:
@@ -34,3 +41,17 @@ def test_a_record_that_is_none_is_refused(tmp_path: Path) -> None:
     write_record(tmp_path, 0, frames=5, first_pts=4)
     with pytest.raises(UnusableSegmentsError, match="damaged or of another version"):
         SegmentStore(tmp_path).read_segments()
+
+
+def test_only_what_is_older_than_the_film_is_tidied_up(tmp_path: Path) -> None:
+    target = tmp_path / "film.mkv"
+    target.touch()
+    folder = segments_folder(target)
+    folder.mkdir()
+    write_record(folder, 0, frames=5, last_pts=4, restart_pts=0)
+    os.utime(target, (1, 1))
+    assert remove_outdated_segments(target) == 5
+    assert folder.is_dir()
+    os.utime(target)
+    assert remove_outdated_segments(target) == 0
+    assert not folder.exists()

@@ -16,7 +16,7 @@ from photochrom.cli.film_arguments import (
     parse_shots,
     plan_targets,
 )
-from photochrom.cli.film_progress import FilmReporter, closing_bars
+from photochrom.cli.film_progress import FilmReporter, closing_bars, note_finished
 from photochrom.cli.messages import note
 from photochrom.cli.options import (
     FiniteRange,
@@ -43,7 +43,6 @@ from photochrom.video.io.codecs import CONTAINERS, Encoding
 from photochrom.video.options import FilmHint, FilmOutcome, FilmSettings, KeyFrame, Progress, Shot
 from photochrom.video.parallel import Work, color_films
 from photochrom.video.preview import PREVIEW_CLIPS, preview_film
-from photochrom.video.segments import remove_segments
 from photochrom.video.stills import read_keyframes, write_stills
 
 _DEFAULT = FilmSettings()
@@ -275,8 +274,7 @@ def _color(
     todo = []
     for source, target in films:
         if settings.resume and not settings.overwrite and target.is_file():
-            note(f"Skipped: {target} is finished")
-            remove_segments(target)
+            note_finished(target)
         else:
             todo.append((source, target))
     reporters = [FilmReporter(source, target) for source, target in todo]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from photochrom.cli.messages import Bar, complain, note
 from photochrom.video.options import SEGMENT_FRAMES, FilmOutcome, FilmProgress
-from photochrom.video.segments import finished_frames
+from photochrom.video.segments import finished_frames, remove_outdated_segments
 
 
 class FilmReporter:
@@ -82,3 +82,14 @@ def closing_bars(reporters: Sequence[FilmReporter], *, resumable: bool) -> Itera
     finally:
         for reporter in reporters:
             reporter.close()
+
+
+def note_finished(target: Path) -> None:
+    """Say that a film is skipped, and tidy up behind the run that made it."""
+    note(f"Skipped: {target} is finished")
+    frames = remove_outdated_segments(target)
+    if frames:
+        note(
+            f"  note: {frames} frames of a later run are kept; --overwrite with --resume goes on "
+            "with them"
+        )

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import click
 
 from photochrom.cli.film_arguments import plan_targets
-from photochrom.cli.film_progress import FilmReporter, closing_bars
-from photochrom.cli.messages import note
+from photochrom.cli.film_progress import FilmReporter, closing_bars, note_finished
 from photochrom.damage import DamagePolicy
 from photochrom.errors import InputError, PhotochromError, requires_extra
 from photochrom.restoration import FilmKind
@@ -59,7 +58,7 @@ def restore_films(films: Sequence[Path], out: Path | None, options: RestoreFilmO
     good = True
     for source, target in plan_targets(films, out, "restored"):
         if options.resume and not options.overwrite and target.is_file():
-            note(f"Skipped: {target} is finished")
+            note_finished(target)
             continue
         reporter = FilmReporter(source, target)
         with closing_bars([reporter], resumable=True):

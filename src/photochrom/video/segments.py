@@ -253,6 +253,21 @@ def remove_segments(target: Path) -> None:
         SegmentStore(segments_folder(target)).remove()
 
 
+def remove_outdated_segments(target: Path) -> int:
+    """As `remove_segments`, but what is newer than the film stays: another run has begun to replace
+    it. Returns how many frames that run has finished.
+    """
+    store = SegmentStore(segments_folder(target))
+    with contextlib.suppress(OSError):
+        written_ns = [path.stat().st_mtime_ns for path in store.folder.glob("*.json")]
+        if max(written_ns, default=0) > target.stat().st_mtime_ns:
+            frames = finished_frames(target)
+            if frames:
+                return frames
+    remove_segments(target)
+    return 0
+
+
 def open_segments(
     target: Path, manifest: Mapping[str, object], *, resume: bool, overwrite: bool
 ) -> SegmentStore:
