@@ -23,10 +23,11 @@ from fixtures.film import ORDERLESS, Film, decoded, luma, make_film, payloads
 from fixtures.model import tiny_model
 
 from photochrom.color.tone import tone
+from photochrom.engine import load, local_model
 from photochrom.errors import InputError, ModelError, OutputError
 from photochrom.hints import Hint
 from photochrom.imageio import Picture, read, write
-from photochrom.video.film import color_film
+from photochrom.video.film import color_film, manifest
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import read_frames
@@ -233,6 +234,21 @@ def test_what_killed_runs_left_goes_with_the_next_run(
         color_film(source, target, replace(in_segments, resume=True), stopping_at(29))
     assert not list(kept.glob(".photochrom-*.tmp"))
     assert not list(tmp_path.glob(".photochrom-*.tmp"))
+
+
+def test_a_folder_of_references_is_the_same_whatever_else_is_in_it(
+    tmp_path: Path, settings: FilmSettings
+) -> None:
+    source = make_film(tmp_path / "in.mkv", Film(frames=2))
+    write(tmp_path / "reference.png", Picture(np.full((8, 8, 3), 90, np.uint8)), overwrite=False)
+    network = load(local_model(settings.model), confidence="none")
+    chosen = replace(settings, reference_folder=tmp_path)
+    before = manifest(probe(source), network, chosen)
+    segments_folder(tmp_path / "in.color.mkv").mkdir()
+    (tmp_path / ".#notes.txt").symlink_to("nobody@nowhere")  # as an editor locks a file
+    assert manifest(probe(source), network, chosen) == before
+    os.utime(tmp_path / "reference.png", (1, 1))
+    assert manifest(probe(source), network, chosen) != before
 
 
 def test_overwriting_begins_anew(tmp_path: Path, settings: FilmSettings) -> None:

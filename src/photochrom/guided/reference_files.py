@@ -11,7 +11,7 @@ import hashlib
 import io
 import logging
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +37,13 @@ _INDEX_PX = 1024
 def read_reference(path: Path, matcher: ReferenceMatcher) -> Reference:
     """A file as a reference. Raises InputError where it cannot be read or has no colours."""
     return matcher.reference(eight_bit_rgb(read(path)), str(path))
+
+
+def reference_pictures(folder: Path) -> Iterator[Path]:
+    """The pictures of a folder and its subfolders, by their names; in order."""
+    for path in sorted(folder.rglob("*")):
+        if not path.name.startswith(".") and is_picture_name(path.name) and path.is_file():
+            yield path
 
 
 class ReferenceFiles:
@@ -102,9 +109,7 @@ def _scenes(folder: Path, matcher: ReferenceMatcher) -> Mapping[Path, NDArray[np
     index_file = _index_file(folder, matcher)
     known = _read_index(index_file)
     found: dict[str, NDArray[np.float32] | None] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.name.startswith(".") or not is_picture_name(path.name) or not path.is_file():
-            continue
+    for path in reference_pictures(folder):
         state = path.stat()
         key = f"{path.relative_to(folder).as_posix()}|{state.st_mtime_ns}|{state.st_size}"
         found[key] = known[key] if key in known else _scene(path, matcher)

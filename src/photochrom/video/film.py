@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from photochrom import __version__
 from photochrom.atomic import remove_leftovers
 from photochrom.engine import Network
+from photochrom.guided.reference_files import reference_pictures
 from photochrom.guided.strokes import PaintedLayer
 from photochrom.hints import ColorHint
 from photochrom.locks import output_lock
@@ -173,9 +174,11 @@ def manifest(info: FilmInfo, network: Network, settings: FilmSettings) -> dict[s
 
 
 def _folder_state(folder: Path) -> str:
-    """Which files a folder and its subfolders hold, and of when they are, as a hash."""
+    """Which pictures a folder and its subfolders hold, and of when they are, as a hash. The film
+    may be there, too, and what grows of it.
+    """
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
+    for path in reference_pictures(folder):
         state = path.stat()
         digest.update(f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}\n".encode())
     return digest.hexdigest()
