@@ -14,6 +14,7 @@ from fixtures.film import Film, decoded, make_film, payloads
 from fixtures.model import tiny_model
 
 from photochrom.cli import main
+from photochrom.cli.film_arguments import plan_targets
 from photochrom.video.segments import segments_folder
 
 pytestmark = pytest.mark.slow
@@ -172,3 +173,17 @@ def test_a_finished_film_does_not_end_the_work_that_is_to_replace_it(
     assert (folder / "000000.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "target"),
+    [
+        ("a.webm", "h264", "a.color.mkv"),
+        ("a.webm", "av1", "a.color.webm"),
+        ("a.MP4", "prores", "a.color.mkv"),
+        ("a.MP4", "hevc", "a.color.MP4"),
+        ("a.vob", "h264", "a.color.mkv"),
+    ],
+)
+def test_a_film_beside_itself_is_of_a_kind_that_holds_the_codec(
+    name: str, codec: str, target: str
+) -> None:
+    assert plan_targets([Path(name)], None, "color", codec) == [(Path(name), Path(target))]

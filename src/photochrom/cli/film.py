@@ -55,7 +55,7 @@ _DEFAULT = FilmSettings()
     "--out",
     type=click.Path(path_type=Path),
     help=f"The film to write ({', '.join(CONTAINERS)}), or a folder. Without it, beside the film "
-    "as NAME.color.EXT.",
+    "as NAME.color.EXT, or .mkv where films of that kind are not written or do not hold the codec.",
 )
 @codec_options
 @click.option(
@@ -255,7 +255,7 @@ def film(
         settings = replace(settings, keyframes=(*read_keyframes(keyframes), *keyframe))
     if stills is not None:
         return _stills(films[0], stills, settings)
-    targets = plan_targets(films, out, "preview" if preview is not None else "color")
+    targets = plan_targets(films, out, "preview" if preview is not None else "color", codec)
     if preview is None:
         return _color(targets, settings, color_film, jobs)
 

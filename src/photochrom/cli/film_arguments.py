@@ -11,6 +11,7 @@ from photochrom.cli.options import parse_place
 from photochrom.errors import InputError
 from photochrom.hints import Hint
 from photochrom.video.io.codecs import CONTAINERS
+from photochrom.video.io.passthrough import holds_codec
 from photochrom.video.options import FilmHint, KeyFrame, Shot
 from photochrom.video.shots_file import parse_time, read_shots
 
@@ -66,8 +67,12 @@ def parse_keyframes(
     return tuple(frames)
 
 
-def plan_targets(films: Sequence[Path], out: Path | None, mark: str) -> list[tuple[Path, Path]]:
-    """What becomes what: films and their outputs. Raises click.UsageError."""
+def plan_targets(
+    films: Sequence[Path], out: Path | None, mark: str, codec: str
+) -> list[tuple[Path, Path]]:
+    """What becomes what: films and their outputs, of their own kind where that is written and holds
+    the codec. Raises click.UsageError.
+    """
     into_folder = out is not None and (out.is_dir() or out.suffix.lower() not in CONTAINERS)
     if out is not None and not into_folder:
         if len(films) > 1:
@@ -80,7 +85,7 @@ def plan_targets(films: Sequence[Path], out: Path | None, mark: str) -> list[tup
         )
     targets: dict[Path, Path] = {}
     for source in films:
-        suffix = source.suffix if source.suffix.lower() in CONTAINERS else ".mkv"
+        suffix = source.suffix if holds_codec(source.suffix, codec) else ".mkv"
         target = (out or source.parent) / f"{source.stem}.{mark}{suffix}"
         if target in targets:
             raise click.UsageError(f"{targets[target]} and {source} would both become {target}.")

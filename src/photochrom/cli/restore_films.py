@@ -56,7 +56,7 @@ def restore_films(films: Sequence[Path], out: Path | None, options: RestoreFilmO
         resume=options.resume,
     )
     good = True
-    for source, target in plan_targets(films, out, "restored"):
+    for source, target in plan_targets(films, out, "restored", options.encoding.codec):
         if options.resume and not options.overwrite and target.is_file():
             note_finished(target)
             continue
