@@ -106,6 +106,12 @@ def test_an_interlaced_film_is_refused_with_what_to_do(
     )
 
 
+def test_the_studio_shows_a_film_of_one_picture_with_long_sound(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "in.mkv", Film(frames=1, audio="flac", audio_s=5.0))
+    height, width, screen = inspect_film(film, 10**6, 60)
+    assert (height, width) == screen.shape[:2] == (64, 96)
+
+
 def test_the_studio_makes_whole_frames_of_an_interlaced_film(tmp_path: Path) -> None:
     _, _, screen = inspect_film(make_film(tmp_path / "in.mkv", INTERLACED), 10**6, 60)
     apart = screen[..., 0] / 255 * 219 + 16 - luma(INTERLACED, 0).astype(float)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -11,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.engine import FILM_MODEL, model_card
+from photochrom.errors import InputError
 from photochrom.guided.color_file import FilmFrame
 from photochrom.video.film_frames import FilmFrames
 from photochrom.video.io.decoder import check_complete
+from photochrom.video.io.frame import FilmInfo, Frame
 from photochrom.video.io.orientation import orientation
 from photochrom.video.io.pictures import rgb_frames
 from photochrom.video.io.probe import frame_size, probe
@@ -44,14 +47,20 @@ def inspect_film(
     check_film_length(info.duration_s, max_minutes)
     check_complete(info)
     display = orientation(path, info.rotation, info.mirrored)
-    skip_s = _SKIP_S if (info.duration_s or 0.0) > 2 * _SKIP_S else None
-    frames = read_frames(info, start_s=skip_s, deinterlace=info.interlaced)
-    frame = next(frames)
+    frame = _frame_to_show(info)
     planes = FilmPlanes(info.height, info.width, info.bits, info.full_range, info.matrix)
     grey = display.to_upright(planes.grey(frame.luma))
     height, width = grey.shape
     small = shrink(grey, SCREEN_PX)
     return height, width, np.dstack([small] * 3)
+
+
+def _frame_to_show(info: FilmInfo) -> Frame:
+    """One from a little into a film; its first where none begins there, as in a slide show."""
+    if (info.duration_s or 0.0) > 2 * _SKIP_S:
+        with contextlib.suppress(InputError):
+            return next(read_frames(info, start_s=_SKIP_S, deinterlace=info.interlaced))
+    return next(read_frames(info, deinterlace=info.interlaced))
 
 
 def _check_frame_size(path: Path, max_pixels: int) -> None:
