@@ -118,8 +118,8 @@ def film(
         colors: A file of saved colours (`photochrom.guided.color_file`), of which those accepted in
             this film are hints.
         restore: True: mend damage to the pictures first, for which the film is looked through;
-            names: of these kinds alone ("flicker", "scratches", "dust", "fading"). A film without
-            any comes out as without this.
+            names: of these kinds alone ("blocks", "flicker", "scratches", "dust", "grain",
+            "fading"). A film without any comes out as without this.
         steady: How far colours follow the motion, 0 (each frame by itself) to 1; None: the default
             of `photochrom film`.
         every_frame: Ask the network for each frame, and not only where there is news.

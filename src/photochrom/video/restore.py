@@ -131,7 +131,8 @@ def write_changes(path: Path, changes: Iterable[FrameChange], info: FilmInfo) ->
     """What was mended in each frame, as a CSV file: a row for each that is not as it was.
 
     Columns: seconds from the film's first frame; gain and offset of its light; how many lines and
-    specks; and the share of its pixels that these covered. Raises OutputError.
+    specks; the share of its pixels that these covered; and how strong the blocks and grain were.
+    Raises OutputError.
     """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")

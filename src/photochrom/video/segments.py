@@ -90,7 +90,7 @@ class SegmentStore:
     ) -> None:
         """Make a written file a finished segment. Raises OutputError.
 
-        carried: (h', w', 2), its last frame's colours, where the next segment needs them.
+        end_colors: (h', w', 2), its last frame's colours, where the next segment needs them.
         """
         if end_colors is not None:
             data = io.BytesIO()

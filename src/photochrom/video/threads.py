@@ -22,7 +22,7 @@ class _End:
 
 
 class Prefetcher(Generic[T]):
-    """Items of an iterable, made in a thread, at most ``held`` of them ahead."""
+    """Items of an iterable, made in a thread, at most ``limit`` of them ahead."""
 
     def __init__(self, items: Iterable[T], limit: int) -> None:
         self._queue: queue.Queue[T | _End | BaseException] = queue.Queue(limit)
@@ -79,7 +79,7 @@ class Prefetcher(Generic[T]):
 
 
 class BackgroundWorker:
-    """Calls that are made in a thread, in their order, at most ``held`` of them waiting."""
+    """Calls that are made in a thread, in their order, at most ``limit`` of them waiting."""
 
     def __init__(self, limit: int) -> None:
         self._queue: queue.Queue[Callable[[], None] | _End] = queue.Queue(limit)
