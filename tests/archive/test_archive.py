@@ -29,6 +29,7 @@ from photochrom.archive import (
     default_manifest,
     estimate,
     find_doubts,
+    listed_entries,
     open_store,
     parse_shard,
     prepare_run,
@@ -204,6 +205,38 @@ def test_two_inputs_never_share_a_result(archive: Archive, scans: Path) -> None:
     with Manifest(archive.manifest_path) as manifest:
         (reason,) = (text for text, _ in manifest.reasons() if "rename" in text)
     assert "b.bmp" in reason
+
+
+def test_originals_are_safe_whatever_their_folder_is_called(
+    scans: Path, settings: ArchiveSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(scans)
+    for name in ("scans", "link"):
+        with pytest.raises(InputError, match="is both source and target"):
+            Archive(scans, Path(name), settings).run()
+    (scans / "scans").mkdir()
+    (scans / "scans" / "a.jpg").write_bytes((scans / "b.png").read_bytes())
+    with Manifest(tmp_path / "manifest.sqlite") as manifest:
+        prepare_run(manifest, open_store("scans"), open_store("."), settings)
+        states = {row["key"]: row["state"] for row in manifest.rows()}
+    assert states["a.jpg"] == "waiting"
+    assert states["scans/a.jpg"] == "left out", "its result would be the original a.jpg"
+
+
+def test_a_list_names_files_of_the_source_alone(
+    scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = open_store("scans")
+    lines = [f"{scans}/a.jpg\n", "scans/b.png\r\n", "./box 1//a.tif\n", "\n", "none.png"]
+    keys = ["a.jpg", "b.png", "box 1/a.tif", "none.png"]
+    assert [entry.key for entry in listed_entries(source, lines)] == keys
+    for line in ("../other.jpg", "/elsewhere/a.jpg", f"{scans}/../other.jpg"):
+        with pytest.raises(InputError, match="is not below scans"):
+            list(listed_entries(source, [line]))
+        with pytest.raises(InputError, match="lies outside of coloured"):
+            open_store("coloured").path(line)
 
 
 def test_decisions_flow_back(archive: Archive, tmp_path: Path) -> None:

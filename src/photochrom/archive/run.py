@@ -94,6 +94,7 @@ def prepare_run(
         shard=settings.shard,
         entries=entries,
         below=_below(source, target),
+        among=_below(target, source),
         films=settings.films,
     )
     model = model_identity(local_model(settings.options.model))
@@ -190,7 +191,7 @@ def check_places(
     """Raise InputError where a manifest belongs to other places, or to another shard; else note
     that it belongs to these.
     """
-    if source.name == target.name and not target.adds_beside:
+    if _are_same(source, target) and not target.adds_beside:
         raise InputError(
             f"{source.name} is both source and target; originals are never touched, so name "
             "another target"
@@ -235,16 +236,24 @@ def _as_json(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _below(source: Store, target: Store) -> str:
-    """Where the target is inside of the source, as the beginning of keys; empty where it is not."""
-    outer, inner = source.path(""), target.path("")
-    if outer is not None and inner is not None:
-        try:
-            return inner.resolve().relative_to(outer.resolve()).as_posix() + "/"
-        except ValueError:
+def _are_same(source: Store, target: Store) -> bool:
+    """Whether two names, such as a relative and an absolute one, are of one place."""
+    one, other = source.path(""), target.path("")
+    if source.name == target.name or one is None or other is None:
+        return source.name == target.name
+    return one.is_dir() and other.is_dir() and one.samefile(other)
+
+
+def _below(outer: Store, inner: Store) -> str:
+    """Where a place is inside of another, as the beginning of keys; empty where it is not."""
+    outer_path, inner_path = outer.path(""), inner.path("")
+    if outer_path is not None and inner_path is not None:
+        inside = inner_path.resolve()
+        if inside == outer_path.resolve() or not inside.is_relative_to(outer_path.resolve()):
             return ""
-    if target.name.startswith(f"{source.name}/"):
-        return target.name.removeprefix(f"{source.name}/") + "/"
+        return inside.relative_to(outer_path.resolve()).as_posix() + "/"
+    if inner.name.startswith(f"{outer.name}/"):
+        return inner.name.removeprefix(f"{outer.name}/") + "/"
     return ""
 
 

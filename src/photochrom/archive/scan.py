@@ -23,6 +23,7 @@ FILM_SUFFIXES: Final = frozenset(
 _KEPT_SUFFIXES = frozenset({".m4v", ".mkv", ".mov", ".mp4", ".webm"})
 """Of films that are written in the container that they come in; others become .mkv."""
 _NO_INPUT = "it is no picture or film by its name"
+_AMONG_ORIGINALS = "its result would lie among the originals; name another target"
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -47,12 +48,15 @@ def scan(
     shard: tuple[int, int] = (1, 1),
     entries: Iterable[Entry] | None = None,
     below: str = "",
+    among: str = "",
     films: bool = True,
 ) -> None:
     """Bring the source's files into the manifest: new ones and changed ones wait from then on.
 
     entries: these alone; None: all that there are, and what is gone is marked as missing.
     below: the place of the target, where it is inside of the source; it is left aside.
+    among: the place of the source, where it is inside of the target; what would have its result
+        there is left out.
     films: without, they are left out.
     Raises InputError where the source cannot be listed.
     """
@@ -63,17 +67,19 @@ def scan(
         for entry in found
         if in_shard(entry.key, shard) and not (below and entry.key.startswith(below))
     )
-    manifest.add_entries(_rows(mine, films=films), number)
+    manifest.add_entries(_rows(mine, among, films=films), number)
     if entries is None:
         manifest.end_scan(number)
 
 
 def _rows(
-    entries: Iterable[Entry], *, films: bool
+    entries: Iterable[Entry], among: str, *, films: bool
 ) -> Iterator[tuple[Entry, Kind, str | None, str | None, str]]:
     for entry in entries:
         place = PurePosixPath(entry.key)
-        if place.suffix.lower() in FILM_SUFFIXES:
+        if among and entry.key.startswith(among):
+            yield entry, "picture", None, None, _AMONG_ORIGINALS
+        elif place.suffix.lower() in FILM_SUFFIXES:
             reason = "" if films else "it is a film; --films colours them"
             target = film_target(entry.key) if films else None
             yield entry, "film", target, None, reason

@@ -199,7 +199,11 @@ class FolderStore:
         return self._path(key)
 
     def _path(self, key: str) -> Path:
-        return self.root.joinpath(*PurePosixPath(key).parts)
+        parts = PurePosixPath(key).parts
+        path = self.root.joinpath(*parts)
+        if ".." in parts or not path.is_relative_to(self.root):
+            raise InputError(f"{key} lies outside of {self.root}; name a file below it")
+        return path
 
 
 class RemoteStore:
@@ -434,13 +438,32 @@ def _reason(error: Exception) -> str:
 def listed_entries(store: Store, lines: Iterable[str]) -> Iterator[Entry]:
     """The files that a list names, a line each: below the store's root, or with it in front.
 
-    What is not there has the size -1, and fails when it is read.
+    What is not there has the size -1, and fails when it is read. Raises InputError for a name that
+    is not below the root.
     """
     for line in lines:
-        key = line.rstrip("\r\n").removeprefix(f"{store.name}/").removeprefix("./")
+        key = _listed_key(store, line.rstrip("\r\n"))
         if not key:
             continue
         try:
             yield store.entry(key)
         except InputError:
             yield Entry(key, -1, "")
+
+
+def _listed_key(store: Store, name: str) -> str:
+    """The key of a file that a list names. Raises InputError where it is not below the root."""
+    key = name.removeprefix(f"{store.name}/").removeprefix("./")
+    root = store.path("")
+    if root is None or not key:
+        return key
+    place = Path(os.path.normpath(key))
+    if place.is_absolute():
+        for outer in (root.absolute(), root.resolve()):
+            if place.is_relative_to(outer):
+                return place.relative_to(outer).as_posix()
+    if place.is_absolute() or ".." in PurePosixPath(key).parts:
+        raise InputError(
+            f"the list names {name}, which is not below {store.name}; name files of the source"
+        )
+    return place.as_posix()

@@ -157,7 +157,7 @@ def _provenance_options(command: _Command) -> _Command:
 @click.option(
     "--list",
     "list_file",
-    type=click.File("r", encoding="utf-8"),
+    type=click.File("r", encoding="utf-8", errors="surrogateescape"),
     metavar="FILE|-",
     help="Take these files of SRC alone, a line each; - is standard input.",
 )
