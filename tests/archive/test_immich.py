@@ -32,6 +32,7 @@ from photochrom.archive import (
     open_store,
     run_archive,
     stores,
+    verify_originals,
 )
 from photochrom.batch import BatchOptions
 from photochrom.errors import InputError
@@ -200,7 +201,14 @@ def test_results_are_stacked_on_their_originals(
     (result,) = (i for i, a in shelf.assets.items() if a["originalFileName"] == "uncle.color.png")
     shelf.answer("DELETE", "/api/assets", json.dumps({"ids": [result]}).encode(), "")
     assert run().results == {"coloured": 1}, "what was deleted is made again"
-    target = open_store(address)
+    target, key = open_store(address), f"{originals['uncle.png']}/uncle.png"
+    with Manifest(tmp_path / "manifest.sqlite") as manifest:
+        assert verify_originals(manifest, open_store(address)) == (4, ())
+        manifest.decide(key, "hint", '[{"x": 0.5, "y": 0.5, "color": "#c81e1e"}]')
+        (result,) = (row["result_sha256"] for row in manifest.rows("key = ?", (key,)))
+    assert hashlib.sha256(target.read_result(key)).hexdigest() == result
+    assert run().results == {"coloured": 1}, "the original, and not what was made of it"
+    assert sum("uncle" in a["originalFileName"] for a in shelf.assets.values()) == 2
     target.remove(f"{originals['aunt.png']}/aunt.png")
     assert sum("aunt.color" in a["originalFileName"] for a in shelf.assets.values()) == 0
     assert originals["aunt.png"] in shelf.assets

@@ -139,7 +139,7 @@ def write_gallery(
             original = _small(source.read(doubt.key), doubt.key)
             shown = original
             if doubt.result is not None:
-                shown = _small(target.read(doubt.result), doubt.result)
+                shown = _small(target.read_result(doubt.result), doubt.result)
         except PhotochromError:
             unreadable.append(doubt.key)
             continue

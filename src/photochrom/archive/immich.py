@@ -95,8 +95,14 @@ class ImmichStore:
         return Entry(key, -1, str(asset["checksum"]))
 
     def read(self, key: str) -> bytes:
+        """As of `Store`: an original, also where a result of it has the same key."""
+        return self._request("GET", f"/assets/{_asset_id(key)}/original")
+
+    def read_result(self, key: str) -> bytes:
         """As of `Store`."""
-        asset_id = self._known_results().get(key, _asset_id(key))
+        asset_id = self._known_results().get(key)
+        if asset_id is None:
+            raise InputError(f"{self._server} has no result of {key} any more")
         return self._request("GET", f"/assets/{asset_id}/original")
 
     def write(self, key: str, data: bytes, *, file_mode: int | None = None) -> None:
@@ -107,10 +113,10 @@ class ImmichStore:
             )
         original = _asset_id(key)
         try:
+            earlier = self._known_results().get(key)
             times = self._json("GET", f"/assets/{original}")
             uploaded = self._upload(key, data, times)
             self._json("POST", "/stacks", {"assetIds": [uploaded, original]})
-            earlier = self._known_results().get(key)
             if earlier not in (None, uploaded):
                 self._delete(str(earlier))
         except InputError as error:

@@ -73,6 +73,9 @@ class Store(Protocol):
     def read(self, key: str) -> bytes:
         """The content of a file. Raises InputError."""
 
+    def read_result(self, key: str) -> bytes:
+        """That of a result, which may have its original's key. Raises InputError."""
+
     def write(self, key: str, data: bytes, *, file_mode: int | None = None) -> None:
         """Make a file, or replace it: old or whole new content. Raises OutputError.
 
@@ -153,6 +156,10 @@ class FolderStore:
             return path.read_bytes()
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+    def read_result(self, key: str) -> bytes:
+        """As of `Store`."""
+        return self.read(key)
 
     def write(self, key: str, data: bytes, *, file_mode: int | None = None) -> None:
         """As of `Store`; folders are made."""
@@ -279,6 +286,10 @@ class RemoteStore:
             return bytes(self._ask(lambda: self._files.cat_file(self._path(key)), key))
         except OSError as error:
             raise InputError(f"cannot read {self._url(key)}: {_reason(error)}") from error
+
+    def read_result(self, key: str) -> bytes:
+        """As of `Store`."""
+        return self.read(key)
 
     def write(self, key: str, data: bytes, *, file_mode: int | None = None) -> None:
         """As of `Store`. An object appears whole by itself; other stores get a temporary name."""
