@@ -37,9 +37,10 @@ from photochrom.archive import (
     verify_originals,
     write_gallery,
 )
+from photochrom.archive.films import FilmPlaces
 from photochrom.archive.manifest import Task
-from photochrom.archive.scan import in_shard
-from photochrom.archive.stores import Entry
+from photochrom.archive.scan import in_shard, scan
+from photochrom.archive.stores import Entry, FolderStore, is_passing
 from photochrom.batch import BatchOptions, color_files, plan
 from photochrom.cli import main
 from photochrom.errors import InputError, OutputError
@@ -237,6 +238,63 @@ def test_a_list_names_files_of_the_source_alone(
             list(listed_entries(source, [line]))
         with pytest.raises(InputError, match="lies outside of coloured"):
             open_store("coloured").path(line)
+
+
+
+
+class Unmeasured(FolderStore):
+    """Is on no disk of this machine, and does not say how large files are."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.asked: list[str] = []
+
+    def path(self, key: str) -> None:  # type: ignore[override]
+        return None
+
+    def download(self, key: str, path: Path) -> None:
+        self.asked.append(key)
+        path.write_bytes(b"film")
+
+
+def test_a_film_of_unknown_size_is_fetched_once(tmp_path: Path) -> None:
+    source = Unmeasured(tmp_path)
+    places = FilmPlaces(
+        Task("a.mp4", "film", -1, "a.mp4"), source, open_store(str(tmp_path)), tmp_path / "work"
+    )
+    assert places.original() == places.original()
+    places.remove_copy()
+    assert source.asked == ["a.mp4"]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_connections_that_are_lost_are_tried_again() -> None:
+    error = type("EndpointConnectionError", (Exception,), {})  # as botocore's own
+    assert is_passing(error())
+    assert not is_passing(PermissionError())
+
+
+def test_a_film_comes_whole_to_other_stores_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec")
+    (tmp_path / "film").write_bytes(b"new film")
+    store = open_store(f"local://{tmp_path}/coloured")
+    store.write("box/a.mp4", b"old film")
+
+    def break_off(_: str, path: str) -> None:
+        Path(path).write_bytes(b"new")
+        raise PermissionError("the connection is closed")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(store._files, "put_file", break_off)  # type: ignore[attr-defined]
+        with pytest.raises(OutputError, match="the connection is closed"):
+            store.upload(tmp_path / "film", "box/a.mp4")
+    assert store.read("box/a.mp4") == b"old film"
+    store.remove_leftovers()
+    store.upload(tmp_path / "film", "box/a.mp4")
+    assert store.read("box/a.mp4") == b"new film"
+    assert [path.name for path in (tmp_path / "coloured" / "box").iterdir()] == ["a.mp4"]
 
 
 def test_decisions_flow_back(archive: Archive, tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ class FilmPlaces:
         """work: a folder for unfinished films."""
         self._task, self._source, self._target = task, source, target
         self._folder = work / hashlib.sha256(task.key.encode()).hexdigest()[:16]
+        self._copied = self._folder / f"in{Path(task.key).suffix}"
+        self._is_copied = False
 
     def original(self) -> Path:
         """The film itself, or a copy. Raises InputError, OSError."""
@@ -44,10 +46,12 @@ class FilmPlaces:
         return self._copy() if own is None else own
 
     def _copy(self) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        copy = self._folder / f"in{Path(self._task.key).suffix}"
-        if not copy.exists() or copy.stat().st_size != self._task.size:
+        copy = self._copied
+        # Not every store says how large a file is, by which a whole copy is known.
+        if not self._is_copied and not (copy.exists() and copy.stat().st_size == self._task.size):
+            self._folder.mkdir(parents=True, exist_ok=True)
             self._source.download(self._task.key, copy)
+        self._is_copied = True
         return copy
 
     def result(self) -> Path:
@@ -73,7 +77,8 @@ class FilmPlaces:
     def remove_copy(self) -> None:
         """Nothing is kept of a copy of the original."""
         if self._source.path(self._task.key) is None:
-            self._copy().unlink()
+            self._copied.unlink(missing_ok=True)
+            self._is_copied = False
             with contextlib.suppress(OSError):  # unfinished segments are in it
                 self._folder.rmdir()
 

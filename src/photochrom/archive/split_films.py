@@ -100,11 +100,12 @@ class FilmWorker:
 
     def _original(self, task: Task) -> Path:
         """The film on a disk of this machine; one copy at a time is kept."""
-        if self._last is not None and self._last_key != task.key:
-            self._last.remove_copy()
-        places = FilmPlaces(task, self._source, self._target, self._folder)
-        self._last, self._last_key = places, task.key
-        return places.original()
+        if self._last is None or self._last_key != task.key:
+            if self._last is not None:
+                self._last.remove_copy()
+            self._last = FilmPlaces(task, self._source, self._target, self._folder)
+            self._last_key = task.key
+        return self._last.original()
 
 
 @contextlib.contextmanager

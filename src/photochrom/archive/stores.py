@@ -296,10 +296,7 @@ class RemoteStore:
         self._check_writable(key)
         path = self._path(key)
         try:
-            if self._is_object_store():
-                self._ask(lambda: self._files.pipe_file(path, data), key)
-            else:
-                self._ask(lambda: self._write_and_move(path, data), key)
+            self._ask(lambda: self._make(path, lambda at: self._files.pipe_file(at, data)), key)
         except (OSError, NotImplementedError) as error:
             raise OutputError(f"cannot write {self._url(key)}: {_reason(error)}") from error
 
@@ -327,11 +324,15 @@ class RemoteStore:
                 f"cannot write {self._url(key)}: http is only read; name a folder or a bucket"
             )
 
-    def _write_and_move(self, path: str, data: bytes) -> None:
+    def _make(self, path: str, write: Callable[[str], object]) -> None:
+        """write: makes a file at the path that it is given."""
+        if self._is_object_store():
+            write(path)
+            return
         folder, _, name = path.rpartition("/")
         temporary = f"{folder}/.photochrom-{name}.tmp"
         self._files.makedirs(folder, exist_ok=True)
-        self._files.pipe_file(temporary, data)
+        write(temporary)
         with contextlib.suppress(FileNotFoundError):
             self._files.rm_file(path)
         self._files.mv(temporary, path)
@@ -348,14 +349,11 @@ class RemoteStore:
         self._check_writable(key)
         target = self._path(key)
         try:
-            self._ask(lambda: self._put(path, target), key)
+            self._ask(
+                lambda: self._make(target, lambda at: self._files.put_file(str(path), at)), key
+            )
         except (OSError, NotImplementedError) as error:
             raise OutputError(f"cannot write {self._url(key)}: {_reason(error)}") from error
-
-    def _put(self, path: Path, target: str) -> None:
-        if not self._is_object_store():
-            self._files.makedirs(target.rpartition("/")[0], exist_ok=True)
-        self._files.put_file(str(path), target)
 
     def remove(self, key: str) -> None:
         """As of `Store`."""
@@ -439,7 +437,9 @@ def is_passing(error: Exception) -> bool:
     """Whether the same request may succeed later."""
     if isinstance(error, (PhotochromError, *_LASTING)):
         return False
-    return isinstance(error, (OSError, TimeoutError)) or "timeout" in type(error).__name__.lower()
+    # botocore's errors of connections are its own, and s3fs hands them on as they are.
+    name = type(error).__name__.lower()
+    return isinstance(error, (OSError, TimeoutError)) or "timeout" in name or "connection" in name
 
 
 def _reason(error: Exception) -> str:
