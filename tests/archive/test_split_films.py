@@ -17,6 +17,7 @@ from photochrom.archive.films import film_settings
 from photochrom.archive.manifest import Result, Task
 from photochrom.archive.split_films import ColoredSegment, FilmWorker, SplitFilms
 from photochrom.batch import BatchOptions
+from photochrom.pipeline import WhiteBalance
 from photochrom.video.split import FilmPlan
 
 REEL = Film(frames=14, size=(32, 48), encoder="libx264", format="mp4", audio="aac")
@@ -66,6 +67,12 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArchiveSettings
     model = tiny_model(tmp_path / "tiny.onnx")
     options = BatchOptions(model=model, device="cpu")
     return ArchiveSettings(options=options, films=True, film_model=model)
+
+
+def test_films_have_the_tone_of_the_photographs() -> None:
+    balance = WhiteBalance(temperature=12.0)
+    chosen = film_settings(ArchiveSettings(options=BatchOptions(white_balance=balance)))
+    assert chosen.white_balance == balance
 
 
 def test_films_are_split_and_a_failed_one_goes_on_later(

@@ -94,6 +94,7 @@ def film_settings(settings: ArchiveSettings) -> FilmSettings:
         threads=options.threads,
         size=options.size,
         vividness=options.vividness,
+        white_balance=options.white_balance,
         damage=options.damage,
         overwrite=True,
         resume=True,

@@ -211,7 +211,7 @@ def _provenance_options(command: _Command) -> _Command:
 @size_option
 @vividness_option
 @white_balance_options
-@click.option("--restore", is_flag=True, help="Mend damage before colouring.")
+@click.option("--restore", is_flag=True, help="Mend damage of photographs before colouring.")
 @click.option(
     "--find-damage",
     is_flag=True,
