@@ -242,6 +242,28 @@ def test_a_list_names_files_of_the_source_alone(
 
 
 
+def test_a_full_disk_leaves_earlier_results_in_their_places(
+    archive: Archive, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.run()
+    before = archive.files()
+
+    def fail(*_: object, **__: object) -> None:
+        raise OutputError("the disk is full")
+
+    options = dataclasses.replace(archive.settings.options, vividness=0.5)
+    with monkeypatch.context() as full:
+        full.setattr(archive.target, "write", fail)
+        assert archive.run(options=options, overwrite=True).results == {"failed": 5}
+    assert archive.files() == before
+    (scans / "a.jpg").touch()
+    with Manifest(archive.manifest_path) as manifest:
+        assert manifest.requeue("error = 'the disk is full'") == 5
+    assert archive.run(options=options).results == {"coloured": 5}, "none is taken for unchanged"
+    assert set(archive.files()) == RESULTS
+    assert not set(archive.files().values()) & set(before.values())
+
+
 class Unmeasured(FolderStore):
     """Is on no disk of this machine, and does not say how large files are."""
 

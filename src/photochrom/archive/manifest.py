@@ -8,6 +8,7 @@ same place. So every input has one result or one reason, whenever and however a 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -92,6 +93,8 @@ class Result:
     """What is wrong with the photograph, in words."""
     unchanged: bool = False
     """Whether the input only seemed to be changed: its result is there, and nothing else counts."""
+    keeps_result: bool = False
+    """Whether an earlier result stays: the new one could be made, and not be written."""
 
 
 @dataclass
@@ -304,12 +307,15 @@ class Manifest:
         now = timestamp()
         orphans = []
         with self._base:
-            for done in results:
+            for result in results:
                 before = self._base.execute(
-                    "SELECT result FROM inputs WHERE key = ?", (done.key,)
+                    "SELECT result, result_size, result_sha256 FROM inputs WHERE key = ?",
+                    (result.key,),
                 ).fetchone()
                 if before is None:
                     continue
+                kept = dict(before) if result.keeps_result else {}
+                done = dataclasses.replace(result, **kept)
                 if before["result"] not in (None, done.result):
                     orphans.append(str(before["result"]))
                 self._base.execute(

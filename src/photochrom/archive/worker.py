@@ -228,8 +228,8 @@ def write_result(finished: ResultContent, target: Store) -> Result:
         if not isinstance(error, PhotochromError):
             message = f"{result.result} could not be written: {str(error) or type(error).__name__}"
         return Result(
-            result.key, "failed", result.sha256, worker=result.worker, error=message,
-            seconds=result.seconds,
+            result.key, "failed", worker=result.worker, error=message, seconds=result.seconds,
+            keeps_result=True,
         )  # fmt: skip
     return result
 
