@@ -206,6 +206,9 @@ def test_two_inputs_never_share_a_result(archive: Archive, scans: Path) -> None:
     with Manifest(archive.manifest_path) as manifest:
         (reason,) = (text for text, _ in manifest.reasons() if "rename" in text)
     assert "b.bmp" in reason
+    (scans / "box 1/b.bmp.png").touch()
+    assert archive.run().results == {}, "neither is it coloured when it has changed"
+    assert archive.states()["box 1/b.bmp.png"] == "failed"
 
 
 def test_originals_are_safe_whatever_their_folder_is_called(
@@ -240,6 +243,53 @@ def test_a_list_names_files_of_the_source_alone(
             open_store("coloured").path(line)
 
 
+def test_films_that_were_left_out_are_coloured_later(
+    archive: Archive, scans: Path, settings: ArchiveSettings
+) -> None:
+    (scans / "reel.mp4").write_bytes(b"film")
+    for films, state in ((False, "left out"), (True, "waiting")):
+        chosen = dataclasses.replace(settings, films=films)
+        with Manifest(archive.manifest_path) as manifest:
+            prepare_run(manifest, archive.source, archive.target, chosen)
+            (row,) = manifest.rows("kind = 'film'")
+            assert row["state"] == state
+            tasks = list(manifest.tasks("film"))
+    assert [(task.key, task.target) for task in tasks] == [("reel.mp4", "reel.mp4")]
+
+
+def test_a_name_that_is_no_text_is_a_dead_letter(archive: Archive) -> None:
+    entries = [Entry("caf\udce9.jpg", 1, ""), Entry("b.png", 1, "")]
+    with Manifest(archive.manifest_path) as manifest:
+        for _ in range(2):
+            scan(manifest, archive.source, entries=entries)
+        manifest.mark_absent([Entry("\udce9.jpg", 1, "")])
+        assert manifest.counts().states == {"failed": 1, "waiting": 1}
+        assert "is no UTF-8" in manifest.reasons()[0][0]
+
+
+def test_what_nobody_colours_again_is_no_other_setting(archive: Archive, scans: Path) -> None:
+    archive.run()
+    with Manifest(archive.manifest_path) as manifest:
+        manifest.decide("a.jpg", "reject")
+    (scans / "b.png").unlink()
+    options = dataclasses.replace(archive.settings.options, vividness=0.5)
+    assert archive.run(options=options, overwrite=True).results == {"coloured": 3}
+    assert archive.run(options=options).results == {}
+
+
+def test_what_only_seems_to_be_changed_stays_as_it_is(archive: Archive, scans: Path) -> None:
+    archive.run()
+    with Manifest(archive.manifest_path) as manifest:
+        manifest.decide("a.jpg", "reject")
+    (archive.folder / "b.png").unlink()
+    for name in ("a.jpg", "b.png"):
+        (scans / name).touch()
+    assert archive.run().results == {"unchanged": 1, "coloured": 1}
+    assert archive.states()["a.jpg"] == "rejected"
+    assert set(archive.files()) == RESULTS - {"a.jpg"}
+    Image.new("L", (40, 30), 90).save(scans / "a.jpg")
+    assert archive.run().results == {"coloured": 1}, "this is another photograph"
+    assert set(archive.files()) == RESULTS
 
 
 def test_a_full_disk_leaves_earlier_results_in_their_places(

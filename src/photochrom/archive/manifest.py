@@ -32,6 +32,7 @@ Kind: TypeAlias = Literal["picture", "film"]
 FORMAT = 1
 """Of the file; raised when an older photochrom could not go on with it."""
 _COMMIT_ROWS = 5_000
+_NO_TEXT = "its name is no UTF-8, and so it cannot be told from others; rename it"
 _SCHEMA = """
 CREATE TABLE archive (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE settings (id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE);
@@ -58,7 +59,7 @@ class Task(NamedTuple):
     target: str
     transparent_target: str | None = None
     sha256: str | None = None
-    """Of the content that has a result already; None where there is none."""
+    """Of the content that has a result already, or shall have none; None where there is neither."""
     hints: str | None = None
     """A person's, as JSON: `photochrom.archive.decisions`."""
     force: bool = False
@@ -175,9 +176,13 @@ class Manifest:
         return int(row[0])
 
     def settings(self) -> dict[int, dict[str, Any]]:
-        """All settings that results were made with, by their numbers."""
+        """All settings that the results of what is in the source were made with, by their numbers.
+
+        What is gone from there, or rejected, cannot be coloured again.
+        """
         rows = self._base.execute(
-            "SELECT id, value FROM settings WHERE id IN (SELECT settings FROM inputs)"
+            "SELECT id, value FROM settings WHERE id IN (SELECT settings FROM inputs "
+            "WHERE state IN ('coloured', 'waiting'))"
         )
         return {row["id"]: json.loads(row["value"]) for row in rows}
 
@@ -212,36 +217,53 @@ class Manifest:
         reason: str,
         scan: int,
     ) -> None:
+        if not _is_text(entry.key):
+            key = entry.key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            self._put(entry._replace(key=key), kind, "failed", None, None, _NO_TEXT, scan)
+            return
         before = self._base.execute(
-            "SELECT size, stamp, state, result FROM inputs WHERE key = ?", (entry.key,)
+            "SELECT size, stamp, state, target FROM inputs WHERE key = ?", (entry.key,)
         ).fetchone()
         if before is not None:
-            changed = (before["size"], before["stamp"]) != (entry.size, entry.stamp)
-            returned = before["state"] == "missing"
-            if changed or returned:
-                state = "left out" if reason else "waiting"
-                self._base.execute(
-                    "UPDATE inputs SET size = ?, stamp = ?, state = ?, error = ?, attempts = 0, "
-                    "scan = ? WHERE key = ?",
-                    (entry.size, entry.stamp, state, reason or None, scan, entry.key),
-                )
-            else:
+            is_changed = (before["size"], before["stamp"]) != (entry.size, entry.stamp)
+            is_back = before["state"] == "missing" or (before["state"] == "left out" and not reason)
+            has_place_now = before["target"] is None and target is not None
+            if not (is_changed or is_back or has_place_now):
                 self._base.execute("UPDATE inputs SET scan = ? WHERE key = ?", (scan, entry.key))
-            return
-        state = "left out" if reason else "waiting"
-        values = (entry.key, kind, entry.size, entry.stamp, scan)
-        insert = (
-            "INSERT INTO inputs (key, kind, size, stamp, scan, state, target, transparent_target, "
-            "error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        )
+                return
+        state: State = "left out" if reason else "waiting"
         try:
-            self._base.execute(insert, (*values, state, target, transparent_target, reason or None))
+            self._put(entry, kind, state, target, transparent_target, reason or None, scan)
         except sqlite3.IntegrityError:
             other = self._base.execute(
                 "SELECT key FROM inputs WHERE target = ?", (target,)
             ).fetchone()
             problem = f"its result would be {target}, as that of {other['key']}; rename one of them"
-            self._base.execute(insert, (*values, "failed", None, None, problem))
+            self._put(entry, kind, "failed", None, None, problem, scan)
+
+    def _put(
+        self,
+        entry: Entry,
+        kind: Kind,
+        state: State,
+        target: str | None,
+        transparent_target: str | None,
+        error: str | None,
+        scan: int,
+    ) -> None:
+        """Add an input, or let one begin anew; the place that its result has stays."""
+        self._base.execute(
+            "INSERT INTO inputs (key, kind, size, stamp, scan, state, target, transparent_target, "
+            "error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+            "size = excluded.size, stamp = excluded.stamp, scan = excluded.scan, "
+            "state = excluded.state, error = excluded.error, attempts = 0, "
+            "transparent_target = CASE WHEN target IS NULL THEN excluded.transparent_target "
+            "ELSE transparent_target END, target = coalesce(target, excluded.target)",
+            (
+                *(entry.key, kind, entry.size, entry.stamp, scan),
+                *(state, target, transparent_target, error),
+            ),
+        )
 
     def end_scan(self, scan: int) -> None:
         """Mark what was not seen by it as missing; its result stays, and is told of."""
@@ -322,7 +344,8 @@ class Manifest:
                     "UPDATE inputs SET state = ?, sha256 = ?, result = ?, result_size = ?, "
                     "result_sha256 = ?, model = ?, settings = ?, finished_at = ?, worker = ?, "
                     "seconds = ?, attempts = attempts + 1, error = ?, notes = ?, height = ?, "
-                    "width = ?, tone = ?, confidence = ?, cast_ab = ?, damage = ? WHERE key = ?",
+                    "width = ?, tone = ?, confidence = ?, cast_ab = ?, damage = ?, "
+                    "decision = nullif(decision, 'reject') WHERE key = ?",
                     (
                         done.state,
                         done.sha256,
@@ -348,10 +371,11 @@ class Manifest:
         return orphans
 
     def confirm(self, keys: Sequence[str]) -> None:
-        """Inputs that only seemed to be changed have the results that they had."""
+        """Inputs that only seemed to be changed have the results that they had, or none again."""
         with self._base:
             self._base.executemany(
-                "UPDATE inputs SET state = 'coloured', error = NULL WHERE key = ?",
+                "UPDATE inputs SET error = NULL, state = CASE decision WHEN 'reject' "
+                "THEN 'rejected' ELSE 'coloured' END WHERE key = ?",
                 [(key,) for key in keys],
             )
 
@@ -384,10 +408,11 @@ class Manifest:
             self._base.execute("DELETE FROM present")
             self._base.executemany(
                 "INSERT OR REPLACE INTO present VALUES (?, ?)",
-                ((entry.key, entry.size) for entry in entries),
+                ((entry.key, entry.size) for entry in entries if _is_text(entry.key)),
             )
         absent = (
-            "state = 'coloured' AND NOT EXISTS (SELECT 1 FROM present WHERE "
+            "state IN ('coloured', 'waiting') AND result IS NOT NULL "
+            "AND NOT EXISTS (SELECT 1 FROM present WHERE "
             "present.key = inputs.result AND present.size IN (-1, inputs.result_size))"
         )
         return self.requeue(absent)
@@ -408,9 +433,9 @@ class Manifest:
         with self._base:
             done = self._base.execute(
                 "UPDATE inputs SET decision = ?, hints = coalesce(?, hints), "
-                "state = coalesce(?, state), sha256 = CASE WHEN ? IS NULL THEN sha256 END "
+                "state = coalesce(?, state), sha256 = CASE WHEN ? THEN NULL ELSE sha256 END "
                 "WHERE key = ? AND target IS NOT NULL",
-                (decision, hints, state, state, key),
+                (decision, hints, state, state == "waiting", key),
             )
         return done.rowcount == 1
 
@@ -448,6 +473,15 @@ def timestamp() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
+def _is_text(key: str) -> bool:
+    """Whether SQLite can keep it: a name of a file may have bytes that are no UTF-8."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _suffix(key: str) -> str:
     return PurePosixPath(key).suffix.lower()
 
@@ -459,7 +493,7 @@ def _task(row: sqlite3.Row) -> Task:
         row["size"],
         row["target"],
         row["transparent_target"],
-        row["sha256"] if row["result"] is not None else None,
+        row["sha256"] if row["result"] is not None or row["decision"] == "reject" else None,
         row["hints"],
         row["decision"] == "color",
     )

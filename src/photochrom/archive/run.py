@@ -88,6 +88,7 @@ def prepare_run(
     """
     check_places(manifest, source, target, settings.shard)
     _remove_leftovers(target, settings)
+    remove_rejected(manifest, target)  # what was touched since would wait
     scan(
         manifest,
         source,
@@ -101,7 +102,6 @@ def prepare_run(
     number = manifest.settings_id(settings.pixel_settings(model.signature))
     check_settings(manifest, number, model, settings)
     manifest.mark_absent(target.results() if target.exists() else ())
-    remove_rejected(manifest, target)
     return number
 
 
