@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from photochrom.errors import InputError
+from photochrom.errors import InputError, OutputError
 from photochrom.training import mirror
 from photochrom.training.mirror import mirrored_run
 
@@ -45,3 +47,41 @@ def test_a_run_moves_to_another_machine(tmp_path: Path, monkeypatch: pytest.Monk
         (one / "checkpoint.pt").unlink()
     with mirrored_run(address, one, resume=True):
         assert (one / "checkpoint.pt").read_bytes() == b"second"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 5.0
+    while not condition():
+        assert time.monotonic() < deadline_s, "it is not tried again"
+        time.sleep(0.01)
+
+
+class EndpointConnectionError(Exception):
+    """As botocore has it: no OSError, and s3fs hands it on as it is."""
+
+
+def test_a_connection_that_is_lost_for_a_time_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    monkeypatch.setattr(mirror, "_LOOK_EVERY_S", 0.01)
+    files, failures = fsspec.filesystem("memory"), []
+
+    def lose(_files: object, _path: str, target: str) -> None:
+        failures.append(target)
+        raise EndpointConnectionError("could not connect")
+
+    (tmp_path / "checkpoint.pt").write_bytes(b"first")
+    with mirrored_run("memory://runs/lost", tmp_path, resume=False):
+        with monkeypatch.context() as lost:
+            lost.setattr(type(files), "put_file", lose)
+            wait_until(lambda: len(failures) > 1)
+        wait_until(lambda: files.exists("/runs/lost/checkpoint.pt"))
+        assert files.cat_file("/runs/lost/checkpoint.pt") == b"first"
+    monkeypatch.setattr(type(files), "put_file", lose)
+    (tmp_path / "checkpoint.pt").write_bytes(b"the second")
+    with (
+        pytest.raises(OutputError, match="could not connect"),
+        mirrored_run("memory://runs/lost", tmp_path, resume=False),
+    ):
+        pass

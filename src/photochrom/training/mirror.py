@@ -61,7 +61,7 @@ class Mirror:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     with replacement_file(target, overwrite=True) as temporary:
                         self._files.get_file(path, str(temporary))
-            except OSError as error:
+            except Exception as error:
                 raise InputError(f"cannot read the run at {self._address}: {error}") from error
         if not (self._folder / NAME).exists():
             raise InputError(f"{self._address} holds no checkpoint; leave out --resume to begin")
@@ -74,7 +74,7 @@ class Mirror:
             try:
                 self._files.makedirs(f"{self._root}/{name}".rpartition("/")[0], exist_ok=True)
                 self._files.put_file(str(path), f"{self._root}/{name}")
-            except OSError as error:
+            except Exception as error:  # packages for fsspec raise their own, too
                 raise OutputError(f"cannot copy {path} to {self._address}: {error}") from error
             self._copied[name] = (status.st_mtime_ns, status.st_size)
 
