@@ -21,10 +21,13 @@ from fixtures.training import drawn_folder
 from photochrom.cli import FAILED, OK, USAGE, main
 from photochrom.color.bins import ColorBins
 from photochrom.errors import InputError, RecipeError
+from photochrom.nets import build
+from photochrom.nets.discriminators import build_discriminator
 from photochrom.training import loop
 from photochrom.training.data import bin_prior as prior
 from photochrom.training.interrupts import TrainingStopped
 from photochrom.training.loop import Trainer
+from photochrom.training.optimizers import Optimizers
 from photochrom.training.recipe.builtin import (
     colorization_names,
     recipe_names,
@@ -253,6 +256,14 @@ def test_a_stage_can_start_parts_of_the_network_anew(
     changed = {k for k, v in nets["more"].items() if not torch.equal(v, nets["anew"][k])}
     assert any(k.startswith("down.0") and k.endswith("weight") for k in changed)
     assert all(k.startswith("down.0") or "running" in k for k in changed)
+
+
+def test_a_part_that_is_frozen_keeps_no_gradient_of_an_earlier_stage() -> None:
+    net, critic = build("unet", {"levels": 2, "width": 2}), build_discriminator("pixel", {})
+    Optimizers(Stage("all", images=1), net, critic)
+    torch.autograd.backward([net(torch.zeros(1, 4, 8, 8)).ab.sum()])
+    Optimizers(Stage("some", images=1, freeze=("down",)), net, critic)
+    assert all(part.grad is None for part in net.get_submodule("down").parameters())
 
 
 @pytest.mark.parametrize(

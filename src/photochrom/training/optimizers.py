@@ -143,6 +143,8 @@ def _generator_groups(stage: Stage, net: ColorNet) -> list[dict[str, Any]]:
     names = trainable_names(stage, net)
     for name, parameter in net.named_parameters():
         parameter.requires_grad_(name in names)
+        # What an earlier stage left would be averaged and clipped with the gradients of this one.
+        parameter.grad = None
     encoder = [p for p in net.encoder_parameters() if p.requires_grad]
     encoder_ids = {id(p) for p in encoder}
     rest = [p for p in net.parameters() if p.requires_grad and id(p) not in encoder_ids]
