@@ -264,6 +264,36 @@ def test_a_log_keeps_what_is_whole_and_not_after_the_checkpoint(tmp_path: Path) 
     assert [row["step"] for row in read_losses(tmp_path)] == ["3", "6"]
 
 
+class Unread(list[dict[str, str]]):
+    """Rows that nobody goes through."""
+
+    def __iter__(self) -> Iterator[dict[str, str]]:
+        raise AssertionError("a row costs as much as all before it")
+
+
+def test_a_row_of_a_long_log_costs_no_more_than_the_first(tmp_path: Path) -> None:
+    log = ScalarLog(tmp_path, "losses", 0)
+    log.add(1, {"loss": 0.5}, "only")
+    log._rows = Unread(log._rows)
+    log.add(2, {"loss": 0.25}, "only")
+    log.close()
+    assert [row["loss"] for row in read_losses(tmp_path)] == ["0.5", "0.25"]
+
+
+def test_tensorboard_shows_the_step_of_the_checkpoint(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
+        EventAccumulator,
+    )
+
+    for step in (0, 5):
+        log = ScalarLog(tmp_path, "losses", step)
+        for later in (5, 6):
+            log.add(step + later, {"loss": 0.5}, "only")
+        log.close()
+    board = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.step for event in board.Scalars("loss")] == [5, 10, 11]
+
+
 def test_time_left_counts_all_stages() -> None:
     stages = (Stage("a", images=100), Stage("b", minutes=2), Stage("c", images=50))
     assert seconds_left(stages, Position(stage_images=40), rate=10.0) == pytest.approx(6 + 120 + 5)

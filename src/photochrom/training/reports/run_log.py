@@ -152,23 +152,27 @@ class ScalarLog:
         """step: rows after this one are dropped. tag: begins the names in TensorBoard."""
         self._tag = tag
         self._path = run / f"{name}.csv"
-        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step or None)
+        # TensorBoard drops this step, too.
+        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1 if step else None)
         self._rows: list[dict[str, str]] = []
         if self._path.exists():
             # What a crash has cut short has no line end.
             lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
             complete_rows = csv.DictReader(line for line in lines if line.endswith("\n"))
             self._rows = [row for row in complete_rows if int(row["step"]) <= step]
+        self._columns = dict.fromkeys(key for row in self._rows for key in row)
+        if self._path.exists():
             self._write_all()
 
     def add(self, step: int, values: Mapping[str, float], stage: str) -> None:
         """One row; ``values`` may gain columns from stage to stage."""
         row = {"step": str(step), "stage": stage, **{k: f"{v:.6g}" for k, v in values.items()}}
-        columns = set().union(*self._rows) if self._rows else set()
+        is_known = row.keys() <= self._columns.keys()
+        self._columns |= dict.fromkeys(row)
         self._rows.append(row)
-        if set(row) <= columns:
+        if is_known:
             with self._path.open("a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, self._columns()).writerow(row)
+                csv.DictWriter(file, self._columns).writerow(row)
         else:
             self._write_all()
         for key, value in values.items():
@@ -178,12 +182,9 @@ class ScalarLog:
         """Write out what TensorBoard still holds."""
         self._board.close()
 
-    def _columns(self) -> list[str]:
-        return list(dict.fromkeys(key for row in self._rows for key in row))
-
     def _write_all(self) -> None:
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, self._columns())
+        writer = csv.DictWriter(text, self._columns)
         writer.writeheader()
         writer.writerows(self._rows)
         write_atomically(self._path, text.getvalue().encode(), overwrite=True)
