@@ -14,6 +14,7 @@ from fixtures.training import drawn_folder, drawn_photo, read_losses
 from photochrom.errors import InputError, RecipeError
 from photochrom.nets.contract import ColorNet
 from photochrom.nets.discriminators import DISCRIMINATORS, build_discriminator
+from photochrom.training.data.held_out import without_held_out
 from photochrom.training.interrupts import TrainingStopped
 from photochrom.training.loop import Trainer
 from photochrom.training.losses.terms import feature_matching
@@ -100,6 +101,17 @@ def test_grey_pictures_are_seen_by_stages_with_a_critic_and_runs_go_on(
     resumed.resume()
     resumed.run(lambda *_: None)
     assert read_losses(tmp_path / "parts") == whole
+
+
+def test_what_is_held_out_is_not_seen_in_grey_either(tmp_path: Path) -> None:
+    folder = drawn_folder(tmp_path / "photos", 6)
+    lines: list[str] = []
+    trainer = Trainer(make_recipe(folder, folder, Losses(gan=0.1)), tmp_path / "run", lines.append)
+    assert "4 photos are learned from in grey alone" in lines
+    held_out = trainer._data.validation_photos
+    assert len(held_out) == 2
+    with pytest.raises(InputError, match=r"all 2 pictures of data\.grey are held out"):
+        without_held_out(held_out, held_out)
 
 
 def test_grey_pictures_without_a_critic_or_that_are_absent_are_refused(

@@ -6,12 +6,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fixtures.training import drawn_folder
 
 from photochrom.cli import FAILED, OK, main
 from photochrom.errors import InputError
 from photochrom.training import checkpoint
+from photochrom.training.data.held_out import held_out_names, write_held_out
+from photochrom.training.data.photo_cache import PhotoSet
 from photochrom.training.finished_run import photos_of_none
 from photochrom.training.loop import Trainer
 
@@ -62,3 +65,20 @@ def test_a_run_of_another_method_says_that_it_holds_no_list(tmp_path: Path) -> N
     checkpoint.save(tmp_path / checkpoint.NAME, checkpoint.Position(), table, {})
     with pytest.raises(InputError, match=r"run of the method 'patches'.* name some by --data"):
         photos_of_none([tmp_path], lambda _: None)
+
+
+def test_a_run_that_goes_on_lists_nothing_that_it_may_have_learnt_from(tmp_path: Path) -> None:
+    def hold_out(*names: str) -> list[str]:
+        lines: list[str] = []
+        empty = np.zeros(len(names), np.int64)
+        photos = PhotoSet(names, empty, np.ones((len(names), 2), np.int64), np.zeros(3, np.uint8))
+        write_held_out(tmp_path, photos, lines.append)
+        return lines
+
+    assert hold_out("a", "b") == []
+    assert hold_out("a", "b", "c") == [], "nothing was learnt before the first checkpoint"
+    (tmp_path / checkpoint.NAME).touch()
+    assert hold_out("a", "b", "c") == []
+    (line,) = hold_out("d", "b")
+    assert line.startswith("1 of the 2 photos held out now were not before")
+    assert held_out_names(tmp_path) == ("b",)

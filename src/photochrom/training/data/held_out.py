@@ -9,6 +9,7 @@ import numpy as np
 
 from photochrom.atomic import write_atomically
 from photochrom.errors import InputError
+from photochrom.training import checkpoint
 from photochrom.training.data.photo_cache import PhotoSet, load_photos
 from photochrom.training.data.sources import Report
 from photochrom.training.recipe.recipe import DataRecipe
@@ -17,9 +18,21 @@ HELD_OUT_NAME = "held-out.txt"
 """The list in a run's folder: a name a line, as another run's ``data.validation_list`` takes it."""
 
 
-def write_held_out(run: Path, photos: PhotoSet) -> None:
-    """Write the list of a run's folder. Raises OutputError where it cannot be written."""
-    text = "".join(f"{name}\n" for name in photos.names)
+def write_held_out(run: Path, photos: PhotoSet, report: Report) -> None:
+    """Write the list of a run's folder; of a run that goes on without those that it did not hold
+    out before, as it may have learnt from them. Raises OutputError where it cannot be written.
+    """
+    names = photos.names
+    if (run / checkpoint.NAME).exists() and (run / HELD_OUT_NAME).exists():
+        earlier = set(held_out_names(run))
+        names = tuple(name for name in names if name in earlier)
+        if count := len(photos) - len(names):
+            report(
+                f"{count} of the {len(photos)} photos held out now were not before, and the run "
+                f"may have learnt from them: what it validates on them is too good, and "
+                f"{HELD_OUT_NAME} leaves them out"
+            )
+    text = "".join(f"{name}\n" for name in names)
     data = text.encode("utf-8", "surrogateescape")
     write_atomically(run / HELD_OUT_NAME, data, overwrite=True)
 
@@ -35,6 +48,17 @@ def held_out_names(run: Path) -> tuple[str, ...]:
             "name pictures with --data"
         ) from error
     return tuple(line for line in text.split("\n") if line)
+
+
+def without_held_out(photos: PhotoSet, held_out: PhotoSet) -> PhotoSet:
+    """Some photos without those that a run holds out, by names. Raises InputError for none."""
+    names = set(held_out.names)
+    indices = [index for index, name in enumerate(photos.names) if name not in names]
+    if not indices:
+        raise InputError(
+            f"all {len(photos)} pictures of data.grey are held out; name others, or leave it out"
+        )
+    return photos.select(np.array(indices, dtype=np.int64))
 
 
 def held_out_photos(

@@ -16,7 +16,7 @@ from torch import Tensor
 from photochrom.nets.contract import ColorNet
 from photochrom.processors import thread_count
 from photochrom.training.checkpoint import Position
-from photochrom.training.data.held_out import write_held_out
+from photochrom.training.data.held_out import without_held_out, write_held_out
 from photochrom.training.data.loader import AnyBatch, Batch, BatchMaker, MixedBatch
 from photochrom.training.data.photo_cache import PhotoSet, load_photos, split
 from photochrom.training.data.photo_order import PhotoSets
@@ -56,7 +56,7 @@ class RunData:
         self.validation_photos: PhotoSet
         self.photos, self.validation_photos = split(photos, recipe.data)
         if ranks.is_first:
-            write_held_out(run, self.validation_photos)
+            write_held_out(run, self.validation_photos, report)
         self._sets = PhotoSets(self.photos, recipe.data)
         self._order = self._sets.order(recipe.seed)
         self._batch_maker = partial(
@@ -66,6 +66,7 @@ class RunData:
         self._maker = self._batch_maker(photo_store(recipe.data, self.photos, ranks.device, report))
         self._grey_maker: BatchMaker | None = None
         if grey_photos is not None:
+            grey_photos = without_held_out(grey_photos, self.validation_photos)
             report(f"{len(grey_photos)} photos are learned from in grey alone")
             self._grey_maker = BatchMaker(
                 grey_photos, _NO_HINTS, recipe.augment, recipe.seed,

@@ -45,7 +45,7 @@ class DataRecipe:
     """Folder, archive or data set of pictures that are learned from in grey alone, beside those of
     sources: a critic judges what the network makes of them. For stages with losses.gan or
     losses.feature_matching, which then see as many of them as of the others; a picture in colour
-    counts as grey. Empty: none."""
+    counts as grey, and what is held out of the sources is left out here, too. Empty: none."""
     grey_limit: NonNegativeInt = 0
     """Use at most this many of them (0: all), drawn as by limit."""
     kind: SourceKind = "auto"
