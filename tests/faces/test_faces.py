@@ -199,6 +199,31 @@ def test_a_stopped_run_goes_on_to_the_same_weights(people: Path, run: Path, tmp_
     assert "identity" in (run / "losses.csv").read_text()
 
 
+def test_each_stage_logs_its_own_losses_and_a_resumed_one_learns_at_the_recipes_rate(
+    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trivial(self: FaceRun, _: np.random.Generator) -> tuple[Any, dict[str, float], int]:
+        names = ("reconstruction", "identity")[: 1 + self._position.stage // 2]
+        return self._net.to_latent.bias.sum(), dict.fromkeys(names, 1.0), 4
+
+    for name in ("_reconstruct", "_identify"):
+        monkeypatch.setattr(FaceRun, name, trivial)
+    monkeypatch.setattr(FaceRun, "_fit_head", lambda _: None)
+    monkeypatch.setattr("photochrom.training.faces.run._LOG_STEPS", 2)
+    settings = ("reconstruction.images=12", "identity.images=8", "encoder_weights=''")
+    run = FaceRun(recipe(people, *settings), tmp_path, lambda _: None)
+    run.run(lambda _share, _facts: None)
+    rows = (tmp_path / "losses.csv").read_text().split()
+    assert rows[1:] == ["reconstruction,8,1.0,", "identity,20,1.0,1.0"]
+
+    run._position, run._optimizer = checkpoint.Position(), run._build_optimizer(0)
+    run.save()
+    lower = recipe(people, *settings, "reconstruction.lr=1e-5")
+    resumed = FaceRun(lower, tmp_path, lambda _: None, resume=True)
+    assert resumed._optimizer is not None
+    assert resumed._optimizer.param_groups[0]["peak"] == 1e-5
+
+
 def test_bad_data_is_refused_before_training(people: Path, tmp_path: Path) -> None:
     def refusal(data: Path, *settings: str) -> str:
         with pytest.raises((InputError, RecipeError)) as caught:

@@ -198,6 +198,16 @@ def test_a_recipe_trains_and_samples_with_its_averaged_weights(
     assert any(not torch.equal(average, last) for average, last in pairs)
 
 
+def test_a_run_keeps_what_it_learnt_after_its_last_whole_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("write_epochs", "write_classes", "write_walk"):
+        monkeypatch.setattr(figures, name, lambda *_: None)
+    changes = ("images=12", "epoch_images=8")
+    train(read_small("digits-naive", write_mnist(tmp_path / "mnist"), *changes), tmp_path / "run")
+    assert checkpoint.load(tmp_path / "run" / checkpoint.NAME)[0].images == 12
+
+
 def test_a_conditional_run_asks_for_each_digit_in_turn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

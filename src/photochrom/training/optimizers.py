@@ -66,18 +66,24 @@ class Optimizers:
         Raises KeyError or ValueError when the state is that of other optimizers.
         """
         for name, optimizer in self._by_model.items():
-            own_numbers = [
-                {k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups
-            ]
-            optimizer.load_state_dict(state[name])
-            for group, numbers in zip(optimizer.param_groups, own_numbers, strict=True):
-                group.update(numbers)
+            load_state(optimizer, state[name])
 
     def set_rates(self, share: float) -> None:
         """Set the learning rates. share: of the stage that is over."""
         for optimizer in self._by_model.values():
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * lr_share(self._stage, share)
+
+
+def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """What an optimizer had learnt, from a checkpoint; its own numbers (lr, betas, decay) stay.
+
+    Raises KeyError or ValueError when the state is that of another optimizer.
+    """
+    own_numbers = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, numbers in zip(optimizer.param_groups, own_numbers, strict=True):
+        group.update(numbers)
 
 
 def lr_share(stage: Stage, share: float) -> float:

@@ -29,7 +29,7 @@ from photochrom.training.digits.data import Digits, enlarge, load_digits
 from photochrom.training.digits.recipe import DigitLoss, DigitsRecipe
 from photochrom.training.interrupts import StopRequest, TrainingStopped
 from photochrom.training.losses.gan import GAN_LOSSES, GanLoss
-from photochrom.training.optimizers import update_average
+from photochrom.training.optimizers import load_state, update_average
 from photochrom.training.recipe.toml import to_table
 from photochrom.training.reports.run_log import ScalarLog
 
@@ -108,7 +108,7 @@ class DigitsRun:
             self._classifier.load_state_dict(state["classifier"])
             for name, net in (("generator", self._generator), ("critic", self._critic)):
                 net.load_state_dict(state[name])
-                self._optimizers[name].load_state_dict(state["optimizers"][name])
+                load_state(self._optimizers[name], state["optimizers"][name])
             self._average.load_state_dict(state["average"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise InputError(
@@ -148,6 +148,7 @@ class DigitsRun:
                         last_save_s = time.monotonic()
                     share = self.position.images / self._recipe.images
                     progress(share, f"{self.position.images} images, epoch {epoch}")
+            self._save()  # the last epoch may be a part of one
             self._finish(classifier)
 
     @property

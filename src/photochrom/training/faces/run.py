@@ -33,6 +33,7 @@ from photochrom.training.faces.data import (
 from photochrom.training.faces.metric_head import fit_head
 from photochrom.training.faces.recipe import FaceRecipe
 from photochrom.training.interrupts import StopRequest, TrainingStopped
+from photochrom.training.optimizers import load_state
 from photochrom.training.recipe.toml import to_table
 from photochrom.training.tensor_files import read_tensors
 
@@ -110,7 +111,7 @@ class FaceRun:
                 else:
                     self._run_stage(stage, request, progress, lengths)
                 self._position = Position(stage + 1, 0, self._position.images)
-                self._optimizer = None
+                self._optimizer, self._sums = None, []
                 self.save()
 
     def save(self) -> None:
@@ -137,7 +138,7 @@ class FaceRun:
             self._margin.load_state_dict(state["margin"])
             if state["optimizer"]:
                 self._optimizer = self._build_optimizer(position.stage)
-                self._optimizer.load_state_dict(state["optimizer"])
+                load_state(self._optimizer, state["optimizer"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise InputError(
                 f"{self.checkpoint_path} is of another network or of other people than the "

@@ -24,6 +24,7 @@ from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
 from photochrom.training.interrupts import StopRequest, TrainingStopped
 from photochrom.training.models import measure_norms
+from photochrom.training.optimizers import load_state
 from photochrom.training.recipe.toml import to_table
 from photochrom.training.reports.run_log import ScalarLog
 from photochrom.training.transfer.recipe import TransferRecipe
@@ -268,7 +269,7 @@ class TransferRun:
             self._net.load_state_dict(state["net"])
             if state["optimizer"]:
                 self._optimizer = self._build_optimizer(position.stage == 0)
-                self._optimizer.load_state_dict(state["optimizer"])
+                load_state(self._optimizer, state["optimizer"])
             self._losses = list(state["losses"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise InputError(
