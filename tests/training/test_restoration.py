@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
-from fixtures.training import drawn_folder
+from fixtures.training import drawn_folder, drawn_photo
 
 from photochrom.cli import main
 from photochrom.engine.find import read_model
@@ -112,6 +115,25 @@ def test_samples_say_what_is_covered(photos: Path) -> None:
         assert np.abs(sample.damaged - sample.whole)[is_covered].min(initial=1.0) > 0.03
     clean = draw_sample(photo, small_recipe(photos, "clean=1"), np.random.default_rng(0))
     assert clean.damaged is clean.whole or (clean.damaged == clean.whole).all()
+
+
+def test_photos_into_which_no_crop_fits_are_left_out(photos: Path, tmp_path: Path) -> None:
+    mixed, small = tmp_path / "mixed", tmp_path / "small"
+    shutil.copytree(photos, mixed)
+    for folder in (mixed, small):
+        folder.mkdir(exist_ok=True)
+        for seed in range(6):
+            pixels = drawn_photo(seed, 24, 40)[:, :, ::-1]
+            cv2.imwrite(str(folder / f"small-{seed}.png"), pixels)
+    lines: list[str] = []
+    recipe = small_recipe(mixed, "data.validation=1")
+    run = open_restoration_run(recipe, tmp_path / "run", lines.append, resume=False, threads=1)
+    random = np.random.default_rng(0)
+    samples = [draw_sample(run._photos[i], recipe, random) for i in range(len(run._photos))]
+    assert {plane.shape for sample in samples for plane in sample} == {(32, 32)}
+    assert re.fullmatch(r"left out: [56] photos with a short side below 32 px, .*", lines[-1])
+    with pytest.raises(InputError, match="none of the 4 photos to learn from has a short side"):
+        open_restoration_run(small_recipe(small), tmp_path / "none", print, resume=False, threads=1)
 
 
 def test_keys_that_make_no_sense_are_refused(photos: Path) -> None:

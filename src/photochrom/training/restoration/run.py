@@ -21,7 +21,7 @@ from photochrom.nets.restoration import RestorationNet
 from photochrom.restoration.kinds import parse_kinds
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
-from photochrom.training.data.photo_cache import load_photos, split
+from photochrom.training.data.photo_cache import PhotoSet, load_photos, split
 from photochrom.training.interrupts import StopRequest, TrainingStopped
 from photochrom.training.optimizers import update_average
 from photochrom.training.recipe.toml import to_table
@@ -66,7 +66,8 @@ class RestorationRun:
         except OSError as error:
             raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
         photos = load_photos(recipe.data, folder, report)
-        self._photos, self._held_out = split(photos, recipe.data)
+        learned, self._held_out = split(photos, recipe.data)
+        self._photos = _large_photos(learned, recipe.crop, report)
         self.position = Position()
 
     @property
@@ -210,6 +211,19 @@ def open_restoration_run(
     if resume:
         run.resume()
     return run
+
+
+def _large_photos(photos: PhotoSet, crop: int, report: Callable[[str], None]) -> PhotoSet:
+    """Those that a crop fits into. Raises InputError where there are none."""
+    is_large = photos.shapes.min(axis=1) >= crop
+    if not is_large.any():
+        raise InputError(
+            f"none of the {len(photos)} photos to learn from has a short side of {crop} px, as "
+            "crop wants it; give larger photos, or set crop lower"
+        )
+    if count := int(np.count_nonzero(~is_large)):
+        report(f"left out: {count} photos with a short side below {crop} px, as crop wants it")
+    return photos.select(np.flatnonzero(is_large))
 
 
 def _hits(found: Tensor, true: Tensor) -> tuple[Tensor, Tensor, Tensor]:
