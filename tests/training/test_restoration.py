@@ -143,3 +143,5 @@ def test_keys_that_make_no_sense_are_refused(photos: Path) -> None:
         small_recipe(photos, "crop=36")
     with pytest.raises(RecipeError, match=r"crop is 64, and data\.short_side 48"):
         small_recipe(photos, "crop=64")
+    with pytest.raises(RecipeError, match=r"data\.input is 'edges', and the method 'restoration'"):
+        small_recipe(photos, "data.input=edges")

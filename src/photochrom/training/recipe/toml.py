@@ -34,6 +34,10 @@ _FILE_KEYS = frozenset(
         "net.start_from",
     }
 )
+_COLORIZATION_ALONE = (
+    *("grey", "grey_limit", "input", "space", "weights", "balance", "store", "device_share"),
+)
+"""Keys of the table ``data`` that no other method looks at."""
 _LENGTHS = ("stages.images", "stages.epochs", "stages.minutes", "stages.share")
 _BUDGET = "budget_images"
 _UNITS = ("share", "images", "epochs", "minutes")
@@ -78,19 +82,33 @@ def load_method_recipe(path: Path, kind: type[_T], overrides: Sequence[str] = ()
     """Read a recipe of another method than colorization by a network.
 
     kind: the dataclass of its keys, one of them ``data`` with ``sources``. path, overrides and
-    file names: as for `load_recipe`. Raises RecipeError as that does.
+    file names: as for `load_recipe`. Raises RecipeError as that does, and for keys of ``data`` that
+    colorization alone looks at.
     """
     table = read_toml(path, RECIPE.name, RecipeError)
     for override in overrides:
         _set_value(table, override, set())
     table.setdefault("name", path.stem)
     recipe: Any = build(kind, table, RECIPE)
+    if isinstance(recipe.data, DataRecipe):
+        _check_data(recipe.data, recipe.method)
     folder = path.parent.resolve()
     changes: dict[str, Any] = {"data": _resolve_data(recipe.data, folder)}
     if isinstance(getattr(recipe, "net", None), NetRecipe):
         changes["net"] = _resolve_net(recipe.net, folder)
     resolved: _T = dataclasses.replace(recipe, **changes)
     return resolved
+
+
+def _check_data(data: DataRecipe, method: str) -> None:
+    """Raise RecipeError for what a method other than colorization would leave aside unsaid."""
+    defaults = DataRecipe(sources=data.sources)
+    for key in _COLORIZATION_ALONE:
+        if (value := getattr(data, key)) != getattr(defaults, key):
+            raise RecipeError(
+                f"data.{key} is {value!r}, and the method {method!r} does not look at it; leave it "
+                "out"
+            )
 
 
 def read_recipe(path: Path) -> Recipe:
