@@ -93,6 +93,11 @@ def test_labels_come_from_folders_parts_and_annotations(tmp_path: Path) -> None:
     write_classes(divided / "test", ("cats", "dogs"), 2)
     training, held_out = read_labelled(TransferData((str(divided),)), 32, print)
     assert (len(training.pictures), len(held_out.pictures)) == (6, 4)
+    write_classes(divided / "val", ("cats", "dogs"), 1)
+    lines: list[str] = []
+    training, held_out = read_labelled(TransferData((str(divided),)), 32, lines.append)
+    assert (len(training.pictures), len(held_out.pictures)) == (6, 2)
+    assert lines == ["divided: 4 pictures are its test set and left out"]
 
     coco = tmp_path / "coco"
     (coco / "annotations").mkdir(parents=True)

@@ -97,6 +97,9 @@ def read_labelled(data: TransferData, size: int, report: Callable[[str], None]) 
         check_faults(faults, len(pictures), where, report)
     if not pictures:
         raise InputError(f"{where} holds no picture; name a folder with a folder for each class")
+    used = used_places(parts, where, report)
+    pictures, labels = [pictures[i] for i in used], [labels[i] for i in used]
+    names, parts = [names[i] for i in used], [parts[i] for i in used]
     classes = tuple(sorted(set().union(*labels)))
     if len(classes) < 2:
         named = f"the class {classes[0]!r} alone" if classes else "no class"
@@ -166,6 +169,18 @@ def _part(member: Member) -> str:
         return member.part
     folders = PurePosixPath(member.name).parts[1:-2]
     return next((part for name in folders if (part := part_of_folder(name))), "")
+
+
+def used_places(parts: Sequence[str], where: str, report: Callable[[str], None]) -> list[int]:
+    """The pictures that are learned from or measured on: nobody's test set beside a validation part
+    of its own. parts: of the pictures. where: their sources, for the report.
+    """
+    if VALIDATION not in parts:
+        return list(range(len(parts)))
+    used = [i for i, part in enumerate(parts) if part != TEST]
+    if len(used) < len(parts):
+        report(f"{where}: {len(parts) - len(used)} pictures are its test set and left out")
+    return used
 
 
 def held_out_places(

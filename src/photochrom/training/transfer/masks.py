@@ -20,7 +20,12 @@ from photochrom.training.data.decode import Unusable, check_faults, cut_and_shri
 from photochrom.training.data.layouts import TRAINING, VALIDATION, Member, part_of_folder
 from photochrom.training.data.sources import place_in_order
 from photochrom.training.recipe.recipe import DataRecipe
-from photochrom.training.transfer.data import ROOM, held_out_places, lightness_picture
+from photochrom.training.transfer.data import (
+    ROOM,
+    held_out_places,
+    lightness_picture,
+    used_places,
+)
 from photochrom.training.transfer.recipe import TransferData
 from photochrom.training.transfer.views import as_lightness, central_square, draw_square, square
 
@@ -88,6 +93,9 @@ def read_masked(data: TransferData, size: int, report: Callable[[str], None]) ->
         usable.append(picture)
     if faults:
         check_faults(faults, len(pictures), where, report)
+    used = used_places([picture.part for picture in usable], where, report)
+    pictures, masks = [pictures[i] for i in used], [masks[i] for i in used]
+    usable = [usable[i] for i in used]
     if len(pictures) < 2:
         raise InputError(f"{where}: {len(pictures)} pictures with masks are too few")
     values = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
