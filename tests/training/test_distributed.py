@@ -18,7 +18,7 @@ import torch.distributed as dist
 from fixtures.training import drawn_folder, read_losses
 from torch import nn
 
-from photochrom.cli import OK, main
+from photochrom.cli import FAILED, OK, main
 from photochrom.cli.train import TrainingProgress
 from photochrom.errors import RecipeError
 from photochrom.training import checkpoint
@@ -166,6 +166,15 @@ def test_one_that_waits_in_vain_for_the_others_gives_up_soon(
         monkeypatch.setenv(name, value)
     with pytest.raises(RecipeError, match="cannot join the 2 processes of this run"):
         Ranks()
+
+
+def test_another_method_learns_in_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["train", "digits-naive", "--run", str(tmp_path / "run")]) == FAILED
+    assert "digits-naive learns in one process" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("is_first", [True, False])

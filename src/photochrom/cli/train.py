@@ -88,7 +88,8 @@ def train(
     after the current step with a checkpoint (a second one stops at once, without); after a crash
     --resume goes on from the last checkpoint.
 
-    Several GPUs or machines: torchrun --nproc-per-node N -m photochrom train RECIPE
+    Several GPUs or machines: torchrun --nproc-per-node N -m photochrom train RECIPE, for recipes of
+    a colorization network.
     """
     with requires_extra("train", "training"):
         from photochrom.training.recipe.builtin import list_recipes, recipe_path
@@ -158,10 +159,12 @@ def _train_method(
     threads: int | None,
 ) -> int:
     with requires_extra("train", "training"):
+        from photochrom.training.distributed import check_one_process
         from photochrom.training.interrupts import TrainingStopped
         from photochrom.training.methods import read_method_recipe
         from photochrom.training.mirror import mirrored_run
     recipe = read_method_recipe(method, path, overrides, data)
+    check_one_process(recipe.name)
     folder = folder or Path("runs") / recipe.name
     with mirrored_run(mirror, folder, resume=resume):
         run = method.open_run(recipe, folder, _say, resume=resume, threads=threads)

@@ -28,6 +28,15 @@ is an error."""
 _Net = TypeVar("_Net", bound=nn.Module)
 
 
+def check_one_process(what: str) -> None:
+    """Raise RecipeError where torchrun has started several processes for what one alone does."""
+    if (count := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
+        raise RecipeError(
+            f"{what} learns in one process, and torchrun has started {count}, which would all "
+            "write into one folder; start it without torchrun"
+        )
+
+
 class Ranks:
     """Those that train together, seen from one of them; one alone unless torchrun started more."""
 
