@@ -34,13 +34,14 @@ from photochrom.archive import (
     parse_shard,
     prepare_run,
     run_archive,
+    stores,
     verify_originals,
     write_gallery,
 )
 from photochrom.archive.films import FilmPlaces
 from photochrom.archive.manifest import Task
 from photochrom.archive.scan import in_shard, scan
-from photochrom.archive.stores import Entry, FolderStore, is_passing
+from photochrom.archive.stores import TRIES, Entry, FolderStore, is_passing, try_again
 from photochrom.batch import BatchOptions, color_files, plan
 from photochrom.cli import main
 from photochrom.errors import InputError, OutputError
@@ -340,9 +341,18 @@ def test_a_film_of_unknown_size_is_fetched_once(tmp_path: Path) -> None:
     assert list((tmp_path / "work").iterdir()) == []
 
 
-def test_connections_that_are_lost_are_tried_again() -> None:
-    error = type("EndpointConnectionError", (Exception,), {})  # as botocore's own
-    assert is_passing(error())
+def test_connections_that_are_lost_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "_FIRST_WAIT_S", 0.0)
+    lost = type("EndpointConnectionError", (Exception,), {})  # as botocore's own, no OSError
+    asked = []
+
+    def ask() -> None:
+        asked.append(1)
+        raise lost("could not connect")
+
+    with pytest.raises(OSError, match="could not connect"):
+        try_again(ask, "a.jpg")
+    assert len(asked) == TRIES
     assert not is_passing(PermissionError())
 
 

@@ -417,7 +417,8 @@ def _entry(key: str, info: Mapping[str, Any]) -> Entry:
 def try_again(request: Callable[[], _T], name: str) -> _T:
     """What a request gives; it is made again, after longer and longer, while it fails for a time.
 
-    name: of what is asked for, for the log. Raises the last error.
+    name: of what is asked for, for the log. Raises the last error, as OSError where it was a lost
+    connection in words of a package's own.
     """
     attempt = 1
     while True:
@@ -425,8 +426,10 @@ def try_again(request: Callable[[], _T], name: str) -> _T:
             return request()
         except Exception as error:
             # Packages for fsspec raise their own errors, too, when a store is throttled.
-            if attempt == TRIES or not is_passing(error):
+            if not is_passing(error) or (attempt == TRIES and isinstance(error, OSError)):
                 raise
+            if attempt == TRIES:
+                raise OSError(_reason(error)) from error
             wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (attempt - 1))
             _log.info("%s: %s; try %d follows", name, _reason(error), attempt + 1)
         attempt += 1
