@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from itertools import combinations
 from pathlib import Path
@@ -38,6 +39,11 @@ def test_versions_differ_and_begin_with_the_models_own(grey_scene: NDArray[np.ui
     for wrong in (1, 7):
         with pytest.raises(InputError, match="there are 2 to 6 versions"):
             color.alternatives(grey_scene, wrong)
+    file = io.BytesIO()
+    Image.fromarray(grey_scene).save(file, "PNG")
+    file.seek(0)
+    second = color.alternatives(grey_scene, 2)[1]
+    np.testing.assert_array_equal(color.alternatives(file, 2)[1].pixels, second)
 
 
 def test_a_network_without_a_distribution_is_refused(tmp_path: Path) -> None:

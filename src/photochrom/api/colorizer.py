@@ -298,6 +298,8 @@ class Colorizer:
             InputError: As `colorize`; there is no such number of versions.
             ModelError: The model gives no distribution of colours.
         """
+        if hasattr(source, "read"):  # an open file gives its content once
+            source = to_picture(source)
         chosen = self._call_settings(size, vividness)
         maker = AlternativeMaker(self._network(), threads=chosen.threads)
         guides = maker.guides(count, vividness=chosen.vividness)
