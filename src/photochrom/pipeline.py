@@ -32,7 +32,7 @@ from photochrom.color.compose import compose_upsampled
 from photochrom.color.drawings import is_line_drawing
 from photochrom.color.fit import shrink, shrink_lightness, working_shape
 from photochrom.color.look import Look, Match, find_look, match_chroma
-from photochrom.color.luminance import check_picture, lightness
+from photochrom.color.luminance import check_picture, check_range, lightness
 from photochrom.color.optimization import ColorSpreader
 from photochrom.color.own_colors import (
     crop_places,
@@ -619,10 +619,6 @@ def hint_planes(
 def check_numbers(rgb: NDArray[Any], vividness: float) -> None:
     """Raise InputError for a picture or number from which no honest picture can be made."""
     check_picture(rgb)
-    if rgb.dtype.kind == "f" and not (rgb.min() >= 0.0 and rgb.max() <= 1.0):
-        raise InputError(
-            f"a floating picture must lie in [0, 1]; this one spans {rgb.min()} to {rgb.max()}; "
-            "divide it by its white, or pass integers"
-        )
+    check_range(rgb)
     if not (math.isfinite(vividness) and vividness >= 0.0):
         raise InputError(f"the vividness is {vividness}; it must be a number of at least 0")

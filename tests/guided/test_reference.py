@@ -66,6 +66,14 @@ def test_a_grey_or_toned_reference_is_refused(
             color(grey_scene, reference=reference)
 
 
+def test_a_reference_of_another_range_is_refused(
+    color: Colorizer, takes: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+) -> None:
+    truth, other_take = takes
+    with pytest.raises(InputError, match=r"must lie in \[0, 1\]"):
+        color(to_grey(truth), reference=other_take.astype(np.float32))
+
+
 def test_matches_are_mutual_and_know_how_far_their_neighbors_agree(
     rng: np.random.Generator,
 ) -> None:

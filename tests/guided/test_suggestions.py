@@ -54,6 +54,15 @@ def test_colours_are_those_of_the_distribution_at_the_place() -> None:
     assert len(suggest_colors(picture, 100, 45, network, count=1)) == 1
 
 
+@pytest.mark.parametrize("white", [255.0, np.nan])
+def test_a_picture_of_another_range_is_refused(white: float) -> None:
+    network: Any = TwoMinds()
+    picture = np.full((90, 120), 0.5, np.float32)
+    picture[3, 3] = white
+    with pytest.raises(InputError, match=r"must lie in \[0, 1\]"):
+        suggest_colors(picture, 100, 45, network)
+
+
 @pytest.mark.parametrize("grey", [0, 9, 250, 255])
 def test_in_shadows_and_highlights_colours_are_told_apart(grey: int) -> None:
     network: Any = TwoMinds()

@@ -150,6 +150,12 @@ def test_tiny_and_empty_pictures_have_no_damage() -> None:
         restore_pixels(np.zeros((0, 5), np.uint8))
 
 
+@pytest.mark.parametrize("white", [255.0, np.nan])
+def test_a_picture_of_another_range_is_refused_in_place_of_taken_for_clean(white: float) -> None:
+    with pytest.raises(InputError, match=r"must lie in \[0, 1\]"):
+        photochrom.restore(np.full((40, 40), white, np.float32))
+
+
 def test_kinds_are_named() -> None:
     assert parse_kinds(["Dust ", "blocks"]) == ("blocks", "dust")
     with pytest.raises(InputError, match="no kind of damage called mould; choose of blocks"):

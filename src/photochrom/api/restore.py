@@ -57,7 +57,8 @@ def restore(source: Any, *, only: Sequence[str] | None = None) -> Any:
         a tensor the same kind, dtype and shape.
 
     Raises:
-        InputError: The picture cannot be read, or there is no such kind.
+        InputError: The picture cannot be read, holds values outside of its range (NaN, too), or
+            there is no such kind.
 
     Examples:
         >>> restore("newspaper.png").save("newspaper.restored.png")

@@ -54,6 +54,19 @@ def check_picture(picture: NDArray[Any]) -> None:
         )
 
 
+def check_range(picture: NDArray[Any]) -> None:
+    """Raise InputError for a floating picture with values outside of [0, 1], or that are no
+    numbers.
+
+    picture: as `check_picture` lets it pass.
+    """
+    if picture.dtype.kind == "f" and not (picture.min() >= 0.0 and picture.max() <= 1.0):
+        raise InputError(
+            f"a floating picture must lie in [0, 1]; this one spans {picture.min()} to "
+            f"{picture.max()}; divide it by its white, or pass integers"
+        )
+
+
 class Luminance(NamedTuple):
     """The luminance of some pixels, and CIELAB's curve of it."""
 

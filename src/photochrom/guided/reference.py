@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.color.fit import shrink
+from photochrom.color.luminance import check_picture, check_range
 from photochrom.color.space import rgb_to_lab
 from photochrom.color.tone import judge
 from photochrom.engine import FeatureExtractor, ModelIdentity, Network, feature_extractor
@@ -93,8 +94,10 @@ class ReferenceMatcher:
         """A picture as a reference.
 
         rgb: (H, W, 3), sRGB-encoded; uint8, uint16, or floating in [0, 1]. name: for messages.
-        Raises InputError for a picture without colours.
+        Raises InputError for a picture without colours, or of another shape, type or range.
         """
+        check_picture(rgb)
+        check_range(rgb)
         if rgb.ndim != 3 or judge(rgb).tone != "colour":
             raise InputError(
                 f"the reference {name} has no colours to give: it is grey or toned; "

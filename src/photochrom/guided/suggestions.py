@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from photochrom.color.bins import ColorBins
 from photochrom.color.compose import compose
-from photochrom.color.luminance import check_picture, lightness
+from photochrom.color.luminance import check_picture, check_range, lightness
 from photochrom.color.places import Window, paint_places
 from photochrom.engine import FeatureExtractor
 from photochrom.errors import InputError, ModelError
@@ -66,6 +66,7 @@ def suggest_colors(
     ModelError for a network that classifies no colours or colours drawings.
     """
     check_picture(picture)
+    check_range(picture)
     check_inside(x, y, picture, f"the place {x:g}, {y:g}")
     if count < 1:
         raise InputError(f"{count} colours cannot be suggested; ask for at least one")

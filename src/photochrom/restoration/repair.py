@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.color.luminance import check_picture
+from photochrom.color.luminance import check_picture, check_range
 from photochrom.restoration.blocks import find_jpeg, mend_blocks
 from photochrom.restoration.blur import is_blurred, measure_blur, mend_blur
 from photochrom.restoration.covers import fill, find_dust, find_scratches
@@ -71,9 +71,11 @@ def restore_pixels(
         scratches and dust that are named, even one is mended; otherwise there must be more than
         photographs have that show wires, or lights in eyes. network: which sees scratches and dust
         in place of what is written here.
-    Raises InputError for a picture of another shape or type, and for kinds that there are not.
+    Raises InputError for a picture of another shape, type or range, and for kinds that there are
+    not.
     """
     check_picture(pixels)
+    check_range(pixels)
     before = _luma(pixels)
     plane = before
     findings: list[Finding] = []
