@@ -139,6 +139,9 @@ def test_a_folder_is_looked_at_once_and_files_are_refused_clearly(
     with monkeypatch.context() as patch:
         patch.setattr(ReferenceMatcher, "reference", lambda *_: pytest.fail("looked again"))
         second = ReferenceFolder(album, matcher)
+    (index,) = (tmp_path / "cache" / "references").glob("*.npz")
+    index.write_bytes(b"")  # as a disk that was full may leave it
+    assert len(ReferenceFolder(album, matcher).candidates(first._vectors[0])) == 1
     scene = matcher.reference(other_scene, "").scene
     assert [r.name for r in first.candidates(scene)] == [str(album / "other.png")]
     assert [r.name for r in second.candidates(scene)] == [str(album / "other.png")]

@@ -142,10 +142,10 @@ def _read_index(path: Path) -> Mapping[str, NDArray[np.float32] | None]:
     """The index of a folder; empty where there is none, or none that can be read."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            names, scenes = arrays["names"].tolist(), arrays["scenes"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            rows = list(zip(arrays["names"].tolist(), arrays["scenes"], strict=True))
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return {}
-    return {name: scene if scene.any() else None for name, scene in zip(names, scenes, strict=True)}
+    return {name: scene if scene.any() else None for name, scene in rows}
 
 
 def _write_index(path: Path, scenes: Mapping[str, NDArray[np.float32] | None]) -> None:
