@@ -87,6 +87,21 @@ def test_a_stroke_is_a_line_of_its_width_at_any_raster() -> None:
     assert small.sum() <= 14
 
 
+def test_a_stroke_that_goes_on_far_beyond_the_picture_costs_what_is_seen_of_it() -> None:
+    picture = np.zeros((90, 120), np.uint8)
+    far, near = (
+        paint_places(
+            [Stroke([(3, 5), end], "red", 2.1).on_picture(picture)],
+            Window(0, 0, 90, 120),
+            (90, 120),
+        )
+        for end in ((4e12 + 3, 2e12 + 5), (403, 205))
+    )
+    assert near[1].any()
+    for one, other in zip(far, near, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_painted_layer_is_scaled_and_keeps_thin_lines() -> None:
     rgba = np.zeros((160, 240, 4), np.uint8)
     rgba[20:60, 40:120] = (*RED, 255)
@@ -149,6 +164,7 @@ def test_where_two_colours_meet_the_later_one_counts(
         ('{"strokes": [{"points": [[1, 2]], "color": "red", "width": 0}]}', "must be above 0 px"),
         ('{"strokes": [{"points": [[1, 2]]}]}', "lacks color"),
         ('{"size": [9], "strokes": [{"points": [[1, 2]], "color": "red"}]}', "not .width, height."),
+        ('{"size": [9, 1e999], "strokes": [{"points": [[1, 2]], "color": "red"}]}', "not .width"),
         ('{"size": [9, 9], "strokes": [{"points": [[1, 2]], "color": "red"}]}', "proportions"),
         ('{"strokes": [{"points": [[500, 2], [500, 80]], "color": "red"}]}', "lies outside the"),
     ],

@@ -174,6 +174,17 @@ def raster_cell(
     return (int(row), int(column)) if 0 <= row < h and 0 <= column < w else None
 
 
+def raster_cells(
+    x: NDArray[np.float64], y: NDArray[np.float64], window: Window, shape: tuple[int, int]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """As `raster_cell`, of many points, (n,): rows and columns of those that lie inside."""
+    h, w = shape
+    rows = (y - window.top + 0.5) * h / window.height
+    columns = (x - window.left + 0.5) * w / window.width
+    inside = (rows >= 0) & (rows < h) & (columns >= 0) & (columns < w)
+    return rows[inside].astype(np.intp), columns[inside].astype(np.intp)
+
+
 def range_slice(values: NDArray[np.float64], low: float, high: float) -> slice:
     """Where rising values lie in a range, both ends included."""
     start = int(np.searchsorted(values, low, "left"))

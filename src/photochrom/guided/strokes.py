@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.atomic import write_atomically
-from photochrom.color.places import ColoredPlace, Window, range_slice, raster_axes, raster_cell
+from photochrom.color.places import ColoredPlace, Window, range_slice, raster_axes, raster_cells
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError
 from photochrom.hints import Color, ColorHint, parse_color
@@ -29,8 +29,8 @@ from photochrom.tables import Source, build
 
 Point: TypeAlias = "tuple[float, float]"
 
-_ASPECT_SLACK = 0.02
-"""By which the proportions of a painted layer may differ from the picture's."""
+ASPECT_SLACK = 0.02
+"""By which the proportions of what was painted over may differ from the picture's."""
 _THIN = 0.5
 """A pixel is painted from this share of what the most painted one beside it has."""
 _LEAST_SHARE = 1e-4
@@ -106,18 +106,23 @@ class Stroke(ColoredPlace):
         place = np.zeros((h, w), bool)
         rows, columns = raster_axes(window, (h, w))
         step = min(window.height / h, window.width / w) / 2
-        for (x0, y0), (x1, y1) in zip(
-            self.points, [*self.points[1:], self.points[-1]], strict=True
-        ):
-            self._fill(place, rows, columns, window, (x0, y0, x1, y1))
-            # A line that is thinner than the raster leaves a pixel wherever it goes through.
-            count = max(1, math.ceil(math.hypot(x1 - x0, y1 - y0) / step))
-            for x, y in zip(np.linspace(x0, x1, count + 1), np.linspace(y0, y1, count + 1)):
-                cell = raster_cell(x, y, window, (h, w))
-                if cell is not None:
-                    place[cell] = True
+        for start, end in zip(self.points, [*self.points[1:], self.points[-1]], strict=True):
+            if self._may_mark(start, end, window):
+                self._fill(place, rows, columns, window, (*start, *end))
+                _trace(place, window, start, end, step)
         mask[place] = 1.0
         ab[place] = rgb_to_lab(np.asarray(self.rgb) / 255.0)[1:]
+
+    def _may_mark(self, start: Point, end: Point, window: Window) -> bool:
+        """Whether a segment may have pixels in a window: of a large picture there are many."""
+        reach = self.width / 2
+        return all(
+            min(one, other) - reach <= low + length and max(one, other) + reach >= low - 1
+            for one, other, low, length in (
+                (start[0], end[0], window.left, window.width),
+                (start[1], end[1], window.top, window.height),
+            )
+        )
 
     def _fill(
         self,
@@ -145,6 +150,28 @@ class Stroke(ColoredPlace):
         mask = np.zeros((min(whole.height, 256), min(whole.width, 256)), np.float32)
         self.paint(np.zeros((*mask.shape, 2), np.float32), mask, whole)
         return bool(mask.any())
+
+
+def _trace(
+    place: NDArray[np.bool_], window: Window, start: Point, end: Point, step_px: float
+) -> None:
+    """Mark the pixels that a segment goes through: a line may be thinner than the raster."""
+    h, w = place.shape
+    count = max(1, math.ceil(math.hypot(end[0] - start[0], end[1] - start[1]) / step_px))
+    first, last = 0, count
+    sides = ((window.left, window.width), (window.top, window.height))
+    for one, other, (low, length) in zip(start, end, sides, strict=True):
+        if one != other:  # what is far off is not gone through
+            shares = sorted((edge - one) / (other - one) for edge in (low - 1, low + length))
+            first = max(first, math.floor(shares[0] * count) - 1)
+            last = min(last, math.ceil(shares[1] * count) + 1)
+    numbers = np.arange(first, last + 1)
+    x, y = (
+        np.where(numbers == count, other, numbers * ((other - one) / count) + one)
+        for one, other in zip(start, end, strict=True)
+    )
+    rows, columns = raster_cells(x, y, window, (h, w))
+    place[rows, columns] = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +211,7 @@ class PaintedLayer(ColoredPlace):
         height, width = picture.shape[:2]
         h, w = self.painted.shape
         # Of small pictures, a px more or less is no other shape.
-        slack = max(_ASPECT_SLACK, 1 / min(h, w), 1 / min(height, width))
+        slack = max(ASPECT_SLACK, 1 / min(h, w), 1 / min(height, width))
         if abs(math.log((w * height) / (h * width))) > slack:
             raise InputError(
                 f"{self.name} has {w} x {h} px, which are not the proportions of the picture of "
@@ -353,7 +380,7 @@ def _parse_json(path: Path) -> list[ColorHint]:
         raise InputError(f"{path}: {error}") from error
     if not content.size:
         return list(found)
-    if len(content.size) != 2 or min(content.size) <= 0:
+    if len(content.size) != 2 or not all(0 < side < math.inf for side in content.size):
         raise source.refuse(
             f"the size in {path} is {list(content.size)}, not [width, height] in px"
         )
@@ -375,7 +402,7 @@ class _ScaledStroke:
         """The stroke in px of the picture. Raises InputError for other proportions."""
         height, width = picture.shape[:2]
         across, down = width / self.size[0], height / self.size[1]
-        if abs(math.log(across / down)) > max(_ASPECT_SLACK, 1 / min(self.size)):
+        if abs(math.log(across / down)) > max(ASPECT_SLACK, 1 / min(self.size)):
             raise InputError(
                 f"{self.name} is for {self.size[0]:g} x {self.size[1]:g} px, which are not the "
                 f"proportions of the picture of {width} x {height} px; draw over it uncropped"
