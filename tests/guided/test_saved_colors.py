@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom.cli import main
+from photochrom.engine import Network, load_with_features
+from photochrom.errors import InputError
 from photochrom.evaluation.dataset import to_grey
 from photochrom.guided.color_file import ColorFile
 from photochrom.guided.names import COLOR_FILE_NAME
+from photochrom.hints import Hint
 
 pytestmark = pytest.mark.slow  # a shipped model is loaded
 
@@ -34,6 +39,11 @@ def album(tmp_path: Path, astronaut: NDArray[np.uint8]) -> Path:
     cat = skimage.data.chelsea()[::2, ::2]  # type: ignore[no-untyped-call]
     Image.fromarray(to_grey(np.ascontiguousarray(cat))).save(folder / "c.png")
     return folder
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return load_with_features("photochrom-film", device="cpu", threads=1)
 
 
 def test_a_saved_color_is_found_accepted_and_used(
@@ -94,11 +104,77 @@ def test_what_cannot_be_saved_or_found_is_told(
         ({"colors": [content["colors"][0] | {"view": "AAAA"}]}, "is no PNG"),
         ({"colors": [content["colors"][0] | {"x": -4.0}]}, "outside of"),
         ({"colors": [content["colors"][0] | {"color": "reddish"}]}, "reddish"),
+        ({"colors": 2 * content["colors"]}, "saves 'a' twice"),
     ):
         file.write_text(json.dumps(content | damage), encoding="utf-8")
         assert told in message("list", *project)
     file.write_text("{", encoding="utf-8")
     assert "is damaged" in message("list", *project)
+
+
+def test_what_is_saved_while_an_album_is_looked_through_stays(
+    album: Path, network: Network
+) -> None:
+    colors, file = save_flag(album / "a.png", network), album / COLOR_FILE_NAME
+
+    def change(_done: int) -> None:
+        ColorFile(file).save("suit", album / "a.png", Hint(120, 200, "orange"), network)
+        ColorFile(file).forget("the flag")
+
+    assert colors.find([album / "b.png"], network, change) == ()
+    assert [color.name for color in ColorFile(file).colors] == ["suit"]
+
+
+def test_a_photograph_that_is_gone_is_empty_on_the_sheet(album: Path, network: Network) -> None:
+    colors = save_flag(album / "a.png", network)
+    colors.find([album / "b.png"], network)
+    assert [place.photo for place in colors.places] == ["b.png"]
+    marked = []
+    for _ in range(2):
+        colors.write_sheet(album / "sheet.png", lambda film, _: pytest.fail(f"{film} is no film"))
+        flag = (_pixels(album / "sheet.png") == (0x20, 0xB0, 0x40)).all(axis=-1)
+        marked.append(np.array_split(flag.any(axis=0), 2))
+        (album / "b.png").unlink(missing_ok=True)
+    assert [[bool(tile.any()) for tile in tiles] for tiles in marked] == [[True] * 2, [True, False]]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text")
+def test_photographs_may_have_names_that_are_no_text(album: Path, network: Network) -> None:
+    photo = (album / "a.png").rename(album / os.fsdecode(b"caf\xe9.png"))
+    save_flag(photo, network)
+    assert len(ColorFile(album / COLOR_FILE_NAME).hints(photo)) == 1
+
+
+def test_a_saved_color_is_at_its_place_in_a_larger_scan_and_in_no_other_picture(
+    album: Path, network: Network
+) -> None:
+    (hint,) = save_flag(album / "a.png", network).hints(album / "a.png")
+    grey = _pixels(album / "a.png")
+    assert hint.on_picture(grey) == Hint(*PLACE, (0x20, 0xB0, 0x40), hint.radius)
+    larger = hint.on_picture(np.repeat(np.repeat(grey, 2, axis=0), 2, axis=1))
+    assert (larger.x, larger.y, larger.radius) == (128.5, 60.5, 2 * hint.radius)
+    with pytest.raises(InputError, match="are not the proportions of the picture"):
+        hint.on_picture(grey[:, 20:])
+
+
+def test_a_saved_color_is_of_the_first_page_alone(
+    album: Path, tmp_path: Path, network: Network
+) -> None:
+    page = Image.open(album / "a.png").convert("L")
+    photo = tmp_path / "pages.tif"
+    page.save(photo, save_all=True, append_images=[page])
+    save_flag(photo, network)
+    file = str(tmp_path / COLOR_FILE_NAME)
+    assert main(["image", str(photo), "--pages", "all", "--colors", file, *MODEL]) == 0
+    first, second = (_pixels(tmp_path / f"pages.color.p{n}.tif")[30, 64] for n in (1, 2))
+    assert first[1] > max(first[0], first[2])
+    assert second[1] <= max(second[0], second[2])
+
+
+def save_flag(photo: Path, network: Network) -> ColorFile:
+    colors = ColorFile(photo.parent / COLOR_FILE_NAME, must_exist=False)
+    colors.save("the flag", photo, Hint(*PLACE, "#20b040"), network)
+    return colors
 
 
 def _pixels(path: Path) -> NDArray[np.uint8]:

@@ -525,7 +525,7 @@ def _color(job: Job, options: BatchOptions, tools: Future[Tools]) -> Outcome:
     _log.debug("colouring %s, %d x %d px %s", job.source, width, height, picture.pixels.dtype)
     ready = tools.result()
     done = color_with_tools(
-        picture, judgement, options, ready, source=job.source, variant=job.variant
+        picture, judgement, options, ready, source=job.source, variant=job.variant, page=job.page
     )
     _log.debug("writing %s", job.target)
     make_folder(job.target.parent)
@@ -563,15 +563,17 @@ def color_with_tools(
     *,
     source: Path,
     variant: Variant = VARIANTS[0],
+    page: int | None = None,
 ) -> ColoredPicture:
     """Mend and colour one picture as the options say: what every way of colouring files does.
 
     judgement: of `judge_tone`. source: what messages call it, and where saved colours know it.
+    page: in place of the options' own; saved colours are of the first.
     Raises InputError, ModelError.
     """
     picture, mended = restore_picture(picture, options.restore)
     network, references, maker, colors, match = tools
-    if colors is not None:
+    if colors is not None and (page or options.page or 1) == 1:
         options = dataclasses.replace(options, hints=(*colors.hints(source), *options.hints))
     matched = None if references is None else references.guide()
     guide: Guide | None = matched

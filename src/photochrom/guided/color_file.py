@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import logging
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,14 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.atomic import write_atomically
+from photochrom.color.fit import working_shape
 from photochrom.engine import Network
-from photochrom.errors import InputError
+from photochrom.errors import InputError, PhotochromError
 from photochrom.guided.proposal_sheet import TILE_PX, Tile, proposal_sheet
 from photochrom.guided.saved_colors import LEAST_SCORE, ColorFinder, SavedColor
+from photochrom.guided.strokes import ASPECT_SLACK
 from photochrom.hints import Hint, parse_color
 from photochrom.imageio import eight_bit_rgb, read, read_preview
 from photochrom.tables import Source, build
 
+_log = logging.getLogger(__name__)
 _FORMAT = 1
 RADIUS_SHARE: Final = 0.01
 """Radius of a place as a hint, of the photograph's short side."""
@@ -150,7 +155,8 @@ class ColorFile:
         """Look for all colours in photographs, and write the file. Returns what is proposed.
 
         photos: or frames of films, one for each shot; taken one after the other.
-        Earlier proposals in these photographs and films are replaced; accepted places stay.
+        Earlier proposals in these photographs and films are replaced; accepted places stay, and so
+        does what others have changed in the file meanwhile.
         on_photo: is told how many are done. least_score: as for
         `photochrom.guided.saved_colors.ColorFinder.find`.
         Raises InputError where nothing is saved or a photograph cannot be read.
@@ -158,8 +164,7 @@ class ColorFile:
         if not self._colors:
             raise InputError(f"no colour is saved in {self.path}; save one before looking for it")
         finder = ColorFinder(network)
-        settled = {(place.name, place.picture) for place in self._places if place.accepted}
-        settled |= {(color.name, color.picture) for color in self.colors}
+        settled = self._find_settled()
         proposed: list[AlbumPlace] = []
         names = set()
         for number, photo in enumerate(photos, 1):
@@ -183,10 +188,19 @@ class ColorFile:
                     for place in finder.find(pixels, wanted, least_score=least_score)
                 ]
             on_photo(number)
+        if self.path.exists():  # an album takes minutes
+            self._colors, self._places = _read(self.path)
+        settled = self._find_settled()
+        new = [p for p in proposed if p.name in self._colors and (p.name, p.picture) not in settled]
         kept = [p for p in self._places if p.accepted or p.photo not in names]
-        self._places = (*kept, *proposed)
+        self._places = (*kept, *new)
         self._write()
-        return tuple(proposed)
+        return tuple(new)
+
+    def _find_settled(self) -> set[tuple[str, tuple[str, float | None]]]:
+        """Which colours are known of which pictures, so that none is proposed there."""
+        accepted = {(place.name, place.picture) for place in self._places if place.accepted}
+        return accepted | {(color.name, color.picture) for color in self.colors}
 
     def accept(self, numbers: Sequence[int] = ()) -> tuple[AlbumPlace, ...]:
         """Take proposals as right, and write the file. Returns them.
@@ -223,12 +237,13 @@ class ColorFile:
             if place.photo == name:
                 radius = RADIUS_SHARE * min(place.size)
                 rgb = self._colors[place.name].rgb
-                yield place.time_s, Hint(place.x, place.y, rgb, radius)
+                yield place.time_s, _SizedHint(place.x, place.y, rgb, radius, place.size)
 
     def write_sheet(self, path: Path, read_frame: ReadFrame) -> None:
         """A PNG of all places with their numbers, for a look. Raises OutputError.
 
-        read_frame: gives the frames of films.
+        read_frame: gives the frames of films. What cannot be read any more is empty, and its title
+        says so.
         """
         content = proposal_sheet(list(self._tiles(read_frame)))
         write_atomically(path, content, overwrite=True)
@@ -237,25 +252,30 @@ class ColorFile:
         """The saved colours, and the places."""
         for color in self.colors:
             yield Tile(f"saved: {color.name}", color.view, color.rgb, color.center)
-        pictures: dict[tuple[str, float | None], NDArray[np.uint8]] = {}
+        pictures: dict[tuple[str, float | None], NDArray[np.uint8] | None] = {}
         for number, place in enumerate(self._places, 1):
             if place.picture not in pictures:
                 pictures = {place.picture: self._picture(place, read_frame)}
+            picture = pictures[place.picture]
+            if picture is None:
+                width, height = place.size
+                empty = np.zeros(working_shape(height, width, TILE_PX // 2, 1), np.uint8)
+                yield Tile(f"{number}: {place.name}, cannot be read", empty)
+                continue
             title = f"{number}: {place.name}, {place.score:.2f}"
             center = ((place.x + 0.5) / place.size[0], (place.y + 0.5) / place.size[1])
             rgb = self._colors[place.name].rgb
-            yield Tile(
-                f"{title}, accepted" if place.accepted else title,
-                pictures[place.picture],
-                rgb,
-                center,
-            )
+            yield Tile(f"{title}, accepted" if place.accepted else title, picture, rgb, center)
 
-    def _picture(self, place: AlbumPlace, read_frame: ReadFrame) -> NDArray[np.uint8]:
+    def _picture(self, place: AlbumPlace, read_frame: ReadFrame) -> NDArray[np.uint8] | None:
         path = self.path.parent / place.photo
-        if place.time_s is not None:
-            return read_frame(path, place.time_s)
-        return eight_bit_rgb(read_preview(path, TILE_PX))
+        try:
+            if place.time_s is not None:
+                return read_frame(path, place.time_s)
+            return eight_bit_rgb(read_preview(path, TILE_PX))
+        except PhotochromError as error:
+            _log.info("not on the sheet: %s", error)
+            return None
 
     def _relative(self, photo: Path) -> str:
         """A photograph as the file calls it."""
@@ -288,7 +308,31 @@ class ColorFile:
             ],
         }
         content = json.dumps(table, indent=1, ensure_ascii=False) + "\n"
-        write_atomically(self.path, content.encode(), overwrite=True)
+        # Names of files may hold bytes that are no UTF-8, which JSON has as escapes.
+        data = content.encode("utf-8", "backslashreplace")
+        write_atomically(self.path, data, overwrite=True)
+
+
+@dataclass(frozen=True)
+class _SizedHint(Hint):
+    """A hint of a photograph that had a size, and may have another by now."""
+
+    size: tuple[int, int] = (1, 1)
+    """Width and height, px."""
+
+    def on_picture(self, picture: NDArray[Any]) -> Hint:
+        """The hint in px of the picture. Raises InputError for other proportions."""
+        height, width = picture.shape[:2]
+        across, down = width / self.size[0], height / self.size[1]
+        if abs(math.log(across / down)) > max(ASPECT_SLACK, 1 / min(*self.size, height, width)):
+            raise InputError(
+                f"{self.title} is of a saved colour, for {self.size[0]} x {self.size[1]} px, which "
+                f"are not the proportions of the picture of {width} x {height} px any more; save "
+                "or find the colour again"
+            )
+        x = min(max((self.x + 0.5) * across - 0.5, 0.0), width - 1.0)
+        y = min(max((self.y + 0.5) * down - 0.5, 0.0), height - 1.0)
+        return Hint(x, y, self.color, self.radius * math.sqrt(across * down)).on_picture(picture)
 
 
 @dataclass(frozen=True)
@@ -324,8 +368,10 @@ def _read(path: Path) -> tuple[dict[str, SavedColor], tuple[AlbumPlace, ...]]:
             "of another version of photochrom, which reads it"
         )
     content = build(_FileTable, table, source)
-    colors = {}
+    colors: dict[str, SavedColor] = {}
     for row in content.colors:
+        if row.name in colors:
+            raise source.refuse(f"{path} saves {row.name!r} twice")
         try:
             rgb = parse_color(row.color)
         except InputError as error:
