@@ -45,6 +45,16 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         raise _cannot_write(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, with those above it, where it is missing. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"the folder {folder} cannot be made: {error.strerror}; name another"
+        ) from error
+
+
 def write_atomically(
     path: Path, data: bytes, *, overwrite: bool, file_mode: int | None = None
 ) -> None:

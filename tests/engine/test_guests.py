@@ -18,7 +18,7 @@ from photochrom.color.space import lab_to_rgb
 from photochrom.engine import feature_extractor, load, local_model, model_card, model_identity
 from photochrom.engine.find import split_blend
 from photochrom.engine.guests import ACCEPTED, GUESTS, accept_licence
-from photochrom.errors import ModelError
+from photochrom.errors import ModelError, OutputError
 
 Make = Callable[..., str]
 
@@ -132,6 +132,10 @@ def test_weights_of_others_are_fetched_once_their_licence_is_accepted(
     accept_licence("ddcolor")
     with pytest.raises(ModelError, match="needs its checksum"):
         local_model(address)
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path / "file"))
+    with pytest.raises(OutputError, match="cannot be made"):
+        accept_licence("deoldify")
     monkeypatch.setenv(ACCEPTED, "eccv16, siggraph17")
     with pytest.raises(ModelError, match="needs its checksum"):
         local_model(address.replace("ddcolor", "siggraph17"))

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.atomic import write_atomically
+from photochrom.atomic import make_folder, write_atomically
 from photochrom.color.space import lab_to_rgb, rgb_to_lab
 from photochrom.engine.contract import AB, Tensor
 from photochrom.errors import ModelError
@@ -117,9 +117,9 @@ def split_guest(model: object) -> tuple[str, str] | None:
 
 
 def accept_licence(name: str) -> None:
-    """Keep, for this user, that the licence of a guest was accepted."""
+    """Keep, for this user, that the licence of a guest was accepted. Raises OutputError."""
     record = _record(name)
-    record.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(record.parent)
     write_atomically(record, f"{GUESTS[name].licence}\n".encode(), overwrite=True)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.atomic import check_target, write_atomically
+from photochrom.atomic import check_target, make_folder, write_atomically
 from photochrom.engine import Network
 from photochrom.errors import InputError, requires_extra
 from photochrom.evaluation.curves import draw_curve
@@ -86,7 +86,7 @@ class TurningPoint:
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:
     """Make the folder; raise OutputError where its files could not be written later."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for name in (CSV_NAME, PLOT_NAME, SHEET_NAME):
         check_target(folder / name, overwrite=overwrite)
 
