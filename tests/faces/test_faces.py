@@ -319,6 +319,11 @@ def test_the_store_is_private_and_forgets_for_good(tmp_path: Path) -> None:
     assert [face.name for face in store.faces()] == ["Ben"]
     with pytest.raises(InputError, match="give the person one"):
         store.enroll(" ", "x.jpg", "m1", other)
+    bytes_of_latin_1 = os.fsdecode(b"caf\xe9.jpg")
+    store.enroll("Ben", bytes_of_latin_1, "m1", other)
+    assert store.faces()[-1].picture == r"caf\udce9.jpg"
+    with pytest.raises(InputError, match="is no UTF-8"):
+        store.enroll(bytes_of_latin_1, "x.jpg", "m1", other)
     store.path.write_bytes(b"no database" * 200)
     with pytest.raises(OutputError, match="cannot use the faces in"):
         store.faces()
@@ -338,6 +343,14 @@ def test_commands_enroll_identify_verify_and_forget(
     assert found.return_value == 0
     assert json.loads(found.output)["name"] == "P1"
     assert imageio.read(plot).pixels.size
+    before = plot.read_bytes()
+    over = call("identify", plot, "--plot", plot, "--force", *own)
+    assert isinstance(over.exception, click.UsageError)
+    assert plot.read_bytes() == before
+    with pytest.raises(OutputError, match=r"the folder .* does not exist"):
+        raise call("identify", plot, "--plot", tmp_path / "no" / "plot.png", *own).exception
+    with pytest.raises(OutputError, match="cannot be made"):
+        raise call("evaluate", people, "-o", plot / "report", "--model", model).exception
     nobody = call("identify", people / "P4" / "P4_0.png", "--threshold", 0, "--force", *own)
     assert nobody.return_value == 1
     assert "nobody enrolled" in nobody.output

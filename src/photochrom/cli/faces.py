@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from photochrom import imageio
+from photochrom.atomic import check_target, make_folder, write_atomically
 from photochrom.batch import plan
 from photochrom.cli import FAILED, OK
 from photochrom.cli.messages import note
@@ -213,6 +214,10 @@ def identify(
     """
     if plot is not None and len(pictures) > 1:
         raise click.UsageError(f"--plot draws one picture, and {len(pictures)} are given.")
+    if plot is not None:
+        check_target(plot, overwrite=True)
+        if plot.exists() and pictures[0].exists() and plot.samefile(pictures[0]):
+            raise click.UsageError(f"--plot would be drawn over the picture {plot}.")
     net, enrolled = _load(store, model)
     limit = _threshold(net, by, threshold)
     gallery = Gallery([face.template for face in enrolled])
@@ -327,6 +332,8 @@ def group(
                 f"--out {out} lies in the album {folder}, of which it would be a photograph the "
                 "next time; write it somewhere else"
             )
+    if out is not None:
+        check_target(out, overwrite=overwrite)
     jobs = plan(paths, recursive=recursive)
     for problem in (job.problem for job in jobs if job.problem):
         note(str(problem))
@@ -410,14 +417,15 @@ def evaluate(
         from photochrom.training.faces.data import read_faces
     from photochrom.evaluation.faces import draw_report, evaluate_faces
 
+    make_folder(out)
     net = FaceNet(model)
     face_set = read_faces(tuple(map(str, sources)), note)
     if people is not None:
         face_set = face_set.select(_read_names(people, set(face_set.people)))
     report = evaluate_faces(net, face_set.faces, face_set.people, turned=turned)
     table = report.to_table()
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "report.json").write_text(json.dumps(table, indent=1), encoding="utf-8")
+    content = json.dumps(table, indent=1).encode("utf-8")
+    write_atomically(out / "report.json", content, overwrite=True)
     with requires_extra("evaluate", "drawing"):
         draw_report(table, out)
     rows: list[tuple[str, ...]] = [
@@ -478,7 +486,8 @@ def _draw(
 
         best = rebuilt_picture(enrolled[int(apart.argmin())].template)
         names = [face.name for face in enrolled]
-        draw_identification(query.views[len(query.views) // 2], best, apart, names, by, plot)
+        content = draw_identification(query.views[len(query.views) // 2], best, apart, names, by)
+    write_atomically(plot, content, overwrite=True)
 
 
 def _read_names(path: Path, known: set[str]) -> set[str]:

@@ -8,6 +8,7 @@ again*: how often an enrolled picture that is turned is nearest to itself.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -200,9 +201,9 @@ def draw_report(table: dict[str, Any], folder: Path) -> list[Path]:
 
 def draw_identification(
     query: NDArray[np.float32], best: NDArray[np.float32], apart: NDArray[np.float64],
-    names: Sequence[str], by: Comparison, file: Path,
-) -> None:  # fmt: skip
-    """The query, the decoder's picture of the nearest face, and the distance to every one.
+    names: Sequence[str], by: Comparison,
+) -> bytes:  # fmt: skip
+    """A PNG file: the query, the decoder's picture of the nearest face, the distance to every one.
 
     The report's figures 4.18 to 4.20. query, best: (H, W). apart, names: (N,) of the enrolled.
     """
@@ -225,7 +226,9 @@ def draw_identification(
     axes.annotate(names[nearest], at, (6, 0), textcoords="offset points", fontsize=8)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set(xlabel="enrolled face", ylabel=f"distance by {by}", ylim=(0, None))
-    figure.savefig(file, dpi=120)
+    file = io.BytesIO()
+    figure.savefig(file, dpi=120, format="png")
+    return file.getvalue()
 
 
 def area_under_curve(same: NDArray[np.float64], different: NDArray[np.float64]) -> float:

@@ -61,10 +61,13 @@ class FaceStore:
     def enroll(self, name: str, picture: str, model: str, template: Template) -> None:
         """Keep a face. picture: a file's name. model: identity of the network that described it.
 
-        Raises InputError for an empty name, OutputError when the file cannot be written.
+        Raises InputError for an empty name or one of other bytes than UTF-8, OutputError when the
+        file cannot be written.
         """
         if not name.strip():
             raise InputError(f"the name is {name!r}; give the person one")
+        if _readable(name) != name:
+            raise InputError(f"the name is {name!r}, which is no UTF-8; write it otherwise")
         added = datetime.now(timezone.utc).isoformat(timespec="seconds")
         with self._open(create=True) as database:
             database.execute("INSERT OR IGNORE INTO person (name) VALUES (?)", (name,))
@@ -73,7 +76,7 @@ class FaceStore:
                 "INSERT INTO face (person, picture, added, model, embeddings, latents,"
                 " reconstruction) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
-                    person, picture, added, model,
+                    person, _readable(picture), added, model,
                     template.embeddings.astype("<f2").tobytes(),
                     template.latents.astype("<f2").tobytes(),
                     template.reconstruction.tobytes(),
@@ -161,6 +164,11 @@ class FaceStore:
                 f"{self.path} is no store of faces of this version (format {version}, not "
                 f"{_FORMAT}); name another by --store"
             )
+
+
+def _readable(text: str) -> str:
+    """Names of files may hold bytes that are no UTF-8, which SQLite and people read as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _make_private(path: Path) -> None:
