@@ -45,7 +45,7 @@ def main() -> None:
             start = time.perf_counter()
             run()
             best[name] = min(best[name], time.perf_counter() - start)
-    macs = {"network": count_macs(arguments.model, network.card), "matrix product": MATRIX**3}
+    macs = {"network": count_macs(arguments.model), "matrix product": MATRIX**3}
     rates = {name: macs[name] / best[name] / 1e9 for name in ways}
     share = rates["network"] / rates["matrix product"]
     lines = [

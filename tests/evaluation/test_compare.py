@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom.cli import FAILED, OK, main
-from photochrom.engine import model_card
 from photochrom.evaluation.cost import count_macs, milliseconds
 from photochrom.evaluation.run import Method
 from photochrom.hints import Hint
@@ -141,7 +140,28 @@ def test_a_comparison_is_not_replaced_unasked_and_names_are_told_apart(
 def test_multiplications_are_those_of_the_networks_products(tmp_path: Path) -> None:
     model = tiny_model(tmp_path / "tiny.onnx")
     # 1x1 convolutions at a quarter of 256: four channels to two, and two to one.
-    assert count_macs(model, model_card(model)) == 64 * 64 * (4 * 2 + 2 * 1)
+    assert count_macs(model) == 64 * 64 * (4 * 2 + 2 * 1)
+
+
+@pytest.mark.slow
+def test_a_blend_is_compared_with_what_it_is_made_of(
+    photos: Path, models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny, pale = models[0], models[1].partition("=")[2]
+    blends = [f"blend:{tiny}:{pale}:{weight}" for weight in ("0.25", "0.75")]
+    out = tmp_path / "out"
+    assert main(["compare", tiny, *blends, "--data", str(photos), "-o", str(out)]) == OK
+    content: dict[str, Any] = json.loads((out / "compare.json").read_text())
+    assert list(content["costs"]) == ["tiny", *blends]
+    assert content["costs"][blends[0]]["macs"] == 2 * content["costs"]["tiny"]["macs"]
+    of_tiny, of_blend = content["methods"][:2]
+    assert of_blend["file"] == "tiny.onnx+pale.onnx"
+    assert of_blend["sha256"].startswith(f"{of_tiny['sha256']}+")
+    capsys.readouterr()
+    (tmp_path / "file").write_text("no folder")
+    arguments = ["compare", tiny, "--data", str(photos), "-o", str(tmp_path / "file" / "x")]
+    assert main(arguments) == FAILED
+    assert "cannot be made: Not a directory" in capsys.readouterr().err
 
 
 def test_the_time_of_a_photo_is_a_median_over_the_photos() -> None:

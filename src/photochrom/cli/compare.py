@@ -26,6 +26,7 @@ from photochrom.cli.options import (
     vividness_option,
 )
 from photochrom.cli.table import align_columns
+from photochrom.engine.find import model_parts
 from photochrom.errors import requires_extra
 from photochrom.evaluation.options import EvaluationOptions
 
@@ -117,7 +118,8 @@ def _parse_contender(argument: str, models: Path) -> Contender:
         name, rest = "", argument
     path = Path(rest)
     if path.suffix != ".pt" and not path.is_dir():
-        return Contender(name or path.stem, rest)
+        # The weight of a blend is no suffix.
+        return Contender(name or (path.stem if len(model_parts(rest)) == 1 else rest), rest)
     with requires_extra("train", "comparing runs", _INSTEAD):
         from photochrom.training.finished_run import export_once, run_facts
     facts = run_facts(path)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from photochrom.atomic import check_target, write_atomically
+from photochrom.atomic import check_target, make_folder, write_atomically
 from photochrom.engine import load, model_card
 from photochrom.errors import InputError
 from photochrom.evaluation.blind_test import blind_test_html
@@ -56,7 +56,8 @@ class Contender:
 class Cost:
     """What a model costs. macs: multiply-accumulates (see `cost.count_macs`); ms_per_photo: here.
 
-    None is unknown: a published model does not tell how fast it was trained.
+    None is unknown: a published model does not tell how fast it was trained. So are 0 parameters,
+    of a guest.
     """
 
     parameters: int
@@ -68,7 +69,7 @@ class Cost:
     def show(self) -> dict[str, str]:
         """Each figure as text, in the units of `COST_HEADINGS`."""
         return {
-            "parameters": f"{self.parameters / 1e6:.2f}",
+            "parameters": f"{self.parameters / 1e6:.2f}" if self.parameters else "",
             "macs": f"{self.macs / 1e9:.2f}",
             "images": "" if self.images is None else f"{self.images / 1e3:.1f}",
             "images_per_s": "" if self.images_per_s is None else f"{self.images_per_s:.1f}",
@@ -103,10 +104,9 @@ def contender_costs(
     greys = [to_grey(photo if crop is None else center_crop(photo, crop)) for photo in photos]
     costs = {}
     for contender, ms in zip(contenders, milliseconds(methods, greys), strict=True):
-        card = model_card(contender.model)
         costs[contender.name] = Cost(
-            card.parameters,
-            count_macs(contender.model, card),
+            model_card(contender.model).parameters,
+            count_macs(contender.model),
             contender.images,
             contender.images_per_s,
             ms,
@@ -151,7 +151,7 @@ def _half_width(estimate: Estimate, metric: str) -> str:
 
 def check_folder(folder: Path, *, overwrite: bool) -> None:
     """Raise OutputError where a comparison could not be written later."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for name in (JSON_NAME, TABLE_NAME, GALLERY_NAME, BLIND_TEST_NAME):
         check_target(folder / name, overwrite=overwrite)
 

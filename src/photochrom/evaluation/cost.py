@@ -13,14 +13,17 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from photochrom.engine.card import ModelCard
-from photochrom.engine.find import read_model
+from photochrom.engine import ModelCard, model_card
+from photochrom.engine.find import model_parts, read_model
+from photochrom.engine.guests import GUESTS, split_guest
 from photochrom.errors import ModelError
 from photochrom.evaluation.run import Method
 
 MACS_SIDE_PX = 256
 """Multiplications are counted for a square of this side, or the next that the network takes."""
 
+_CHANNELS = 4
+"""Of the input of a network of ours."""
 _TRIES = 3
 _COUNTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
@@ -30,29 +33,46 @@ def counted_side(card: ModelCard) -> int:
     return -(-MACS_SIDE_PX // card.multiple) * card.multiple
 
 
-def count_macs(name_or_path: str | Path, card: ModelCard) -> int:
+def count_macs(name_or_path: str | Path) -> int:
     """Multiply-accumulates of a model for one picture of `MACS_SIDE_PX` squared.
 
     Those of convolutions and matrix products, which are nearly all; half of the "FLOPs" of some
-    papers. The network runs once and tells the shapes, so it does not matter how it was made.
+    papers. The network runs once and tells the shapes, so it does not matter how it was made. Of a
+    blend they are those of both networks, of ``faces:A:B`` those of the picture and of one face; a
+    guest whose file fixes its picture is counted at that size.
     Raises ModelError where it does not run.
     """
+    return sum(map(_count_network, model_parts(name_or_path)))
+
+
+def _count_network(name_or_path: str) -> int:
     path, content = read_model(name_or_path)
     model = onnx.load_model_from_string(content)
     nodes = [node for node in model.graph.node if node.op_type in _COUNTED]
     stored = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
     wanted = {name for node in nodes for name in (*node.input[:2], node.output[0])} - set(stored)
-    input_name = model.graph.input[0].name
+    side = counted_side(model_card(name_or_path))
+    guest = split_guest(name_or_path)
+    channels = (_CHANNELS,) if guest is None else GUESTS[guest[0]].channels
+    inputs = [tensor for tensor in model.graph.input if tensor.name not in stored]
+    feeds = {
+        tensor.name: np.zeros((1, count, *_sides(tensor, side)), np.float32)
+        for tensor, count in zip(inputs, channels)
+    }
     outputs = {output.name for output in model.graph.output}
-    requested = sorted(wanted - {input_name})
+    requested = sorted(wanted - set(feeds))
     hidden = [name for name in requested if name not in outputs]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in hidden)
-    side = counted_side(card)
-    picture = np.zeros((1, 4, side, side), np.float32)
-    shapes = stored | {input_name: list(picture.shape)}
-    values = _session(model, path).run(requested, {input_name: picture})
+    shapes = stored | {name: list(planes.shape) for name, planes in feeds.items()}
+    values = _session(model, path).run(requested, feeds)
     shapes |= {name: list(value.shape) for name, value in zip(requested, values, strict=True)}
     return sum(_macs(node, shapes) for node in nodes)
+
+
+def _sides(tensor: onnx.ValueInfoProto, side: int) -> tuple[int, int]:
+    """Height and width of an input: what its file fixes, else the side."""
+    height, width = (dim.dim_value or side for dim in tensor.type.tensor_type.shape.dim[2:])
+    return height, width
 
 
 def _session(model: onnx.ModelProto, path: Path) -> Any:

@@ -50,13 +50,13 @@ def network_method(
     """
     network.card.check_photographs("an evaluation on photographs")
     color = partial(colorize, model=network, size=settings.size, vividness=settings.vividness)
-    path = Path(network.source)
+    paths = [Path(one.source) for one in network.members or (network,)]
     return Method(
         name,
         color,
         facts={
-            "file": path.name,
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "file": "+".join(path.name for path in paths),
+            "sha256": "+".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths),
             "device": network.device,
             "card": dataclasses.asdict(network.card),
             "points": points,
