@@ -107,6 +107,14 @@ def test_the_command_writes_a_marked_picture_and_what_layers_see(
     layers = ("conv1_1", "conv2_1", "conv3_1")
     assert names == {f"{stem}.{layer}.png" for stem in ("photo", "painting") for layer in layers}
     assert main(call) == 1, "the result exists"
+    other = tmp_path / "painted" / "photo.png"
+    other.parent.mkdir()
+    write(other, Picture(halves()))
+    namesakes = [*call[:2], str(other), *call[3:-1], str(tmp_path / "both"), "--overwrite"]
+    assert main(namesakes) == 0
+    assert {path.name for path in (tmp_path / "both").iterdir()} == {
+        f"photo.{number}.{layer}.png" for number in (1, 2) for layer in layers
+    }
     picture = photochrom.style(photo, painting, steps=1, size=32, optimizer="adam")
     assert picture.generator is not None
     assert picture.generator.startswith("style transfer by VGG (photochrom ")

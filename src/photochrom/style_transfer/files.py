@@ -45,10 +45,15 @@ def style_file(
 def write_layers(
     folder: Path, files: Sequence[Path], options: StyleOptions, *, overwrite: bool = False
 ) -> list[Path]:
-    """Write what each layer of the transfer sees of some files: ``STEM.LAYER.png``."""
+    """Write what each layer of the transfer sees of some files: ``STEM.LAYER.png``.
+
+    Files of one stem are told apart by a number: ``STEM.1.LAYER.png``.
+    """
     layers = tuple(dict.fromkeys((*options.style_layers, options.content_layer)))
+    stems = [file.stem for file in files]
     paths = []
-    for file in files:
+    for number, (file, stem) in enumerate(zip(files, stems, strict=True), 1):
         maps = layer_maps(read(file).pixels, options, layers)
-        paths += write_layer_sheets(folder, file.stem, maps, overwrite=overwrite)
+        name = stem if stems.count(stem) == 1 else f"{stem}.{number}"
+        paths += write_layer_sheets(folder, name, maps, overwrite=overwrite)
     return paths
