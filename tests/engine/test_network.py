@@ -11,6 +11,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from numpy.typing import NDArray
 from photochrom.engine import Network, available_devices, devices, load, load_ahead, model_card
 from photochrom.engine import network as network_module
 from photochrom.engine.devices import DEVICES, choose_device, cpu_has_bf16
-from photochrom.errors import InputError, ModelError
+from photochrom.engine.openvino_core import load_core
+from photochrom.errors import InputError, MissingDependencyError, ModelError
 
 ENGINES = [name for name in ("cpu", "openvino") if DEVICES[name].is_available()]
 
@@ -363,3 +365,17 @@ def test_openvino_is_whole_for_the_program_around(tmp_path: Path) -> None:
         "import openvino; print(openvino.convert_model.__module__, hasattr(openvino, 'convert'))"
     )
     assert run_as_at_home(code, tmp_path) == ["openvino.tools.ovc.convert", "False"]
+
+
+def test_an_openvino_that_does_not_load_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_plugin() -> None:
+        raise RuntimeError("Cannot load library libopenvino_intel_cpu_plugin.so")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "openvino", None)
+        with pytest.raises(MissingDependencyError, match=r"openvino.*or use --device cpu"):
+            load_core()
+    module = SimpleNamespace(Core=no_plugin)
+    monkeypatch.setattr("photochrom.engine.openvino_core._import_openvino", lambda: module)
+    with pytest.raises(ModelError, match=r"OpenVINO does not start: Cannot load .* --device cpu"):
+        load_core()

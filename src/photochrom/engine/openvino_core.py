@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from photochrom.errors import ModelError, requires_extra
 from photochrom.folders import cache_dir
 
 if TYPE_CHECKING:
@@ -28,12 +29,21 @@ def load_core() -> Any:
     for AVX-512. When the core ends in another thread, that memory is freed and stays the signal
     stack of the first, and the next signal, such as Ctrl-C, is written into it: the process dies,
     or something else in it does later. A thread that has ended has no signal stack.
+
+    Raises MissingDependencyError where OpenVINO cannot be imported, ModelError where it has no
+    plugin for the CPU.
     """
     openvino = _import_openvino()
 
     def load() -> Any:
-        core = openvino.Core()
-        core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")  # loads the plugin
+        try:
+            core = openvino.Core()
+            core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")  # loads the plugin
+        except RuntimeError as error:
+            raise ModelError(
+                f"OpenVINO does not start: {str(error).strip()}; use --device cpu, or install it "
+                "again"
+            ) from error
         return core
 
     with ThreadPoolExecutor(1, "openvino-core") as thread:
@@ -94,10 +104,11 @@ def _import_openvino() -> Any:
     if is_first:
         sys.modules[_CONVERTER] = None  # type: ignore[assignment]
     try:
-        import openvino  # type: ignore[import-untyped]
+        with requires_extra("fast", "the device 'openvino'", ", or use --device cpu"):
+            import openvino  # type: ignore[import-untyped]
     finally:
         if is_first:
-            del sys.modules[_CONVERTER]
+            sys.modules.pop(_CONVERTER, None)
     if is_first:
         # The program that photochrom is a part of may want it.
         vars(openvino).setdefault("__getattr__", _converter)
