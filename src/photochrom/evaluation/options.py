@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from photochrom.errors import InputError
 from photochrom.pipeline import DEFAULT_VIVIDNESS, Size
 
 
@@ -36,3 +37,12 @@ class EvaluationOptions:
     """Longest side of the pictures in the gallery."""
     sheet_pictures: int = 60
     """Pictures on the contact sheet, evenly spaced from the worst to the best."""
+
+    def __post_init__(self) -> None:
+        """Raises InputError for numbers that nothing can be measured by."""
+        for name in ("limit", "crop"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value}; it must be at least 1, or None")
+        if not self.points or min(self.points) < 0:
+            raise InputError(f"points is {self.points}; give at least one number, and none below 0")
