@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import struct
@@ -34,6 +35,15 @@ from photochrom.errors import InputError, MissingDependencyError
 from photochrom.imageio import FORMATS, page_count, read
 
 MAKE, DOCUMENT, PAGE = 271, 269, 285
+LOSSY_JPEG_XL = (
+    b"{|ZAu8vP%TFb{y%W(p6Dwstpx$mQg&g|z4x3l*Dw62&c3MyE13kzz+O007Wm006Ad{NKz|(XN#MIK2%>Z1S-y-Li"
+    b"A(*EId>1OO9=0E_|u|EdB2P@yu)xWUW0o-aRiSWMfv&d^rd7M3K6jAN5@0*55AAcI{7+W-K70p83?dRMQ?2ml&dR"
+    b"H8x(>}f0`$;cRkLB<#)#uz-v8vp`;rFt#=)6c3L{9~2F{8~c}L=^"
+)
+"""16 steps of grey in a profile of gamma 1.8, by `cjxl -d 0.1`, in base85."""
+
+P3_JPEG_XL = b"{|Z4sKqfZ=2m%2Bpa4r4la7OhgacH!;5haIK>&Q{C{B>0OcncwC?4Ww;spQzz`_6k000"
+"""Three colours and grey, without loss, by `cjxl -x color_space=RGB_D65_DCI_Rel_SRG`."""
 
 
 @pytest.fixture
@@ -117,6 +127,53 @@ def test_jpeg_xl(samples: NDArray[np.uint16], container: bool) -> None:
         assert shown.dtype == np.uint16
         assert np.abs(shown / 65535 - expected).max() < 1e-4
     np.testing.assert_array_equal(read(encoded(samples)).alpha, samples[..., 3])
+
+
+@pytest.mark.parametrize("bits", [1, 4, 10, 12, 14])
+def test_jpeg_xl_of_odd_bits(samples: NDArray[np.uint16], bits: int) -> None:
+    codes = samples >> (16 - bits)
+    pixels = codes if bits > 8 else codes.astype(np.uint8)
+    data = bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, bitspersample=bits))
+    picture = read(data)
+    white = np.iinfo(picture.pixels.dtype).max
+    assert picture.alpha is not None
+    shown = np.dstack([picture.pixels, picture.alpha])
+    if bits > 8:  # imagecodecs says that they are linear
+        shown, codes = shown[..., 3], codes[..., 3]
+    assert np.abs(shown / white - codes / ((1 << bits) - 1)).max() < (0.003 if bits < 8 else 1e-4)
+
+
+def test_lossy_jpeg_xl_with_a_profile_is_not_dark() -> None:
+    picture = read(base64.b85decode(LOSSY_JPEG_XL))
+    steps = np.repeat(np.arange(0, 256, 16, dtype=np.uint8)[None], 16, axis=0)
+    right = read(pillow_bytes(steps, "PNG", icc_profile=profile("GRAY", 1.8))).pixels / 257
+    assert picture.pixels.dtype == np.uint8
+    assert np.abs(picture.pixels - right).max() <= 2
+
+
+def test_display_p3_of_jpeg_xl_is_that_of_png() -> None:
+    colors = np.array([[(200, 60, 50), (50, 180, 60)], [(40, 60, 190), (128, 128, 128)]], np.uint8)
+    colors = np.repeat(np.repeat(colors, 4, axis=0), 4, axis=1)
+    right = read(png_bytes(colors, 2, (b"cICP", bytes([12, 13, 0, 1]))))
+    picture = read(base64.b85decode(P3_JPEG_XL))
+    np.testing.assert_array_equal(picture.pixels, right.pixels)
+
+
+def test_packed_metadata_of_jpeg_xl(grey_scene: NDArray[np.uint8]) -> None:
+    plain = bytes(imagecodecs.jpegxl_encode(grey_scene, lossless=True, usecontainer=True))
+
+    def packed(name: bytes, content: bytes) -> bytes:
+        return box(b"brob", name + bytes(imagecodecs.brotli_encode(content)))
+
+    data = plain + packed(b"Exif", bytes(4) + exif_block(6)) + packed(b"xml ", XMP)
+    picture = read(data)
+    np.testing.assert_array_equal(picture.pixels, grey_scene)
+    assert picture.metadata.exif is not None
+    assert exif_facts(picture.metadata.exif)[MAKE] == "Eastman Kodak C"
+    assert picture.metadata.xmp is not None
+    assert b"Grandmother" in picture.metadata.xmp
+    broken = read(plain + box(b"brob", b"Exif" + b"no Brotli"))
+    assert broken.notes == ("its EXIF data are damaged and were left out",)
 
 
 def test_a_jpeg_in_jpeg_xl_is_that_jpeg(grey_scene: NDArray[np.uint8]) -> None:

@@ -241,3 +241,21 @@ def widen(samples: NDArray[Any], bits: int) -> NDArray[Any]:
     top = (1 << bits) - 1
     stretched = (np.minimum(samples, top).astype(np.uint32) * 65535 + top // 2) // top
     return np.asarray(stretched.astype(np.uint16))
+
+
+def stretch(samples: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Samples of 1 to 16 bits, in uint8 or uint16, stretched to the full range of their dtype."""
+    if bits == 8 * samples.itemsize:
+        return samples
+    if samples.dtype == np.uint16:
+        return widen(samples, bits)
+    top = (1 << bits) - 1
+    return np.asarray((samples.astype(np.uint16) * 255 // top).astype(np.uint8))
+
+
+def divide_by_alpha(samples: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+    """Samples (H, W) or (H, W, 3) as they were before they were multiplied by alpha, (H, W)."""
+    top = int(np.iinfo(samples.dtype).max)
+    divisor = np.maximum(alpha, 1).reshape(alpha.shape + (1,) * (samples.ndim - 2))
+    quotient = samples.astype(np.uint64) * top // divisor
+    return np.asarray(np.minimum(quotient, top).astype(samples.dtype))

@@ -13,7 +13,7 @@ from PIL import Jpeg2KImagePlugin
 
 from photochrom.errors import InputError, requires_extra
 from photochrom.imageio.boxes import walk_boxes
-from photochrom.imageio.decoders import StoredPicture, decode_still, widen
+from photochrom.imageio.decoders import StoredPicture, decode_still, stretch
 from photochrom.imageio.options import ReadOptions, check_page, check_size
 
 _CODESTREAM = b"\xff\x4f\xff\x51"
@@ -53,12 +53,7 @@ def decode_jpeg2000(data: bytes, options: ReadOptions) -> StoredPicture:
     stored = StoredPicture(samples, icc=None if palette else profile)
     if place:
         _take_metadata(stored, head + data[end:])
-    if bits not in (8, 16):
-        if bits < 8:
-            top = (1 << bits) - 1
-            stored.samples = (samples.astype(np.uint16) * 255 // top).astype(np.uint8)
-        else:
-            stored.samples = widen(samples, bits)
+    stored.samples = stretch(samples, bits)
     _split_alpha(stored, head)
     return stored
 

@@ -15,17 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.errors import InputError, requires_extra
-from photochrom.imageio import color_description, jpeg_decoder
+from photochrom.imageio import color_description, convert, icc, jpeg_decoder
 from photochrom.imageio.boxes import walk_boxes
 from photochrom.imageio.color_description import ColorDescription
-from photochrom.imageio.decoders import StoredPicture
+from photochrom.imageio.decoders import StoredPicture, stretch
 from photochrom.imageio.options import ReadOptions, check_page, check_size
 from photochrom.processors import thread_count
 
 _CODESTREAM = b"\xff\x0a"
+_HEADER_BYTES = 256
 _RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
 _GREY, _XYB, _UNKNOWN = 1, 2, 3
 _SRGB_PRIMARIES, _CUSTOM = 1, 2
+_D65, _P3, _DISPLAY_P3 = 1, 11, 12
+"""Code points of JPEG XL, which has white apart, but the last, which is H.273's of both."""
+_PACKED_BOX = b"brob"
+"""One that is packed by Brotli, as cjxl writes metadata unless told otherwise; its name and content
+are inside (ISO/IEC 18181-2)."""
+_METADATA = {b"Exif": "EXIF", b"xml ": "XMP"}
+_MAX_UNPACKED_BYTES = 1 << 24
 
 
 @dataclasses.dataclass
@@ -41,14 +49,21 @@ class _Header:
     gamma: float | None = None
     has_profile: bool = False
     is_custom: bool = False
+    is_linear: bool = False
+    """Whether libjxl makes linear sRGB of the samples, in place of what their profile says."""
+    depth_place: int = 0
+    """Of the two bits of the codestream that are 0 for samples of 8 bits, 1 for 10 and 2 for 12."""
 
 
 def decode_jpegxl(data: bytes, options: ReadOptions) -> StoredPicture:
     """JPEG XL with up to 16 bits, grey or RGB, with transparency; needs the extra "formats"."""
     check_page(options.page, 1)
     boxes: dict[bytes, bytes] = {}
+    packed: dict[bytes, bytes] = {}
     if not data.startswith(_CODESTREAM):
         for name, body in walk_boxes(data):
+            if name == _PACKED_BOX:
+                packed.setdefault(body[:4], body[4:])
             boxes.setdefault(name, body)
     codestream = data if not boxes else boxes.get(b"jxlc") or boxes.get(b"jxlp", b"")[4:]
     header = _header(codestream)
@@ -71,16 +86,60 @@ def decode_jpegxl(data: bytes, options: ReadOptions) -> StoredPicture:
             f"its colours are those of {what}, which imagecodecs does not hand out from JPEG XL; "
             "convert it with djxl FILE.jxl FILE.png, which keeps them"
         )
-    samples = imagecodecs.jpegxl_decode(data)
+    bits = header.bits
+    if header.is_linear:
+        data, bits = _deeper(data, codestream, header)
+    samples = stretch(np.asarray(imagecodecs.jpegxl_decode(data)), bits)
     stored = StoredPicture(*_planes(samples), orientation=1)
-    stored.profile = color_description.named_profile(header.description, header.gamma)
+    if header.is_linear:
+        _encode_linear(stored, header)
+    else:
+        stored.profile = color_description.named_profile(header.description, header.gamma)
+    for name in (_METADATA.keys() & packed.keys()) - boxes.keys():
+        content = _unpack_box(packed[name])
+        if content is None:
+            stored.notes += (f"its {_METADATA[name]} data are damaged and were left out",)
+        else:
+            boxes[name] = content
     stored.exif = boxes.get(b"Exif", b"")[4:] or None
     stored.xmp = boxes.get(b"xml ")
     return stored
 
 
+def _unpack_box(body: bytes) -> bytes | None:
+    """What Brotli has packed; None where it is damaged, or more than any metadata."""
+    import imagecodecs
+
+    try:
+        return bytes(imagecodecs.brotli_decode(body, out=_MAX_UNPACKED_BYTES))
+    except imagecodecs.BrotliError:
+        return None
+
+
+def _deeper(data: bytes, codestream: bytes, header: _Header) -> tuple[bytes, int]:
+    """The file as one of 12 bits, where it has 8 or 10, and its bits: in XYB they are a remark for
+    who decodes it, and of linear light these are too few.
+    """
+    place, low = divmod(header.depth_place, 8)
+    place += data.find(codestream[:_HEADER_BYTES])
+    word = int.from_bytes(data[place : place + 2], "little")
+    if (word >> low) & 3 not in (0, 1):
+        return data, header.bits
+    word = word & ~(3 << low) | 2 << low
+    return data[:place] + word.to_bytes(2, "little") + data[place + 2 :], 12
+
+
+def _encode_linear(stored: StoredPicture, header: _Header) -> None:
+    """Linear sRGB to sRGB, in the depth of the file."""
+    depth: type[np.uint8] | type[np.uint16] = np.uint8 if header.bits == 8 else np.uint16
+    encoded = convert.to_srgb(stored.samples, icc.gamma_profile(1.0))
+    stored.samples = convert.to_depth(encoded, depth)
+    if stored.alpha is not None:
+        stored.alpha = convert.to_depth(stored.alpha, depth)
+
+
 def _planes(samples: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Samples and alpha. libjxl has stretched them to the range of their dtype."""
+    """Samples and alpha."""
     if samples.ndim == 2:
         return samples, None
     channels = samples.shape[2]
@@ -94,12 +153,14 @@ class _Bits:
     """The bits of a codestream, the lowest of each byte first."""
 
     def __init__(self, data: bytes) -> None:
-        self._number = int.from_bytes(data[:256], "little")
+        self._number = int.from_bytes(data[:_HEADER_BYTES], "little")
+        self.taken = 0
 
     def take(self, count: int) -> int:
         """The next bits as a number."""
         value = self._number & ((1 << count) - 1)
         self._number >>= count
+        self.taken += count
         return value
 
     def u32(self, *choices: tuple[int, int]) -> int:
@@ -141,6 +202,7 @@ def _header(codestream: bytes) -> _Header:
         header.animated = bool(bits.take(1))
         if header.animated:
             return header
+    header.depth_place = 8 * len(_CODESTREAM) + bits.taken + 1
     header.bits, header.floating = _depth(bits)
     bits.take(1)  # 16-bit buffers are enough
     for _ in range(bits.u32((0, 0), (0, 1), (4, 2), (12, 1))):
@@ -200,13 +262,17 @@ def _extra_channel(bits: _Bits) -> None:
 
 
 def _colors(bits: _Bits, header: _Header, *, xyb: bool) -> None:
-    """What the colours are; those of a picture in XYB come out of libjxl as they are named."""
+    """What the colours are; those of a picture in XYB come out of libjxl as they are named, or,
+    where it has a profile, as linear sRGB.
+    """
     if bits.take(1):
         return  # sRGB
-    header.has_profile = bool(bits.take(1)) and not xyb
+    if bits.take(1):
+        header.has_profile, header.is_linear = not xyb, xyb
+        return
     space = bits.enumeration()
-    if header.has_profile or space in (_XYB, _UNKNOWN):
-        header.has_profile = header.has_profile or space == _UNKNOWN
+    if space in (_XYB, _UNKNOWN):
+        header.has_profile = space == _UNKNOWN
         return
     white = bits.enumeration()
     if white == _CUSTOM:
@@ -215,6 +281,8 @@ def _colors(bits: _Bits, header: _Header, *, xyb: bool) -> None:
     primaries = _SRGB_PRIMARIES
     if space != _GREY:
         primaries = bits.enumeration()
+        if primaries == _P3 and white == _D65:
+            primaries = _DISPLAY_P3
         if primaries == _CUSTOM:
             for _ in range(6):
                 bits.u32((19, 0), (19, 524288), (20, 1048576), (21, 2097152))

@@ -26,8 +26,10 @@ from photochrom.imageio import exif, raw_decoder, tiff, xmp
 from photochrom.imageio.decoders import (
     EXIF_DAMAGED,
     StoredPicture,
+    divide_by_alpha,
     from_pillow,
     opencv_samples,
+    stretch,
     widen,
 )
 from photochrom.imageio.exif import Directory
@@ -298,23 +300,14 @@ def _full_range(
     samples: NDArray[Any], alpha: NDArray[Any] | None, layout: _Layout
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Samples stretched to the range of their dtype, not premultiplied, black is zero."""
-    bits, top = layout.bits, int(np.iinfo(samples.dtype).max)
-    if bits not in (8, 16):
-        samples = _stretch(samples, bits)
-        alpha = None if alpha is None else _stretch(alpha, bits)
+    top = int(np.iinfo(samples.dtype).max)
+    samples = stretch(samples, layout.bits)
+    alpha = None if alpha is None else stretch(alpha, layout.bits)
     if alpha is not None and layout.extra == _PREMULTIPLIED:
-        samples = _divide_by_alpha(samples, alpha)
+        samples = divide_by_alpha(samples, alpha)
     if layout.photometric == _WHITE_IS_ZERO:
         samples = top - samples
     return samples, alpha
-
-
-def _stretch(samples: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Samples of ``bits`` bits to the range of their dtype."""
-    if bits > 8:
-        return widen(samples, bits)
-    top = (1 << bits) - 1
-    return np.asarray((samples.astype(np.uint16) * 255 // top).astype(np.uint8))
 
 
 def _pillow_samples(
@@ -485,10 +478,3 @@ def _palette_samples(indices: NDArray[Any], colors: NDArray[Any]) -> NDArray[Any
     if (palette == palette[:, :1]).all():
         palette = np.ascontiguousarray(palette[:, 0])
     return np.asarray(palette[np.minimum(indices, len(palette) - 1)])
-
-
-def _divide_by_alpha(samples: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
-    top = int(np.iinfo(samples.dtype).max)
-    divisor = np.maximum(alpha, 1).reshape(alpha.shape + (1,) * (samples.ndim - 2))
-    quotient = samples.astype(np.uint64) * top // divisor
-    return np.asarray(np.minimum(quotient, top).astype(samples.dtype))
