@@ -14,6 +14,7 @@ import cv2
 import imagecodecs
 import numpy as np
 import pillow_heif
+import pypdfium2
 import pytest
 import tifffile
 from fixtures.imageio import (
@@ -246,6 +247,31 @@ def test_photoshop_keeps_what_it_says(grey_scene: NDArray[np.uint8]) -> None:
     flat_missing = resource(1057, struct.pack(">IB", 1, 0) + bytes(12))
     with pytest.raises(InputError, match="save it with maximum compatibility"):
         read(psd_bytes(grey_scene[None], 1, resources=flat_missing))
+
+
+@pytest.mark.parametrize(
+    ("shape", "dpi"), [((350, 248), 300), ((100, 2480), 300), ((77, 101), 150), ((20, 1654), 200)]
+)
+def test_a_scan_in_a_pdf_keeps_its_pixels(
+    rng: np.random.Generator, shape: tuple[int, int], dpi: int
+) -> None:
+    grain = rng.integers(0, 256, shape, dtype=np.uint8)
+    scan = read(pillow_bytes(grain, "JPEG", quality=95)).pixels
+    for turn in (0, 90):
+        picture = read(turned_page(pillow_bytes(grain, "PDF", quality=95, resolution=dpi), turn))
+        expected = np.rot90(scan, -turn // 90)
+        assert picture.pixels.shape == expected.shape
+        assert np.abs(picture.pixels.astype(int) - expected).max() <= 2
+        assert picture.metadata.dpi == pytest.approx((dpi, dpi), rel=1e-3)
+
+
+def turned_page(pdf: bytes, degrees: int) -> bytes:
+    """The PDF with its page turned, clockwise."""
+    document = pypdfium2.PdfDocument(pdf)
+    document[0].set_rotation(degrees)
+    document.save(buffer := io.BytesIO())
+    document.close()
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("orientation", [1, 6])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from photochrom.imageio.options import ReadOptions, check_page, check_size, page
 
 _DEFAULT_DPI = 300.0
 _POINTS_PER_INCH = 72.0
+_EDGE_PX = 0.004
 _PURPOSE = "reading PDF"
 
 
@@ -31,9 +31,7 @@ def decode_pdf(data: bytes, options: ReadOptions) -> StoredPicture:
         count = len(document)
         page = document[check_page(options.page, count) - 1]
         dpi = _scan_resolution(page)
-        scale = dpi / _POINTS_PER_INCH
-        width, height = page.get_size()
-        check_size(math.ceil(width * scale), math.ceil(height * scale), options.max_pixels)
+        scale = _pixel_scale(page, dpi / _POINTS_PER_INCH, options)
         samples = page.render(scale=scale, rev_byteorder=True).to_numpy()[..., :3].copy()
     finally:
         document.close()
@@ -68,6 +66,26 @@ def _end_notes(data: bytes, options: ReadOptions) -> tuple[str, ...]:
             "what is there"
         )
     return ("the file ends early; what is there was read",)
+
+
+def _pixel_scale(page: Any, scale: float, options: ReadOptions) -> float:
+    """The scale at which PDFium renders a page, so that a scan keeps its pixels.
+
+    PDFium rounds up what the page needs, and what a picture on it needs: a scan of 2480 px would be
+    drawn to 2481 or 2482, since its place is a number of points with few decimals. So the page is
+    made wider by less than a hundredth of a pixel, and its size is rounded to nearest.
+    """
+    edge = _EDGE_PX / scale
+    boxes = np.array([page.get_mediabox(), page.get_cropbox()])
+    low, high = boxes[:, :2].max(axis=0), boxes[:, 2:].min(axis=0)
+    if (low < high).all():
+        box = (*(low - edge).tolist(), *(high + edge).tolist())
+        page.set_mediabox(*box)
+        page.set_cropbox(*box)
+    sides: tuple[float, float] = page.get_size()
+    wide, high_px = (max(1, round(side * scale)) for side in sides)
+    check_size(wide, high_px, options.max_pixels)
+    return min((px - _EDGE_PX) / side for px, side in zip((wide, high_px), sides))
 
 
 def _scan_resolution(page: Any) -> float:
