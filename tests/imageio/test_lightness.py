@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 
 from photochrom.errors import InputError
 from photochrom.imageio import read, write
+from photochrom.imageio.icc import srgb_bytes
 
 RAMP = np.repeat(np.arange(256)[None] / 255.0, 16, axis=0)
 """Every grey of 8 bits, in [0, 1]."""
@@ -76,6 +77,23 @@ def test_heic_of_both_ranges(mode: str, full_range: int) -> None:
     pixels = read(buffer.getvalue()).pixels
     shown = pixels if pixels.ndim == 2 else pixels[..., 1]
     assert np.abs(shown / np.iinfo(shown.dtype).max - RAMP).max() < 0.003
+
+
+def test_a_heic_is_not_hdr_by_what_is_beside_its_picture() -> None:
+    codes = np.rint(np.repeat(RAMP[..., None], 3, axis=2) * 255).astype(np.uint8)
+    file = pillow_heif.from_bytes("RGB", codes.shape[1::-1], codes.tobytes())
+    info: dict[str, Any] = file[0].info
+    info |= {"icc_profile": srgb_bytes(), "icc_profile_type": "prof"}
+    file.save(buffer := io.BytesIO(), quality=-1, chroma=444)
+    assert b"colrnclx" not in buffer.getvalue()
+    other = b"colrnclx" + struct.pack(">HHHB", 9, 16, 9, 128)  # as a gain map has it: PQ
+    data = buffer.getvalue() + struct.pack(">I", 8 + len(other)) + b"free" + other
+    assert np.abs(read(data).pixels[..., 1] / 255 - RAMP).max() < 0.02
+    for key in ("icc_profile", "icc_profile_type"):
+        info.pop(key)
+    file.save(buffer := io.BytesIO(), quality=-1, chroma=444, transfer_characteristics=16)
+    with pytest.raises(InputError, match=r"HDR picture \(PQ or HLG\)"):
+        read(buffer.getvalue())
 
 
 def png(*chunks: tuple[bytes, bytes], deep: bool = False) -> bytes:

@@ -493,6 +493,17 @@ def test_formats_that_are_not_read_are_called_by_their_names(
         read(head + bytes(64), name=file)
 
 
+def test_colors_of_heic_that_were_multiplied_by_alpha_are_as_before() -> None:
+    alpha = np.repeat(np.arange(64, 256, 3, dtype=np.uint8)[None], 64, axis=0)
+    grey = np.full((64, 64), 200, np.uint8)
+    multiplied = np.rint(grey * (alpha / 255)).astype(np.uint8)
+    file = pillow_heif.from_bytes("RGBa", (64, 64), np.dstack([multiplied] * 3 + [alpha]).tobytes())
+    file.save(buffer := io.BytesIO(), quality=-1, chroma=444)
+    picture = read(buffer.getvalue())
+    np.testing.assert_array_equal(picture.alpha, alpha)
+    assert np.abs(picture.pixels.astype(int) - 200).max() <= 6
+
+
 def test_a_heic_without_hevc_is_not_called_damaged(
     grey_scene: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:

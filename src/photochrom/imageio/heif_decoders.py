@@ -14,9 +14,11 @@ from PIL import AvifImagePlugin
 from photochrom.errors import InputError, requires_extra
 from photochrom.imageio import color_description
 from photochrom.imageio.boxes import end_of_boxes
+from photochrom.imageio.color_description import ColorDescription
 from photochrom.imageio.decoders import (
     StoredPicture,
     decode_still,
+    divide_by_alpha,
     opencv_samples,
     widen,
 )
@@ -80,8 +82,6 @@ def decode_heic(data: bytes, options: ReadOptions) -> StoredPicture:
     """HEIC, one picture of it; needs the extra "formats". libheif applies the rotation itself."""
     with requires_extra("formats", "reading HEIC"):
         import pillow_heif
-    description = color_description.heif_description(data)
-    color_description.check_not_hdr(description)
     if end_of_boxes(data) > len(data):  # libheif leaves tiles that are not there black
         raise ValueError("the file ends early")
     with _unread_kinds():
@@ -92,9 +92,11 @@ def decode_heic(data: bytes, options: ReadOptions) -> StoredPicture:
     image = container if options.page is None else container[page - 1]
     width, height = image.size
     check_size(width, height, options.max_pixels)
+    info: dict[str, Any] = dict(image.info)
+    description = _description(info)
+    color_description.check_not_hdr(description)
     with _unread_kinds():
         pixels = np.asarray(image)
-    info: dict[str, Any] = dict(image.info)
     bits = int(info.get("bit_depth", 8))
     if pixels.dtype == np.uint16:
         pixels = widen(pixels >> (16 - bits), bits)  # libheif's bits are the upper ones
@@ -102,6 +104,8 @@ def decode_heic(data: bytes, options: ReadOptions) -> StoredPicture:
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
         alpha = np.ascontiguousarray(pixels[..., -1])
         pixels = pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
+        if image.premultiplied_alpha:
+            pixels = divide_by_alpha(pixels, alpha)
     return StoredPicture(
         np.ascontiguousarray(pixels),
         alpha,
@@ -111,6 +115,16 @@ def decode_heic(data: bytes, options: ReadOptions) -> StoredPicture:
         profile=None if info.get("icc_profile") else color_description.named_profile(description),
         orientation=1,
         notes=page_note(options.page, len(container), "pictures"),
+    )
+
+
+def _description(info: dict[str, Any]) -> ColorDescription | None:
+    """Of the picture itself; a file may say something else of a gain map or thumbnail beside it."""
+    nclx = info.get("nclx_profile")
+    if nclx is None:
+        return None
+    return ColorDescription(
+        nclx["color_primaries"], nclx["transfer_characteristics"], bool(nclx["full_range_flag"])
     )
 
 
