@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom.errors import InputError, MissingDependencyError
-from photochrom.imageio import FORMATS, page_count, read
+from photochrom.imageio import FORMATS, exif, page_count, read
 
 MAKE, DOCUMENT, PAGE = 271, 269, 285
 LOSSY_JPEG_XL = (
@@ -210,6 +210,8 @@ def test_netpbm(samples: NDArray[np.uint16]) -> None:
     done, data = cv2.imencode(".pfm", grey * 2)
     with pytest.raises(InputError, match=r"do not lie in \[0, 1\]"):
         read(data.tobytes())
+    with pytest.raises(InputError, match="its pixels are CMYK"):
+        read(head.replace(b"RGB_ALPHA", b"CMYK") + samples.astype(">u2").tobytes())
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -371,6 +373,23 @@ def test_tiff_of_cmyk_with_transparency(samples: NDArray[np.uint16]) -> None:
     np.testing.assert_array_equal(picture.alpha, alpha[..., 0])
 
 
+def test_tiff_of_a_palette_with_transparency(samples: NDArray[np.uint16]) -> None:
+    indices = (samples[..., :2] >> 8).astype(np.uint8)
+    colors = np.ascontiguousarray(samples.reshape(-1)[: 3 * 256].reshape(3, 256))
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer, indices, photometric="minisblack", planarconfig="contig",
+        extrasamples=["unassalpha"], metadata=None,
+    )  # fmt: skip
+    palette = {
+        262: exif.Value(exif.SHORT, 1, struct.pack("<H", 3)),
+        320: exif.Value(exif.SHORT, colors.size, colors.astype("<u2").tobytes()),
+        338: exif.Value(exif.SHORT, 1, struct.pack("<H", 1)),  # which Pillow does not read
+    }
+    data = exif.replace_entries(buffer.getvalue(), palette)
+    same(data, colors.T[indices[..., 0]], indices[..., 1] * np.uint16(257))
+
+
 @pytest.mark.parametrize("deep", [False, True])
 def test_tiff_palettes_of_16_bits(rng: np.random.Generator, deep: bool) -> None:
     colors = rng.integers(0, 65536, (3, 256)).astype(np.uint16)
@@ -385,12 +404,15 @@ def test_tiff_palettes_of_16_bits(rng: np.random.Generator, deep: bool) -> None:
 
 
 @pytest.mark.parametrize("compression", ["jpeg2000", "lzma", "zstd", "packbits", "lerc", "webp"])
-def test_tiff_of_rare_compressions(samples: NDArray[np.uint16], compression: str) -> None:
+def test_tiff_of_rare_compressions(
+    samples: NDArray[np.uint16], compression: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     rgb = np.ascontiguousarray((samples[..., :3] >> 8).astype(np.uint8))
     arguments = {"level": 0} if compression == "jpeg2000" else {}
     arguments = {"level": 100, "lossless": True} if compression == "webp" else arguments
     data = tiff(rgb, photometric="rgb", compression=compression, compressionargs=arguments)
     same(data, rgb)
+    assert capfd.readouterr().err == "", "libtiff has its own words for what it does not know"
 
 
 def test_a_thumbnail_as_first_page_gives_way_to_the_photograph(scene: NDArray[np.uint8]) -> None:

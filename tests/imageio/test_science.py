@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,27 @@ def test_planes_of_fits_are_counted_through_its_images(
             "gas"
         )
     assert not any("pseudo-colour" in note for note in read_values(data).notes), "as combine reads"
+
+
+def test_bytes_of_fits_that_stand_for_other_values_are_shown_as_these() -> None:
+    signed = np.arange(-128, 128, dtype=np.int8).reshape(16, 16)  # stored with BZERO
+    shown = read(fits_bytes(signed)).pixels.astype(int).ravel()
+    assert (np.diff(shown) >= 0).all()
+    assert (shown[0], shown[-1]) == (0, 65535)
+
+
+def test_a_dicom_palette_of_8_bits_has_white(rng: np.random.Generator) -> None:
+    table = rng.integers(0, 256, (3, 256), dtype=np.uint16)
+    table[:, 255] = 255
+    facts: dict[str, Any] = {}
+    for color, entries in zip(("Red", "Green", "Blue"), table):
+        facts[f"{color}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
+        facts[f"{color}PaletteColorLookupTableData"] = (entries << 8).astype("<u2").tobytes()
+    indices = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture = read(dicom_bytes(indices, "PALETTE COLOR", **facts))
+    np.testing.assert_array_equal(picture.pixels, table.T[indices].astype(np.uint8))
 
 
 def test_a_dicom_window_is_applied_after_its_rescale(rng: np.random.Generator) -> None:

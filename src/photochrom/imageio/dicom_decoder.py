@@ -24,6 +24,17 @@ _INVERTED = "MONOCHROME1"
 _GREY = (_INVERTED, "MONOCHROME2")
 
 
+@contextmanager
+def _ignore_warnings() -> Iterator[None]:
+    """pydicom warns of what is odd in a file, and reads it nevertheless: of single values once they
+    are asked for.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@_ignore_warnings()
 def decode_dicom(data: bytes, options: ReadOptions) -> StoredPicture:
     """A frame of a DICOM file; needs the extra "science".
 
@@ -41,6 +52,7 @@ def decode_dicom(data: bytes, options: ReadOptions) -> StoredPicture:
     return StoredPicture(samples, orientation=1, notes=(*notes, _PSEUDO_COLOR))
 
 
+@_ignore_warnings()
 def dicom_values(data: bytes, options: ReadOptions) -> StoredValues:
     """The values of a grey frame after its rescale (CT: Hounsfield units); needs "science"."""
     dataset, frame, notes = _open(data, options)
@@ -50,24 +62,16 @@ def dicom_values(data: bytes, options: ReadOptions) -> StoredValues:
     return StoredValues(np.ascontiguousarray(values, np.float32), notes)
 
 
+@_ignore_warnings()
 def frame_count(data: bytes) -> int:
     """How many frames the file has; needs the extra "science"."""
     return _frames(_read(data))
 
 
-@contextmanager
-def _ignore_warnings() -> Iterator[None]:
-    """pydicom warns of what is odd in a file, and reads it nevertheless."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def _read(data: bytes) -> Any:
     with requires_extra("science", _PURPOSE):
         import pydicom
-    with _ignore_warnings():
-        return pydicom.dcmread(io.BytesIO(data))
+    return pydicom.dcmread(io.BytesIO(data))
 
 
 def _frames(dataset: Any) -> int:
@@ -90,8 +94,7 @@ def _pixels(dataset: Any, frame: int) -> NDArray[Any]:
     from pydicom.pixels.utils import pixel_array
 
     try:
-        with _ignore_warnings():
-            return np.asarray(pixel_array(dataset, index=frame))
+        return np.asarray(pixel_array(dataset, index=frame))
     except (RuntimeError, NotImplementedError, KeyError) as error:
         syntax = dataset.file_meta.TransferSyntaxUID
         if not syntax.is_compressed:
@@ -148,8 +151,10 @@ def _color_samples(dataset: Any, frame: int) -> NDArray[Any]:
 
     samples = _pixels(dataset, frame)
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
-        samples = np.asarray(apply_color_lut(samples, dataset))
-        return np.ascontiguousarray(samples[..., :3])
+        colors = np.ascontiguousarray(np.asarray(apply_color_lut(samples, dataset))[..., :3])
+        if colors.dtype == np.uint16 and not (colors & 255).any():  # of 8 bits, as most are
+            colors = (colors >> 8).astype(np.uint8)
+        return colors
     if samples.ndim != 3 or samples.shape[-1] != 3 or samples.dtype not in (np.uint8, np.uint16):
         raise InputError(
             f"its pixels are {dataset.PhotometricInterpretation}, {samples.dtype}, of a kind that "

@@ -27,6 +27,8 @@ _SHOWN_PERCENTILES = (0.5, 99.5)
 """What becomes black and white. A star has a thousand times the light of the sky around it, and a
 picture from the least to the largest value would be black but for some points."""
 _BYTE_BITS = 8
+_STORED = (("BITPIX", 0), ("BSCALE", 1), ("BZERO", 0))
+"""What tells how a value is stored, and what holds where it does not."""
 
 
 def decode_fits(data: bytes, options: ReadOptions) -> StoredPicture:
@@ -36,10 +38,10 @@ def decode_fits(data: bytes, options: ReadOptions) -> StoredPicture:
     and a note tells from which to which.
     """
     with _open(data) as images:
-        plane, count, bits = _plane(images, options)
+        plane, count, is_bytes = _plane(images, options)
         values = _upright(plane)
     notes = page_note(options.page, count, "planes")
-    pixels, how = _show(values, bits)
+    pixels, how = _show(values, is_bytes=is_bytes)
     return StoredPicture(pixels, orientation=1, notes=(*notes, *how, _PSEUDO_COLOR))
 
 
@@ -82,17 +84,19 @@ def _image_planes(image: Any) -> int:
     return math.prod(shape[:-2]) if len(shape) >= 2 and 0 not in shape else 0
 
 
-def _plane(images: list[Any], options: ReadOptions) -> tuple[NDArray[Any], int, int]:
-    """The plane to read, how many there are, and the bits of a stored value."""
+def _plane(images: list[Any], options: ReadOptions) -> tuple[NDArray[Any], int, bool]:
+    """The plane to read, how many there are, and whether its values are bytes as they are stored:
+    not those that stand for others, by BZERO for signed ones, say.
+    """
     counts = [_image_planes(image) for image in images]
     number = check_page(options.page, sum(counts), "planes") - 1
     for image, count in zip(images, counts):
         if number < count:
             height, width = image.shape[-2:]
             check_size(width, height, options.max_pixels)
-            bits = int(image.header.get("BITPIX", 0))
+            stored = [image.header.get(*key) for key in _STORED]
             plane = image.data.reshape(count, height, width)[number]
-            return plane, sum(counts), bits
+            return plane, sum(counts), stored == [_BYTE_BITS, 1, 0]
         number -= count
     raise AssertionError("check_page has let a page through that is not there")
 
@@ -107,10 +111,10 @@ def _upright(plane: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _show(
-    values: NDArray[np.float32], bits: int
+    values: NDArray[np.float32], *, is_bytes: bool
 ) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], tuple[str, ...]]:
-    """Values of so many stored bits as grey (H, W), and in words how they became it."""
-    if bits == _BYTE_BITS and np.isfinite(values).all():
+    """Values as grey (H, W), and in words how they became it."""
+    if is_bytes and np.isfinite(values).all():
         return np.rint(values).astype(np.uint8), ()
     low, high = _shown_range(values)
     how = (

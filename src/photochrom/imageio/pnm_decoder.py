@@ -25,6 +25,8 @@ _TOKEN = re.compile(rb"(?:\s|#[^\n]*\n)*([^\s#]+)")
 _CHANNELS = {b"P1": 1, b"P2": 1, b"P3": 3, b"P4": 1, b"P5": 1, b"P6": 3, b"Pf": 1, b"PF": 3}
 _TEXT = (b"P1", b"P2", b"P3")
 _BITMAPS = (b"P1", b"P4")
+_PAM_CMYK = re.compile(rb"^TUPLTYPE[ \t]+CMYK", re.MULTILINE)
+"""Of Ghostscript and ImageMagick; four channels are otherwise RGB and transparency."""
 
 
 class _Header(NamedTuple):
@@ -82,6 +84,8 @@ def _pam_header(data: bytes) -> _Header:
     width, height, depth, top = (facts[key] for key in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
     if not 1 <= depth <= 4:
         raise InputError(f"it has {depth} channels; only 1 to 4 are supported")
+    if _PAM_CMYK.search(data, 0, end):
+        raise InputError("its pixels are CMYK; save it as RGB, or as TIFF")
     return _Header(b"P7", width, height, depth, float(top), end + 7)
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from photochrom.errors import InputError, MissingDependencyError, requires_extra
-from photochrom.imageio import exif, raw_decoder, tiff, xmp
+from photochrom.imageio import convert, exif, raw_decoder, tiff, xmp
 from photochrom.imageio.decoders import (
     EXIF_DAMAGED,
     StoredPicture,
@@ -62,8 +62,10 @@ _SEPARATE_PLANES = 2
 _UNSPECIFIED, _PREMULTIPLIED, _TRANSPARENCY = 0, 1, 2
 _MAX_PAGES = 10_000
 _SILENCE = logging.NullHandler()
-_OPTIONAL_COMPRESSIONS = (34925, 50000, 50001)
-"""LZMA, Zstandard and WebP, which Pillow knows by name and is mostly built without."""
+_OPTIONAL_COMPRESSIONS = (34925, 50000)
+"""LZMA and Zstandard, which Pillow knows by name and may be built without."""
+_WEBP = 50001
+"""Pillow is built without it, and its library would say so on stderr."""
 _PILLOW_BITS = 12
 """Of grey, in little-endian files; no other number between 8 and 16."""
 
@@ -263,7 +265,7 @@ def _needs_tifffile(data: bytes, directory: Directory, layout: _Layout) -> bool:
     if tiff.is_big(data):
         return True
     compression = exif.first_integer(directory, _COMPRESSION) or 1
-    if compression not in TiffImagePlugin.COMPRESSION_INFO:
+    if compression not in TiffImagePlugin.COMPRESSION_INFO or compression == _WEBP:
         return True
     if layout.is_deep and layout.bits == 16:
         return layout.separate or layout.photometric != _RGB or layout.channels > 4
@@ -373,7 +375,11 @@ def _tifffile_samples(
     if layout.photometric == _PALETTE:
         if colors is None:
             raise ValueError("its palette is missing")
-        return _palette_samples(planes, colors), None, profile, ()
+        shown = _palette_samples(planes if planes.ndim == 2 else planes[..., 0], colors)
+        alpha = planes[..., 1] if layout.channels > 1 else None
+        if alpha is not None:
+            alpha = convert.to_depth(stretch(alpha, layout.bits), shown.dtype.type)
+        return shown, alpha, profile, ()
     count = _COLORS.get(layout.photometric, 3)
     alpha = np.ascontiguousarray(planes[..., count]) if layout.channels > count else None
     samples = planes if planes.ndim == 2 else planes[..., 0] if count == 1 else planes[..., :count]
