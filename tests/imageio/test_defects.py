@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -23,8 +24,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom.errors import InputError
-from photochrom.imageio import read
-from photochrom.imageio.containers import PNG_SIGNATURE
+from photochrom.imageio import jpeg_decoder, mending, read
+from photochrom.imageio.containers import PNG_SIGNATURE, jpeg_header
 
 ICC = profile("GRAY", 2.2)
 
@@ -307,3 +308,43 @@ def test_a_damaged_exif_segment_costs_no_pixels(grey: NDArray[np.uint8]) -> None
     jpeg = pillow_bytes(grey, "JPEG", quality=90)
     data = with_segments(jpeg, segment(0xE1, b"Exif\x00\x00" + exif_block()[:40]))
     np.testing.assert_array_equal(read(data).pixels, read(jpeg).pixels)
+
+
+def test_a_sound_jpeg_of_rare_sampling_may_end_in_white(
+    grey: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print_on_paper = np.vstack([grey, np.full((40, grey.shape[1]), 255, np.uint8)])
+    jpeg = pillow_bytes(np.dstack([print_on_paper] * 3), "JPEG", quality=90)
+    expected = read(jpeg).pixels.astype(int)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ValueError("tjDecompressHeader3(): Could not determine subsampling level of it")
+
+    monkeypatch.setattr("simplejpeg.decode_jpeg", refuse)
+    assert np.abs(read(jpeg).pixels - expected).max() <= 2
+    with pytest.raises(InputError, match="--damaged salvage"):
+        read(jpeg[:-200] + jpeg[-2:])
+
+
+def test_what_cannot_be_mended_is_tried_once(
+    grey: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jpeg = pillow_bytes(np.tile(grey, (4, 1)), "JPEG", restart_marker_rows=1)
+    header = jpeg_header(jpeg)
+    core, scan, _ = mending.jpeg_core(jpeg, header)
+    tried = []
+
+    def fail(data: bytes, _space: str) -> tuple[None, str]:
+        tried.append(data)
+        return None, "Corrupt JPEG data: 2 extraneous bytes before marker 0xd1"
+
+    monkeypatch.setattr(jpeg_decoder, "_decode_or_failure", fail)
+    with pytest.raises(ValueError, match="extraneous"):
+        jpeg_decoder._without_rubbish(core, scan, header, "GRAY")
+    assert len(tried) == 1 + core.count(b"\xff\xd1", scan)
+
+
+def test_fill_bytes_cost_no_time() -> None:
+    start = time.process_time()
+    assert not list(mending.jpeg_without_rubbish(b"\xff" * 30_000 + b"\x00", 0, 9, 0xD9))
+    assert time.process_time() - start < 0.5

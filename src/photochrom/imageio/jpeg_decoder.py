@@ -10,6 +10,7 @@ import dataclasses
 import io
 import re
 import struct
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,9 @@ _MP_TYPE, _MP_PRIMARY, _MP_UNDEFINED = 0xFFFFFF, 0x030000, 0
 _MP_CLASS, _MP_FRAME = 0xFF0000, 0x020000
 _EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _MAX_CUTS = 16
+_END_OF_IMAGE = b"\xff\xd9"
+_MORE_DATA = b"\x55\xaa" * 32
+"""Of pixels, any; without a marker in them."""
 _PARTS = (8, 4, 2)
 """Of the sides, that are decoded for a preview."""
 
@@ -171,6 +175,18 @@ def _decode(
 
 def _decode_rare_sampling(data: bytes, space: str, *, strict: bool) -> NDArray[Any]:
     """(H, W, C) uint8 of a JPEG whose sampling factors TurboJPEG does not know."""
+    samples = _by_pillow(data, space)
+    if strict and _made_up_share(samples):
+        # A picture may end in flat blocks by itself: then it does without more data.
+        end = data.find(_END_OF_IMAGE, containers.jpeg_header(data).scan)
+        longer = data[:end] + _MORE_DATA + data[end:]
+        if end < 0 or not np.array_equal(_by_pillow(longer, space), samples):
+            raise ValueError("its pixel data end early")
+    return samples
+
+
+def _by_pillow(data: bytes, space: str) -> NDArray[Any]:
+    """(H, W, C) uint8, with whatever libjpeg makes up. Raises ValueError."""
     from PIL import JpegImagePlugin
 
     try:
@@ -178,10 +194,7 @@ def _decode_rare_sampling(data: bytes, space: str, *, strict: bool) -> NDArray[A
         samples = np.asarray(image.convert("L" if space == "GRAY" else "RGB"))
     except (OSError, SyntaxError) as error:
         raise ValueError(str(error)) from error
-    samples = samples[..., None] if samples.ndim == 2 else samples
-    if strict and _made_up_share(samples):
-        raise ValueError("its pixel data end early")
-    return samples
+    return samples[..., None] if samples.ndim == 2 else samples
 
 
 def _damaged_samples(
@@ -223,7 +236,8 @@ def _without_rubbish(
     core: bytes, scan: int, header: containers.JpegHeader, space: str
 ) -> tuple[NDArray[Any], bool]:
     """Samples, and whether something was cut out for them. Raises ValueError."""
-    tried, candidates, message = core, [core], ""
+    tried, message = core, ""
+    candidates: Iterable[bytes] = [core]
     for cuts in range(_MAX_CUTS):
         for candidate in candidates:
             samples, failure = _decode_or_failure(candidate, space)
@@ -232,6 +246,8 @@ def _without_rubbish(
             if failure != message:  # this cut has mended a place
                 tried, message = candidate, failure
                 break
+        else:
+            break
         left_over = _EXTRANEOUS.search(message)
         if left_over is None:
             break
@@ -241,8 +257,6 @@ def _without_rubbish(
             candidates = mending.jpeg_without_rubbish(tried, scan, count, marker)
         else:
             candidates = [shorter]
-        if not candidates:
-            break
     raise ValueError(message)
 
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from photochrom.imageio.containers import PNG_SIGNATURE, JpegHeader
 
 _END_OF_IMAGE = b"\xff\xd9"
-_AFTER_SCAN = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+_AFTER_SCAN = re.compile(rb"(?<!\xff)\xff+[^\x00\xff\xd0-\xd7]")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _JFIF, _ADOBE, _COMMENT = 0xE0, 0xEE, 0xFE
 _APPLICATION = range(0xE0, 0xF0)
@@ -50,7 +51,7 @@ def jpeg_core(data: bytes, header: JpegHeader) -> tuple[bytes, int, bool]:
     return b"".join(kept), scan, ended
 
 
-def jpeg_without_rubbish(core: bytes, scan: int, count: int, marker: int) -> list[bytes]:
+def jpeg_without_rubbish(core: bytes, scan: int, count: int, marker: int) -> Iterator[bytes]:
     """The JPEG without ``count`` bytes that libjpeg found no use for before a marker.
 
     scan: where the data of the first scan start. There can be several places with such a marker;
@@ -60,19 +61,19 @@ def jpeg_without_rubbish(core: bytes, scan: int, count: int, marker: int) -> lis
     if 0xD0 <= marker <= 0xD7:
         # Between restart markers the number of blocks is known, and the markers are numbered: with
         # all of them in place, what is left over is too much.
-        places = [place.start() for place in _RESTART.finditer(core, scan)]
-        places = [place for place in places if core[place + 1] == marker]
-        return [core[: place - count] + core[place:] for place in places if place - count >= scan]
+        places = (place.start() for place in _RESTART.finditer(core, scan))
+        for place in places:
+            if core[place + 1] == marker and place - count >= scan:
+                yield core[: place - count] + core[place:]
+        return
     end = _AFTER_SCAN.search(core, scan)
-    if end is None:
-        return []
+    if end is None or core[end.end() - 1] != marker:
+        return
     at_marker = end.start()
-    if core[end.end() - 1] != marker:
-        return []
     filled = scan + len(core[scan:at_marker].rstrip(b"\xff"))
     stop = filled - count
     if stop < scan:
-        return []
+        return
     rubbish = core[stop:filled]
     harmless = (
         not set(rubbish) - {0x00, 0xFF}
@@ -80,7 +81,8 @@ def jpeg_without_rubbish(core: bytes, scan: int, count: int, marker: int) -> lis
         or any(trailer in rubbish for trailer in _TRAILERS)
         or rubbish.strip(b"\x00\r\n\t").isalpha()
     )
-    return [core[:stop] + _END_OF_IMAGE] if harmless else []
+    if harmless:
+        yield core[:stop] + _END_OF_IMAGE
 
 
 def jpeg_without_surplus(core: bytes, scan: int, header: JpegHeader) -> bytes | None:
