@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
+import time
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -20,12 +23,15 @@ from photochrom.imageio import (
     Picture,
     containers,
     exif,
+    page_count,
     read,
     read_generator,
+    tiff_decoder,
     write,
     writing_notes,
     xmp,
 )
+from photochrom.imageio.icc import parse as parse_profile
 
 SUFFIXES = [row.suffix for row in FORMATS.values() if row.encode is not None]
 MAKE, MAKER_NOTE, DATE, SOFTWARE, ORIENTATION = 0x010F, 0x927C, 0x9003, 0x0131, 0x0112
@@ -479,3 +485,67 @@ def test_a_packet_that_is_not_well_formed_is_mended_or_said(scene: NDArray[np.ui
     assert "has been mended" in picture.notes[0]
     broken = read(pillow_bytes(scene, "JPEG", xmp=packet.replace(b"</rdf:RDF>", b"")))
     assert "a new one takes its place" in broken.notes[0]
+
+
+def test_a_packet_nested_beyond_all_sense_costs_no_picture(scene: NDArray[np.uint8]) -> None:
+    packet = XMP.replace(b"Grandmother", b"<a>" * 3000 + b"</a>" * 3000)
+    packet = packet.replace(b'"6"', b'"1"')
+    picture = read(png_bytes(scene, 2, (b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + packet)))
+    np.testing.assert_array_equal(picture.pixels, scene)
+    assert "a new one takes its place" in picture.notes[0]
+
+
+@pytest.mark.parametrize("what", ["packet", "segments", "bytes between", "raw profiles"])
+def test_metadata_of_no_sense_cost_no_time(grey_scene: NDArray[np.uint8], what: str) -> None:
+    jpeg = pillow_bytes(grey_scene, "JPEG")
+    text = b"tEXtRaw profile type x\x00"
+    data = {
+        "packet": png_bytes(
+            grey_scene[..., None], 0, (b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + b"a." * 30_000)
+        ),
+        "segments": jpeg[:20] + (b"\xff\xed\x00\x50Photoshop 3.0\x00" + bytes(64)) * 60_000,
+        "bytes between": jpeg[:20] + b"\xff\xfe\x00\x02.." * 60_000,
+        "raw profiles": png_bytes(grey_scene[..., None], 0, *[(text[:4], text[4:])] * 40_000),
+    }[what]
+    if data.startswith(jpeg[:20]):
+        data += jpeg[20:]
+    start = time.process_time()
+    picture = read(data)
+    assert time.process_time() - start < 1.0
+    assert sum(map(len, picture.notes)) < 200
+
+
+def test_directories_whose_values_overlap_take_no_more_memory_than_the_file(
+    grey_scene: NDArray[np.uint8],
+) -> None:
+    rows = [struct.pack("<HHII", tag, 7, 20_000, 8) for tag in range(300, 600)]
+    block = b"II*\x00" + struct.pack("<IH", 8, len(rows)) + b"".join(rows) + bytes(20_000)
+    directory = exif.read_directory(block)
+    assert sum(len(value.data) for value in directory.values.values()) <= len(block)
+    picture = read(png_bytes(grey_scene[..., None], 0, (b"eXIf", block)))
+    np.testing.assert_array_equal(picture.pixels, grey_scene)
+    tags = [struct.pack(">4sII", b"t%03d" % index, 0, 1 << 20) for index in range(200)]
+    icc = bytes(16) + b"GRAY" + b"XYZ " + bytes(12) + b"acsp" + bytes(88)
+    icc += struct.pack(">I", 200) + b"".join(tags) + bytes(1 << 20)
+    tracemalloc.start()
+    parse_profile(icc)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1 << 20
+
+
+def test_pages_of_a_tiff_that_overlap_are_not_all_looked_at(
+    grey_scene: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiff_decoder, "_SHARED_BYTES", 1 << 20)
+    tiff = pillow_bytes(grey_scene, "TIFF")
+    (first,) = struct.unpack_from("<I", tiff, 4)
+    (count,) = struct.unpack_from("<H", tiff, first)
+    # Each of these directories is 4.8 kB long, and begins four bytes behind the one before.
+    start, high = len(tiff) + len(tiff) % 2, 400
+    body = bytearray(tiff.ljust(start, b"\x00") + struct.pack("<H", high) * 8000)
+    struct.pack_into("<I", body, first + 2 + 12 * count, start)
+    for page in range(1100):
+        at = start + 4 * page
+        struct.pack_into("<I", body, at + 2 + 12 * high, at + 4)
+    assert page_count(bytes(body)) < 300

@@ -7,6 +7,7 @@ import contextlib
 import io
 import struct
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,21 @@ def test_photoshop(samples: NDArray[np.uint16], packed: bool, depth: type[Any]) 
 
 def resource(number: int, body: bytes) -> bytes:
     return b"8BIM" + struct.pack(">HHI", number, 0, len(body)) + body + bytes(len(body) % 2)
+
+
+def test_photoshop_with_many_channels_takes_no_more_memory(rng: np.random.Generator) -> None:
+    planes = rng.integers(0, 256, (56, 64, 64), dtype=np.uint8)
+    for packed in (False, True):
+        data = psd_bytes(planes, 3, packed=packed)
+        read(data)  # which imports what it needs
+        tracemalloc.start()
+        picture = read(data)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        np.testing.assert_array_equal(picture.pixels, np.moveaxis(planes[:3], 0, -1))
+        assert most < 30 * 64 * 64
+        with pytest.raises(InputError, match=r"it ends early|truncated"):
+            read(data[:-100], damage="refuse")
 
 
 def test_photoshop_keeps_what_it_says(grey_scene: NDArray[np.uint8]) -> None:

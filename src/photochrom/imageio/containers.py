@@ -29,6 +29,7 @@ JPEG_EXIF_BYTES = _SEGMENT_BYTES - len(_EXIF_HEAD)
 """Of an EXIF block in one segment of a JPEG, at most."""
 ICC_DAMAGED = "its ICC profile is damaged and was left out; the pixels were taken as sRGB"
 """The note for a picture whose profile cannot be used."""
+_SECOND_EXIF = "it has more than one block of EXIF data; the first is kept"
 _START_OF_SCAN = 0xDA
 _RESTART_INTERVAL = 0xDD
 _COMMENT = 0xFE
@@ -66,6 +67,8 @@ class JpegHeader:
     defects: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     dpi: tuple[float, float] | None = None
+    exif_parts: list[bytes] = field(default_factory=list)
+    photoshop_parts: list[bytes] = field(default_factory=list)
     icc_parts: list[tuple[int, int, bytes]] = field(default_factory=list)
     xmp_parts: dict[int, bytes] = field(default_factory=dict)
 
@@ -97,6 +100,8 @@ def jpeg_header(data: bytes) -> JpegHeader:
         raise ValueError("no picture in it")
     if interval and not progressive:
         header.restarts = -(-_mcu_count(header, frame) // interval) - 1
+    header.exif = b"".join(header.exif_parts) if header.exif_parts else None
+    header.photoshop = b"".join(header.photoshop_parts)
     if header.icc_parts:
         header.icc, header.icc_damaged = _joined_profile(header.icc_parts)
         if header.icc_damaged:
@@ -153,7 +158,7 @@ def _take_metadata(header: JpegHeader, marker: int, payload: bytes, start: int) 
             (offset,) = struct.unpack_from(">I", payload, at + 4)
             header.xmp_parts[offset] = payload[at + 8 :]
     elif marker == 0xED and payload.startswith(_PHOTOSHOP_HEAD):
-        header.photoshop += payload[len(_PHOTOSHOP_HEAD) :]
+        header.photoshop_parts.append(payload[len(_PHOTOSHOP_HEAD) :])
     elif marker == 0xE2 and payload.startswith(_ICC_HEAD) and len(payload) > 14:
         header.icc_parts.append((payload[12], payload[13], payload[14:]))
     elif marker == 0xE2 and payload.startswith(_MULTI_PICTURE_HEAD):
@@ -165,23 +170,24 @@ def _take_metadata(header: JpegHeader, marker: int, payload: bytes, start: int) 
 
 def _take_exif(header: JpegHeader, block: bytes) -> None:
     """Store an EXIF block, or the rest of one that did not fit into the segment before."""
-    if header.exif is None:
-        header.exif = block
-    elif block[:4] in (b"II*\x00", b"MM\x00*"):
-        header.notes.append("it has more than one block of EXIF data; the first is kept")
-    else:
-        header.exif += block
+    if not header.exif_parts or block[:4] not in (b"II*\x00", b"MM\x00*"):
+        header.exif_parts.append(block)
+    elif _SECOND_EXIF not in header.notes:
+        header.notes.append(_SECOND_EXIF)
 
 
 def _jpeg_segments(data: bytes, defects: list[str]) -> Iterator[tuple[int, int, int]]:
     """Marker, start and end of each segment, up to the first scan's own."""
-    position, marker = 2, 0
+    position, marker, stray = 2, 0, 0
     while position + 4 <= len(data) and marker != _START_OF_SCAN:
         if data[position] != 0xFF or data[position + 1] == 0x00:
             following = _MARKER.search(data, position)
             if following is None:
                 raise ValueError(f"no marker after byte {position}")
-            defects.append(f"{following.start() - position} bytes between its segments")
+            if stray:
+                defects.pop()
+            stray += following.start() - position
+            defects.append(f"{stray} bytes between its segments")
             position = following.start()
         marker = data[position + 1]
         if marker == 0xFF:

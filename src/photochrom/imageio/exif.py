@@ -60,11 +60,14 @@ def byte_order(block: bytes) -> str:
 
 
 def read_directory(block: bytes, offset: int | None = None) -> Directory:
-    """Parse the directory at ``offset`` (default: the first). Entries out of bounds are left out.
+    """Parse the directory at ``offset`` (default: the first). Entries out of bounds are left out,
+    and those by which the values together would be longer than the block: in no honest one do they
+    overlap, and in another thousands of them can be the whole block each.
 
     Raises ValueError if the directory itself lies outside the block.
     """
     order = byte_order(block)
+    room = len(block)
     values: dict[int, Value] = {}
     positions: dict[int, int] = {}
     try:
@@ -79,9 +82,10 @@ def read_directory(block: bytes, offset: int | None = None) -> Directory:
             start = position + 8
             if size > 4:
                 (start,) = struct.unpack_from(order + "I", block, start)
-            if size and start + size <= len(block) and tag not in values:
+            if size and start + size <= len(block) and tag not in values and size <= room:
                 values[tag] = Value(kind, number, block[start : start + size])
                 positions[tag] = position
+                room -= size
         following = block[offset + 2 + 12 * count : offset + 6 + 12 * count].ljust(4, b"\x00")
         next_offset: int = struct.unpack(order + "I", following)[0]
     except struct.error as error:

@@ -20,6 +20,8 @@ CODES = 65536
 _SAME_CODE = 0.6 / 255
 """Curves that differ by less than this (as sRGB codes) are the sRGB curve with rounding."""
 _SAME_MATRIX = 3e-3
+_READ_TAGS = frozenset({b"kTRC", b"rTRC", b"gTRC", b"bTRC", b"rXYZ", b"gXYZ", b"bXYZ"})
+"""Of others the name is enough: each of 200 could be the whole profile, which has megabytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +70,7 @@ def parse(data: bytes) -> Profile | None:
         tags = {}
         for index in range(min(count, 200)):
             name, offset, size = struct.unpack_from(">4sII", data, 132 + 12 * index)
-            tags[name] = data[offset : offset + size]
+            tags[name] = data[offset : offset + size] if name in _READ_TAGS else b""
         if b"A2B0" in tags or b"A2B1" in tags or data[20:24] != b"XYZ ":
             return None
         if space == "GRAY" and b"kTRC" in tags:

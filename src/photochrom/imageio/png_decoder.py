@@ -35,6 +35,8 @@ _TEXT_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _METADATA_CHUNKS = _TEXT_CHUNKS | {b"iCCP", b"eXIf"}
 """Read here and kept from the libraries, which take large ones for damage."""
 _RAW_PROFILE = b"Raw profile type "
+_KEYWORD_BYTES = 79
+"""Of a keyword, at most (section 11.3.3.2)."""
 
 
 def decode_png(data: bytes, options: ReadOptions) -> StoredPicture:
@@ -113,6 +115,7 @@ def _take_raw_profiles(stored: StoredPicture, metadata: list[containers.Chunk]) 
 
     What stands in a chunk of its own comes first.
     """
+    damaged: dict[str, None] = {}
     for chunk in metadata:
         keyword, _, text = chunk.data.partition(b"\x00")
         if chunk.name not in _TEXT_CHUNKS or not keyword.startswith(_RAW_PROFILE):
@@ -125,7 +128,7 @@ def _take_raw_profiles(stored: StoredPicture, metadata: list[containers.Chunk]) 
             _, name, size, digits = text.split(b"\n", 3)
             block = bytes.fromhex(digits.decode("ascii"))[: int(size)]
         except (ValueError, zlib.error):
-            stored.notes += (f"its {keyword.decode('latin-1')!r} is damaged and was left out",)
+            damaged[keyword[:_KEYWORD_BYTES].decode("latin-1")] = None
             continue
         kind = name.strip().lower()
         if kind in (b"exif", b"app1") and block.startswith(b"Exif\x00\x00"):
@@ -138,6 +141,7 @@ def _take_raw_profiles(stored: StoredPicture, metadata: list[containers.Chunk]) 
             stored.iptc = containers.iptc_datasets(block) or (
                 block if block[:1] == b"\x1c" else None
             )
+    stored.notes += tuple(f"its {keyword!r} is damaged and was left out" for keyword in damaged)
 
 
 def _facts(data: bytes, max_pixels: int) -> tuple[dict[bytes, bytes], list[containers.Chunk]]:

@@ -77,8 +77,8 @@ def _decode(
             "compatibility, or as TIFF"
         )
     layers, position = _section(data, position, "Q" if header.big else "I")
-    planes, there = _planes(data, position, header, whole=whole)
     colors = _COLORS[mode]
+    planes, there = _planes(data, position, header, min(channels, colors + 1), whole=whole)
     alpha = None
     gone = _missing_rows(planes, there, header)
     notes: tuple[str, ...] = () if there[:colors].all() or mode != _RGB_MODE else (_RED_ALONE,)
@@ -150,46 +150,47 @@ def _is_transparent(layers: bytes, header: _Header) -> bool:
 
 
 def _planes(
-    data: bytes, position: int, header: _Header, *, whole: bool
+    data: bytes, position: int, header: _Header, count: int, *, whole: bool
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """(channels, H, W) uint8 or uint16, and (channels, H) which rows are there.
+    """(count, H, W) uint8 or uint16 of the first channels, and (count, H) which rows are there.
 
     Raises ValueError if some are missing and it must be whole.
     """
     (compression,) = struct.unpack_from(">H", data, position)
     position += 2
     dtype = np.dtype(">u2" if header.bits == 16 else "u1")
-    rows, row_bytes = header.channels * header.height, header.width * dtype.itemsize
-    size = rows * row_bytes
+    rows, row_bytes = count * header.height, header.width * dtype.itemsize
+    all_rows, size = header.channels * header.height, rows * row_bytes
     if compression == _RAW:
-        raw = data[position : position + size]
+        raw, end = data[position : position + size], position + all_rows * row_bytes
     elif compression == _PACK_BITS:
         with requires_extra("formats", "reading a Photoshop document"):
             import imagecodecs
-        start = position + rows * (4 if header.big else 2)
+        code = np.dtype(">u4" if header.big else ">u2")
+        start = position + all_rows * code.itemsize
+        lengths = np.frombuffer(data[position:start], code)
+        end = start + int(lengths.sum())
         if whole:
-            raw = bytes(imagecodecs.packbits_decode(data[start:]))
+            packed = data[start : start + int(lengths[:rows].sum())]
+            raw = bytes(imagecodecs.packbits_decode(packed))
         else:
-            raw = _unpacked_rows(data, position, start, rows, row_bytes)
+            raw = _unpacked_rows(data, start, lengths[:rows], row_bytes)
     else:
         raise InputError(f"its pixels are packed in a way ({compression}) that is not supported")
-    if whole and len(raw) < size:
+    if whole and (len(raw) < size or len(data) < end):
         raise ValueError("the file is truncated")
     planes = np.frombuffer(raw[:size].ljust(size, b"\x00"), dtype)
-    planes = planes.astype(dtype.newbyteorder("=")).reshape(
-        header.channels, header.height, header.width
-    )
+    planes = planes.astype(dtype.newbyteorder("=")).reshape(count, header.height, header.width)
     there = np.arange(rows) < len(raw) // row_bytes
-    return planes, there.reshape(header.channels, header.height)
+    return planes, there.reshape(count, header.height)
 
 
-def _unpacked_rows(data: bytes, position: int, start: int, rows: int, row_bytes: int) -> bytes:
-    """The rows that can be unpacked, up to the first that cannot; their lengths come before."""
+def _unpacked_rows(data: bytes, start: int, lengths: NDArray[Any], row_bytes: int) -> bytes:
+    """The rows that can be unpacked, up to the first that cannot. lengths: of each, packed."""
     import imagecodecs
 
-    code = ">u4" if start - position == 4 * rows else ">u2"
     unpacked = []
-    for length in np.frombuffer(data[position:start], code).tolist():
+    for length in lengths.tolist():
         packed = data[start : start + length]
         start += length
         try:

@@ -137,7 +137,8 @@ def with_first_directory(data: bytes, offset: int) -> bytes:
 
 
 def read_directory(data: bytes, offset: int | None = None) -> exif.Directory:
-    """Parse a directory of a TIFF or BigTIFF; the first unless an offset is given.
+    """Parse a directory of a TIFF or BigTIFF; the first unless an offset is given. As of
+    `exif.read_directory`, what is out of bounds is left out.
 
     Raises ValueError if it lies outside the file.
     """
@@ -147,6 +148,7 @@ def read_directory(data: bytes, offset: int | None = None) -> exif.Directory:
     order = "<" if data[:2] == b"II" else ">"
     values: dict[int, Value] = {}
     positions: dict[int, int] = {}
+    room = len(data)
     try:
         (count,) = struct.unpack_from(order + "Q", data, offset)
         if count > _MAX_ENTRIES:
@@ -158,9 +160,10 @@ def read_directory(data: bytes, offset: int | None = None) -> exif.Directory:
             start = position + 12
             if size > 8:
                 (start,) = struct.unpack_from(order + "Q", data, start)
-            if size and start + size <= len(data) and tag not in values:
+            if size and start + size <= len(data) and tag not in values and size <= room:
                 values[tag] = Value(kind, number, data[start : start + size])
                 positions[tag] = position
+                room -= size
         following = data[end : end + 8].ljust(8, b"\x00")
         next_offset: int = struct.unpack(order + "Q", following)[0]
     except struct.error as error:

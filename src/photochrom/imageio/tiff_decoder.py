@@ -12,6 +12,7 @@ Every library reads the first directory of a file; for another page the header i
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 import struct
 import zlib
@@ -61,6 +62,11 @@ _REDUCED_OR_MASK = 1 | 4
 _SEPARATE_PLANES = 2
 _UNSPECIFIED, _PREMULTIPLIED, _TRANSPARENCY = 0, 1, 2
 _MAX_PAGES = 10_000
+_SHARED_BYTES = 1 << 27
+"""Of values that several pages have in common, such as a profile; what overlaps more is no page."""
+_MAX_SUB_DIRECTORIES = 64
+_INLINE_BYTES = 8
+"""Of a value, that may stand in its directory itself; in a BigTIFF."""
 _SILENCE = logging.NullHandler()
 _OPTIONAL_COMPRESSIONS = (34925, 50000)
 """LZMA and Zstandard, which Pillow knows by name and may be built without."""
@@ -159,15 +165,30 @@ def _chain(data: bytes) -> list[tuple[int, Directory]]:
     offset = tiff.first_offset(data)
     chain = [(offset, tiff.read_directory(data, offset))]
     seen = {offset}
+    room = len(data) + _SHARED_BYTES - _size(*chain[0])
     offset = chain[0][1].next
-    while offset and offset not in seen and len(seen) < _MAX_PAGES:
+    while offset and offset not in seen and len(seen) < _MAX_PAGES and room >= 0:
         seen.add(offset)
         try:
             chain.append((offset, tiff.read_directory(data, offset)))
         except ValueError:
             break  # a broken chain after the first page harms nothing that is read
+        room -= _size(*chain[-1])
         offset = chain[-1][1].next
     return chain
+
+
+def _size(offset: int, directory: Directory) -> int:
+    """Bytes of a directory at an offset, with its values but those that stand in it."""
+    return (
+        directory.end
+        - offset
+        + sum(
+            len(value.data)
+            for value in directory.values.values()
+            if len(value.data) > _INLINE_BYTES
+        )
+    )
 
 
 def _is_preview(directory: Directory) -> bool:
@@ -179,13 +200,11 @@ def _is_raw(data: bytes, chain: list[tuple[int, Directory]]) -> bool:
     first = chain[0][1]
     if _DNG_VERSION in first.values:
         return True
-    directories = [directory for _, directory in chain]
-    directories += filter(
-        None, (_sub_directory(data, at) for at in exif.integers(first, _SUB_DIRECTORIES))
-    )
+    places = exif.integers(first, _SUB_DIRECTORIES)[:_MAX_SUB_DIRECTORIES]
+    inner = filter(None, (_sub_directory(data, place) for place in places))
     return any(
         exif.first_integer(directory, _PHOTOMETRIC) in (_SENSOR, _LINEAR_SENSOR)
-        for directory in directories
+        for directory in itertools.chain((directory for _, directory in chain), inner)
     )
 
 
