@@ -187,6 +187,11 @@ def test_heic_keeps_its_exif_and_is_not_turned_twice(
     assert picture.metadata.exif is not None
     assert exif_facts(picture.metadata.exif)[MAKE] == "Eastman Kodak C"
     assert np.abs(picture.pixels.astype(int) - scene).max() <= 4
+    turned = read(heic_bytes(scene, exif_block(6)))  # which libheif turns
+    assert turned.pixels.shape == (120, 90, 3)
+    assert turned.metadata.exif is not None
+    facts = exif_facts(turned.metadata.exif)
+    assert (facts[ORIENTATION], facts[0xA002], facts[0xA003]) == (1, 480, 640)
 
 
 def test_damaged_exif_is_left_out_and_said(tmp_path: Path, scene: NDArray[np.uint8]) -> None:
@@ -487,6 +492,15 @@ def test_a_packet_that_is_not_well_formed_is_mended_or_said(scene: NDArray[np.ui
     assert "a new one takes its place" in broken.notes[0]
 
 
+def test_breaks_of_lines_in_a_packet_stay() -> None:
+    packet = XMP.replace(b'tiff:Orientation="6"', b'tiff:Artist="one&#xA;two&#9;three" x="&#13;"')
+    packet = packet.replace(b" x=", b" tiff:Make=")
+    twice = xmp.mark_generated(xmp.mark_generated(packet, "tester 1"), "tester 2")
+    facts = attributes(twice)
+    assert facts["{http://ns.adobe.com/tiff/1.0/}Artist"] == "one\ntwo\tthree"
+    assert facts["{http://ns.adobe.com/tiff/1.0/}Make"] == "\r"
+
+
 def test_a_packet_nested_beyond_all_sense_costs_no_picture(scene: NDArray[np.uint8]) -> None:
     packet = XMP.replace(b"Grandmother", b"<a>" * 3000 + b"</a>" * 3000)
     packet = packet.replace(b'"6"', b'"1"')
@@ -549,3 +563,43 @@ def test_pages_of_a_tiff_that_overlap_are_not_all_looked_at(
         at = start + 4 * page
         struct.pack_into("<I", body, at + 2 + 12 * high, at + 4)
     assert page_count(bytes(body)) < 300
+
+
+REGIONS = (
+    b'<rdf:Description rdf:about="" '
+    b'xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/"'
+    b' xmlns:stArea="http://ns.adobe.com/xmp/sType/Area#"'
+    b' xmlns:stDim="http://ns.adobe.com/xap/1.0/sType/Dimensions#"><mwg-rs:Regions'
+    b' rdf:parseType="Resource"><mwg-rs:AppliedToDimensions stDim:w="120" stDim:h="80"/>'
+    b"<mwg-rs:RegionList><rdf:Bag><rdf:li>%s</rdf:li></rdf:Bag></mwg-rs:RegionList>"
+    b"</mwg-rs:Regions></rdf:Description>"
+)
+AREAS = {
+    "attributes": b'<mwg-rs:Area stArea:x="0.25" stArea:y="0.1" stArea:w="0.2" stArea:h="0.1"/>',
+    "elements": b"<mwg-rs:Area><stArea:x>0.25</stArea:x><stArea:y>0.1</stArea:y>"
+    b"<stArea:w>0.2</stArea:w><stArea:h>0.1</stArea:h></mwg-rs:Area>",
+}
+
+
+@pytest.mark.parametrize("form", AREAS)
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_named_faces_turn_with_the_picture(orientation: int, form: str) -> None:
+    grey = np.zeros((80, 120), np.uint8)
+    grey[4:12, 18:42] = 255  # the face
+    packet = XMP.replace(b'tiff:Orientation="6"', b"")
+    packet = packet.replace(b"</rdf:RDF>", REGIONS % AREAS[form] + b"</rdf:RDF>")
+    text = (b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + packet)
+    picture = read(png_bytes(grey[..., None], 0, (b"eXIf", exif_block(orientation)), text))
+    assert picture.metadata.xmp is not None
+    root = ET.fromstring(picture.metadata.xmp.strip())
+    facts = {name: value for element in root.iter() for name, value in element.attrib.items()}
+    facts |= {element.tag: element.text or "" for element in root.iter() if len(element) == 0}
+    area = "{http://ns.adobe.com/xmp/sType/Area#}"
+    x, y, w, h = (float(facts[area + name]) for name in "xywh")
+    height, width = picture.pixels.shape
+    rows, columns = np.nonzero(picture.pixels)
+    face = (columns.min(), columns.max() + 1, rows.min(), rows.max() + 1)
+    named = ((x - w / 2) * width, (x + w / 2) * width, (y - h / 2) * height, (y + h / 2) * height)
+    np.testing.assert_allclose(named, face, atol=0.01)
+    sides = "{http://ns.adobe.com/xap/1.0/sType/Dimensions#}"
+    assert (float(facts[sides + "w"]), float(facts[sides + "h"])) == (width, height)

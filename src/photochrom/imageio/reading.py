@@ -367,20 +367,23 @@ def _upright_picture(stored: StoredPicture, name: str, mode: int | None) -> Pict
     if packet is not None:
         packet, remarks = _well_formed_xmp(packet)
         notes += remarks
-    turn = stored.orientation
+    turn, own_turn = stored.orientation, None
     try:
         if block is not None:
-            turn = turn or exif.orientation(block)
+            own_turn = exif.orientation(block)
+            turn = turn or own_turn
             dpi = dpi or exif.resolution(block)
     except ValueError:
         block, notes = None, (*notes, decoders.EXIF_DAMAGED)
     if turn is None:
         turn = (None if packet is None else xmp.orientation(packet)) or 1
+    # What a library has turned is upright, but what else the file says is of before.
+    applied = turn if turn > 1 else own_turn or 1
     try:
-        block = None if block is None else exif.upright(block, sides_swapped=turn > 4)
+        block = None if block is None else exif.upright(block, sides_swapped=applied > 4)
     except (ValueError, struct.error):
         block, notes = None, (*notes, decoders.EXIF_DAMAGED)
-    packet = None if packet is None else xmp.upright(packet)
+    packet = None if packet is None else xmp.upright(xmp.turn_regions(packet, applied))
     if turn != 1:
         pixels = _rotate(pixels, turn)
         alpha = None if alpha is None else _rotate(alpha, turn)
