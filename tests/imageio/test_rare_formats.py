@@ -469,6 +469,22 @@ def test_pages_by_their_number(tmp_path: Path, grey_scene: NDArray[np.uint8]) ->
         read(pillow_bytes(pages[0], "PNG"), page=2)
 
 
+def test_a_page_of_many_takes_the_memory_of_a_page(grey_scene: NDArray[np.uint8]) -> None:
+    pages = [Image.fromarray(np.roll(grey_scene, step, 1)) for step in range(60)]
+    pages[0].save(
+        buffer := io.BytesIO(), "TIFF", save_all=True, append_images=pages[1:], exif=exif_block()
+    )
+    data = buffer.getvalue()
+    read(data, page=2)  # which imports what it needs
+    tracemalloc.start()
+    picture = read(data, page=30)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(picture.pixels, np.asarray(pages[29]))
+    assert most < len(data) / 2
+    assert read(data[:-100], page=30).notes == ()
+
+
 def test_a_preview_in_a_multi_picture_file_is_no_page(grey_scene: NDArray[np.uint8]) -> None:
     image = Image.fromarray(grey_scene)
     data = bytearray(pillow_bytes(image, "MPO", save_all=True, append_images=[image]))

@@ -24,6 +24,9 @@ from photochrom.processors import thread_count
 
 XMP_TAG, ICC_TAG, IPTC_TAG = 700, 34675, 33723
 _PHOTOSHOP_TAG = 34377
+_SUB_DIRECTORIES = 330
+_OLD_JPEG = 6
+"""A compression whose tables lie where other tags say."""
 _MAX_ENTRIES = 1 << 16
 _STRIP_BYTES = 1 << 20
 _MAX_BYTES = 2**32 - 2**20
@@ -171,6 +174,55 @@ def read_directory(data: bytes, offset: int | None = None) -> exif.Directory:
     return exif.Directory(order, values, positions, next_offset, end)
 
 
+def only_page(data: bytes, offset: int) -> bytes:
+    """The page whose directory lies at an offset as a file of its own, so that what is done with it
+    takes the time and memory of the page and not of all of them.
+
+    Where it cannot be taken out (a BigTIFF, a page that is not whole, JPEG of before 1995), or is
+    most of the file, it is the file with this page as its first.
+    """
+    directory = read_directory(data, offset)
+    segments = _segments(directory, len(data))
+    if is_big(data) or not segments or 2 * sum(size for _, size in segments) > len(data):
+        return with_first_directory(data, offset)
+    try:
+        inner = _inner_directories(data, directory)
+    except ValueError:
+        return with_first_directory(data, offset)
+    tree: dict[int, Any] = {**directory.values, **inner}
+    tree.pop(_SUB_DIRECTORIES, None)
+    block = bytearray(data[:4] + bytes(4))
+    starts = []
+    for start, size in segments:
+        starts.append(len(block))
+        block += data[start : start + size] + bytes(size % 2)
+    offsets = struct.pack(f"{directory.order}{len(starts)}I", *starts)
+    tree[273 if 273 in tree else 324] = Value(LONG, len(starts), offsets)
+    place = _append_directory(block, directory.order, tree)
+    struct.pack_into(directory.order + "I", block, 4, place)
+    return bytes(block)
+
+
+def _segments(directory: exif.Directory, length: int) -> list[tuple[int, int]]:
+    """Start and size of each strip or tile; none where not all of them are in the file."""
+
+    def number(tag: int, default: int) -> int:
+        return exif.first_integer(directory, tag) or default
+
+    starts_tag, sizes_tag = (273, 279) if 273 in directory.values else (324, 325)
+    starts, sizes = (exif.integers(directory, tag) for tag in (starts_tag, sizes_tag))
+    compression = number(259, 1)
+    plain = -(-number(256, 0) * number(258, 1) * number(277, 1) // 8) * number(257, 0)
+    if (
+        len(starts) != len(sizes)
+        or compression == _OLD_JPEG
+        or (compression == 1 and sum(sizes) < plain)  # some writers say less than there is
+        or any(start + size > length for start, size in zip(starts, sizes))
+    ):
+        return []
+    return list(zip(starts, sizes))
+
+
 def read_exif(data: bytes) -> bytes | None:
     """Collect what a TIFF file says about the photograph into an EXIF block of its own.
 
@@ -180,6 +232,19 @@ def read_exif(data: bytes) -> bytes | None:
     tree: dict[int, Any] = {
         tag: value for tag, value in directory.values.items() if tag in _DESCRIPTIVE_TAGS
     }
+    tree |= _inner_directories(data, directory)
+    silent = {exif.X_RESOLUTION, exif.Y_RESOLUTION, exif.RESOLUTION_UNIT, exif.ORIENTATION}
+    if not set(tree) - silent and exif.first_integer(directory, exif.ORIENTATION) in (None, 1):
+        return None
+    block = bytearray((b"II*\x00" if directory.order == "<" else b"MM\x00*") + bytes(4))
+    offset = _append_directory(block, directory.order, tree)
+    struct.pack_into(directory.order + "I", block, 4, offset)
+    return bytes(block)
+
+
+def _inner_directories(data: bytes, directory: exif.Directory) -> dict[int, dict[int, Any]]:
+    """EXIF's and GPS's directories, by the tags that lead to them. Raises ValueError."""
+    tree: dict[int, dict[int, Any]] = {}
     for tag in (exif.EXIF_IFD, exif.GPS_IFD):
         offset = exif.first_integer(directory, tag)
         if offset is None:
@@ -189,13 +254,7 @@ def read_exif(data: bytes) -> bytes | None:
         interop = exif.first_integer(inner, exif.INTEROP_IFD)
         if tag == exif.EXIF_IFD and interop is not None:
             tree[tag][exif.INTEROP_IFD] = dict(read_directory(data, interop).values)
-    silent = {exif.X_RESOLUTION, exif.Y_RESOLUTION, exif.RESOLUTION_UNIT, exif.ORIENTATION}
-    if not set(tree) - silent and exif.first_integer(directory, exif.ORIENTATION) in (None, 1):
-        return None
-    block = bytearray((b"II*\x00" if directory.order == "<" else b"MM\x00*") + bytes(4))
-    offset = _append_directory(block, directory.order, tree)
-    struct.pack_into(directory.order + "I", block, 4, offset)
-    return bytes(block)
+    return tree
 
 
 def _append_directory(block: bytearray, order: str, tree: dict[int, Any]) -> int:

@@ -6,7 +6,7 @@ and does not invert "white is zero". tifffile with imagecodecs (an extra) reads 
 BigTIFF, separate planes, 16-bit grey with transparency, samples of 10, 12 or 14 bits, CMYK with
 transparency, palettes of 16 bits, and rare compressions.
 
-Every library reads the first directory of a file; for another page the header is pointed to it.
+Every library reads the first directory of a file; of several pages the one to read is taken out.
 """
 
 from __future__ import annotations
@@ -117,9 +117,8 @@ def decode_tiff(data: bytes, options: ReadOptions) -> StoredPicture:
     notes = page_note(options.page, len(places))
     if options.page is None and place != chain[0][0]:
         notes += ("its first page is a preview; the photograph behind it was read",)
-    directory = dict(chain)[place]
     big = tiff.is_big(data)
-    data = tiff.with_first_directory(data, place)
+    data = tiff.only_page(data, place) if len(chain) > 1 else data
     directory = tiff.read_directory(data)
     width, height = (exif.first_integer(directory, tag) or 0 for tag in (_WIDTH, _HEIGHT))
     check_size(width, height, options.max_pixels)
@@ -128,8 +127,8 @@ def decode_tiff(data: bytes, options: ReadOptions) -> StoredPicture:
     if orientation not in (None, 1) and not big:
         data = _without_orientation(data, directory)
     packet = tiff.read_xmp(directory)
-    if packet is not None:  # Pillow would turn the picture by itself, also by this
-        data = data.replace(packet, xmp.upright(packet), 1)
+    if packet is not None and (upright := xmp.upright(packet)) != packet:
+        data = data.replace(packet, upright, 1)  # Pillow would turn the picture also by this
     try:
         block = tiff.read_exif(data)
     except ValueError:
