@@ -211,7 +211,9 @@ def test_jpeg_holds_no_transparency(tmp_path: Path, scene: NDArray[np.uint8]) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "width"), [("a.jpg", 65_501), ("a.webp", 16_384)], ids=["JPEG", "WebP"]
+    ("name", "width"),
+    [("a.jpg", 65_501), ("a.webp", 16_384), ("a.avif", 65_537)],
+    ids=["JPEG", "WebP", "AVIF"],
 )
 def test_a_side_too_long_for_the_format_is_said(tmp_path: Path, name: str, width: int) -> None:
     with pytest.raises(OutputError, match="pixels a side"):

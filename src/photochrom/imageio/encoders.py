@@ -158,6 +158,8 @@ def encode_webp(picture: Encodable, quality: int) -> bytes:
 
 def encode_avif(picture: Encodable, quality: int) -> bytes:
     """AVIF, 4:4:4, 8 bits."""
+    if max(picture.color.shape[:2]) > 65536:
+        raise ValueError("AVIF holds at most 65536 pixels a side; write .png or .tif")
     return _encode_with_pillow(
         picture, "AVIF", quality=quality, subsampling="4:4:4", speed=_AVIF_SPEED
     )

@@ -130,7 +130,7 @@ def _encode(
         return target.encode(_encodable(picture, target, generator), quality)
     except MemoryError as error:
         raise OutputError(f"cannot write {name}: not enough memory to encode it") from error
-    except (ValueError, OSError, OverflowError) as error:
+    except (ValueError, OSError, OverflowError, RuntimeError) as error:  # libavif raises the last
         raise OutputError(f"cannot write {name}: {error}") from error
 
 
