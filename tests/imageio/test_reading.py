@@ -446,6 +446,7 @@ def test_eight_bit_rgb_rounds_and_repeats() -> None:
 
 def test_hidden_files_are_no_pictures() -> None:
     assert is_picture_name("album/scene.JPG")
+    assert is_picture_name("DCIM/IMG_0001.HIF"), "as Canon and Fujifilm call their HEIC"
     assert is_picture_name("album/scan.pdf", documents=True)
     assert not is_picture_name("data-set/paper.pdf")
     for name in ("notes.txt", "album/._scene.jpg", "__MACOSX/scene.jpg"):

@@ -190,7 +190,7 @@ FORMATS: dict[str, Format] = {
         Format(
             "HEIC",
             "image/heic",
-            (".heic", ".heif"),
+            (".heic", ".heif", ".hif"),
             _late("heif_decoders.decode_heic"),
             _late("salvage.salvage_heic"),
             extra="formats",
