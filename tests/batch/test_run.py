@@ -293,6 +293,15 @@ def test_stopping_early_leaves_whole_files(album: Path, tiny: Path, tmp_path: Pa
         assert read(path).pixels.shape == (90, 120, 3)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permission bits are those of POSIX")
+def test_a_private_file_on_standard_input_has_a_private_result(album: Path, tiny: Path) -> None:
+    (album / "good.png").chmod(0o600)
+    target = album / "out.png"
+    with (album / "good.png").open("rb") as file:
+        batch.color_stream(file, target, BatchOptions(model=tiny, device="cpu"))
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
 def test_no_more_are_in_flight_than_asked_for_also_where_each_takes_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

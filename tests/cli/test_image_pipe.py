@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photochrom.cli import main
-from photochrom.imageio import Picture, read, write
+from photochrom.imageio import Picture, page_count, read, write
 
 Array = NDArray[Any]
 
@@ -128,8 +128,24 @@ def test_a_picture_in_color_goes_through_as_it_is(
     assert read(other.stdout).format == "PNG"
     piped("-", "-o", str(tmp_path / "out.jpg"), "--model", tiny, given=data)
     assert not (tmp_path / "out.jpg").exists()
+    # A file has no result then; what reads the pipe has one.
+    for out, code in ((str(tmp_path / "out.jpg"), 1), ("-", 0)):
+        done = piped("-", "-o", out, "--fail-on-skipped", "--model", tiny, given=data)
+        assert done.code == code
     forced = piped("-", "--force", "--model", tiny, given=data)
     assert forced.stdout != data
+
+
+def test_a_page_in_color_goes_through_without_the_others(
+    piped: Run, tiny: str, scene: NDArray[np.uint8]
+) -> None:
+    pages = [Image.fromarray(np.roll(scene, step, 1)) for step in range(2)]
+    pages[0].save(buffer := io.BytesIO(), "TIFF", save_all=True, append_images=pages[1:])
+    done = piped("-", "--page", "2", "--model", tiny, given=buffer.getvalue())
+    assert page_count(done.stdout) == 1
+    np.testing.assert_array_equal(read(done.stdout).pixels, np.asarray(pages[1]))
+    whole = piped("-", "--model", tiny, given=buffer.getvalue())
+    assert whole.stdout == buffer.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -153,6 +169,22 @@ def test_what_goes_wrong_is_told_on_stderr_alone(
     done = piped(*arguments, given=given)
     assert (done.code, done.stdout) == (code, b"")
     assert message in done.stderr
+
+
+@pytest.mark.parametrize("command", ["image", "restore"])
+def test_a_command_without_the_stream_that_it_is_to_use_says_so(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    photo = tmp_path / "a.png"
+    write(photo, Picture(np.zeros((8, 8), np.uint8)))
+    for name, path in (("stdin", "-"), ("stdout", str(photo))):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, name, None)
+            assert main([command, path, "-o", "-"]) == 2
+        assert f"there is no standard {name[3:]}put" in capsys.readouterr().err
 
 
 def test_an_existing_file_is_kept_before_any_work(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,17 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
+from fixtures.imageio import heic_bytes
 from fixtures.model import tiny_model
 from numpy.typing import NDArray
 from PIL import Image
 
 import photochrom
+from photochrom.batch import RestoreOptions, restore_stream
 from photochrom.cli import main
 from photochrom.color.space import linear_to_srgb, srgb_to_linear
 from photochrom.errors import InputError
-from photochrom.imageio import read
+from photochrom.imageio import page_count, read
 from photochrom.restoration import KINDS, Kind, parse_kinds
 from photochrom.restoration.blocks import find_jpeg
 from photochrom.restoration.covers import fill
@@ -187,24 +191,41 @@ def test_a_folder_is_mended_and_what_is_clean_is_copied(
     album.mkdir()
     Image.fromarray(halftone).save(album / "page.png")
     Image.fromarray(picture("camera")[:200, :200]).save(album / "clean.jpg", quality=93)
+    (album / "clean.jpg").chmod(0o600)
     assert main(["restore", str(album), "-o", str(out), "--json"]) == 0
     records = {r["status"]: r for r in map(json.loads, capsys.readouterr().out.splitlines())}
     assert set(records) == {"restored", "undamaged"}
     assert records["restored"]["restored"][0]["kind"] == "halftone"
     assert (out / "clean.jpg").read_bytes() == (album / "clean.jpg").read_bytes()
+    if os.name == "posix":
+        assert (out / "clean.jpg").stat().st_mode & 0o777 == 0o600, "as private as the file"
     only = ["--only", "halftone", "--mask", str(mask)]
     assert main(["restore", str(album / "page.png"), *only]) == 0
     mended = read(album / "page.restored.png").pixels
     np.testing.assert_array_equal(mended, restore_pixels(halftone, ["halftone"]).pixels)
     changed = np.abs(mended.astype(int) - halftone) >= 1
     np.testing.assert_array_equal(read(mask).pixels == 255, changed)
-    folder = photochrom.folder(album, tmp_path / "colored", model=model, restore=["halftone"])
+    folder = photochrom.folder(album, tmp_path / "colored", model=model, restore="halftone")
     assert [len(o.findings) for o in sorted(folder, key=lambda o: o.job.source)] == [0, 1, 0]
     # What is a result already is none of the next call's pictures.
     assert main(["restore", str(album), "--json"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
     assert main(["restore", str(album), "--mask", str(mask)]) == 2
     assert main(["restore", str(album), "--only", "mould"]) == 2
+
+
+def test_a_clean_picture_goes_through_a_pipe_as_it_is_and_a_page_without_the_others() -> None:
+    clean = picture("camera")[:200, :200]
+    deep = heic_bytes(np.dstack([clean.astype(np.uint16) * 257] * 3))
+    outcome = restore_stream(io.BytesIO(deep), passed := io.BytesIO(), RestoreOptions())
+    assert (outcome.status, outcome.notes) == ("undamaged", ())
+    assert passed.getvalue() == deep
+    pages = [Image.fromarray(clean[:, ::way]) for way in (1, -1)]
+    pages[0].save(buffer := io.BytesIO(), "TIFF", save_all=True, append_images=pages[1:])
+    buffer.seek(0)
+    restore_stream(buffer, passed := io.BytesIO(), RestoreOptions(page=2))
+    assert page_count(passed.getvalue()) == 1
+    np.testing.assert_array_equal(read(passed.getvalue()).pixels, clean[:, ::-1])
 
 
 def test_a_picture_is_mended_and_then_coloured(

@@ -16,7 +16,7 @@ from photochrom.engine import DEFAULT_MODEL
 from photochrom.errors import InputError
 from photochrom.imageio import DEFAULT_MAX_PIXELS
 from photochrom.pipeline import DEFAULT_VIVIDNESS, NO_SHIFT, Size, WhiteBalance
-from photochrom.restoration import parse_kinds
+from photochrom.restoration import Kind, parse_kinds
 
 
 def folder(
@@ -113,7 +113,7 @@ def folder(
         smooth=smooth,
         match=_match(match),
         match_strength=match_strength,
-        restore=restore if isinstance(restore, bool) else parse_kinds(restore),
+        restore=_kinds(restore),
     )
     outcomes: list[Outcome] = []
     with progress_reporter(progress, place.name) as report:
@@ -122,6 +122,13 @@ def folder(
             outcomes.append(outcome)
             report(len(outcomes), len(jobs))
     return outcomes
+
+
+def _kinds(restore: bool | Sequence[str]) -> bool | tuple[Kind, ...]:
+    """As `BatchOptions` has it."""
+    if isinstance(restore, bool):
+        return restore
+    return parse_kinds([restore] if isinstance(restore, str) else restore)
 
 
 def _match(

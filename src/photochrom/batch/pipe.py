@@ -20,7 +20,9 @@ from photochrom.batch.run import (
 from photochrom.engine import local_model
 from photochrom.errors import OutputError
 from photochrom.imageio import (
+    Content,
     Picture,
+    page_count,
     read_content,
     write,
     writing_notes,
@@ -50,12 +52,14 @@ def color_stream(
     if isinstance(target, Path):
         check_target(target, overwrite=options.overwrite)
     content = read_content(source, max_pixels=options.max_pixels)
-    picture = read_picture(content.data, options, name=content.name)
+    picture = read_picture(content, options)
     judgement = judge_tone(picture, options)
     if judgement is not None and judgement.tone == "colour":
+        notes: tuple[str, ...] = ()
         if not isinstance(target, Path):
-            write_unchanged(picture, content.data, target, format_name)
-        return Outcome(job, "in colour", f"{content.name} is in colour already; --force colours it")
+            notes = write_unchanged(picture, content, target, format_name, options.page)
+        message = f"{content.name} is in colour already; --force colours it"
+        return Outcome(job, "in colour", message, notes)
     tools = load_tools(local_model(options.model), options)
     done = color_with_tools(picture, judgement, options, tools, source=Path(content.name))
     write(target, done.picture, format_name=format_name, overwrite=options.overwrite)
@@ -81,12 +85,17 @@ def stream_path(place: Path | IO[bytes]) -> Path:
     return place if isinstance(place, Path) else Path(PIPE)
 
 
-def write_unchanged(picture: Picture, data: bytes, target: IO[bytes], format_name: str) -> None:
-    """A picture that is left alone: its own bytes, unless another format is asked for."""
-    if format_name:
+def write_unchanged(
+    picture: Picture, content: Content, target: IO[bytes], format_name: str, page: int | None
+) -> tuple[str, ...]:
+    """A picture that is left alone: its file's own bytes, unless another format is asked for, or
+    one page of several. Returns the notes on what the picture has and the result has not.
+    """
+    if format_name or (page is not None and page_count(content) > 1):
         write(target, picture, format_name=format_name)
-        return
+        return writing_notes(target, picture, format_name=format_name)
     try:
-        write_all(target, data)
+        write_all(target, content.data)
     except (OSError, ValueError) as error:
         raise OutputError(f"cannot write {stream_name(target)}: {error}") from error
+    return ()

@@ -30,6 +30,7 @@ from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy
 from photochrom.imageio import (
     DEFAULT_MAX_PIXELS,
     FORMATS,
+    Content,
     Picture,
     format_of_name,
     is_transparent,
@@ -105,21 +106,16 @@ def restore_stream(
     if isinstance(target, Path):
         check_target(target, overwrite=options.overwrite)
     content = read_content(source, max_pixels=options.max_pixels)
-    picture = read(
-        content.data,
-        name=content.name,
-        max_pixels=options.max_pixels,
-        damage=options.damage,
-        page=options.page,
-    )
+    picture = read(content, max_pixels=options.max_pixels, damage=options.damage, page=options.page)
     mended, done = _mend(picture, options)
+    notes = picture.notes
     if not done.findings and not isinstance(target, Path):
-        write_unchanged(picture, content.data, target, format_name)
+        notes += write_unchanged(picture, content, target, format_name, options.page)
     elif not done.findings and _is_copy(picture, job, options.page) and not format_name:
-        write_atomically(job.target, content.data, overwrite=options.overwrite)
+        _write_copy(job.target, content, overwrite=options.overwrite)
     else:
         write(target, mended, format_name=format_name, overwrite=options.overwrite)
-    notes = picture.notes + writing_notes(target, picture, format_name=format_name)
+        notes += writing_notes(target, picture, format_name=format_name)
     outcome = _outcome(job, picture, done, notes)
     return dataclasses.replace(outcome, seconds=time.perf_counter() - start)
 
@@ -127,7 +123,8 @@ def restore_stream(
 def _restore(job: Job, options: RestoreOptions) -> Outcome:
     check_place(job, overwrite=options.overwrite)
     page = options.page if job.page is None else job.page
-    picture = read(job.source, max_pixels=options.max_pixels, damage=options.damage, page=page)
+    content = read_content(job.source, max_pixels=options.max_pixels)
+    picture = read(content, max_pixels=options.max_pixels, damage=options.damage, page=page)
     if job.transparent_target is not None and is_transparent(picture):
         job = dataclasses.replace(job, target=job.transparent_target)
         check_place(job, overwrite=options.overwrite)
@@ -136,7 +133,7 @@ def _restore(job: Job, options: RestoreOptions) -> Outcome:
     make_folder(job.target.parent)
     notes = picture.notes
     if not done.findings and _is_copy(picture, job, page):
-        write_atomically(job.target, job.source.read_bytes(), overwrite=options.overwrite)
+        _write_copy(job.target, content, overwrite=options.overwrite)
     else:
         write(job.target, mended, overwrite=options.overwrite)
         notes += writing_notes(job.target, picture)
@@ -168,6 +165,11 @@ def _is_copy(picture: Picture, job: Job, page: int | None) -> bool:
     """Whether a result in which nothing has changed can be the file itself."""
     same = format_of_name(job.target) is FORMATS[picture.format]
     return same and page is None and not picture.notes
+
+
+def _write_copy(target: Path, content: Content, *, overwrite: bool) -> None:
+    """Write a file's own bytes, which nobody may read who could not read the file."""
+    write_atomically(target, content.data, overwrite=overwrite, file_mode=content.mode)
 
 
 def _outcome(job: Job, picture: Picture, done: Restoration, notes: tuple[str, ...]) -> Outcome:

@@ -17,6 +17,7 @@ from photochrom.batch import (
     SMOOTHINGS,
     BatchOptions,
     Job,
+    Outcome,
     Smoothing,
     Status,
     check_smoothing,
@@ -41,6 +42,7 @@ from photochrom.cli.options import (
     photo_jobs_option,
     reference_options,
     size_option,
+    standard_bytes,
     vividness_option,
     white_balance_options,
 )
@@ -367,7 +369,10 @@ def image(
             raise click.UsageError(f"--colors knows photographs by their files, {PIPE} is none.")
         if options.match == "series":
             raise click.UsageError(f"--match series is of several photographs, {PIPE} is one.")
-        return _color_stream(paths, out, format_name, options, as_json=as_json)
+        outcome = _color_stream(paths, out, format_name, options, as_json=as_json)
+        # Into a pipe, what is in colour already goes as it is.
+        skipped = outcome.status == "in colour" and out not in (None, PIPE)
+        return FAILED if fail_on_skipped and skipped else OK
     if format_name is not None:
         raise click.UsageError(_FORMAT_OF_FILES)
     try:
@@ -385,7 +390,7 @@ def image(
         name = "--hint speaks" if hints else "--strokes speak" if strokes else "--area speaks"
         raise click.UsageError(f"{name} of places in one photograph; give only one.")
     counts = _color(batch_jobs, options, jobs, sheet, as_json=as_json)
-    skipped = counts["left out"] + counts["in colour"]
+    skipped = bool(counts["left out"] + counts["in colour"])
     return FAILED if counts["failed"] or (fail_on_skipped and skipped) else OK
 
 
@@ -428,14 +433,16 @@ def _color_stream(
     options: BatchOptions,
     *,
     as_json: bool,
-) -> int:
+) -> Outcome:
     """One photograph from standard input, or to standard output."""
     if len(paths) != 1:
         raise click.UsageError(f"{PIPE} is one photograph; give no other PATH beside it.")
-    source: Path | IO[bytes] = sys.stdin.buffer if paths[0] == PIPE else Path(paths[0])
+    source: Path | IO[bytes] = (
+        standard_bytes(sys.stdin, "input") if paths[0] == PIPE else Path(paths[0])
+    )
     target: Path | IO[bytes]
     if out is None or out == PIPE:
-        target = sys.stdout.buffer
+        target = standard_bytes(sys.stdout, "output")
         if as_json:
             raise click.UsageError("--json would be in the midst of the photograph; name a file.")
         if sys.stdout.isatty():
@@ -449,7 +456,7 @@ def _color_stream(
         reporter.report(outcome)
     if as_json:
         click.echo(json.dumps(outcome_record(outcome)))
-    return OK
+    return outcome
 
 
 def _color(

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import IO, Any, TextIO, TypeVar, cast
 
 import click
 from click.core import ParameterSource
@@ -94,6 +94,16 @@ def color(text: str) -> tuple[int, int, int]:
         return parse_color(text)
     except InputError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def standard_bytes(stream: TextIO | None, name: str) -> IO[bytes]:
+    """A standard stream, as what - stands for. name: "input" or "output".
+
+    Raises click.UsageError where the command was started without it.
+    """
+    if stream is None:
+        raise click.UsageError(f"there is no standard {name}; name a file in place of -.")
+    return stream.buffer
 
 
 def parse_place(

@@ -25,6 +25,7 @@ from photochrom.cli.options import (
     max_pixels_option,
     parse_names_option,
     photo_jobs_option,
+    standard_bytes,
 )
 from photochrom.cli.progress import Reporter, outcome_record
 from photochrom.damage import DamagePolicy
@@ -241,10 +242,10 @@ def _encoding(codec: str, crf: int | None, preset: str | None, hardware: str | N
 
 def _restore_stream(path: str, out: str | None, options: RestoreOptions, *, as_json: bool) -> int:
     """One photograph from standard input, or to standard output."""
-    source: Path | IO[bytes] = sys.stdin.buffer if path == PIPE else Path(path)
+    source: Path | IO[bytes] = standard_bytes(sys.stdin, "input") if path == PIPE else Path(path)
     target: Path | IO[bytes]
     if out is None or out == PIPE:
-        target = sys.stdout.buffer
+        target = standard_bytes(sys.stdout, "output")
         if as_json:
             raise click.UsageError("--json would be in the midst of the photograph; name a file.")
         if sys.stdout.isatty():

@@ -29,6 +29,7 @@ from photochrom.imageio.picture import (
     with_one_channel,
 )
 from photochrom.imageio.reading import (
+    Content,
     Source,
     from_pil,
     page_count,
@@ -45,6 +46,7 @@ __all__ = [
     "FORMATS",
     "HEAD_BYTES",
     "UNREAD_FORMATS",
+    "Content",
     "Format",
     "Metadata",
     "Picture",

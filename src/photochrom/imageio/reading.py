@@ -47,7 +47,7 @@ _SPARE_BYTES = 1 << 26
 """No honest file is larger than 16 bytes per pixel and 64 MiB of metadata."""
 
 
-Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]"
+Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Content"
 """What a picture can be read from: a path, the content of a file, or a binary file object."""
 
 
@@ -178,6 +178,8 @@ def read_content(
     source: Source, *, name: str = "", max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> Content:
     """The bytes that `read` decodes. Raises InputError for what is too long for a picture, too."""
+    if isinstance(source, Content):
+        return source._replace(name=name or source.name)
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         data, mode = _file_bytes(path, max_pixels)
