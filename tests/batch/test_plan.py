@@ -13,6 +13,7 @@ from PIL import Image
 
 from photochrom.batch import plan
 from photochrom.errors import InputError
+from photochrom.imageio import DEFAULT_MAX_PIXELS, reading
 from photochrom.variants import VARIANTS
 
 
@@ -75,10 +76,12 @@ def test_a_variant_does_not_take_the_place_of_another_result(album: Path, tmp_pa
     assert "b.warm.jpg like" in str(clash.problem)
 
 
-def test_what_a_mac_packs_beside_pictures_is_left_aside(album: Path) -> None:
-    (album / "__MACOSX").mkdir()
-    (album / "__MACOSX" / "b.jpg").touch()
-    assert "album/__MACOSX/b.jpg" not in planned(album, recursive=True)
+@pytest.mark.parametrize("folder", ["__MACOSX", "@eaDir/b.jpg", "#recycle", "$RECYCLE.BIN"])
+def test_what_systems_keep_beside_pictures_is_left_aside(album: Path, folder: str) -> None:
+    (album / folder).mkdir(parents=True)
+    for name in ("b.jpg", "SYNOPHOTO_THUMB_XL.jpg", "index.db"):
+        (album / folder / name).touch()
+    assert not [job for job in plan([album], recursive=True) if folder in str(job.source)]
 
 
 def test_an_output_folder_keeps_names_and_structure(album: Path, tmp_path: Path) -> None:
@@ -151,6 +154,7 @@ def test_two_pictures_never_share_a_result(album: Path, tmp_path: Path) -> None:
 def test_a_link_to_nothing_is_a_picture_that_fails_and_to_a_folder_is_none(album: Path) -> None:
     (album / "gone.jpg").symlink_to("nowhere.jpg")
     (album / "circle.jpg").symlink_to("circle.jpg")
+    (album / "circle.txt").symlink_to("circle.txt")
     (album / "folder.jpg").symlink_to(album / "war")
     names = {job.source.name for job in plan([album], recursive=True)}
     assert {"gone.jpg", "circle.jpg"} <= names
@@ -202,6 +206,7 @@ def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
     assert "--recursive" in str(job.problem)
     (job,) = plan([tmp_path], recursive=True)
     assert "--recursive" not in str(job.problem)
+    assert len(plan([tmp_path], variants=VARIANTS)) == 1
 
 
 def test_what_a_folder_leaves_out_has_a_reason(album: Path) -> None:
@@ -224,7 +229,9 @@ def test_a_folder_without_pictures_is_a_problem_and_its_files_are_left_out(tmp_p
     assert "no pictures in the folder" in str(problem.problem)
 
 
-def test_every_page_has_a_result_of_its_own(tmp_path: Path, grey_scene: NDArray[np.uint8]) -> None:
+def test_every_page_has_a_result_of_its_own(
+    tmp_path: Path, grey_scene: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
     pages = [Image.fromarray(np.roll(grey_scene, step, 1)) for step in range(3)]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
     pages[0].save(tmp_path / "b.png")
@@ -242,3 +249,7 @@ def test_every_page_has_a_result_of_its_own(tmp_path: Path, grey_scene: NDArray[
     for job in jobs:
         job.target.touch()
     assert [job.source.name for job in plan([tmp_path])] == ["a.tif", "b.png", "c.tif"]
+    # A file that is allowed to be larger is looked into, too.
+    monkeypatch.setattr(reading, "_SPARE_BYTES", 100 - 16 * DEFAULT_MAX_PIXELS)
+    for most, count in ((DEFAULT_MAX_PIXELS, 1), (2 * DEFAULT_MAX_PIXELS, 3)):
+        assert len(plan([tmp_path / "a.tif"], all_pages=True, max_pixels=most)) == count

@@ -293,6 +293,35 @@ def test_stopping_early_leaves_whole_files(album: Path, tiny: Path, tmp_path: Pa
         assert read(path).pixels.shape == (90, 120, 3)
 
 
+def test_what_another_run_has_finished_meanwhile_has_not_failed(
+    album: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = run.load_tools
+
+    def slow(*arguments: Any, **settings: Any) -> Any:
+        (album / "good.color.jpg").write_bytes((album / "good.jpg").read_bytes())
+        return load(*arguments, **settings)
+
+    monkeypatch.setattr(run, "load_tools", slow)
+    outcomes = colored([album / "good.png", album / "good.jpg"], tiny, match="series")
+    assert [outcomes[name].status for name in ("good.png", "good.jpg")] == ["coloured", "finished"]
+
+
+def test_many_pictures_are_looked_through_in_the_thread_that_ctrl_c_stops(
+    album: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, threads = run._series_look, set()
+
+    def watched(*arguments: Any) -> Any:
+        threads.add(threading.current_thread())
+        return look(*arguments)
+
+    monkeypatch.setattr(run, "_series_look", watched)
+    outcomes = colored([album / "good.jpg", album / "good.png"], tiny, match="series")
+    assert {outcome.status for outcome in outcomes.values()} == {"coloured"}
+    assert threads == {threading.current_thread()}
+
+
 @pytest.mark.skipif(os.name != "posix", reason="permission bits are those of POSIX")
 def test_a_private_file_on_standard_input_has_a_private_result(album: Path, tiny: Path) -> None:
     (album / "good.png").chmod(0o600)

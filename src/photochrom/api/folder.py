@@ -92,7 +92,9 @@ def folder(
     place = Path(source)
     if not place.is_dir():
         raise InputError(f"{place} is no folder; to colour a single picture, call colorize")
-    jobs = plan([place], Path(target), recursive=recursive, all_pages=all_pages)
+    jobs = plan(
+        [place], Path(target), recursive=recursive, all_pages=all_pages, max_pixels=max_pixels
+    )
     for job in jobs:
         if job.source == place and job.problem is not None:
             raise job.problem

@@ -14,6 +14,8 @@ from pathlib import Path
 from photochrom.errors import InputError, PhotochromError
 from photochrom.guided.names import COLOR_FILE_NAME, SHEET_NAME
 from photochrom.imageio import (
+    DEFAULT_MAX_PIXELS,
+    SYSTEM_FOLDERS,
     format_of_name,
     is_picture_name,
     output_name,
@@ -65,6 +67,7 @@ def plan(
     variants: Sequence[Variant] = VARIANTS[:1],
     all_pages: bool = False,
     mark: str = MARK,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> list[Job]:
     """Turn files and folders into jobs.
 
@@ -82,6 +85,7 @@ def plan(
         read for it.
     mark: of results beside their inputs. With `RESTORED_MARK`, what has it in a folder is a result;
         otherwise it is a picture like any other.
+    max_pixels: as for `photochrom.imageio.read`, of files that are read for their pages.
     Raises InputError when ``out`` names a file and there is more than one input, or a file of a
     format that cannot be written.
     """
@@ -100,11 +104,11 @@ def plan(
     else:
         jobs = [job for path in paths for job in _jobs(path, out, mark, recursive=recursive)]
     if all_pages:
-        jobs = [page for job in jobs for page in _page_jobs(job)]
+        jobs = [page for job in jobs for page in _page_jobs(job, max_pixels)]
     jobs = [
         _variant_job(job, variant)
         for job in jobs
-        for variant in (variants[:1] if job.skip_reason else variants)
+        for variant in (variants[:1] if job.skip_reason or job.problem else variants)
     ]
     return list(_without_shared(list(_without_clashes(jobs))))
 
@@ -159,11 +163,21 @@ def _folder_jobs(
             subfolders.append(source)
         elif _is_input(source.relative_to(top), mark) and not is_folder(source):
             yield _job(source, source.relative_to(top), out, mark)
-        elif entry.is_file() and not _is_system_file(source, mark):
+        elif _is_file(entry) and not _is_system_file(source, mark):
             yield Job(source, source, skip_reason=_skip_reason(source))
     for subfolder in subfolders if recursive else ():
         if out is None or _absolute_path(subfolder) != _absolute_path(out):
             yield from _folder_jobs(top, subfolder, out, mark, recursive=True)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it is one, or a link to one; not where the system refuses to say (a link to itself,
+    or into a closed folder).
+    """
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _is_result(stem: str, mark: str) -> bool:
@@ -181,7 +195,9 @@ def _is_input(place: Path, mark: str) -> bool:
 
 def _is_system_file(source: Path, mark: str) -> bool:
     """Whether nobody will miss it: a system's own file, or a result of ours."""
-    if source.name.lower() in _SYSTEM_FILES | _COLOR_FILES or "__MACOSX" in source.parts:
+    if source.name.lower() in _SYSTEM_FILES | _COLOR_FILES:
+        return True
+    if not SYSTEM_FOLDERS.isdisjoint(source.parts):
         return True
     return is_picture_name(source.name) and _is_result(source.stem, mark)
 
@@ -214,12 +230,12 @@ def _variant_job(job: Job, variant: Variant) -> Job:
     )
 
 
-def _page_jobs(job: Job) -> Iterator[Job]:
+def _page_jobs(job: Job, max_pixels: int) -> Iterator[Job]:
     """A job for each page of its file; the job itself where there is one, or it cannot be read."""
     count = 1
     if job.problem is None and not job.skip_reason:
         try:
-            count = page_count(job.source)
+            count = page_count(job.source, max_pixels=max_pixels)
         except PhotochromError:
             count = 1  # why it cannot be read is told when it is
     if count < 2:

@@ -121,6 +121,9 @@ def restore_stream(
 
 
 def _restore(job: Job, options: RestoreOptions) -> Outcome:
+    meanwhile = known_outcome(job, "mends", overwrite=options.overwrite)
+    if meanwhile is not None:  # another run has finished it
+        return meanwhile
     check_place(job, overwrite=options.overwrite)
     page = options.page if job.page is None else job.page
     content = read_content(job.source, max_pixels=options.max_pixels)

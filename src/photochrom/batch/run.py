@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeVar
 
@@ -298,14 +299,20 @@ def _color_in_threads(
     jobs: Sequence[Job], series: Sequence[Job], options: BatchOptions, in_flight: int
 ) -> Iterator[Outcome]:
     """series: the jobs with those that are finished, which have a look in common."""
-    # A download belongs to this thread, where Ctrl-C can stop it.
+    # A download belongs to this thread, where Ctrl-C can stop it; and so does what looks through
+    # many pictures before the first one is coloured.
     model = local_model(options.model)
-    pool = ThreadPoolExecutor(in_flight + 1)
     confidence: ConfidenceDetail = (
         "full" if any(job.variant == CONFIDENCE for job in jobs) else "none"
     )
     sharers = min(in_flight, len(jobs))
-    tools = pool.submit(load_tools, model, options, series, callers=sharers, confidence=confidence)
+    load = partial(load_tools, model, options, series, callers=sharers, confidence=confidence)
+    tools: Future[Tools] = Future()
+    if options.match or options.reference_folder is not None:
+        tools.set_result(load())
+    pool = ThreadPoolExecutor(in_flight + 1)
+    if not tools.done():
+        tools = pool.submit(load)
 
     def check() -> None:
         if tools.done():
@@ -512,6 +519,9 @@ def failure_message(job: Job, error: Exception, goal: str) -> str:
 
 
 def _color(job: Job, options: BatchOptions, tools: Future[Tools]) -> Outcome:
+    meanwhile = known_outcome(job, "colours", overwrite=options.overwrite)
+    if meanwhile is not None:  # another run has finished it
+        return meanwhile
     check_place(job, overwrite=options.overwrite)
     _log.debug("reading %s", job.source)
     picture = read_picture(job.source, options, page=job.page)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.atomic import write_atomically
-from photochrom.batch.plan import Job
+from photochrom.batch.plan import Job, is_folder
 from photochrom.batch.run import BatchOptions, Outcome
 from photochrom.errors import InputError
 from photochrom.guided.proposal_sheet import TILE_PX, Tile, proposal_sheet
@@ -36,7 +36,11 @@ def write_version_sheet(
     Raises InputError where there is no version, OutputError where the sheet cannot be written.
     """
     found = {_key(outcome.job): outcome for outcome in outcomes}
-    shown = [job for job in jobs if not job.skip_reason and job.variant != CONFIDENCE]
+    shown = [
+        job
+        for job in jobs
+        if not (job.skip_reason or job.variant == CONFIDENCE or is_folder(job.source))
+    ]
     photographs = {(job.source, job.page) for job in shown}
     if not any(found[_key(job)].status in _THERE for job in shown if _key(job) in found):
         raise InputError(f"there is nothing to show on the contact sheet {path}")

@@ -382,6 +382,7 @@ def image(
             recursive=recursive,
             variants=versions,
             all_pages=pages is not None,
+            max_pixels=max_pixels,
         )
     except InputError as error:
         raise click.UsageError(str(error)) from None

@@ -196,6 +196,7 @@ def restore(
             None if out is None else Path(out),
             recursive=recursive,
             all_pages=pages is not None,
+            max_pixels=max_pixels,
             mark=RESTORED_MARK,
         )
     except InputError as error:

@@ -10,6 +10,7 @@ from photochrom.imageio.decoders import StoredValues
 from photochrom.imageio.formats import (
     FORMATS,
     HEAD_BYTES,
+    SYSTEM_FOLDERS,
     UNREAD_FORMATS,
     Format,
     format_of_name,
@@ -45,6 +46,7 @@ __all__ = [
     "DEFAULT_MAX_PIXELS",
     "FORMATS",
     "HEAD_BYTES",
+    "SYSTEM_FOLDERS",
     "UNREAD_FORMATS",
     "Content",
     "Format",

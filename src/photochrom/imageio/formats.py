@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 256
 """How much of a file `recognize` looks at."""
+SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN"})
+"""Where systems and network disks put shadows and thumbnails of pictures, and what was deleted."""
 
 
 @dataclass(frozen=True)
@@ -398,7 +400,7 @@ def is_picture_name(name: str, *, documents: bool = False) -> bool:
     documents: count documents with pictures in them, too. Beside a data set they are its papers.
     """
     path = PurePath(name)
-    hidden = path.name.startswith(".") or "__MACOSX" in path.parts
+    hidden = path.name.startswith(".") or not SYSTEM_FOLDERS.isdisjoint(path.parts)
     promised = format_of_name(path)
     return promised is not None and not hidden and (documents or not promised.is_document)
 
