@@ -201,6 +201,19 @@ def test_colours_of_places_are_kept_in_every_depth(
     np.testing.assert_array_equal(result[:40], guess[:40])
 
 
+def test_colours_are_kept_from_end_to_end_of_a_very_wide_picture() -> None:
+    photograph = np.full((8, 40_000, 3), 128, np.uint8)
+    photograph[:, :400] = photograph[:, -400:] = (190, 20, 30)
+    places = np.zeros((2, 100), np.float32)
+    places[:, 0] = places[:, -1] = 60.0
+    judgement = ToneJudgement("grey", places, np.zeros((1, 2)))
+    guess = np.full_like(photograph, 128)
+    for picture, own in ((guess, photograph), (guess.swapaxes(0, 1), photograph.swapaxes(0, 1))):
+        upright = judgement if picture is guess else judgement._replace(places=places.T.copy())
+        result = with_own_colors(np.ascontiguousarray(picture), np.ascontiguousarray(own), upright)
+        np.testing.assert_array_equal(result, own)
+
+
 def test_a_coat_that_alone_is_as_dark_as_it_is_does_not_bend_the_curve() -> None:
     rng = np.random.default_rng(2)
     snow = np.clip(rng.normal(230, 8, (90, 120)), 200, 255)

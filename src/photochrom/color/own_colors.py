@@ -22,6 +22,8 @@ _FAINT, _CLEAR = 7.0, 13.0
 """Distance from the picture's tone, CIELAB units, from which a colour is kept in part, and in full:
 stains of age are fainter."""
 _STRIP_PIXELS = 1 << 20
+_STRIP_SIDE_PX = 1 << 14
+"""OpenCV maps to at most 32,766 px a side."""
 
 
 def keeps_places(judgement: ToneJudgement) -> bool:
@@ -76,12 +78,17 @@ def with_own_colors(
         _span(cells.max(axis=axis) >= _FAINT, side) for axis, side in ((1, height), (0, width))
     )
     result: NDArray[Any] = colored.copy()
-    step = max(1, _STRIP_PIXELS // (columns.stop - columns.start))
-    for top in range(rows.start, rows.stop, step):
-        strip = (slice(top, min(top + step, rows.stop)), columns)
-        result[strip] = _mix_colors(
-            colored[strip], rgb[strip], judgement, _cell_weight(cells, strip, rgb)
-        )
+    wide = min(columns.stop - columns.start, _STRIP_SIDE_PX)
+    high = min(max(1, _STRIP_PIXELS // wide), _STRIP_SIDE_PX)
+    for top in range(rows.start, rows.stop, high):
+        for left in range(columns.start, columns.stop, wide):
+            strip = (
+                slice(top, min(top + high, rows.stop)),
+                slice(left, min(left + wide, columns.stop)),
+            )
+            result[strip] = _mix_colors(
+                colored[strip], rgb[strip], judgement, _cell_weight(cells, strip, rgb)
+            )
     return result
 
 
