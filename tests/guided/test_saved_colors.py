@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -175,6 +176,25 @@ def save_flag(photo: Path, network: Network) -> ColorFile:
     colors = ColorFile(photo.parent / COLOR_FILE_NAME, must_exist=False)
     colors.save("the flag", photo, Hint(*PLACE, "#20b040"), network)
     return colors
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no such names")
+def test_a_photo_whose_name_is_of_another_encoding_is_saved_and_listed(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = album / os.fsdecode(b"M\xfcnchen.png")
+    (album / "a.png").rename(photo)
+    file = str(album / COLOR_FILE_NAME)
+    assert main(["colors", "save", "the flag", str(photo), "64,30,#20b040", *MODEL]) == 0
+    written = io.BytesIO()
+    stdout = io.TextIOWrapper(written, encoding="cp1252", write_through=True)
+    monkeypatch.setattr(sys, "stdout", stdout)
+    assert main(["colors", "list", "--project", file]) == 0
+    assert b"M\\udcfcnchen.png" in written.getvalue()
+    assert stdout.errors == "strict", "as it was"
+    assert main(["colors", "list", "--project", file, "--json"]) == 0
+    record = json.loads(written.getvalue().splitlines()[-1])
+    assert record["colors"][0]["photo"] == photo.name
 
 
 def _pixels(path: Path) -> NDArray[np.uint8]:

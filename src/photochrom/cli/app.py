@@ -5,12 +5,15 @@ click and not typer: typer 0.29 needs 0.2 s more to start (it imports pydantic).
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
+import io
 import logging
 import os
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import click
@@ -122,10 +125,27 @@ def _silence_decoders() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
+@contextlib.contextmanager
+def _any_text_on_stdout() -> Iterator[None]:
+    """What the encoding of stdout has no characters for is escaped there, as it is on stderr: names
+    of files may hold anything, and a pipe of Windows knows the letters of few languages.
+    """
+    stdout = sys.stdout
+    if not isinstance(stdout, io.TextIOWrapper) or stdout.errors != "strict":
+        yield
+        return
+    stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):  # whoever reads it may be gone
+            stdout.reconfigure(errors="strict")
+
+
 def run(arguments: Sequence[str] | None) -> int:
     """Run the command line and return its exit code; what went wrong is told on stderr."""
     _silence_decoders()
-    with stderr_session():
+    with stderr_session(), _any_text_on_stdout():
         try:
             code = app.main(arguments, prog_name="photochrom", standalone_mode=False)
         except click.ClickException as error:

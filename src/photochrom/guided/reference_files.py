@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import os
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -135,7 +136,8 @@ def _scene(path: Path, matcher: ReferenceMatcher) -> NDArray[np.float32] | None:
 
 def _index_file(folder: Path, matcher: ReferenceMatcher) -> Path:
     name = f"{folder.resolve()}|{matcher.identity.checksum}|{_INDEX_VERSION}"
-    return cache_dir() / "references" / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.npz"
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:24]
+    return cache_dir() / "references" / f"{digest}.npz"
 
 
 def _read_index(path: Path) -> Mapping[str, NDArray[np.float32] | None]:
