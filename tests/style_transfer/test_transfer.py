@@ -17,6 +17,7 @@ from photochrom.color.luminance import lightness
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import MissingDependencyError, ModelError, RecipeError
 from photochrom.imageio import Picture, read, write
+from photochrom.style_transfer import files
 from photochrom.style_transfer.layer_sheets import layer_sheet
 from photochrom.style_transfer.options import SHIPPED_LAYERS, StyleOptions
 from photochrom.style_transfer.transfer import layer_maps, transfer_style
@@ -78,7 +79,7 @@ def test_a_full_transfer_changes_lightness_and_stays_itself_with_more_content() 
 
 
 def test_the_command_writes_a_marked_picture_and_what_layers_see(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo, painting = tmp_path / "photo.png", tmp_path / "painting.png"
     write(photo, Picture(grey_copy(drawn_photo(2, 80, 96)).astype(np.uint16) * 257))
@@ -115,6 +116,10 @@ def test_the_command_writes_a_marked_picture_and_what_layers_see(
     assert {path.name for path in (tmp_path / "both").iterdir()} == {
         f"photo.{number}.{layer}.png" for number in (1, 2) for layer in layers
     }
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "transfer_style", lambda *_: pytest.fail("worked in vain"))
+        assert main([*call, "-o", str(tmp_path / "out.heic")]) == 1
+    assert ".heic is no format that can be written" in capsys.readouterr().err
     picture = photochrom.style(photo, painting, steps=1, size=32, optimizer="adam")
     assert picture.generator is not None
     assert picture.generator.startswith("style transfer by VGG (photochrom ")

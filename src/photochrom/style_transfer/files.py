@@ -8,7 +8,7 @@ from pathlib import Path
 
 from photochrom import __version__
 from photochrom.atomic import check_target
-from photochrom.imageio import Picture, read, write
+from photochrom.imageio import Picture, read, write, writing_notes
 from photochrom.style_transfer.layer_sheets import write_layer_sheets
 from photochrom.style_transfer.options import StyleOptions
 from photochrom.style_transfer.transfer import Progress, Transfer, layer_maps, transfer_style
@@ -37,7 +37,9 @@ def style_file(
     Raises InputError, OutputError, ModelError, RecipeError.
     """
     check_target(target, overwrite=overwrite)
-    picture, result = style_picture(read(content), read(style), options, progress)
+    first = read(content)
+    writing_notes(target, first)  # a format that cannot be written is told before the work
+    picture, result = style_picture(first, read(style), options, progress)
     write(target, picture, overwrite=overwrite)
     return result
 
