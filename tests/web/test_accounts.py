@@ -294,6 +294,18 @@ def test_a_link_sets_a_new_password_once(app: Flask, member: FlaskClient) -> Non
     assert is_logged_in(log_in(app, OTHER))
 
 
+def test_a_link_of_a_deleted_account_is_not_for_the_next_one(
+    app: Flask, member: FlaskClient
+) -> None:
+    link = reset_link(app)
+    assert send(member, "/account/delete", {"confirm": PASSWORD}).location == "/"
+    next_one = sign_up(app, "ben@example.org", "Ben")
+    browser = app.test_client()
+    assert browser.get(link).location == "/reset"
+    assert send(browser, link, {"password": OTHER, "again": OTHER}).location == "/reset"
+    assert is_logged_in(next_one)
+
+
 def test_a_new_password_by_link_must_be_a_good_one(app: Flask, member: FlaskClient) -> None:
     link = reset_link(app)
     answer = send(member, link, {"password": "short", "again": "short"})

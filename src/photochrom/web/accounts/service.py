@@ -107,16 +107,16 @@ def change_email(user: User, email: str) -> None:
 
 def email_token(user: User, email: str, secret: str) -> str:
     """What a link carries by which somebody proves that an address is theirs, too, once."""
-    return _email_signer(secret).dumps([user.id, user.session_epoch, email])
+    return _email_signer(secret).dumps([*_account(user), email])
 
 
 def read_email_token(user: User, token: str, secret: str) -> str:
     """The address that ``user`` has proved; "" if it is not theirs, too old, or was used."""
     try:
-        number, epoch, email = _email_signer(secret).loads(token, max_age=PROOF_HOURS * 3600)
+        *account, email = _email_signer(secret).loads(token, max_age=PROOF_HOURS * 3600)
     except BadSignature:
         return ""
-    return str(email) if (number, epoch) == (user.id, user.session_epoch) else ""
+    return str(email) if account == _account(user) else ""
 
 
 def end_sessions(user: User) -> None:
@@ -128,19 +128,19 @@ def end_sessions(user: User) -> None:
 
 def reset_token(user: User, secret: str) -> str:
     """What a reset link carries: signed, dated, and good for this password only."""
-    return _signer(secret).dumps([user.id, user.session_epoch])
+    return _signer(secret).dumps(_account(user))
 
 
 def find_reset_user(token: str, secret: str) -> User | None:
     """Whose password a link may set; None if it is not ours, too old, or was used."""
     try:
-        number, epoch = _signer(secret).loads(token, max_age=RESET_HOURS * 3600)
+        account = _signer(secret).loads(token, max_age=RESET_HOURS * 3600)
     except BadSignature:  # a link that is too old is one too
         return None
-    user = db.session.get(User, number)
+    user = db.session.get(User, account[0])
     if user is None or user.disabled_at is not None:
         return None
-    return user if user.session_epoch == epoch else None
+    return user if account == _account(user) else None
 
 
 def sign_up_token(email: str, secret: str) -> str:
@@ -190,6 +190,14 @@ def _end_access(user_id: int) -> None:
     """End all log-ins and tokens of a user, in the transaction at hand."""
     db.session.execute(delete(Login).where(Login.user_id == user_id))
     db.session.execute(delete(Token).where(Token.user_id == user_id))
+
+
+def _account(user: User) -> list[float]:
+    """Whose a link is, until the next change of what lets them in.
+
+    Not by the number alone, which SQLite gives to the next account when that one is deleted.
+    """
+    return [user.id, user.session_epoch, user.created_at.timestamp()]
 
 
 def _email_signer(secret: str) -> URLSafeTimedSerializer:
