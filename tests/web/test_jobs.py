@@ -175,6 +175,39 @@ def test_a_correction_meanwhile_replaces_the_result(
     assert np.ptp(read(result).pixels.astype(int), axis=-1).max() < 12  # vividness 0 is grey
 
 
+@pytest.mark.parametrize("then", ["edit", "stop"])
+def test_the_older_result_stays_until_the_newer_one_is_there(
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    photo: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    then: str,
+) -> None:
+    url = upload_picture(client, photo)
+    color_all(app, settings)
+    before = client.get(f"{url}/download").data
+    assert ask(client, f"{url}/edit", {"vividness": 0.0}).status_code == 200
+    color = render.render
+
+    def change_meanwhile(order: render.RenderTask, *rest: object) -> render.RenderResult:
+        result = color(order, *rest)  # type: ignore[arg-type]
+        if then == "edit":
+            assert ask(app.test_client(), f"{url}/edit", {"vividness": 0.5}).status_code == 200
+        else:
+            assert send(app.test_client(), f"{url}/stop", {}).status_code == 303
+        return result
+
+    monkeypatch.setattr("photochrom.web.worker.render", change_meanwhile)
+    disabled = f'id="download" href="{url}/download?form=colour" download aria-disabled'
+    make_worker(app, settings).work(url_id(url), 2)
+    assert client.get(f"{url}/state").get_json()["done_revision"] == 1
+    assert client.get(f"{url}/download").data == before
+    assert client.get(f"{url}/preview/1.jpg").status_code == 200
+    assert (disabled in client.get(url).text) == (then == "edit"), "while it is coloured"
+    assert Storage(settings.data_dir).result(url_id(url), 2) is None
+
+
 def test_a_picture_that_is_deleted_meanwhile_leaves_nothing(
     app: Flask,
     settings: WebSettings,
@@ -585,6 +618,21 @@ def test_what_is_stopped_goes_on_later(
     assert send(client, f"{url}/resume", {}).status_code == 409
     color_all(app, settings)
     assert client.get(f"{url}/state").get_json()["state"] == "done"
+
+
+def test_a_film_can_be_had_as_it_was_while_it_is_coloured_again(
+    app: Flask, client: FlaskClient, tmp_path: Path
+) -> None:
+    film = make_film(tmp_path / "film.mkv", Film(frames=6))
+    url = upload_picture(client, film.read_bytes(), "wedding.mkv")
+    link = f'href="{url}/download?form=colour"'
+    assert link not in client.get(url).text
+    with app.app_context():
+        db.session.query(Picture).update({"done_revision": 1, "revision": 2})
+        db.session.commit()
+    assert link in client.get(url).text
+    assert send(client, f"{url}/stop", {}).status_code == 303
+    assert link in client.get(url).text
 
 
 def test_what_is_deleted_is_not_counted(

@@ -208,6 +208,13 @@ def finish(
     )
 
 
+def done_revision(picture_id: str) -> int:
+    """The revision whose result counts; 0: there is none, or the picture is gone."""
+    number = db.session.scalar(select(Picture.done_revision).where(Picture.id == picture_id))
+    db.session.rollback()
+    return number or 0
+
+
 def update_size(picture_id: str, size: int) -> bool:
     """All its files take so many bytes now."""
     return _update_row(update(Picture).where(Picture.id == picture_id).values(bytes=size))

@@ -201,12 +201,15 @@ class Storage:
                 total += path.stat().st_size if path.is_file() else 0
         return total
 
-    def forget_revisions(self, picture_id: str, before: int) -> None:
-        """Remove results, previews and pairs of older revisions, and films' unfinished parts."""
+    def forget_revisions(self, picture_id: str, before: int, *, keep: int = 0) -> None:
+        """Remove results, previews and pairs of older revisions, and films' unfinished parts.
+
+        keep: a revision that stays all the same.
+        """
         self.remove_segments(picture_id)
         for path in self.folder(picture_id).glob("*-*.*"):
             match = _REVISION.fullmatch(path.name)
-            if match is not None and int(match[1]) < before:
+            if match is not None and int(match[1]) < before and int(match[1]) != keep:
                 path.unlink(missing_ok=True)
 
     def remove_segments(self, picture_id: str) -> None:

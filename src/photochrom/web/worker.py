@@ -183,8 +183,11 @@ class Worker:
             took_s = time.perf_counter() - start_s
             _log.info("coloured a %s in %.2f s", task.kind, took_s)
         else:
-            # It was corrected or deleted meanwhile; a later revision makes its own result.
-            self._storage.forget_revisions(task.picture_id, before=task.revision + 1)
+            # It was corrected, stopped or deleted meanwhile; a later revision makes its own result,
+            # and until then the one before counts.
+            self._storage.forget_revisions(
+                task.picture_id, before=task.revision + 1, keep=jobs.done_revision(task.picture_id)
+            )
 
     def _load_colorizer(self, model: str | None) -> EditColorizer:
         if model is None or model == self._settings.model:
