@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,13 @@ from fixtures.studio import jpeg, model_in, upload_picture
 from fixtures.web import PASSWORD, MakeApp, send, sign_up
 from flask import Flask
 from flask.testing import FlaskClient
+from numpy.typing import NDArray
+from sqlalchemy import select
 
+from photochrom.faces.album import AlbumFace, find_album_faces
+from photochrom.web.database import User, db
+from photochrom.web.people import album
+from photochrom.web.pictures.library import delete_picture
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
 
@@ -89,6 +96,38 @@ def test_people_are_found_named_once_and_forgotten_for_good(
     assert not any(storage.faces(picture).exists() for picture in ids)
     assert [path.name for path in (settings.data_dir / "people").iterdir()] == ["2.on"]
     assert "Find people in my pictures" in member.get("/people").text
+
+
+def test_what_is_switched_off_or_deleted_meanwhile_leaves_no_faces(
+    app: Flask,
+    member: FlaskClient,
+    settings: WebSettings,
+    grey_scene: NDArray[np.uint8],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    storage = Storage(settings.data_dir)
+    photo = jpeg(grey_scene)
+    ids = [upload_picture(member, photo).removeprefix("/pictures/") for _ in range(3)]
+    then = iter(["delete", "go on", "go on", "off"])
+
+    def and_somebody_else(*arguments: Any) -> list[AlbumFace]:
+        with app.app_context():
+            user = db.session.scalars(select(User)).one()
+            match next(then):
+                case "delete":
+                    delete_picture(user, ids[1])
+                case "off":
+                    album.disable(user)
+        return find_album_faces(*arguments)
+
+    monkeypatch.setattr("photochrom.web.people.album.find_album_faces", and_somebody_else)
+    send(member, "/people/on", {})
+    assert send(member, "/people/look", {}).status_code == 303
+    assert [storage.faces(picture).exists() for picture in ids] == [True, False, True]
+    assert not storage.folder(ids[1]).exists()
+    ids.append(upload_picture(member, photo).removeprefix("/pictures/"))
+    assert send(member, "/people/look", {}).status_code == 409
+    assert not any(storage.faces(picture).exists() for picture in ids)
 
 
 def test_a_deleted_account_and_a_damaged_file_leave_no_faces(

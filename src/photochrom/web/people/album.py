@@ -6,9 +6,11 @@ what was found, and who it is, lies in a file beside each picture and goes with 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import threading
 import time
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,6 +20,7 @@ import numpy as np
 from sqlalchemy import select
 
 from photochrom import imageio
+from photochrom.errors import OutputError
 from photochrom.faces.album import AlbumFace, find_album_faces, group_people
 from photochrom.faces.model import FaceNet
 from photochrom.faces.preprocess import Box
@@ -72,10 +75,12 @@ def enable(user: User) -> None:
 
 def disable(user: User) -> None:
     """Forget every face and every name, for good."""
-    for picture in _photos(user):
+    pictures = _photos(user)
+    # Before the files: who looks through pictures just now takes back what they write after it.
+    remove_switch(user.id)
+    for picture in pictures:
         current_storage().faces(picture).unlink(missing_ok=True)
         jobs.update_size(picture, current_storage().size(picture))
-    remove_switch(user.id)
 
 
 def remove_switch(user_id: int) -> None:
@@ -91,18 +96,21 @@ def pictures_left(user: User) -> int:
 def search_faces(user: User) -> int:
     """Look for faces for some seconds; returns how many photographs are left.
 
-    Raises Conflict where it is off, or somebody else's are looked through just now.
+    Raises Conflict where it is off, or is switched off meanwhile, or somebody else's are looked
+    through just now.
     """
     _require_enabled(user)
     if not _searching.acquire(timeout=_TURN_S):
         raise Conflict(_("Other pictures are being looked through. Try again in a moment."))
     try:
         until = time.monotonic() + _TURN_S
-        waiting = _new_photos(user)
+        waiting, user_id = _new_photos(user), user.id
         db.session.rollback()
         for done, picture in enumerate(waiting, 1):
             faces = find_album_faces([current_storage().grey(picture)], _net(), lambda _line: None)
-            _write(picture, [FoundPerson(face) for face in faces[:_FACES_OF_A_PICTURE]])
+            found = [FoundPerson(face) for face in faces[:_FACES_OF_A_PICTURE]]
+            with _unless_deleted(picture):
+                _write(user_id, picture, found)
             jobs.update_size(picture, current_storage().size(picture))
             if time.monotonic() > until:
                 return len(waiting) - done
@@ -151,7 +159,8 @@ def name_person(user: User, faces: list[tuple[str, int]], name: str) -> None:
         found = _faces(user, picture)
         if not numbers <= set(range(len(found))):
             raise NotFound(_("There is no such face."))
-        _write(picture, [p._replace(name=name) if n in numbers else p for n, p in enumerate(found)])
+        named = [p._replace(name=name) if n in numbers else p for n, p in enumerate(found)]
+        _write(user.id, picture, named)
 
 
 def forget_person(user: User, name: str) -> None:
@@ -161,7 +170,8 @@ def forget_person(user: User, name: str) -> None:
     for picture in _photos(user):
         found = _read(picture)
         if any(person.name == name for person in found):
-            _write(picture, [p._replace(name="") if p.name == name else p for p in found])
+            unnamed = [p._replace(name="") if p.name == name else p for p in found]
+            _write(user.id, picture, unnamed)
             forgotten = True
     if not forgotten:
         raise NotFound(_("There is nobody of that name."))
@@ -214,8 +224,21 @@ def _faces(user: User, picture: str) -> list[FoundPerson]:
     return _read(get_picture(user, picture).id)
 
 
-def _write(picture: str, people: list[FoundPerson]) -> None:
-    """The faces of a picture, also none, so that it is not looked through again."""
+@contextlib.contextmanager
+def _unless_deleted(picture: str) -> Iterator[None]:
+    """What cannot be written of a picture that is gone need not be."""
+    try:
+        yield
+    except OutputError:
+        if current_storage().folder(picture).is_dir():
+            raise
+
+
+def _write(user_id: int, picture: str, people: list[FoundPerson]) -> None:
+    """The faces of a picture, also none, so that it is not looked through again.
+
+    Raises Conflict where their user has switched it off by now, and leaves nothing then.
+    """
     file = io.BytesIO()
     columns = {"identity": np.array(_net().identity)}
     if people:
@@ -230,7 +253,11 @@ def _write(picture: str, people: list[FoundPerson]) -> None:
             "reconstructions": np.stack([t.reconstruction for t in templates]),
         }
     np.savez(file, **columns)  # type: ignore[arg-type]
-    save(current_storage().faces(picture), file.getvalue())
+    path = current_storage().faces(picture)
+    save(path, file.getvalue())
+    if not _switch(user_id).is_file():
+        path.unlink(missing_ok=True)
+        raise Conflict(_("Finding people is switched off."))
 
 
 def _read(picture: str) -> list[FoundPerson]:
