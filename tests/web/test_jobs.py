@@ -52,6 +52,8 @@ from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmOutcome, FilmSettings
 from photochrom.web import jobs, render, worker
 from photochrom.web.database import Picture, db
+from photochrom.web.errors import TooMany
+from photochrom.web.pictures.upload_check import UploadInfo, check_upload
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
 
@@ -716,7 +718,11 @@ def test_a_picture_in_colour_is_left_alone_until_somebody_wants_it_anew(
 
 
 def test_each_page_of_a_pdf_becomes_a_picture_and_the_pdf_is_not_kept(
-    app: Flask, settings: WebSettings, client: FlaskClient, grey_scene: NDArray[np.uint8]
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    grey_scene: NDArray[np.uint8],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pages = [Image.fromarray(np.roll(grey_scene, shift, axis=1)) for shift in (0, 40)]
     pages[0].save(document := io.BytesIO(), "PDF", save_all=True, append_images=pages[1:])
@@ -730,6 +736,18 @@ def test_each_page_of_a_pdf_becomes_a_picture_and_the_pdf_is_not_kept(
         error = np.abs(read(original).pixels.astype(int) - np.asarray(page)).mean()
         assert error < 3  # Pillow puts JPEGs into a PDF
         assert client.get(f"{picture['url']}/state").get_json()["state"] == "done"
+    times = iter(range(9))
+
+    def busy(*arguments: Any, **more: Any) -> UploadInfo:
+        if next(times) == 1:
+            raise TooMany("busy", 1)
+        return check_upload(*arguments, **more)
+
+    monkeypatch.setattr("photochrom.web.pictures.uploads.check_upload", busy)
+    pages[0].save(document := io.BytesIO(), "PDF", save_all=True, append_images=pages[1:])
+    again = [upload(client, (document.getvalue(), "once.pdf")) for _ in range(2)]
+    assert [answer.status_code for answer in again] == [429, 201]
+    assert client.get("/library?q=once").text.count('class="card"') == 2, "as scripts send it again"
     pages[0].save(document := io.BytesIO(), "PDF", save_all=True, append_images=pages * 10)
     answer = upload(client, (document.getvalue(), "book.pdf"))
     assert "has too many pages: 21 instead of at most 20" in answer.get_json()["error"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fixtures.film import Film, decoded, make_film
@@ -17,7 +18,8 @@ from photochrom.hints import Hint
 from photochrom.pipeline import WhiteBalance
 from photochrom.video.shots_file import read_shots
 from photochrom.web.accounts.login import local_token
-from photochrom.web.database import Picture, db
+from photochrom.web.database import Picture, User, db
+from photochrom.web.pictures import shots
 from photochrom.web.pictures.shots import still_edits, to_shots
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
@@ -45,7 +47,11 @@ def app(make_app: MakeApp, settings: WebSettings) -> Flask:
 
 
 def test_what_is_said_of_stills_is_a_file_of_shots(
-    app: Flask, settings: WebSettings, client: FlaskClient, tmp_path: Path
+    app: Flask,
+    settings: WebSettings,
+    client: FlaskClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     film = make_film(
         tmp_path / "two.mp4", Film(frames=12, grain=2, encoder="libx264", format="mp4")
@@ -57,6 +63,25 @@ def test_what_is_said_of_stills_is_a_file_of_shots(
     still_url = send(client, f"{url}/shots/2", {}).headers["Location"]
     assert send(client, f"{url}/shots/2", {}).headers["Location"] == still_url
     assert send(client, f"{url}/shots/3", {}).status_code == 404
+    frame = shots._frame_png
+    opened: list[str] = []
+
+    def while_it_is_opened_once_more(*arguments: Any) -> bytes:
+        if not opened:  # as by a double click
+            opened.append("")
+            with app.app_context():
+                user = db.session.scalars(select(User)).one()
+                opened[0] = shots.open_shot(user, film_id, 1).id
+        return frame(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shots, "_frame_png", while_it_is_opened_once_more)
+        answer = send(client, f"{url}/shots/1", {})
+    assert answer.headers["Location"] == f"/pictures/{opened[0]}"
+    with app.app_context():
+        assert len(shots._stills(film_id)) == 2
+    assert len(list((settings.data_dir / "pictures").glob("*/*"))) == 3
+    color_all(app, settings)
     assert send(client, f"{url}/shots", {}).status_code == 400  # nothing is corrected yet
     hints = [[40, 30, "#c1272d"], {"points": [[5, 6], [9, 6]], "color": "#00ff00", "width": 3}]
     said = {"hints": hints, "temperature": 4, "revision": 1}

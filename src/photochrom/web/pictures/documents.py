@@ -39,10 +39,12 @@ def is_document(stream: IO[bytes]) -> bool:
     return start == _BEGINNING and bool(document_endings())
 
 
-def document_pages(stream: IO[bytes], name: str, limit: int) -> Iterator[tuple[str, IO[bytes]]]:
+def document_pages(
+    stream: IO[bytes], name: str, limit: int, user_id: int
+) -> Iterator[tuple[str, IO[bytes]]]:
     """The pages of a document, each with a name, as a PNG.
 
-    limit: bytes. Raises InvalidInput, with the reason, TooLarge and TooMany.
+    limit: bytes. user_id: who sends it. Raises InvalidInput, with the reason, TooLarge and TooMany.
     """
     content = stream.read(limit + 1)
     if len(content) > limit:
@@ -59,7 +61,7 @@ def document_pages(stream: IO[bytes], name: str, limit: int) -> Iterator[tuple[s
             )
         for number in range(1, count + 1):
             page = io.BytesIO()
-            with decode_picture(content, name, number) as picture:
+            with decode_picture(content, name, number, user_id=user_id) as picture:
                 picture.save(page, format_name="PNG")
             page.seek(0)
             title = PurePath(name).stem

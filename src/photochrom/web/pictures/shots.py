@@ -99,7 +99,10 @@ def open_shot(user: User, film_id: str, number: int) -> Picture:
     original = current_storage().original(film.id, film.media_type)
     db.session.rollback()
     png = io.BytesIO(_frame_png(original, shot.time_s, film_id))
-    return create_picture(user, f"{name}.png", png, film_id=film_id, film_time_s=shot.time_s)
+    try:
+        return create_picture(user, f"{name}.png", png, film_id=film_id, film_time_s=shot.time_s)
+    except Conflict:  # it was opened twice at the same moment, and the other one was faster
+        return open_shot(user, film_id, number)
 
 
 def color_shots(user: User, film_id: str) -> Picture:
@@ -162,7 +165,8 @@ def get_film(user: User, film_id: str) -> Picture:
 
 
 def _stills(film_id: str) -> list[Picture]:
-    stills = select(Picture).where(Picture.film_id == film_id).order_by(Picture.film_time_s)
+    order = (Picture.film_time_s, Picture.created_at, Picture.id)
+    stills = select(Picture).where(Picture.film_id == film_id).order_by(*order)
     return list(db.session.scalars(stills))
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import IO, Final
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from photochrom.web import jobs
 from photochrom.web.database import Picture, User, db, new_id, now
+from photochrom.web.errors import Conflict, NotFound
+from photochrom.web.i18n import _
 from photochrom.web.pictures.documents import document_pages, is_document
 from photochrom.web.pictures.edits import Edit
-from photochrom.web.pictures.library import quota_mb, used_bytes
+from photochrom.web.pictures.library import delete_picture, quota_mb, used_bytes
 from photochrom.web.pictures.models import check_choice
 from photochrom.web.pictures.names import clean_file_name
 from photochrom.web.pictures.space import estimate_result_bytes, require_quota, require_space
@@ -29,13 +32,23 @@ def create_pictures(
 ) -> list[Picture]:
     """Take in a file of one picture or film, or a document, of which each page is a picture.
 
+    Of a document all pages are taken, or none: whoever is refused sends the whole again.
     stream: can be read again from its beginning. All else as for `create_picture`.
     """
     if not is_document(stream):
         return [create_picture(user, filename, stream, chosen_model=chosen_model)]
     limit = current_settings().max_upload_mb * _MEGA
-    pages = document_pages(stream, clean_file_name(filename), limit)
-    return [create_picture(user, name, page, chosen_model=chosen_model) for name, page in pages]
+    taken: dict[str, Picture] = {}
+    try:
+        for name, page in document_pages(stream, clean_file_name(filename), limit, user.id):
+            picture = create_picture(user, name, page, chosen_model=chosen_model)
+            taken[picture.id] = picture
+    except BaseException:
+        for picture_id in taken:
+            with contextlib.suppress(NotFound):  # their owner may have been faster
+                delete_picture(user, picture_id)
+        raise
+    return list(taken.values())
 
 
 def create_picture(
@@ -55,7 +68,7 @@ def create_picture(
     `Picture`. film_id, film_time_s: as of `Picture`, of a still.
     Returns the row, committed, in state "waiting".
     Raises InvalidInput for what is no picture or film, TooLarge, QuotaExceeded,
-    TooMany, DiskFull.
+    TooMany, DiskFull, and Conflict where there is a still of that time already.
     """
     settings, files = current_settings(), current_storage()
     name = clean_file_name(filename)
@@ -124,12 +137,19 @@ def _add_row(picture: Picture, limit_mb: int) -> None:
     """Add the row, in a transaction that no other upload of this user shares.
 
     The first statement writes to the user's row, so that uploads at the same time wait for each
-    other here and cannot pass the quota together. Raises QuotaExceeded, DiskFull.
+    other here and cannot pass the quota together, nor make two stills of one shot. Raises
+    QuotaExceeded, DiskFull, Conflict.
     """
     user_id = picture.user_id
     db.session.execute(
         update(User).where(User.id == user_id).values(session_epoch=User.session_epoch)
     )
+    if picture.film_id is not None:
+        same = select(Picture.id).filter_by(
+            film_id=picture.film_id, film_time_s=picture.film_time_s
+        )
+        if db.session.scalar(same.limit(1)) is not None:
+            raise Conflict(_("This picture was changed elsewhere. Load the page again."))
     db.session.add(picture)
     db.session.flush()
     require_quota(user_id, limit_mb, used_bytes(user_id))
