@@ -16,10 +16,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
 from PIL import Image
+from sqlalchemy import select
 
 from photochrom.web.cleanup import sweep
-from photochrom.web.database import AlbumShare, Picture, db, now
+from photochrom.web.database import AlbumShare, Picture, User, db, now
+from photochrom.web.errors import Conflict
+from photochrom.web.pictures import albums
 from photochrom.web.pictures.albums import list_albums
+from photochrom.web.pictures.selection_routes import zip_results
 from photochrom.web.settings import WebSettings
 from photochrom.web.storage import Storage
 
@@ -90,6 +94,39 @@ def test_several_are_downloaded_coloured_again_and_deleted(
         send(member, "/library/delete", {"picture": [str(n) for n in range(101)]}).status_code
         == 400
     )
+
+
+def test_what_is_changed_while_a_zip_file_is_sent_does_not_break_it(
+    app: Flask, member: FlaskClient, settings: WebSettings, photo: bytes
+) -> None:
+    urls = [upload_picture(member, photo, f"{name}.jpg") for name in "abc"]
+    color_all(app, settings)
+    with app.app_context():
+        user_id = db.session.scalars(select(User.id)).one()
+        pieces = zip_results(user_id, ids(*urls)["picture"])
+        data = next(pieces)
+        assert ask(member, f"{urls[1]}/delete").status_code == 200
+        assert ask(member, f"{urls[2]}/edit", {"vividness": 0.0}).status_code == 200
+        color_all(app, settings)
+        data += b"".join(pieces)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["a.color.jpg", "c.color.jpg"]
+        assert archive.read("c.color.jpg") == member.get(f"{urls[2]}/download").data
+
+
+def test_an_album_that_is_made_twice_at_the_same_moment_is_told(
+    app: Flask, member: FlaskClient, photo: bytes
+) -> None:
+    picture_id = upload_picture(member, photo).rpartition("/")[2]
+    with app.app_context():
+        user = db.session.scalars(select(User)).one()
+        albums.add_to_album(user, "Summer", [picture_id])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(db.session, "scalar", lambda _query: None)  # asked a moment before
+            with pytest.raises(Conflict):
+                albums.add_to_album(user, "Summer", [picture_id])
+        assert [one.name for one in albums.list_albums(user)] == ["Summer"]
 
 
 @pytest.mark.long

@@ -66,16 +66,13 @@ def add_to_album(user: User, name: str, picture_ids: Sequence[str]) -> Album:
             raise InvalidInput(_("There can be {most} albums.").format(most=MAX_ALBUMS))
         album = Album(user_id=user.id, name=title)
         db.session.add(album)
-        db.session.flush()
+        _flush()
     own = select(Picture.id).where(Picture.user_id == user.id, Picture.id.in_(picture_ids))
     known = select(AlbumPicture.picture_id).where(AlbumPicture.album_id == album.id)
     new = set(db.session.scalars(own)) - set(db.session.scalars(known))
     db.session.add_all(AlbumPicture(album_id=album.id, picture_id=one) for one in sorted(new))
-    try:
-        db.session.commit()
-    except IntegrityError:  # twice at the same moment
-        db.session.rollback()
-        raise Conflict(_("The album was changed elsewhere. Try again.")) from None
+    _flush()
+    db.session.commit()
     return album
 
 
@@ -104,6 +101,15 @@ def delete_album(user: User, number: int) -> None:
     """Remove an album; its pictures stay. Raises NotFound."""
     db.session.delete(get_album(user, number))
     db.session.commit()
+
+
+def _flush() -> None:
+    """Have the database take what was added. Raises Conflict for twice at the same moment."""
+    try:
+        db.session.flush()
+    except IntegrityError:
+        db.session.rollback()
+        raise Conflict(_("The album was changed elsewhere. Try again.")) from None
 
 
 def _clean_album_name(name: str) -> str:

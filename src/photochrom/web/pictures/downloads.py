@@ -6,7 +6,7 @@ import io
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from photochrom.imageio import (
     write,
 )
 from photochrom.imageio import Picture as Pixels
-from photochrom.web.database import Picture, User
+from photochrom.web.database import Picture, User, db
 from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _
 from photochrom.web.pictures.decoding import current_decoding_space, decode_picture
@@ -37,6 +37,8 @@ FORMS: Final = ("colour", "side-by-side", "original")
 _PAIR_PX: Final = 4096
 """Long side of each half of a pair."""
 _PAIR_QUALITY: Final = 92
+_TRIES: Final = 3
+"""A file that is replaced between its row and its opening is looked for anew so often."""
 
 
 class Download(NamedTuple):
@@ -72,6 +74,26 @@ def result_file(user: User, picture_id: str, form: str = "colour") -> Download:
             raise NotFound(_("This film has no preview."))
         return Download(pair, f"{stem}.before-after.mp4", "video/mp4")
     return Download(_pair_file(files, picture, result), f"{stem}.before-after.jpg", "image/jpeg")
+
+
+def open_result(user_id: int, picture_id: str) -> tuple[Download, BinaryIO] | None:
+    """A picture in colour, and its file, opened; None where it is gone, or not finished.
+
+    The database is asked anew: of what was replaced just now, the newer file is found.
+    """
+    for _try in range(_TRIES):
+        db.session.rollback()
+        user = db.session.get(User, user_id)
+        try:
+            file = None if user is None else result_file(user, picture_id)
+            return None if file is None else (file, file.path.open("rb"))
+        except FileNotFoundError:
+            continue
+        except NotFound:
+            return None
+        finally:
+            db.session.rollback()
+    return None
 
 
 EXPORT_FORMATS: Final = ("JPEG", "PNG", "WebP", "TIFF")
@@ -162,10 +184,12 @@ def picture_part(
     fits = left + width <= picture.width and top + height <= picture.height
     if not (width and height and fits and 1 <= longest_px <= MAX_PART_PX):
         raise InvalidInput(_("There is no such part of the picture."))
+    if revision not in (0, picture.done_revision):
+        raise NotFound(_("It is not finished yet."))
     path: Path | None = files.original(picture.id, picture.media_type)
     if revision:
         path = files.result(picture.id, revision)
-    if path is None or revision not in (0, picture.done_revision):
+    if path is None:
         raise NotFound(_("It is not finished yet."))
     try:
         with decode_picture(path.read_bytes(), picture.name) as whole:

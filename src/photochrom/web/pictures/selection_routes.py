@@ -13,7 +13,7 @@ from photochrom.web.error_pages import wants_json
 from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _
 from photochrom.web.pictures import albums
-from photochrom.web.pictures.downloads import Download, result_file
+from photochrom.web.pictures.downloads import open_result
 from photochrom.web.pictures.edits import edit_picture
 from photochrom.web.pictures.library import delete_picture, get_picture, resume_picture
 from photochrom.web.pictures.share_links import create_album_link, revoke_album_links
@@ -61,10 +61,11 @@ def color() -> AnyResponse:
 def download() -> AnyResponse:
     """All of them in one file, as far as they are in colour."""
     pictures = [get_picture(this_user(), picture_id) for picture_id in _picture_ids()]
-    files = [result_file(this_user(), one.id) for one in pictures if one.done_revision]
-    if not files:
+    finished = [one.id for one in pictures if one.done_revision]
+    if not finished:
         raise NotFound(_("None of these is finished yet."))
-    answer = Response(stream_with_context(zip_files(files)), mimetype="application/zip")
+    pieces = zip_results(this_user().id, finished)
+    answer = Response(stream_with_context(pieces), mimetype="application/zip")
     answer.headers["Content-Disposition"] = 'attachment; filename="photochrom.zip"'
     answer.headers["Cache-Control"] = "private, no-store"
     return answer
@@ -125,12 +126,17 @@ def unshare_album(number: int) -> AnyResponse:
     return redirect(f"/library?album={number}", 303)
 
 
-def zip_files(files: list[Download]) -> Iterator[bytes]:
-    """A ZIP file of files, piece by piece; names that occur twice get a number."""
+def zip_results(user_id: int, picture_ids: list[str]) -> Iterator[bytes]:
+    """A ZIP file of pictures in colour, piece by piece; names that occur twice get a number.
+
+    Each is as it is at its turn; one that is deleted meanwhile is left out.
+    """
     archive = ZipStream()
-    for file in files:
-        with file.path.open("rb") as source:
-            yield from archive.add_file(file.path, archive.free_name(file.name), source)
+    for picture_id in picture_ids:
+        if (opened := open_result(user_id, picture_id)) is not None:
+            file, source = opened
+            with source:
+                yield from archive.add_file(file.path, archive.free_name(file.name), source)
     yield from archive.finish()
 
 
