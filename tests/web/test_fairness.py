@@ -282,6 +282,23 @@ def test_quotas_count_results_before_they_are_there(make_app: MakeApp) -> None:
     assert [status(browser) for browser in others] == [303, 507]
 
 
+def test_what_goes_on_needs_the_space_that_it_gave_back(make_app: MakeApp) -> None:
+    app = make_app(quota_mb=1)
+    noise = io.BytesIO()
+    Image.effect_noise((280, 280), 80).save(noise, "PNG")
+    ada = sign_up(app)
+    statuses = []
+    for _ in range(2):
+        files = {"file": (io.BytesIO(noise.getvalue()), "a.png")}
+        answer = send(ada, "/pictures", files)
+        statuses += [answer.status_code, send(ada, f"{answer.location}/stop", {}).status_code]
+    assert statuses == [303] * 4
+    with app.app_context():
+        ids = list(db.session.scalars(db.select(Picture.id)))
+    resumed = [send(ada, f"/pictures/{one}/resume", {}).status_code for one in ids]
+    assert resumed == [303, 413]
+
+
 def test_what_computes_has_a_rate(make_app: MakeApp) -> None:
     app = make_app(compute_rate="3 per minute")
     browser = sign_up(app)

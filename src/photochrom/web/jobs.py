@@ -247,13 +247,17 @@ def stop(picture_id: str, problem: str) -> bool:
     )  # fmt: skip
 
 
-def resume(picture_id: str) -> bool:
-    """What was stopped or failed waits again, as the same revision. False: it is neither."""
+def resume(picture_id: str, reserved_bytes: int) -> bool:
+    """What was stopped or failed waits again, as the same revision. False: it is neither.
+
+    reserved_bytes: as of `Picture`.
+    """
     return _update_row(
         update(Picture)
         .where(Picture.id == picture_id, Picture.state == "failed")
-        .values(state="waiting", problem=None, attempts=0, progress=0.0, finished_at=None)
-    )
+        .values(state="waiting", problem=None, attempts=0, progress=0.0, finished_at=None,
+                reserved_bytes=reserved_bytes)
+    )  # fmt: skip
 
 
 def release(picture_id: str, revision: int, worker: str, *, count_attempt: bool) -> bool:

@@ -241,13 +241,8 @@ def edit_picture(
         check_choice(edit.chosen_model, picture.kind)
     reference = None if edit.reference is None else reference_file(picture, edit.reference)
     past = finished_result(picture, Edit.from_picture(picture).columns())
-    revision, files = picture.revision, current_storage()
-    reserved_bytes = estimate_edit_bytes(
-        files.original(picture.id, picture.media_type),
-        files.result(picture.id, picture.done_revision),
-        picture.kind,
-        picture.media_type,
-    )
+    revision = picture.revision
+    reserved_bytes = _next_result_bytes(picture)
     if reference is not None:
         reserved_bytes += reference.stat().st_size
     require_space(user, reserved_bytes - picture.reserved_bytes, reserve_mb=EDIT_RESERVE_MB)
@@ -280,6 +275,32 @@ def edit_picture(
     picture = get_picture(user, picture_id)
     jobs.enqueue(jobs.make_job(picture))
     return picture
+
+
+def resume_picture(user: User, picture_id: str) -> None:
+    """Colour what was stopped or failed; a film goes on where it was.
+
+    Raises NotFound, Conflict where it is neither, and as `require_space`: its result takes space.
+    """
+    picture = get_picture(user, picture_id)
+    reserved_bytes = _next_result_bytes(picture)
+    if picture.state == "failed":
+        more_bytes = reserved_bytes - picture.reserved_bytes
+        require_space(user, more_bytes, reserve_mb=EDIT_RESERVE_MB)
+    if not jobs.resume(picture_id, reserved_bytes):
+        raise Conflict(_("It is not stopped."))
+    jobs.enqueue(jobs.make_job(get_picture(user, picture_id)))
+
+
+def _next_result_bytes(picture: Picture) -> int:
+    """What the next result of a picture will take, about."""
+    files = current_storage()
+    return estimate_edit_bytes(
+        files.original(picture.id, picture.media_type),
+        files.result(picture.id, picture.done_revision),
+        picture.kind,
+        picture.media_type,
+    )
 
 
 def _parse_size(value: object) -> int | None:

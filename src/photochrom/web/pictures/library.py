@@ -175,14 +175,6 @@ def stop_picture(user: User, picture_id: str) -> None:
         raise Conflict(_("It is not being coloured any more."))
 
 
-def resume_picture(user: User, picture_id: str) -> None:
-    """Colour what was stopped or failed; a film goes on where it was. Raises as `stop_picture`."""
-    get_picture(user, picture_id)
-    if not jobs.resume(picture_id):
-        raise Conflict(_("It is not stopped."))
-    jobs.enqueue(jobs.make_job(get_picture(user, picture_id)))
-
-
 def delete_picture(user: User, picture_id: str) -> None:
     """Remove a picture, its files, its results and its links; of a film also the stills of its
     shots. Raises NotFound.

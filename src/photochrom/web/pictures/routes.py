@@ -31,7 +31,7 @@ from photochrom.web.pictures.downloads import (
     film_pair,
     playable_film,
 )
-from photochrom.web.pictures.edits import MIN_SIZE_PX, Edit, edit_picture
+from photochrom.web.pictures.edits import MIN_SIZE_PX, Edit, edit_picture, resume_picture
 from photochrom.web.pictures.events import event_stream, picture_state
 from photochrom.web.pictures.faces import faces_note
 from photochrom.web.pictures.history import list_past, past_edit
@@ -43,7 +43,6 @@ from photochrom.web.pictures.library import (
     list_pictures,
     quota_mb,
     rename_picture,
-    resume_picture,
     stop_picture,
     used_bytes,
 )

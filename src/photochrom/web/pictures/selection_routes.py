@@ -14,8 +14,8 @@ from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _
 from photochrom.web.pictures import albums
 from photochrom.web.pictures.downloads import open_result
-from photochrom.web.pictures.edits import edit_picture
-from photochrom.web.pictures.library import delete_picture, get_picture, resume_picture
+from photochrom.web.pictures.edits import edit_picture, resume_picture
+from photochrom.web.pictures.library import delete_picture, get_picture
 from photochrom.web.pictures.share_links import create_album_link, revoke_album_links
 from photochrom.web.pictures.share_routes import link_address
 from photochrom.web.pictures.zip_stream import ZipStream
