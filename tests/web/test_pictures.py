@@ -943,9 +943,18 @@ def test_old_pictures_are_swept_and_others_stay(
         db.session.commit()
         sweep(settings, Storage(settings.data_dir))
         assert db.session.query(Picture).count() == 2  # keep_days is 0: for ever
+        film = db.session.get_one(Picture, fresh.rpartition("/")[2])
+        film.kind = "film"
+        still = Picture(
+            id="A" * 16, user_id=film.user_id, name="shot", media_type="image/png", state="done",
+            finished_at=old.finished_at, film_id=film.id, film_time_s=1.0,
+        )  # fmt: skip
+        db.session.add(still)
+        db.session.commit()
         sweep(replace(settings, keep_days=7), Storage(settings.data_dir))
     assert member.get(picture_url).status_code == 404
     assert member.get(fresh).status_code == 200
+    assert find_row(app, "/" + "A" * 16).name == "shot", "it goes with its film"
     assert not Storage(settings.data_dir).folder(picture_url.rpartition("/")[2]).exists()
 
 

@@ -23,7 +23,8 @@ _log = logging.getLogger(__name__)
 def sweep(settings: WebSettings, storage: Storage) -> None:
     """Remove what is due. Needs the app's context.
 
-    Pictures that were finished more than ``keep_days`` ago, with their files; links,
+    Pictures that were finished more than ``keep_days`` ago, with their files, of films also the
+    stills of their shots; links,
     tokens, invitations and log-ins that have ended; folders whose picture is gone; uploads and
     results that were never finished. What is kept for a full disk is kept again.
     """
@@ -37,7 +38,9 @@ def sweep(settings: WebSettings, storage: Storage) -> None:
     if settings.keep_days:
         limit = now() - timedelta(days=settings.keep_days)
         old = select(Picture.id).where(
-            Picture.finished_at < limit, Picture.state.in_(("done", "failed"))
+            Picture.finished_at < limit,
+            Picture.state.in_(("done", "failed")),
+            Picture.film_id.is_(None),  # a still stays as long as its film
         )
         for picture_id in list(db.session.scalars(old)):
             db.session.execute(delete(Picture).where(Picture.id == picture_id))
