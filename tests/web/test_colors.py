@@ -112,6 +112,16 @@ def test_a_color_is_found_in_another_picture_and_used_when_it_is_right(
     assert send(member, "/colors/1/delete", {}).status_code == 303
     with app.app_context():
         assert db.session.scalars(select(ColorPlace)).all() == []
+    # The next place gets the number of the one that is gone, which browsers may have kept.
+    assert ask(member, f"/colors/of/{there}", COAT).status_code == 201
+    mirrored = jpeg(scene[:, 20:][:, ::-1])
+    third = upload_picture(member, mirrored, "mirrored once more.jpg").rpartition("/")[2]
+    while worker._search_colors():
+        pass
+    (other_place,) = member.get(f"/colors/of/{third}").get_json()["proposals"]
+    assert other_place["id"] == found["id"]
+    assert other_place["cutout"] != found["cutout"]
+    assert f'src="{other_place["cutout"]}"' in member.get("/colors").text
 
 
 def test_colors_that_cannot_be_saved_are_refused(

@@ -57,6 +57,14 @@ class Proposal(NamedTuple):
             "width": round(width, 1),
         }
 
+    @property
+    def cutout(self) -> str:
+        """The address of what is around the place, which browsers keep.
+
+        With more than its number, which SQLite gives to the next place when this one is deleted.
+        """
+        return f"/colors/places/{self.place.id}.jpg?v={self.color.id}-{self.picture.id}"
+
 
 def list_colors(user: User) -> list[SavedColor]:
     """The user's saved colours, the oldest first."""

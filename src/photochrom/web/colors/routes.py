@@ -56,7 +56,7 @@ def proposals(picture_id: str) -> Answer:
             "id": proposal.place.id,
             "name": proposal.color.name,
             "color": proposal.color.color,
-            "cutout": f"/colors/places/{proposal.place.id}.jpg",
+            "cutout": proposal.cutout,
             "hint": proposal.hint,
         }
         for proposal in album.list_proposals(this_user(), picture_id)
