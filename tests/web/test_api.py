@@ -17,7 +17,9 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
 from photochrom.web.api.document import openapi
+from photochrom.web.errors import TooMany
 from photochrom.web.pictures import live_preview, quick
+from photochrom.web.pictures.decoding import DecodingSpace
 from photochrom.web.settings import WebSettings
 
 pytestmark = pytest.mark.slow
@@ -96,6 +98,9 @@ def test_a_name_alone_asks_for_no_new_colours(program: Program) -> None:
     address = f"/pictures/{program.picture()}"
     record = program.call("PATCH", address, json={"name": "Oma"}).get_json()
     assert (record["name"], record["revision"]) == ("Oma", 1)
+    stale = program.call("PATCH", address, json={"name": "Opa", "revision": 2})
+    assert stale.status_code == 409
+    assert program.call("GET", address).get_json()["name"] == "Oma"
 
 
 def test_the_list_is_searched_and_comes_in_pages(program: Program) -> None:
@@ -212,12 +217,26 @@ def test_a_quick_photograph_is_coloured_in_one_request_and_nothing_is_kept(
         kind = f"multipart/form-data; boundary={boundary}"
         return program.call("POST", "/colorize", data=body, content_type=kind)
 
+    takers: list[int | None] = []
+    take, count = DecodingSpace.take, live_preview.Previewer._count
+
+    def record_take(space: DecodingSpace, megapixels: int, user_id: int | None = None) -> Any:
+        takers.append(user_id)
+        return take(space, megapixels, user_id)
+
+    def record_count(previewer: Any, user_id: int | None, busy: TooMany) -> Any:
+        takers.append(user_id)
+        return count(previewer, user_id, busy)
+
+    monkeypatch.setattr(DecodingSpace, "take", record_take)
+    monkeypatch.setattr(live_preview.Previewer, "_count", record_count)
     with send(png(48, 64), "Grandmother.png", vividness="1.5") as answer:
         assert (answer.status_code, answer.mimetype) == (200, "image/png")
         assert "Grandmother.color.png" in answer.headers["Content-Disposition"]
         colored = Image.open(io.BytesIO(answer.data))
         assert (colored.mode, colored.size) == ("RGB", (64, 48))
         assert "no-store" in answer.headers["Cache-Control"]
+    assert takers == [1, 1, 1], "as an upload and a preview are, so that nobody takes all of it"
     assert program.call("GET", "/pictures").get_json()["total"] == 0
     assert list((app_settings(program.app).data_dir).rglob("*.png")) == []
     monkeypatch.setattr(quick, "QUICK_MP", 0)

@@ -16,8 +16,9 @@ from photochrom.web.api.document import openapi
 from photochrom.web.api.fields import form_fields, json_fields, query_fields
 from photochrom.web.colors import album
 from photochrom.web.database import Picture, SavedColor
-from photochrom.web.errors import InvalidInput, LoginRequired
+from photochrom.web.errors import Conflict, InvalidInput, LoginRequired
 from photochrom.web.film_time import whole_seconds_left
+from photochrom.web.i18n import _
 from photochrom.web.pictures.downloads import result_file
 from photochrom.web.pictures.edits import Edit, edit_picture
 from photochrom.web.pictures.history import list_past, past_edit
@@ -90,11 +91,11 @@ def create() -> tuple[Response, int, dict[str, str]]:
 @limiter.shared_limit(upload_rate, scope=UPLOADS, key_func=rate_key, override_defaults=False)
 def colorize() -> Response:
     """Colour a photograph and answer with it; nothing is kept."""
-    this_writer()
+    user = this_writer()
     query_fields()
     values = form_fields("size", "vividness", "model")
     file = _sent_file()
-    data, name, media_type = colorize_at_once(file.filename or "", file.stream, **values)
+    data, name, media_type = colorize_at_once(user.id, file.filename or "", file.stream, **values)
     answer = send_file(
         io.BytesIO(data), mimetype=media_type, as_attachment=True, download_name=name
     )
@@ -140,6 +141,8 @@ def edit(picture_id: str) -> Response:
     revision = changes.pop("revision", picture.revision)
     if changes:
         picture = edit_picture(user, picture_id, changes, expected_revision=revision)
+    elif revision != picture.revision:
+        raise Conflict(_("This picture was changed elsewhere. Load the page again."))
     if name is not None:
         picture = rename_picture(user, picture_id, name)
     return jsonify(_picture_json(picture))

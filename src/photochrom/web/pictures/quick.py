@@ -32,6 +32,7 @@ class QuickResult(NamedTuple):
 
 
 def colorize_at_once(
+    user_id: int,
     filename: str,
     stream: IO[bytes],
     *,
@@ -41,16 +42,18 @@ def colorize_at_once(
 ) -> QuickResult:
     """Colour a photograph.
 
-    filename: for messages and the result's name. stream: the file. model: the name of one that is
-    offered, in place of the studio's. Raises InvalidInput for another one and for what is no
-    photograph, TooLarge, and TooMany where others take all the time.
+    user_id: who sends it. filename: for messages and the result's name. stream: the file. model:
+    the name of one that is offered, in place of the studio's. Raises InvalidInput for another one
+    and for what is no photograph, TooLarge, and TooMany where others, or this user, take all the
+    time.
     """
     name, settings = clean_file_name(filename), current_settings()
     edit = Edit.parse(1, 1, size=size, vividness=vividness, chosen_model=model)
     check_choice(model, "photo")
     limit = min(QUICK_MB, settings.max_upload_mb) * 1_000_000
     with current_storage().receive(stream, limit) as path:
-        upload = check_upload(path, name, settings.max_picture_mp * 1_000_000)
+        most = settings.max_picture_mp * 1_000_000
+        upload = check_upload(path, name, most, user_id=user_id)
         content = path.read_bytes()
     if upload.kind != "photo":
         raise InvalidInput("A film takes its time: send it to /api/v1/pictures.")
@@ -61,8 +64,8 @@ def colorize_at_once(
         )
     if upload.own_colors == "places":  # of a picture in colour, whoever sends it wants others
         edit = dataclasses.replace(edit, own_colors=upload.own_colors)
-    with decode_picture(content, name) as picture:
-        rgb, signature = current_previewer().colorize_whole(picture.pixels, edit)
+    with decode_picture(content, name, user_id=user_id) as picture:
+        rgb, signature = current_previewer().colorize_whole(picture.pixels, edit, None, user_id)
         result = dataclasses.replace(picture, pixels=rgb)
         target = FORMATS[picture.format].result_format(transparent=is_transparent(picture))
         data = io.BytesIO()
