@@ -25,6 +25,9 @@ GOOD = {
 }
 
 
+GOOD_LOG_IN = {"email": GOOD["email"], "password": GOOD["password"]}
+
+
 def post(app: Flask, path: str, values: Any, **headers: str) -> TestResponse:
     client = app.test_client(use_cookies=False)
     return client.post(API + path, json=values, headers=headers)
@@ -52,6 +55,8 @@ def test_four_fields_make_an_account_and_each_refuses_in_its_own_words(app: Flas
     assert answer.get_json()["total"] == 0
     again = post(app, "/accounts", GOOD).get_json()["fields"]
     assert again == {"email": "This email address is already in use."}
+    for half in ({"password": "\ud800" * 12}, {"program": "\ud800"}):
+        assert post(app, "/tokens", {**GOOD_LOG_IN, **half}).status_code == 400
     both = post(app, "/accounts", {"name": "", "email": "x", "password": "short", "again": "y"})
     assert both.get_json()["fields"].keys() >= {"name", "email", "password", "again"}
 

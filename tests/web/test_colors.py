@@ -122,6 +122,11 @@ def test_a_color_is_found_in_another_picture_and_used_when_it_is_right(
     assert other_place["id"] == found["id"]
     assert other_place["cutout"] != found["cutout"]
     assert f'src="{other_place["cutout"]}"' in member.get("/colors").text
+    endless = "9" * 30
+    for path in (f"/colors/{endless}.jpg", f"/colors/places/{endless}.jpg"):
+        assert member.get(path).status_code == 404
+    assert send(member, f"/colors/{endless}/delete", {}).status_code == 404
+    assert program.call("DELETE", f"/colors/{endless}").status_code == 404
 
 
 def test_colors_that_cannot_be_saved_are_refused(

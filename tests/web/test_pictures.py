@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import math
@@ -39,6 +40,7 @@ from sqlalchemy.exc import OperationalError
 
 from photochrom.atomic import replacement_file
 from photochrom.engine import load_with_features
+from photochrom.errors import OutputError
 from photochrom.guided.reference import SAME_SCENE
 from photochrom.guided.suggestions import Suggestion
 from photochrom.hints import Hint
@@ -822,6 +824,33 @@ def test_whoever_looks_closer_sees_the_pictures_own_pixels(
         assert member.get(address).status_code == 400
         assert member.get(f"{address}0&longest=30").status_code == 400  # height 400
     assert member.get(f"{address}&longest=30".replace("part/1", "part/7")).status_code == 404
+
+
+def test_numbers_without_end_lead_nowhere(member: FlaskClient, picture_url: str) -> None:
+    endless, box = "9" * 300, "left=0&top=0&width=9&height=9&longest=9"
+    for path in (f"past/{endless}.jpg", f"shots/{endless}.jpg", f"part/{endless}.jpg?{box}"):
+        assert member.get(f"{picture_url}/{path}").status_code == 404
+
+
+def test_what_a_format_cannot_hold_is_refused(
+    app: Flask, member: FlaskClient, settings: WebSettings
+) -> None:
+    wide = np.tile(np.linspace(0, 255, 16_384).astype(np.uint8), (40, 1))
+    url = upload_picture(member, encode_image(wide), "panorama.png")
+    color_all(app, settings)
+    refused = member.get(f"{url}/export?format=WebP", headers={"Accept": "application/json"})
+    assert refused.status_code == 400
+    assert refused.get_json()["error"] == "The longer side is from 16 to 16383 pixels."
+    assert member.get(f"{url}/export?format=WebP&longest=400").mimetype == "image/webp"
+
+
+def test_a_full_disk_is_told_as_such(
+    member: FlaskClient, picture_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OutputError("cannot write it: no space left on device")
+    full.__cause__ = OSError(errno.ENOSPC, "no space left on device")
+    monkeypatch.setattr("photochrom.web.pictures.downloads.write", Mock(side_effect=full))
+    assert member.get(f"{picture_url}/download?form=side-by-side").status_code == 507
 
 
 def test_a_link_ends(

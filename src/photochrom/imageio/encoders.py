@@ -10,7 +10,7 @@ import io
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from photochrom.imageio import containers, exif, icc, tiff
 from photochrom.imageio.jpeg_strips import encode_jpeg_strips
 
+MOST_PX: Final = {"JPEG": 65_500, "WebP": 16_383}
+"""Of a side, by format; others hold more than there is memory for."""
 _PNG_LEVEL = 1
 _WEBP_METHOD = 0
 _AVIF_SPEED = 10
@@ -64,8 +66,8 @@ Encoder = Callable[[Encodable, int], bytes]
 def encode_jpeg(picture: Encodable, quality: int) -> bytes:
     """JPEG, 4:4:4."""
     color = np.ascontiguousarray(picture.color)
-    if max(color.shape[:2]) > 65500:
-        raise ValueError("JPEG holds at most 65500 pixels a side; write .png or .tif")
+    if max(color.shape[:2]) > MOST_PX["JPEG"]:
+        raise ValueError(f"JPEG holds at most {MOST_PX['JPEG']} pixels a side; write .png or .tif")
     return containers.jpeg_with_metadata(
         encode_jpeg_strips(color, quality),
         exif=picture.exif,
@@ -149,8 +151,10 @@ def encode_tiff(picture: Encodable, quality: int) -> bytes:
 
 def encode_webp(picture: Encodable, quality: int) -> bytes:
     """WebP, lossless."""
-    if max(picture.color.shape[:2]) > 16383:
-        raise ValueError("WebP holds at most 16383 pixels a side; write .jpg, .png or .tif")
+    if max(picture.color.shape[:2]) > MOST_PX["WebP"]:
+        raise ValueError(
+            f"WebP holds at most {MOST_PX['WebP']} pixels a side; write .jpg, .png or .tif"
+        )
     return _encode_with_pillow(
         picture, "WEBP", lossless=True, exact=True, quality=0, method=_WEBP_METHOD
     )

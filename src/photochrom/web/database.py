@@ -34,6 +34,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from photochrom.errors import OutputError
 from photochrom.web.settings import WebSettings
 
 MAX_NAME: Final = 200
@@ -379,6 +380,8 @@ def is_outage(error: Exception) -> bool:
 
 def is_disk_full(error: Exception) -> bool:
     """Whether the database, or what is asked of the system, has no space left to write."""
+    if isinstance(error, OutputError) and isinstance(error.__cause__, OSError):
+        error = error.__cause__
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
     text = str(error.orig) if isinstance(error, DBAPIError) else ""

@@ -61,9 +61,14 @@ def json_texts(*names: str) -> dict[str, str]:
     """The texts of a JSON object, "" for one that is not there. Raises InvalidInput."""
     body = _json_body(names)
     for name, value in body.items():
-        if not isinstance(value, str) or "\0" in value:
+        if not isinstance(value, str) or "\0" in value or _has_half_characters(value):
             raise InvalidInput(f"“{name}” must be text.")
     return {name: body.get(name, "") for name in names}
+
+
+def _has_half_characters(text: str) -> bool:
+    """Whether there is half of a character in it, as JSON's "\\ud800" is: it cannot be kept."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _json_body(names: Iterable[str]) -> dict[str, Any]:

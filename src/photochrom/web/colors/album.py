@@ -17,6 +17,7 @@ from photochrom.guided.color_file import RADIUS_SHARE
 from photochrom.guided.saved_colors import ColorFinder
 from photochrom.hints import Hint
 from photochrom.web import jobs
+from photochrom.web.accounts.tokens import MAX_ROW_ID
 from photochrom.web.database import ColorPlace, Picture, SavedColor, User, db
 from photochrom.web.errors import Conflict, InvalidInput, NotFound
 from photochrom.web.i18n import _
@@ -81,7 +82,7 @@ def save_color(
     are too many, or one of that name.
     """
     picture = get_photo(user, picture_id)
-    title = " ".join(name.split()) if isinstance(name, str) else ""
+    title = " ".join(_storable(name).split()) if isinstance(name, str) else ""
     if not title:
         raise InvalidInput(_("Enter a name, such as “Anna's coat”."))
     if len(title) > MAX_NAME:
@@ -107,6 +108,11 @@ def save_color(
         raise Conflict(_("A colour of this name is saved already. Choose another name.")) from None
     jobs.wake()
     return row
+
+
+def _storable(name: str) -> str:
+    """Without what no database keeps: zero bytes, and halves of characters, as JSON may have."""
+    return name.encode("utf-8", "replace").decode().replace("\0", " ")
 
 
 def _view(picture: Picture, x: float, y: float, color: str) -> bytes:
@@ -186,9 +192,8 @@ def color_cutout(user: User, color_id: int) -> bytes:
 
 def place_cutout(user: User, place_id: int) -> bytes:
     """A JPEG of a place where a colour was found. Raises NotFound."""
-    row = db.session.execute(
-        _PLACES.where(SavedColor.user_id == user.id, ColorPlace.id == place_id)
-    ).first()
+    query = _PLACES.where(SavedColor.user_id == user.id, ColorPlace.id == place_id)
+    row = db.session.execute(query).first() if place_id <= MAX_ROW_ID else None
     if row is None:
         raise NotFound(_("There is no such place."))
     place, color, picture = row
@@ -201,7 +206,8 @@ def place_cutout(user: User, place_id: int) -> bytes:
 
 
 def _color(user: User, color_id: int) -> SavedColor:
-    color = db.session.scalar(select(SavedColor).filter_by(id=color_id, user_id=user.id))
+    query = select(SavedColor).filter_by(id=color_id, user_id=user.id)
+    color = db.session.scalar(query) if color_id <= MAX_ROW_ID else None
     if color is None:
         raise NotFound(_("There is no such saved colour."))
     return color

@@ -21,6 +21,7 @@ from photochrom.imageio import (
     write,
 )
 from photochrom.imageio import Picture as Pixels
+from photochrom.imageio.encoders import MOST_PX
 from photochrom.web.database import Picture, User, db
 from photochrom.web.errors import InvalidInput, NotFound
 from photochrom.web.i18n import _
@@ -147,9 +148,17 @@ def export_result(
             pixels = replace(pixels, pixels=shrink(pixels.pixels, longest_px), alpha=alpha)
         # The mark that the colours were generated goes along.
         mark = pixels.generator or read_generator(path)
+        _check_sides(format_name, max(pixels.pixels.shape[:2]))
         write(data, pixels, format_name=format_name, quality=quality, generator=mark)
     name = f"{picture_title(picture.name)}.color{chosen.suffix}"
     return Export(data.getvalue(), name, chosen.media_type)
+
+
+def _check_sides(format_name: str, longest_px: int) -> None:
+    """Refuse what the format cannot hold. Raises InvalidInput, with what it can."""
+    most = MOST_PX.get(format_name)
+    if most is not None and longest_px > most:
+        raise InvalidInput(_("The longer side is from 16 to {most} pixels.").format(most=most))
 
 
 def film_pair(picture: Picture) -> Path | None:

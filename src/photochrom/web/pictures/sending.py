@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Final
 
@@ -45,7 +46,9 @@ def file_response(path: Path, media_type: str, *, keep: bool = False) -> Respons
     """
     try:
         response = send_kept_file(path, media_type)
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENAMETOOLONG):  # of a number without end
+            raise
         raise NotFound(_("There is no such picture.")) from None
     response.headers["Cache-Control"] = (
         f"private, max-age={DAY_S}, immutable" if keep else "private, no-cache"
