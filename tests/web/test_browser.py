@@ -289,6 +289,80 @@ def test_undo_and_unsaved_changes_outlive_the_page_and_the_session(visit: Open, 
     assert me.complaints == []
 
 
+def test_what_another_page_changed_is_shown_and_not_undone(visit: Open, cat: Path) -> None:
+    me = visit("desktop")
+    me.sign_up()
+    me.bring(cat)
+    here, address = me.page, me.page.url
+    is_held = [True]
+
+    def hold(route: Any) -> None:
+        if is_held[0]:
+            route.fulfill(json={"state": "working", "progress": 0, "revision": 2})
+        else:
+            route.continue_()
+
+    here.route("**/events", lambda route: route.abort())
+    here.route("**/state", hold)
+    strength, warmth = "Strength of the colours", "Warmth"
+    with here.expect_response("**/edit"):
+        here.get_by_label(strength).fill("0.5")
+    there = here.context.new_page()  # the same person, by another tab or on the phone
+    there.goto(address)
+    there.get_by_label(warmth).fill("4")
+    there.get_by_text("All changes are saved.").wait_for()
+    is_held[0] = False
+    here.locator("#workbench[data-revision='3']").wait_for(state="attached")
+    assert here.get_by_label(warmth).input_value() == "4"
+    here.get_by_label(strength).fill("0.7")
+    me.wait_saved()
+    there.reload()
+    assert there.get_by_label(warmth).input_value() == "4"
+    assert there.get_by_label(strength).input_value() == "0.7"
+
+
+def test_a_change_that_comes_while_the_studio_is_busy_is_saved_later(
+    visit: Open, cat: Path
+) -> None:
+    me = visit("phone")
+    me.sign_up()
+    me.bring(cat)
+    answers = iter([429, 503])
+
+    def busy_at_first(route: Any) -> None:
+        status = next(answers, None)
+        if status is None:
+            route.continue_()
+        else:
+            route.fulfill(status=status, json={"error": "busy"})
+
+    me.page.route("**/edit", busy_at_first)
+    me.page.get_by_label("Strength of the colours").fill("0.5")
+    me.page.get_by_text("Not saved:").wait_for()
+    me.wait_saved()
+
+
+def test_a_page_of_a_picture_that_is_no_longer_ones_own_says_so(visit: Open, cat: Path) -> None:
+    me = visit("phone")
+    me.sign_up()
+    me.bring(cat)
+    is_held = [True]
+
+    def hold(route: Any) -> None:
+        if is_held[0]:
+            route.fulfill(json={"state": "working", "progress": 0, "revision": 2})
+        else:
+            route.continue_()
+
+    me.page.route("**/events", lambda route: route.abort())
+    me.page.route("**/state", hold)
+    with me.page.expect_response("**/edit"):
+        me.page.get_by_label("Strength of the colours").fill("0.5")
+    me.page.context.clear_cookies()
+    is_held[0] = False
+    me.page.wait_for_url(re.compile(r"/log-in\?next="))
+
+
 def test_a_scratch_that_somebody_sees_is_mended(visit: Open, tmp_path: Path) -> None:
     pixels = np.asarray(Image.fromarray(skimage.data.chelsea()).convert("L")).copy()
     pixels[:, 380:383] = 255

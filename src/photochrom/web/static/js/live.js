@@ -54,7 +54,11 @@ export function follow(base, onProgress, onConnection = () => {}) {
       onConnection(false);
       handle(progress);
     } catch (error) {
-      if (error instanceof RequestError && error.status < 500 && error.status !== 429) return stop();
+      if (error instanceof RequestError && error.status < 500 && error.status !== 429) {
+        stop();
+        location.reload(); // to the log-in, or to what is said of a picture that is gone
+        return;
+      }
       onConnection(true);
     }
     timer = setTimeout(poll, POLL_MS);

@@ -39,6 +39,8 @@ import { Zoom } from "./zoom.js";
 const SAVE_AFTER_MS = 900;
 const AIM_STEP_PX = 8;
 const BUSY_PAUSE_MS = 1500;
+/** Answers after which the same may be taken a little later: too busy, or away. */
+const PASSING = [429, 502, 503, 504];
 /** Here the palette is a sheet below the picture, see studio.css. */
 const narrow = matchMedia("(max-width: 60rem)");
 
@@ -369,7 +371,8 @@ async function save() {
     hasChanges = !(error instanceof RequestError && error.status === 409);
     keepSteps();
     showStatus(message("not_saved", { problem: errorText(error) }), true, wayOut(error));
-    if (error instanceof TypeError) saveTimer = setTimeout(save, 4 * SAVE_AFTER_MS);
+    const passes = error instanceof TypeError || (error instanceof RequestError && PASSING.includes(error.status));
+    if (passes) saveTimer = setTimeout(save, 4 * SAVE_AFTER_MS);
   }
   isSaving = false;
 }
@@ -391,8 +394,13 @@ function showProgress(progress) {
     showStatus(progress.problem ?? message("failed"), true, again);
   }
   if (progress.state !== "done") return;
+  if (progress.revision !== revision) {
+    // Changed elsewhere: what stands here is not what was asked for last, and would undo that.
+    if (!hasChanges && !isSaving) location.reload();
+    return;
+  }
   const firstTime = colorImage.hidden;
-  shownRevision = revision = progress.revision;
+  shownRevision = revision;
   keepSteps();
   if (hasChanges || isSaving) return; // that was for what is already changed again
   // Sizes, versions and likely colours are other ones now.

@@ -56,8 +56,9 @@ export class Preview {
       this.next = undefined;
       try {
         const answer = await post(this.url, state, "image/jpeg");
-        const address = URL.createObjectURL(await answer.blob());
+        const picture = await answer.blob();
         if (generation !== this.generation) continue;
+        const address = URL.createObjectURL(picture);
         this.show(address);
         if (this.address) URL.revokeObjectURL(this.address);
         this.address = address;
