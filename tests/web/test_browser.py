@@ -342,6 +342,30 @@ def test_a_change_that_comes_while_the_studio_is_busy_is_saved_later(
     me.wait_saved()
 
 
+def test_what_comes_while_others_are_sent_is_sent_too(
+    visit: Open, portrait: Path, cat: Path
+) -> None:
+    me = visit("desktop")
+    me.sign_up()
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    me.page.route("**/pictures", hold)
+    me.page.get_by_label("Choose pictures").set_input_files(portrait)
+    me.page.locator("#uploads li").wait_for()
+    files = me.page.evaluate_handle(MAKE_FILES, [list(cat.read_bytes())])
+    me.page.dispatch_event("body", "drop", {"dataTransfer": files})
+    me.page.locator("#uploads li").nth(1).wait_for()
+    while len(held) < 2:
+        me.page.wait_for_timeout(50)
+    for route in held:
+        route.continue_()
+    me.page.locator("#grid > li").nth(1).wait_for()
+    assert me.complaints == []
+
+
 def test_a_page_of_a_picture_that_is_no_longer_ones_own_says_so(visit: Open, cat: Path) -> None:
     me = visit("phone")
     me.sign_up()
@@ -361,6 +385,37 @@ def test_a_page_of_a_picture_that_is_no_longer_ones_own_says_so(visit: Open, cat
     me.page.context.clear_cookies()
     is_held[0] = False
     me.page.wait_for_url(re.compile(r"/log-in\?next="))
+
+
+def test_the_enter_key_puts_pictures_into_the_album(visit: Open, cat: Path) -> None:
+    me = visit("desktop")
+    me.sign_up()
+    me.bring(cat)
+    me.go("/library")
+    me.press("Choose several")
+    me.page.locator(".card").click()
+    me.page.get_by_label("Name of an album").fill("Summer 1943")
+    me.page.keyboard.press("Enter")
+    me.page.get_by_role("heading", name="Summer 1943").wait_for()
+
+
+def test_what_is_dragged_or_pasted_within_the_page_is_not_sent(visit: Open, cat: Path) -> None:
+    me = visit("desktop")
+    me.sign_up()
+    me.bring(cat)
+    me.go("/library")
+    sent: list[str] = []
+    me.page.on("request", lambda request: sent.append(request.method))
+    me.page.locator(".card img").drag_to(me.page.locator(".foot"))
+    files = me.page.evaluate_handle(MAKE_FILES, [list(cat.read_bytes())])
+    me.page.evaluate(
+        "data => document.querySelector('#q').dispatchEvent("
+        "new ClipboardEvent('paste', {clipboardData: data, bubbles: true}))",
+        files,
+    )
+    me.page.wait_for_timeout(200)
+    assert me.page.locator("#uploads li").count() == 0
+    assert "POST" not in sent
 
 
 def test_a_scratch_that_somebody_sees_is_mended(visit: Open, tmp_path: Path) -> None:
@@ -538,6 +593,20 @@ def test_another_app_shares_a_picture_with_the_studio(visit: Open, cat: Path) ->
     me.page.wait_for_url("**/pictures/*")
     me.wait_colored()
     assert me.page.get_by_role("heading", name="Großmutter").is_visible()
+
+
+def test_pictures_that_were_shared_before_wait_too(visit: Open, cat: Path) -> None:
+    me = visit("phone")
+    me.sign_up()
+    me.page.evaluate(CONTROLLED)
+    me.page.context.clear_cookies()
+    for _ in range(2):  # the second one before anybody has logged in for the first
+        me.page.evaluate(SHARE, list(cat.read_bytes()))
+        me.page.wait_for_url(re.compile(r"/log-in\?next="))
+        me.page.wait_for_load_state()
+    me.fill({"Email address": me.email, "Password": PASSWORD})
+    me.page.locator("main").get_by_role("button", name="Log in").click()
+    me.page.locator("#grid > li").nth(1).wait_for()
 
 
 SHARE = """bytes => {

@@ -97,10 +97,11 @@ async function frame(request) {
 async function receive(request) {
   const files = (await request.formData()).getAll("file");
   const cache = await caches.open(SHARED_CACHE);
-  for (const [number, file] of files.entries()) {
+  for (const file of files) {
     if (typeof file === "string") continue;
     const headers = { "Content-Type": file.type, "X-Name": encodeURIComponent(file.name) };
-    await cache.put(`/shared-file/${number}`, new Response(file, { headers }));
+    // Beside what was shared before, which may wait for its owner to log in.
+    await cache.put(`/shared-file/${crypto.randomUUID()}`, new Response(file, { headers }));
   }
   return Response.redirect("/library?shared=1", 303);
 }

@@ -10,16 +10,17 @@ const SHARED_CACHE = "shared-files"; // the service worker's, see sw.js
 const form = need("add");
 const veil = need("drop-veil");
 const model = document.getElementById("chosen-model");
-let isSending = false;
+/** Of what is being sent, how many choices, drops or pastes: another may come before one is done. */
+let sending = 0;
+/** @type {import("./upload.js").UploadedPicture[]} */
+const sent = [];
+let isAnyLeft = false;
 
 /** @param {Iterable<File>} files */
 async function add(files) {
   const uploads = filterFiles(files, form.dataset.accept ?? "");
-  if (!uploads.length || isSending) {
-    if (!isSending) note(message("pick_files"), true);
-    return;
-  }
-  isSending = true;
+  if (!uploads.length) return note(message("pick_files"), true);
+  sending += 1;
   const list = need("uploads");
   const skipped = [...files].filter((file) => !uploads.includes(file));
   for (const file of skipped) refuse(file, list);
@@ -30,20 +31,23 @@ async function add(files) {
     model: model instanceof HTMLSelectElement || model instanceof HTMLInputElement ? model.value : undefined,
   };
   const { pictures, failures } = await sendAll(uploads, studio, list);
-  isSending = false;
-  if (failures || skipped.length) {
-    // Their lines say why; the others are shown when they have been read.
-    if (pictures.length) linkToLibrary(list);
-    return;
-  }
-  if (pictures.length === 1) location.assign(pictures[0].url);
-  else location.assign("/library");
+  sending -= 1;
+  sent.push(...pictures);
+  isAnyLeft ||= failures > 0 || skipped.length > 0;
+  if (sending) return; // what is done last goes on
+  const all = sent.splice(0);
+  const staysHere = isAnyLeft;
+  isAnyLeft = false;
+  if (!staysHere) location.assign(all.length === 1 ? all[0].url : "/library");
+  else if (all.length) linkToLibrary(list); // the lines say why; the others are shown when they have been read
 }
 
 /** @param {HTMLElement} list */
 function linkToLibrary(list) {
+  document.getElementById("upload-rest")?.remove();
   const item = document.createElement("li");
   const link = document.createElement("a");
+  item.id = "upload-rest";
   link.className = "button";
   link.href = "/library";
   link.textContent = message("upload_rest");
@@ -66,8 +70,12 @@ form.addEventListener("submit", (event) => event.preventDefault());
 /* Dropping anywhere on the page */
 
 let depth = 0;
+/** A picture of this page is dragged, which browsers offer as a file, too. */
+let isOwn = false;
+addEventListener("dragstart", () => (isOwn = true));
+addEventListener("dragend", () => (isOwn = false));
 /** @param {DragEvent} event */
-const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
+const hasFiles = (event) => !isOwn && (event.dataTransfer?.types.includes("Files") ?? false);
 addEventListener("dragenter", (event) => {
   if (!hasFiles(event)) return;
   depth += 1;
@@ -88,11 +96,13 @@ addEventListener("drop", (event) => {
   add(event.dataTransfer?.files ?? []);
 });
 addEventListener("paste", (event) => {
+  // Of text, other programs give a picture, too.
+  if (event.target instanceof Element && event.target.matches("input[type=text], input[type=search]")) return;
   const files = event.clipboardData?.files ?? [];
   if (files.length) add(files);
 });
 addEventListener("beforeunload", (event) => {
-  if (isSending) event.preventDefault();
+  if (sending) event.preventDefault();
 });
 
 /* What another app shared with us waits in the service worker's cache */
@@ -103,14 +113,15 @@ async function addSharedFiles() {
   const cache = await caches.open(SHARED_CACHE);
   /** @type {File[]} */
   const files = [];
-  for (const request of await cache.keys()) {
+  const requests = await cache.keys();
+  for (const request of requests) {
     const answer = await cache.match(request);
     if (!answer) continue;
     const name = decodeURIComponent(answer.headers.get("X-Name") ?? "picture");
     files.push(new File([await answer.blob()], name, { type: answer.headers.get("Content-Type") ?? "" }));
   }
   if (files.length) await add(files);
-  await caches.delete(SHARED_CACHE);
+  await Promise.all(requests.map((request) => cache.delete(request))); // more may have come meanwhile
 }
 
 /* Pictures that are still being coloured */
@@ -119,7 +130,9 @@ async function addSharedFiles() {
 async function watch(card) {
   try {
     const { state, revision } = await getJson(card.dataset.stateUrl ?? "");
-    if (state === "waiting" || state === "working") {
+    // The page that says why one failed waits while others are sent, or chosen.
+    const isInUse = sending > 0 || document.querySelector("#selection.choosing") !== null;
+    if (state === "waiting" || state === "working" || (state === "failed" && isInUse)) {
       setTimeout(watch, POLL_MS, card);
       return;
     }

@@ -14,6 +14,13 @@ if (form instanceof HTMLFormElement && toggle) {
     count.textContent = countMessage("chosen", "count", number);
     for (const button of buttons) button.disabled = number === 0;
   };
+  // Enter would press the first button of the form, and not the one beside the name.
+  const albumName = document.getElementById("album-name");
+  albumName?.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
+    event.preventDefault();
+    albumName.parentElement?.querySelector("button")?.click();
+  });
   toggle.hidden = false;
   toggle.addEventListener("click", () => {
     const chooses = toggle.getAttribute("aria-pressed") !== "true";
