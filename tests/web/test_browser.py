@@ -342,6 +342,17 @@ def test_a_change_that_comes_while_the_studio_is_busy_is_saved_later(
     me.wait_saved()
 
 
+def test_the_other_button_of_the_mouse_asks_for_no_colour(visit: Open, cat: Path) -> None:
+    me = visit("desktop")
+    me.sign_up()
+    me.bring(cat)
+    me.press("Correct a colour")
+    me.page.locator("#stage").click(button="right", position={"x": 90, "y": 90})
+    assert not me.page.locator("#palette[open]").count()
+    me.touch(0.5, 0.5)
+    me.page.locator("#palette[open]").wait_for()
+
+
 def test_what_comes_while_others_are_sent_is_sent_too(
     visit: Open, portrait: Path, cat: Path
 ) -> None:

@@ -107,8 +107,9 @@ export class HintMarkers {
 
   /** @param {PointerEvent} start @param {HTMLElement} marker @param {number} index */
   grab(start, marker, index) {
-    start.preventDefault();
     start.stopPropagation();
+    if (start.button !== 0) return; // the browser's own menu
+    start.preventDefault();
     const box = this.layer.getBoundingClientRect();
     let isDrag = false;
     marker.setPointerCapture(start.pointerId);

@@ -97,6 +97,7 @@ export class Zoom {
 
   /** @param {PointerEvent} event */
   down(event) {
+    if (event.button !== 0) return; // the browser's own menu, or its scrolling
     if (event.target instanceof Element && event.target.closest("button, .split")) return;
     const isFirst = this.fingers.size === 0;
     if (isFirst) this.travel = 0;
@@ -104,7 +105,7 @@ export class Zoom {
     this.fingers.set(event.pointerId, place);
     this.stage.setPointerCapture(event.pointerId);
     this.stopDrawing();
-    if (!isFirst || event.button !== 0 || !this.handlers.pen.isOn()) return;
+    if (!isFirst || !this.handlers.pen.isOn()) return;
     this.isDrawing = true;
     this.handlers.pen.start(place.x, place.y);
   }
