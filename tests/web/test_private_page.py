@@ -43,7 +43,13 @@ from photochrom.pipeline import colorize, hint_planes, with_hints, working_light
 from photochrom.web.errors import SettingsError
 from photochrom.web.i18n import _, use_language
 from photochrom.web.languages import LANGUAGES
-from photochrom.web.private.site import POLICY, RUNTIME_FILES, assemble, first_visit
+from photochrom.web.private.site import (
+    POLICY,
+    RUNTIME_FILES,
+    _service_worker,
+    assemble,
+    first_visit,
+)
 
 __all__ = ["app", "empty_database", "make_app"]
 
@@ -142,6 +148,8 @@ const L = color.workingLightness(rgba, full, working);
 const hints = color.hintPlanes(task.spots, full, working);
 const jpeg = new Uint8Array(fs.readFileSync("JPEG"));
 fs.writeFileSync("MARKED", markedFile(jpeg, readMetadata(jpeg), 'tiny & "model"'));
+const long = new Uint8Array(fs.readFileSync("LONG"));
+fs.writeFileSync("LONG", markedFile(jpeg, readMetadata(long), 'tiny & "model"'));
 console.log(JSON.stringify({
   shapes: task.shapes.map(([height, width]) => {
     const shape = color.workingShape({ height, width }, 224, 32);
@@ -182,7 +190,14 @@ def test_colours_and_marks_are_those_of_the_package(
     }
     (tmp_path / "task.json").write_text(json.dumps(task))
     script = NODE.replace("SITE", site.as_uri())
-    for name, path in (("TASK", "task.json"), ("JPEG", "in.jpg"), ("MARKED", "out.jpg")):
+    # A packet that fills its segment, so that the mark does not fit beside it.
+    packet = b"<x:xmpmeta><rdf:RDF>%s</rdf:RDF></x:xmpmeta>" % (b" " * 65_440)
+    segment = b"http://ns.adobe.com/xap/1.0/\0" + packet
+    length = (len(segment) + 2).to_bytes(2, "big")
+    plain, long = jpeg.read_bytes(), tmp_path / "long.jpg"
+    long.write_bytes(plain[:2] + b"\xff\xe1" + length + segment + plain[2:])
+    names = {"TASK": "task.json", "JPEG": "in.jpg", "MARKED": "out.jpg", "LONG": "long.jpg"}
+    for name, path in names.items():
         script = script.replace(f'"{name}"', json.dumps(str(tmp_path / path)))
     (tmp_path / "run.mjs").write_text(script)
     done = subprocess.run(["node", tmp_path / "run.mjs"], check=True, capture_output=True)
@@ -208,6 +223,8 @@ def test_colours_and_marks_are_those_of_the_package(
     assert find_generator(marked) == 'tiny & "model"'
     kept = Image.open(io.BytesIO(marked)).getexif()
     assert (kept[0x0112], kept[0x010E]) == (1, "Anna")
+    assert find_generator(long.read_bytes()) == 'tiny & "model"'
+    assert not any("between its segments" in note for note in read(long).notes)
 
 
 TO_CLIPBOARD = """async (base64) => {
@@ -356,6 +373,86 @@ def test_webgpu_colors_as_the_package_does(
         with static_host(torn) as address:
             assert codes_apart(address, "wasm").mean() < MEAN_CODES
         assert [line for line in warnings if "WebGPU cannot run" in line]
+
+
+RUNTIME = """
+export const env = { wasm: {} };
+export class Tensor { constructor(_type, data, dims) { Object.assign(this, { data, dims }); } }
+const run = async ({ input: { dims: [, , h, w] } }) => (
+  { ab: { dims: [1, 2, h, w], data: new Float32Array(2 * h * w).fill(9) } });
+export const InferenceSession = { create: async () => ({ run }) };
+"""
+
+
+@pytest.fixture
+def quick_site(tmp_path: Path) -> Path:
+    """The site with a runtime that answers the same for every picture."""
+    runtime, out = tmp_path / "dist", tmp_path / "site"
+    runtime.mkdir()
+    for name in RUNTIME_FILES:
+        (runtime / name).write_text(RUNTIME)
+    assemble(out, runtime, tiny_model(tmp_path / "tiny.onnx"))
+    return out
+
+
+def open_site(context: Any, address: str) -> Any:
+    """The page, once it is kept."""
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_selector('body[data-ready="kept"]', timeout=WAIT_MS)
+    return page
+
+
+@pytest.mark.hosts
+def test_a_newer_version_works_without_a_network_too(chromium: Any, quick_site: Path) -> None:
+    caches = "caches.keys().then((names) => names.join())"
+    with chromium.new_context() as context:
+        with static_host(quick_site) as address:
+            page = open_site(context, address)
+            before = page.evaluate(caches)
+            style = quick_site / "css" / "private.css"
+            style.write_text(style.read_text() + "\n")
+            (quick_site / "img" / "example.webp").rename(quick_site / "img" / "other.webp")
+            (quick_site / "sw.js").write_text(_service_worker(quick_site))
+            page.reload()
+            until = time.monotonic() + WAIT_MS / 1000
+            while (now := page.evaluate(caches)) == before or "," in now:
+                assert time.monotonic() < until
+                page.wait_for_timeout(50)
+        context.set_offline(True)
+        page.reload()
+        page.set_input_files("#choose", COFFEE)
+        wait_for_colors(page)
+
+
+@pytest.mark.hosts
+def test_what_did_not_come_or_cannot_be_kept_stops_nobody(chromium: Any, quick_site: Path) -> None:
+    model, away = quick_site / "model" / "model.onnx", quick_site / "away"
+    with chromium.new_context() as context, static_host(quick_site) as address:
+        model.rename(away)
+        page = context.new_page()
+        page.goto(address)
+        page.get_by_text("model.onnx: 404").wait_for(timeout=WAIT_MS)
+        away.rename(model)
+        (worker,) = context.service_workers
+        worker.evaluate("() => { Cache.prototype.put = () => Promise.reject(Error('no space')); }")
+        page.set_input_files("#choose", COFFEE)
+        wait_for_colors(page)
+
+
+@pytest.mark.hosts
+def test_the_palette_closes_when_its_spot_is_undone(chromium: Any, quick_site: Path) -> None:
+    with chromium.new_context() as context, static_host(quick_site) as address:
+        page = open_site(context, address)
+        page.set_input_files("#choose", COFFEE)
+        wait_for_colors(page)
+        stage = page.locator("#stage")
+        stage.click(button="right", position={"x": 60, "y": 60})
+        assert not page.locator("#palette[open]").count()
+        stage.click(position={"x": 60, "y": 60})
+        page.click('#swatches button[data-color="#c1272d"]')
+        page.click("#undo")
+        page.locator("#palette:not([open])").wait_for(state="attached")
 
 
 @pytest.mark.hosts

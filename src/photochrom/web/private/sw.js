@@ -28,7 +28,20 @@ page.addEventListener("fetch", (event) => {
 async function keepPage() {
   const cache = await caches.open(CACHE);
   await cache.addAll(FILES.map((file) => new Request(file, { cache: "no-cache" })));
+  for (const address of await lateFiles()) {
+    const response = await fetch(address, { cache: "no-cache" });
+    if (response.ok) await cache.put(address, response);
+  }
   await page.skipWaiting();
+}
+
+/** What the version before has kept beyond its page: without it, this one would not work offline.
+ * @returns {Promise<string[]>} */
+async function lateFiles() {
+  const names = (await caches.keys()).filter((name) => name.startsWith("private-") && name !== CACHE);
+  const kept = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+  const known = FILES.map((file) => new URL(file, page.location.href).href);
+  return kept.flat().map(({ url }) => url).filter((url) => url.startsWith(page.registration.scope) && !known.includes(url));
 }
 
 async function takeOver() {
@@ -45,9 +58,18 @@ async function answer(request) {
   let response = await cache.match(address);
   if (!response) {
     response = await fetch(address, { cache: "no-cache" });
-    if (response.ok && response.type === "basic") await cache.put(address, response.clone());
+    if (response.ok && response.type === "basic") await keep(cache, address, response.clone());
   }
   const headers = new Headers(response.headers);
   for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}
+
+/** @param {Cache} cache @param {string} address @param {Response} response */
+async function keep(cache, address, response) {
+  try {
+    await cache.put(address, response);
+  } catch (error) {
+    console.info("it is not kept, as on a device without space:", error);
+  }
 }

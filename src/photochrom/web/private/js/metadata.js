@@ -42,8 +42,11 @@ export function readMetadata(file) {
  * @returns {Uint8Array}
  */
 export function markedFile(file, metadata, generator) {
-  const packet = bytes(markedPacket(metadata.xmp, generator));
   const isJpeg = file[0] === 0xff;
+  const whole = bytes(markedPacket(metadata.xmp, generator));
+  // What does not fit into a segment of a JPEG would break it: then the mark alone.
+  const fits = !isJpeg || whole.length + XMP.length <= LARGEST_SEGMENT;
+  const packet = fits ? whole : bytes(markedPacket(null, generator));
   const { exif } = metadata;
   const parts = isJpeg
     ? [...(exif && exif.length + EXIF.length <= LARGEST_SEGMENT ? [segment(join([bytes(EXIF), exif]))] : []), segment(join([bytes(XMP), packet]))]

@@ -163,8 +163,8 @@ function listen() {
   });
   vividness.addEventListener("input", () => change({ ...edits.present, vividness: Number(vividness.value) }, "vividness"));
   vividness.addEventListener("change", () => edits.close());
-  undo.addEventListener("click", () => edits.undo() && show());
-  redo.addEventListener("click", () => edits.redo() && show());
+  undo.addEventListener("click", () => step(edits.undo()));
+  redo.addEventListener("click", () => step(edits.redo()));
   download.addEventListener("click", save);
   stage.addEventListener("pointerdown", touchStage);
   stage.addEventListener("keydown", moveAim);
@@ -213,6 +213,13 @@ function change(edit, join = "") {
   show();
 }
 
+/** @param {boolean} hasStep whether there was something to undo, or to do again */
+function step(hasStep) {
+  if (!hasStep) return;
+  palette.close(); // its spot may be another one now, or none
+  show();
+}
+
 /** Everything as the present edit has it. */
 function show() {
   const { hints, vividness: strength } = edits.present;
@@ -255,6 +262,7 @@ function spot([x, y, hex]) {
 
 /** @param {PointerEvent} start */
 function touchStage(start) {
+  if (start.button !== 0) return; // the browser's own menu
   if (start.target instanceof Element && start.target.closest(".split, .hint-marker")) return;
   stage.addEventListener("pointerup", (end) => {
     if (Math.hypot(end.clientX - start.clientX, end.clientY - start.clientY) > DRAG_PX) return;

@@ -32,9 +32,17 @@ self.addEventListener("message", ({ data }) => {
 
 /** Fetch runtime and model, once. */
 async function start() {
-  engine ??= load();
-  const { where } = await engine;
+  const { where } = await ready();
   return { values: { where } };
+}
+
+/** What did not come, as where there is no connection, is fetched anew when it is needed again. */
+function ready() {
+  engine ??= load().catch((error) => {
+    engine = null;
+    throw error;
+  });
+  return engine;
 }
 
 /** By WebGPU where it can, else by the processor, which is told with the reason. */
@@ -95,7 +103,7 @@ async function color({ spots, vividness }) {
   const small = picture.small;
   const vivid = guess.map((plane) => plane.map((value) => value * gain));
   const colored = compose(rgba, full, withHints(vivid, small, L, hints, working), small);
-  pinColors(colored, rgba, full, spots, small);
+  if (spots.length) pinColors(colored, rgba, full, spots, small); // which takes a copy of the picture
   result ??= new OffscreenCanvas(full.width, full.height);
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (result.getContext("2d"));
   context.putImageData(new ImageData(/** @type {any} */ (colored), full.width, full.height), 0, 0);
@@ -106,7 +114,7 @@ async function color({ spots, vividness }) {
 /** @param {Float32Array} input @returns {Promise<Float32Array[]>} ab, two planes */
 async function ask(input) {
   if (!picture) throw new Error("no picture is open");
-  const { session, Tensor } = await (engine ??= load());
+  const { session, Tensor } = await ready();
   const { height, width } = picture.working;
   const { ab } = await session.run({ input: new Tensor("float32", input, [1, 4, height, width]) }, ["ab"]);
   const [, , h, w] = ab.dims;
