@@ -104,6 +104,7 @@ for (const [id, path] of [["sign-up", "/accounts"], ["log-in", "/tokens"]]) {
 
 let photo = null;
 let shown = "";
+let running = null;
 
 function view(content) {
   if (shown) URL.revokeObjectURL(shown);
@@ -113,6 +114,7 @@ function view(content) {
 }
 
 $("#file").addEventListener("change", (event) => {
+  running?.abort(); // its answer would be taken for that of the next one
   photo = event.target.files[0] ?? null;
   $("#start").disabled = photo === null;
   $("#download").hidden = true;
@@ -129,6 +131,7 @@ $("#start").addEventListener("click", () => {
   form.append("vividness", $("#vividness").value);
   if ($("#model").value) form.append("model", $("#model").value);
   const request = new XMLHttpRequest();
+  running = request;
   request.open("POST", `${kept("studio")}/api/v1/colorize`);
   request.setRequestHeader("Authorization", `Bearer ${kept("token")}`);
   request.responseType = "blob";
@@ -148,10 +151,12 @@ $("#start").addEventListener("click", () => {
     progress.removeAttribute("value");
     $("#state").textContent = "Colouring …";
   });
+  request.addEventListener("abort", () => end(""));
   request.addEventListener("error", () => end("", "The connection broke off; try again."));
   request.addEventListener("timeout", () => end("", "The studio takes too long; try again."));
   request.addEventListener("load", async () => {
     if (request.status === 401) {
+      end("");
       localStorage.removeItem("token");
       location.hash = "log-in";
       show("log-in");

@@ -17,7 +17,7 @@ import pytest
 from fixtures.apk import ANDROID, App, app_browser, built_app, read_loader
 from fixtures.chromium import SCREENS, keep_screens
 from fixtures.integrations import EXAMPLES
-from fixtures.private_page import WAIT_MS, check_colors_hint_and_download
+from fixtures.private_page import WAIT_MS, check_colors_hint_and_download, static_host
 from fixtures.programs import load_program
 
 __all__ = ["built_app"]
@@ -204,6 +204,46 @@ def test_a_phone_signs_up_uploads_converts_and_downloads(
         page.locator("#convert .problem", has_text="a.txt").wait_for()
     keep_screens(tmp_path)
     assert complaints == []
+
+
+@pytest.mark.hosts
+def test_a_conversion_that_comes_to_nothing_leaves_the_next_one_possible(
+    chromium: Any, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.jpg"
+    other.write_bytes(CAT.read_bytes())
+
+    def hold(_route: Any) -> None:
+        """Nothing is answered."""
+
+    with static_host(ANDROID / "pages") as address, chromium.new_context() as context:
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.add_init_script(
+            "localStorage.setItem('studio', location.origin); localStorage.setItem('token', 'x');"
+        )
+        schemas: dict[str, Any] = {"components": {"schemas": {}}}
+        page.route("**/api/v1/openapi.json", lambda route: route.fulfill(json=schemas))
+        page.route("**/api/v1/colorize", hold)
+        page.goto(f"{address}studio.html")
+        convert = page.get_by_role("button", name="Convert")
+        page.get_by_label("Upload").set_input_files(CAT)
+        convert.click()
+        page.locator("#progress").wait_for()
+        page.get_by_label("Upload").set_input_files(other)  # while the first is on its way
+        assert page.locator("#state").inner_text() == "other.jpg"
+        assert convert.is_enabled()
+        assert not page.locator("#progress").is_visible()
+
+        page.route("**/api/v1/colorize", lambda route: route.fulfill(status=401, json={}))
+        user = {"token": "y", "name": "Ada"}
+        page.route("**/api/v1/tokens", lambda route: route.fulfill(status=201, json=user))
+        convert.click()
+        page.get_by_text("Log in again").wait_for()
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_text("Ada at http://").wait_for()
+        assert convert.is_enabled()
+        assert not page.locator("#progress").is_visible()
 
 
 @pytest.mark.hosts
