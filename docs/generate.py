@@ -189,7 +189,7 @@ def formats_page() -> str:
 Of a file with several pictures (a TIFF or PDF with pages, an MPO, a HEIC, a FITS with planes, a
 DICOM with frames) the first is coloured; `--page 2` takes another, `--pages all` every one. A raw
 file is taken as the camera's own picture in it, if that has full size, and is developed otherwise.
-The studio makes a picture of each page of a PDF, of up to 20.
+The studio makes a picture of each page of a PDF, of up to 20, or of none where one is refused.
 
 Damage around the pixels (a missing end marker, bytes between segments, a wrong checksum of a
 comment, a profile that is not whole) is mended, and a note says so. A picture of which a part is
