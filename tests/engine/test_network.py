@@ -14,13 +14,24 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import onnxruntime
 import pytest
+import skimage.data
 from fixtures.model import CARD, STRIDE, WEIGHTS, card_with, tiny_model
 from numpy.typing import NDArray
 
-from photochrom.engine import Network, available_devices, devices, load, load_ahead, model_card
+from photochrom.color.luminance import lightness
+from photochrom.engine import (
+    Network,
+    available_devices,
+    devices,
+    load,
+    load_ahead,
+    model_card,
+    shipped_models,
+)
 from photochrom.engine import network as network_module
 from photochrom.engine.devices import DEVICES, choose_device, cpu_has_bf16
 from photochrom.engine.openvino_core import load_core
@@ -355,6 +366,18 @@ def test_what_openvino_made_of_a_network_is_kept(
     assert {old.stem for old in earlier.iterdir()} == set("2345678")
     monkeypatch.setenv("PHOTOCHROM_CACHE", str(kept))  # a file, where a folder should be
     np.testing.assert_array_equal(ask(), first)
+
+
+@pytest.mark.skipif(not DEVICES["openvino"].is_available(), reason="the extra fast is absent")
+@pytest.mark.parametrize("name", shipped_models())
+def test_no_engine_gives_a_cast(name: str) -> None:
+    usual, other = load(name, device="cpu"), load(name, device="openvino")
+    picture = cv2.cvtColor(skimage.data.cat(), cv2.COLOR_RGB2GRAY)[:300, :300]
+    planes = np.zeros((1, 4, usual.card.size, usual.card.size), np.float32)
+    planes[0, 0] = cv2.resize(lightness(picture), planes.shape[2:], interpolation=cv2.INTER_AREA)
+    moved = other(planes)[0][0] - usual(planes)[0][0]
+    assert np.hypot(*moved).mean() < 0.5
+    assert load(name).device.startswith("CPU, ")
 
 
 @pytest.mark.skipif(not DEVICES["openvino"].is_available(), reason="the extra fast is absent")

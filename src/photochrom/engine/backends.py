@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom.engine.contract import INPUT, Tensor, check_tensors
-from photochrom.engine.devices import Device
+from photochrom.engine.devices import Device, stands_bfloat16
 from photochrom.errors import ModelError
 
 Run: TypeAlias = Callable[[NDArray[np.float32]], dict[str, NDArray[Any]]]
@@ -152,7 +152,8 @@ def _open_openvino(content: bytes, threads: int | None, source: str) -> Session:
     from photochrom.engine.openvino_core import compile_network, load_core, openvino_version
 
     core = load_core()
-    has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    can_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    has_bf16 = can_bf16 and stands_bfloat16(content)
     settings: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "bf16" if has_bf16 else "f32",

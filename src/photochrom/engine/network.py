@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from photochrom.engine.backends import Run, begin_session, begin_start
 from photochrom.engine.card import ModelCard, read_card
 from photochrom.engine.contract import AB, Prediction, check_inputs, check_prediction
-from photochrom.engine.devices import Device, choose_device
+from photochrom.engine.devices import DEVICES, Device, choose_device, stands_bfloat16
 from photochrom.engine.find import DEFAULT_MODEL, read_model, split_blend, split_faces
 from photochrom.engine.guests import (
     GUESTS,
@@ -104,8 +104,7 @@ def load(
     with _ahead_lock:
         begun = _ahead.pop((name_or_path, device, threads, confidence), None)
     if begun is None:
-        chosen = engine_threads(threads, callers, device)
-        loaded = _begin_load(name_or_path, device, chosen, confidence)()
+        loaded = _begin_load(name_or_path, device, threads, callers, confidence)()
     else:
         loaded = begun.result()
     for network in loaded.network.members or (loaded.network,):
@@ -135,8 +134,7 @@ def load_ahead(
     with _ahead_lock:
         _ahead[name_or_path, device, threads, confidence] = network
     try:
-        chosen = engine_threads(threads, callers, device)
-        finish = _begin_load(name_or_path, device, chosen, confidence)
+        finish = _begin_load(name_or_path, device, threads, callers, confidence)
     except Exception as error:  # noqa: BLE001  # it is of who asks for the network
         network.set_exception(error)
         return
@@ -167,13 +165,17 @@ class _ReadyNetwork(NamedTuple):
 
 
 def _begin_load(
-    name_or_path: str | Path, device: str, threads: int | None, confidence: ConfidenceDetail
+    name_or_path: str | Path,
+    device: str,
+    threads: int | None,
+    callers: int,
+    confidence: ConfidenceDetail,
 ) -> Callable[[], _ReadyNetwork]:
     """Load a network in two steps, as `begin_start`."""
     start_s = time.perf_counter()
     blend = split_blend(name_or_path)
     if blend is not None:
-        both = [_begin_load(one, device, threads, confidence) for one in blend[:2]]
+        both = [_begin_load(one, device, threads, callers, confidence) for one in blend[:2]]
 
         def finish_both() -> _ReadyNetwork:
             first, second = (finish_one().network for finish_one in both)
@@ -183,7 +185,7 @@ def _begin_load(
         return finish_both
     pair = split_faces(name_or_path)
     if pair is not None:
-        parts = [_begin_load(one, device, threads, confidence) for one in pair]
+        parts = [_begin_load(one, device, threads, callers, confidence) for one in pair]
 
         def finish_parts() -> _ReadyNetwork:
             first, second = (finish_one().network for finish_one in parts)
@@ -192,6 +194,9 @@ def _begin_load(
         return finish_parts
     chosen = choose_device(device)
     path, content = read_model(name_or_path)
+    if device == "auto" and chosen == DEVICES["openvino"] and not stands_bfloat16(content):
+        chosen = DEVICES["cpu"]
+    threads = engine_threads(threads, callers, chosen.name)
     card = _card(name_or_path, path, content)
     guest = split_guest(name_or_path)
     if guest is None:
