@@ -50,9 +50,8 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(
-            f"the folder {folder} cannot be made: {error.strerror}; name another"
-        ) from error
+        reason = "a file has its name" if isinstance(error, FileExistsError) else error.strerror
+        raise OutputError(f"the folder {folder} cannot be made: {reason}; name another") from error
 
 
 def write_atomically(

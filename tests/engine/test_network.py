@@ -304,9 +304,8 @@ def test_callers_share_the_processors_of_engines_that_answer_several_at_once(
     callers: int,
     chosen: int | None,
 ) -> None:
-    monkeypatch.setattr(network_module, "choose_device", DEVICES.__getitem__)
     monkeypatch.setattr(network_module, "share_size", lambda sharers: 8 // sharers)
-    assert network_module.engine_threads(threads, callers, device) == chosen
+    assert network_module.engine_threads(threads, callers, DEVICES[device]) == chosen
 
 
 def run_as_at_home(code: str, home: Path) -> list[str]:

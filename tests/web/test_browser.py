@@ -289,11 +289,8 @@ def test_undo_and_unsaved_changes_outlive_the_page_and_the_session(visit: Open, 
     assert me.complaints == []
 
 
-def test_what_another_page_changed_is_shown_and_not_undone(visit: Open, cat: Path) -> None:
-    me = visit("desktop")
-    me.sign_up()
-    me.bring(cat)
-    here, address = me.page, me.page.url
+def keep_working(page: Any) -> list[bool]:
+    """Let a page take its picture for one that is being coloured, until the one item is False."""
     is_held = [True]
 
     def hold(route: Any) -> None:
@@ -302,8 +299,17 @@ def test_what_another_page_changed_is_shown_and_not_undone(visit: Open, cat: Pat
         else:
             route.continue_()
 
-    here.route("**/events", lambda route: route.abort())
-    here.route("**/state", hold)
+    page.route("**/events", lambda route: route.abort())
+    page.route("**/state", hold)
+    return is_held
+
+
+def test_what_another_page_changed_is_shown_and_not_undone(visit: Open, cat: Path) -> None:
+    me = visit("desktop")
+    me.sign_up()
+    me.bring(cat)
+    here, address = me.page, me.page.url
+    is_held = keep_working(here)
     strength, warmth = "Strength of the colours", "Warmth"
     with here.expect_response("**/edit"):
         here.get_by_label(strength).fill("0.5")
@@ -381,16 +387,7 @@ def test_a_page_of_a_picture_that_is_no_longer_ones_own_says_so(visit: Open, cat
     me = visit("phone")
     me.sign_up()
     me.bring(cat)
-    is_held = [True]
-
-    def hold(route: Any) -> None:
-        if is_held[0]:
-            route.fulfill(json={"state": "working", "progress": 0, "revision": 2})
-        else:
-            route.continue_()
-
-    me.page.route("**/events", lambda route: route.abort())
-    me.page.route("**/state", hold)
+    is_held = keep_working(me.page)
     with me.page.expect_response("**/edit"):
         me.page.get_by_label("Strength of the colours").fill("0.5")
     me.page.context.clear_cookies()

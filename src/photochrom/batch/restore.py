@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from photochrom.atomic import check_target, remove_leftovers, write_atomically
+from photochrom.atomic import check_target, make_folder, remove_leftovers, write_atomically
 from photochrom.batch.pipe import stream_path, write_unchanged
 from photochrom.batch.plan import Job
 from photochrom.batch.run import (
@@ -23,7 +23,6 @@ from photochrom.batch.run import (
     copy_times,
     guarded_outcome,
     known_outcome,
-    make_folder,
     work_in_threads,
 )
 from photochrom.damage import DEFAULT_DAMAGE_POLICY, DamagePolicy

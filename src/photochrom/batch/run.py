@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeVar
 
-from photochrom.atomic import check_target, remove_leftovers
+from photochrom.atomic import check_target, make_folder, remove_leftovers
 from photochrom.batch.plan import Job, is_folder
 from photochrom.color.look import DEFAULT_STRENGTH, Look, Match, common_look
 from photochrom.color.own_colors import keeps_places
@@ -628,17 +628,3 @@ def check_place(job: Job, *, overwrite: bool) -> None:
         raise OutputError(
             f"{job.target} is the input {job.source} itself; give another output to -o"
         )
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder of a result. Raises OutputError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise OutputError(
-            f"the folder {folder} cannot be made: a file has its name; give another to -o"
-        ) from None
-    except OSError as error:
-        raise OutputError(
-            f"the folder {folder} cannot be made: {error.strerror}; give another to -o"
-        ) from None

@@ -87,20 +87,21 @@ def available_devices() -> tuple[str, ...]:
     return tuple(name for name, device in DEVICES.items() if device.is_available())
 
 
-def choose_device(name: str = "auto") -> Device:
+def choose_device(name: str = "auto", content: bytes | None = None) -> Device:
     """The device called ``name``; for "auto" the one that is expected to be fastest.
 
-    "auto" takes, in this order: CUDA where ONNX Runtime offers it; OpenVINO where it is installed
-    and the CPU multiplies bfloat16 (without bfloat16 both are as fast, and ONNX Runtime starts
-    sooner), for networks of which `stands_bfloat16`; the CPU. Core ML and DirectML are used only
-    when asked for.
+    "auto" takes, in this order: CUDA where ONNX Runtime offers it; OpenVINO where it is installed,
+    the CPU multiplies bfloat16 (without that both are as fast, and ONNX Runtime starts sooner) and
+    the network stands that; the CPU. Core ML and DirectML are used only when asked for.
 
+    content: the ONNX file of the network; None: any that stands bfloat16.
     Raises ModelError for an unknown or unavailable device; the message lists the available ones.
     """
     if name == "auto":
         if DEVICES["cuda"].is_available():
             return DEVICES["cuda"]
-        if cpu_has_bf16() and DEVICES["openvino"].is_available():
+        stands_it = content is None or stands_bfloat16(content)
+        if stands_it and cpu_has_bf16() and DEVICES["openvino"].is_available():
             return DEVICES["openvino"]
         return DEVICES["cpu"]
     if name not in DEVICES:
@@ -117,9 +118,9 @@ def choose_device(name: str = "auto") -> Device:
 def stands_bfloat16(content: bytes) -> bool:
     """Whether a network's colours stay what they are in bfloat16, which has 8 significant bits.
 
-    Those of `lite-unet` do (chroma moves by 0.2 to 0.5 CIELAB units). Those of `mobile-unet`, whose
-    deepest branch is the same large number everywhere, get a cast: photochrom-film's by 4 units of
-    b*. Of others nothing is known.
+    Those of `lite-unet` do (chroma moves by 0.2 to 0.5 CIELAB units in the mean). Those of
+    `mobile-unet`, whose deepest branch is the same large number everywhere, get a cast:
+    photochrom-film's by 4 units of b*. Of others nothing is known.
 
     content: an ONNX file.
     """

@@ -140,18 +140,18 @@ def load_with_features(
         return pair_networks(first, second)
     if split_guest(name_or_path) or split_blend(name_or_path):
         return load(name_or_path, device=device, threads=threads, callers=callers)
-    if choose_device(device) != DEVICES["cpu"]:
+    path, content = read_model(name_or_path)
+    if (chosen := choose_device(device, content)) != DEVICES["cpu"]:
         network = load(name_or_path, device=device, threads=threads, callers=callers)
         return _FeatureNetwork(network, None, network.run)
-    path, content = read_model(name_or_path)
     card = read_card(content, str(path))
     try:
         inner = _inner(content, card.title, str(path))
     except ModelError:
         return load(name_or_path, device=device, threads=threads, callers=callers)
     extended = content + _more_outputs(inner.names)
-    own_threads = engine_threads(threads, callers, device)
-    run, where = start(extended, DEVICES["cpu"], own_threads, str(path), inner.names)
+    own_threads = engine_threads(threads, callers, chosen)
+    run, where = start(extended, chosen, own_threads, str(path), inner.names)
     network = Network(card, ModelIdentity.from_file(card, content), where, str(path), run)
     return _FeatureNetwork(network, FeatureExtractor(network, inner, run), run)
 

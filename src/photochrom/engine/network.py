@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from photochrom.engine.backends import Run, begin_session, begin_start
 from photochrom.engine.card import ModelCard, read_card
 from photochrom.engine.contract import AB, Prediction, check_inputs, check_prediction
-from photochrom.engine.devices import DEVICES, Device, choose_device, stands_bfloat16
+from photochrom.engine.devices import Device, choose_device
 from photochrom.engine.find import DEFAULT_MODEL, read_model, split_blend, split_faces
 from photochrom.engine.guests import (
     GUESTS,
@@ -148,12 +148,12 @@ def load_ahead(
     Thread(target=work, name="load-ahead").start()
 
 
-def engine_threads(threads: int | None, callers: int, device: str) -> int | None:
-    """Of an engine on the CPU; None: as it likes. threads, callers, device: as for `load`.
+def engine_threads(threads: int | None, callers: int, device: Device) -> int | None:
+    """Of an engine on the CPU; None: as it likes. threads, callers: as for `load`.
 
     OpenVINO's answers one caller after the other, each with all processors.
     """
-    if threads is not None or callers == 1 or choose_device(device).provider is None:
+    if threads is not None or callers == 1 or device.provider is None:
         return threads
     return share_size(callers)
 
@@ -192,11 +192,9 @@ def _begin_load(
             return _ReadyNetwork(pair_networks(first, second), time.perf_counter() - start_s)
 
         return finish_parts
-    chosen = choose_device(device)
     path, content = read_model(name_or_path)
-    if device == "auto" and chosen == DEVICES["openvino"] and not stands_bfloat16(content):
-        chosen = DEVICES["cpu"]
-    threads = engine_threads(threads, callers, chosen.name)
+    chosen = choose_device(device, content)
+    threads = engine_threads(threads, callers, chosen)
     card = _card(name_or_path, path, content)
     guest = split_guest(name_or_path)
     if guest is None:

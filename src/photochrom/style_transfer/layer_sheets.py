@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom.errors import OutputError
+from photochrom.atomic import make_folder
 from photochrom.imageio import Picture, write
 
 _CHANNELS = 16
@@ -24,10 +24,7 @@ def write_layer_sheets(
 
     maps: (C, h, w) activations by the layer's name. Returns the files. Raises OutputError.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"the folder {folder} cannot be made: {error.strerror}") from error
+    make_folder(folder)
     paths = []
     for layer, channels in maps.items():
         paths.append(folder / f"{name}.{layer}.png")
