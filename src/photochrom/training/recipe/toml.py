@@ -34,8 +34,8 @@ _FILE_KEYS = frozenset(
         "net.start_from",
     }
 )
-_COLORIZATION_ALONE = (
-    *("grey", "grey_limit", "input", "space", "weights", "balance", "store", "device_share"),
+_COLORIZATION_ALONE = frozenset(
+    {"grey", "grey_limit", "input", "space", "weights", "balance", "store", "device_share"}
 )
 """Keys of the table ``data`` that no other method looks at."""
 _LENGTHS = ("stages.images", "stages.epochs", "stages.minutes", "stages.share")
@@ -103,7 +103,7 @@ def load_method_recipe(path: Path, kind: type[_T], overrides: Sequence[str] = ()
 def _check_data(data: DataRecipe, method: str) -> None:
     """Raise RecipeError for what a method other than colorization would leave aside unsaid."""
     defaults = DataRecipe(sources=data.sources)
-    for key in _COLORIZATION_ALONE:
+    for key in sorted(_COLORIZATION_ALONE):
         if (value := getattr(data, key)) != getattr(defaults, key):
             raise RecipeError(
                 f"data.{key} is {value!r}, and the method {method!r} does not look at it; leave it "
