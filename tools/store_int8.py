@@ -6,15 +6,11 @@ around their picture themselves in the file that is written; without a PART that
 python tools/store_int8.py MODEL.onnx OUT.onnx [PART ...]
 
 PART: the beginning of layers' names, such as encoder.last. The weights of each output channel are
-rounded to multiples of 1/127 of the largest. Where a layer sees the same in every picture, the
-bias behind it takes up what rounding does to its answer. The largest difference of ab, in CIELAB
-units, is that of drawn pictures from 96 px on, with hints and without.
+rounded to multiples of 1/127 of the largest. The largest difference of ab, in CIELAB units, is that
+of drawn pictures from 96 px on, with hints and without.
 
-As photochrom-film was stored, without a difference:
-    encoder.blocks.14 encoder.blocks.15 encoder.blocks.16 encoder.last
-As photochrom-faces, -cartoon and -retina were; their cards have what evaluation says:
-    encoder.blocks.11 encoder.blocks.12 encoder.blocks.13 encoder.blocks.14 encoder.blocks.15
-    encoder.blocks.16 encoder.last top scene attention up16 up8
+As photochrom-cartoon was stored; its card has what evaluation says:
+    encoder.blocks.11 encoder.blocks.12 attention up16 up8
 """
 
 from __future__ import annotations
@@ -26,12 +22,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from photochrom.engine.backends import start
-from photochrom.engine.contract import AB, INPUT
+from photochrom.engine.contract import AB
 from photochrom.engine.devices import DEVICES
 from photochrom.training.onnx_pads import fold_pads
 from photochrom.training.onnx_weights import ONNX_HALF, ONNX_INT8, ONNX_PREFIX, ONNX_SCALE
@@ -45,7 +40,6 @@ def store_int8(model: onnx.ModelProto, parts: Sequence[str]) -> int:
     output channel, which engines fold at load; returns how many.
     """
     nodes = model.graph.node
-    constants = _constant_inputs(model)
     stored = 0
     for tensor in list(model.graph.initializer):
         name = tensor.name.removesuffix(ONNX_HALF)
@@ -56,9 +50,6 @@ def store_int8(model: onnx.ModelProto, parts: Sequence[str]) -> int:
         largest = np.abs(weights).max(axis=tuple(range(1, weights.ndim)), keepdims=True)
         scale = np.maximum(largest / np.float32(127.0), np.float32(1e-12))
         rounded = np.rint(weights / scale).astype(np.int8)
-        if name in constants:
-            lost = (weights - rounded * scale).reshape(len(weights), -1) @ constants[name]
-            _add_to_bias(model, name, lost)
         at, cast = next((i, node) for i, node in enumerate(nodes) if tensor.name in node.input)
         tensor.CopyFrom(numpy_helper.from_array(rounded, name + ONNX_INT8))
         model.graph.initializer.append(numpy_helper.from_array(scale, name + ONNX_SCALE))
@@ -68,49 +59,6 @@ def store_int8(model: onnx.ModelProto, parts: Sequence[str]) -> int:
         stored += 1
     onnx.checker.check_model(model)
     return stored
-
-
-def _constant_inputs(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
-    """Weights of 1×1 layers that see the same at every place of every picture, and what: (C,)."""
-    shapes = {
-        t.name.removesuffix(ONNX_HALF).removesuffix(ONNX_INT8): list(t.dims)
-        for t in model.graph.initializer
-    }
-    inputs_of = {
-        node.input[1]: node.input[0]
-        for node in model.graph.node
-        if node.op_type in ("Conv", "Gemm") and np.prod(shapes[node.input[1]][2:], initial=1) == 1
-    }
-    probe = onnx.ModelProto()
-    probe.CopyFrom(model)
-    wanted = sorted({*inputs_of.values()} - {INPUT})
-    probe.graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted)
-    session = onnxruntime.InferenceSession(probe.SerializeToString())
-    seen: dict[str, list[NDArray[np.float32]]] = {name: [] for name in wanted}
-    for x in drawn_pictures():
-        for name, values in zip(wanted, session.run(wanted, {INPUT: x}), strict=True):
-            channels = values.reshape(values.shape[1], -1)
-            seen[name] += [channels.min(axis=1), channels.max(axis=1)]
-    same = {name: all(np.array_equal(v, ends[0]) for v in ends) for name, ends in seen.items()}
-    return {
-        weight: seen[name][0].astype(np.float32)
-        for weight, name in inputs_of.items()
-        if same.get(name)
-    }
-
-
-def _add_to_bias(model: onnx.ModelProto, weight: str, more: NDArray[np.float32]) -> None:
-    """Add to what a layer answers: to its bias, or to the mean of the batch norm behind it."""
-    layer = next(node for node in model.graph.node if weight in node.input)
-    bias, sign = (layer.input[2], 1.0) if len(layer.input) > 2 else ("", -1.0)
-    if not bias:
-        norm = next(node for node in model.graph.node if layer.output[0] in node.input)
-        if norm.op_type != "BatchNormalization":
-            raise SystemExit(f"{weight} has no bias, and a {norm.op_type} behind it")
-        bias = norm.input[3]
-    tensor = next(tensor for tensor in model.graph.initializer if tensor.name == bias)
-    values = numpy_helper.to_array(tensor) + np.float32(sign) * more
-    tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float32), bias))
 
 
 def drawn_pictures() -> Iterator[NDArray[np.float32]]:

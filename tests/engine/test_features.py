@@ -15,7 +15,7 @@ from photochrom.errors import ModelError
 
 
 def test_features_of_every_stride_beside_the_same_colors(rng: np.random.Generator) -> None:
-    network = load("photochrom-film", device="cpu", threads=1)
+    network = load("photochrom-retina", device="cpu", threads=1)
     x = np.zeros((1, 4, 64, 96), np.float32)
     x[:, 0] = rng.uniform(0.0, 100.0, (64, 96))
     found = feature_extractor(network, threads=1)(x)
@@ -26,6 +26,17 @@ def test_features_of_every_stride_beside_the_same_colors(rng: np.random.Generato
     np.testing.assert_allclose(found.prediction.ab, network(x).ab, atol=1e-3)
     assert found.bin_scores is not None
     assert found.bin_scores.shape == (len(ColorBins.in_gamut()), 16, 24)
+
+
+def test_a_network_without_the_deepest_stage_has_a_scene_that_is_always_the_same(
+    rng: np.random.Generator,
+) -> None:
+    extractor = feature_extractor(load("photochrom-film", device="cpu", threads=1))
+    x = np.zeros((1, 4, 64, 96), np.float32)
+    x[:, 0] = rng.uniform(0.0, 100.0, (64, 96))
+    found = extractor(x)
+    assert found.stride_16.shape == (96, 4, 6), "what the encoder says, not the decoder"
+    np.testing.assert_array_equal(found.stride_32, np.ones((1, 2, 3)))
 
 
 def test_colors_and_features_of_one_session_are_those_of_two(rng: np.random.Generator) -> None:

@@ -21,14 +21,6 @@ from onnx import helper
 
 from photochrom.color.space import rgb_to_lab
 from photochrom.engine import find
-from photochrom.engine.card import read_card
-
-KNOWN_DEAD = {
-    ("photochrom-film", "0.2.0"): {"stride 32", "scene"},
-    ("photochrom-cartoon", "0.1.1"): {"stride 32", "scene"},
-}
-"""Stages of which no channel differs, of models that were shipped before anybody looked. A model
-of another version has none; an entry whose stages are alive, or whose model is gone, fails."""
 
 DECODER = {"up4": "stride 4", "up8": "stride 8", "up16": "stride 16", "top": "stride 32"}
 """Layers of the decoder, and the stage of the encoder that each takes in."""
@@ -97,20 +89,6 @@ def share_of_channels(model: onnx.ModelProto, x: NDArray[np.float32]) -> Mapping
 
 @pytest.mark.parametrize("name", find.shipped_models())
 def test_every_stage_differs_between_pictures(name: str, pictures: NDArray[np.float32]) -> None:
-    path, content = find.read_model(name)
-    card = read_card(content, str(path))
-    shares = share_of_channels(onnx.load_from_string(content), pictures)
-    assert shares.keys() == {*DECODER.values(), "scene"}
-    dead = {stage for stage, share in shares.items() if share == 0}
-    assert dead == KNOWN_DEAD.get((card.name, card.version), set())
-    assert all(shares[stage] > ALIVE for stage in shares.keys() - dead), shares
-
-
-def test_models_that_are_known_dead_are_shipped() -> None:
-    """What has been replaced is struck off the list."""
-    shipped = {}
-    for name in find.shipped_models():
-        path, content = find.read_model(name)
-        card = read_card(content, str(path))
-        shipped[card.name] = card.version
-    assert all(shipped.get(name) == version for name, version in KNOWN_DEAD)
+    shares = share_of_channels(onnx.load_from_string(find.read_model(name)[1]), pictures)
+    assert shares.keys() >= {"stride 4", "stride 8", "stride 16"}
+    assert all(share > ALIVE for share in shares.values()), shares

@@ -45,6 +45,7 @@ SMALL: dict[str, dict[str, int | float | bool | str]] = {
 """What makes a network small; a new row that is small already needs none."""
 VARIANTS = [Variant(name, SMALL.get(name, {})) for name in NETS] + [
     Variant("mobile-unet", {"encoder_norm": True}),
+    Variant("mobile-unet", {"deepest_stage": False, "encoder_norm": True}),
     Variant("unet", {"levels": 6, "width": 4, "norm": "instance", "hints": True}),
     Variant("unet", {"levels": 4, "width": 8, "norm": "spectral", "attention": "gates"}),
     Variant("unet", {"levels": 5, "width": 8, "attention": "self", "init": "torch"}),

@@ -119,8 +119,8 @@ def stands_bfloat16(content: bytes) -> bool:
     """Whether a network's colours stay what they are in bfloat16, which has 8 significant bits.
 
     Those of `lite-unet` do (chroma moves by 0.2 to 0.5 CIELAB units in the mean). Those of
-    `mobile-unet`, whose deepest branch is the same large number everywhere, get a cast:
-    photochrom-film's by 4 units of b*. Of others nothing is known.
+    `mobile-unet` get a cast, photochrom-film's by 4 units of b*: in its second layer weights that
+    cancel each other meet channels that are nearly the same everywhere. Of others nothing is known.
 
     content: an ONNX file.
     """

@@ -31,6 +31,7 @@ from photochrom.errors import ModelError
 _TYPE, _TENSOR_TYPE, _ELEMENT_TYPE = 2, 1, 1
 _FLOAT = 1
 _STAGES = 3
+_ENCODER = "net.encoder."
 
 
 class Features(NamedTuple):
@@ -43,7 +44,7 @@ class Features(NamedTuple):
     stride_16: NDArray[np.float32]
     """(c, H/16, W/16): things."""
     stride_32: NDArray[np.float32]
-    """(c, H/32, W/32): the scene."""
+    """(c, H/32, W/32): the scene; 1 for a network that has no such stage."""
     bin_scores: NDArray[np.float32] | None
     """(Q, h, w): the logarithm, but for a constant of each place, of how probable each colour bin
     is; None for a network without a classification head."""
@@ -55,7 +56,7 @@ class _Inner(NamedTuple):
     """Names of the tensors inside of a model."""
 
     stages: tuple[str, ...]
-    """Of the encoder, by stride: 4, 8, 16, 32; others where the graph is another one."""
+    """Of the encoder, by stride: 4, 8, 16 and, if there is one, 32."""
     scores: str | None
 
     @property
@@ -86,7 +87,9 @@ class FeatureExtractor:
         check_inputs(inputs, self.card.multiple)
         outputs = self._run(inputs)
         prediction = check_prediction(outputs, 1, self._source)
-        stride_4, stride_8, stride_16, stride_32 = (outputs[n][0] for n in self._inner.stages)
+        stride_4, stride_8, stride_16, *deepest = (outputs[n][0] for n in self._inner.stages)
+        height, width = (side // 32 for side in inputs.shape[2:])
+        stride_32 = deepest[0] if deepest else np.ones((1, height, width), np.float32)
         scores = None if self._inner.scores is None else outputs[self._inner.scores][0]
         return Features(stride_4, stride_8, stride_16, stride_32, scores, prediction)
 
@@ -183,19 +186,21 @@ def _inner(content: bytes, title: str, source: str) -> _Inner:
     except (ValueError, IndexError, UnicodeDecodeError):
         raise ModelError(f"{source} is damaged; download or export it again") from None
     inner = _Inner(tuple(_stage_names(nodes)), _score_name(nodes))
-    if len(inner.stages) != _STAGES + 1:
+    if len(inner.stages) not in (_STAGES, _STAGES + 1):
         raise ModelError(
-            f"{title} hands out no features: it is no encoder and decoder with {_STAGES} stages "
-            "between them; use a shipped model, such as photochrom-base"
+            f"{title} hands out no features: it is no encoder of {_STAGES} or {_STAGES + 1} stages "
+            "with a decoder; use a shipped model, such as photochrom-base"
         )
     return inner
 
 
 def _stage_names(nodes: tuple[Node, ...]) -> list[str]:
-    """The encoder's tensors, by stride: 4, 8, 16, 32; fewer where the graph is another one.
+    """The encoder's tensors, by stride: 4, 8, 16 and, if there is one, 32; fewer where the graph is
+    another one.
 
     Each time that the decoder resizes, what it has is concatenated with the encoder's of that
-    size; what it resizes first is the encoder's smallest.
+    size; what it resizes first is the encoder's smallest, or what a layer made of it that saw
+    nothing else.
     """
     names: list[str] = []
     for at, node in enumerate(nodes):
@@ -207,7 +212,22 @@ def _stage_names(nodes: tuple[Node, ...]) -> list[str]:
                 names += [] if names else [node.inputs[0]]
                 names.append(beside[0])
                 break
+    if len(names) == _STAGES:
+        smallest = _seen_first(nodes)
+        names = [smallest, *names[1:]] if smallest else []
     return names[::-1]
+
+
+def _seen_first(nodes: tuple[Node, ...]) -> str | None:
+    """What the first layer behind the encoder sees, by the names of the weights."""
+    of_encoder = False
+    for node in nodes:
+        if node.operation == "Conv" and len(node.inputs) > 1:
+            if node.inputs[1].startswith(_ENCODER):
+                of_encoder = True
+            elif of_encoder:
+                return node.inputs[0]
+    return None
 
 
 def _score_name(nodes: tuple[Node, ...]) -> str | None:

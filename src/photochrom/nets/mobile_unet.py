@@ -32,6 +32,8 @@ class MobileUNet(ColorNet):
     """widths: decoder channels at strides 16, 8 and 4. attention: number of attention blocks.
 
     encoder_norm: train the encoder with batch norm; what is exported has it folded.
+    deepest_stage: the encoder's of stride 32, with what is known of the whole scene; without it the
+    decoder begins at stride 16, with a bias that is another one at the picture's edges.
     """
 
     stride = 4
@@ -39,7 +41,7 @@ class MobileUNet(ColorNet):
 
     def __init__(
         self, width_16: int = 192, width_8: int = 128, width_4: int = 64, attention: int = 1,
-        encoder_norm: bool = False,
+        encoder_norm: bool = False, deepest_stage: bool = True,
     ) -> None:  # fmt: skip
         if min(width_16, width_8, width_4) < 1 or attention < 0:
             raise ValueError("widths start at 1, and attention at 0 blocks")
@@ -47,10 +49,15 @@ class MobileUNet(ColorNet):
         self.bins = ColorBins.in_gamut()
         self.measures_norms = encoder_norm
         _, c4, c8, c16, c32 = FEATURE_CHANNELS
-        self.encoder = MobileNetEncoder(encoder_norm)
-        self.top = _ConvBlock(c32, width_16, kernel=1)
-        self.scene = nn.Linear(c32, width_16)
-        self.up16 = _ConvBlock(width_16 + c16, width_16)
+        self.encoder = MobileNetEncoder(encoder_norm, deepest_stage)
+        if deepest_stage:
+            self.top = _ConvBlock(c32, width_16, kernel=1)
+            self.scene = nn.Linear(c32, width_16)
+            self.up16 = _ConvBlock(width_16 + c16, width_16)
+        else:
+            self.up16 = _ConvBlock(c16, width_16)
+            self.edge_bias = nn.Conv2d(1, width_16, 3, padding=1, bias=False)
+            nn.init.zeros_(self.edge_bias.weight)
         self.attention = nn.Sequential(*(GlobalAttention(width_16) for _ in range(attention)))
         self.up8 = _ConvBlock(width_16 + c8, width_8)
         self.up4 = _ConvBlock(width_8 + c4, width_4)
@@ -62,14 +69,22 @@ class MobileUNet(ColorNet):
 
     def features(self, x: Tensor) -> Tensor:
         """(N, 4, H, W) contract input → (N, width_4, H/4, W/4)."""
-        _, f4, f8, f16, f32 = self.encoder(normalize(x))
-        scene = self.scene(f32.mean(dim=(2, 3)))[:, :, None, None]
-        y = self.top(f32) + scene
-        y = self.attention(self.up16(torch.cat([double(y), f16], dim=1)))
+        _, f4, f8, f16, *deepest = self.encoder(normalize(x))
+        y = self.attention(self._begin_decoding(f16, *deepest))
         y = self.up8(torch.cat([double(y), f8], dim=1))
         y = self.up4(torch.cat([double(y), f4], dim=1))
         refined: Tensor = self.refine(y)
         return refined
+
+    def _begin_decoding(self, f16: Tensor, f32: Tensor | None = None) -> Tensor:
+        """The decoder's first features, at stride 16."""
+        if f32 is None:
+            conv, norm, activation = self.up16
+            y: Tensor = activation(norm(conv(f16)) + self.edge_bias(torch.ones_like(f16[:, :1])))
+        else:
+            scene = self.scene(f32.mean(dim=(2, 3)))[:, :, None, None]
+            y = self.up16(torch.cat([double(self.top(f32) + scene), f16], dim=1))
+        return y
 
     def forward(self, x: Tensor) -> NetOutput:
         y = self.features(x)

@@ -29,6 +29,8 @@ _MOMENTUM = 0.05
 # expansion, channels, repeats, stride (table 2 of the paper)
 _LAYOUT = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
            (6, 160, 3, 2), (6, 320, 1, 1))  # fmt: skip
+_TO_16 = 5
+"""Rows of the layout up to stride 16."""
 
 
 class _Norm(nn.BatchNorm2d):
@@ -86,23 +88,29 @@ class MobileNetEncoder(nn.Module):
     """Features of a picture at five strides.
 
     Input (N, 4, H, W): normalised L, hint_a, hint_b, hint_mask; H, W multiples of 32.
-    Returns five tensors at strides 2, 4, 8, 16, 32 with FEATURE_CHANNELS channels.
+    Returns five tensors at strides 2, 4, 8, 16, 32 with FEATURE_CHANNELS channels; the first four
+    without the deepest stage.
     """
 
-    def __init__(self, norm: bool = False) -> None:
-        """norm: with batch norm, for training; `settle` it before the first step."""
+    def __init__(self, norm: bool = False, deepest_stage: bool = True) -> None:
+        """norm: with batch norm, for training; `settle` it before the first step.
+        deepest_stage: that of stride 32.
+        """
         super().__init__()
+        self._deepest_stage = deepest_stage
         self.stem = _Conv(4, 32, 3, stride=2, norm=norm)
         blocks = []
         inputs = 32
-        for expansion, outputs, repeats, stride in _LAYOUT:
+        for expansion, outputs, repeats, stride in _LAYOUT if deepest_stage else _LAYOUT[:_TO_16]:
             for i in range(repeats):
                 blocks.append(
                     _InvertedResidual(inputs, outputs, stride if i == 0 else 1, expansion, norm)
                 )
                 inputs = outputs
         self.blocks = nn.ModuleList(blocks)
-        self.last = _Conv(inputs, FEATURE_CHANNELS[-1], 1, norm=norm)
+        self.last: nn.Module = nn.Identity()
+        if deepest_stage:
+            self.last = _Conv(inputs, FEATURE_CHANNELS[-1], 1, norm=norm)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         features = []
@@ -140,10 +148,10 @@ class MobileNetEncoder(nn.Module):
         self.load_state_dict(merged)
 
     def stages(self) -> dict[str, nn.Module]:
-        """The modules that give the features at strides 4 to 32, by stride."""
+        """The modules that give the features from stride 4 on, by stride."""
         ends = [before for before, block in pairwise(self.blocks) if block.stride == 2]
         names = ("stride 4", "stride 8", "stride 16", "stride 32")
-        return dict(zip(names, [*ends[1:], self.last], strict=True))
+        return dict(zip(names, [*ends[1:], self.last], strict=False))
 
     def is_settled(self) -> bool:
         """Whether no batch norm is new."""
@@ -160,7 +168,7 @@ class MobileNetEncoder(nn.Module):
     @torch.no_grad()
     def fold_norms(self) -> MobileNetEncoder:
         """The same encoder without batch norms. It has to be in eval mode."""
-        plain = MobileNetEncoder()
+        plain = MobileNetEncoder(deepest_stage=self._deepest_stage)
         layers = [layer for layer in self.modules() if isinstance(layer, _Conv)]
         targets = [layer for layer in plain.modules() if isinstance(layer, _Conv)]
         for layer, target in zip(layers, targets, strict=True):

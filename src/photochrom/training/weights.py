@@ -99,7 +99,9 @@ def load_weights(net: ColorNet, path: Path, key: str) -> None:
     try:
         net.load_state_dict(counters | weights)
     except RuntimeError as error:
-        raise ModelError(f"{key}: {path} holds another network: {error}") from error
+        raise ModelError(
+            f"{key}: {path} holds another network than net.name and net.options say: {error}"
+        ) from error
 
 
 def load_vgg(recipe: Recipe, device: torch.device) -> VGGFeatures | None:
