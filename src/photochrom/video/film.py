@@ -34,7 +34,8 @@ from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.container import AV_VERSION
 from photochrom.video.io.frame import FilmInfo, Frame
 from photochrom.video.io.hardware import start_hardware
-from photochrom.video.io.mux import check_container, join_segments
+from photochrom.video.io.mux import join_segments
+from photochrom.video.io.passthrough import check_container
 from photochrom.video.io.probe import probe
 from photochrom.video.kept_shots import KeptShots, read_kept_shots
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress

@@ -18,7 +18,8 @@ from photochrom.video.frames import steady_frames
 from photochrom.video.io.encoder import FilmWriter
 from photochrom.video.io.frame import FilmInfo, Frame
 from photochrom.video.io.hardware import start_hardware
-from photochrom.video.io.mux import check_container, join_segments
+from photochrom.video.io.mux import join_segments
+from photochrom.video.io.passthrough import check_container
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
 from photochrom.video.segments import check_output
@@ -73,8 +74,8 @@ def preview_film(
                             progress(FilmProgress(done, 0, None, network.device))
         video_info = probe(video)
         video_info = dataclasses.replace(video_info, rotation=info.rotation, mirrored=info.mirrored)
-        check_container(video_info, target, settings.encoding.codec)
-        notes = join_segments(
+        notes = check_container(video_info, target, settings.encoding.codec)
+        join_segments(
             [video],
             video_info,
             target,

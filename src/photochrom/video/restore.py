@@ -24,7 +24,8 @@ from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.container import AV_VERSION
 from photochrom.video.io.frame import FilmInfo, Frame
 from photochrom.video.io.hardware import start_hardware
-from photochrom.video.io.mux import check_container, join_segments
+from photochrom.video.io.mux import join_segments
+from photochrom.video.io.passthrough import check_container
 from photochrom.video.io.probe import probe
 from photochrom.video.options import FilmOutcome, FilmProgress, FilmSettings, Progress
 from photochrom.video.restoration.mend import FrameChange

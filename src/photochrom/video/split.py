@@ -27,7 +27,7 @@ from photochrom.video.film import (
 )
 from photochrom.video.io.damage import DamageLog
 from photochrom.video.io.hardware import start_hardware
-from photochrom.video.io.mux import check_container
+from photochrom.video.io.passthrough import check_container
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import decoded_frames
 from photochrom.video.options import FilmSettings

@@ -258,7 +258,7 @@ def _film_target(task: RenderTask, storage: Storage, info: FilmInfo, options: Fi
 
     Raises InputError where none does.
     """
-    from photochrom.video.io.mux import check_container
+    from photochrom.video.io.passthrough import check_container
 
     own = [info.path.suffix] if info.path.suffix in _OWN_SUFFIXES else []
     for suffix in dict.fromkeys((*own, *_FILM_SUFFIXES)):

@@ -27,7 +27,8 @@ from photochrom.errors import OutputError
 from photochrom.video.io.codecs import CODECS, Encoding
 from photochrom.video.io.ebml import content, elements, find_tracks
 from photochrom.video.io.matroska_display import display_size
-from photochrom.video.io.mux import check_container, join_segments
+from photochrom.video.io.mux import join_segments
+from photochrom.video.io.passthrough import check_container
 from photochrom.video.io.probe import probe
 from photochrom.video.io.reader import read_frames
 

@@ -18,7 +18,8 @@ from PIL import Image
 from photochrom.errors import OutputError
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.matroska_wave import name_wave_tracks
-from photochrom.video.io.mux import check_container, join_segments
+from photochrom.video.io.mux import join_segments
+from photochrom.video.io.passthrough import check_container
 from photochrom.video.io.probe import probe
 from photochrom.video.io.timecode import shifted_timecode
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +14,14 @@ from av.packet import Packet
 
 from photochrom.errors import InputError, OutputError
 from photochrom.video.io.codecs import CODECS
-from photochrom.video.io.container import VideoStream, av, film_stream, open_container
+from photochrom.video.io.container import (
+    InputContainer,
+    VideoStream,
+    av,
+    film_stream,
+    open_container,
+    shown_path,
+)
 from photochrom.video.io.encoder import lead_ticks
 from photochrom.video.io.frame import FilmInfo
 
@@ -94,8 +101,15 @@ def _codec_name(stream: VideoStream) -> str:
     return name
 
 
+def one_by_one(segments: Sequence[Path]) -> Iterator[InputContainer]:
+    """The segments one after the other, each closed before the next is opened."""
+    for path in segments:
+        with open_container(path) as container:
+            yield container
+
+
 def video_packets(
-    segments: Sequence[Path],
+    segments: Iterable[InputContainer],
     info: FilmInfo,
     shift_s: Fraction,
     first: SegmentFormat,
@@ -116,24 +130,25 @@ def video_packets(
     waiting: list[int] = []
     origin: int | None = None
     count, previous = 0, None
-    for path in segments:
-        with open_container(path) as container:
-            for packet in container.demux(film_stream(container)):
-                if not packet.size or packet.pts is None:
-                    continue
-                pts = round(packet.pts * packet.time_base / base) - off
-                origin = pts if origin is None else origin
-                heapq.heappush(waiting, pts)
-                early = count < delay
-                dts = origin - (delay - count) * step if early else heapq.heappop(waiting)
-                if dts > pts or (previous is not None and dts <= previous):
-                    raise OutputError(f"{path}: its frames are out of order; colour it again")
-                packet.time_base = base
-                packet.pts, packet.dts, packet.duration = pts, dts, min(step, max(1, end - pts))
-                previous, count = dts, count + 1
-                if held is not None:
-                    yield float((held.dts or 0) * base), held
-                held = packet
+    for segment in segments:
+        for packet in segment.demux(film_stream(segment)):
+            if not packet.size or packet.pts is None:
+                continue
+            pts = round(packet.pts * packet.time_base / base) - off
+            origin = pts if origin is None else origin
+            heapq.heappush(waiting, pts)
+            early = count < delay
+            dts = origin - (delay - count) * step if early else heapq.heappop(waiting)
+            if dts > pts or (previous is not None and dts <= previous):
+                raise OutputError(
+                    f"{shown_path(segment)}: its frames are out of order; colour it again"
+                )
+            packet.time_base = base
+            packet.pts, packet.dts, packet.duration = pts, dts, min(step, max(1, end - pts))
+            previous, count = dts, count + 1
+            if held is not None:
+                yield float((held.dts or 0) * base), held
+            held = packet
     if held is not None:  # the film's length is where this one ends
         held.duration = end - (held.pts or 0)
         yield float((held.dts or 0) * base), held

@@ -93,6 +93,11 @@ def _open(path: Path, options: Mapping[str, str] = MappingProxyType({})) -> Inpu
         ) from error
 
 
+def shown_path(container: InputContainer) -> str:
+    """What to call the file of a container in messages."""
+    return container.name.removeprefix("file:")
+
+
 def film_stream(container: InputContainer) -> VideoStream | None:
     """The first video stream that is no cover picture."""
     for stream in container.streams.video:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from photochrom.atomic import check_target, replacement_file
 from photochrom.errors import OutputError
 from photochrom.video.io.clock import clock_start_s
 from photochrom.video.io.codecs import CODECS
-from photochrom.video.io.concat import inspect_segments, video_packets
+from photochrom.video.io.concat import inspect_segments, one_by_one, video_packets
 from photochrom.video.io.container import (
     METADATA_ERRORS,
     InputContainer,
@@ -27,6 +28,7 @@ from photochrom.video.io.container import (
     error_text,
     film_stream,
     open_container,
+    shown_path,
 )
 from photochrom.video.io.encoder import color_tags, container_options, lead_ticks
 from photochrom.video.io.frame import FilmInfo
@@ -35,7 +37,6 @@ from photochrom.video.io.matroska_wave import name_wave_tracks
 from photochrom.video.io.passthrough import (
     StreamDamage,
     TimeRange,
-    check_container,
     container_name,
     cut_chapter,
     other_packets,
@@ -47,8 +48,6 @@ from photochrom.video.io.side_streams import (
     metadata_options,
 )
 from photochrom.video.io.timecode import shifted_timecode
-
-__all__ = ["check_container", "join_segments"]
 
 
 def join_segments(
@@ -80,16 +79,15 @@ def join_segments(
     Audio, subtitles and whatever else the container takes are copied packet by packet, bit for
     bit. `out` appears when it is complete, and not before; an earlier one stays otherwise.
 
-    Returns the sentences of `check_container`, and those about damage in the other streams. Raises
-    OutputError for what it raises, for an
-    existing `out` without `overwrite`, a full disk, and segments that do not fit together.
+    Returns sentences about damage in the other streams; `check_container` has those about streams
+    that stay behind. Raises OutputError for an existing `out` without `overwrite`, a full disk, and
+    segments or streams that do not fit together.
     """
     out = Path(out)
     check_target(out, overwrite=overwrite)
     if not segments:
         raise OutputError(f"cannot write {out}: there is no segment of a film to join")
     first = inspect_segments(segments)
-    notes = () if pictures_only else check_container(info, out, first.codec)
     name = container_name(out)
     begin_s = info.start_pts * info.time_base
     first_s = begin_s + first.start_s - lead_ticks(info) * info.time_base
@@ -99,6 +97,7 @@ def join_segments(
         with (
             replacement_file(out, overwrite=overwrite) as temporary,
             open_container(info.path, late_streams=True) as source,
+            open_container(segments[0]) as first_segment,
         ):
             at_zero = cut or info.path in segments
             part = TimeRange(
@@ -117,9 +116,10 @@ def join_segments(
             ) as film:
                 side_streams = SideStreams(film, name, source)
                 join = _Join(film, info, source, part, side_streams, pictures_only)
-                join.write_header(segments, name, first.codec, comment)
+                join.write_header(first_segment, name, first.codec, comment)
+                opened = chain([first_segment], one_by_one(segments[1:]))
                 join.write_packets(
-                    video_packets(segments, info, part.shift_s, first, last_duration), damage
+                    video_packets(opened, info, part.shift_s, first, last_duration), damage
                 )
             if side_streams.wave_tracks:
                 name_wave_tracks(temporary, side_streams.wave_tracks)
@@ -139,7 +139,7 @@ def join_segments(
         raise OutputError(
             f"cannot write {out}: {reason}; the segments of the film are kept"
         ) from error
-    return (*notes, *damage.sentences())
+    return damage.sentences()
 
 
 @dataclass
@@ -155,14 +155,12 @@ class _Join:
     video: VideoStream = field(init=False)
 
     def write_header(
-        self, segments: Sequence[Path], name: str, codec: str, comment: str | None
+        self, segment: InputContainer, name: str, codec: str, comment: str | None
     ) -> None:
-        own = film_stream(self.source)
-        with open_container(segments[0]) as container:
-            template = film_stream(container)
-            if template is None or own is None:
-                raise OutputError(f"{segments[0]} is no segment of a film; colour it again")
-            self.video = _video_stream(self.film, template, self.info, name, codec)
+        own, template = film_stream(self.source), film_stream(segment)
+        if template is None or own is None:
+            raise OutputError(f"{shown_path(segment)} is no segment of a film; colour it again")
+        self.video = _video_stream(self.film, template, self.info, name, codec)
         if not self.pictures_only:
             self._copy_others(own)
         if comment:

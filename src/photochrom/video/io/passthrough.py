@@ -25,6 +25,7 @@ from photochrom.video.io.container import (
     other_streams,
     packet_time,
     readable_packets,
+    shown_path,
     timed_streams,
 )
 from photochrom.video.io.frame import DEFAULT_RATE, FilmInfo
@@ -106,7 +107,7 @@ def _try_header(source: InputContainer, out: Path, name: str) -> None:
         except (av.FFmpegError, ValueError) as error:
             reason = error_text(error) if isinstance(error, av.FFmpegError) else str(error)
             raise OutputError(
-                f"cannot write {out}: {name} does not hold what {source.name.removeprefix('file:')}"
+                f"cannot write {out}: {name} does not hold what {shown_path(source)}"
                 f" carries, all together ({reason}); name a .mkv"
             ) from error
 
