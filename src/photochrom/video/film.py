@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from photochrom import __version__
 from photochrom.atomic import remove_leftovers
@@ -32,7 +31,7 @@ from photochrom.processors import available
 from photochrom.video.frame_buffer import FrameBuffer
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.container import AV_VERSION
-from photochrom.video.io.frame import FilmInfo, Frame
+from photochrom.video.io.frame import FilmInfo
 from photochrom.video.io.hardware import start_hardware
 from photochrom.video.io.mux import join_segments
 from photochrom.video.io.passthrough import check_container
@@ -354,7 +353,9 @@ class FilmJob:
                 if pts < first_pts:
                     continue
                 frame, last_ab = buffer.pop().frame, ab
-                background.submit(partial(self._write, file, frame, ab))
+                # Not in the thread of the encoder, for which everything else waits.
+                chroma = self._session.converter.chroma(frame, ab)
+                background.submit(partial(file.write, frame, chroma))
                 frames += 1
                 self.frames_done += 1
                 self._report()
@@ -386,6 +387,3 @@ class FilmJob:
             device = self._session.network.device
             done = FilmProgress(self.frames_done, self._resumed_frames, self._total, device)
             self._progress(done)
-
-    def _write(self, file: SegmentFile, frame: Frame, ab: NDArray[np.float32]) -> None:
-        file.write(frame, self._session.converter.chroma(frame, ab))
