@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import re
 import sqlite3
@@ -40,6 +41,7 @@ from photochrom.archive import (
 )
 from photochrom.archive.films import FilmPlaces
 from photochrom.archive.manifest import Task
+from photochrom.archive.run import check_places
 from photochrom.archive.scan import in_shard, scan
 from photochrom.archive.stores import TRIES, Entry, FolderStore, is_passing, try_again
 from photochrom.batch import BatchOptions, color_files, plan
@@ -227,6 +229,65 @@ def test_originals_are_safe_whatever_their_folder_is_called(
         states = {row["key"]: row["state"] for row in manifest.rows()}
     assert states["a.jpg"] == "waiting"
     assert states["scans/a.jpg"] == "left out", "its result would be the original a.jpg"
+
+
+def test_links_in_the_target_change_nothing_that_lies_elsewhere(
+    archive: Archive, scans: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "c.webp").parent.mkdir()
+    (elsewhere / "c.webp").write_bytes(b"of somebody else")
+    before = {path: path.read_bytes() for path in scans.rglob("*") if path.is_file()}
+    archive.folder.mkdir()
+    (archive.folder / "a.jpg").symlink_to(scans / "a.jpg")
+    (archive.folder / "b.png").symlink_to(elsewhere / "new.png")
+    (archive.folder / "box 1").symlink_to(elsewhere)
+    report = archive.run()
+    assert report.results == {"in colour": 1, "failed": 6}
+    with Manifest(archive.manifest_path) as manifest:
+        errors = {row["key"]: row["error"] for row in manifest.rows("state = 'failed'")}
+    assert f"is a link to {scans / 'a.jpg'}" in errors["a.jpg"]
+    assert f"is a link to {elsewhere}, and" in errors["box 1/c.webp"]
+    assert {path: path.read_bytes() for path in before} == before
+    assert [path.name for path in elsewhere.iterdir()] == ["c.webp"]
+    with pytest.raises(OutputError, match="is a link to"):
+        archive.target.remove("box 1/c.webp")
+    with pytest.raises(OutputError, match="is a link to"):
+        archive.target.upload(scans / "b.png", "box 1/c.webp")
+    film = FilmPlaces(
+        Task("reel.mp4", "film", 1, "box 1/reel.mp4"), archive.source, archive.target, tmp_path
+    )
+    with pytest.raises(OutputError, match="is a link to"):
+        film.result()
+    assert (elsewhere / "c.webp").read_bytes() == b"of somebody else"
+    archive.target.remove("a.jpg")
+    assert (scans / "a.jpg").exists(), "the link alone is removed"
+
+
+def test_one_place_has_one_name(tmp_path: Path, settings: ArchiveSettings) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    for same in (
+        ("memory://bucket/a", "memory://bucket//a/", "simplecache::memory:///bucket/a"),
+        (str(tmp_path / "a"), f"local://{tmp_path}//a", f"file://{tmp_path}/link"),
+    ):
+        stores = [open_store(name) for name in same]
+        assert len({store.place() for store in stores}) == 1
+        for one, other in itertools.permutations(stores, 2):
+            with (
+                Manifest(tmp_path / "manifest.sqlite") as manifest,
+                pytest.raises(InputError, match="is both source and target"),
+            ):
+                check_places(manifest, one, other)
+    files = fsspec.filesystem("memory")
+    for key in ("x.png", "colored/x.png"):
+        files.pipe(f"/bucket/a/{key}", b"x")
+    with Manifest(tmp_path / "inside.sqlite") as manifest:
+        target = open_store("memory://bucket//a/colored/")
+        prepare_run(manifest, open_store("memory://bucket/a"), target, settings)
+        assert [row["key"] for row in manifest.rows()] == ["x.png"]
+    files.rm("/bucket", recursive=True)
 
 
 def test_a_list_names_files_of_the_source_alone(

@@ -55,7 +55,11 @@ class FilmPlaces:
         return copy
 
     def result(self) -> Path:
-        """Where the result is made; unfinished segments lie beside it. Raises OSError."""
+        """Where the result is made; unfinished segments lie beside it.
+
+        Raises OutputError where it must not be written there, OSError.
+        """
+        self._target.check_writable(self._task.target)
         place = self._target.path(self._task.target)
         made = self._folder / f"out{Path(self._task.target).suffix}" if place is None else place
         made.parent.mkdir(parents=True, exist_ok=True)

@@ -160,6 +160,13 @@ class ImmichStore:
     def path(self, key: str) -> None:
         """As of `Store`: on no disk of this machine."""
 
+    def check_writable(self, key: str) -> None:
+        """As of `Store`: what Immich refuses is known when it is asked."""
+
+    def place(self) -> str:
+        """As of `Store`."""
+        return self.name
+
     def _known_results(self) -> dict[str, str]:
         """Ids of results by their keys, by the stacks that there are."""
         if self._results is None:

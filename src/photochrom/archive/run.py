@@ -239,22 +239,16 @@ def _as_json(value: object) -> object:
 def _are_same(source: Store, target: Store) -> bool:
     """Whether two names, such as a relative and an absolute one, are of one place."""
     one, other = source.path(""), target.path("")
-    if source.name == target.name or one is None or other is None:
-        return source.name == target.name
+    if source.place() == target.place() or one is None or other is None:
+        return source.place() == target.place()
     return one.is_dir() and other.is_dir() and one.samefile(other)
 
 
 def _below(outer: Store, inner: Store) -> str:
     """Where a place is inside of another, as the beginning of keys; empty where it is not."""
-    outer_path, inner_path = outer.path(""), inner.path("")
-    if outer_path is not None and inner_path is not None:
-        inside = inner_path.resolve()
-        if inside == outer_path.resolve() or not inside.is_relative_to(outer_path.resolve()):
-            return ""
-        return inside.relative_to(outer_path.resolve()).as_posix() + "/"
-    if inner.name.startswith(f"{outer.name}/"):
-        return inner.name.removeprefix(f"{outer.name}/") + "/"
-    return ""
+    beginning = outer.place().rstrip("/") + "/"
+    inside = inner.place()
+    return f"{inside.removeprefix(beginning)}/" if inside.startswith(beginning) else ""
 
 
 def verify_originals(manifest: Manifest, source: Store, since: str = "") -> Verification:

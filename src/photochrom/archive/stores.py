@@ -7,6 +7,7 @@ all. What fails for a while (a throttled bucket, a lost connection) is tried aga
 from __future__ import annotations
 
 import contextlib
+import getpass
 import logging
 import os
 import random
@@ -31,6 +32,7 @@ TRIES = 7
 """How often a request is made before a file counts as failed."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 20.0
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|://)")
+_SFTP_PORT = 22
 _LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 """Errors that trying again does not mend."""
 
@@ -96,6 +98,15 @@ class Store(Protocol):
 
     def path(self, key: str) -> Path | None:
         """Where a file is, or would be, on a disk of this machine; None: on none."""
+
+    def check_writable(self, key: str) -> None:
+        """Raise OutputError where a result cannot be written, or would change what lies elsewhere.
+
+        `write` and `upload` do so by themselves; who writes at `path` asks first.
+        """
+
+    def place(self) -> str:
+        """An address that is the same for all names of one place, for comparisons alone."""
 
 
 def is_address(place: str) -> bool:
@@ -163,6 +174,7 @@ class FolderStore:
 
     def write(self, key: str, data: bytes, *, file_mode: int | None = None) -> None:
         """As of `Store`; folders are made."""
+        self.check_writable(key)
         path = self._path(key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -179,6 +191,7 @@ class FolderStore:
 
     def upload(self, path: Path, key: str) -> None:
         """As of `Store`."""
+        self.check_writable(key)
         target = self._path(key)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -190,6 +203,7 @@ class FolderStore:
     def remove(self, key: str) -> None:
         """As of `Store`."""
         path = self._path(key)
+        self._check_folders(path)
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
@@ -205,12 +219,39 @@ class FolderStore:
         """As of `Store`."""
         return self._path(key)
 
+    def check_writable(self, key: str) -> None:
+        """As of `Store`: where a link below the root leads elsewhere."""
+        path = self._path(key)
+        self._check_folders(path)
+        if path.is_symlink():
+            raise OutputError(_link_message(path, path))
+
+    def _check_folders(self, path: Path) -> None:
+        """Raise OutputError where a folder on the way to a result is a link, which `entries` does
+        not follow either.
+        """
+        below = path.relative_to(self.root).parent
+        for folder in (below, *below.parents):
+            if folder.parts and (self.root / folder).is_symlink():
+                raise OutputError(_link_message(path, self.root / folder))
+
+    def place(self) -> str:
+        """As of `Store`."""
+        return f"folder {self.root.resolve().as_posix()}"
+
     def _path(self, key: str) -> Path:
         parts = PurePosixPath(key).parts
         path = self.root.joinpath(*parts)
         if ".." in parts or not path.is_relative_to(self.root):
             raise InputError(f"{key} lies outside of {self.root}; name a file below it")
         return path
+
+
+def _link_message(path: Path, link: Path) -> str:
+    return (
+        f"cannot write {path}: {link} is a link to {os.path.realpath(link)}, and a result changes "
+        "nothing that lies elsewhere; remove the link, or name another target"
+    )
 
 
 class RemoteStore:
@@ -293,7 +334,7 @@ class RemoteStore:
 
     def write(self, key: str, data: bytes, *, file_mode: int | None = None) -> None:
         """As of `Store`. An object appears whole by itself; other stores get a temporary name."""
-        self._check_writable(key)
+        self.check_writable(key)
         path = self._path(key)
         try:
             self._ask(lambda: self._make(path, lambda at: self._files.pipe_file(at, data)), key)
@@ -318,7 +359,8 @@ class RemoteStore:
 
         return try_again(in_turn, name)
 
-    def _check_writable(self, key: str) -> None:
+    def check_writable(self, key: str) -> None:
+        """As of `Store`."""
         if self._is_web:
             raise OutputError(
                 f"cannot write {self._url(key)}: http is only read; name a folder or a bucket"
@@ -346,7 +388,7 @@ class RemoteStore:
 
     def upload(self, path: Path, key: str) -> None:
         """As of `Store`."""
-        self._check_writable(key)
+        self.check_writable(key)
         target = self._path(key)
         try:
             self._ask(
@@ -376,6 +418,20 @@ class RemoteStore:
 
     def path(self, key: str) -> None:
         """As of `Store`: on no disk of this machine."""
+
+    def place(self) -> str:
+        """As of `Store`. Empty parts of names, which buckets alone tell apart, do not count."""
+        files = self._files
+        while "cache" in str(files.protocol) and hasattr(files, "fs"):  # as in simplecache::s3://
+            files = files.fs
+        kind, options = type(files).__name__, files.storage_options
+        if kind == "LocalFileSystem":
+            return FolderStore(Path(self._root)).place()
+        user, port = options.get("username"), options.get("port")
+        if kind == "SFTPFileSystem":
+            user, port = user or getpass.getuser(), port or _SFTP_PORT
+        root = re.sub("/+", "/", f"/{self._root}")
+        return f"{kind} {user}@{options.get('host')}:{port} {root}"
 
     def _is_object_store(self) -> bool:
         return bool(self._protocols() & {"s3", "s3a", "gs", "gcs", "az", "abfs", "memory"})
