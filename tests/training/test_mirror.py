@@ -71,8 +71,8 @@ def test_a_connection_that_is_lost_for_a_time_is_tried_again(
         failures.append(target)
         raise EndpointConnectionError("could not connect")
 
-    (tmp_path / "checkpoint.pt").write_bytes(b"first")
     with mirrored_run("memory://runs/lost", tmp_path, resume=False):
+        (tmp_path / "checkpoint.pt").write_bytes(b"first")
         with monkeypatch.context() as lost:
             lost.setattr(type(files), "put_file", lose)
             wait_until(lambda: len(failures) > 1)
@@ -82,6 +82,40 @@ def test_a_connection_that_is_lost_for_a_time_is_tried_again(
     (tmp_path / "checkpoint.pt").write_bytes(b"the second")
     with (
         pytest.raises(OutputError, match="could not connect"),
-        mirrored_run("memory://runs/lost", tmp_path, resume=False),
+        mirrored_run("memory://runs/lost", tmp_path, resume=True),
     ):
         pass
+
+
+def test_two_runs_are_never_mixed_in_a_copy(tmp_path: Path) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    files, address = fsspec.filesystem("memory"), "memory://runs/mixed"
+    one, other, new = (tmp_path / name for name in ("one", "other", "new"))
+    for number, folder in enumerate((one, other)):
+        folder.mkdir()
+        (folder / "losses.csv").write_text(f"step,loss_G,lr\n20,0.{number}5,\n")
+    with mirrored_run(address, one, resume=False):
+        (one / "checkpoint.pt").write_bytes(b"one")
+    before = files.find("/runs/mixed", detail=True)
+    (other / "checkpoint.pt").write_bytes(b"other")
+    for folder, resume, message in (
+        (new, False, "memory://runs/mixed holds a run already"),
+        (other, False, "other already holds a run"),
+        (other, True, "holds another run than"),
+    ):
+        with (
+            pytest.raises(InputError, match=message),
+            mirrored_run(address, folder, resume=resume),
+        ):
+            pass
+    assert files.find("/runs/mixed", detail=True) == before
+    (one / "losses.csv").write_text("step,loss_G,lr,more\n20,0.05,,\n40,1,1,1\n")
+    with mirrored_run(address, one, resume=True):
+        pass
+    assert len(files.cat_file("/runs/mixed/losses.csv").splitlines()) == 3
+    for place in (new, new / "copy", tmp_path):
+        with (
+            pytest.raises(InputError, match="lies in the run's folder"),
+            mirrored_run(str(place), new, resume=False),
+        ):
+            pass

@@ -7,6 +7,7 @@ before it resumes.
 
 from __future__ import annotations
 
+import csv
 import logging
 import os
 import threading
@@ -18,8 +19,10 @@ from typing import Any
 from photochrom.atomic import replacement_file
 from photochrom.errors import InputError, OutputError, requires_extra
 from photochrom.locks import file_lock
-from photochrom.training.checkpoint import NAME
+from photochrom.training.checkpoint import NAME, check_folder
 
+LOSSES = "losses.csv"
+_FIRST_BYTES = 8192
 _LOOK_EVERY_S = 5.0
 _FETCH_S = 3600.0
 _log = logging.getLogger(__name__)
@@ -41,6 +44,46 @@ class Mirror:
                 raise InputError(f"{address} is no address that can be opened: {error}") from error
         self._address, self._root, self._folder = address, root.rstrip("/"), folder
         self._copied: dict[str, tuple[int, int]] = {}
+        if type(self._files).__name__ == "LocalFileSystem":
+            place, own = Path(self._root).resolve(), folder.resolve()
+            if place.is_relative_to(own) or own.is_relative_to(place):
+                raise InputError(
+                    f"{address} lies in the run's folder {folder}, or around it; a copy is kept "
+                    "beside it, or on another disk"
+                )
+
+    def check_begins(self) -> None:
+        """Raise InputError where there is a run already, which a new one would be mixed with, or
+        where that cannot be known.
+        """
+        if self._read(NAME, length=1) is not None:
+            raise InputError(
+                f"{self._address} holds a run already; --resume goes on with it, --mirror names "
+                "another address"
+            )
+
+    def check_is_copy(self) -> None:
+        """Raise InputError where there is another run than the folder's, by the first losses that
+        both have logged, or where that cannot be known.
+        """
+        own = self._folder / LOSSES
+        rows = _first_row(own.read_bytes()) if own.is_file() else {}
+        copied_rows = _first_row(self._read(LOSSES, length=_FIRST_BYTES) or b"")
+        if rows and copied_rows and any(copied_rows.get(key) != rows[key] for key in rows):
+            raise InputError(
+                f"{self._address} holds another run than {self._folder}; name the address that "
+                "it was copied to, or another one"
+            )
+
+    def _read(self, name: str, *, length: int) -> bytes | None:
+        """The beginning of a file of the copy; None where there is none. Raises InputError."""
+        try:
+            self._files.invalidate_cache()
+            return bytes(self._files.cat_file(f"{self._root}/{name}", start=0, end=length))
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # packages for fsspec raise their own, too
+            raise InputError(f"cannot read {name} at {self._address}: {error}") from error
 
     def fetch(self) -> None:
         """Bring the copy into the folder, unless there is a checkpoint already.
@@ -104,7 +147,7 @@ def mirrored_run(address: str | None, folder: Path, *, resume: bool) -> Iterator
 
     address: None does nothing. Of several processes (torchrun) the first one copies. What cannot
     be copied while training goes on is told in the log and tried again; at the end it is an error.
-    Raises as `Mirror` does.
+    Raises as `Mirror` does, and InputError where the folder or the address holds another run.
     """
     if address is None:
         yield
@@ -115,6 +158,11 @@ def mirrored_run(address: str | None, folder: Path, *, resume: bool) -> Iterator
     if os.environ.get("RANK", "0") != "0":
         yield
         return
+    check_folder(folder, resume=resume)
+    if resume:
+        mirror.check_is_copy()
+    else:
+        mirror.check_begins()
     over = threading.Event()
 
     def keep() -> None:
@@ -129,3 +177,13 @@ def mirrored_run(address: str | None, folder: Path, *, resume: bool) -> Iterator
         over.set()
         thread.join()
         mirror.copy()
+
+
+def _first_row(table: bytes) -> dict[str, str]:
+    """The first whole row of a table of losses, as far as it is filled in; empty where there is
+    none yet.
+    """
+    lines = table.decode(errors="replace").splitlines(keepends=True)[:2]
+    if len(lines) < 2 or not lines[1].endswith("\n"):
+        return {}
+    return {key: value for key, value in next(csv.DictReader(lines)).items() if value}
