@@ -14,7 +14,7 @@ from torch import nn
 from photochrom.color.bins import ColorBins
 from photochrom.errors import ModelError, RecipeError
 from photochrom.nets import build
-from photochrom.nets.layers import with_spectral
+from photochrom.nets.layers import start_normal, with_spectral
 from photochrom.nets.mobilenet import MobileNetEncoder
 from photochrom.nets.resnet import ResNetEncoder
 from photochrom.training.recipe.recipe import NetRecipe
@@ -107,6 +107,17 @@ class TestSpectralNorm:
         normed = layer.weight.detach().flatten(1)
         assert float(torch.linalg.matrix_norm(normed, 2)) == pytest.approx(1.0, abs=1e-2)
         assert float(torch.linalg.matrix_norm(weight.detach().flatten(1), 2)) > 5
+
+    def test_what_is_drawn_at_the_start_is_what_is_bounded(self) -> None:
+        torch.manual_seed(0)
+        layer: Any = with_spectral(nn.Conv2d(3, 64, 4), "spectral").eval()
+        for init in ("torch", "normal"):
+            start_normal(nn.Sequential(layer), init)
+            weight = layer.get_parameter("parametrizations.weight.original").detach()
+            normed = layer.weight.detach().flatten(1)
+            assert float(torch.linalg.matrix_norm(normed, 2)) == pytest.approx(1.0, abs=0.03)
+        assert float(weight.std()) == pytest.approx(0.02, rel=0.1)
+        assert not layer.bias.any()
 
     def test_a_shortened_vector_changes_nothing(self) -> None:
         """An average of weights over time shortens it."""

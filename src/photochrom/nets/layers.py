@@ -16,6 +16,8 @@ Init = Literal["normal", "torch"]
 
 _INIT_STD = 0.02
 _SMALLEST_SIGMA = 1e-12
+_FIRST_STEPS = 15
+"""Power steps before a first batch, as torch's own has them."""
 
 
 def check_choice(option: str, value: str, choices: object) -> None:
@@ -44,8 +46,8 @@ def norm_layer(norm: Norm, channels: int) -> nn.Module:
 def with_spectral(layer: nn.Module, norm: Norm) -> nn.Module:
     """The layer, its largest singular value held at 1 where the norm is "spectral"."""
     if norm == "spectral":
-        rows = layer.get_parameter("weight").shape[0]
-        parametrize.register_parametrization(layer, "weight", _SpectralNorm(rows))
+        bound = _SpectralNorm(layer.get_parameter("weight"))
+        parametrize.register_parametrization(layer, "weight", bound)
     return layer
 
 
@@ -59,16 +61,24 @@ class _SpectralNorm(nn.Module):
 
     u: Tensor
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, weight: Tensor) -> None:
+        """weight: what it starts with."""
         super().__init__()
-        self.register_buffer("u", F.normalize(torch.randn(rows), dim=0))
+        self.register_buffer("u", F.normalize(torch.randn(len(weight)), dim=0))
+        self.estimate(weight, _FIRST_STEPS)
+
+    @torch.no_grad()
+    def estimate(self, weight: Tensor, steps: int = 1) -> None:
+        """Bring the estimate so many power steps nearer."""
+        flat = weight.flatten(1)
+        for _ in range(steps):
+            v = F.normalize(self.u @ flat, dim=0)
+            self.u.copy_(F.normalize(flat @ v, dim=0))
 
     def forward(self, weight: Tensor) -> Tensor:
         flat = weight.flatten(1)
         if self.training:
-            with torch.no_grad():
-                v = F.normalize(self.u @ flat, dim=0)
-                self.u.copy_(F.normalize(flat @ v, dim=0))
+            self.estimate(weight)
         # The buffer of this batch, as the next one overwrites it before gradients have flowed.
         u = F.normalize(self.u.clone(), dim=0)
         sigma = (u @ flat).square().sum().sqrt()
@@ -86,11 +96,23 @@ def start_normal(module: nn.Module, init: Init) -> None:
         return
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
-            nn.init.normal_(layer.weight, 0.0, _INIT_STD)
+            _start_convolution(layer)
         elif isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.weight, 1.0, _INIT_STD)
-        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)) and layer.bias is not None:
-            nn.init.zeros_(layer.bias)
+
+
+def _start_convolution(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
+    if parametrize.is_parametrized(layer, "weight"):
+        # Its weight is computed: what is drawn into that would be lost.
+        (bound,) = layer.get_submodule("parametrizations.weight").children()
+        weight = layer.get_parameter("parametrizations.weight.original")
+        nn.init.normal_(weight, 0.0, _INIT_STD)
+        assert isinstance(bound, _SpectralNorm)
+        bound.estimate(weight, _FIRST_STEPS)
+    else:
+        nn.init.normal_(layer.weight, 0.0, _INIT_STD)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
 
 
 class SelfAttention(nn.Module):
