@@ -25,6 +25,7 @@ from photochrom.evaluation.faces import (
     area_under_curve,
     draw_report,
     evaluate_faces,
+    evenly_spread,
     turn,
 )
 from photochrom.faces.detection import FaceDetector, align
@@ -270,7 +271,10 @@ def test_scores_count_as_they_are_defined(
 ) -> None:
     face_set = read_faces((str(people),), lambda _: None)
     report = evaluate_faces(net, face_set.faces[:8], face_set.people[:8], turned=1, angles=(0, 30))
-    assert (report.people, report.pictures, report.turned) == (4, 8, 1)
+    assert (report.people, report.left_out, report.pictures, report.turned) == (4, 0, 8, 1)
+    assert evenly_spread(200, 350)[-1] == 348, "of the last people, too"
+    assert evenly_spread(3, 7) == [0, 2, 4]
+    assert evenly_spread(9, 3) == [0, 1, 2]
     for scores in report.scores.values():
         assert 0 <= scores.auc <= 1
         assert scores.rank_1_others >= 0

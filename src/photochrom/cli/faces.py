@@ -406,7 +406,7 @@ def forget(name: str | None, everybody: bool, store: Path | None) -> int:
 )
 @click.option(
     "--turned", type=click.IntRange(min=1), default=200, show_default=True,
-    help="So many of the pictures are turned and looked for.",
+    help="So many of the pictures, evenly spread over all people, are turned and looked for.",
 )  # fmt: skip
 @_MODEL
 def evaluate(
@@ -428,6 +428,10 @@ def evaluate(
     write_atomically(out / "report.json", content, overwrite=True)
     with requires_extra("evaluate", "drawing"):
         draw_report(table, out)
+    note(
+        f"{report.people} people with {report.pictures} pictures, {report.turned} of them turned; "
+        f"{report.left_out} people with a single picture are left out"
+    )
     rows: list[tuple[str, ...]] = [
         ("compared by", "AUC", "rank 1 (one enrolled)", "rank 1 (all others)", "turned 30°")
     ]

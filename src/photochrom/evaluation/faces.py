@@ -76,11 +76,12 @@ class GroupingScores:
 class FaceReport:
     """What was measured, by way of comparing.
 
-    people, pictures, turned: how many there were. angles: degrees, as `FaceScores.found_again` has
-    them. grouping: by embedding.
+    people, pictures, turned: how many there were. left_out: people with a single picture. angles:
+    degrees, as `FaceScores.found_again` has them. grouping: by embedding.
     """
 
     people: int
+    left_out: int
     pictures: int
     turned: int
     angles: tuple[float, ...]
@@ -118,9 +119,9 @@ def evaluate_faces(
 ) -> FaceReport:
     """Measure on faces of people with several pictures each.
 
-    people: whose each is. turned: so many of the pictures are turned, by ``angles`` (degrees).
-    progress: called with the
-    share that is done. Raises InputError where nobody, or one person alone, has two pictures.
+    people: whose each is. Who has a single picture is left out. turned: so many of the pictures,
+    evenly spread over all, are turned, by ``angles`` (degrees). progress: called with the share
+    that is done. Raises InputError where nobody, or one person alone, has two pictures.
     """
     names, counts = np.unique(np.asarray(people), return_counts=True)
     several = set(names[counts > 1])
@@ -137,8 +138,7 @@ def evaluate_faces(
         templates += make_templates(net, faces[start : start + 16])
         queries += [make_query(net, face) for face in faces[start : start + 16]]
         progress(0.5 * len(queries) / len(faces))
-    step = max(1, len(faces) // turned)
-    chosen = list(range(0, len(faces), step))[:turned]
+    chosen = evenly_spread(turned, len(faces))
     gallery = Gallery(templates)
     found = _found_again(net, faces, chosen, gallery, angles, lambda s: progress(0.5 + 0.5 * s))
     scores: dict[Comparison, FaceScores] = {}
@@ -146,7 +146,16 @@ def evaluate_faces(
         apart = np.stack([gallery.distances(query, by) for query in queries])
         scores[by] = _scores(apart, owners, found[by])
     grouping = _grouping_scores(face_distances(templates), owners, scores["embedding"].threshold)
-    return FaceReport(len(several), len(faces), len(chosen), tuple(angles), scores, grouping)
+    return FaceReport(
+        len(several), len(names) - len(several), len(faces), len(chosen), tuple(angles), scores,
+        grouping,
+    )  # fmt: skip
+
+
+def evenly_spread(count: int, total: int) -> list[int]:
+    """So many of ``total`` places, or all, as far apart from each other as they can be."""
+    count = min(count, total)
+    return [number * total // count for number in range(count)]
 
 
 def turn(face: Face, angle: float) -> Face:
