@@ -88,6 +88,12 @@ class ColorNet(nn.Module, ABC):
         """
         return weights
 
+    def explain_misfit(self, weights: Mapping[str, Tensor]) -> str:
+        """Which option would make these weights, of a file of this family, fit; empty where none
+        is known.
+        """
+        return ""
+
     def encoder_stages(self) -> Mapping[str, nn.Module]:
         """The modules that give the encoder's features, by name of their stage ("stride 32"); empty
         for networks without an encoder.

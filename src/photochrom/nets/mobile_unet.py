@@ -18,6 +18,9 @@ from photochrom.nets.contract import AB_SCALE, ColorNet, NetOutput, normalize
 from photochrom.nets.layers import GlobalAttention, double
 from photochrom.nets.mobilenet import FEATURE_CHANNELS, MobileNetEncoder
 
+_SCENE, _BEGINNING = "scene.weight", "up16.0.weight"
+"""Weights that a network has with its deepest stage, and in any case."""
+
 
 class _ConvBlock(nn.Sequential):
     def __init__(self, inputs: int, outputs: int, kernel: int = 3) -> None:
@@ -104,6 +107,18 @@ class MobileUNet(ColorNet):
         plain = copy.deepcopy(self)
         plain.encoder, plain.measures_norms = self.encoder.fold_norms(), False
         return plain
+
+    def explain_misfit(self, weights: Mapping[str, Tensor]) -> str:
+        own = self.state_dict()
+        has_stage = _SCENE in weights
+        if _BEGINNING not in weights or has_stage == (_SCENE in own):
+            return ""
+        which = "a" if has_stage else "no"
+        return (
+            f"its network has {which} deepest stage, and the recipe's has "
+            f"{'none' if has_stage else 'one'}; set net.options.deepest_stage = "
+            f"{str(has_stage).lower()}"
+        )
 
     def encoder_stages(self) -> dict[str, nn.Module]:
         return self.encoder.stages()

@@ -126,8 +126,9 @@ class Models:
             for key, name in _STATE_KEYS.items():
                 getattr(self, name).load_state_dict(state[key])
         except RuntimeError as error:
+            reason = self.generator.explain_misfit(state["net"]) or error
             raise InputError(
-                f"{source} is of another network than the recipe's: {error}"
+                f"{source} is of another network than the recipe's: {reason}"
             ) from error
 
 

@@ -100,7 +100,8 @@ def load_weights(net: ColorNet, path: Path, key: str) -> None:
         net.load_state_dict(counters | weights)
     except RuntimeError as error:
         raise ModelError(
-            f"{key}: {path} holds another network than net.name and net.options say: {error}"
+            f"{key}: {path} holds another network than net.name and net.options say: "
+            f"{net.explain_misfit(weights) or error}"
         ) from error
 
 
