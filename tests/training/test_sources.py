@@ -255,16 +255,37 @@ def test_retina_folders_give_photographs_and_no_masks(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_film_gives_some_frames_of_each_second_of_each_shot(tmp_path: Path) -> None:
     path = film(tmp_path / "film.mkv", [(1, 20), (2, 12)])
-    indices = [index for index, _ in drawn_frames(path, 3.0)]
+    indices = [index for index, _, _ in drawn_frames(path, 3.0)]
     per_second = [
         sum(low <= i < high for i in indices) for low, high in ((0, 10), (10, 20), (20, 30))
     ]
     assert per_second == [3, 3, 3]
     assert len([i for i in indices if i >= 30]) == 1
-    assert indices == sorted(indices) == [index for index, _ in drawn_frames(path, 3.0)]
+    assert indices == sorted(indices) == [index for index, _, _ in drawn_frames(path, 3.0)]
     assert len(list(drawn_frames(path, 99.0))) == 32
-    rgb = next(rgb for index, rgb in drawn_frames(path, 99.0) if index == 25)
+    rgb = next(rgb for index, _, rgb in drawn_frames(path, 99.0) if index == 25)
     assert np.abs(rgb.astype(int) - drawn_photo(2)).mean() < 6
+
+
+def test_shots_are_held_out_as_wholes_and_of_long_ones_the_end(tmp_path: Path) -> None:
+    cut = film(tmp_path / "cut.mkv", [(seed, 8) for seed in range(1, 9)])
+    photos, _, recipe = load_source(cut, frames_per_s=99.0, validation=2)
+    learned, held_out = split(photos, recipe)
+    assert (len(learned), len(held_out)) == (56, 8)
+    assert len(set(held_out.groups)) == 1 == len({int(n[-6:]) // 8 for n in held_out.names})
+    assert not set(learned.groups) & set(held_out.groups)
+    one = film(tmp_path / "one.mkv", [(1, 12)])
+    learned, held_out = split(*load_source(one, frames_per_s=99.0, validation=3)[::2])
+    assert endings(held_out) == [f"{n:06}" for n in (9, 10, 11)]
+    assert len(learned) == 9
+    # Runs from before go on with the single frames that they held out.
+    alone = split(replace(photos, groups=()), recipe)
+    assert len(set(alone[1].names)) == 2
+    for before in (alone[1].names, ()):
+        again = split(photos, recipe, before)
+        assert [part.names for part in again] == [part.names for part in alone]
+    for now in (None, split(photos, recipe)[1].names):
+        assert len(split(photos, recipe, now)[1]) == 8
 
 
 def test_damaged_stretches_of_a_film_are_left_out_and_named(tmp_path: Path) -> None:

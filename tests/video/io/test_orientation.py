@@ -77,7 +77,7 @@ def test_the_picture_of_a_preview_is_upright(tmp_path: Path, turned: int, mirror
 
 @all_ways
 def test_frames_to_learn_from_are_upright(tmp_path: Path, turned: int, mirrored: bool) -> None:
-    _, rgb = next(drawn_frames(film(tmp_path / "in.mp4", turned, mirrored), 99.0))
+    rgb = next(drawn_frames(film(tmp_path / "in.mp4", turned, mirrored), 99.0)).rgb
     assert apart(rgb.mean(axis=-1), as_shown(luma(FILM, 0), turned, mirrored)) < 0.2
 
 

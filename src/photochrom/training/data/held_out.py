@@ -37,6 +37,15 @@ def write_held_out(run: Path, photos: PhotoSet, report: Report) -> None:
     write_atomically(run / HELD_OUT_NAME, data, overwrite=True)
 
 
+def held_out_before(run: Path) -> tuple[str, ...] | None:
+    """The names of the list of a run that goes on, empty where it has kept none; None for a new
+    run. Raises InputError for a list that cannot be read.
+    """
+    if not (run / checkpoint.NAME).exists():
+        return None
+    return held_out_names(run) if (run / HELD_OUT_NAME).exists() else ()
+
+
 def held_out_names(run: Path) -> tuple[str, ...]:
     """The names of a run's list. Raises InputError where the folder has none."""
     path = run / HELD_OUT_NAME
@@ -82,6 +91,18 @@ def held_out_photos(
         if common := names & learnt:
             report(f"{len(common)} of the photos are left out: {other_run} learnt from them")
             names -= learnt
+        # Of a shot or a person that another run knows, each picture is known.
+        groups = {
+            group
+            for group, name in zip(other_photos.groups, other_photos.names, strict=False)
+            if group and name in learnt
+        }
+        own_groups = dict(zip(photos.names, photos.groups, strict=False))
+        if common := {name for name in names if own_groups.get(name) in groups}:
+            report(
+                f"{len(common)} more are left out: {other_run} learnt from the same shots or people"
+            )
+            names -= common
     indices = [index for index, name in enumerate(photos.names) if name in names]
     if not indices:
         raise InputError(

@@ -26,6 +26,7 @@ _PART_OF_FOLDER = {
     **dict.fromkeys(("val", "valid", "validation"), VALIDATION),
     **dict.fromkeys(("test", "testing"), TEST),
 }
+_SHOT = "/shot "
 _ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _CELEBA_PARTS = {"0": TRAINING, "1": VALIDATION, "2": TEST}
 
@@ -35,7 +36,8 @@ class Member(NamedTuple):
 
     name: ``SOURCE/MEMBER``. read: its file's bytes, or the picture itself, (H, W, 3) uint8 sRGB.
     part: `TRAINING`, `VALIDATION`, `TEST`, or empty where the data set has none. group: what must
-    not be divided between training and validation, such as a person; empty for the photo alone.
+    not be divided between training and validation, such as a person, or a shot of a film, see
+    `film_of`; empty for the photo alone.
     """
 
     name: str
@@ -89,10 +91,17 @@ def film(source: Source) -> Iterator[Member]:
     from photochrom.video.io.probe import probe
 
     damage = DamageLog()
-    for index, rgb in drawn_frames(source.path, source.frames_per_s, damage):
-        yield Member(f"{source.path.name}/{index:06d}", partial(np.asarray, rgb))
+    name = source.path.name
+    for index, shot, rgb in drawn_frames(source.path, source.frames_per_s, damage):
+        yield Member(f"{name}/{index:06d}", partial(np.asarray, rgb), group=f"{name}{_SHOT}{shot}")
     for sentence in damage.sentences(probe(source.path)):
         source.report(f"{source.path.name}: {sentence}")
+
+
+def film_of(group: str) -> str:
+    """The film of a group that is a shot; empty for other groups."""
+    film_name, is_shot, _ = group.rpartition(_SHOT)
+    return film_name if is_shot else ""
 
 
 def is_mirflickr(path: Path) -> bool:

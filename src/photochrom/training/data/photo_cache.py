@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import secrets
 import time
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -20,12 +22,15 @@ from photochrom.atomic import write_atomically
 from photochrom.errors import InputError, OutputError
 from photochrom.processors import thread_count
 from photochrom.training.data.decode import Unusable, decode
-from photochrom.training.data.layouts import VALIDATION, Member
+from photochrom.training.data.layouts import VALIDATION, Member, film_of
 from photochrom.training.data.sources import Report, members, place_in_order, source_files
 from photochrom.training.recipe.recipe import DataRecipe
+from photochrom.video.names import is_film
 
 _CACHE_FORMAT = 1
 _CHUNK = 64
+_MOST_OF_SHOTS = 0.25
+"""Whole shots are held out as far as they are no larger share of all; then the ends of films."""
 _MAX_DECODERS = 32
 _REPORT_S = 20.0
 _ABANDONED_S = 3600.0
@@ -89,13 +94,31 @@ def load_photos(recipe: DataRecipe, run: Path, report: Report = lambda message: 
     return photos
 
 
-def split(photos: PhotoSet, recipe: DataRecipe) -> tuple[PhotoSet, PhotoSet]:
+def split(
+    photos: PhotoSet, recipe: DataRecipe, earlier: Collection[str] | None = None
+) -> tuple[PhotoSet, PhotoSet]:
     """Training and validation photos; the same names fall on the same side every time.
 
     Held out are those of the recipe's list; or, of a data set with a validation part, some of it
-    (the rest of it is not trained on either); or some of all, a person's photos together.
+    (the rest of it is not trained on either); or some of all: a person's photos together, and a
+    shot's frames, or, where whole shots would be too many, the ends of films.
+    earlier: names that the run held out before, where it goes on; empty for one that kept no list.
+    Runs once held out single frames of films, and keep to those.
     Raises InputError where nothing is left to train on, or the list fits no photo.
     """
+    if earlier is not None and any(map(film_of, photos.groups)):
+        alone = replace(photos, groups=tuple("" if film_of(g) else g for g in photos.groups))
+        by_frames, by_shots = (_held_out_names(p, recipe) & set(earlier) for p in (alone, photos))
+        if not earlier or len(by_frames) > len(by_shots):
+            photos = alone
+    return _split(photos, recipe)
+
+
+def _held_out_names(photos: PhotoSet, recipe: DataRecipe) -> set[str]:
+    return set(_split(photos, recipe)[1].names)
+
+
+def _split(photos: PhotoSet, recipe: DataRecipe) -> tuple[PhotoSet, PhotoSet]:
     if recipe.validation_list:
         held_out = _validation_list_mask(photos, recipe)
         rest = ~held_out
@@ -117,7 +140,7 @@ def _held_out_mask(
     photos: PhotoSet, recipe: DataRecipe, candidates: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """The first ``recipe.validation`` of some photos in a random order, and the rest of the last
-    one's group. Returns (N,) bool.
+    one's group; the ends of films where such groups are long shots. Returns (N,) bool.
     """
     groups = [g or n for g, n in zip(photos.groups or photos.names, photos.names, strict=True)]
     places = np.array([place_in_order(g, recipe.split_seed) for g in groups], dtype=np.uint64)
@@ -128,6 +151,26 @@ def _held_out_mask(
         count += 1
     mask = np.zeros(len(photos), dtype=bool)
     mask[order[:count]] = True
+    films = [film_of(group) for group in groups]
+    if any(films) and count > max(recipe.validation, _MOST_OF_SHOTS * len(order)):
+        return _ends_of_films(films, recipe.validation, candidates)
+    return mask
+
+
+def _ends_of_films(
+    films: list[str], number: int, candidates: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """About so many of some films' frames, which are in order: the same share of each, its last.
+
+    films: of each photo, empty for others. Returns (N,) bool.
+    """
+    names = np.array(films)
+    is_frame = candidates & (names != "")
+    share = number / np.count_nonzero(is_frame)
+    mask = np.zeros(len(films), dtype=bool)
+    for name in set(names[is_frame]):
+        frames = np.flatnonzero(is_frame & (names == name))
+        mask[frames[len(frames) - math.ceil(share * len(frames)) :]] = True
     return mask
 
 
@@ -181,9 +224,16 @@ def _cache_key(recipe: DataRecipe) -> str:
             parts.append((source, stat.st_size, stat.st_mtime_ns))
     if recipe.kind != DataRecipe.kind or recipe.frames_per_s != DataRecipe.frames_per_s:
         parts.append([recipe.kind, recipe.frames_per_s])
+    if any(map(_has_film, recipe.sources)):
+        parts.append("shots")
     if recipe.limit:
         parts.append(["drawn", recipe.split_seed, recipe.validation])
     return hashlib.sha1(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _has_film(source: str) -> bool:
+    path = Path(source)
+    return any(map(is_film, source_files(path))) if path.is_dir() else is_film(path)
 
 
 def _open_cache(files: _Files) -> PhotoSet | None:

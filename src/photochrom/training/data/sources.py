@@ -174,7 +174,8 @@ def _nested_members(all_members: Iterator[Member], folder: str, file: str) -> It
     """
     try:
         for member in all_members:
-            yield member._replace(name=f"{folder}/{member.name}")
+            group = f"{folder}/{member.group}" if member.group else ""
+            yield member._replace(name=f"{folder}/{member.name}", group=group)
     except InputError as error:
         yield Member(f"{folder}/{file}", _Refusal(str(error)))
 
