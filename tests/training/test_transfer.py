@@ -38,7 +38,7 @@ from photochrom.training.transfer.metrics import (
     seed_mean,
 )
 from photochrom.training.transfer.recipe import TransferData, TransferRecipe
-from photochrom.training.transfer.run import TransferRun
+from photochrom.training.transfer.run import TransferRun, build_net
 from photochrom.training.transfer.study import RowResult, study_rows, study_table
 from photochrom.training.transfer.tasks import TASKS
 
@@ -364,16 +364,27 @@ def test_a_segmenter_scores_every_pixel_by_features_of_three_strides() -> None:
 
 
 def test_rows_have_the_encoders_they_name(tmp_path: Path) -> None:
-    rows = study_rows(("scratch", "imagenet", "photochrom-film"), (tmp_path,), ("epochs=5",))
-    assert [row.name for row in rows] == ["scratch", "imagenet", "photochrom-film"]
+    rows = study_rows(("scratch", "imagenet", "photochrom-base"), (tmp_path,), ("epochs=5",))
+    assert [row.name for row in rows] == ["scratch", "imagenet", "photochrom-base"]
     assert [(row.recipe.net.encoder_weights, row.recipe.net.start_from) for row in rows] == [
-        ("", ""), ("efficientnet-lite2", ""), ("", "photochrom-film"),
+        ("", ""), ("efficientnet-lite2", ""), ("", "photochrom-base"),
     ]  # fmt: skip
     assert [(row.recipe.fixed_epochs, row.recipe.lr, row.recipe.init) for row in rows] == [
         (0, 2e-4, "normal"), (3, 1e-4, "torch"), (3, 1e-4, "torch"),
     ]  # fmt: skip
     with pytest.raises(RecipeError, match="two encoders are called 'scratch'"):
         study_rows(("scratch", "scratch"), (tmp_path,), ())
+
+
+def test_a_model_of_another_network_brings_it_along(tmp_path: Path) -> None:
+    rows = study_rows(("scratch", "imagenet", "photochrom-film"), (tmp_path,), ())
+    assert {row.recipe.net.name for row in rows} == {"mobile-unet"}
+    assert [(row.recipe.net.encoder_weights, row.recipe.net.start_from) for row in rows] == [
+        ("", ""), ("mobilenet-v2", ""), ("", "photochrom-film"),
+    ]  # fmt: skip
+    rows = study_rows(("scratch", "photochrom-base", "photochrom-film"), (tmp_path,), ())
+    assert [row.recipe.net.name for row in rows] == ["lite-unet", "lite-unet", "mobile-unet"]
+    assert build_net(rows[-1].recipe).deepest_features(torch.zeros(1, 4, 32, 32)).shape[1] == 96
 
 
 def test_a_classifier_learns_by_the_encoder_alone() -> None:

@@ -13,12 +13,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from photochrom.atomic import write_atomically
+from photochrom.engine import find
 from photochrom.errors import InputError, OutputError, RecipeError
+from photochrom.nets import build as build_colorizer
 from photochrom.pretrained import EFFICIENTNET_LITE2, MOBILENET_V2
 from photochrom.tables import build
 from photochrom.training import checkpoint
+from photochrom.training.onnx_weights import read_onnx_weights
 from photochrom.training.recipe.builtin import recipe_path, recipe_table
 from photochrom.training.recipe.recipe import NetRecipe
 from photochrom.training.recipe.toml import RECIPE, from_table, load_method_recipe, override
@@ -35,6 +39,11 @@ _JSON = "transfer.json"
 _RECIPES = {SCRATCH: "transfer-scratch", IMAGENET: "transfer-imagenet"}
 _REUSED = "transfer-colorization"
 _IMAGENET_WEIGHTS = {"lite-unet": EFFICIENTNET_LITE2, "mobile-unet": MOBILENET_V2}
+_KNOWN_NETS = (
+    NetRecipe(name="mobile-unet"),
+    NetRecipe(name="mobile-unet", options={"deepest_stage": False}),
+)
+"""Those of shipped models beside the recipe's own."""
 _COLORS = ("#6b6b6b", "#d9822b", "#2864b4", "#3c9a5f", "#a23b72", "#8c6d31")
 _DPI = 110
 
@@ -65,8 +74,8 @@ class RowResult(NamedTuple):
 def study_rows(
     encoders: Sequence[str], sources: Sequence[Path], overrides: Sequence[str]
 ) -> tuple[StudyRow, ...]:
-    """The rows of a study, of one network: that of the first checkpoint of a colorization network
-    among the encoders, else the recipes'.
+    """The rows of a study. Rows by name are of the network of the first checkpoint among the
+    encoders, or of the first model where none is of the recipes' network, else of that.
 
     encoders: `SCRATCH`, `IMAGENET`, names of shipped models, model files, or checkpoints of runs.
     overrides: of the recipes' values, as ``--set`` has them. Raises InputError for an encoder that
@@ -75,14 +84,23 @@ def study_rows(
     names = [_row_name(encoder) for encoder in encoders]
     if twice := [name for name in names if names.count(name) > 1]:
         raise RecipeError(f"two encoders are called {twice[0]!r}; rename one of the run's folders")
-    nets = {encoder: net for encoder in encoders if (net := _checkpoint_net(encoder)) is not None}
+    own_net = load_method_recipe(recipe_path(_REUSED), TransferRecipe, overrides).net
+    runs = {encoder: net for encoder in encoders if (net := _checkpoint_net(encoder)) is not None}
+    models = {
+        encoder: net
+        for encoder in encoders
+        if encoder not in runs and (net := _model_net(encoder, own_net)) is not None
+    }
+    has_own = any(e not in _RECIPES and e not in runs and e not in models for e in encoders)
+    nets = {**runs, **models}
+    others = runs or ({} if has_own else models)
     rows = []
     for name, encoder in zip(names, encoders, strict=True):
         path = recipe_path(_RECIPES.get(encoder, _REUSED))
         start = () if encoder in _RECIPES or encoder in nets else (_start(encoder),)
         recipe = load_method_recipe(path, TransferRecipe, (*start, *overrides))
         data = replace(recipe.data, sources=tuple(str(s.absolute()) for s in sources))
-        net = _row_net(encoder, recipe.net, nets)
+        net = nets.get(encoder) or _row_net(encoder, recipe.net, others)
         rows.append(StudyRow(name, replace(recipe, name=name, data=data, net=net)))
     return tuple(rows)
 
@@ -203,15 +221,36 @@ def _checkpoint_net(encoder: str) -> NetRecipe | None:
     return replace(net, encoder_weights="", start_from=str(path.absolute()))
 
 
+def _model_net(encoder: str, own: NetRecipe) -> NetRecipe | None:
+    """The network of a model's file, to start from it; None where it is the recipe's own, and for
+    what is no model that is known. Raises ModelError for a damaged file.
+    """
+    is_shipped = encoder in find.shipped_models()
+    path = find.read_model(encoder)[0] if is_shipped else Path(encoder)
+    if path.suffix != ".onnx" or not path.is_file():
+        return None
+    weights = read_onnx_weights(path)
+    for net in (own, *_KNOWN_NETS):
+        if _fits(net, weights):
+            start = encoder if is_shipped else str(path.absolute())
+            return None if net is own else replace(net, start_from=start)
+    return None
+
+
+def _fits(net: NetRecipe, weights: Mapping[str, Tensor]) -> bool:
+    """Whether a file's weights are those of a network, but for counters."""
+    state = build_colorizer(net.name, net.options).state_dict()
+    shapes = {k: v.shape for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    return shapes == {name: tensor.shape for name, tensor in weights.items()}
+
+
 def _start(encoder: str) -> str:
     """The override that lets a run start from a shipped model or a file."""
     return override("net.start_from", encoder)
 
 
 def _row_net(encoder: str, own: NetRecipe, nets: Mapping[str, NetRecipe]) -> NetRecipe:
-    """The network of a row and what it starts from. own: the recipe's. nets: of checkpoints."""
-    if encoder in nets:
-        return nets[encoder]
+    """The network of a row and what it starts from. own: the recipe's. nets: of other rows."""
     if encoder not in _RECIPES or not nets:
         return own
     first, base = next(iter(nets.items()))
