@@ -9,6 +9,7 @@ import onnx
 import pytest
 import torch
 from fixtures.training import drawn_folder, drawn_photo, no_file_beyond, read_losses
+from safetensors.torch import save_file
 
 from photochrom.cli import FAILED, OK, main
 from photochrom.color.space import rgb_to_lab
@@ -142,6 +143,17 @@ def test_training_can_start_from_an_exported_model(finished_run: Path, tmp_path:
             torch.testing.assert_close(net.state_dict()[key], value)
     with pytest.raises(ModelError, match="another network"):
         load_start(build(recipe.net.name, {}), NetRecipe(start_from=str(out)))
+
+
+def test_a_start_of_another_depth_says_which_option_it_wants(tmp_path: Path) -> None:
+    shallow = {"deepest_stage": False}
+    with pytest.raises(ModelError, match=r"no deepest stage.*deepest_stage = false$"):
+        load_start(build("mobile-unet", {}), NetRecipe(start_from="photochrom-film"))
+    save_file(build("mobile-unet", {}).state_dict(), tmp_path / "whole.safetensors")
+    with pytest.raises(ModelError, match=r"a deepest stage.*deepest_stage = true$"):
+        load_start(
+            build("mobile-unet", shallow), NetRecipe(start_from=str(tmp_path / "whole.safetensors"))
+        )
 
 
 def test_training_can_start_from_a_shipped_model_with_layers_in_int8() -> None:
