@@ -56,6 +56,7 @@ from photochrom.cli.options import (
     max_pixels_option,
     model_option,
     photo_jobs_option,
+    refuse_given,
     size_option,
     vividness_option,
     white_balance_options,
@@ -323,6 +324,16 @@ def run(
     if watch_s is not None and (list_file is not None or dry_run):
         raise click.UsageError("--watch looks for new files by itself, again and again; it goes "
                                "neither with --list nor with --dry-run.")  # fmt: skip
+    _check_combinations(
+        dry_run=dry_run,
+        films=films,
+        signs=c2pa_certificate is not None,
+        watches=watch_s is not None,
+        with_actors=actors is not None or bool(gpus) or address is not None,
+        forced=force and keep_colors,
+    )
+    if overwrite and keep_finished:
+        raise click.UsageError("--overwrite colours again what --keep-finished keeps; give one.")
     place = _manifest_path(manifest_path, target, shard)
     places = open_store(source), open_store(target)
     path = local_model(model)
@@ -344,6 +355,24 @@ def run(
     if as_json:
         click.echo(json.dumps(_report_record(report)))
     return FAILED if report.counts.states.get("failed") or report.verified.altered else OK
+
+
+def _check_combinations(
+    *, dry_run: bool, films: bool, signs: bool, watches: bool, with_actors: bool, forced: bool
+) -> None:
+    """Raise UsageError for options that would do nothing beside, or without, others."""
+    if not dry_run:
+        refuse_given("is what --dry-run colours; add that, or leave it out.", "sample")
+    if not films:
+        refuse_given("is of films; add --films, or leave it out.", "film_model")
+    if not signs:
+        refuse_given("is of --c2pa-certificate; add that, or leave it out.", "c2pa_algorithm")
+    if watches:
+        refuse_given("is printed at the end, and --watch has none.", "as_json")
+    if with_actors:
+        refuse_given("is of this process alone; --actors says how many there are.", "jobs")
+    if forced:
+        refuse_given("keeps what --force colours; give one of the two.", "keep_colors")
 
 
 def _manifest_path(chosen: Path | None, target: str, shard: tuple[int, int] = (1, 1)) -> Path:

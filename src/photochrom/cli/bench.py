@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from photochrom.cli import OK
 from photochrom.cli.messages import note
-from photochrom.cli.options import FiniteRange, model_option
+from photochrom.cli.options import FiniteRange, model_option, refuse_given
 from photochrom.cli.table import align_columns
 from photochrom.engine import DEVICES, FILM_MODEL
 from photochrom.evaluation.bench import (
@@ -72,6 +72,7 @@ def bench(
     process for one picture (cold), its processor time and its peak memory.
     """
     if film is not None:
+        refuse_given("is of pictures; a film has its own size.", "megapixels")
         # PyAV is an extra: pictures are measured without it.
         from photochrom.evaluation.bench_film import bench_film
 

@@ -10,7 +10,7 @@ import click
 from photochrom.batch.combine import Alignment, CombineOptions, Stretch, combine_files
 from photochrom.cli import OK
 from photochrom.cli.messages import note
-from photochrom.cli.options import overwrite_option
+from photochrom.cli.options import overwrite_option, refuse_given
 
 _DEFAULT = CombineOptions()
 
@@ -87,6 +87,11 @@ def combine(
     With L, that exposure is the picture's lightness, and the others give its chroma. No colour is
     guessed: it means what the filters let through.
     """
+    if stretch != "asinh":
+        refuse_given("is of --stretch asinh; add that, or leave it out.", "softening")
+    if stretch == "none":
+        names = ("percentiles", "balance")
+        refuse_given("is of a stretch, and --stretch none has none; leave it out.", *names)
     sources = [red, green, blue, *([] if luminance is None else [luminance])]
     options = CombineOptions(stretch, percentiles, balance, softening, align)
     done = combine_files(sources, out, options, overwrite=overwrite)

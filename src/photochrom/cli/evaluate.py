@@ -23,6 +23,7 @@ from photochrom.cli.options import (
     device_option,
     every_frame_option,
     overwrite_option,
+    refuse_given,
     selection_options,
     size_option,
     vividness_option,
@@ -169,6 +170,10 @@ def evaluate(
     from photochrom.evaluation.point_curve import to_rows, write_point_curve
 
     _check_sources(run, data, films)
+    _check_combinations(
+        films=bool(films), sheet=contact_sheet is not None, gallery=gallery is not None,
+        no_truth=no_truth,
+    )  # fmt: skip
     pictures = open_selection(data, table, conditions)
     writers = (
         (json, outputs.write_json),
@@ -231,6 +236,22 @@ def _check_sources(run: Path | None, data: Path | None, films: tuple[Path, ...])
         raise click.UsageError("--film goes without --data and RUN; export a run, name it --model.")
     if not films and data is None and run is None:
         raise click.UsageError("Name either pictures, with --data, or films, with --film.")
+
+
+def _check_combinations(*, films: bool, sheet: bool, gallery: bool, no_truth: bool) -> None:
+    """Raise UsageError for options that would do nothing beside, or without, others."""
+    if films:
+        names = ("seed", "sort_by", "thumbnail_px", "sheet_pictures")
+        refuse_given("is of photographs; --film goes without.", *names)
+    else:
+        refuse_given("is of films; it goes with --film.", "steady", "every_frame")
+    if not sheet:
+        refuse_given("is of --contact-sheet; add that, or leave it out.", "sheet_pictures")
+    if not sheet and not gallery:
+        names = ("sort_by", "thumbnail_px")
+        refuse_given("is of --gallery and --contact-sheet; add one.", *names)
+    if no_truth:
+        refuse_given("is for measuring, and --no-truth measures nothing.", "lpips_weights")
 
 
 def _check_outputs(

@@ -15,6 +15,7 @@ from photochrom.cli.options import (
     device_option,
     model_option,
     overwrite_option,
+    refuse_given,
     size_option,
 )
 from photochrom.errors import requires_extra
@@ -86,6 +87,8 @@ def explain(
     from photochrom.imageio import eight_bit_rgb, read
 
     chosen_sizes = _parse_sizes(sizes)
+    if run is not None:
+        refuse_given("is another network than the run's own; give it or --run.", "model")
     if run is None and layers:
         raise click.UsageError("--layers looks into a --run; a model file is closed.")
     if chosen_sizes and (run is not None or draws or size != "auto"):

@@ -11,6 +11,7 @@ import click
 from photochrom.atomic import check_target
 from photochrom.cli import OK
 from photochrom.cli.messages import note
+from photochrom.cli.options import refuse_given
 from photochrom.errors import InputError, requires_extra
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ if TYPE_CHECKING:
 @click.option(
     "--hints", type=click.Choice(["none", "optional", "required"]), default="optional",
     show_default=True,
-    help="Whether a standalone graph has inputs for hints and vividness; optional ones may be left "
-    "out, where a runtime knows such.",
+    help="With --standalone: whether the graph has inputs for hints and vividness; optional ones "
+    "may be left out, where a runtime knows such.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 def export(
@@ -84,6 +85,8 @@ def export(
     With --standalone, OUT takes a picture of any size and gives it back in colours, by a runtime of
     ONNX alone: docs/export.md has its inputs and outputs, and how each runtime does.
     """
+    if not standalone:
+        refuse_given("is of a standalone graph; add --standalone, or leave it out.", "hints")
     stored = "fp32" if full_precision else weights
     if standalone and not is_checkpoint(checkpoint):
         if recipe or metrics or chroma_gain or noise:

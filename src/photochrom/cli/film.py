@@ -29,6 +29,7 @@ from photochrom.cli.options import (
     film_model_option,
     parse_film_kinds_option,
     reference_options,
+    refuse_given,
     size_option,
     vividness_option,
     white_balance_options,
@@ -220,6 +221,9 @@ def film(
         raise click.UsageError("--alternatives are versions of stills; give --stills FOLDER, too.")
     if stills is not None and preview is not None:
         raise click.UsageError("--stills and --preview are two different runs.")
+    if stills is not None:
+        names = ("out", "codec", "crf", "preset", "hardware", "steady", "every_frame", "jobs")
+        refuse_given("is of a film, and with --stills none is written; leave it out.", *names)
     if (stills is not None or preview is not None) and resume:
         raise click.UsageError("--resume goes on with a whole film, not with stills or a preview.")
     try:

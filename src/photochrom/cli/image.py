@@ -41,6 +41,7 @@ from photochrom.cli.options import (
     parse_place,
     photo_jobs_option,
     reference_options,
+    refuse_given,
     size_option,
     standard_bytes,
     vividness_option,
@@ -350,12 +351,11 @@ def image(
         alternatives=alternatives or 1,
         restore=restore_only or restore,
     )
+    _check_combinations(options, forced=force and keep_colors)
     versions = _versions(variants, alternatives, confidence)
     _check_sheet(sheet, versions, overwrite=overwrite)
     if alternatives is not None and (references or reference_folder is not None):
         raise click.UsageError("--alternatives are the model's own; give no reference beside it.")
-    if references and reference_folder is not None:
-        raise click.UsageError("--reference names pictures, --reference-from finds one; give one.")
     if page is not None and pages is not None:
         raise click.UsageError("--page is one page, --pages are all; give one of the two.")
     if PIPE in paths or out == PIPE:
@@ -393,6 +393,18 @@ def image(
     counts = _color(batch_jobs, options, jobs, sheet, as_json=as_json)
     skipped = bool(counts["left out"] + counts["in colour"])
     return FAILED if counts["failed"] or (fail_on_skipped and skipped) else OK
+
+
+def _check_combinations(options: BatchOptions, *, forced: bool) -> None:
+    """Raise UsageError for options that would do nothing beside, or without, others."""
+    if not options.match:
+        refuse_given("is of --match; say which look.", "match_strength")
+    if forced:
+        refuse_given("keeps what --force colours; give one of the two.", "keep_colors")
+    if options.overwrite and options.keep_finished:
+        raise click.UsageError("--overwrite colours again what --keep-finished keeps; give one.")
+    if options.references and options.reference_folder is not None:
+        raise click.UsageError("--reference names pictures, --reference-from finds one; give one.")
 
 
 def _album(names: Sequence[str]) -> tuple[Path, ...] | Literal["series"]:

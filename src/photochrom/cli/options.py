@@ -57,6 +57,19 @@ def _parse_size(_ctx: click.Context, _param: click.Parameter, value: str) -> int
     return int(value)
 
 
+def refuse_given(reason: str, *names: str) -> None:
+    """Raise UsageError for an option of the command at hand that is given but would do nothing.
+
+    names: of the command's parameters. reason: why, after the option's name.
+    """
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if name in names and given:
+            raise click.UsageError(f"{max(parameter.opts, key=len)} {reason}")
+
+
 def parse_kinds_option(
     _ctx: click.Context, _param: click.Parameter, value: str | None
 ) -> tuple[Kind, ...]:

@@ -25,6 +25,7 @@ from photochrom.cli.options import (
     max_pixels_option,
     parse_names_option,
     photo_jobs_option,
+    refuse_given,
     standard_bytes,
 )
 from photochrom.cli.progress import Reporter, outcome_record
@@ -153,8 +154,13 @@ def restore(
     one_film = len(films) == 1 and not photos
     if (changes is not None or shots is not None) and not one_film:
         raise click.UsageError("--changes and --shots are of one film; give only one.")
-    if films:
-        _check_film_options(one_film=one_film, masked=mask is not None, network=network)
+    if films and mask is not None and not one_film:
+        raise click.UsageError("--mask is of one photograph or film; give only one.")
+    _check_combinations(with_films=bool(films), with_photos=bool(photos))
+    if page is not None and pages is not None:
+        raise click.UsageError("--page is one page, --pages are all; give one of the two.")
+    if photos and PIPE in (*photos, out) and (len(paths) != 1 or pages is not None):
+        raise click.UsageError(f"{PIPE} is one photograph; give no other beside it.")
     film_failed = False
     if films:
         with requires_extra("video", "a film"):
@@ -184,11 +190,7 @@ def restore(
         page=page,
         keep_time=keep_time,
     )
-    if page is not None and pages is not None:
-        raise click.UsageError("--page is one page, --pages are all; give one of the two.")
-    if PIPE in photos or out == PIPE:
-        if len(photos) != 1 or pages is not None:
-            raise click.UsageError(f"{PIPE} is one photograph; give no other beside it.")
+    if PIPE in (*photos, out):
         return _restore_stream(photos[0], out, options, as_json=as_json)
     try:
         batch_jobs = plan(
@@ -225,12 +227,14 @@ def _kinds(
         raise click.UsageError(f"--only: {error}") from None
 
 
-def _check_film_options(*, one_film: bool, masked: bool, network: Path | None) -> None:
-    """Raises click.UsageError for what is of photographs, or of one file alone."""
-    if one_film and network is not None:
-        raise click.UsageError("--network is of photographs; films are mended without it.")
-    if masked and not one_film:
-        raise click.UsageError("--mask is of one photograph or film; give only one.")
+def _check_combinations(*, with_films: bool, with_photos: bool) -> None:
+    """Raise UsageError for options of films where there is none, or of photographs."""
+    if not with_films:
+        names = ("codec", "crf", "preset", "hardware", "deinterlace")
+        refuse_given("is of films, and none is given; leave it out.", *names)
+    if not with_photos:
+        names = ("network", "page", "pages", "keep_time")
+        refuse_given("is of photographs, and none is given; leave it out.", *names)
 
 
 def _encoding(codec: str, crf: int | None, preset: str | None, hardware: str | None) -> Encoding:

@@ -9,7 +9,7 @@ import click
 
 from photochrom.cli import OK
 from photochrom.cli.messages import Bar, note
-from photochrom.cli.options import overwrite_option
+from photochrom.cli.options import overwrite_option, refuse_given
 from photochrom.errors import requires_extra
 from photochrom.imageio import output_name
 from photochrom.style_transfer.options import SHIPPED_LAYERS, Optimizer, StyleOptions
@@ -120,6 +120,8 @@ def style(
         full, steps, optimizer, size, style_weight, content_weight, style_layers, content_layer,
         weights,
     )  # fmt: skip
+    if not options.content_share:
+        refuse_given("counts with --full or --content-weight; add one.", "content_layer")
     with requires_extra("style", "style transfer"):
         from photochrom.style_transfer import files
     target = out or content.with_name(output_name(content.name, mark=".style"))

@@ -13,6 +13,7 @@ import click
 
 from photochrom.cli import INTERRUPTED, OK
 from photochrom.cli.messages import Bar, note
+from photochrom.cli.options import refuse_given
 from photochrom.errors import requires_extra
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ def train(
         from photochrom.training.methods import find_method
         from photochrom.training.mirror import mirrored_run
         from photochrom.training.recipe.toml import load_recipe, with_budget, with_sources
+    if prior is not None:
+        names = ("run", "minutes", "epochs", "resume", "mirror", "threads")
+        refuse_given("is of training, and --prior trains nothing; leave it out.", *names)
     if minutes is not None and epochs is not None:
         raise click.UsageError("Give --minutes or --epochs: a run has one length.")
     path = recipe_path(recipe)
