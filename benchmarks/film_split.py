@@ -5,8 +5,9 @@
 Frames are drawn as `photochrom train` draws them, and divided once as it does, by shots and ends of
 films, and once by single frames, as it did before. Told are: how many are learned from and held
 out; the share of held-out frames of whose shot others are learned; the time to the nearest of
-those; and what a copyist would have who answered each held-out frame by the chroma of the nearest
-learned frame of all, at 64 px: PSNR in dB over RGB, median and best. Wants photochrom[train,video].
+those; and what somebody would have who answered each held-out frame by the chroma of the learned
+frame that is most like it, at 64 px: PSNR in dB over RGB, median and best. Wants
+photochrom[train,video].
 """
 
 from __future__ import annotations
@@ -74,9 +75,9 @@ def describe(title: str, learned: PhotoSet, held_out: PhotoSet, groups: dict[str
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    """Divide the frames both ways, by three seeds, and print what came out."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=formatter)
     parser.add_argument("sources", nargs="+")
     parser.add_argument("--validation", type=int, default=8)
     parser.add_argument("--frames-per-s", type=float, default=10.0)
