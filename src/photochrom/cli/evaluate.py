@@ -248,8 +248,8 @@ def _check_combinations(*, films: bool, sheet: bool, gallery: bool, no_truth: bo
     if not sheet:
         refuse_given("is of --contact-sheet; add that, or leave it out.", "sheet_pictures")
     if not sheet and not gallery:
-        names = ("sort_by", "thumbnail_px")
-        refuse_given("is of --gallery and --contact-sheet; add one.", *names)
+        reason = "is of --gallery and --contact-sheet; add one."
+        refuse_given(reason, "sort_by", "thumbnail_px")
     if no_truth:
         refuse_given("is for measuring, and --no-truth measures nothing.", "lpips_weights")
 

@@ -230,11 +230,11 @@ def _kinds(
 def _check_combinations(*, with_films: bool, with_photos: bool) -> None:
     """Raise UsageError for options of films where there is none, or of photographs."""
     if not with_films:
-        names = ("codec", "crf", "preset", "hardware", "deinterlace")
-        refuse_given("is of films, and none is given; leave it out.", *names)
+        reason = "is of films, and none is given; leave it out."
+        refuse_given(reason, "codec", "crf", "preset", "hardware", "deinterlace")
     if not with_photos:
-        names = ("network", "page", "pages", "keep_time")
-        refuse_given("is of photographs, and none is given; leave it out.", *names)
+        reason = "is of photographs, and none is given; leave it out."
+        refuse_given(reason, "network", "page", "pages", "keep_time")
 
 
 def _encoding(codec: str, crf: int | None, preset: str | None, hardware: str | None) -> Encoding:
