@@ -87,6 +87,32 @@ def test_a_connection_that_is_lost_for_a_time_is_tried_again(
         pass
 
 
+def test_a_machine_that_ends_amid_a_copy_leaves_the_last_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    run, share, new = (tmp_path / name for name in ("run", "share", "new"))
+    run.mkdir()
+    with mirrored_run(str(share), run, resume=False):
+        (run / "checkpoint.pt").write_bytes(b"the first")
+
+    def end(_files: object, _path: str, target: str) -> None:
+        Path(target).write_bytes(b"the s")
+        raise KeyboardInterrupt
+
+    (run / "checkpoint.pt").write_bytes(b"the second")
+    with monkeypatch.context() as torn:
+        torn.setattr(type(fsspec.filesystem("file")), "put_file", end)
+        with (
+            pytest.raises(KeyboardInterrupt),
+            mirrored_run(str(share), run, resume=True),
+        ):
+            pass
+    with mirrored_run(str(share), new, resume=True):
+        assert (new / "checkpoint.pt").read_bytes() == b"the first"
+    assert [path.name for path in new.iterdir() if path.suffix == ".tmp"] == []
+
+
 def test_two_runs_are_never_mixed_in_a_copy(tmp_path: Path) -> None:
     fsspec = pytest.importorskip("fsspec")
     files, address = fsspec.filesystem("memory"), "memory://runs/mixed"

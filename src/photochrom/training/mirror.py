@@ -7,6 +7,7 @@ before it resumes.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import logging
 import os
@@ -23,6 +24,9 @@ from photochrom.training.checkpoint import NAME, check_folder
 
 LOSSES = "losses.csv"
 _FIRST_BYTES = 8192
+_RENAMING = {"file", "local", "sftp", "ssh", "ftp", "smb"}
+"""Protocols by which a file grows under its name, and can be renamed."""
+_HIDDEN = ".photochrom-"
 _LOOK_EVERY_S = 5.0
 _FETCH_S = 3600.0
 _log = logging.getLogger(__name__)
@@ -44,7 +48,8 @@ class Mirror:
                 raise InputError(f"{address} is no address that can be opened: {error}") from error
         self._address, self._root, self._folder = address, root.rstrip("/"), folder
         self._copied: dict[str, tuple[int, int]] = {}
-        if type(self._files).__name__ == "LocalFileSystem":
+        self._is_local = type(self._files).__name__ == "LocalFileSystem"
+        if self._is_local:
             place, own = Path(self._root).resolve(), folder.resolve()
             if place.is_relative_to(own) or own.is_relative_to(place):
                 raise InputError(
@@ -97,7 +102,11 @@ class Mirror:
                 return
             try:
                 self._files.invalidate_cache()
-                found = [path for path in self._files.find(self._root) if self._name(path)]
+                found = [
+                    path
+                    for path in self._files.find(self._root)
+                    if (name := self._name(path)) and not Path(name).name.startswith(_HIDDEN)
+                ]
                 # The checkpoint last: with it the folder is whole.
                 for path in sorted(found, key=lambda path: self._name(path) == NAME):
                     target = self._folder / self._name(path)
@@ -115,11 +124,29 @@ class Mirror:
             name = path.relative_to(self._folder).as_posix()
             status = path.stat()
             try:
-                self._files.makedirs(f"{self._root}/{name}".rpartition("/")[0], exist_ok=True)
-                self._files.put_file(str(path), f"{self._root}/{name}")
+                self._put(path, f"{self._root}/{name}")
             except Exception as error:  # packages for fsspec raise their own, too
                 raise OutputError(f"cannot copy {path} to {self._address}: {error}") from error
             self._copied[name] = (status.st_mtime_ns, status.st_size)
+
+    def _put(self, path: Path, target: str) -> None:
+        """Copy a file so that the old or the whole new one is there, whenever the machine ends; an
+        object appears whole by itself.
+        """
+        folder, _, name = target.rpartition("/")
+        self._files.makedirs(folder, exist_ok=True)
+        protocols = self._files.protocol
+        if not _RENAMING & ({protocols} if isinstance(protocols, str) else set(protocols)):
+            self._files.put_file(str(path), target)
+            return
+        temporary = f"{folder}/{_HIDDEN}{name}.tmp"
+        self._files.put_file(str(path), temporary)
+        if self._is_local:
+            os.replace(temporary, target)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                self._files.rm_file(target)
+            self._files.mv(temporary, target)
 
     def try_copy(self) -> None:
         """As `copy`; what cannot be copied is told in the log."""
