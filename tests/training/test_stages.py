@@ -23,7 +23,7 @@ from photochrom.color.bins import ColorBins
 from photochrom.errors import InputError, RecipeError
 from photochrom.nets import build
 from photochrom.nets.discriminators import build_discriminator
-from photochrom.training import loop
+from photochrom.training import checkpoint, loop
 from photochrom.training.data import bin_prior as prior
 from photochrom.training.interrupts import TrainingStopped
 from photochrom.training.loop import Trainer
@@ -161,6 +161,20 @@ def test_weights_are_kept_along_the_way_and_load(finished_run: Path) -> None:
     assert position.step == 10
     for a, b in zip(net.parameters(), last.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_no_kept_weights_are_ahead_of_where_a_run_goes_on(folder: Path) -> None:
+    recipe = load_recipe(folder / "nogan.toml", ["stages.2.keep_every_images=2"])
+    run = folder / "ended"
+
+    def end(trainer: Trainer, *_: float) -> None:
+        if trainer.position.step == 10:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        Trainer(recipe, run, report=lambda _: None, threads=1).run(end)
+    last = max((run / "kept").iterdir())
+    assert checkpoint.load(run / "checkpoint.pt")[0].step == 9 == checkpoint.load(last)[0].step
 
 
 def test_the_network_of_a_stage_is_kept_by_its_name(finished_run: Path) -> None:

@@ -324,12 +324,15 @@ class Trainer:
         self.position.stage_seconds += seconds
 
     def _keep_average(self, stage: Stage) -> None:
-        """Keep the averaged weights as they are now."""
+        """Keep the averaged weights as they are now; and a checkpoint, so that no kept weights are
+        ahead of where a run would go on, perhaps another way.
+        """
         if stage.keep_every_images and self.is_first:
             self._measure_statistics(stage)
             self._write_average(
                 self._run_folder / checkpoint.KEPT_FOLDER / f"step-{self.position.step:07d}.pt"
             )
+            self.save()
 
     def _keep_network(self, stage: Stage) -> None:
         """Keep the averaged network of a stage that is over, where the stage asks for it."""
