@@ -200,6 +200,14 @@ def test_inputs_are_never_results(album: Path, tmp_path: Path, link: bool) -> No
     assert jobs["scan.heic"] is None
 
 
+def test_a_link_to_an_input_is_no_place_for_a_result(album: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "b.jpg").symlink_to(album / "A.PNG")
+    jobs = {job.source.name: job.problem for job in plan([album], tmp_path / "out")}
+    assert "would be written over the input" in str(jobs["b.jpg"])
+    assert jobs["A.PNG"] is None
+
+
 def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
     (job,) = plan([tmp_path])
     assert "no pictures in the folder" in str(job.problem)

@@ -274,7 +274,7 @@ def _without_clashes(jobs: Iterable[Job]) -> Iterator[Job]:
                 "colour it on its own, with -o",
                 job.variant,
             )
-        elif target in sources:
+        elif target in sources or _linked_path(job.target) in sources:
             yield _failed_job(
                 job.source,
                 f"{job.source} would be written over the input {job.target}; "
@@ -304,6 +304,11 @@ def _failed_job(source: Path, message: str, variant: Variant = VARIANTS[0]) -> J
 def _real_folder(folder: Path) -> str:
     # Path.resolve stops at links that go round in circles; reading such a path tells of them.
     return os.path.normcase(os.path.realpath(folder))
+
+
+def _linked_path(path: Path) -> str | None:
+    """What a link points at, as `_absolute_path`; None for what is no link."""
+    return os.path.normcase(os.path.realpath(path)) if os.path.islink(path) else None  # noqa: PTH114
 
 
 def _absolute_path(path: Path) -> str:
