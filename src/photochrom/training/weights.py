@@ -74,10 +74,12 @@ def load_start(net: ColorNet, recipe: NetRecipe) -> None:
     if recipe.encoder_weights:
         net.load_encoder(read_tensors(recipe.encoder_weights, "net.encoder_weights"))
     if recipe.start_from:
-        path = Path(recipe.start_from)
-        if recipe.start_from in find.shipped_models():
-            path, _ = find.read_model(recipe.start_from)
-        load_weights(net, path, "net.start_from")
+        load_weights(net, start_path(recipe.start_from), "net.start_from")
+
+
+def start_path(name: str) -> Path:
+    """The file of a shipped model, by its name; other names are paths themselves."""
+    return find.read_model(name)[0] if name in find.shipped_models() else Path(name)
 
 
 def load_weights(net: ColorNet, path: Path, key: str) -> None:

@@ -37,7 +37,7 @@ def write_held_out(run: Path, photos: PhotoSet, report: Report) -> None:
     write_atomically(run / HELD_OUT_NAME, data, overwrite=True)
 
 
-def held_out_before(run: Path) -> tuple[str, ...] | None:
+def earlier_held_out(run: Path) -> tuple[str, ...] | None:
     """The names of the list of a run that goes on, empty where it has kept none; None for a new
     run. Raises InputError for a list that cannot be read.
     """

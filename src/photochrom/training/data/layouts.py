@@ -37,7 +37,7 @@ class Member(NamedTuple):
     name: ``SOURCE/MEMBER``. read: its file's bytes, or the picture itself, (H, W, 3) uint8 sRGB.
     part: `TRAINING`, `VALIDATION`, `TEST`, or empty where the data set has none. group: what must
     not be divided between training and validation, such as a person, or a shot of a film, see
-    `film_of`; empty for the photo alone.
+    `shot_film`; empty for the photo alone.
     """
 
     name: str
@@ -98,7 +98,7 @@ def film(source: Source) -> Iterator[Member]:
         source.report(f"{source.path.name}: {sentence}")
 
 
-def film_of(group: str) -> str:
+def shot_film(group: str) -> str:
     """The film of a group that is a shot; empty for other groups."""
     film_name, is_shot, _ = group.rpartition(_SHOT)
     return film_name if is_shot else ""

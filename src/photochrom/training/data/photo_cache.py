@@ -22,7 +22,7 @@ from photochrom.atomic import write_atomically
 from photochrom.errors import InputError, OutputError
 from photochrom.processors import thread_count
 from photochrom.training.data.decode import Unusable, decode
-from photochrom.training.data.layouts import VALIDATION, Member, film_of
+from photochrom.training.data.layouts import VALIDATION, Member, shot_film
 from photochrom.training.data.sources import Report, members, place_in_order, source_files
 from photochrom.training.recipe.recipe import DataRecipe
 from photochrom.video.names import is_film
@@ -106,8 +106,8 @@ def split(
     Runs once held out single frames of films, and keep to those.
     Raises InputError where nothing is left to train on, or the list fits no photo.
     """
-    if earlier is not None and any(map(film_of, photos.groups)):
-        alone = replace(photos, groups=tuple("" if film_of(g) else g for g in photos.groups))
+    if earlier is not None and any(map(shot_film, photos.groups)):
+        alone = replace(photos, groups=tuple("" if shot_film(g) else g for g in photos.groups))
         by_frames, by_shots = (_held_out_names(p, recipe) & set(earlier) for p in (alone, photos))
         if not earlier or len(by_frames) > len(by_shots):
             photos = alone
@@ -151,7 +151,7 @@ def _held_out_mask(
         count += 1
     mask = np.zeros(len(photos), dtype=bool)
     mask[order[:count]] = True
-    films = [film_of(group) for group in groups]
+    films = [shot_film(group) for group in groups]
     if any(films) and count > max(recipe.validation, _MOST_OF_SHOTS * len(order)):
         return _ends_of_films(films, recipe.validation, candidates)
     return mask

@@ -16,7 +16,7 @@ from torch import Tensor
 from photochrom.nets.contract import ColorNet
 from photochrom.processors import thread_count
 from photochrom.training.checkpoint import Position
-from photochrom.training.data.held_out import held_out_before, without_held_out, write_held_out
+from photochrom.training.data.held_out import earlier_held_out, without_held_out, write_held_out
 from photochrom.training.data.loader import AnyBatch, Batch, BatchMaker, MixedBatch
 from photochrom.training.data.photo_cache import PhotoSet, load_photos, split
 from photochrom.training.data.photo_order import PhotoSets
@@ -54,7 +54,7 @@ class RunData:
             ranks.barrier()
         self.photos: PhotoSet
         self.validation_photos: PhotoSet
-        self.photos, self.validation_photos = split(photos, recipe.data, held_out_before(run))
+        self.photos, self.validation_photos = split(photos, recipe.data, earlier_held_out(run))
         if ranks.is_first:
             write_held_out(run, self.validation_photos, report)
         self._sets = PhotoSets(self.photos, recipe.data)

@@ -21,7 +21,7 @@ from photochrom.errors import InputError, OutputError
 from photochrom.nets.patches import PatchMlp, PatchNeighbors, PatchNet
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
-from photochrom.training.data.held_out import held_out_before, write_held_out
+from photochrom.training.data.held_out import earlier_held_out, write_held_out
 from photochrom.training.data.photo_cache import load_photos, split
 from photochrom.training.interrupts import StopRequest, TrainingStopped
 from photochrom.training.patches.classifiers import (
@@ -75,7 +75,7 @@ class PatchesRun:
         except OSError as error:
             raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
         photos = load_photos(recipe.data, folder, report)
-        self._photos, self._held_out = split(photos, recipe.data, held_out_before(folder))
+        self._photos, self._held_out = split(photos, recipe.data, earlier_held_out(folder))
         write_held_out(folder, self._held_out, report)
         self._optimizer: torch.optim.Optimizer | None = None
         if isinstance(self._net, PatchMlp):

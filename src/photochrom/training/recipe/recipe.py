@@ -59,7 +59,7 @@ class DataRecipe:
     """Pictures are kept in the cache with at most this short side, px."""
     validation: PositiveInt = 200
     """Number of pictures held out: of the data set's own validation part where it has one, else
-    chosen by a hash of their names, all of a person together."""
+    chosen by a hash of their names, all of a person, or of a film's shot, together."""
     validation_list: str = ""
     """Text file with the names of the pictures to hold out instead, one a line; under data.limit
     those of them that it draws."""

@@ -21,7 +21,7 @@ from photochrom.nets.restoration import RestorationNet
 from photochrom.restoration.kinds import parse_kinds
 from photochrom.training import checkpoint
 from photochrom.training.checkpoint import Position
-from photochrom.training.data.held_out import held_out_before, write_held_out
+from photochrom.training.data.held_out import earlier_held_out, write_held_out
 from photochrom.training.data.photo_cache import PhotoSet, load_photos, split
 from photochrom.training.interrupts import StopRequest, TrainingStopped
 from photochrom.training.optimizers import update_average
@@ -67,7 +67,7 @@ class RestorationRun:
         except OSError as error:
             raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
         photos = load_photos(recipe.data, folder, report)
-        learned, self._held_out = split(photos, recipe.data, held_out_before(folder))
+        learned, self._held_out = split(photos, recipe.data, earlier_held_out(folder))
         write_held_out(folder, self._held_out, report)
         self._photos = _large_photos(learned, recipe.crop, report)
         self.position = Position()

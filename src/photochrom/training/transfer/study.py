@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from photochrom.atomic import write_atomically
-from photochrom.engine import find
 from photochrom.errors import InputError, OutputError, RecipeError
 from photochrom.nets import build as build_colorizer
 from photochrom.pretrained import EFFICIENTNET_LITE2, MOBILENET_V2
@@ -31,6 +30,7 @@ from photochrom.training.transfer.metrics import MOST_SEEDS, SeedMean, seed_mean
 from photochrom.training.transfer.recipe import TransferRecipe
 from photochrom.training.transfer.run import LOG, TransferRun, build_net
 from photochrom.training.transfer.tasks import TASKS, TransferTask
+from photochrom.training.weights import start_path
 
 SCRATCH, IMAGENET = "scratch", "imagenet"
 """Encoders that a study knows by name; others are models and checkpoints."""
@@ -225,14 +225,13 @@ def _model_net(encoder: str, own: NetRecipe) -> NetRecipe | None:
     """The network of a model's file, to start from it; None where it is the recipe's own, and for
     what is no model that is known. Raises ModelError for a damaged file.
     """
-    is_shipped = encoder in find.shipped_models()
-    path = find.read_model(encoder)[0] if is_shipped else Path(encoder)
+    path = start_path(encoder)
     if path.suffix != ".onnx" or not path.is_file():
         return None
     weights = read_onnx_weights(path)
     for net in (own, *_KNOWN_NETS):
         if _fits(net, weights):
-            start = encoder if is_shipped else str(path.absolute())
+            start = str(path.absolute()) if path == Path(encoder) else encoder
             return None if net is own else replace(net, start_from=start)
     return None
 
