@@ -126,6 +126,7 @@ def test_with_a_target_a_film_is_written(
         (["old"], {"codec": "h264", "resume": True}, "nothing for codec, resume to do"),
         (["old"], {"progress": True}, "nothing for progress to do"),
         (["old"], {"hints": {99.0: [Hint(1, 1, "red")]}}, r"there is no frame of .* at 99 s"),
+        (["old"], {"hints": {0.0: Hint(1, 1, "red")}}, "hints are a list .* not Hint"),
         (["old"], {"stills": {0: "none.png"}}, r"cannot read none\.png"),
     ],
 )

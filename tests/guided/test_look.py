@@ -123,6 +123,8 @@ def test_files_come_nearer_to_each_other_and_keep_their_lightness(
     write_picture(album, np.array([[[30, 5], [-20, 8]], [[4, 40], [6, -30]]], float).repeat(9, 1))
     own, wanted = looks["alone"][0], album_look([album])
     matched = Colorizer(str(model), match=[album], match_strength=1.0)
+    alone = (Colorizer(str(model), match=one, match_strength=1.0) for one in (album, str(album)))
+    assert {repr(matched), *map(repr, alone)} == {repr(matched)}, "one path is an album, too"
     found = picture_look(matched(series / "0.png").pixels)
     assert found is not None
     assert own is not None

@@ -213,6 +213,7 @@ def test_a_colour_that_cannot_be_shown_has_a_note() -> None:
         ({"hints": None}, "hints are a list"),
         ({"hints": [(1, 1, "red")]}, r"\(1, 1, 'red'\) is no hint; give Hint\(x, y, color\)"),
         ({"strokes": ["red"]}, "'red' is no hint"),
+        ({"strokes": Stroke([(1, 1), (2, 2)], "red")}, "hints are a list .* not Stroke"),
         ({"hints": [Hint(20, 1, "red")]}, "the hint at 20, 1 lies outside the picture of 12 x 9"),
     ],
 )

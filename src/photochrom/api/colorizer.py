@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from photochrom import pipeline
 from photochrom.api.kinds import to_picture, unpack
+from photochrom.api.paths import Paths, each_path
 from photochrom.color.look import DEFAULT_STRENGTH, Match
 from photochrom.color.smoothing import Smoothing, check_smoothing
 from photochrom.color.tone import ToneJudgement
@@ -51,7 +52,7 @@ _Source = TypeVar("_Source", bound="Source | Picture")
 _Tensor = TypeVar("_Tensor", bound="Tensor")
 _Own = TypeVar("_Own", bound="Image.Image | NDArray[Any] | Tensor")
 
-References: TypeAlias = "_AnyPicture | list[_AnyPicture]"
+References: TypeAlias = "_AnyPicture | list[_AnyPicture] | tuple[_AnyPicture, ...]"
 """Pictures in colours, which give theirs to what shows the same."""
 _AnyPicture: TypeAlias = "Source | Picture | Image.Image | NDArray[Any] | Tensor"
 
@@ -79,7 +80,7 @@ class Colorizer:
         keep_colors: bool = True,
         white_balance: WhiteBalance = NO_SHIFT,
         smooth: Smoothing = "none",
-        match: Sequence[str | os.PathLike[str]] = (),
+        match: Paths = (),
         match_strength: float = DEFAULT_STRENGTH,
     ) -> None:
         """Load a model.
@@ -95,8 +96,8 @@ class Colorizer:
             keep_colors: Coloured places of otherwise grey pictures keep their colours.
             white_balance: Shift of all colours: warmer, cooler, without a cast.
             smooth: As for `colorize`.
-            match: Pictures in colours, or folders of them, whose common cast and vividness all
-                pictures get that are coloured.
+            match: A picture in colours, a folder of them, or several of both, whose common cast and
+                vividness all pictures get that are coloured.
             match_strength: Which share of the way to that look, from 0 to 1.
 
         Raises:
@@ -110,7 +111,7 @@ class Colorizer:
         self._white_balance = white_balance
         check_smoothing(smooth)
         self._smooth = smooth
-        paths = [Path(path) for path in match]
+        paths = [Path(path) for path in each_path(match)]
         self._match = Match(album_look(paths), match_strength) if paths else None
         self._lock = Lock()
         # By process: a fork has its parent's network, but not the threads that run it. It keeps it
@@ -432,7 +433,7 @@ class Colorizer:
         """What a call names as references, ready for its pictures."""
         if given is None:
             return ()
-        items = given if isinstance(given, list) else [given]
+        items = given if isinstance(given, (list, tuple)) else [given]
         found = []
         for item in items:
             own = unpack(item)
@@ -627,7 +628,6 @@ def _name_in_errors(source: object) -> Iterator[None]:
 def _all_hints(strokes: Strokes, hints: Sequence[ColorHint]) -> tuple[ColorHint, ...]:
     """Strokes and hints, in the order in which they count."""
     painted = read_strokes(strokes)
-    check_hints(painted)
     check_hints(hints)
     return (*painted, *hints)
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from photochrom.api.paths import Paths, each_path
 from photochrom.api.progress import Progress, progress_reporter
 from photochrom.engine import DEFAULT_MODEL
 from photochrom.errors import requires_extra
@@ -17,7 +18,7 @@ from photochrom.pipeline import DEFAULT_VIVIDNESS, Size
 def evaluate(
     data: str | os.PathLike[str],
     *,
-    models: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = DEFAULT_MODEL,
+    models: Paths = DEFAULT_MODEL,
     limit: int | None = None,
     seed: int = 0,
     crop: int | None = None,
@@ -70,7 +71,6 @@ def evaluate(
         from photochrom.evaluation.options import EvaluationOptions
         from photochrom.evaluation.report import Estimate
         from photochrom.evaluation.scores import PairMeter
-    given = [models] if isinstance(models, (str, os.PathLike)) else models
     settings = EvaluationOptions(
         limit=limit,
         seed=seed,
@@ -81,7 +81,7 @@ def evaluate(
         points=(points,) if isinstance(points, int) else tuple(points),
     )
     lpips = load_lpips(None if lpips_weights is None else Path(lpips_weights))
-    methods = load_methods([os.fspath(model) for model in given], settings)
+    methods = load_methods([os.fspath(model) for model in each_path(models)], settings)
     with progress_reporter(progress, Path(data).name) as report:
         results = run.evaluate(methods, Path(data), PairMeter(lpips), settings, progress=report)
     for name, reason in results.evaluation.failures.items():

@@ -6,23 +6,21 @@ import os
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.api.paths import Paths, each_path
 from photochrom.api.progress import Progress, progress_reporter
 from photochrom.engine import FILM_MODEL
 from photochrom.errors import InputError, requires_extra
-from photochrom.hints import ColorHint
+from photochrom.hints import ColorHint, check_hints
 from photochrom.pipeline import DEFAULT_VIVIDNESS, NO_SHIFT, Size, WhiteBalance
 from photochrom.restoration import FILM_KINDS, FilmKind, parse_film_kinds
 
 if TYPE_CHECKING:
     from photochrom.video.options import FilmOutcome, FilmProgress
-
-References: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
-"""Files of pictures in colours."""
 
 _NO_HINTS: Mapping[float, Sequence[ColorHint]] = {}
 _NO_STILLS: Mapping[float, str | os.PathLike[str]] = {}
@@ -43,7 +41,7 @@ def film(
     hints: Mapping[float, Sequence[ColorHint]] = ...,
     stills: Mapping[float, str | os.PathLike[str]] = ...,
     shots: str | os.PathLike[str] | None = ...,
-    reference: References | None = ..., colors: str | os.PathLike[str] | None = ...,
+    reference: Paths | None = ..., colors: str | os.PathLike[str] | None = ...,
     restore: bool | Sequence[str] = ..., steady: float | None = ...,
     every_frame: bool = ...,
     model: str | os.PathLike[str] = ..., device: str = ..., threads: int | None = ...,
@@ -56,7 +54,7 @@ def film(
     hints: Mapping[float, Sequence[ColorHint]] = ...,
     stills: Mapping[float, str | os.PathLike[str]] = ...,
     shots: str | os.PathLike[str] | None = ...,
-    reference: References | None = ..., colors: str | os.PathLike[str] | None = ...,
+    reference: Paths | None = ..., colors: str | os.PathLike[str] | None = ...,
     restore: bool | Sequence[str] = ..., steady: float | None = ...,
     every_frame: bool = ...,
     codec: str = ..., crf: int | None = ..., preset: str | None = ...,
@@ -76,7 +74,7 @@ def film(
     hints: Mapping[float, Sequence[ColorHint]] = _NO_HINTS,
     stills: Mapping[float, str | os.PathLike[str]] = _NO_STILLS,
     shots: str | os.PathLike[str] | None = None,
-    reference: References | None = None,
+    reference: Paths | None = None,
     colors: str | os.PathLike[str] | None = None,
     restore: bool | Sequence[str] = False,
     steady: float | None = None,
@@ -163,7 +161,8 @@ def film(
         from photochrom.video.frames import color_frames
         from photochrom.video.options import FilmHint, FilmSettings, KeyFrame
         from photochrom.video.shots_file import read_shots
-    named = [reference] if isinstance(reference, (str, os.PathLike)) else reference or ()
+    for of_frame in hints.values():
+        check_hints(of_frame)
     settings = FilmSettings(
         model=model if isinstance(model, str) else Path(model),
         device=device,
@@ -176,7 +175,7 @@ def film(
         hints=tuple(FilmHint(time_s, hint) for time_s in hints for hint in hints[time_s]),
         keyframes=tuple(KeyFrame(time_s, Path(path)) for time_s, path in stills.items()),
         shots=() if shots is None else read_shots(Path(shots)),
-        references=tuple(Path(path) for path in named),
+        references=() if reference is None else tuple(map(Path, each_path(reference))),
         color_file=None if colors is None else Path(colors),
         white_balance=white_balance,
         restore=film_kinds(restore),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from photochrom.api.paths import Paths, each_path
 from photochrom.api.progress import Progress, progress_reporter
 from photochrom.batch import DEFAULT_JOBS, BatchOptions, Outcome, color_files, plan
 from photochrom.color.look import DEFAULT_STRENGTH
@@ -41,7 +42,7 @@ def folder(
     keep_time: bool = False,
     white_balance: WhiteBalance = NO_SHIFT,
     smooth: Smoothing = "none",
-    match: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+    match: Paths = (),
     match_strength: float = DEFAULT_STRENGTH,
     restore: bool | Sequence[str] = False,
 ) -> list[Outcome]:
@@ -74,8 +75,8 @@ def folder(
         restore: Mend damage before colouring, as `photochrom.restore` does; or the kinds of it that
             are mended.
         smooth: As for `colorize`.
-        match: Pictures in colours, or folders of them, whose common cast and vividness the results
-            get; or "series" for the median of the pictures themselves.
+        match: A picture in colours, a folder of them, or several of both, whose common cast and
+            vividness the results get; or "series" for the median of the pictures themselves.
         match_strength: Which share of the way to that look, from 0 to 1.
 
     Returns:
@@ -133,10 +134,6 @@ def _kinds(restore: bool | Sequence[str]) -> bool | tuple[Kind, ...]:
     return parse_kinds([restore] if isinstance(restore, str) else restore)
 
 
-def _match(
-    match: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-) -> tuple[Path, ...] | Literal["series"]:
+def _match(match: Paths) -> tuple[Path, ...] | Literal["series"]:
     """As `BatchOptions` has it."""
-    if match == "series":
-        return "series"
-    return (Path(match),) if isinstance(match, (str, os.PathLike)) else tuple(map(Path, match))
+    return "series" if match == "series" else tuple(map(Path, each_path(match)))

@@ -22,7 +22,7 @@ def style(
     size: int = 256,
     style_weight: float = 10.0,
     content_weight: float | None = None,
-    style_layers: Sequence[str] = SHIPPED_LAYERS,
+    style_layers: str | Sequence[str] = SHIPPED_LAYERS,
     content_layer: str = SHIPPED_LAYERS[-1],
     weights: str | os.PathLike[str] = "vgg19",
     progress: bool | Progress = False,
@@ -43,8 +43,8 @@ def style(
         size: Short side at which both are seen, px; memory and time grow with its square.
         style_weight: Of the style beside the content.
         content_weight: Of the content; None: 1 with `full`, else 0.
-        style_layers: Whose Gram matrices are the style; the five that are there, or others of the
-            file that `weights` names.
+        style_layers: Whose Gram matrices are the style, one or several; the five that are there, or
+            others of the file that `weights` names.
         content_layer: Whose features are the content.
         weights: "vgg19", or a file of VGG-16 or VGG-19 (.safetensors, .pth).
         progress: Called with the numbers of steps that are done and of all; or True for a bar on
@@ -62,10 +62,15 @@ def style(
     """
     options = StyleOptions(
         full, steps, optimizer, size, style_weight, content_weight,
-        tuple(style_layers), content_layer, os.fspath(weights),
+        _names(style_layers), content_layer, os.fspath(weights),
     )  # fmt: skip
     with requires_extra("style", "style transfer"):
         from photochrom.style_transfer.files import style_picture
     first, second = (p if isinstance(p, Picture) else read(p) for p in (content, style))
     with progress_reporter(progress, "style") as report:
         return style_picture(first, second, options, report)[0]
+
+
+def _names(layers: str | Sequence[str]) -> tuple[str, ...]:
+    """One by one; a text alone is one of them."""
+    return (layers,) if isinstance(layers, str) else tuple(layers)

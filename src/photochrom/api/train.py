@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from photochrom.api.paths import Paths, each_path
 from photochrom.api.progress import Progress, progress_reporter
 from photochrom.errors import RecipeError, requires_extra
 
@@ -52,7 +53,7 @@ class TrainingRun:
 
 def train(
     recipe: str | os.PathLike[str],
-    data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+    data: Paths = (),
     *,
     run: str | os.PathLike[str] | None = None,
     settings: Mapping[str, object] = _NOTHING,
@@ -110,7 +111,7 @@ def train(
             with_budget,
             with_sources,
         )
-    sources = [data] if isinstance(data, (str, os.PathLike)) else data
+    sources = each_path(data)
     overrides = [override(key, value) for key, value in settings.items()]
     if minutes is not None and epochs is not None:
         raise RecipeError(

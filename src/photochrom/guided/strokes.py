@@ -23,7 +23,7 @@ from photochrom.atomic import write_atomically
 from photochrom.color.places import ColoredPlace, Window, range_slice, raster_axes, raster_cells
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError
-from photochrom.hints import Color, ColorHint, parse_color
+from photochrom.hints import Color, ColorHint, check_hints, parse_color
 from photochrom.imageio import read
 from photochrom.tables import Source, build
 
@@ -322,9 +322,11 @@ def read_strokes(strokes: Strokes) -> tuple[ColorHint, ...]:
 
     A file is JSON, ``{"strokes": [{"color": "red", "width": 12, "points": [[x, y], ...]}]}``, or a
     picture with transparency, such as a PNG. Raises InputError for a file that is neither, in
-    which nothing is painted, or of which something makes no sense.
+    which nothing is painted, or of which something makes no sense; and for what is no list of
+    strokes.
     """
     if not isinstance(strokes, (str, os.PathLike)):
+        check_hints(strokes)
         return tuple(strokes)
     path = Path(strokes)
     if path.suffix.lower() == ".json":
