@@ -9,7 +9,8 @@ Photographs are made grey and damaged as `photochrom.restoration.simulation` doe
 each time. For each kind: PSNR and LPIPS (squeeze; where its weights are there) of the damaged
 picture, of what photochrom makes of it when it has to find out by itself ("measured") and when the
 kind is named, and of other means as OpenCV and scikit-image have them, whose one setting suits them
-best of those tried. "true mask" is what filling gains where somebody knows what is covered.
+best of those tried; and which pictures come out worse than they were. "true mask" is what filling
+gains where somebody knows what is covered.
 
 --clean counts the photographs, undamaged and in grey, in which something is found. --color colours
 prints of several screens: the mean CIEDE2000 to the true colours, and the colourfulness, of the
@@ -170,6 +171,12 @@ def table(
         for name, values in scores.items():
             decibels, distance = np.mean(values, axis=0)
             print(f"| {kind} | {name} | {decibels:.2f} | {distance:.3f} |", flush=True)
+        losses = [
+            f"{before:.2f} to {after:.2f}"
+            for (before, _), (after, _) in zip(scores["damaged"], scores["measured"], strict=True)
+            if after < before
+        ]
+        print(f"\n{kind}: {len(losses)} of {len(planes)} lose: {'; '.join(losses)} dB\n")
 
 
 def count_touched(data: Path, pictures: int, network: RestorationNetwork | None) -> None:
