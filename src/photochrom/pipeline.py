@@ -350,16 +350,13 @@ def _predict_whole(
     guide: Guide | None,
 ) -> ColorPrediction:
     L = working_lightness(rgb, size, network.card)
-    borders = find_borders(L)
+    borders = _exact_borders(rgb, L)
     full = (rgb.shape[0], rgb.shape[1])
     if not borders:
         hint_ab, mask = _all_hints(rgb, places, Window(0, 0, *full), keep, L, guide, network)
         ab, confidence = _guess(network, L, hint_ab, mask, vividness)
         return ColorPrediction(L, ab, confidence)
     # What is inside is seen as if there were no bars, from the picture's own pixels.
-    small = (L.shape[0], L.shape[1])
-    reach = (_REACH_PX * full[0] // small[0] + 1, _REACH_PX * full[1] // small[1] + 1)
-    borders = exact_borders(rgb, borders.at_size(small, full), reach, lightness)
     inside = crop(rgb, borders)
     inside_L = working_lightness(inside, size, network.card)
     keep = None if keep is None else crop_places(keep, borders, full)
@@ -368,6 +365,51 @@ def _predict_whole(
     found = _guess(network, inside_L, hint_ab, mask, vividness)
     ab, confidence = _on_whole(found, inside_L, borders, full, L)
     return ColorPrediction(L, ab, confidence)
+
+
+def _exact_borders(rgb: NDArray[Any], L: NDArray[np.float32]) -> Borders:
+    """The black bars of a picture, px of it. L: of it at working size."""
+    borders = find_borders(L)
+    if not borders:
+        return borders
+    full, small = (rgb.shape[0], rgb.shape[1]), (L.shape[0], L.shape[1])
+    reach = (_REACH_PX * full[0] // small[0] + 1, _REACH_PX * full[1] // small[1] + 1)
+    return exact_borders(rgb, borders.at_size(small, full), reach, lightness)
+
+
+class NetworkInput(NamedTuple):
+    """What a network is given of a picture when it is coloured."""
+
+    planes: NDArray[np.float32]
+    """(1, 4, h, w), as networks take them."""
+    window: Window
+    """Which part of the picture they show: what is inside of its black bars."""
+
+
+def network_input(
+    rgb: NDArray[Any],
+    card: ModelCard,
+    *,
+    size: Size = "auto",
+    vividness: float = DEFAULT_VIVIDNESS,
+    hints: Sequence[ColorHint] = (),
+    keep: ToneJudgement | None = None,
+) -> NetworkInput:
+    """What the network of a card is given for a picture; everything as for `predict`."""
+    check_numbers(rgb, vividness)
+    places = [hint.on_picture(rgb) for hint in hints]
+    full = (rgb.shape[0], rgb.shape[1])
+    L = working_lightness(rgb, size, card)
+    borders = _exact_borders(rgb, L)
+    if borders:
+        rgb = crop(rgb, borders)
+        keep = None if keep is None else crop_places(keep, borders, full)
+        L = working_lightness(rgb, size, card)
+    window = Window(borders.top, borders.left, rgb.shape[0], rgb.shape[1])
+    hint_ab, mask = _own_hints(rgb, places, window, keep, L)
+    corners = find_corners(L)
+    L = L if corners is None else fill_corners(L, corners)
+    return NetworkInput(_planes(card, L[None], hint_ab[None], mask[None], vividness), window)
 
 
 def _all_hints(
@@ -384,16 +426,28 @@ def _all_hints(
 
     rgb: what the network sees of the picture. window: where that is in it.
     """
-    shape = (L.shape[0], L.shape[1])
-    spreading = [place for place in places if place.spreads]
-    hint_ab, mask = paint_places(spreading, window, shape)
-    if keep is not None:
-        hint_ab, mask = _add_hints(hint_ab, mask, *place_hints(rgb, keep, shape))
+    hint_ab, mask = _own_hints(rgb, places, window, keep, L)
     if guide is not None:
         guide_ab, guided = guide(L)
+        spreading = [place for place in places if place.spreads]
         if spreading and guided.any():
             guided = guided * (1.0 - _reach(network, spreading, window, L))
         hint_ab, mask = _add_hints(hint_ab, mask, guide_ab, guided)
+    return hint_ab, mask
+
+
+def _own_hints(
+    rgb: NDArray[Any],
+    places: Sequence[ColoredPlace],
+    window: Window,
+    keep: ToneJudgement | None,
+    L: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """As `_all_hints`, without a guide."""
+    shape = (L.shape[0], L.shape[1])
+    hint_ab, mask = paint_places([place for place in places if place.spreads], window, shape)
+    if keep is not None:
+        hint_ab, mask = _add_hints(hint_ab, mask, *place_hints(rgb, keep, shape))
     return hint_ab, mask
 
 
@@ -594,15 +648,27 @@ def _prediction(
     vividness: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """ab as `network_chroma` returns it, and the confidence (N, 1, h/k, w/k), if there is one."""
+    ab, confidence = network(_planes(network.card, L, hint_ab, mask, vividness))
     gain = network.card.chroma_gain * vividness
+    vivid = np.ascontiguousarray(gain * ab.transpose(0, 2, 3, 1), dtype=np.float32)
+    return vivid, confidence
+
+
+def _planes(
+    card: ModelCard,
+    L: NDArray[np.float32],
+    hint_ab: NDArray[np.float32],
+    mask: NDArray[np.float32],
+    vividness: float,
+) -> NDArray[np.float32]:
+    """(N, 4, h, w): what the network of a card is given. The others as for `network_chroma`."""
     # The network gets the asked colours divided by the gain, so that an object which it colours
     # after a hint comes out in the asked colour, not in a more vivid one. Far below 1 that would
     # ask for colours that do not exist.
-    scaled_hints = np.clip(hint_ab / max(gain, MIN_HINT_GAIN), -AB_LIMIT, AB_LIMIT)
+    gain = max(card.chroma_gain * vividness, MIN_HINT_GAIN)
+    scaled_hints = np.clip(hint_ab / gain, -AB_LIMIT, AB_LIMIT)
     planes = np.concatenate([L[:, None], scaled_hints.transpose(0, 3, 1, 2), mask[:, None]], axis=1)
-    ab, confidence = network(np.ascontiguousarray(planes, dtype=np.float32))
-    vivid = np.ascontiguousarray(gain * ab.transpose(0, 2, 3, 1), dtype=np.float32)
-    return vivid, confidence
+    return np.ascontiguousarray(planes, dtype=np.float32)
 
 
 def hint_planes(

@@ -46,6 +46,14 @@ def test_versions_differ_and_begin_with_the_models_own(grey_scene: NDArray[np.ui
     np.testing.assert_array_equal(color.alternatives(file, 2)[1].pixels, second)
 
 
+def test_pictures_of_the_same_bytes_and_other_shapes_are_told_apart() -> None:
+    network = load(MODEL, device="cpu", threads=1)
+    wide, tall = np.full((64, 128), 50, np.float32), np.full((128, 64), 50, np.float32)
+    used, fresh = (AlternativeMaker(network).guide(2, 2) for _ in range(2))
+    used(wide)
+    np.testing.assert_array_equal(used(tall)[0], fresh(tall)[0])
+
+
 def test_a_network_without_a_distribution_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="hands out no features"):
         AlternativeMaker(load(tiny_model(tmp_path / "tiny.onnx"), device="cpu"))

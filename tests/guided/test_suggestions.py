@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from photochrom.color.bins import ColorBins
 from photochrom.color.space import rgb_to_lab
 from photochrom.errors import InputError, ModelError
 from photochrom.guided.suggestions import suggest_colors
+from photochrom.hints import Hint
 
 CENTRES = ColorBins.in_gamut().centres
 
@@ -52,6 +54,33 @@ def test_colours_are_those_of_the_distribution_at_the_place() -> None:
     (grey,) = suggest_colors(picture, 5, 45, network)
     np.testing.assert_allclose(grey.ab, 0, atol=0.5)
     assert len(suggest_colors(picture, 100, 45, network, count=1)) == 1
+
+
+def test_colours_are_as_vivid_as_the_picture_would_get_them() -> None:
+    network: Any = TwoMinds()
+    picture = np.full((90, 120), 120, np.uint8)
+    as_meant = suggest_colors(picture, 100, 45, network)[1].ab
+    network.card = dataclasses.replace(CARD, chroma_gain=0.8)
+    for vividness, gain in ((1.0, 0.8), (0.75, 0.6)):
+        blue = suggest_colors(
+            picture, 100, 45, network, hints=[Hint(20, 45, "#965a5a", 9)], vividness=vividness
+        )[1]
+        np.testing.assert_allclose(blue.ab, gain * np.array(as_meant), atol=0.01)
+        seen = network.inputs[0, 1:3, network.inputs[0, 3] > 0]
+        red = rgb_to_lab(np.array([150, 90, 90]) / 255.0)[1:]
+        np.testing.assert_allclose(seen, np.tile(red / gain, (len(seen), 1)), atol=0.1)
+
+
+def test_black_bars_are_not_seen_and_stay_grey() -> None:
+    network: Any = TwoMinds()
+    picture = np.full((90, 200), 120, np.uint8)
+    picture[:, :80] = 0
+    (grey,) = suggest_colors(picture, 120, 45, network)  # on the left of what is inside
+    np.testing.assert_allclose(grey.ab, 0, atol=0.5)
+    assert network.inputs[0, 0].min() > 40
+    assert len(suggest_colors(picture, 180, 45, network)) == 2
+    assert suggest_colors(picture, 40, 45, network)[0].ab == (0.0, 0.0)
+    assert len(suggest_colors(picture, 40, 45, network)) == 1
 
 
 @pytest.mark.parametrize("white", [255.0, np.nan])

@@ -654,7 +654,7 @@ def test_likely_colours_of_a_place_are_suggested(
     address, asked = f"{picture_url}/suggestions", []
 
     def suggest(picture: Any, x: float, y: float, extractor: Any, **options: Any) -> Any:
-        asked.append((picture.shape[:2], x, y, extractor, options["hints"]))
+        asked.append((picture.shape[:2], x, y, extractor, options["hints"], options["size"]))
         return [Suggestion((193, 39, 45), (50.0, 30.0), 0.75)]
 
     with monkeypatch.context() as patch:
@@ -662,7 +662,7 @@ def test_likely_colours_of_a_place_are_suggested(
         patch.setattr(live_preview, "suggest_colors", suggest)
         found = ask(member, address, {"place": [60, 70], "hints": [[1, 2, "#c1272d"]]}).get_json()
     assert found == {"colors": [{"color": "#c1272d", "probability": 0.75}]}
-    assert asked == [((90, 120), 60, 70, "its features", [Hint(1, 2, "#c1272d")])]
+    assert asked == [((90, 120), 60, 70, "its features", [Hint(1, 2, "#c1272d")], "auto")]
     for wrong in ({}, {"place": [60, 700]}, {"place": [60]}, {"place": [1, 1], "hints": "all"}):
         assert ask(member, address, wrong).status_code == 400, wrong
 

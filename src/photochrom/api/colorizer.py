@@ -380,7 +380,8 @@ class Colorizer:
             Likeliest first, named tuples: `rgb`, sRGB from 0 to 255, at the place's own lightness,
             but at L* 35 at least and 80 at most, where it can be told from others; `ab`, CIELAB
             units; `probability`, in [0, 1], the share of the network's distribution that is nearest
-            to it.
+            to it. They are as vivid as the picture would get them; on black bars, which stay grey,
+            grey alone.
 
         Raises:
             InputError: As `colorize`, and for a place outside of the picture.
@@ -393,7 +394,17 @@ class Colorizer:
         known = _all_hints(strokes, hints)
         extractor = self._matcher().extractor
         with _name_in_errors(source):
-            return suggest_colors(pictures[0], x, y, extractor, count=count, hints=known)
+            return suggest_colors(
+                pictures[0],
+                x,
+                y,
+                extractor,
+                count=count,
+                hints=known,
+                size=self._settings.size,
+                vividness=self._settings.vividness,
+                keep=self._kept_places(pictures[0], None),
+            )
 
     def __getstate__(self) -> _State:
         return self._settings, self._keep_colors, self._white_balance, self._smooth, self._match

@@ -62,7 +62,7 @@ class AlternativeMaker:
         self._gain = network.card.chroma_gain
         self._title = network.card.title
         self._bins = ColorBins.in_gamut().centres
-        self._kept: OrderedDict[tuple[bytes, int], list[NDArray[np.float32]]] = OrderedDict()
+        self._kept: OrderedDict[tuple[object, ...], list[NDArray[np.float32]]] = OrderedDict()
         self._lock = Lock()
 
     def guide(self, number: int, count: int, *, vividness: float = DEFAULT_VIVIDNESS) -> Guide:
@@ -113,7 +113,7 @@ class AlternativeMaker:
 
     def _versions(self, L: NDArray[np.float32], count: int) -> list[NDArray[np.float32]]:
         """As `alternatives`, and only once for each picture."""
-        key = (hashlib.sha256(L.tobytes()).digest(), count)
+        key = (hashlib.sha256(L.tobytes()).digest(), L.shape, count)
         with self._lock:  # who asks for another version of the same picture waits for this one
             if key not in self._kept:
                 self._kept[key] = self.alternatives(L, count)

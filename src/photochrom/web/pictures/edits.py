@@ -21,6 +21,7 @@ from photochrom.pipeline import (
     MAX_SHIFT,
     NO_SHIFT,
     Guide,
+    Size,
     WhiteBalance,
     kept_places,
 )
@@ -96,6 +97,16 @@ class Edit:
         """Whether nothing is coloured: of a picture in colour, no others have been asked for."""
         rest = replace(self, own_colors=None, restore=False, scratched=False, chosen_model=None)
         return self.own_colors == "all" and rest == Edit()
+
+    @property
+    def working_size(self) -> Size:
+        """As `photochrom.pipeline.colorize` takes it."""
+        return "auto" if self.size is None else self.size
+
+    @property
+    def keeps_places(self) -> bool:
+        """Whether coloured places of the original keep their colours."""
+        return self.keep_colors and self.own_colors == "places"
 
     @classmethod
     def parse(
@@ -197,15 +208,14 @@ class Edit:
         """
         if self.leaves_colors and rgb.ndim == 3:
             return rgb
-        places = kept_places(rgb) if self.keep_colors and self.own_colors == "places" else None
         return colorize_variant(
             rgb,
             VERSIONS[self.variant],
             network,
-            size="auto" if self.size is None else self.size,
+            size=self.working_size,
             vividness=self.vividness,
             hints=self.hints,
-            keep=places,
+            keep=kept_places(rgb) if self.keeps_places else None,
             white_balance=self.white_balance,
             guide=guide,
         )

@@ -33,6 +33,7 @@ from photochrom.errors import ModelError
 from photochrom.guided.areas import Area
 from photochrom.guided.strokes import Stroke
 from photochrom.guided.suggestions import Suggestion, suggest_colors
+from photochrom.pipeline import kept_places
 from photochrom.processors import limit_threads, share_size
 from photochrom.variants import VARIANTS, uncertain_places
 from photochrom.web.database import Picture, User
@@ -143,10 +144,11 @@ class Previewer:
             return rgb, colorizer.network.identity.signature
 
     def suggest(
-        self, picture: Picture, x: float, y: float, hints: tuple[EditHint, ...], longest: int
+        self, picture: Picture, x: float, y: float, edit: Edit, longest: int
     ) -> list[Suggestion]:
         """Likely colours of a place, px of the original; none of a model that has no colour bins.
 
+        They are as vivid as the model means them, since what is chosen of them stays so.
         Raises NotFound where the picture has gone meanwhile, TooMany where others take all the
         time.
         """
@@ -154,13 +156,19 @@ class Previewer:
             return []
         copy = self._load_copy(picture, longest, picture)
         h, w = copy.pixels.shape[:2]
-        known = [_scaled_hint(hint, copy.scale, h, w) for hint in hints]
+        known = [_scaled_hint(hint, copy.scale, h, w) for hint in edit.hints]
         place = _scaled_place(x, y, copy.scale, h, w)
         with self._a_turn(picture.user_id):
             try:
                 extractor = feature_extractor(self._load_whole(picture.chosen_model).network)
                 return suggest_colors(
-                    copy.pixels, *place, extractor, count=_SUGGESTIONS, hints=known
+                    copy.pixels,
+                    *place,
+                    extractor,
+                    count=_SUGGESTIONS,
+                    hints=known,
+                    size=edit.working_size,
+                    keep=kept_places(copy.pixels) if edit.keeps_places else None,
                 )
             except ModelError as error:
                 _log.warning("no colours are suggested: %s", error)
@@ -344,7 +352,7 @@ def suggest_for_place(
     picture = get_photo(user, picture_id)
     x, y = parse_place(place, picture.height, picture.width)
     edit = Edit.from_picture(picture, **({} if hints is None else {"hints": hints}))
-    return current_previewer().suggest(picture, x, y, edit.hints, _preview_side(picture))
+    return current_previewer().suggest(picture, x, y, edit, _preview_side(picture))
 
 
 def find_outlines(
