@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from photochrom.batch import plan
+from photochrom.batch import places, plan
+from photochrom.cli.film_arguments import plan_targets
 from photochrom.errors import InputError
 from photochrom.imageio import DEFAULT_MAX_PIXELS, reading
 from photochrom.variants import VARIANTS
@@ -133,6 +135,32 @@ def test_the_same_picture_twice_is_one_job(
     monkeypatch.chdir(tmp_path)
     (job,) = plan([Path("album/b.jpg"), album / "b.jpg"])
     assert job.problem is None
+
+
+@pytest.mark.parametrize(("first", "second"), [("A.jpg", "a.jpg"), ("\xe9.jpg", "e\u0301.jpg")])
+def test_names_that_are_one_for_a_file_system_share_no_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str
+) -> None:
+    inputs = [tmp_path / "x" / first, tmp_path / "y" / second]
+    for path in inputs:
+        path.parent.mkdir()
+        path.touch()
+    out = tmp_path / "new" / "out"
+    every = places.name_rules(out)
+    assert every == places.name_rules(tmp_path), "what is not there yet is as the folder above"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    if not any(every):
+        assert [job.problem for job in plan(inputs, out)] == [None, None]
+    monkeypatch.setattr(places, "name_rules", lambda _: places.NameRules(True, True))
+    job, clash = plan(inputs, out)
+    assert (job.source, job.problem) == (inputs[0], None)
+    assert f"{second} (here the same as {out / first}) like {inputs[0]}" in str(clash.problem)
+    (over,) = plan([inputs[0]], inputs[0].with_name(second))
+    assert "would be written over the input" in str(over.problem)
+    films = [path.with_suffix(".mp4") for path in inputs]
+    out.mkdir(parents=True)
+    with pytest.raises(click.UsageError, match="would both become"):
+        plan_targets(films, out, "color", "h264")
 
 
 def test_pictures_that_differ_only_in_format_have_results_of_their_own(album: Path) -> None:

@@ -108,13 +108,13 @@ def test_the_command_writes_a_marked_picture_and_what_layers_see(
     layers = ("conv1_1", "conv2_1", "conv3_1")
     assert names == {f"{stem}.{layer}.png" for stem in ("photo", "painting") for layer in layers}
     assert main(call) == 1, "the result exists"
-    other = tmp_path / "painted" / "photo.png"
+    other = tmp_path / "painted" / "Photo.png"
     other.parent.mkdir()
     write(other, Picture(halves()))
     namesakes = [*call[:2], str(other), *call[3:-1], str(tmp_path / "both"), "--overwrite"]
     assert main(namesakes) == 0
     assert {path.name for path in (tmp_path / "both").iterdir()} == {
-        f"photo.{number}.{layer}.png" for number in (1, 2) for layer in layers
+        f"{name}.{layer}.png" for name in ("photo.1", "Photo.2") for layer in layers
     }
     with monkeypatch.context() as patch:
         patch.setattr(files, "transfer_style", lambda *_: pytest.fail("worked in vain"))

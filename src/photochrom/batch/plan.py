@@ -8,9 +8,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
+from photochrom.batch.places import is_same_folder, linked_path, place_keys
 from photochrom.errors import InputError, PhotochromError
 from photochrom.guided.names import COLOR_FILE_NAME, SHEET_NAME
 from photochrom.imageio import (
@@ -166,7 +166,7 @@ def _folder_jobs(
         elif _is_file(entry) and not _is_system_file(source, mark):
             yield Job(source, source, skip_reason=_skip_reason(source))
     for subfolder in subfolders if recursive else ():
-        if out is None or _absolute_path(subfolder) != _absolute_path(out):
+        if out is None or not is_same_folder(subfolder, out):
             yield from _folder_jobs(top, subfolder, out, mark, recursive=True)
 
 
@@ -259,58 +259,55 @@ def _target_beside(target: Path, name: str) -> Path:
 def _without_clashes(jobs: Iterable[Job]) -> Iterator[Job]:
     """The jobs, those without a place of their own for the result marked as problems."""
     jobs = list(jobs)
-    sources = {_absolute_path(job.source) for job in jobs}
-    taken: dict[str, Path] = {}
+    keys = place_keys(path for job in jobs for path in (job.source, job.target))
+    sources = {keys[job.source]: job.source for job in jobs}
+    taken: dict[str, Job] = {}
     for job in jobs:
-        target = _absolute_path(job.target)
+        key = keys[job.target]
         if job.problem is not None or job.skip_reason:
             yield job
-        elif target in taken and _absolute_path(taken[target]) == _absolute_path(job.source):
+        elif key in taken and keys[taken[key].source] == keys[job.source]:
             continue  # the same picture was given twice
-        elif target in taken:
+        elif key in taken:
+            first = taken[key]
             yield _failed_job(
                 job.source,
-                f"{job.source} would be written to {job.target} like {taken[target]}; "
-                "colour it on its own, with -o",
+                f"{job.source} would be written to {_one_place(job.target, first.target)} like "
+                f"{first.source}; colour it on its own, with -o",
                 job.variant,
             )
-        elif target in sources or _linked_path(job.target) in sources:
+        elif (place := next((k for k in (key, linked_path(job.target)) if k in sources), "")):
             yield _failed_job(
                 job.source,
-                f"{job.source} would be written over the input {job.target}; "
-                "give another folder to -o",
+                f"{job.source} would be written over the input "
+                f"{_one_place(job.target, sources[place])}; give another folder to -o",
                 job.variant,
             )
         else:
-            taken[target] = job.source
+            taken[key] = job
             yield job
+
+
+def _one_place(target: Path, other: Path) -> str:
+    """A place for a result that something else has, also by another name, in words."""
+    return str(target) if target.name == other.name else f"{target} (here the same as {other})"
 
 
 def _without_shared(jobs: Sequence[Job]) -> Iterator[Job]:
     """The jobs, without the places for transparent results that something else has or may have."""
-    ways = (way for job in jobs for way in (job.source, job.target, job.transparent_target))
-    count = Counter(_absolute_path(way) for way in ways if way is not None)
+    ways = [
+        way
+        for job in jobs
+        for way in (job.source, job.target, job.transparent_target)
+        if way is not None
+    ]
+    keys = place_keys(ways)
+    count = Counter(keys[way] for way in ways)
     for job in jobs:
         way = job.transparent_target
-        shared = way is not None and count[_absolute_path(way)] > 1
+        shared = way is not None and count[keys[way]] > 1
         yield dataclasses.replace(job, transparent_target=None) if shared else job
 
 
 def _failed_job(source: Path, message: str, variant: Variant = VARIANTS[0]) -> Job:
     return Job(source, source, problem=InputError(message), variant=variant)
-
-
-@lru_cache(maxsize=1024)
-def _real_folder(folder: Path) -> str:
-    # Path.resolve stops at links that go round in circles; reading such a path tells of them.
-    return os.path.normcase(os.path.realpath(folder))
-
-
-def _linked_path(path: Path) -> str | None:
-    """What a link points at, as `_absolute_path`; None for what is no link."""
-    return os.path.normcase(os.path.realpath(path)) if os.path.islink(path) else None  # noqa: PTH114
-
-
-def _absolute_path(path: Path) -> str:
-    """The path without links in its folders, which are looked up once each."""
-    return os.path.join(_real_folder(path.parent), os.path.normcase(path.name))  # noqa: PTH118

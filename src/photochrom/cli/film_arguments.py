@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from photochrom.batch.places import place_keys
 from photochrom.cli.options import parse_place
 from photochrom.errors import InputError
 from photochrom.hints import Hint
@@ -83,11 +84,16 @@ def plan_targets(
             f"{out} is neither a folder nor a film ({', '.join(CONTAINERS)}). Make it first, or "
             "name a film."
         )
-    targets: dict[Path, Path] = {}
-    for source in films:
-        suffix = source.suffix if holds_codec(source.suffix, codec) else ".mkv"
-        target = (out or source.parent) / f"{source.stem}.{mark}{suffix}"
-        if target in targets:
-            raise click.UsageError(f"{targets[target]} and {source} would both become {target}.")
-        targets[target] = source
-    return [(source, target) for target, source in targets.items()]
+    targets = [(source, _target(source, out, mark, codec)) for source in films]
+    keys = place_keys(target for _, target in targets)
+    taken: dict[str, Path] = {}
+    for source, target in targets:
+        other = taken.setdefault(keys[target], source)
+        if other is not source:
+            raise click.UsageError(f"{other} and {source} would both become {target}.")
+    return targets
+
+
+def _target(source: Path, out: Path | None, mark: str, codec: str) -> Path:
+    suffix = source.suffix if holds_codec(source.suffix, codec) else ".mkv"
+    return (out or source.parent) / f"{source.stem}.{mark}{suffix}"

@@ -49,13 +49,13 @@ def write_layers(
 ) -> list[Path]:
     """Write what each layer of the transfer sees of some files: ``STEM.LAYER.png``.
 
-    Files of one stem are told apart by a number: ``STEM.1.LAYER.png``.
+    Files of one stem, in whatever case, are told apart by a number: ``STEM.1.LAYER.png``.
     """
     layers = tuple(dict.fromkeys((*options.style_layers, options.content_layer)))
-    stems = [file.stem for file in files]
+    stems = [file.stem.lower() for file in files]
     paths = []
     for number, (file, stem) in enumerate(zip(files, stems, strict=True), 1):
         maps = layer_maps(read(file).pixels, options, layers)
-        name = stem if stems.count(stem) == 1 else f"{stem}.{number}"
+        name = file.stem if stems.count(stem) == 1 else f"{file.stem}.{number}"
         paths += write_layer_sheets(folder, name, maps, overwrite=overwrite)
     return paths
