@@ -33,6 +33,7 @@ from fixtures.imageio import (
 from numpy.typing import NDArray
 from PIL import Image
 
+from photochrom.color.space import linear_to_srgb
 from photochrom.errors import InputError, MissingDependencyError
 from photochrom.imageio import FORMATS, exif, page_count, read
 
@@ -585,7 +586,7 @@ def test_what_tifffile_says_of_damage_is_not_shown(
 @pytest.mark.parametrize("bits", [16, 32])
 @pytest.mark.parametrize("upside_down", [True, False])
 def test_a_bitmap_says_by_masks_where_its_colours_are(bits: int, upside_down: bool) -> None:
-    """Windows' BITMAPV3INFOHEADER and ALPHABITFIELDS, with masks that Pillow does not know."""
+    """Windows' BITMAPV3INFOHEADER, with masks that Pillow does not know."""
     rng = np.random.default_rng(4)
     widths = (4, 4, 3, 5) if bits == 16 else (10, 8, 3, 8)
     values = [rng.integers(0, 1 << width, (7, 5)) for width in widths]
@@ -599,12 +600,46 @@ def test_a_bitmap_says_by_masks_where_its_colours_are(bits: int, upside_down: bo
     body = (rows[::-1] if upside_down else rows).tobytes()
     data = b"BM" + struct.pack("<IHHI", 14 + 56 + len(body), 0, 0, 70) + header + body
     picture = read(data)
-    expected = [np.rint(v * 255 / ((1 << w) - 1)) for v, w in zip(values, widths)]
+    top = 255 if bits == 16 else 65535  # of ten bits two would be lost
+    expected = [np.rint(v * top / ((1 << w) - 1)) for v, w in zip(values, widths)]
     np.testing.assert_array_equal(picture.pixels, np.dstack(expected[:3]))
     assert picture.alpha is not None
     np.testing.assert_array_equal(picture.alpha, expected[3])
     with pytest.raises(InputError, match=r"rare kind of BMP .*save it as PNG"):
         read(data[:30] + struct.pack("<I", 4) + data[34:])  # pixels that are a JPEG
+    with pytest.raises(InputError, match="its masks make no sense"):
+        read(data[:54] + struct.pack("<I", 5) + data[58:])
+
+
+def bitmap_of_masks(alpha: NDArray[np.uint16], profile: bytes = b"") -> bytes:
+    """Mid-grey as BITMAPV5HEADER and A1R5G5B5 have it. alpha: (H, W), 0 or 1."""
+    height, width = alpha.shape
+    body = (alpha << 15 | 0b10000_10000_10000).astype("<u2")[::-1].tobytes()
+    size = (width, height, 1, 16, 3, 0, 11811, 11811, 0, 0)
+    masks = (0x7C00, 0x3E0, 0x1F, 0x8000)
+    header = struct.pack("<IiiHHIIiiII4I", 124, *size, *masks) + b"DEBM" * bool(profile)
+    header = header.ljust(112, b"\0") + struct.pack("<III", 124 + len(body), len(profile), 0)
+    return b"BM" + struct.pack("<IHHI", 0, 0, 0, 138) + header + body + profile
+
+
+def test_sixteen_bits_of_a_bitmap_may_have_one_for_alpha() -> None:
+    alpha = np.array([[0, 1], [1, 1], [0, 0]], np.uint16)
+    picture = read(bitmap_of_masks(alpha))
+    assert picture.alpha is not None
+    np.testing.assert_array_equal(picture.alpha, 255 * alpha)
+    np.testing.assert_array_equal(picture.pixels, 132)
+    assert picture.metadata.dpi == pytest.approx((300, 300), abs=0.01)
+    assert read(bitmap_of_masks(0 * alpha)).alpha is None, "of which nothing would be seen"
+    cut = read(bitmap_of_masks(alpha)[:-5], damage="salvage")  # the upper row comes last
+    assert cut.pixels[:, 0, 0].tolist() == [0, 0, 132]
+    assert "67 % of the picture are missing" in cut.notes[0]
+
+
+def test_the_profile_of_a_bitmap_counts() -> None:
+    alpha = np.ones((2, 2), np.uint16)
+    picture = read(bitmap_of_masks(alpha, profile("RGB", 1.0)))
+    expected = 65535 * linear_to_srgb(np.float64(132 / 255))
+    np.testing.assert_allclose(picture.pixels, expected, atol=20)
 
 
 def test_rare_sampling_is_read_by_pillow(

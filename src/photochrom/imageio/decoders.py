@@ -7,7 +7,6 @@ InputError on purpose, and whatever the libraries raise on damaged data.
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
 EXIF_DAMAGED = "its EXIF data are damaged and were left out"
 """The note for a picture that is sound itself."""
-_ALPHA_BITFIELDS = 6
-_BITMAP_V3_BYTES = 56
-"""Of a bitmap's header, from which on it has a mask for alpha."""
 _TOOL_MARKS = (
     b"Created with ",
     b"CREATOR: ",
@@ -177,53 +173,6 @@ def decode_gif(data: bytes, options: ReadOptions) -> StoredPicture:
     from PIL import GifImagePlugin
 
     return decode_still(GifImagePlugin.GifImageFile(io.BytesIO(data)), "GIF", options)
-
-
-def decode_bmp(data: bytes, options: ReadOptions) -> StoredPicture:
-    """Windows bitmap."""
-    from PIL import BmpImagePlugin
-
-    try:
-        image = BmpImagePlugin.BmpImageFile(io.BytesIO(data))
-    except OSError as error:
-        if "bitfields" in str(error) or "compression (6)" in str(error):
-            return _bitfields(data, options)
-        if "Unsupported" in str(error):
-            raise InputError(f"it is a rare kind of BMP ({error}); save it as PNG") from error
-        raise
-    return decode_still(image, "BMP", options)
-
-
-def _bitfields(data: bytes, options: ReadOptions) -> StoredPicture:
-    """A bitmap of 16 or 32 bits a pixel, of which masks say what is red, green, blue and alpha.
-
-    Pillow knows the usual masks only. Source: Windows, BITMAPINFOHEADER and BITMAPV4HEADER.
-    """
-    start, header_bytes, width, height, _, bits = struct.unpack_from("<IIiiHH", data, 10)
-    check_page(options.page, 1)
-    check_size(width, abs(height), options.max_pixels)
-    masks = [*struct.unpack_from("<3I", data, 54)]
-    (compression,) = struct.unpack_from("<I", data, 30)
-    if header_bytes >= _BITMAP_V3_BYTES or compression == _ALPHA_BITFIELDS:
-        masks += struct.unpack_from("<I", data, 66)
-    if bits not in (16, 32) or not all(masks[:3]) or max(masks) >> bits:
-        raise ValueError("its masks make no sense")
-    row_bytes = -(-width * bits // 32) * 4
-    stored = np.frombuffer(data, np.uint8, row_bytes * abs(height), start)
-    pixels = stored.reshape(abs(height), row_bytes).view(f"<u{bits // 8}")[:, :width]
-    if height > 0:
-        pixels = pixels[::-1]
-    planes = [_mask_values(pixels, mask) for mask in masks if mask]
-    alpha = planes[3] if len(planes) > 3 else None
-    return StoredPicture(np.dstack(planes[:3]), alpha)
-
-
-def _mask_values(pixels: NDArray[Any], mask: int) -> NDArray[np.uint8]:
-    """The bits of a mask, stretched to 8."""
-    shift = (mask & -mask).bit_length() - 1
-    top = mask >> shift
-    values = ((pixels & mask) >> shift).astype(np.float64)
-    return np.rint(values * (255.0 / top)).astype(np.uint8)
 
 
 def show_values(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint16]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import BmpImagePlugin, GifImagePlugin, ImageFile
+from PIL import GifImagePlugin, ImageFile
 
 from photochrom.imageio.boxes import end_of_boxes
 from photochrom.imageio.decoders import (
@@ -84,7 +84,7 @@ def salvage_gif(data: bytes, options: ReadOptions) -> Remains:
     if arguments[1]:
         order = np.concatenate([rows[first::step] for first, step in _GIF_PASSES])
     there = _gif_pixel_count(data[start:], int(arguments[0])) // (extents[2] - extents[0])
-    _load_part(image)
+    load_part(image)
     stored, gone = stored_still(image), np.isin(rows, order[there:])
     if not arguments[1] or there < len(rows[:: _GIF_PASSES[0][1]]):
         return black_rows(stored, gone)
@@ -132,21 +132,7 @@ def _gif_pixel_count(data: bytes, bits: int) -> int:
     return count
 
 
-def salvage_bmp(data: bytes, options: ReadOptions) -> Remains:
-    """The rows of a bitmap that are there, mostly the lower ones."""
-    image = BmpImagePlugin.BmpImageFile(io.BytesIO(data))
-    check_still(image, "BMP", options)
-    codec, _, start, arguments = image.tile[0]
-    if codec != "raw" or not isinstance(arguments, tuple) or len(arguments) < 2:
-        raise ValueError("its rows are packed")
-    there = max(len(data) - start, 0) // max(int(arguments[1]), 1)
-    _load_part(image)
-    rows = np.arange(image.height)
-    from_below = len(arguments) > 2 and arguments[2] == -1
-    return black_rows(stored_still(image), (rows[::-1] if from_below else rows) >= there)
-
-
-def _load_part(image: ImageFile.ImageFile) -> None:
+def load_part(image: ImageFile.ImageFile) -> None:
     """Have Pillow decode as far as it comes; what it has then stays in the image."""
     try:
         image.load()
