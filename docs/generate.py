@@ -182,7 +182,8 @@ def formats_page() -> str:
         "whatever a file is called. Where an extra is named, it is needed for reading "
         "(`pip install 'photochrom[formats]'`); it also brings the rarer kinds of TIFF: BigTIFF, "
         "separate planes with 16 bits, 10, 12 or 14 bits, palettes of 16 bits, CMYK with "
-        "transparency, JPEG 2000 inside.\n"
+        "transparency, JPEG 2000 inside; and profiles of look-up tables, as scanners have them, "
+        "for 16 bits.\n"
     )
     unread = ", ".join(row.name for row in UNREAD_FORMATS)
     more = f"""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fixtures.imageio import lut_profile, pillow_bytes, png_bytes, profile
+from fixtures.imageio import lut_profile, pillow_bytes, png_bytes, profile, tables_profile
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
@@ -154,6 +154,30 @@ def test_a_damaged_profile_of_tables_is_left_out_and_said(
     picture = read(tmp_path / "a.png")
     np.testing.assert_array_equal(picture.pixels, scene)
     assert "ICC profile is damaged" in picture.notes[0]
+
+
+@pytest.mark.parametrize("space", ["RGB", "GRAY"])
+def test_sixteen_bits_go_through_a_profile_of_tables(
+    scene16: NDArray[np.uint16], space: str
+) -> None:
+    """As scanners that were measured by a chart write them."""
+    stored = scene16 if space == "RGB" else np.ascontiguousarray(scene16[..., 0])
+    made = tables_profile(space, 1.8)
+
+    def read_with(profile: bytes) -> Picture:
+        color_type = 2 if space == "RGB" else 0
+        return read(png_bytes(stored, color_type, (b"iCCP", b"x\0\0" + zlib.compress(profile))))
+
+    picture = read_with(made)
+    expected = 65535 * srgb_code((stored / 65535.0) ** 1.8)
+    assert picture.pixels.dtype == np.uint16
+    shown = picture.pixels if space == "RGB" else picture.pixels[..., 1]
+    assert np.abs(shown - expected).mean() < 60
+    assert np.abs(shown - expected).max() < 600, "near black, where a table is coarse"
+    assert len(np.unique(shown)) > 0.8 * len(np.unique(stored)), "none of its depth is lost"
+    damaged = read_with(made[:300])
+    assert "ICC profile is damaged" in damaged.notes[0]
+    np.testing.assert_array_equal(damaged.pixels, stored)
 
 
 def test_a_profile_of_other_pixels_is_left_out_and_noted(

@@ -273,6 +273,16 @@ def test_animations_are_refused(tmp_path: Path, scene: NDArray[np.uint8], name: 
         read(put(tmp_path, "a", data))
 
 
+def test_an_animation_of_one_frame_is_a_still(
+    scene: NDArray[np.uint8], scene16: NDArray[np.uint16]
+) -> None:
+    for samples in (scene, scene16):
+        height, width = samples.shape[:2]
+        frame = struct.pack(">IIIIIHHBB", 0, width, height, 0, 0, 1, 10, 0, 0)
+        data = png_bytes(samples, 2, (b"acTL", struct.pack(">II", 1, 0)), (b"fcTL", frame))
+        np.testing.assert_array_equal(read(data).pixels, samples)
+
+
 @pytest.mark.parametrize("deep", [False, True])
 def test_heic(tmp_path: Path, scene: NDArray[Any], scene16: NDArray[Any], deep: bool) -> None:
     expected = scene16 if deep else scene

@@ -1,7 +1,7 @@
 """Pixels of an ICC profile's colour space to sRGB and back, and from one depth to the other.
 
 Profiles of curves and a matrix are computed here, with 16 bits; those of look-up tables go through
-LittleCMS, which Pillow offers for 8 bits.
+LittleCMS, which Pillow offers for 8 bits, and imagecodecs for 16.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photochrom.errors import requires_extra
 from photochrom.imageio.icc import (
     CODES,
     Profile,
@@ -22,6 +23,7 @@ from photochrom.imageio.icc import (
     keeps_neutral,
     mixing_matrix,
     srgb,
+    srgb_bytes,
 )
 from photochrom.processors import thread_count
 
@@ -157,9 +159,31 @@ def littlecms_to_srgb(image: Image.Image, data: bytes) -> Image.Image:
     return converted
 
 
-def tables_to_srgb(samples: NDArray[np.uint8], data: bytes) -> NDArray[Any]:
-    """Convert (H, W) or (H, W, 3) 8-bit pixels of a profile of look-up tables to sRGB."""
-    from PIL import Image
+def tables_to_srgb(samples: NDArray[Any], data: bytes) -> NDArray[Any]:
+    """Convert pixels of a profile of look-up tables to sRGB, as `littlecms_to_srgb` does.
 
-    image = littlecms_to_srgb(Image.fromarray(samples), data)
-    return np.asarray(image)
+    samples: (H, W) or (H, W, 3), uint8 or uint16. Returns (H, W, 3) of the same dtype. Raises
+    ValueError for a profile that is damaged, and MissingDependencyError for 16 bits, which Pillow's
+    LittleCMS does not take.
+    """
+    if samples.dtype == np.uint8:
+        from PIL import Image
+
+        return np.asarray(littlecms_to_srgb(Image.fromarray(samples), data))
+    with requires_extra("formats", "16 bits with an ICC profile of look-up tables"):
+        import imagecodecs
+    try:
+        return np.asarray(
+            imagecodecs.cms_transform(
+                samples,
+                data,
+                srgb_bytes(),
+                colorspace="gray" if samples.ndim == 2 else "rgb",
+                outcolorspace="rgb",
+                outdtype="u2",
+                intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
+                flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION,
+            )
+        )
+    except imagecodecs.CmsError as error:
+        raise ValueError(f"its ICC profile cannot be used: {error}") from error

@@ -32,8 +32,10 @@ from photochrom.imageio.options import (
 _MAX_UNPACKED_BYTES = 1 << 24
 """Of a compressed profile or XMP packet; what is beyond is cut off."""
 _TEXT_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
-_METADATA_CHUNKS = _TEXT_CHUNKS | {b"iCCP", b"eXIf"}
-"""Read here and kept from the libraries, which take large ones for damage."""
+_METADATA_CHUNKS = _TEXT_CHUNKS | {b"iCCP", b"eXIf", b"acTL", b"fcTL", b"fdAT"}
+"""Read here and kept from the libraries, which take large ones for damage; the last three are of
+animations, of which those of a single frame are stills.
+"""
 _RAW_PROFILE = b"Raw profile type "
 _KEYWORD_BYTES = 79
 """Of a keyword, at most (section 11.3.3.2)."""
@@ -63,7 +65,7 @@ def decode_png(data: bytes, options: ReadOptions) -> StoredPicture:
 def _decode(data: bytes, options: ReadOptions) -> StoredPicture:
     """A PNG in which everything is right that its pixels need."""
     chunks, metadata = _facts(data, options.max_pixels)
-    if b"acTL" in chunks:
+    if int.from_bytes(chunks.get(b"acTL", b"")[:4], "big") > 1:
         raise animation_error("PNG")
     data = containers.png_without_chunks(data, metadata)
     depth, color_type = chunks[b"IHDR"][8:10]

@@ -433,11 +433,6 @@ def _to_srgb(stored: StoredPicture) -> tuple[NDArray[Any], bytes | None, tuple[s
 
 
 def _convert_tables(samples: NDArray[Any], data: bytes, space: str) -> NDArray[Any]:
-    if samples.dtype != np.uint8:
-        raise InputError(
-            "its ICC profile is made of look-up tables, which is supported for 8 bits only; "
-            "convert it to sRGB or to 8 bits first"
-        )
     if space == "RGB" and samples.ndim == 2:
         samples = np.repeat(samples[..., None], 3, axis=2)
     return convert.tables_to_srgb(samples, data)
