@@ -56,7 +56,7 @@ def test_colours_are_those_of_the_distribution_at_the_place() -> None:
     assert len(suggest_colors(picture, 100, 45, network, count=1)) == 1
 
 
-def test_colours_are_as_vivid_as_the_picture_would_get_them() -> None:
+def test_the_network_sees_what_it_sees_when_it_colours() -> None:
     network: Any = TwoMinds()
     picture = np.full((90, 120), 120, np.uint8)
     as_meant = suggest_colors(picture, 100, 45, network)[1].ab
@@ -65,7 +65,7 @@ def test_colours_are_as_vivid_as_the_picture_would_get_them() -> None:
         blue = suggest_colors(
             picture, 100, 45, network, hints=[Hint(20, 45, "#965a5a", 9)], vividness=vividness
         )[1]
-        np.testing.assert_allclose(blue.ab, gain * np.array(as_meant), atol=0.01)
+        np.testing.assert_allclose(blue.ab, vividness * np.array(as_meant), atol=0.01)
         seen = network.inputs[0, 1:3, network.inputs[0, 3] > 0]
         red = rgb_to_lab(np.array([150, 90, 90]) / 255.0)[1:]
         np.testing.assert_allclose(seen, np.tile(red / gain, (len(seen), 1)), atol=0.1)

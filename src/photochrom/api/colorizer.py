@@ -380,8 +380,8 @@ class Colorizer:
             Likeliest first, named tuples: `rgb`, sRGB from 0 to 255, at the place's own lightness,
             but at L* 35 at least and 80 at most, where it can be told from others; `ab`, CIELAB
             units; `probability`, in [0, 1], the share of the network's distribution that is nearest
-            to it. They are as vivid as the picture would get them; on black bars, which stay grey,
-            grey alone.
+            to it. They have the session's vividness; on black bars, which stay grey, it is grey
+            alone.
 
         Raises:
             InputError: As `colorize`, and for a place outside of the picture.

@@ -45,7 +45,7 @@ class Suggestion(NamedTuple):
     """sRGB, [0, 255], at the place's own lightness, but at L* 35 at least and 80 at most, where it
     can be told from others; the lightness does not count as a hint."""
     ab: tuple[float, float]
-    """CIELAB units, as the picture would get it: with the model's gain, and the vividness."""
+    """CIELAB units, with the vividness that is asked for."""
     probability: float
     """Share of the network's distribution that belongs to it, [0, 1]."""
 
@@ -87,7 +87,8 @@ def suggest_colors(
         )
     row = np.ascontiguousarray(picture[int(y + 0.5) : int(y + 0.5) + 1])
     L_at = np.clip(lightness(row)[:, int(x + 0.5) : int(x + 0.5) + 1], *_SHOWN_LIGHTNESS)
-    centres = extractor.card.chroma_gain * vividness * _BINS.centres.astype(np.float64)
+    # The model's gain is for its answer, which is greyer than what is likely; not for its bins.
+    centres = vividness * _BINS.centres.astype(np.float64)
     colors = [(1.0, np.zeros(2))]
     if _is_inside(x, y, window):
         shares = _distribution(scores, x - window.left, y - window.top, window)
