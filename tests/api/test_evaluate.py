@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fixtures.model import card_with, tiny_model
 from fixtures.training import drawn_folder
@@ -74,6 +75,6 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
         evaluate(tmp_path / "nothing")
     with pytest.raises(ModelError, match="LPIPS weights not found"):
         evaluate(tmp_path, lpips_weights=tmp_path / "none.safetensors")
-    for wrong in ({"limit": 0}, {"points": -1}, {"points": ()}, {"crop": 0}):
+    for wrong in ({"limit": 0}, {"points": np.int64(-1)}, {"points": ()}, {"crop": 0}):
         with pytest.raises(InputError, match=f"{next(iter(wrong))} is"):
             evaluate(drawn_folder(tmp_path / "photos", 1), **wrong)

@@ -125,6 +125,8 @@ def test_files_come_nearer_to_each_other_and_keep_their_lightness(
     matched = Colorizer(str(model), match=[album], match_strength=1.0)
     alone = (Colorizer(str(model), match=one, match_strength=1.0) for one in (album, str(album)))
     assert {repr(matched), *map(repr, alone)} == {repr(matched)}, "one path is an album, too"
+    with pytest.raises(InputError, match="a path is an empty text"):
+        Colorizer(str(model), match="")
     found = picture_look(matched(series / "0.png").pixels)
     assert found is not None
     assert own is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from photochrom.api.paths import Paths, each_path
@@ -78,7 +78,7 @@ def evaluate(
         vividness=vividness,
         device=device,
         crop=crop,
-        points=(points,) if isinstance(points, int) else tuple(points),
+        points=tuple(points) if isinstance(points, Iterable) else (int(points),),
     )
     lpips = load_lpips(None if lpips_weights is None else Path(lpips_weights))
     methods = load_methods([os.fspath(model) for model in each_path(models)], settings)
