@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 EXIF_DAMAGED = "its EXIF data are damaged and were left out"
 """The note for a picture that is sound itself."""
+_FILM_FORMATS = frozenset({"GIF", "PNG", "WebP"})
+"""Of pictures, whose animations are films as well."""
 _TOOL_MARKS = (
     b"Created with ",
     b"CREATOR: ",
@@ -129,7 +131,8 @@ def _palette_is_grey(image: Image.Image) -> bool:
 
 def animation_error(name: str) -> InputError:
     """The error for a film in a picture's format."""
-    return InputError(f"it is an animated {name}; save the frame you want as a still picture")
+    film = "photochrom film colours all of it, or " if name in _FILM_FORMATS else ""
+    return InputError(f"it is an animated {name}; {film}save the frame you want as a still picture")
 
 
 def decode_still(image: ImageFile.ImageFile, name: str, options: ReadOptions) -> StoredPicture:
