@@ -269,8 +269,7 @@ def test_a_compression_that_needs_a_package_is_not_called_damage(
 def test_animations_are_refused(tmp_path: Path, scene: NDArray[np.uint8], name: str) -> None:
     frames = [Image.fromarray(scene), Image.fromarray(255 - scene)]
     data = pillow_bytes(frames[0], name, save_all=True, append_images=frames[1:], duration=50)
-    advice = "save the frame" if name == "AVIF" else "photochrom film colours all of it"
-    with pytest.raises(InputError, match=f"animated .*; {advice}"):
+    with pytest.raises(InputError, match=r"animated .*; photochrom film colours all of it"):
         read(put(tmp_path, "a", data))
 
 

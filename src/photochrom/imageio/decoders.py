@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 EXIF_DAMAGED = "its EXIF data are damaged and were left out"
 """The note for a picture that is sound itself."""
-_FILM_FORMATS = frozenset({"GIF", "PNG", "WebP"})
+_FILM_FORMATS = frozenset({"AVIF", "GIF", "PNG", "WebP"})
 """Of pictures, whose animations are films as well."""
 _TOOL_MARKS = (
     b"Created with ",

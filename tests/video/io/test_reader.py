@@ -14,6 +14,7 @@ from fixtures.film import MILLISECONDS, ORDERLESS, Film, decoded, h264_in_avi, l
 from PIL import Image
 
 from photochrom.errors import InputError
+from photochrom.video.io.container import open_container, other_streams
 from photochrom.video.io.damage import DamageLog
 from photochrom.video.io.frame import Frame
 from photochrom.video.io.probe import probe
@@ -425,6 +426,18 @@ def test_animations_are_films(tmp_path: Path, name: str) -> None:
         assert abs(int(frame.luma[2, 2]) - (16 + 90 * 219 / 255)) < 2
     assert frames[-1].duration * info.time_base == pytest.approx(0.7)
     assert_same(list(read_frames(info, start_s=0.3)), frames[3:])
+
+
+def test_an_animated_avif_is_its_animation_and_not_the_still_beside(tmp_path: Path) -> None:
+    path = animation(tmp_path / "a.avif", "AVIF", (255,) * 4)
+    info = probe(path)
+    frames = list(read_frames(info))
+    assert [round(info.seconds(frame.pts), 3) for frame in frames] == [0, 0.1, 0.2, 0.3]
+    for index, frame in enumerate(frames):
+        assert int(frame.luma[20, 15 + 4 * index]) > int(frame.luma[2, 2]) + 80
+    with open_container(path) as container:
+        assert len(container.streams) == 2
+        assert other_streams(container) == []
 
 
 @pytest.mark.parametrize("name", ["GIF", "PNG", "WEBP"])

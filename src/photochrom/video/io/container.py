@@ -99,22 +99,32 @@ def shown_path(container: InputContainer) -> str:
 
 
 def film_stream(container: InputContainer) -> VideoStream | None:
-    """The first video stream that is no cover picture."""
-    for stream in container.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic:
-            return stream
-    return None
+    """The first video stream that is no cover picture; of an animated AVIF, its animation."""
+    streams = [stream for stream in container.streams.video if not is_cover(stream)]
+    moving = (stream for stream in streams if not _is_still(stream))
+    return next(moving, next(iter(streams), None))
+
+
+def is_cover(stream: Stream) -> bool:
+    """Whether a stream is a picture of the film's cover."""
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _is_still(stream: Stream) -> bool:
+    """Whether it is the picture that stands for an animated AVIF where that is shown as a still."""
+    return stream.type == "video" and stream.frames == 1 and stream.duration is None
 
 
 def other_streams(container: InputContainer) -> list[Stream]:
-    """All streams but the film itself, and but the titles of an .mp4's chapters, which libav
-    hands out as chapters.
+    """All streams but the film itself, the picture that stands for it in an AVIF, and the titles of
+    an .mp4's chapters, which libav hands out as chapters.
     """
     film = film_stream(container)
     return [
         stream
         for stream in container.streams
         if (film is None or stream.index != film.index)
+        and (is_cover(stream) or not _is_still(stream))
         and not (stream.type == "data" and stream.discard == av.stream.Discard.all)
     ]
 

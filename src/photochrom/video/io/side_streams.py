@@ -17,6 +17,7 @@ from photochrom.video.io.container import (
     InputContainer,
     av,
     codec_name,
+    is_cover,
     other_streams,
 )
 from photochrom.video.io.matroska_wave import add_wave_stream, wave_header
@@ -78,11 +79,6 @@ def is_empty(stream: Stream) -> bool:
     if not isinstance(stream, AudioStream) or not codec_name(stream):
         return False
     return not (stream.rate or stream.channels)
-
-
-def is_cover(stream: Stream) -> bool:
-    """Whether a stream is a picture of the film's cover."""
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 @dataclass
