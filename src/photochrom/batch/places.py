@@ -46,7 +46,8 @@ def absolute_path(path: Path) -> str:
 
 def linked_path(path: Path) -> str | None:
     """What a link points at, as `absolute_path`; None for what is no link."""
-    return os.path.normcase(os.path.realpath(path)) if path.is_symlink() else None
+    # Path.is_symlink raises for names that the system refuses.
+    return os.path.normcase(os.path.realpath(path)) if os.path.islink(path) else None  # noqa: PTH114
 
 
 def is_same_folder(folder: Path, other: Path) -> bool:

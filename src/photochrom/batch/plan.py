@@ -276,7 +276,7 @@ def _without_clashes(jobs: Iterable[Job]) -> Iterator[Job]:
                 f"{first.source}; colour it on its own, with -o",
                 job.variant,
             )
-        elif (place := next((k for k in (key, linked_path(job.target)) if k in sources), "")):
+        elif place := next((k for k in (key, linked_path(job.target)) if k in sources), ""):
             yield _failed_job(
                 job.source,
                 f"{job.source} would be written over the input "
