@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import io
 import json
@@ -15,9 +16,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import av
 import numpy as np
@@ -49,6 +52,7 @@ from photochrom.imageio import read
 from photochrom.locks import file_lock
 from photochrom.video.film import color_film
 from photochrom.video.io.probe import probe
+from photochrom.video.io.reader import read_frames
 from photochrom.video.options import FilmOutcome, FilmSettings
 from photochrom.web import jobs, render, worker
 from photochrom.web.database import Picture, db
@@ -566,6 +570,47 @@ def test_a_film_that_does_not_say_its_length_shows_its_beginning(
     assert f'src="{link}/film.mp4"' in client.get(link).text
     film_part = client.get(f"{link}/film.mp4", headers={"Range": "bytes=0-9"})
     assert (film_part.status_code, film_part.mimetype) == (206, "video/mp4")
+
+
+def test_frames_that_are_interlaced_later_are_made_whole_by_the_studio(
+    app: Flask, settings: WebSettings, client: FlaskClient, tmp_path: Path
+) -> None:
+    whole = Film(frames=12, encoder="libx264", format="mpegts", options=(("qp", "0"), ("g", "12")))
+    fields = replace(whole, options=(*whole.options, ("x264-params", "tff=1")))
+    parts = [make_film(tmp_path / f"{n}.ts", film) for n, film in enumerate((whole, fields))]
+    path = tmp_path / "in.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    url = upload_picture(client, path.read_bytes(), "in.ts")
+    color_all(app, settings)
+    result = tmp_path / "out.mkv"
+    result.write_bytes(client.get(f"{url}/download").data)
+    frames = [frame.luma for frame in read_frames(probe(result))]
+    combed, mended = (
+        np.abs(np.subtract(frames, [f.luma for f in made], dtype=int)).mean()
+        for made in (read_frames(probe(path), deinterlace=flag) for flag in (False, True))
+    )
+    assert len(frames) == 24
+    assert mended < 0.8 * combed  # what the encoder loses
+
+
+@pytest.mark.parametrize("wrong", ["broken", "no space"])
+def test_a_film_that_cannot_be_taken_leaves_the_earlier_one(
+    wrong: str, app: Flask, settings: WebSettings, client: FlaskClient,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    film = make_film(tmp_path / "film.mkv", Film(frames=6)).read_bytes()
+    url = upload_picture(client, film, "wedding.mkv")
+    folder = Storage(settings.data_dir).folder(url_id(url))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    if wrong == "no space":
+        full = OSError(errno.ENOSPC, "no space left on device")
+        monkeypatch.setattr("photochrom.web.pictures.uploads.save", Mock(side_effect=full))
+        app.config["PROPAGATE_EXCEPTIONS"] = False
+    again = film[:400] if wrong == "broken" else film
+    assert upload(client, (again, "wedding.mkv")).status_code >= 400
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert client.get(f"{url}/state").get_json()["state"] == "waiting"
+    assert len(list(folder.parent.parent.glob("*/*"))) == 1  # and nothing of the other one
 
 
 def test_a_film_too_narrow_for_a_preview_has_no_links_to_one(

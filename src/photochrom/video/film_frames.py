@@ -49,5 +49,5 @@ def _prepared_frames(
     info: FilmInfo, converter: Converter, start_s: float | None
 ) -> Iterator[PreparedFrame]:
     damage = DamageLog()
-    frames = read_frames(info, start_s=start_s, deinterlace=info.interlaced, damage=damage)
+    frames = read_frames(info, start_s=start_s, deinterlace=True, damage=damage)
     return prepare_frames(frames, converter)

@@ -210,7 +210,7 @@ def _render_film(
         size="auto" if task.edit.size is None else task.edit.size,
         vividness=task.edit.vividness,
         white_balance=task.edit.white_balance,
-        deinterlace=info.interlaced,
+        deinterlace=True,  # interlaced frames come at any time, and nobody is there to be asked
         restore=FILM_KINDS if task.edit.restore else (),
         resume=True,
         shot_folder=storage.shot_segments(task.picture_id),

@@ -22,8 +22,10 @@ from photochrom.video.io import decoder
 from photochrom.video.io.codecs import Encoding
 from photochrom.video.io.decoder import check_complete
 from photochrom.video.io.probe import probe
+from photochrom.video.io.reader import read_frames
 from photochrom.video.options import FilmSettings
-from photochrom.web.pictures.film_info import inspect_film
+from photochrom.video.yuv import FilmPlanes
+from photochrom.web.pictures.film_info import film_frame, inspect_film
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +36,7 @@ WHOLE = {
     "mkv with sound": replace(H264, audio="aac"),
 }
 INTERLACED = Film(encoder="libx264", options=(("x264-params", "tff=1"), ("qp", "0")))
+MPEG_TS = Film(encoder="libx264", format="mpegts", options=(("qp", "0"), ("g", "24")))
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +113,19 @@ def test_the_studio_shows_a_film_of_one_picture_with_long_sound(tmp_path: Path) 
     film = make_film(tmp_path / "in.mkv", Film(frames=1, audio="flac", audio_s=5.0))
     height, width, screen = inspect_film(film, 10**6, 60)
     assert (height, width) == screen.shape[:2] == (64, 96)
+
+
+def test_the_studio_makes_whole_frames_of_what_is_interlaced_later(tmp_path: Path) -> None:
+    parts = [MPEG_TS, replace(MPEG_TS, frames=36, options=INTERLACED.options)]
+    files = [make_film(tmp_path / f"{n}.ts", part) for n, part in enumerate(parts)]
+    path = tmp_path / "in.ts"
+    path.write_bytes(b"".join(file.read_bytes() for file in files))
+    info = probe(path)
+    assert not info.interlaced
+    whole = list(read_frames(info, deinterlace=True))
+    time_s = info.seconds(whole[40].pts)
+    grey = FilmPlanes(info.height, info.width, info.bits, info.full_range, info.matrix).grey
+    assert np.array_equal(film_frame(path, time_s), grey(whole[40].luma))
 
 
 def test_the_studio_makes_whole_frames_of_an_interlaced_film(tmp_path: Path) -> None:

@@ -329,6 +329,15 @@ def test_interlaced_frames_behind_whole_ones_are_told_or_made_whole(tmp_path: Pa
     assert_same(list(read_frames(info, start_s=later, deinterlace=True)), whole[15:])
 
 
+def test_of_a_film_of_whole_frames_nothing_is_filtered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = probe(make_film(tmp_path / "a.mkv", Film()))
+    plain = list(read_frames(info))
+    monkeypatch.setattr("photochrom.video.io.reader.Graph", None)
+    assert_same(list(read_frames(info, deinterlace=True)), plain)
+
+
 def test_interlaced_films_are_refused_or_made_whole(tmp_path: Path) -> None:
     film = Film(encoder="libx264", options=(("x264-params", "tff=1"), ("qp", "0")))
     info = probe(make_film(tmp_path / "a.mkv", film))

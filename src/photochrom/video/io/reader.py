@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain, islice
 from math import ceil, inf
 from typing import Any
 
@@ -241,8 +242,28 @@ def _deinterlace(
     frames: Iterator[DecodedFrame], stream: VideoStream, info: FilmInfo
 ) -> Iterator[DecodedFrame]:
     """One whole frame for each interlaced one, times as they were. Where the film begins with whole
-    ones, those that are marked as interlaced are; the others stay as they are.
+    ones, those that are marked as interlaced are; the others stay as they are, and up to the first
+    of those nothing is filtered.
     """
+    if info.interlaced:
+        yield from _filtered(frames, stream, info)
+        return
+    before: DecodedFrame | None = None
+    for decoded in frames:
+        if decoded.picture.interlaced_frame:
+            # The filter looks at the frame before, which has gone out.
+            known = [decoded] if before is None else [before, decoded]
+            filtered = _filtered(chain(known, frames), stream, info)
+            yield from islice(filtered, len(known) - 1, None)
+            return
+        yield decoded
+        before = decoded
+
+
+def _filtered(
+    frames: Iterator[DecodedFrame], stream: VideoStream, info: FilmInfo
+) -> Iterator[DecodedFrame]:
+    """All frames of a film, or of the rest of it, through the filter."""
     graph = Graph()
     source = graph.add_buffer(template=stream)
     which = "all" if info.interlaced else "interlaced"

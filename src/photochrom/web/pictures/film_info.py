@@ -59,8 +59,8 @@ def _frame_to_show(info: FilmInfo) -> Frame:
     """One from a little into a film; its first where none begins there, as in a slide show."""
     if (info.duration_s or 0.0) > 2 * _SKIP_S:
         with contextlib.suppress(InputError):
-            return next(read_frames(info, start_s=_SKIP_S, deinterlace=info.interlaced))
-    return next(read_frames(info, deinterlace=info.interlaced))
+            return next(read_frames(info, start_s=_SKIP_S, deinterlace=True))
+    return next(read_frames(info, deinterlace=True))
 
 
 def _check_frame_size(path: Path, max_pixels: int) -> None:
