@@ -11,15 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fixtures.studio import Browser, ask, color_all, encode_image, jpeg, model_in, upload_picture
-from fixtures.web import MakeApp, send, sign_up
+from fixtures.web import EMAIL, MakeApp, send, sign_up
 from flask import Flask
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
 from PIL import Image
 from sqlalchemy import select
 
+from photochrom.web.accounts.admin import find_account, set_disabled
+from photochrom.web.accounts.service import delete_user
 from photochrom.web.cleanup import sweep
-from photochrom.web.database import AlbumShare, Picture, User, db, now
+from photochrom.web.database import AlbumShare, Picture, Share, User, db, now
 from photochrom.web.errors import Conflict
 from photochrom.web.pictures import albums
 from photochrom.web.pictures.albums import list_albums
@@ -222,6 +224,33 @@ def test_a_link_shows_the_album_as_it_is_and_nothing_else(
     send(member, f"{album}/delete", {})
     with app.app_context():
         assert db.session.query(AlbumShare).count() == 0
+
+
+def test_links_of_a_disabled_account_open_nothing_until_it_is_let_in_again(
+    app: Flask, member: FlaskClient, settings: WebSettings, photo: bytes
+) -> None:
+    url = upload_picture(member, photo)
+    here = send(member, "/library/album", {**ids(url), "album_name": "Oma"}).location
+    color_all(app, settings)
+    album, picture_id = f"/library/album/{here.rpartition('=')[2]}", url.rpartition("/")[2]
+    links = [ask(member, f"{one}/share").get_json()["url"][16:] for one in (url, album)]
+    pages = [*links, f"{links[0]}/picture.jpg", f"{links[0]}/grey.jpg"]
+    pages += [f"{links[1]}/{picture_id}/picture.jpg", f"{links[1]}/{picture_id}/grey.jpg"]
+
+    def statuses() -> set[int]:
+        return {app.test_client().get(page).status_code for page in pages}
+
+    assert statuses() == {200}
+    with app.app_context():
+        set_disabled(EMAIL, True)
+    assert statuses() == {404}
+    with app.app_context():
+        set_disabled(EMAIL, False)
+    assert statuses() == {200}
+    with app.app_context():
+        delete_user(find_account(EMAIL))
+        assert db.session.query(Share).count() == db.session.query(AlbumShare).count() == 0
+    assert statuses() == {404}
 
 
 @pytest.mark.long

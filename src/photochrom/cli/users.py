@@ -133,7 +133,7 @@ def reset(email: str, second_factor: bool, config: Path | None, address: str | N
 @click.option("--undo", is_flag=True, help="Let them in again.")
 @config_option
 def disable(email: str, undo: bool, config: Path | None) -> None:
-    """Keep a user out, with browsers and with programs; pictures and links stay."""
+    """Keep a user out, with browsers and with programs; pictures stay, links open nothing."""
     with _studio(config):
         from photochrom.web.accounts.admin import set_disabled
 

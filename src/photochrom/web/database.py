@@ -99,7 +99,8 @@ class User(Model):
     session_epoch: Mapped[int] = mapped_column(default=0)
     """Raised to end all sessions and reset links that were given out before."""
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """Since when nobody can log in as them, nor any program act for them; None: they can."""
+    """Since when nobody can log in as them, no program act for them, and no link of theirs opens;
+    None: they can."""
     quota_mb: Mapped[int | None]
     """Their storage in MB, where it is not what the setting says."""
     is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())

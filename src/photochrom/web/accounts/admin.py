@@ -98,7 +98,10 @@ def disable_second_factor(email: str) -> None:
 
 
 def set_disabled(email: str, disabled: bool) -> None:
-    """Keep somebody out, with browsers and with programs, or let them in again."""
+    """Keep somebody out, with browsers and with programs, or let them in again.
+
+    Their links to pictures and albums open nothing meanwhile (`share_links.open_link`).
+    """
     user = find_account(email)
     user.disabled_at = now() if disabled else None
     user.session_epoch += 1

@@ -111,16 +111,29 @@ def revoke_album_links(user: User, number: int) -> None:
 
 
 def open_link(token: str) -> SharedView:
-    """What a link shows. Raises NotFound for links that ended or never were."""
+    """What a link shows. Raises NotFound for links that ended or never were.
+
+    Those of a disabled account open nothing, and open again once its owner is let in again.
+    """
     if len(token) == _TOKEN_LENGTH:
         digest = _digest(token)
         share = db.session.scalar(
-            select(Share).where(Share.digest == digest, Share.expires_at > now())
+            select(Share)
+            .join(Share.picture)
+            .join(Picture.user)
+            .where(Share.digest == digest, Share.expires_at > now(), User.disabled_at.is_(None))
         )
         if share is not None:
             return SharedView(share.picture, None, ShareLink(token, share.expires_at))
         of_album = db.session.scalar(
-            select(AlbumShare).where(AlbumShare.digest == digest, AlbumShare.expires_at > now())
+            select(AlbumShare)
+            .join(AlbumShare.album)
+            .join(User, User.id == Album.user_id)
+            .where(
+                AlbumShare.digest == digest,
+                AlbumShare.expires_at > now(),
+                User.disabled_at.is_(None),
+            )
         )
         if of_album is not None:
             return SharedView(None, of_album.album, ShareLink(token, of_album.expires_at))
