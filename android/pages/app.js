@@ -1,14 +1,36 @@
 // What every page of the app gets: pictures that other apps share, and downloads into the gallery.
 const app = window.PhotochromApp;
 
+// Once: what cannot be read now cannot be read later either, as whoever shared it has taken it back.
 export async function takeShared() {
   if (!app?.hasShared()) return null;
-  const answer = await fetch("/shared");
-  if (!answer.ok) return null;
-  const content = await answer.blob();
-  app.clearShared();
-  const ending = content.type.split("/")[1]?.replace("jpeg", "jpg") ?? "jpg";
-  return new File([content], `shared.${ending}`, { type: content.type });
+  try {
+    const answer = await fetch("/shared");
+    if (!answer.ok) throw new Error(String(answer.status));
+    const content = await answer.blob();
+    if (content.size === 0) throw new Error("it is empty");
+    return new File([content], `shared${endingOf(content)}`, { type: content.type });
+  } catch (error) {
+    console.info("the shared picture is not there:", error);
+    tell("The shared picture cannot be read. Share it once more.");
+    return null;
+  } finally {
+    app.clearShared();
+  }
+}
+
+// What a name ends in, by the media type that another program may have made up.
+function endingOf({ type }) {
+  const kind = /^image\/([a-z0-9]+)$/.exec(type)?.[1];
+  return kind ? `.${kind.replace("jpeg", "jpg")}` : "";
+}
+
+function tell(text) {
+  const line = document.createElement("p");
+  line.className = "note note-bad";
+  line.setAttribute("role", "alert");
+  line.textContent = text;
+  (document.querySelector("#notes") ?? document.querySelector("main")).prepend(line);
 }
 
 export async function save(name, content) {
@@ -34,8 +56,13 @@ if (app) {
     return address;
   };
   const keep = async (link) => {
-    const content = blobs.get(link.href) ?? await (await fetch(link.href)).blob();
-    const saved = await save(link.download || "photograph.jpg", content);
+    let saved = false;
+    try {
+      const content = blobs.get(link.href) ?? await (await fetch(link.href)).blob();
+      saved = await save(link.download || "photograph.jpg", content);
+    } catch (error) {
+      console.info("it is not saved:", error); // as where the phone has no memory for it
+    }
     link.dispatchEvent(new CustomEvent("saved", { bubbles: true, detail: saved }));
   };
   const isDownload = (link) => link?.hasAttribute("download") && link.href.startsWith("blob:");

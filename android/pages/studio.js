@@ -172,7 +172,9 @@ $("#start").addEventListener("click", () => {
     $("#picture").alt = "The photograph in colour";
     const download = $("#download");
     download.href = shown;
-    download.download = photo.name.replace(/(\.[^.]+)?$/, ".color$1");
+    // The result may be of another kind than what was sent, as of HEIC.
+    const kind = request.response.type.split("/")[1]?.replace("jpeg", "jpg") ?? "jpg";
+    download.download = `${photo.name.replace(/\.[^.]*$/, "") || "photograph"}.color.${kind}`;
     download.hidden = false;
     end("In colour.");
   });

@@ -65,6 +65,28 @@ def test_pages_and_code_agree_on_what_the_phone_offers() -> None:
     assert set(linked) <= pages
 
 
+def test_no_other_app_ends_this_one_and_its_icon_ends_no_work() -> None:
+    """Of the code alone, since no device could be had."""
+    code = {path.stem: path.read_text() for path in ANDROID.rglob("*.smali")}
+    # Whatever the provider of a shared picture throws, or gives in place of a stream.
+    assert re.findall(r"\.catch (\S+);", code["Assets"])[0] == "Ljava/lang/Exception"
+    opened = code["Assets"].partition("->openInputStream(")[2]
+    assert re.match(r".*\n +move-result-object v6\n +if-eqz v6, :missing\n", opened)
+    # Without a shared picture, the app comes back as it was left.
+    again = code["MainActivity"].partition("onNewIntent(Landroid/content/Intent;)V\n")[2]
+    calls = re.findall(
+        r"MainActivity;->(\w+)\(|(if-eqz v0, :end)", again.partition(".end method")[0]
+    )
+    assert calls == [("take", ""), ("", "if-eqz v0, :end"), ("showHome", "")]
+    # What could not be written whole is taken out of the gallery again.
+    assert "ContentResolver;->delete(" in code["Bridge"]
+    # Several at once, films and texts are not offered to it.
+    manifest = (ANDROID / "AndroidManifest.xml").read_text()
+    assert re.findall(r'action\.(SEND\w*)"|mimeType="([^"]+)"', manifest) == [
+        ("SEND", ""), ("", "image/*"),
+    ]  # fmt: skip
+
+
 def test_the_app_says_what_is_missing(build_apk: ModuleType, tmp_path: Path) -> None:
     assert build_apk.version()[1] >= 100
     if build_apk.missing_tools():
@@ -244,6 +266,51 @@ def test_a_conversion_that_comes_to_nothing_leaves_the_next_one_possible(
         page.get_by_text("Ada at http://").wait_for()
         assert convert.is_enabled()
         assert not page.locator("#progress").is_visible()
+
+
+@pytest.mark.hosts
+def test_what_is_shared_has_a_plain_name_or_is_told_to_be_gone(chromium: Any) -> None:
+    with static_host(ANDROID / "pages") as address, chromium.new_context() as context:
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.add_init_script(
+            STAND_IN % "true" + "localStorage.setItem('studio', location.origin);"
+            "localStorage.setItem('token', 'x');"
+        )
+        page.goto(f"{address}studio.html")
+        page.evaluate("import('/app.js')")  # nothing is at /shared
+        page.get_by_role("alert").get_by_text("The shared picture cannot be read.").wait_for()
+        assert not page.evaluate("window.kept.shared")
+        kinds: list[str] = []
+
+        def give(route: Any) -> None:
+            route.fulfill(body=CAT.read_bytes(), headers={"Content-Type": kinds[-1]})
+
+        page.route("**/shared", give)
+        for kind, name in (
+            ("image/jpeg", "shared.jpg"), ("image/heic", "shared.heic"),
+            ("image/x.y/../z", "shared"), ("image/svg+xml", "shared"),
+        ):  # fmt: skip
+            kinds.append(kind)
+            page.reload()
+            page.evaluate("import('/app.js')")
+            page.locator("#start:enabled").wait_for()
+            assert page.locator("#state").inner_text() == name
+
+        # A result of another kind than what was sent, of a name that nobody would choose.
+        photo = {"name": "Oma 50 % $1 “#1”.v2.heic", "mimeType": "image/heic", "buffer": b"heic"}
+        page.locator("#file").set_input_files([photo])
+        result = {"body": CAT.read_bytes(), "headers": {"Content-Type": "image/png"}}
+        page.route("**/api/v1/colorize", lambda route: route.fulfill(**result))
+        page.get_by_role("button", name="Convert").click()
+        page.get_by_text("In colour.").wait_for()
+        page.get_by_role("link", name="Download").click()
+        page.get_by_text("Saved in the gallery.").wait_for()
+        ((name, kind, _data),) = page.evaluate("window.kept.saved")
+        assert (name, kind) == ("Oma 50 % $1 “#1”.v2.color.png", "image/png")
+        page.evaluate("() => { PhotochromApp.save = () => { throw Error('no memory'); }; }")
+        page.get_by_role("link", name="Download").click()
+        page.get_by_text("It could not be saved.").wait_for()
 
 
 @pytest.mark.hosts

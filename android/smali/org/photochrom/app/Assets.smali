@@ -112,6 +112,7 @@
     if-eqz v7, :missing
     invoke-virtual {v0, v7}, Landroid/content/ContentResolver;->openInputStream(Landroid/net/Uri;)Ljava/io/InputStream;
     move-result-object v6
+    if-eqz v6, :missing
     invoke-virtual {v0, v7}, Landroid/content/ContentResolver;->getType(Landroid/net/Uri;)Ljava/lang/String;
     move-result-object v1
     :answer
@@ -121,8 +122,8 @@
     invoke-direct/range {v0 .. v6}, Landroid/webkit/WebResourceResponse;-><init>(Ljava/lang/String;Ljava/lang/String;ILjava/lang/String;Ljava/util/Map;Ljava/io/InputStream;)V
     return-object v0
     :try_end
-    .catch Ljava/io/IOException; {:try_start .. :try_end} :failed
-    .catch Ljava/lang/SecurityException; {:try_start .. :try_end} :failed
+    # Whatever another app's provider throws, it may not end this one.
+    .catch Ljava/lang/Exception; {:try_start .. :try_end} :failed
 
     :failed
     move-exception v0

@@ -61,16 +61,29 @@
     sget-object v2, Landroid/provider/MediaStore$Images$Media;->EXTERNAL_CONTENT_URI:Landroid/net/Uri;
     invoke-virtual {v0, v2, v1}, Landroid/content/ContentResolver;->insert(Landroid/net/Uri;Landroid/content/ContentValues;)Landroid/net/Uri;
     move-result-object v2
-    if-eqz v2, :refused
-    invoke-virtual {v0, v2}, Landroid/content/ContentResolver;->openOutputStream(Landroid/net/Uri;)Ljava/io/OutputStream;
-    move-result-object v0
-    if-eqz v0, :refused
-    invoke-virtual {v0, v3}, Ljava/io/OutputStream;->write([B)V
-    invoke-virtual {v0}, Ljava/io/OutputStream;->close()V
     :try_end
     .catch Ljava/lang/Exception; {:try_start .. :try_end} :failed
+    if-eqz v2, :refused
+    :write_start
+    invoke-virtual {v0, v2}, Landroid/content/ContentResolver;->openOutputStream(Landroid/net/Uri;)Ljava/io/OutputStream;
+    move-result-object v1
+    if-eqz v1, :unwritten
+    invoke-virtual {v1, v3}, Ljava/io/OutputStream;->write([B)V
+    invoke-virtual {v1}, Ljava/io/OutputStream;->close()V
+    :write_end
+    .catch Ljava/lang/Exception; {:write_start .. :write_end} :broken
     const/4 v0, 0x1
     return v0
+    :broken
+    move-exception v1
+    # Without space, say: what is not whole goes out of the gallery again.
+    :unwritten
+    const/4 v1, 0x0
+    :remove_start
+    invoke-virtual {v0, v2, v1, v1}, Landroid/content/ContentResolver;->delete(Landroid/net/Uri;Ljava/lang/String;[Ljava/lang/String;)I
+    :remove_end
+    .catch Ljava/lang/Exception; {:remove_start .. :remove_end} :failed
+    goto :refused
     :failed
     move-exception v0
     :refused

@@ -61,37 +61,51 @@
     :begin
     invoke-virtual {p0}, Lorg/photochrom/app/MainActivity;->getIntent()Landroid/content/Intent;
     move-result-object v1
-    invoke-virtual {p0, v1}, Lorg/photochrom/app/MainActivity;->receive(Landroid/content/Intent;)V
+    invoke-virtual {p0, v1}, Lorg/photochrom/app/MainActivity;->take(Landroid/content/Intent;)Z
+    invoke-virtual {p0}, Lorg/photochrom/app/MainActivity;->showHome()V
     return-void
 .end method
 
-# The first page, with what an intent shares.
-.method receive(Landroid/content/Intent;)V
+# Takes the picture that an intent shares; whether there is one.
+.method take(Landroid/content/Intent;)Z
     .registers 4
     const-string v0, "android.intent.action.SEND"
     invoke-virtual {p1}, Landroid/content/Intent;->getAction()Ljava/lang/String;
     move-result-object v1
     invoke-virtual {v0, v1}, Ljava/lang/String;->equals(Ljava/lang/Object;)Z
     move-result v0
-    if-eqz v0, :show
+    if-eqz v0, :nothing
     const-string v0, "android.intent.extra.STREAM"
     invoke-virtual {p1, v0}, Landroid/content/Intent;->getParcelableExtra(Ljava/lang/String;)Landroid/os/Parcelable;
     move-result-object v0
     instance-of v1, v0, Landroid/net/Uri;
-    if-eqz v1, :show
+    if-eqz v1, :nothing
     check-cast v0, Landroid/net/Uri;
     iput-object v0, p0, Lorg/photochrom/app/MainActivity;->shared:Landroid/net/Uri;
-    :show
+    const/4 v0, 0x1
+    return v0
+    :nothing
+    const/4 v0, 0x0
+    return v0
+.end method
+
+.method showHome()V
+    .registers 3
     iget-object v0, p0, Lorg/photochrom/app/MainActivity;->web:Landroid/webkit/WebView;
     const-string v1, "https://app.photochrom.invalid/home.html"
     invoke-virtual {v0, v1}, Landroid/webkit/WebView;->loadUrl(Ljava/lang/String;)V
     return-void
 .end method
 
+# A picture that is shared begins anew; the app's icon alone leads back to what is there.
 .method protected onNewIntent(Landroid/content/Intent;)V
-    .registers 2
+    .registers 3
     invoke-super {p0, p1}, Landroid/app/Activity;->onNewIntent(Landroid/content/Intent;)V
-    invoke-virtual {p0, p1}, Lorg/photochrom/app/MainActivity;->receive(Landroid/content/Intent;)V
+    invoke-virtual {p0, p1}, Lorg/photochrom/app/MainActivity;->take(Landroid/content/Intent;)Z
+    move-result v0
+    if-eqz v0, :end
+    invoke-virtual {p0}, Lorg/photochrom/app/MainActivity;->showHome()V
+    :end
     return-void
 .end method
 
