@@ -617,6 +617,53 @@ def test_pictures_that_were_shared_before_wait_too(visit: Open, cat: Path) -> No
     me.page.locator("#grid > li").nth(1).wait_for()
 
 
+def test_what_a_phone_without_space_cannot_keep_of_a_share_is_told(visit: Open, cat: Path) -> None:
+    me = visit("phone")
+    me.sign_up()
+    me.page.evaluate(CONTROLLED)
+    (worker,) = me.page.context.service_workers
+    worker.evaluate("() => { Cache.prototype.put = () => Promise.reject(Error('no space')); }")
+    me.page.evaluate(SHARE, list(cat.read_bytes()))
+    me.page.get_by_text("This device has no space to keep all that was shared.").wait_for()
+    assert me.page.url.endswith("/library")
+    me.bring(cat)
+
+
+def test_an_upload_that_somebody_else_answers_or_no_storage_notes_comes_to_its_end(
+    visit: Open, cat: Path, tmp_path: Path
+) -> None:
+    me = visit("phone")
+    full = "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceeded'); };"
+    me.page.add_init_script(full)
+    me.sign_up()
+    me.page.route("**/pictures", lambda route: route.fulfill(body="<h1>Pay for your network</h1>"))
+    me.page.get_by_label("Choose pictures").set_input_files(cat)
+    me.page.get_by_text("Chelsea.png: This picture could not be coloured.").wait_for()
+    assert me.page.evaluate("dispatchEvent(new Event('beforeunload', { cancelable: true }))")
+
+    large, headers = tmp_path / "large.png", {"Upload-Offset": "9000000", "Upload-Pictures": "a,b"}
+    large.write_bytes(b"\0" * 9_000_000)
+    place = {"Location": "/uploads/large"}
+    me.page.route("**/uploads", lambda route: route.fulfill(status=201, headers=place))
+    me.page.route("**/uploads/large", lambda route: route.fulfill(status=204, headers=headers))
+    me.page.get_by_label("Choose pictures").set_input_files(large)
+    me.page.wait_for_url("**/library")
+    assert me.complaints == []
+
+
+def test_a_pipette_without_its_picture_says_so(visit: Open, cat: Path) -> None:
+    me = visit("phone")
+    me.sign_up()
+    me.bring(cat)
+    me.press("Correct a colour")
+    me.touch(0.5, 0.5)
+    me.page.route("**/gone.jpg", lambda route: route.abort())
+    me.page.evaluate("document.querySelector('#color').src = '/gone.jpg'")
+    me.page.locator("#palette-pipette").click()
+    me.page.locator("#status .bad").wait_for()
+    assert not me.page.locator("#pipette[open]").count()
+
+
 SHARE = """bytes => {
   const data = new DataTransfer(), form = document.createElement("form");
   const input = document.createElement("input");

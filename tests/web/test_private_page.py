@@ -137,6 +137,7 @@ def test_the_studio_offers_the_page(make_app: Any, site: Path, tmp_path: Path) -
 
 
 NODE = """
+import { canvasSizes } from "SITE/js/canvas.js";
 import * as color from "SITE/js/color.js";
 import { markedFile, readMetadata } from "SITE/js/metadata.js";
 import fs from "node:fs";
@@ -151,6 +152,9 @@ fs.writeFileSync("MARKED", markedFile(jpeg, readMetadata(jpeg), 'tiny & "model"'
 const long = new Uint8Array(fs.readFileSync("LONG"));
 fs.writeFileSync("LONG", markedFile(jpeg, readMetadata(long), 'tiny & "model"'));
 console.log(JSON.stringify({
+  canvases: task.large.map(([height, width]) => {
+    return canvasSizes({ height, width }).map((size) => [size.height, size.width]);
+  }),
   shapes: task.shapes.map(([height, width]) => {
     const shape = color.workingShape({ height, width }, 224, 32);
     return [shape.height, shape.width];
@@ -187,6 +191,7 @@ def test_colours_and_marks_are_those_of_the_package(
         "ab": [ab[..., i].ravel().tolist() for i in range(2)],
         "spots": [{"x": s.x, "y": s.y, "radius": s.radius, "color": s.rgb} for s in spots],
         "shapes": shapes,
+        "large": [[3000, 4000], [4000, 6000], [8064, 6048], [300, 9000]],
     }
     (tmp_path / "task.json").write_text(json.dumps(task))
     script = NODE.replace("SITE", site.as_uri())
@@ -205,6 +210,12 @@ def test_colours_and_marks_are_those_of_the_package(
 
     expected = [working_shape(h, w, min(224, h, w), 32) for h, w in shapes]
     assert found["shapes"] == [list(shape) for shape in expected]
+    assert found["canvases"] == [  # 12, 24 and 48 megapixels, and a panorama
+        [[3000, 4000]],
+        [[4000, 6000], [3344, 5016], [2730, 4096]],
+        [[8064, 6048], [4729, 3547], [4096, 3072]],
+        [[300, 9000], [136, 4096]],
+    ]
     L = working_lightness(rgb, 64, CARD)
     assert L.shape == working
     assert np.abs(np.reshape(found["L"], working) - L).max() < 0.6  # a code may round otherwise
@@ -438,6 +449,89 @@ def test_what_did_not_come_or_cannot_be_kept_stops_nobody(chromium: Any, quick_s
         worker.evaluate("() => { Cache.prototype.put = () => Promise.reject(Error('no space')); }")
         page.set_input_files("#choose", COFFEE)
         wait_for_colors(page)
+
+
+NO_SPACE = "Cache.prototype.put = () => Promise.reject(new Error('no space'));"
+UPDATED = """async () => {
+  const registration = await navigator.serviceWorker.getRegistration();
+  await registration.update().catch(() => {});
+  while (registration.installing) await new Promise((done) => setTimeout(done, 20));
+}"""
+
+
+@pytest.mark.hosts
+def test_a_newer_version_that_has_no_space_leaves_nothing_of_itself(
+    chromium: Any, quick_site: Path
+) -> None:
+    names = "caches.keys().then((names) => names.join())"
+    with chromium.new_context() as context, static_host(quick_site) as address:
+        page = open_site(context, address)
+        before = page.evaluate(names)
+        style = quick_site / "css" / "private.css"
+        style.write_text(style.read_text() + "\n")
+        (quick_site / "sw.js").write_text(NO_SPACE + _service_worker(quick_site))
+        page.evaluate(UPDATED)
+        assert page.evaluate(names) == before
+
+
+@pytest.mark.hosts
+def test_what_does_not_come_is_told(chromium: Any, quick_site: Path) -> None:
+    for name in ("js/worker.js", "img/example.webp"):
+        (quick_site / name).unlink()
+    with chromium.new_context(service_workers="block") as context:
+        page = context.new_page()
+        with static_host(quick_site) as address:
+            page.goto(address)
+            told = page.locator("#notes .note-bad")
+            told.get_by_text("worker.js").wait_for()
+            assert not page.locator("#ready").inner_text()
+            page.get_by_role("button", name="Show an example").click()
+            told.get_by_text("example.webp: 404").wait_for()
+            page.set_input_files("#choose", COFFEE)
+            told.get_by_text("worker.js").wait_for()
+
+
+SMALL_CANVASES = """{
+  const { getContext } = OffscreenCanvas.prototype;
+  OffscreenCanvas.prototype.getContext = function (...given) {
+    const context = getContext.apply(this, given);
+    const { width, height } = this;
+    if (width * height <= 4096 ** 2 && Math.max(width, height) <= LONGEST) return context;
+    for (const name of ["drawImage", "fillRect", "putImageData"]) context[name] = () => {};
+    return context;
+  };
+}
+"""
+"""As in Safari on an iPhone: what is too large stays empty, and nothing is thrown."""
+
+
+@pytest.mark.hosts
+@pytest.mark.parametrize(("longest", "width"), [(4096, 4096), (100, 0)])
+def test_a_picture_that_the_device_does_not_hold_is_made_smaller_or_refused(
+    longest: int, width: int, chromium: Any, quick_site: Path, tmp_path: Path
+) -> None:
+    script, picture = quick_site / "js" / "worker.js", tmp_path / "panorama.png"
+    small = SMALL_CANVASES.replace("LONGEST", str(longest))
+    script.write_text(small + script.read_text())
+    Image.fromarray(np.full((60, 5000), 150, np.uint8)).save(picture)
+    with chromium.new_context(service_workers="block") as context, static_host(quick_site) as site:
+        page = context.new_page()
+        page.goto(site)
+        page.wait_for_selector('body[data-ready="here"]', timeout=WAIT_MS)
+        page.set_input_files("#choose", picture)
+        told = page.locator("#notes .note-bad")
+        if not width:
+            told.get_by_text("this device holds no picture of 5000 × 60 px").wait_for()
+            assert page.locator("#workbench").is_hidden()
+            return
+        told.get_by_text("coloured smaller, 4096 × 49 pixels").wait_for()
+        wait_for_colors(page)
+        seen = page.evaluate("document.querySelector('#grey').getContext('2d')"
+                             ".getImageData(4000, 40, 1, 1).data[0]")  # fmt: skip
+        result = np.asarray(Image.open(io.BytesIO(downloaded(page))))
+    assert result.shape[:2] == (49, width)
+    assert seen == 150
+    assert abs(result[..., :3].mean() - 150) < 10
 
 
 @pytest.mark.hosts

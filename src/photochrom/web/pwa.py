@@ -216,6 +216,9 @@ def script_messages() -> dict[str, str | dict[str, str]]:
         "show_password": _("Show"),
         "split_at": _("{percent} % before"),
         "try_again": _("Try again"),
+        "shared_in_part": _(
+            "This device has no space to keep all that was shared. Choose what is missing here."
+        ),
         "signed_out": _("You were logged out. Log in again, please."),
         "hint": _("Spot {number}"),
         "suggested": _("{color}, {percent} % likely"),

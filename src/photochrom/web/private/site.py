@@ -155,6 +155,12 @@ def _page(card: ModelCard, generator: str) -> str:
     shown = {key: messages[key] for key in _MESSAGES} | {
         "getting_ready": _("What colours is on its way to this device…"),
         "ready_offline": _("Ready, also without a connection."),
+        "made_smaller": _(
+            "This device holds no picture of that size: this one is coloured smaller, "
+            "{width} × {height} pixels."
+        ),
+        "in_gallery": _("Saved in the gallery."),
+        "not_in_gallery": _("It could not be saved in the gallery."),
     }
     return environment.get_template("private.html").render(
         card=card,

@@ -26,11 +26,16 @@ page.addEventListener("fetch", (event) => {
 });
 
 async function keepPage() {
-  const cache = await caches.open(CACHE);
-  await cache.addAll(FILES.map((file) => new Request(file, { cache: "no-cache" })));
-  for (const address of await lateFiles()) {
-    const response = await fetch(address, { cache: "no-cache" });
-    if (response.ok) await cache.put(address, response);
+  try {
+    const cache = await caches.open(CACHE);
+    await cache.addAll(FILES.map((file) => new Request(file, { cache: "no-cache" })));
+    for (const address of await lateFiles()) {
+      const response = await fetch(address, { cache: "no-cache" });
+      if (response.ok) await cache.put(address, response);
+    }
+  } catch (error) {
+    await caches.delete(CACHE); // half a version takes space, and the one before stays in its place
+    throw error;
   }
   await page.skipWaiting();
 }

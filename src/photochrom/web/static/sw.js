@@ -53,10 +53,10 @@ async function keepFrame() {
 
 /** @param {string} language of the page that is open */
 async function keepOffline(language) {
-  const cache = await caches.open(CACHE);
-  const kept = await cache.match(OFFLINE);
-  if (kept?.headers.get("Content-Language") === language) return;
   try {
+    const cache = await caches.open(CACHE);
+    const kept = await cache.match(OFFLINE);
+    if (kept?.headers.get("Content-Language") === language) return;
     const page = await fetch(`${OFFLINE}?language=${language}`, { credentials: "omit", cache: "reload" });
     if (page.ok) await cache.put(OFFLINE, page);
   } catch (error) {
@@ -90,18 +90,34 @@ async function frame(request) {
 
 /**
  * Put shared pictures aside; the library page sends them as if they had been chosen there, with
- * its progress and its token.
+ * its progress and its token, and says where this device had no space for all of them.
  * @param {Request} request
  * @returns {Promise<Response>}
  */
 async function receive(request) {
-  const files = (await request.formData()).getAll("file");
-  const cache = await caches.open(SHARED_CACHE);
-  for (const file of files) {
-    if (typeof file === "string") continue;
-    const headers = { "Content-Type": file.type, "X-Name": encodeURIComponent(file.name) };
+  let isEachKept = true;
+  try {
+    const files = (await request.formData()).getAll("file");
+    const cache = await caches.open(SHARED_CACHE);
+    for (const file of files) {
+      if (typeof file !== "string") isEachKept = (await keepShared(cache, file)) && isEachKept;
+    }
+  } catch (error) {
+    console.info("what was shared cannot be read:", error);
+    isEachKept = false;
+  }
+  return Response.redirect(`/library?shared=${isEachKept ? "all" : "some"}`, 303);
+}
+
+/** @param {Cache} cache @param {File} file @returns {Promise<boolean>} whether it is kept */
+async function keepShared(cache, file) {
+  const headers = { "Content-Type": file.type, "X-Name": encodeURIComponent(file.name) };
+  try {
     // Beside what was shared before, which may wait for its owner to log in.
     await cache.put(`/shared-file/${crypto.randomUUID()}`, new Response(file, { headers }));
+    return true;
+  } catch (error) {
+    console.info("it is not kept, as on a device without space:", error);
+    return false;
   }
-  return Response.redirect("/library?shared=1", 303);
 }

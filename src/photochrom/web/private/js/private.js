@@ -14,6 +14,7 @@ const AIM_STEP_PX = 12;
 const DRAG_PX = 8;
 const CONTROL_MS = 4000;
 const LANGUAGE = "photochrom-language";
+const BROKEN = "worker.js";
 
 const stage = need("stage");
 const aim = need("aim");
@@ -83,9 +84,16 @@ function makeWorker() {
     if (data.problem === undefined) one?.resolve(data);
     else one?.reject(new Error(data.problem));
   });
+  let isBroken = false;
+  thread.addEventListener("error", (event) => {
+    isBroken = true; // it did not come, or this browser cannot run it: nothing answers any more
+    for (const { reject } of waiting.values()) reject(new Error(event.message || BROKEN));
+    waiting.clear();
+  });
   return {
     /** @param {string} job @param {object} [values] @returns {Promise<any>} */
     do: (job, values = {}) => new Promise((resolve, reject) => {
+      if (isBroken) return reject(new Error(BROKEN));
       waiting.set((count += 1), { resolve, reject });
       thread.postMessage({ id: count, job, ...values });
     }),
@@ -103,8 +111,14 @@ async function prepare() {
     document.body.dataset.ready = isKept ? "kept" : "here";
   } catch (error) {
     need("ready").textContent = "";
-    note(`${message("failed")} ${error instanceof Error ? error.message : error}`, true);
+    tellFailure(error);
   }
+}
+
+/** @param {unknown} error why a picture does not get its colours */
+function tellFailure(error) {
+  console.info(error);
+  note(`${message("failed")} ${error instanceof Error ? error.message : error}`, true);
 }
 
 /** @returns {Promise<boolean>} whether a service worker keeps the page */
@@ -140,7 +154,7 @@ function listen() {
       input.value = "";
     });
   }
-  need("example").addEventListener("click", async () => openFile(await (await fetch(new URL("../img/example.webp", import.meta.url))).blob(), "example.webp"));
+  need("example").addEventListener("click", openExample);
   offerCamera(openFile);
   need("another").addEventListener("click", () => need("choose").click());
   document.addEventListener("paste", (event) => {
@@ -175,11 +189,23 @@ function listen() {
   }).observe(stage);
 }
 
+async function openExample() {
+  try {
+    const answer = await fetch(new URL("../img/example.webp", import.meta.url));
+    if (!answer.ok) throw new Error(`example.webp: ${answer.status}`);
+    await openFile(await answer.blob(), "example.webp");
+  } catch (error) {
+    tellFailure(error);
+  }
+}
+
 /** @param {Blob} file @param {string} name */
 async function openFile(file, name) {
   need("notes").replaceChildren();
   try {
-    const { width, height, bitmap } = await worker.do("open", { file });
+    const { isPicture, width, height, isSmaller, bitmap } = await worker.do("open", { file });
+    if (!isPicture) return note(message("pick_files"), true);
+    if (isSmaller) note(message("made_smaller", { width, height }), true);
     size = { width, height };
     fileName = name.replace(/\.[^.]*$/, "") || "picture";
     edits = new History({ hints: [], vividness: 1 });
@@ -194,8 +220,7 @@ async function openFile(file, name) {
     stage.focus({ preventScroll: true });
     show();
   } catch (error) {
-    console.info(error);
-    note(message("pick_files"), true);
+    tellFailure(error);
   }
 }
 
@@ -203,7 +228,9 @@ async function openFile(file, name) {
 function draw(canvas, bitmap) {
   canvas.width = bitmap.width;
   canvas.height = bitmap.height;
-  canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error(`this device has no space for ${bitmap.width} × ${bitmap.height} px`);
+  context.drawImage(bitmap, 0, 0);
   bitmap.close();
 }
 
@@ -247,8 +274,7 @@ async function color() {
     download.disabled = false;
     status.textContent = message("done");
   } catch (error) {
-    console.info(error);
-    note(message("failed"), true);
+    tellFailure(error);
   }
   isColoring = false;
   need("veil").hidden = true;
@@ -350,10 +376,14 @@ async function save() {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(file);
     link.download = `${fileName}.color.${file.type === "image/jpeg" ? "jpg" : "png"}`;
+    // The Android app has no downloads: it puts the file into the gallery, and says how that went.
+    link.addEventListener("saved", (event) => {
+      const isSaved = event instanceof CustomEvent && event.detail;
+      note(message(isSaved ? "in_gallery" : "not_in_gallery"), !isSaved);
+    });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   } catch (error) {
-    console.info(error);
-    note(message("failed"), true);
+    tellFailure(error);
   }
 }

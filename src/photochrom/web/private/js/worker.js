@@ -1,4 +1,5 @@
 /** Everything that takes time, beside the page: decoding, network, colours, files. @module */
+import { readPixels } from "./canvas.js";
 import { compose, hintPlanes, networkInput, pinColors, withHints, workingLightness, workingShape } from "./color.js";
 import { markedFile, readMetadata } from "./metadata.js";
 
@@ -10,10 +11,10 @@ const RUNTIME = new URL("../runtime/", import.meta.url).href;
 
 /** @type {Promise<{session: any, Tensor: any, where: string}> | null} */
 let engine = null;
-/** @type {{rgba: Uint8ClampedArray, full: {height: number, width: number}, working: {height: number, width: number}, L: Float32Array, file: Blob, guess: Float32Array[] | null, small: {height: number, width: number}} | null} */
+/** @type {{canvas: OffscreenCanvas, rgba: Uint8ClampedArray, full: {height: number, width: number}, working: {height: number, width: number}, L: Float32Array, file: Blob, guess: Float32Array[] | null, small: {height: number, width: number}} | null} */
 let picture = null;
-/** @type {OffscreenCanvas | null} the result, at full size */
-let result = null;
+/** Whether the picture's canvas, which is of its full size, shows the result. */
+let isColored = false;
 
 /** @type {Record<string, (message: any) => Promise<{values: object, transfer?: Transferable[]}>>} */
 const jobs = { start, open, color, save };
@@ -79,24 +80,25 @@ async function hasWebGpu() {
   return (await gpu.requestAdapter().catch(() => null)) !== null;
 }
 
-/** @param {{file: Blob}} message */
+/** Full size is from here on what this device holds of the picture. @param {{file: Blob}} message */
 async function open({ file }) {
-  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
-  const full = { height: bitmap.height, width: bitmap.width };
-  const canvas = new OffscreenCanvas(full.width, full.height);
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
-  context.drawImage(bitmap, 0, 0);
-  const rgba = context.getImageData(0, 0, full.width, full.height).data;
+  const decoded = await createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null);
+  if (!decoded) return { values: { isPicture: false } };
+  const { canvas, rgba, size: full } = readPixels(decoded);
+  const isSmaller = full.width < decoded.width || full.height < decoded.height;
+  const bitmap = isSmaller ? await createImageBitmap(canvas) : decoded;
   const working = workingShape(full, MODEL.size, MODEL.multiple);
-  picture = { rgba, full, working, L: workingLightness(rgba, full, working), file, guess: null, small: working };
-  result = null;
-  return { values: { ...full, bitmap }, transfer: [bitmap] };
+  const L = workingLightness(rgba, full, working);
+  if (picture) picture.canvas.width = picture.canvas.height = 1; // the one before: phones have little space
+  picture = { canvas, rgba, full, working, L, file, guess: null, small: working };
+  isColored = false;
+  return { values: { isPicture: true, ...full, isSmaller, bitmap }, transfer: [bitmap] };
 }
 
 /** @param {{spots: Spot[], vividness: number}} message */
 async function color({ spots, vividness }) {
   if (!picture) throw new Error("no picture is open");
-  const { rgba, full, working, L } = picture;
+  const { canvas, rgba, full, working, L } = picture;
   const gain = MODEL.gain * vividness;
   const hints = hintPlanes(spots, full, working);
   const guess = spots.length ? await ask(networkInput(L, hints, gain)) : (picture.guess ??= await ask(networkInput(L, hints, gain)));
@@ -104,10 +106,10 @@ async function color({ spots, vividness }) {
   const vivid = guess.map((plane) => plane.map((value) => value * gain));
   const colored = compose(rgba, full, withHints(vivid, small, L, hints, working), small);
   if (spots.length) pinColors(colored, rgba, full, spots, small); // which takes a copy of the picture
-  result ??= new OffscreenCanvas(full.width, full.height);
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (result.getContext("2d"));
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.putImageData(new ImageData(/** @type {any} */ (colored), full.width, full.height), 0, 0);
-  const bitmap = await createImageBitmap(result);
+  isColored = true;
+  const bitmap = await createImageBitmap(canvas);
   return { values: { bitmap }, transfer: [bitmap] };
 }
 
@@ -125,11 +127,11 @@ async function ask(input) {
 
 /** The result as a file like the one that was opened, with its metadata and the mark. */
 async function save() {
-  if (!picture || !result) throw new Error("no picture is coloured");
+  if (!picture || !isColored) throw new Error("no picture is coloured");
   const head = new Uint8Array(await picture.file.arrayBuffer());
   const metadata = readMetadata(head);
   const type = metadata.type === "image/jpeg" ? "image/jpeg" : "image/png";
-  const blob = await result.convertToBlob({ type, quality: 0.95 });
+  const blob = await picture.canvas.convertToBlob({ type, quality: 0.95 });
   const file = markedFile(new Uint8Array(await blob.arrayBuffer()), metadata, MODEL.generator);
   return { values: { file: new Blob([/** @type {any} */ (file)], { type }) } };
 }

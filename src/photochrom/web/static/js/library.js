@@ -108,8 +108,10 @@ addEventListener("beforeunload", (event) => {
 /* What another app shared with us waits in the service worker's cache */
 
 async function addSharedFiles() {
-  if (!new URLSearchParams(location.search).has("shared") || !("caches" in window)) return;
+  const shared = new URLSearchParams(location.search).get("shared");
+  if (shared === null || !("caches" in window)) return;
   history.replaceState(null, "", "/library");
+  if (shared === "some") note(message("shared_in_part"), true);
   const cache = await caches.open(SHARED_CACHE);
   /** @type {File[]} */
   const files = [];
@@ -120,6 +122,7 @@ async function addSharedFiles() {
     const name = decodeURIComponent(answer.headers.get("X-Name") ?? "picture");
     files.push(new File([await answer.blob()], name, { type: answer.headers.get("Content-Type") ?? "" }));
   }
+  isAnyLeft ||= shared === "some" && files.length > 0; // which this page says
   if (files.length) await add(files);
   await Promise.all(requests.map((request) => cache.delete(request))); // more may have come meanwhile
 }
@@ -150,4 +153,4 @@ for (const card of document.querySelectorAll("#grid > li")) {
   if (!(card instanceof HTMLElement)) continue;
   if (card.dataset.state === "waiting" || card.dataset.state === "working") watch(card);
 }
-addSharedFiles();
+addSharedFiles().catch(() => note(message("shared_in_part"), true));

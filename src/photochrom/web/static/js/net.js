@@ -64,7 +64,7 @@ async function problemOf(answer) {
  */
 export function problemIn(text) {
   try {
-    return JSON.parse(text).error ?? message("failed");
+    return JSON.parse(text)?.error ?? message("failed");
   } catch (error) {
     if (error instanceof SyntaxError) return message("failed");
     throw error;

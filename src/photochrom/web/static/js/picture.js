@@ -154,6 +154,7 @@ const chooser = new PictureChooser(showStatus, (error) => showStatus(errorText(e
 const pipette = new Pipette(
   (color) => palette.pick(color),
   () => chooser.open((photo) => pipette.show(photo.preview), base.split("/").at(-1)),
+  () => showStatus(message("connection_lost"), true),
 );
 const reference = new ReferenceBox(base, chooser, {
   onChange: (id) => edit({ reference: id }),

@@ -12,9 +12,12 @@ export class Pipette {
   /**
    * @param {(color: string) => void} pick "#rrggbb"
    * @param {() => void} chooseOther asks for another picture, which comes by `show`
+   * @param {() => void} fail a picture does not come
    */
-  constructor(pick, chooseOther) {
+  constructor(pick, chooseOther, fail) {
     this.pick = pick;
+    this.fail = fail;
+    this.hasPicture = false;
     /** @type {HTMLDialogElement} */
     this.dialog = need("pipette");
     /** @type {HTMLCanvasElement} */
@@ -45,8 +48,10 @@ export class Pipette {
     try {
       await image.decode();
     } catch {
-      return; // it is gone; the one before stays
+      if (!this.hasPicture) this.dialog.close(); // else the one before stays
+      return this.fail();
     }
+    this.hasPicture = true;
     this.canvas.width = image.naturalWidth;
     this.canvas.height = image.naturalHeight;
     need("pipette-view").style.setProperty("--ratio", String(image.naturalWidth / image.naturalHeight));

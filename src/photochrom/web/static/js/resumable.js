@@ -97,7 +97,11 @@ async function create(file, model, key, signal) {
   const answer = await request("POST", "/uploads", headers, signal);
   const url = answer.headers.get("Location");
   if (!answer.ok || !url) throw refusal(answer.status, answer.headers.get("Retry-After"), await answer.text());
-  localStorage.setItem(key, url);
+  try {
+    localStorage.setItem(key, url);
+  } catch (error) {
+    console.info("another visit would begin anew:", error); // a browser without space goes on now
+  }
   return url;
 }
 

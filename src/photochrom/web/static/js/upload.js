@@ -202,6 +202,18 @@ async function sendPatiently(file, place, onProgress, signal) {
 }
 
 /**
+ * @param {string} text what came back
+ * @returns {UploadedPicture[] | undefined} nothing where somebody between here and the studio has answered
+ */
+function picturesIn(text) {
+  try {
+    return JSON.parse(text).pictures;
+  } catch (error) {
+    return undefined;
+  }
+}
+
+/**
  * XMLHttpRequest, because fetch does not tell how far an upload is.
  * @param {File} file
  * @param {Place} place
@@ -222,7 +234,8 @@ function sendOne(file, place, onProgress, signal) {
       if (event.lengthComputable) onProgress(event.loaded / event.total);
     };
     request.onload = () => {
-      if (request.status < 300) resolve(JSON.parse(request.responseText).pictures);
+      const pictures = request.status < 300 ? picturesIn(request.responseText) : undefined;
+      if (pictures) resolve(pictures);
       else if (request.status === 429 || request.status === 503)
         reject(new BusyError(1000 * Number(request.getResponseHeader("Retry-After") || 3)));
       else if (request.status === 401) reject(new Error(message("signed_out")));
