@@ -651,6 +651,35 @@ def test_an_upload_that_somebody_else_answers_or_no_storage_notes_comes_to_its_e
     assert me.complaints == []
 
 
+def test_nothing_moves_below_a_finger_and_tools_say_what_is_so(visit: Open, cat: Path) -> None:
+    me = visit("phone")
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    me.sign_up()
+    me.bring(cat)
+    me.press("Correct a colour")
+    me.page.route("**/suggestions", hold)
+    me.touch(0.5, 0.5)
+    me.page.locator("#suggested").wait_for()
+    height = me.page.locator("#suggested").bounding_box()["height"]
+    while not held:
+        me.page.wait_for_timeout(50)
+    held[0].continue_()
+    likely = me.page.locator("#suggested-swatches button")
+    likely.first.wait_for()
+    assert me.page.locator("#suggested").bounding_box()["height"] == height  # nothing moves
+    likely.first.click()
+    me.press("Done")
+    me.wait_saved()
+    me.press("Show where it would help most")
+    me.page.locator("#status", has_text="would help most").wait_for()
+    me.press("Correct a colour")
+    assert me.page.locator("#status").inner_text() == ""
+
+
 def test_a_pipette_without_its_picture_says_so(visit: Open, cat: Path) -> None:
     me = visit("phone")
     me.sign_up()

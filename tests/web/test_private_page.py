@@ -491,6 +491,24 @@ def test_what_does_not_come_is_told(chromium: Any, quick_site: Path) -> None:
             told.get_by_text("worker.js").wait_for()
 
 
+NOTHING_KEPT = """for (const name of ["localStorage", "sessionStorage"]) {
+  const get = () => { throw new DOMException("denied", "SecurityError"); };
+  Object.defineProperty(window, name, { get });
+}"""
+
+
+@pytest.mark.hosts
+def test_a_browser_that_keeps_nothing_colours_all_the_same(chromium: Any, quick_site: Path) -> None:
+    with chromium.new_context() as context, static_host(quick_site) as address:
+        context.add_init_script(NOTHING_KEPT)
+        page = open_site(context, address)
+        page.set_input_files("#choose", COFFEE)
+        wait_for_colors(page)
+        page.locator(".languages > summary").click()
+        page.get_by_role("link", name="Deutsch").click()
+        page.wait_for_url("**/de.html")
+
+
 SMALL_CANVASES = """{
   const { getContext } = OffscreenCanvas.prototype;
   OffscreenCanvas.prototype.getContext = function (...given) {

@@ -61,10 +61,29 @@ function chooseLanguage() {
   const files = JSON.parse(document.body.dataset.languages ?? "{}");
   const here = document.documentElement.lang;
   const isEntry = !Object.values(files).some((file) => file !== "index.html" && location.pathname.endsWith(`/${file}`));
-  const wanted = localStorage.getItem(LANGUAGE) ?? navigator.languages.map((code) => code.split("-")[0] ?? "").find((code) => code in files);
+  const wanted = recall("localStorage", LANGUAGE) ?? navigator.languages.map((code) => code.split("-")[0] ?? "").find((code) => code in files);
   if (isEntry && wanted && wanted !== here && files[wanted]) location.replace(files[wanted]);
   for (const link of document.querySelectorAll("[data-language]")) {
-    if (link instanceof HTMLElement) link.addEventListener("click", () => localStorage.setItem(LANGUAGE, link.dataset.language ?? ""));
+    if (link instanceof HTMLElement) link.addEventListener("click", () => remember("localStorage", LANGUAGE, link.dataset.language ?? ""));
+  }
+}
+
+/** @param {"localStorage" | "sessionStorage"} where @param {string} name @returns {string | null} nothing where a browser keeps nothing */
+function recall(where, name) {
+  try {
+    return window[where].getItem(name);
+  } catch (error) {
+    return null; // as people tell it to, who want no cookies
+  }
+}
+
+/** @param {"localStorage" | "sessionStorage"} where @param {string} name @param {string} value @returns {boolean} whether it is kept */
+function remember(where, name, value) {
+  try {
+    window[where].setItem(name, value);
+    return true;
+  } catch (error) {
+    return false;
   }
 }
 
@@ -136,8 +155,8 @@ async function keepPage() {
     setTimeout(() => resolve(false), CONTROL_MS);
   });
   // Its headers allow threads from the next load on; nobody has chosen a picture yet.
-  if (isControlled && !crossOriginIsolated && !sessionStorage.getItem("reloaded") && need("workbench").hidden) {
-    sessionStorage.setItem("reloaded", "1");
+  const isFirst = isControlled && !crossOriginIsolated && !recall("sessionStorage", "reloaded");
+  if (isFirst && need("workbench").hidden && remember("sessionStorage", "reloaded", "1")) {
     location.reload();
     await new Promise(() => {});
   }

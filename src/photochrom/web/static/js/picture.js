@@ -176,7 +176,7 @@ const tips = new Tips(`${base}/uncertain`, need("tips"), {
     startHint(place.left, place.top);
   },
   position: ({ x, y }) => besideButtons(inStage(x, y)),
-  onFound: (count) => showStatus(count ? countMessage("tips_shown", "count", count) : message("no_tips")),
+  onFound: (count) => showToolStatus(count ? countMessage("tips_shown", "count", count) : message("no_tips")),
   onError(error) {
     showStatus(errorText(error), true);
     showTools();
@@ -233,6 +233,15 @@ function showStatus(text, bad = false, way = null) {
   link.href = way.href;
   link.textContent = way.text;
   status.append(" ", link);
+}
+
+/** What a tool says goes with it. */
+let toolText = "";
+
+/** @param {string} text */
+function showToolStatus(text) {
+  toolText = text;
+  showStatus(text);
 }
 
 /** @param {unknown} error @returns {{href: string, text: string} | null} where somebody goes on after it */
@@ -487,7 +496,7 @@ function setTool(tool) {
   if (brush.isOn) openBrushColor();
   else palette.close();
   refresh();
-  showStatus(message({ spot: "hint_help", brush: "brush_help", area: "area_help" }[tool]));
+  showToolStatus(message({ spot: "hint_help", brush: "brush_help", area: "area_help" }[tool]));
 }
 
 function openBrushColor() {
@@ -511,7 +520,7 @@ async function showArea() {
   need("area-sizes").hidden = !area;
   try {
     const share = await outline.show(area);
-    if (share !== null) showStatus(message("area_share", { percent: Math.max(1, Math.round(100 * share)) }));
+    if (share !== null) showToolStatus(message("area_share", { percent: Math.max(1, Math.round(100 * share)) }));
   } catch (error) {
     showStatus(errorText(error), true);
   }
@@ -591,14 +600,13 @@ function setCorrecting(on) {
   if (on) {
     stage.scrollIntoView({ block: narrow.matches ? "start" : "nearest" });
     preview.warm(history.present);
-    showStatus(message("hint_help"));
+    showToolStatus(message("hint_help"));
   } else {
     brush.isOn = isAreaTool = false;
     tips.set(false, history.present);
     showTools();
     palette.close();
-    const helps = ["hint_help", "brush_help", "area_help"].map((key) => message(key));
-    if (helps.includes(status.textContent ?? "")) status.replaceChildren();
+    if (status.textContent === toolText) status.replaceChildren();
   }
 }
 
