@@ -246,21 +246,21 @@ def _deinterlace(
     of those nothing is filtered.
     """
     if info.interlaced:
-        yield from _filtered(frames, stream, info)
+        yield from _filter_interlaced(frames, stream, info)
         return
     before: DecodedFrame | None = None
     for decoded in frames:
         if decoded.picture.interlaced_frame:
             # The filter looks at the frame before, which has gone out.
             known = [decoded] if before is None else [before, decoded]
-            filtered = _filtered(chain(known, frames), stream, info)
+            filtered = _filter_interlaced(chain(known, frames), stream, info)
             yield from islice(filtered, len(known) - 1, None)
             return
         yield decoded
         before = decoded
 
 
-def _filtered(
+def _filter_interlaced(
     frames: Iterator[DecodedFrame], stream: VideoStream, info: FilmInfo
 ) -> Iterator[DecodedFrame]:
     """All frames of a film, or of the rest of it, through the filter."""
