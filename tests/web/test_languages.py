@@ -83,7 +83,9 @@ def test_a_page_comes_in_its_language_and_says_so(app: Flask) -> None:
     assert "Accept-Language" in manifest.vary
     with browser.get("/static/icons/icon.svg") as icon:
         assert "Accept-Language" not in icon.vary
-    assert "Es gibt keine Verbindung" in browser.get("/offline?language=de").text
+    offline = browser.get("/offline?language=de")
+    assert "Es gibt keine Verbindung" in offline.text
+    assert offline.headers["Content-Language"] == "de", "by which the service worker knows it"
     assert "There is no connection" in browser.get("/offline?language=xx").text
 
 

@@ -199,7 +199,7 @@ def _name_language(response: Response) -> Response:
         return response
     response.vary.update(("Accept-Language", "Cookie"))
     if response.mimetype == "text/html":
-        response.headers["Content-Language"] = current_language().code
+        response.headers.setdefault("Content-Language", current_language().code)
     return response
 
 

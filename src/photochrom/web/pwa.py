@@ -17,6 +17,7 @@ from flask import (
     Response,
     json,
     jsonify,
+    make_response,
     render_template,
     request,
     send_from_directory,
@@ -117,13 +118,15 @@ def versioned_file(version: str, filename: str) -> Response:
 
 
 @blueprint.get("/offline")
-def offline() -> str:
+def offline() -> Response:
     """Show what the service worker answers with where there is no connection.
 
     It asks without cookies, and names the language of the page that is open.
     """
     with use_language(request.args.get("language")):
-        return render_template("offline.html")
+        answer = make_response(render_template("offline.html"))
+        answer.headers["Content-Language"] = current_language().code
+    return answer
 
 
 @blueprint.get("/favicon.ico")
