@@ -350,21 +350,45 @@ def _predict_whole(
     guide: Guide | None,
 ) -> ColorPrediction:
     L = working_lightness(rgb, size, network.card)
+    inside = _inside_bars(rgb, L, size, network.card, keep)
+    hint_ab, mask = _all_hints(
+        inside.rgb, places, inside.window, inside.keep, inside.L, guide, network
+    )
+    found = _guess(network, inside.L, hint_ab, mask, vividness)
+    if inside.borders:
+        found = _on_whole(found, inside.L, inside.borders, (rgb.shape[0], rgb.shape[1]), L)
+    return ColorPrediction(L, *found)
+
+
+class _Inside(NamedTuple):
+    """What is inside of a picture's black bars, which is seen as if there were none."""
+
+    rgb: NDArray[Any]
+    L: NDArray[np.float32]
+    """At working size, from the picture's own pixels."""
+    keep: ToneJudgement | None
+    borders: Borders
+
+    @property
+    def window(self) -> Window:
+        """Where that is in the picture."""
+        return Window(self.borders.top, self.borders.left, self.rgb.shape[0], self.rgb.shape[1])
+
+
+def _inside_bars(
+    rgb: NDArray[Any],
+    L: NDArray[np.float32],
+    size: Size,
+    card: ModelCard,
+    keep: ToneJudgement | None,
+) -> _Inside:
+    """The whole picture where it has no bars. L: of it at working size."""
     borders = _exact_borders(rgb, L)
-    full = (rgb.shape[0], rgb.shape[1])
     if not borders:
-        hint_ab, mask = _all_hints(rgb, places, Window(0, 0, *full), keep, L, guide, network)
-        ab, confidence = _guess(network, L, hint_ab, mask, vividness)
-        return ColorPrediction(L, ab, confidence)
-    # What is inside is seen as if there were no bars, from the picture's own pixels.
+        return _Inside(rgb, L, keep, borders)
     inside = crop(rgb, borders)
-    inside_L = working_lightness(inside, size, network.card)
-    keep = None if keep is None else crop_places(keep, borders, full)
-    window = Window(borders.top, borders.left, inside.shape[0], inside.shape[1])
-    hint_ab, mask = _all_hints(inside, places, window, keep, inside_L, guide, network)
-    found = _guess(network, inside_L, hint_ab, mask, vividness)
-    ab, confidence = _on_whole(found, inside_L, borders, full, L)
-    return ColorPrediction(L, ab, confidence)
+    kept = None if keep is None else crop_places(keep, borders, (rgb.shape[0], rgb.shape[1]))
+    return _Inside(inside, working_lightness(inside, size, card), kept, borders)
 
 
 def _exact_borders(rgb: NDArray[Any], L: NDArray[np.float32]) -> Borders:
@@ -398,18 +422,11 @@ def network_input(
     """What the network of a card is given for a picture; everything as for `predict`."""
     check_numbers(rgb, vividness)
     places = [hint.on_picture(rgb) for hint in hints]
-    full = (rgb.shape[0], rgb.shape[1])
-    L = working_lightness(rgb, size, card)
-    borders = _exact_borders(rgb, L)
-    if borders:
-        rgb = crop(rgb, borders)
-        keep = None if keep is None else crop_places(keep, borders, full)
-        L = working_lightness(rgb, size, card)
-    window = Window(borders.top, borders.left, rgb.shape[0], rgb.shape[1])
-    hint_ab, mask = _own_hints(rgb, places, window, keep, L)
-    corners = find_corners(L)
-    L = L if corners is None else fill_corners(L, corners)
-    return NetworkInput(_planes(card, L[None], hint_ab[None], mask[None], vividness), window)
+    inside = _inside_bars(rgb, working_lightness(rgb, size, card), size, card, keep)
+    hint_ab, mask = _own_hints(inside.rgb, places, inside.window, inside.keep, inside.L)
+    corners = find_corners(inside.L)
+    L = inside.L if corners is None else fill_corners(inside.L, corners)
+    return NetworkInput(_planes(card, L[None], hint_ab[None], mask[None], vividness), inside.window)
 
 
 def _all_hints(

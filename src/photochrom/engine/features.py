@@ -30,7 +30,8 @@ from photochrom.errors import ModelError
 # Field numbers of ValueInfoProto and TypeProto in onnx.proto.
 _TYPE, _TENSOR_TYPE, _ELEMENT_TYPE = 2, 1, 1
 _FLOAT = 1
-_STAGES = 3
+_STAGES, _DEEPEST = 3, 32
+"""Stages of an encoder up to stride 16, and the stride of one that it may have beyond."""
 _ENCODER = "net.encoder."
 
 
@@ -88,8 +89,10 @@ class FeatureExtractor:
         outputs = self._run(inputs)
         prediction = check_prediction(outputs, 1, self._source)
         stride_4, stride_8, stride_16, *deepest = (outputs[n][0] for n in self._inner.stages)
-        height, width = (side // 32 for side in inputs.shape[2:])
-        stride_32 = deepest[0] if deepest else np.ones((1, height, width), np.float32)
+        if deepest:
+            stride_32 = deepest[0]
+        else:
+            stride_32 = np.ones((1, *(side // _DEEPEST for side in inputs.shape[2:])), np.float32)
         scores = None if self._inner.scores is None else outputs[self._inner.scores][0]
         return Features(stride_4, stride_8, stride_16, stride_32, scores, prediction)
 
